@@ -77,6 +77,9 @@ def _known_before(identity: str, table: TableSpec, data: dict[str, TableSpec]) -
         return theirs is not None and not theirs.several and lead[1] == (theirs.column,)
 
     return all(
-        link.names == (source.column,) and not link.several and says_it(link.lead, link.identity)
+        link.names == (source.column,)
+        and link.template == source.template
+        and not link.several
+        and says_it(link.lead, link.identity)
         for link in table.found_by
     )

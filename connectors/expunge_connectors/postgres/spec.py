@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, StringConstraints
 from pydantic.functional_validators import BeforeValidator
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, StoreSpec
+from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.key_flow import key_flows
 from expunge_connectors.postgres.table_spec import Elements, TableSpec
@@ -92,6 +93,8 @@ class PostgresSpec(StoreSpec):
             if link.of is None:
                 if link.identity not in data_map.identities:
                     yield (*where, "identity"), "unknown identity: the map does not declare it"
+                elif link.template is not None and not _templated(data_map, link.identity, table):
+                    yield (*where, "template"), _NO_TEMPLATE
                 elif link.region is not None and not _regional(data_map, link.identity):
                     yield (*where, "region"), _NO_REGION
                 if table.sharing is not None:
@@ -149,6 +152,7 @@ class PostgresSpec(StoreSpec):
                     )
 
 
+_NO_TEMPLATE = "is for identities of kind internal or person, and not for the person's own row"
 _NO_REGION = "is for phone numbers: an identity with the normaliser phone/1"
 
 
@@ -157,10 +161,18 @@ def _regional(data_map: DataMap, identity: str) -> bool:
     return spellings is not None and spellings.regional
 
 
+def _templated(data_map: DataMap, identity: str, table: TableSpec) -> bool:
+    return data_map.identities[identity].kind is not IdentityKind.REUSABLE and identity != table.person
+
+
 def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
     for identity, source in table.yields.items():
         if identity not in data_map.identities:
             yield ("yields", identity), "unknown identity: the map does not declare it"
+        elif source.template is not None and (
+            not _templated(data_map, identity, table) or Template.parse(source.template).namespace != identity
+        ):
+            yield ("yields", identity, "template"), f"{_NO_TEMPLATE}; it names the identity that is yielded"
         elif source.region is not None and not _regional(data_map, identity):
             yield ("yields", identity, "region"), _NO_REGION
         elif source.decode and data_map.identities[identity].kind is IdentityKind.REUSABLE:

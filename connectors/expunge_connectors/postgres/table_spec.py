@@ -14,6 +14,7 @@ from expunge_config.datamap import Assurance, CollectionSpec, Model, Text
 from expunge_config.decodings import Steps, decoded, of_bytes
 from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Reading
+from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.postgres.row_kinds import RowKind, Where, compared
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
@@ -27,7 +28,17 @@ def _region(code: str) -> str:
     return code
 
 
+def _one_place(text: str) -> str:
+    template = Template.parse(text)
+    if len([place for _, place in template.pieces if place is not None]) != 1 or template.namespace is None:
+        raise ValueError("a template of a column names one identity, once: user-{user_id}")
+    if text == f"{{{template.namespace}}}":
+        raise ValueError("a template says what stands beside the identity: leave it out where nothing does")
+    return text
+
+
 Region = Annotated[str, AfterValidator(_region)]
+TextTemplate = Annotated[str, AfterValidator(_one_place)]
 _TABLE = re.compile(r"[^.]{1,63}\.[^.]{1,63}")
 
 
@@ -40,6 +51,7 @@ class Source(Model):
         each: The column is an array: each of its elements counts.
         region: Where phone numbers without a country code are dialled from there.
         where: Of which kind the row must be: in other rows something else stands there.
+        template: The text there is this with the value in it; other texts are none.
         decode: Steps that take the value out of what stands there; of what a row yields alone.
         never_shared: Of an internal identity: no value is ever given to two people, though the column is not unique.
     """
@@ -49,6 +61,7 @@ class Source(Model):
     each: bool = False
     region: Region | None = None
     where: Where = ()
+    template: TextTemplate | None = None
     decode: Steps = ()
     never_shared: Assurance | None = None
 
@@ -56,7 +69,14 @@ class Source(Model):
     def _one(self) -> Source:
         if self.each and self.path is not None:
             raise ValueError("give `path` for JSON or `each` for an array, not both")
+        if self.template is not None and self.decode:
+            raise ValueError("give `template` or `decode`, not both")
         return self
+
+    @property
+    def ends(self) -> tuple[str, str] | None:
+        """What stands before the value, and behind it, in a text with a template."""
+        return ends(self.template)
 
     @property
     def several(self) -> bool:
@@ -79,12 +99,14 @@ class Source(Model):
         path = "" if self.path is None else f", path: [{', '.join(self.path)}]"
         region = "" if self.region is None else f", region: {self.region}"
         kinds = "" if not self.where else f", where: {{{', '.join(kind.written for kind in self.where)}}}"
-        return f"column: {self.column}{path}{', each: true' if self.each else ''}{region}{kinds}"
+        template = "" if self.template is None else f", template: '{self.template}'"
+        return f"column: {self.column}{path}{', each: true' if self.each else ''}{region}{kinds}{template}"
 
     def same_place(self, other: Source) -> bool:
         """The two stand at one place of a row, and are read alike."""
-        ours = (self.column, self.path, self.each, self.region, self.where, self.decode)
-        return ours == (other.column, other.path, other.each, other.region, other.where, other.decode)
+        ours = (self.column, self.path, self.each, self.region, self.where, self.template, self.decode)
+        theirs = (other.column, other.path, other.each, other.region, other.where, other.template, other.decode)
+        return ours == theirs
 
 
 class Link(Model):
@@ -99,6 +121,7 @@ class Link(Model):
             towards parents (addresses.id of user_addresses.address_id), and within one collection (comments.parent_id
             of comments.id: the rows below, to any depth).
         where: Of which kind the row must be: the link leads to no other.
+        template: The text in the column is this with the identity's value in it.
     """
 
     column: Column | None = None
@@ -110,6 +133,7 @@ class Link(Model):
     of: str | None = None
     of_columns: Annotated[tuple[Column, ...], Field(min_length=1)] | None = None
     where: Where = ()
+    template: TextTemplate | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Link:
@@ -123,8 +147,10 @@ class Link(Model):
             raise ValueError("`columns` and `of_columns` go together")
         if len(self.columns or ()) != len(self.of_columns or ()):
             raise ValueError("`columns` and `of_columns` differ in number")
-        if self.of is not None and (self.each or self.path is not None or self.region is not None):
-            raise ValueError("`path`, `each` and `region` are for identities")
+        if self.of is not None and (self.each or self.path is not None or self.region or self.template):
+            raise ValueError("`path`, `each`, `region` and `template` are for identities")
+        if self.template is not None and Template.parse(self.template).namespace != self.identity:
+            raise ValueError("the template names another identity than the link")
         if self.each and self.path is not None:
             raise ValueError("give `path` for JSON or `each` for an array, not both")
         return self
@@ -152,7 +178,14 @@ class Link(Model):
     @property
     def source(self) -> Source:
         """Where in the row the identity stands; of links without `of`."""
-        return Source(column=self.names[0], path=self.path, each=self.each, region=self.region, where=self.where)
+        return Source(
+            column=self.names[0],
+            path=self.path,
+            each=self.each,
+            region=self.region,
+            where=self.where,
+            template=self.template,
+        )
 
     @property
     def text(self) -> str:
@@ -163,7 +196,15 @@ class Link(Model):
             collection, columns = self.lead
             return f"{', '.join(self.names)} is {collection}.{', '.join(columns)}{where}"
         place = ".".join((*self.names, *(self.path or ())))
-        return f"{place} {'holds' if self.several else 'is'} {self.identity}{where}"
+        return f"{place} {'holds' if self.several else 'is'} {self.template or self.identity}{where}"
+
+
+def ends(template: str | None) -> tuple[str, str] | None:
+    """What stands before the one place of a template, and behind it."""
+    if template is None:
+        return None
+    head, _, rest = template.partition("{")
+    return head, rest.partition("}")[2]
 
 
 class Removal(Model):

@@ -409,7 +409,7 @@ class Reference:
     def _other_owners(self, name: str, cells: Cells, state: State, going: set[Row]) -> bool:
         """Whether a row that stays points here, of whomever it is."""
         ours = self._tables[name]
-        for lead, mine, columns in self._leads(name, cells, everybodys=True):
+        for lead, mine, columns in self._leads(name, everybodys=True):
             theirs = self._tables[lead]
             here = _points(ours, mine, cells)
             for row, owner in state[theirs.text].items():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import comparable, names_people
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
@@ -103,6 +104,13 @@ def _value_types(inspection: InspectionContext, name: str, spec: TableSpec, tabl
         live = table.columns.get(source.column)
         if live is None:
             continue
+        if source.template is not None and source.path is None and not textual(live.base):
+            yield inspection.error(
+                "value-type",
+                name,
+                f"{table.text}.{live.name} is {live.type}: no text with anything beside the identifier stands there.",
+                "Leave out `template`, or name a column of texts.",
+            )
         if not names_people(live, inside=source.several, of_bytes=source.of_bytes):
             yield inspection.error(
                 "value-type",

@@ -10,7 +10,7 @@ from psycopg import sql
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog import index_use
-from expunge_connectors.postgres.catalog.key_types import as_it_is, key_type, spelling
+from expunge_connectors.postgres.catalog.key_types import TEXT, as_it_is, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.claims import hearsay
 from expunge_connectors.postgres.connection import Connection
@@ -137,6 +137,9 @@ def _expression(inspection: InspectionContext, table: Table, link: Link) -> sql.
     identity = inspection.data_map.identities[link.identity]
     [name] = link.names
     live = table.columns[name]
+    if link.template is not None:
+        there = sql.Identifier(name)
+        return sql.Composed([there]) if key_type(live) == TEXT else sql.SQL("({}::text)").format(there)
     if identity.kind is IdentityKind.REUSABLE or not as_it_is(identity.rule, live):
         before, _, after = spelling(identity.rule, live).partition("{column}")
         return sql.Composed([raw("("), raw(before), sql.Identifier(name), raw(after), raw(")")])

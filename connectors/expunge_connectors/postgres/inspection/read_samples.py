@@ -18,7 +18,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.table_sampling import SampledTable
-from expunge_connectors.postgres.sql.comparison import tells, values
+from expunge_connectors.postgres.sql.comparison import taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, raw
 from expunge_connectors.postgres.table_spec import Source, TableSpec
 
@@ -76,7 +76,7 @@ def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Sou
         ]
     )
     found: sql.Composable = table_sampling.sample(sampled, rows, needed)
-    text: sql.Composable = column("s", source.column)
+    text = taken_out(source, column("s", source.column))
     if source.several:
         found = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(found, values(source, "s"))
         text = column("v", "value")

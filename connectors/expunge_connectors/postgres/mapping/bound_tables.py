@@ -10,6 +10,7 @@ from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Spellings
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import (
     TEXT,
     KeyType,
@@ -48,6 +49,7 @@ class BoundLink:
         below: A link within one collection: it leads from a row to the rows below it.
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
         where: Of which kind the row must be: the link leads to no other.
+        ends: What stands before the value in the column's text, and behind it; None: nothing does.
     """
 
     columns: tuple[Column, ...]
@@ -63,6 +65,7 @@ class BoundLink:
     below: bool = False
     unclaimed: bool = False
     where: tuple[BoundKind, ...] = ()
+    ends: tuple[str, str] | None = None
 
     @property
     def staged(self) -> tuple[str, tuple[KeyType, ...]]:
@@ -335,6 +338,8 @@ class _Builder:
                 f"store {self.store}, collection {name}: identifiers cannot be told in the column {source.column},"
                 f" which is {live.type}."
             )
+        if source.ends is not None and source.path is None and not textual(base):
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} holds no texts.")
         if source.path is not None and base not in {"json", "jsonb"}:
             raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no JSON.")
         if source.each and not base.endswith("[]"):
@@ -358,7 +363,9 @@ class _Builder:
         identity = self.data_map.identities[link.identity or ""]
         sure = identity.kind is not IdentityKind.REUSABLE
         source = self._source(name, link.source)
-        if sure and not source.several and as_it_is(identity.rule, columns[0]):
+        if source.ends is not None:
+            kind, normaliser = TEXT, None
+        elif sure and not source.several and as_it_is(identity.rule, columns[0]):
             kind, normaliser = key_type(columns[0]), None
         else:
             kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
@@ -372,6 +379,7 @@ class _Builder:
             sure=sure,
             lookup_only=identity.shareable,
             where=where,
+            ends=source.ends,
         )
 
     def _names(self, name: str, spec: TableSpec) -> BoundLink | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from psycopg import sql
 
-from expunge_connectors.postgres.catalog.key_types import KeyType, equals, key_type, spelling
+from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, equals, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
@@ -86,10 +87,40 @@ def named_there(mapped: BoundTable, identity: str, alias: str) -> sql.Composed:
     if source.decode:
         value = sql.SQL("{}::text").format(there)
     else:
-        value = normalised(spelling(rule, mapped.table.columns[source.column], inside=source.several), there)
+        live = mapped.table.columns[source.column]
+        held = there if source.several else taken_out(source, there)
+        value = normalised(spelling(rule, live, inside=source.several), held)
     if source.several or not restricting(source.where):
         return value  # `values` has none of other rows
     return sql.SQL("CASE WHEN {} THEN {} END").format(tells(source.where, alias), value)
+
+
+def filled(ends: tuple[str, str] | None, value: sql.Composable) -> sql.Composable:
+    """The text in which the value of a key stands."""
+    if ends is None:
+        return value
+    parts = [sql.Literal(ends[0])] * bool(ends[0]) + [value] + [sql.Literal(ends[1])] * bool(ends[1])
+    return sql.SQL("({})").format(sql.SQL(" || ").join(parts))
+
+
+def taken_out(source: Source, text: sql.Composable) -> sql.Composable:
+    """The value in a text; NULL where another text stands."""
+    if source.ends is None:
+        return text
+    return sql.SQL("pg_catalog.substring({}::text, {})").format(text, _pattern(source.ends))
+
+
+def _pattern(ends: tuple[str, str]) -> sql.Literal:
+    head, tail = (re.sub(r"(\W)", r"\\\1", one) for one in ends)
+    return sql.Literal(f"^{head}(.+){tail}$")
+
+
+def may_lead(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
+    """What must be true of the row `alias` for its columns to name what the link compares them with."""
+    if link.where:
+        yield of_kind(link.where, alias)
+    if link.ends is not None:
+        yield sql.SQL("{}::text ~ {}").format(column(alias, link.columns[0].name), _pattern(link.ends))
 
 
 def of_kind(where: Sequence[BoundKind], alias: str) -> sql.Composable:
@@ -124,7 +155,15 @@ def tells(where: tuple[RowKind, ...], alias: str) -> sql.Composable:
 
 
 def values(source: Source, alias: str) -> sql.Composed:
-    """The texts that stand inside a document or an array."""
+    """The texts that stand inside a document or an array; those of a template without what is around them."""
+    if source.ends is None:
+        return _texts(source, alias)
+    return sql.SQL("(SELECT {} FROM {} AS held (value))").format(
+        taken_out(source, column("held", "value")), _texts(source, alias)
+    )
+
+
+def _texts(source: Source, alias: str) -> sql.Composed:
     if source.path is not None:
         return sql.SQL(
             # A number has no zeros at the end of its fraction: 1.0 is 1, as the server has it.
@@ -164,6 +203,8 @@ def equal(
             ),
         )
     live, kind = link.columns[0], link.types[0]
+    if value is None and link.ends is not None:
+        return and_(of_this_kind, sql.SQL("{} = {}").format(as_text(live, alias), filled(link.ends, theirs[0])))
     if value is None and link.normaliser is None:
         same = equals(compared(live, kind, alias), theirs[0], kind.equality)
         if kind.equality is None:
@@ -174,6 +215,12 @@ def equal(
     return and_(
         of_this_kind, sql.SQL("{} = {}").format(normalised(link.normaliser or "{column}::text", stored), theirs[0])
     )
+
+
+def as_text(live: Column, alias: str) -> sql.Composable:
+    """The column's text: of a column of texts itself, so that its index serves."""
+    there = column(alias, live.name)
+    return there if key_type(live) == TEXT else sql.SQL("{}::text").format(there)
 
 
 def leading(mapped: BoundTable) -> Iterator[sql.Composable]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
-from expunge_connectors.postgres.sql.comparison import of_kind
+from expunge_connectors.postgres.sql.comparison import may_lead
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.key_staging import MEMBER
 from expunge_connectors.postgres.statement_cache import Placeholder
@@ -60,7 +60,8 @@ def known_by_value_alone(mapped: BoundTable, alias: str) -> sql.Composable:
 
 def _of_another(link: BoundLink, alias: str) -> sql.Composable:
     """The row is of no kind to which the link leads: it names something else by these columns."""
-    return sql.SQL("({}) IS NOT TRUE").format(of_kind(link.where, alias)) if link.where else FALSE
+    needed = list(may_lead(link, alias))
+    return sql.SQL("({}) IS NOT TRUE").format(and_(*needed)) if needed else FALSE
 
 
 def kept_until(mapped: BoundTable, alias: str) -> sql.Composable:

@@ -9,7 +9,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import compared, of_kind, same_row
+from expunge_connectors.postgres.sql.comparison import compared, same_row
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, or_
 from expunge_connectors.postgres.sql.subject_search import Search
 
@@ -47,10 +47,10 @@ def others_left(search: Search, mapped: BoundTable, alias: str) -> sql.Composabl
 
 
 def _points(store: BoundStore, link: BoundLink, alias: str) -> sql.Composed:
+    """The row `o` points there, be the link one to rows of another kind: whoever points to it needs it."""
     assert link.of is not None
     lead = store.collections[link.of[0]]
     return and_(
-        of_kind(link.where, alias),
         *(
             equals(
                 compared(live, kind, alias), compared(lead.table.columns[name], lead.leads[name], "o"), kind.equality

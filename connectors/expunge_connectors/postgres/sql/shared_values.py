@@ -17,7 +17,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql import stored_spellings
-from expunge_connectors.postgres.sql.comparison import normalised, of_kind, same_row, tells, values
+from expunge_connectors.postgres.sql.comparison import may_lead, normalised, same_row, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import Search
@@ -51,7 +51,7 @@ def told_by_others(
     if mapped.names is None or not search.found.get(mapped.name):
         return frozenset()
     named = (sql.SQL("{} IS NOT NULL").format(column("o", one.name)) for one in mapped.names.columns[:1])
-    somebody = and_(*named, of_kind(mapped.names.where, "o"), in_scope(mapped, "o"))
+    somebody = and_(*named, *may_lead(mapped.names, "o"), in_scope(mapped, "o"))
     keys: set[tuple[int, SubjectKey]] = set()
     for identity in mapped.hearsay:
         source, rule = mapped.yields[identity]
@@ -162,8 +162,8 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
 ) -> sql.Composed:
     table, there, source_there = mapped.table.identifier, *other
     mine, others = sql.SQL("").format(), sql.SQL("{} AS o").format(there.table.identifier)
-    ours: sql.Composable = column("t", source.column)
-    theirs: sql.Composable = column("o", source_there.column)
+    ours = taken_out(source, column("t", source.column))
+    theirs = taken_out(source_there, column("o", source_there.column))
     if source.several:
         mine = sql.SQL(" CROSS JOIN LATERAL {} AS v (value)").format(values(source, "t"))
         ours = column("v", "value")
@@ -177,7 +177,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
     alike = source.several == source_there.several and (source.several or live.base == live_there.base)
     # What has to be decoded is compared as it stands: within a table, of which the map says that none is shared.
     plain = bool(source.decode) or (rule.plain if source.several else as_it_is(rule, live))
-    if not alike or not plain:
+    if not alike or not plain or source.ends != source_there.ends:
         spelt = spelling(rule, live_there, inside=source_there.several)
         ours, theirs, equality = value, normalised(spelt, theirs), None
     not_theirs: sql.Composable = TRUE

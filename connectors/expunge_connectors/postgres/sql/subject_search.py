@@ -19,7 +19,7 @@ from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import compared, equal, normalised, of_kind, values
+from expunge_connectors.postgres.sql.comparison import as_text, compared, equal, filled, normalised, of_kind, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
 from expunge_connectors.postgres.sql.row_conditions import in_scope
@@ -200,6 +200,11 @@ def reached(path: SearchPath, alias: str) -> sql.Composed:
     if link.normaliser is not None:
         ours = [normalised(link.normaliser, column(alias, link.columns[0].name))]
     theirs = comma_list(*(column("k", name) for name in path.columns))
+    if link.ends is not None:
+        ours, theirs = (
+            [as_text(link.columns[0], alias)],
+            sql.SQL("").join([filled(link.ends, column("k", path.columns[0]))]),
+        )
     return and_(
         of_kind(link.where, alias),
         sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(

@@ -19,7 +19,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 from expunge_connectors.postgres.verify import stored_texts
-from expunge_connectors.postgres.verify.expressions import in_row, inside, of_kind, verbatim
+from expunge_connectors.postgres.verify.expressions import in_row, inside, like_template, of_kind, verbatim
 
 CLAIMED = sql.Identifier(":claimed")  # no collection is called so
 _ONE_BY_ONE = sql.SQL(
@@ -137,24 +137,19 @@ class ClaimedValues:
         another kind.
         """
         sure = {
-            (link.names, link.where)
+            (link.names, link.where, link.template)
             for link in spec.found_by
             if not link.several
             and self._namespace(link) not in self.passing
             and (link.identity is None or self.data_map.identities[link.identity].kind is not IdentityKind.REUSABLE)
             and (link.lead is None or self.spec.collections[link.lead[0]] is not spec)
         }
-        empty = [
-            sql.SQL("({})").format(
-                sql.SQL(" OR ").join(
-                    [
-                        *(sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names),
-                        *(sql.SQL("({}) IS NOT TRUE").format(one) for one in of_kind(where, table)),
-                    ]
-                )
-            )
-            for names, where in sorted(sure, key=repr)
-        ]
+        empty = []
+        for names, where, template in sorted(sure, key=repr):
+            other = [sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names]
+            needed = [*of_kind(where, table), *like_template(template, names[0])]
+            other += [sql.SQL("({}) IS NOT TRUE").format(one) for one in needed]
+            empty.append(sql.SQL("({})").format(sql.SQL(" OR ").join(other)))
         return sql.SQL("({})").format(sql.SQL(" AND ").join(empty) if empty else sql.SQL("true"))
 
     def _namespace(self, link: Link) -> str:

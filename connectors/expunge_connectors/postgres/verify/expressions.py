@@ -71,6 +71,35 @@ def equal(column: Column, ours: sql.Composable, theirs: sql.Composable) -> sql.C
     return sql.SQL("{} OPERATOR({}.=) {}").format(ours, sql.Identifier(column.equality), theirs)
 
 
+def text_of(link: Link, column: Column) -> sql.Composable:
+    """The text in which a key stands: the column's, or one inside."""
+    if link.several:
+        return sql.Identifier("inside", "value")
+    ours = sql.Identifier("r", column.name)
+    return ours if column.base in _TEXTUAL else sql.SQL("{}::text").format(ours)
+
+
+def with_key(template: str, key: str) -> sql.Composed:
+    """The text that a template makes of a key."""
+    head, tail = _around(template)
+    return sql.SQL("concat({}::text, {}, {}::text)").format(head, verbatim(key), tail)
+
+
+def like_template(template: str | None, column: str) -> Iterator[sql.Composed]:
+    """The column of the row `r` holds a text of this template, if there is one."""
+    if template is not None:
+        head, tail = _around(template)
+        yield sql.SQL(
+            "starts_with({0}::text, {1}) AND right({0}::text, length({2})) = {2}"
+            " AND length({0}::text) > length({1} || {2})"
+        ).format(sql.Identifier("r", column), head, tail)
+
+
+def _around(template: str) -> tuple[sql.Literal, sql.Literal]:
+    head, _, rest = template.partition("{")
+    return sql.Literal(head), sql.Literal(rest.partition("}")[2])
+
+
 def of_kind(where: Sequence[RowKind], table: Table) -> Iterator[sql.Composed]:
     """What restricts the row `r` to the kind: in each column stands one of these texts."""
     for kind in where:

@@ -32,7 +32,9 @@ from expunge_connectors.postgres.verify.expressions import (
     of_kind,
     put,
     readable,
+    text_of,
     verbatim,
+    with_key,
 )
 from expunge_connectors.postgres.verify.stored_texts import ReadColumn
 
@@ -298,6 +300,8 @@ class VerificationQuery:
             return sql.SQL(" AND ").join([as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
         identity = self.data_map.identities[link.identity]
         column = table.columns[link.names[0]]
+        if link.template is not None:
+            return sql.SQL("{} = {}").format(text_of(link, column), with_key(link.template, "a.value"))
         if link.several or identity.kind is IdentityKind.REUSABLE or not readable(column, identity.rule):
             value: sql.Composable = sql.Identifier("inside", "value") if link.several else in_row(column, identity.rule)
             head, tail = identity.rule.sql.split("{column}", 1)
@@ -383,7 +387,7 @@ class VerificationQuery:
             ]
             pointers.append(
                 sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
-                    self.live(lead).identifier, sql.SQL(" AND ").join([*same, *of_kind(link.where, table)])
+                    self.live(lead).identifier, sql.SQL(" AND ").join(same)
                 )
             )
         return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
