@@ -177,6 +177,25 @@ def test_another_server_is_seen_where_a_foreign_table_leads_there(company):
         assert store.erase(ada, actions(loaded, "calltrack"), ACCOUNT, CUTOFF, no_beat) == 11
 
 
+@pytest.mark.parametrize("deferred", [False, True])
+def test_a_trigger_finds_a_table_that_it_names_without_a_schema(company, *, deferred):
+    kind, when = ("CONSTRAINT TRIGGER", "DEFERRABLE INITIALLY DEFERRED") if deferred else ("TRIGGER", "")
+    execute(
+        company,
+        "CREATE TABLE totals (gone int); INSERT INTO totals VALUES (0);"
+        "CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN UPDATE totals SET gone = gone + 1; RETURN NULL; END $$;"
+        f"CREATE {kind} counted AFTER DELETE ON messages {when} FOR EACH ROW EXECUTE FUNCTION counted()",
+    )
+    loaded = data_map(accepting("messages", "public.totals"))
+    with opened(company, loaded) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        [(before,)] = execute(company, "SELECT count(*) FROM messages")
+        store.erase(ada, actions(loaded, "calltrack"), ACCOUNT, CUTOFF, no_beat)
+        [(after,)] = execute(company, "SELECT count(*) FROM messages")
+    assert execute(company, "SELECT gone FROM totals") == [(before - after,)] != [(0,)]
+
+
 def test_a_foreign_key_that_came_after_the_inspection_changes_no_row_of_others(company):
     """ON UPDATE CASCADE onto a column that a tombstone overwrites: the rows that follow are nobody's we asked for."""
     execute(
@@ -259,22 +278,20 @@ def test_a_server_that_counts_nothing_is_refused(company):
 def test_rows_are_counted_where_they_are_stored(database):
     execute(
         database,
-        "CREATE TABLE users (id int, state text, email text, PRIMARY KEY (id, state)) PARTITION BY LIST (state);"
-        "CREATE TABLE open PARTITION OF users FOR VALUES IN ('open');"
-        "CREATE TABLE closed PARTITION OF users DEFAULT;"
-        "INSERT INTO users VALUES (1, 'open', 'a@x.example'), (2, 'open', 'b@x.example'), (1, 'shut', 'c@x.example')",
+        "CREATE TABLE addresses (id int, state text, email text, PRIMARY KEY (id, state)) PARTITION BY LIST (state);"
+        "CREATE TABLE open PARTITION OF addresses FOR VALUES IN ('open');"
+        "CREATE TABLE closed PARTITION OF addresses DEFAULT;"
+        "INSERT INTO addresses VALUES (1, 'open', 'a@x.example'), (2, 'open', 'b@x.example'), (1, 'shut', 'c@x.example')",
     )
     collections = """
-users:
-  table: public.users
+addresses:
+  table: public.addresses
   data_type: anchor
-  person: user_id
   found_by: [{column: id, identity: user_id}]
-  yields: {user_id: id}
   tombstone: {email: "'erased'"}
 """
-    erased(database, shape(collections), user_id="1", expected={"users": 2})
-    assert left(database, "users", "email") == ["b@x.example", "erased", "erased"]
+    erased(database, shape(collections), user_id="1", expected={"addresses": 2})
+    assert left(database, "addresses", "email") == ["b@x.example", "erased", "erased"]
 
 
 @pytest.mark.parametrize(

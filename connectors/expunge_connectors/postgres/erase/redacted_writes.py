@@ -3,6 +3,9 @@
 A refusal quotes what it refuses: `Key (email)=(…) already exists`, `Failing row contains (…)`, and whatever a trigger
 raises. An error that PL/pgSQL catches is not logged; the one raised in its place has the same SQLSTATE and names
 the constraint. A cancelled statement is not caught, and quotes nothing.
+
+Triggers find what they name without a schema as they do when the application writes: by the search path that the role
+has by itself. Ours is empty everywhere else; here, too, the server's own operators and functions come first.
 """
 
 from __future__ import annotations
@@ -20,8 +23,11 @@ DECLARE
   expunge_table text;
   expunge_constraint text;
 BEGIN
+  SET LOCAL search_path TO DEFAULT;
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, ' || pg_catalog.current_setting('search_path'), true);
   {statement};
   {counted}
+  PERFORM pg_catalog.set_config('search_path', '', true);
   PERFORM pg_catalog.set_config('expunge.touched', expunge_touched::text, true);
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS
