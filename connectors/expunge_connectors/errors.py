@@ -28,7 +28,11 @@ class NotQuiescentError(TransientError):
     """Transactions older than the cutoff are still running, so nothing can be said about what they will commit."""
 
 
-class LockTimeoutError(TransientError):
+class SomeRecordsError(TransientError):
+    """The store works and does not let go of some records now: whose they are can be found out."""
+
+
+class LockTimeoutError(SomeRecordsError):
     """A lock was not to be had in time: others are at work on the same records."""
 
 

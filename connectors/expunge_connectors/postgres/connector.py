@@ -38,6 +38,7 @@ from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, F
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult, slices
+from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping import retention_dependencies
@@ -362,9 +363,10 @@ class PostgresStore:
 
     def _writing(self, work: Callable[[Connection], T]) -> T:
         """Run one transaction, again after a transient error: nothing of it is left then."""
+        blockers = LockBlockers(self.name, self._connections)
 
         def committed(connection: Connection) -> T:
-            with connection.transaction():
+            with blockers.named(connection), connection.transaction():
                 return work(connection)
 
         return self._call(committed, _SNAPSHOT_A_STATEMENT)

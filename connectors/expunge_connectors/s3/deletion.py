@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from expunge_connectors.contract import Heartbeat, no_beat
-from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.errors import SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import NOT_THERE, passing
@@ -106,7 +106,7 @@ class Removal:
             if again:
                 where = f"Store {self._service.name}, collection {self._collections[again[0]]}"
                 codes = ", ".join(sorted({str(one.get("Code")) for one in refused if passing(str(one.get("Code")))}))
-                raise TransientError(f"{where}: some objects could not be removed now ({codes}).")
+                raise SomeRecordsError(f"{where}: some objects could not be removed now ({codes}).")
 
         with_retries(self._service.wait)(attempt)
 

@@ -17,7 +17,7 @@ from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.errors import BatchBlockedError, LedgerBusyError, NotConfirmedError, NotErasedError
 from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
-from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.execution.runner import RunObserver, rests, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger.batch_status import chunks_of
@@ -167,7 +167,7 @@ def attach(workspace: Workspace, batch: Batch, *, only: int | None = None) -> No
         except LedgerBusyError:
             time.sleep(WAIT_SECONDS)
             with reading(workspace.ledger) as connection:
-                if batch_by_uid(connection, batch.uid).state not in RUNNING:
+                if batch_by_uid(connection, batch.uid).state not in RUNNING or rests(connection, workspace, batch.id):
                     return None
 
 

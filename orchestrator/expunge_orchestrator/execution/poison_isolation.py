@@ -7,6 +7,7 @@ Everything it does is one fenced ledger transaction at a time: a kill leaves eit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,9 @@ from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
+
+LONGEST_PAUSE = 8
+"""The pause before another attempt doubles so many times."""
 
 _ALMOST = 40
 """So many failures are enough to call it everywhere, where not one piece in ten passes."""
@@ -48,8 +52,16 @@ def queue_priority(depth: int, people: int | None, failures: int | None, passes:
     return depth - 1000 if not passes and failures > people.bit_length() else -1000 - depth
 
 
-def isolate(context: StepContext, epoch: int, step: int, why: str) -> None:
-    """After a failure that will repeat itself: halve the chunk, or call its one person failed, or end the search."""
+def isolate(context: StepContext, epoch: int, step: int, why: str, *, put_off: bool = False) -> None:
+    """After a failure that will repeat itself: halve the chunk, or call its one person failed, or end the search.
+
+    Args:
+        context: The step that failed.
+        epoch: Of the chunk.
+        step: Its number.
+        why: What went wrong, in words.
+        put_off: It passes by itself one day: who is found, and a chunk in which nobody passes, is tried again later.
+    """
     people = context.concluded if step > pipeline.first(context.batch.pipeline, pipeline.CONCLUDE) else context.active
     with context.workspace.ledger.begin() as connection:
         row = connection.execute(
@@ -60,17 +72,18 @@ def isolate(context: StepContext, epoch: int, step: int, why: str) -> None:
         ).first()
         if row is None:
             return
+        stopped = _put_off(context, row, step, why) if put_off else _failed(row, why)
         if not pipeline.is_per_person(context.batch.pipeline[step]):
-            _fail(connection, [context.chunk_id], why)
+            _stop(connection, [context.chunk_id], stopped)
             return
         if len(people) <= 1 and row.bisection_id is None:
-            _set_apart(connection, context, row, people, why)
+            _set_apart(connection, context, people, stopped)
             return
         search, all_over = _failed_again(connection, row.bisection_id, context, step, len(people))
         if all_over:
-            _give_up(connection, search, context.chunk_id, why)
+            _give_up(connection, search, context.chunk_id, stopped)
         elif len(people) <= 1:
-            _set_apart(connection, context, row, people, why)
+            _set_apart(connection, context, people, stopped)
         else:
             _halve(connection, context, row, people, search, step)
 
@@ -120,23 +133,60 @@ def _failed_again(
     return search, over
 
 
-def _give_up(connection: sa.Connection, search: int, chunk_id: int, why: str) -> None:
-    """It fails everywhere: every piece fails, those that run now by themselves."""
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """What becomes of a chunk at which a search ends.
+
+    Attributes:
+        row: The chunk as it was.
+        values: What it is then.
+        failed: Its people have failed; otherwise they are tried again.
+    """
+
+    row: sa.Row[Any]
+    values: Mapping[str, Any]
+    why: str
+    failed: bool
+
+
+def _failed(row: sa.Row[Any], why: str) -> _Stopped:
+    return _Stopped(row, {"state": ChunkState.FAILED.value, "step": row.step}, why, failed=True)
+
+
+def _put_off(context: StepContext, row: sa.Row[Any], step: int, why: str) -> _Stopped:
+    """Until a later run takes it up: this one does not wait for it."""
+    settings = context.workspace.settings
+    again = pipeline.resume_step(context.batch.pipeline, step)
+    values = {
+        "state": ChunkState.READY.value,
+        "step": again,
+        "rounds": row.rounds + (again != step),
+        "attempts": settings.max_attempts,
+        "stuck_at": step,
+        "not_before": stamp(now() + settings.retry_pause * 2**LONGEST_PAUSE),
+        "bisection_id": None,
+    }
+    return _Stopped(row, values, why, failed=False)
+
+
+def _give_up(connection: sa.Connection, search: int, chunk_id: int, stopped: _Stopped) -> None:
+    """It fails everywhere: every piece stops, those that run now by themselves."""
     pieces = connection.scalars(
         sa.select(tables.chunk.c.id).where(
-            tables.chunk.c.bisection_id == search, tables.chunk.c.state == ChunkState.READY.value
+            tables.chunk.c.bisection_id == search,
+            tables.chunk.c.state == ChunkState.READY.value,
+            tables.chunk.c.id != chunk_id,
         )
-    )
-    _fail(
-        connection, [chunk_id, *pieces], f"{why} It fails on everybody it was tried on: no single person is the reason."
-    )
+    ).all()
+    said = f"{stopped.why} It fails on everybody it was tried on: no single person is the reason."
+    _stop(connection, [chunk_id, *pieces], replace(stopped, why=said))
 
 
-def _fail(connection: sa.Connection, chunks: Sequence[int], why: str) -> None:
+def _stop(connection: sa.Connection, chunks: Sequence[int], stopped: _Stopped) -> None:
+    """Chunks that failed stay at their step; those that are put off go back to where this one does."""
+    values = {"state": ChunkState.FAILED.value} if stopped.failed else stopped.values
     connection.execute(
-        sa.update(tables.chunk)
-        .where(tables.chunk.c.id.in_(chunks))
-        .values(state=ChunkState.FAILED.value, failure=why[:500])
+        sa.update(tables.chunk).where(tables.chunk.c.id.in_(chunks)).values(**values, failure=stopped.why[:500])
     )
 
 
@@ -149,20 +199,15 @@ def _blame(connection: sa.Connection, people: Sequence[Item], why: str) -> None:
     )
 
 
-def _set_apart(
-    connection: sa.Connection, context: StepContext, row: sa.Row[Any], people: Sequence[Item], why: str
-) -> None:
+def _set_apart(connection: sa.Connection, context: StepContext, people: Sequence[Item], stopped: _Stopped) -> None:
     """The person is found. Others in the chunk, who have their outcome already, go on without them."""
-    _blame(connection, people, why)
+    if stopped.failed:
+        _blame(connection, people, stopped.why)
     if not people or len(context.items) == len(people):
-        _fail(connection, [context.chunk_id], why)
+        _stop(connection, [context.chunk_id], stopped)
         return
-    split_chunk(
-        connection,
-        row,
-        [item.id for item in people],
-        {"step": row.step, "state": ChunkState.FAILED.value, "failure": why[:500]},
-    )
+    values = {name: value for name, value in stopped.values.items() if name != "rounds"}
+    split_chunk(connection, stopped.row, [item.id for item in people], {**values, "failure": stopped.why[:500]})
     connection.execute(
         sa.update(tables.chunk)
         .where(tables.chunk.c.id == context.chunk_id)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -61,6 +62,7 @@ _OPEN_CHUNKS = (
         tables.chunk.c.id,
         tables.chunk.c.batch_id,
         tables.chunk.c.not_before,
+        tables.chunk.c.attempts,
         tables.chunk.c.depth,
         tables.bisection.c.people,
         tables.bisection.c.failures,
@@ -93,6 +95,7 @@ def run(
     """Run every batch of the ledger that is to run (or `only` one), until nothing is left that could run now.
 
     Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.
+    Those of people whose records somebody has locked are put off to a later run.
     Told to stop (`watch`), it ends with the steps that run; another run takes up the rest.
 
     Raises:
@@ -108,6 +111,7 @@ def run(
         cancellation.set_interrupted_apart(workspace.ledger)
         _publish(workspace, writer)
         flight: dict[Future[None], int] = {}
+        begun = now()
         news = False
         while True:
             still_ours()
@@ -115,7 +119,7 @@ def run(
                 _publish(workspace, writer)
                 news = False
             stops = watch.told_to_stop()
-            ready, pause = ([], None) if stops else _open_chunks(workspace.ledger, set(flight.values()), only)
+            ready, pause = ([], None) if stops else _open_chunks(workspace, begun, set(flight.values()), only)
             for chunk_id in ready[: workers - len(flight)]:
                 flight[pool.submit(_run_chunk, workspace, chunk_id, watch)] = chunk_id
             if news:  # the worker that brought them is at its next chunk by now
@@ -140,10 +144,15 @@ def _publish(workspace: Workspace, writer: LogWriter) -> None:
     batch_lifecycle.refresh(workspace)
 
 
-def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tuple[list[int], float | None]:
-    """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause."""
-    moment = now()
-    with ledger.begin() as connection:
+def _open_chunks(
+    workspace: Workspace, begun: datetime, in_flight: set[int], only: int | None
+) -> tuple[list[int], float | None]:
+    """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause.
+
+    Nobody waits for those that are put off: a run takes them up whose time had come when it began.
+    """
+    moment, most = now(), workspace.settings.max_attempts
+    with workspace.ledger.begin() as connection:
         if only is None:
             rows = connection.execute(_OPEN_CHUNKS).all()
         else:
@@ -156,11 +165,19 @@ def _open_chunks(ledger: sa.Engine, in_flight: set[int], only: int | None) -> tu
             row.id,
         )
     )
-    ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= stamp(moment)]
-    waiting = [row.not_before for row in open_rows if row.id not in ready]
+    due = {False: stamp(moment), True: stamp(begun)}
+    ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= due[row.attempts >= most]]
+    waiting = [row.not_before for row in open_rows if row.id not in ready and row.attempts < most]
     if not waiting:
         return ready, None
     return ready, max(0.05, (parse(min(waiting)) - moment).total_seconds())
+
+
+def rests(connection: sa.Connection, workspace: Workspace, batch_id: int) -> bool:
+    """Whether all that could run of a batch is put off to a later run."""
+    rows = connection.execute(_OPEN_CHUNKS_OF, {"only": batch_id}).all()
+    moment, most = stamp(now()), workspace.settings.max_attempts
+    return all(row.attempts >= most and row.not_before is not None and row.not_before > moment for row in rows)
 
 
 def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
-from expunge_connectors.errors import IdentityChangedError, StillReferencedError, TerminalError, TransientError
+from expunge_connectors.errors import (
+    IdentityChangedError,
+    LockTimeoutError,
+    NotQuiescentError,
+    SomeRecordsError,
+    StillReferencedError,
+    TerminalError,
+    TransientError,
+)
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import poison_isolation
 from expunge_orchestrator.execution.fencing import ClaimedStep
@@ -26,8 +34,10 @@ def failed(delivery: ClaimedStep, error: Exception) -> None:
     remedy = error.remedy if isinstance(error, ExpungeError) else None
     why = f"{name}: {error} {remedy}" if remedy else f"{name}: {error}"  # who reads it later has nothing but this
     match error:
+        case SomeRecordsError() if _searched(context, epoch, soon=isinstance(error, LockTimeoutError)):
+            poison_isolation.isolate(context, epoch, step, why, put_off=isinstance(error, LockTimeoutError))
         case TransientError():
-            _schedule_retry(context.workspace, context, epoch, step, why)
+            _schedule_retry(context.workspace, context, epoch, step, why, waits=isinstance(error, NotQuiescentError))
         case StillReferencedError() if _first_time(context, epoch):
             _schedule_retry(context.workspace, context, epoch, step, why)
         case TerminalError() if not isinstance(error, IdentityChangedError):
@@ -36,6 +46,17 @@ def failed(delivery: ClaimedStep, error: Exception) -> None:
             _fail(context.workspace, context.chunk_id, epoch, why)
         case _:
             poison_isolation.isolate(context, epoch, step, f"{name}: internal error {type(error).__name__}")
+
+
+def _searched(context: StepContext, epoch: int, *, soon: bool) -> bool:
+    """Whether it is time to find out whose records keep the others waiting: it was tried, or is being searched for."""
+    chunk = tables.chunk.c
+    with reading(context.workspace.ledger) as connection:
+        row = connection.execute(
+            sa.select(chunk.attempts, chunk.bisection_id).where(chunk.id == context.chunk_id, chunk.epoch == epoch)
+        ).first()
+    most = context.workspace.settings.max_attempts
+    return row is not None and (row.bisection_id is not None or row.attempts + 1 >= (min(2, most) if soon else most))
 
 
 def _first_time(context: StepContext, epoch: int) -> bool:
@@ -48,8 +69,10 @@ def _first_time(context: StepContext, epoch: int) -> bool:
     return attempts == 0 and context.workspace.settings.max_attempts > 1
 
 
-def _schedule_retry(workspace: Workspace, context: StepContext, epoch: int, step: int, why: str) -> None:
-    """Try again after a pause that doubles, or give up visibly."""
+def _schedule_retry(  # noqa: PLR0913 - what failed
+    workspace: Workspace, context: StepContext, epoch: int, step: int, why: str, *, waits: bool = False
+) -> None:
+    """Try again after a pause that doubles, or give up visibly. What waits for others' transactions is put off."""
     chunk_id = context.chunk_id
     again = pipeline.resume_step(context.batch.pipeline, step)
     with workspace.ledger.begin() as connection:
@@ -69,9 +92,11 @@ def _schedule_retry(workspace: Workspace, context: StepContext, epoch: int, step
         if attempts is None:
             return
         values: dict[str, object] = {
-            "not_before": stamp(now() + workspace.settings.retry_pause * 2 ** min(attempts - 1, 8))
+            "not_before": stamp(
+                now() + workspace.settings.retry_pause * 2 ** min(attempts - 1, poison_isolation.LONGEST_PAUSE)
+            )
         }
-        if attempts >= workspace.settings.max_attempts:
+        if attempts >= workspace.settings.max_attempts and not waits:
             values = {"state": ChunkState.FAILED.value, "not_before": None}
         connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**values))
 
