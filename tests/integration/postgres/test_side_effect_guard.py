@@ -281,7 +281,8 @@ def test_rows_are_counted_where_they_are_stored(database):
         "CREATE TABLE addresses (id int, state text, email text, PRIMARY KEY (id, state)) PARTITION BY LIST (state);"
         "CREATE TABLE open PARTITION OF addresses FOR VALUES IN ('open');"
         "CREATE TABLE closed PARTITION OF addresses DEFAULT;"
-        "INSERT INTO addresses VALUES (1, 'open', 'a@x.example'), (2, 'open', 'b@x.example'), (1, 'shut', 'c@x.example')",
+        "INSERT INTO addresses VALUES (1, 'open', 'a@x.example'), (2, 'open', 'b@x.example'),"
+        " (1, 'shut', 'c@x.example')",
     )
     collections = """
 addresses:
