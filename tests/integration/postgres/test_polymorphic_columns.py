@@ -293,7 +293,14 @@ def test_only_persons_of_the_kind_claim(database: str, normaliser: str, also: st
         f"identity: email{also}}}]\n  yields:\n    user_id: {{column: id, where: {{kind: Human}}}}\n"
         f"    email: {{column: email{also}}}",
     )
-    erased(database, shape(people, email=normaliser), user_id="7", expected={"users": 1, "notes": 3})
+    loaded = shape(people, email=normaliser)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="7")], ACME)
+        execute(database, "UPDATE users SET email = 'ann@x.example' WHERE id = 8")  # a person of the kind does claim
+        for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
+            assert (due(counts), counts[1]["notes"].ambiguous) == ({"users": 1, "notes": 1}, 1)
+        execute(database, "UPDATE users SET email = 'bob@x.example' WHERE id = 8")
+    erased(database, loaded, user_id="7", expected={"users": 1, "notes": 3})
     assert left(database, "users") == [8, 9]
 
 

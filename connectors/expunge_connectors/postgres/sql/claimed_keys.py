@@ -166,7 +166,7 @@ def _by_others(
     ]
     persons = staged.table(person.namespace, person.types)
     if persons is not None:
-        others.append(sql.SQL("NOT {}").format(reached(SearchPath(person, persons, ("c0",)), "u")))
+        others.append(sql.SQL("NOT ({})").format(reached(SearchPath(person, persons, ("c0",)), "u")))
     if mapped.action is Action.TOMBSTONE:
         others.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
     key = dict(zip(names, (kind.ddl for kind in value.types), strict=False))

@@ -177,7 +177,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
     alike = source.several == source_there.several and (source.several or live.base == live_there.base)
     # What has to be decoded is compared as it stands: within a table, of which the map says that none is shared.
     plain = bool(source.decode) or (rule.plain if source.several else as_it_is(rule, live))
-    if not alike or not plain or source.ends != source_there.ends:
+    if not alike or not plain:
         spelt = spelling(rule, live_there, inside=source_there.several)
         ours, theirs, equality = value, normalised(spelt, theirs), None
     not_theirs: sql.Composable = TRUE
