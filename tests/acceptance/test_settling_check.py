@@ -6,12 +6,15 @@ person can say that the record is not one that was missed: it stays, it is calle
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.bulk_people import make_crowd
 from tests.support.cancellation import cancel, end, keys_left, secrets_left
+from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.fork_server import ForkServer
 from tests.support.installation import Installation
 from tests.support.people import SeededPerson, fresh_phone, make_caller, make_holder
 from tests.support.reassigned_identifiers import alive, lead, lost
@@ -19,6 +22,7 @@ from tests.support.statements import assert_chain_intact, chunks, lines_of, stat
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.errors import BatchBlockedError
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
 
@@ -148,3 +152,15 @@ def test_nothing_of_whoever_took_it_over_goes_while_it_is_settled(
     installation.settle(installation.with_stores({"main": main}))  # type: ignore[dict-item]
     assert lost(bob, had, inspector) == {}
     assert not any(number for name, number in ann.left(inspector).items() if name.startswith("recordings."))
+
+
+def test_run_due_counts_the_checks_that_an_interrupted_run_had_begun(
+    installation: Installation, inspector: StoreInspector, fork_server: ForkServer, tmp_path: Path
+) -> None:
+    batch = installation.plan(make_holder(inspector).csv)
+    assert installation.erase(batch).state is BatchState.ERASED
+    assert batch_lifecycle.start_due_settling(installation.workspace) == 1  # and then the process died
+    cli = CliRunner(tmp_path, installation.calltrack.environment(installation.home), fork_server)
+    assert "1 settling check done" in cli.run("run-due").output
+    assert installation.again(batch).state is BatchState.SETTLED
+    assert "0 settling checks done" in cli.run("run-due").output

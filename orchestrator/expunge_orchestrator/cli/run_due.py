@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import typer
 from rich.markup import escape
 
@@ -39,7 +41,8 @@ def run_due(as_json: output.Json = False) -> None:
     with opened(load_settings(), installed()) as workspace:
         workspace.refuse_unmapped_holds()
         begun = scheduler.start_due(workspace, now())
-        woken, refused = _start_settling(workspace)
+        unsettled = _in_state(workspace, [BatchState.EXECUTING, BatchState.SETTLING, BatchState.ERASED])
+        refused = _start_settling(workspace)
         forgotten = batch_lifecycle.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             released = hold_enforcement.release(connection)
@@ -48,6 +51,7 @@ def run_due(as_json: output.Json = False) -> None:
                 run(workspace, writer, RunObserver())
         except LedgerBusyError:
             output.stderr_console().print("Another process is running this ledger; it does what is due.")
+        done = len(unsettled & _in_state(workspace, [BatchState.SETTLED]))  # also what an interrupted run had begun
         scheduler.close_ended(workspace)
         outbox.enqueue_changes(workspace, now())
         while delivery.deliver_due(workspace, now):
@@ -61,7 +65,7 @@ def run_due(as_json: output.Json = False) -> None:
             put_off = {one.uid: one.failure for one in scheduler.deferred(connection)}
     report = {
         "erasure_requests_started": begun,
-        "settling_checks": woken,
+        "settling_checks": done,
         "stale_plans_discarded": forgotten,
         "people_released_from_hold": released,
         "notices_waiting": notices.waiting,
@@ -77,7 +81,7 @@ def run_due(as_json: output.Json = False) -> None:
         for uid, why in put_off.items():
             output.console().print(f"[red]{uid}[/] could not be begun: {escape(str(why))}", soft_wrap=True)
         output.console().print(
-            f"{output.number_of(woken, 'settling check')} done, {output.number_of(forgotten, 'stale plan')} forgotten."
+            f"{output.number_of(done, 'settling check')} done, {output.number_of(forgotten, 'stale plan')} forgotten."
         )
         if released:
             output.console().print(f"Taken up after a hold: {output.people(released)}.")
@@ -92,9 +96,15 @@ def run_due(as_json: output.Json = False) -> None:
         )
 
 
-def _start_settling(workspace: Workspace) -> tuple[int, ExpungeError | None]:
-    """How many settling checks were started; or why none could be. What was begun, withdrawn or ended goes on."""
+def _start_settling(workspace: Workspace) -> ExpungeError | None:
+    """Start the settling checks that are due; why some could not be. What was begun, withdrawn or ended goes on."""
     try:
-        return batch_lifecycle.start_due_settling(workspace), None
+        batch_lifecycle.start_due_settling(workspace)
     except (FindingsError, ConnectorError) as error:
-        return 0, error
+        return error
+    return None
+
+
+def _in_state(workspace: Workspace, states: Collection[BatchState]) -> set[int]:
+    with reading(workspace.ledger) as connection:
+        return {one.id for one in batches(connection, states)}
