@@ -222,6 +222,36 @@ def _meet(trail: KeyGraph) -> bool:
     return not trail.given <= trail.asked or not any(targets) or bool(set.intersection(*targets))
 
 
+def _walk(
+    trail: KeyGraph,
+    start: AbstractSet[SubjectKey],
+    accepted: set[SubjectKey],
+    barred: AbstractSet[SubjectKey],
+    rules: _Rules,
+) -> set[SubjectKey] | None:
+    """Accept the persons and things that keys lead to; the reusable keys told on the way. None: several persons."""
+    persons = _persons_among(accepted - trail.known, rules)
+    told: set[SubjectKey] = set()
+    ahead = sorted(start)
+    while ahead:
+        for target in sorted(trail.edges.get(ahead.pop(), ())):
+            kind = rules.kind(target)
+            if kind is IdentityKind.REUSABLE:
+                told.add(target)
+            elif target not in accepted and target not in barred:
+                if kind is IdentityKind.PERSON:
+                    if _several(persons | {target}):
+                        return None
+                    persons.add(target)
+                accepted.add(target)
+                ahead.append(target)
+    return told
+
+
+def _persons_among(keys: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
+    return {key for key in keys if rules.kind(key) is IdentityKind.PERSON}
+
+
 def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     """Walk from the given keys; what is reached over a yielded reusable key alone is followed no further.
 
@@ -229,32 +259,26 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
     accepted = {key for key in trail.given if not rules.shareable(key)}
-    persons = {key for key in accepted if rules.kind(key) is IdentityKind.PERSON}
-    unfollowed = _strangers(trail, persons, rules)
-    nominated = sorted(trail.known - unfollowed)
-    accepted |= trail.known - unfollowed
-    for firm, ahead in ((True, sorted(accepted - trail.known)), (False, nominated)):
-        while ahead:
-            for target in sorted(trail.edges.get(ahead.pop(), ())):
-                if target in accepted or target in unfollowed:
-                    continue
-                kind = rules.kind(target)
-                if kind is IdentityKind.PERSON and _several(persons | {target}):
-                    return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
-                if kind is IdentityKind.REUSABLE:
-                    leads_to = _persons(target, trail, rules)
-                    may_follow = firm and target in trail.asked and not rules.shareable(target)
-                    if not may_follow or _several(persons | leads_to):
-                        unfollowed.add(target)
-                        continue
-                    persons |= leads_to
-                    nominated.append(target)
-                elif kind is IdentityKind.PERSON:
-                    persons.add(target)
-                    ahead.append(target)
-                else:
-                    ahead.append(target)
-                accepted.add(target)
+    unfollowed = _strangers(trail, _persons_among(accepted, rules), rules)
+    nominated = trail.known - unfollowed
+    accepted |= nominated
+    # Whose the person's own records say that they are, before an address in them is asked whose it is.
+    told = _walk(trail, accepted - trail.known, accepted, unfollowed, rules)
+    if told is None:
+        return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+    persons = _persons_among(accepted - trail.known, rules)
+    for target in sorted(told - accepted - unfollowed):
+        leads_to = _persons(target, trail, rules)
+        if target not in trail.asked or rules.shareable(target) or _several(persons | leads_to):
+            unfollowed.add(target)
+            continue
+        persons |= leads_to
+        accepted.add(target)
+        nominated |= {target}
+    told = _walk(trail, nominated, accepted, unfollowed, rules)
+    if told is None:
+        return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+    unfollowed |= told - accepted
     return Resolved(frozenset(accepted), None, frozenset(unfollowed), frozenset(unfollowed & (trail.own | trail.known)))
 
 

@@ -187,3 +187,10 @@ def test_what_cannot_be_read_is_told_of_the_persons_own_records_alone(data_map: 
     answer = resolve({1: frozenset([EMAIL, PHONE])}, lambda _: [("main", told)], data_map)[1]
     assert answer.unread == {theirs}
     assert answer.keys == {EMAIL, PHONE}
+
+
+def test_a_strangers_address_beside_the_persons_key_is_not_asked_first(data_map: DataMap) -> None:
+    edges = {EMAIL: {OTHER_EMAIL, USER_7}, OTHER_EMAIL: {USER_9}}
+    assert OTHER_EMAIL < USER_7
+    found = answer({EMAIL}, edges, data_map)
+    assert (found.keys, found.ambiguity, found.refused) == ({EMAIL, USER_7}, None, {OTHER_EMAIL})
