@@ -17,6 +17,7 @@ from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_nam
 
 _MEANINGLESS = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
 """Types of keys that are made, not chosen."""
+PERSONS_KEY = "a person's key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ def person_link(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> Link
 
 
 def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:
-    """What a link names people by: `a person's key`, or a reusable identity; None: it names a thing, or rows below."""
+    """What a link names people by: `PERSONS_KEY`, or a reusable identity; None: it names a thing, or rows below."""
     if _person_named(spec, link, data_map) is not None:
-        return "a person's key"
+        return PERSONS_KEY
     identity = data_map.identities.get(link.identity or "")
     reusable = identity is not None and identity.kind is IdentityKind.REUSABLE and not identity.shareable
     return link.identity if reusable else None

@@ -346,3 +346,24 @@ def test_who_claims_is_told_to_other_stores(database: str, people: int, normalis
         asked = [Subject(at, frozenset([SubjectKey("user_id", str(at)), ann, free])) for at in range(1, people + 1)]
         told = store.claimed(asked, ACME)
     assert told == ({} if people > 8 else {1: frozenset([ann])})
+
+
+def test_a_row_that_is_found_by_an_address_has_to_say_whose_it_is(database: str) -> None:
+    """Bob's comment, in which Ann's address stands: `check` asks for what keeps it from going with Ann."""
+    execute(
+        database,
+        _USERS
+        + "CREATE TABLE comments (id int PRIMARY KEY, user_id text, email text, at timestamptz DEFAULT '2025-06-01');"
+        "INSERT INTO comments VALUES (1, '1', 'ann@x.example'), (2, '9', 'ann@x.example'), (3, NULL, 'ann@x.example')",
+    )
+    links = "found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]"
+    comments = f"comments: {{table: public.comments, created: at, {links}"
+    [found] = [one for one in findings(database, shape(USERS + comments + "}")) if one.code == "person-not-told"]
+    assert "yields: {user_id: user_id}" in (found.remedy or "")
+    loaded = shape(USERS + comments + ", yields: {user_id: user_id}}")
+    assert "person-not-told" not in {one.code for one in findings(database, loaded)}
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([ann], ACME, CUTOFF)) == {}
+    assert left(database, "comments") == [2, 3]

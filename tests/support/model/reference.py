@@ -334,17 +334,61 @@ class Reference:
         """The further keys that the rows of these keys declare; a tombstone tells only what it still holds."""
         told: set[tuple[str, str]] = set()
         for name, rows in self.found(state, keys, shareable=True).items():
-            spec = self._collections[name]
-            for row, how in rows.items():
-                cells = state[self._tables[name].text][row]
-                done = self.tombstoned(name, cells) if spec.get("tombstone") else None
-                for identity, place in spec.get("yields", {}).items() if how.belongs else ():
-                    link = place if isinstance(place, dict) else {"column": place}
-                    if (done == cells and link["column"] in spec["tombstone"]) or not _of_kind(link, cells):
-                        continue
-                    spellings = {spelt(self._identities[identity]["normaliser"], one) for one in _held(link, cells)}
-                    told |= {(identity, one) for one in spellings if one is not None}
+            own = {row for row, how in rows.items() if how.belongs}
+            said = [self._declared(name, state[self._tables[name].text][row]) for row in own]
+            others = [
+                self._declared(name, cells)
+                for row, cells in self._owned(name, state)
+                if row not in own and self._names_person(name, cells)
+            ]
+            told |= {
+                one for one in set().union(*said) if one not in set().union(*others) or not self._hearsay(name, one[0])
+            }
         return told
+
+    def _declared(self, name: str, cells: Cells) -> set[tuple[str, str]]:
+        """The keys that a row declares."""
+        spec = self._collections[name]
+        done = self.tombstoned(name, cells) if spec.get("tombstone") else None
+        declared: set[tuple[str, str]] = set()
+        for identity, place in spec.get("yields", {}).items():
+            link = place if isinstance(place, dict) else {"column": place}
+            if (done == cells and link["column"] in spec["tombstone"]) or not _of_kind(link, cells):
+                continue
+            spellings = {spelt(self._identities[identity]["normaliser"], one) for one in _held(link, cells)}
+            declared |= {(identity, one) for one in spellings if one is not None}
+        return declared
+
+    def _hearsay(self, name: str, identity: str) -> bool:
+        """Rows that name their person merely tell it: where another person's row does too, it leads to neither."""
+        spec, declared = self._collections[name], self._identities[identity]
+        return (
+            declared["kind"] == "reusable"
+            and not declared.get("shareable")
+            and not any(
+                link.get("identity") == identity and _same_place(link, spec["yields"][identity])
+                for link in spec["found_by"]
+            )
+        )
+
+    def _names_person(self, name: str, cells: Cells) -> bool:
+        """The row says by a person's own key whose it is, and is no person itself."""
+        if "person" in self._collections[name]:
+            return False
+        for link in self._collections[name]["found_by"]:
+            if "path" in link or link.get("each") or not _of_kind(link, cells):
+                continue
+            if "of" in link:
+                lead, _, column = link["of"].partition(".")
+                theirs, ours = link.get("of_columns", [column]), link.get("columns", [link.get("column")])
+                person = self._collections[lead].get("person")
+                place = self._collections[lead].get("yields", {}).get(person)
+                names = person is not None and theirs == [place["column"] if isinstance(place, dict) else place]
+            else:
+                ours, names = [link["column"]], self._identities[link["identity"]]["kind"] == "person"
+            if names and all(cells[one] is not None for one in ours):
+                return True
+        return False
 
     # ---- what is right for each
 

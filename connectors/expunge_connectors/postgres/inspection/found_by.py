@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.claims import names_people
+from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -32,6 +32,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
         yield from _several_people(inspection, name, spec)
+        yield from _not_told(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
         for link in spec.found_by:
@@ -79,6 +80,32 @@ def _several_people(inspection: InspectionContext, name: str, spec: TableSpec) -
             " the same table, of a data type that is tombstoned, whose `tombstone` clears that person's part. Or say"
             " `goes_with_any: {reason: ..., approved_by: ...}`.",
         )
+
+
+def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """Rows that name their person by a key, are found by what passes on as well, and do not say whose they are."""
+    if spec.person is not None or spec.goes_with_any is not None:
+        return
+    named = {link: names_people(inspection.spec, link, inspection.data_map) for link in spec.found_by}
+    keys = {link.names[0]: _person(inspection, link) for link, kind in named.items() if kind == PERSONS_KEY}
+    values = sorted({link.names[0] for link, kind in named.items() if kind not in {None, PERSONS_KEY}})
+    told = {source.column for one, source in spec.yields.items() if one in inspection.data_map.person_identities}
+    if keys and values and not told & keys.keys():
+        column, person = min(keys.items())
+        yield inspection.error(
+            "person-not-told",
+            name,
+            f"A row of {spec.table} says by {column} whose it is, and is found by {', '.join(values)} as well: a row of"
+            " somebody else's in which this person's value stands would go with this person.",
+            f"Say whose a row is: `yields: {{{person}: {column}}}`; a row of others waits then, and is told."
+            " Or say `goes_with_any: {reason: ..., approved_by: ...}`.",
+        )
+
+
+def _person(inspection: InspectionContext, link: Link) -> str:
+    """The identity by which a link names a person."""
+    lead = None if link.lead is None else inspection.spec.collections[link.lead[0]].person
+    return lead or link.identity or ""
 
 
 def _sure(inspection: InspectionContext, link: Link) -> bool:
