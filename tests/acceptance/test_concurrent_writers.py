@@ -209,7 +209,7 @@ def test_a_transaction_that_does_not_end_is_no_success(
         if prepared:
             writer.prepare()
         ended = installation.erase(batch)
-        assert ended.state is BatchState.FAILED
+        assert ended.state is BatchState.EXECUTING  # put off, and tried again by later runs
         assert "verify:main: store main: 1 transactions that may be older than the cutoff" in installation.failures(
             ended
         )

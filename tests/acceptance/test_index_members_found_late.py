@@ -150,17 +150,17 @@ def test_an_address_that_is_taken_over_before_a_cache_is_asked_is_not_followed_t
 def test_an_end_is_not_stuck_where_nobody_can_tell_any_more_whose_an_address_is(
     indexed: Installation, inspector: StoreInspector
 ) -> None:
-    """The accounts' table has another name when the batch is ended: no address is followed, what is left is told."""
+    """Another table stands where the accounts were as the batch is ended: no address is followed, and it is told."""
     ann = make_holder(inspector)
     with inspector.redis() as client:
         client.set(f"box:{ann.email}", "x")
     batch = failed_half_way(indexed, ann, "cache")
-    inspector.sql("ALTER TABLE users RENAME TO users_planned")
+    inspector.sql("ALTER TABLE users RENAME TO users_planned; CREATE TABLE users (LIKE users_planned INCLUDING ALL)")
     try:
         indexed.close()
         assert end(indexed, batch).state is BatchState.SETTLED, indexed.failures(batch)
     finally:
-        inspector.sql("ALTER TABLE users_planned RENAME TO users")
+        inspector.sql("DROP TABLE users; ALTER TABLE users_planned RENAME TO users")
     (said,) = statements_of(indexed, batch, "partially-erased")
     assert lines_of(said.body)["main.users"][0] == "left"
     assert lines_of(said.body)["cache.mailboxes"][0] == "ambiguous"

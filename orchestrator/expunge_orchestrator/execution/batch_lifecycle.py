@@ -67,7 +67,8 @@ def nothing(_connection: sa.Connection) -> None:
 def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool:
     """Start a planned batch: set the cutoff of each store once, on the store's clock.
 
-    A batch that was begun before is left as it is, so that resuming is the same command; so is one that is over.
+    A batch that was begun before goes on as it is, so that resuming is the same command; one that is over is left as it
+    is. People who were put off to a later run are tried at once: somebody asks for it.
 
     Returns:
         Whether it was begun by this.
@@ -87,6 +88,7 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
         raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
     refuse_unfit(workspace, batch)
     if batch.state is not BatchState.PLANNED:
+        _take_up_put_off(workspace, batch)
         return False
     clocks = _ground(workspace, batch)
     data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
@@ -105,6 +107,18 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
             )
             begun(connection)
     return bool(started)
+
+
+def _take_up_put_off(workspace: Workspace, batch: Batch) -> None:
+    chunk = tables.chunk.c
+    put_off = (
+        chunk.batch_id == batch.id,
+        chunk.state == ChunkState.READY.value,
+        chunk.attempts >= workspace.settings.max_attempts,
+        chunk.not_before > stamp(now()),
+    )
+    with workspace.ledger.begin() as connection:
+        connection.execute(sa.update(tables.chunk).where(*put_off).values(not_before=None))
 
 
 def refuse_unfit(workspace: Workspace, batch: Batch) -> None:

@@ -253,6 +253,7 @@ notes:
   table: public.notes
   created: at
   found_by: [{column: about_id, of: users.id, where: {about_type: User}}, {column: email, identity: email}]
+  goes_with_any: {reason: a note goes with whom it is about or who wrote it, approved_by: A. Officer}
 """
 _CONTACTS = """
 CREATE TABLE users (id int PRIMARY KEY, email text, at date NOT NULL DEFAULT '2025-01-01');
