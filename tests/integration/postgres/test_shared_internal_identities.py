@@ -34,7 +34,7 @@ uploads:
   table: public.uploads
   found_by: [{column: owner, of: users.id}, {column: mail, identity: email}]
   created: created_at
-  yields: {token: object}
+  yields: {user_id: owner, token: object}
 """
 FIRST, SECOND = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 
@@ -66,7 +66,10 @@ def test_a_value_inside_an_array_is_one(database):
     filled(database, f"(1, 1, '{FIRST}')", f"(1, 2, NULL, '{{c,{FIRST}}}')", "text")
     execute(database, "ALTER TABLE uploads ALTER object TYPE text[] USING object::text[]")
     never = "never_shared: {reason: r, approved_by: a}"
-    inside = COLLECTIONS.rpartition("yields: {token: object}")[0] + "yields: {token: {column: object, each: true, %s}}"
+    inside = (
+        COLLECTIONS.rpartition("yields: {user_id: owner, token: object}")[0]
+        + "yields: {user_id: owner, token: {column: object, each: true, %s}}"
+    )
     for person in (1, 2):
         resolved_and_refused(database, shape(inside % never), "as well", person)
 

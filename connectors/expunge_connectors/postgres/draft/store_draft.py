@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection, DraftPerson, StoreDraft
@@ -183,7 +183,7 @@ class _Drafter:
             entries["goes_with_any"], questions["goes_with_any"] = None, _ELEMENTS
         if any("identity" in link for link in links):
             entries |= self._created(table)
-        entries |= self._yields(table)
+        entries |= self._yields(table, self._owner(table, same.values(), links))
         own = [key for key in self.live.foreign_keys if key.child == key.parent == table]
         notes = [f"{', '.join(key.columns)} points to other rows of the table: answers of others?" for key in own]
         return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes))
@@ -206,12 +206,14 @@ class _Drafter:
             columns = map(self.tables[table].columns.get, id_names(person, self.live.foreign_keys))
             own = [one for one in columns if one is not None and one.base == self._key(person).base]
             links[:0] = [{"column": one.name, "identity": self._identity(person)} for one in own]
+        persons = {self._identity(person) for person in self.picture.persons}
+        named = [one for one in links if one.get("identity") in persons]
         entries = {
             **self._head(table),
             "data_type": None,
             "found_by": links,
             **self._created(table),
-            **self._yields(table),
+            **self._yields(table, {str(one["identity"]): _source(one) for one in named[:1] if len(links) > len(named)}),
         }
         questions = self._questions(table)
         questions.setdefault("data_type", f"{PERSONAL}? No foreign key links it to a person")
@@ -304,10 +306,24 @@ class _Drafter:
         open_ = found is None or not columns[found].not_null  # a row without a time would count as newer for ever
         return {**({} if found is None else {"created": found}), **({"undated": None} if open_ else {})}
 
-    def _yields(self, table: str) -> dict[str, object]:
+    def _owner(
+        self, table: str, keys: Iterable[ForeignKey], links: Sequence[Mapping[str, object]]
+    ) -> dict[str, object]:
+        """Whose a row is, by the key of a person: asked for where it is found by an address as well."""
+        if not any("identity" in link for link in links):
+            return {}
+        for key in keys:
+            if key.parent not in self.picture.persons or key.parent_columns != (self._key(key.parent).name,):
+                continue
+            if (link := self._link(table, key)) is not None:
+                return {self._identity(key.parent): _source({one: link[one] for one in link if one != "of"})}
+        return {}
+
+    def _yields(self, table: str, owner: Mapping[str, object]) -> dict[str, object]:
         seen = self.seen[table].kinds.items()
         objects = [place.column for place, kind in seen if kind is Kind.OBJECT and place.plain]
-        return {"yields": {f"{singular(table)}_object": objects[0]}} if objects else {}
+        told = {**owner, **({f"{singular(table)}_object": objects[0]} if objects else {})}
+        return {"yields": told} if told else {}
 
     def _seen(self, table: str) -> tuple[str, ...]:
         seen = self.seen[table]
