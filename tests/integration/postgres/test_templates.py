@@ -201,6 +201,35 @@ notes:
     assert left(database, "notes") == [2, 3, 4, 5]
 
 
+_SPELT = ("11111111-aaaa-4aaa-8aaa-AAAAAAAAAAAA", "22222222-bbbb-4bbb-8bbb-bbbbbbbbbbbb")
+PLACES = [
+    ("text", "'{}'", ""),
+    ("jsonb", """'{{"a": ["{}", "x"]}}'""", ", path: [a]"),
+    ("text[]", "ARRAY['{}', 'x']", ", each: true"),
+]
+
+
+@pytest.mark.parametrize(("type_", "value", "place"), PLACES)
+def test_the_value_in_the_text_is_compared_in_every_spelling(database: str, type_: str, value: str, place: str) -> None:
+    """As it is where nothing stands beside it: a UUID in capitals is the same one."""
+    rows = [f"user-{one}" for spelt in _SPELT for one in (spelt.upper(), spelt, spelt.lower())]
+    execute(
+        database,
+        f"CREATE TABLE users (id uuid PRIMARY KEY); INSERT INTO users VALUES ('{_SPELT[0]}'), ('{_SPELT[1]}');"
+        f"CREATE TABLE tasks (id int PRIMARY KEY, about {type_}); INSERT INTO tasks VALUES "
+        + ", ".join(f"({at}, {value.format(one)})" for at, one in enumerate([*rows, f"User-{_SPELT[0]}"])),
+    )
+    link = f'{{column: about, identity: user_id, template: "user-{{user_id}}"{place}}}'
+    goes = "goes_with_any: {reason: x, approved_by: x}"
+    loaded = shape(f"{USERS}tasks: {{table: public.tasks, {goes}, found_by: [{link}]}}", user_id="uuid/1")
+    erased(database, loaded, user_id=_SPELT[0].lower(), expected={"users": 1, "tasks": 3})
+    assert left(database, "tasks") == [3, 4, 5, 6]
+    if type_ == "text":
+        [missing] = [one for one in findings(database, loaded) if one.code == "tie-index"]
+        execute(database, missing.remedy.replace(" CONCURRENTLY", ""))
+        assert ("tie-index", "tasks") not in codes(findings(database, loaded))
+
+
 @pytest.mark.parametrize("type_", ["text", "varchar(30)", "citext"])
 def test_an_index_of_the_column_serves(database: str, type_: str) -> None:
     execute(database, f"CREATE EXTENSION citext; {_TASKS} ALTER TABLE tasks ALTER about TYPE {type_}")

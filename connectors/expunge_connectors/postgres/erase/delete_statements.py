@@ -15,13 +15,13 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import (
-    filled,
     itself,
     normalised,
     of_kind,
     place_names,
     refers,
     same_row,
+    taken_out,
 )
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
@@ -77,10 +77,8 @@ def _other_elements(search: Search, mapped: BoundTable, name: str) -> sql.Compos
     ours = [
         and_(
             of_kind(path.link.where, "t"),
-            sql.SQL("{} IN (SELECT {} FROM {} AS k)").format(
-                normalised(path.link.normaliser or "{column}::text", item),
-                filled(path.link.ends, column("k", "c0")),
-                path.table,
+            sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(
+                normalised(path.link.normaliser or "{column}::text", taken_out(path.link.source, item)), path.table
             ),
         )
         for path in search_paths(search, mapped.erasing)

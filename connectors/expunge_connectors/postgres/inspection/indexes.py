@@ -16,6 +16,7 @@ from expunge_connectors.postgres.claims import hearsay
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.row_kinds import compared
+from expunge_connectors.postgres.sql.comparison import normalised, taken_out
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.table_spec import Link
 
@@ -139,7 +140,9 @@ def _expression(inspection: InspectionContext, table: Table, link: Link) -> sql.
     live = table.columns[name]
     if link.template is not None:
         there = sql.Identifier(name)
-        return sql.Composed([there]) if key_type(live) == TEXT else sql.SQL("({}::text)").format(there)
+        if identity.rule.plain or identity.rule.counts:
+            return sql.Composed([there]) if key_type(live) == TEXT else sql.SQL("({}::text)").format(there)
+        return sql.SQL("({})").format(normalised(identity.rule.sql, taken_out(link.source, there)))
     if identity.kind is IdentityKind.REUSABLE or not as_it_is(identity.rule, live):
         before, _, after = spelling(identity.rule, live).partition("{column}")
         return sql.Composed([raw("("), raw(before), sql.Identifier(name), raw(after), raw(")")])

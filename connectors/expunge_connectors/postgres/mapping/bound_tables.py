@@ -364,7 +364,9 @@ class _Builder:
         sure = identity.kind is not IdentityKind.REUSABLE
         source = self._source(name, link.source)
         if source.ends is not None:
-            kind, normaliser = TEXT, None
+            # What has one spelling is compared with the text around it, so that the index of the column serves.
+            one = identity.rule.plain or identity.rule.counts
+            kind, normaliser = TEXT, None if one else spelling(identity.rule, columns[0], inside=True)
         elif sure and not source.several and as_it_is(identity.rule, columns[0]):
             kind, normaliser = key_type(columns[0]), None
         else:

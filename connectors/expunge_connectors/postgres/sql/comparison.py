@@ -203,7 +203,7 @@ def equal(
             ),
         )
     live, kind = link.columns[0], link.types[0]
-    if value is None and link.ends is not None:
+    if value is None and link.ends is not None and link.normaliser is None:
         return and_(of_this_kind, sql.SQL("{} = {}").format(as_text(live, alias), filled(link.ends, theirs[0])))
     if value is None and link.normaliser is None:
         same = equals(compared(live, kind, alias), theirs[0], kind.equality)
@@ -211,7 +211,7 @@ def equal(
             return and_(of_this_kind, same)
         # An identity is exact, also where the column's own equality is not; that one is for the index.
         return and_(of_this_kind, same, sql.SQL("{}::text = {}::text").format(column(alias, live.name), theirs[0]))
-    stored = column(alias, live.name) if value is None else value
+    stored = taken_out(link.source, column(alias, live.name)) if value is None else value
     return and_(
         of_this_kind, sql.SQL("{} = {}").format(normalised(link.normaliser or "{column}::text", stored), theirs[0])
     )

@@ -19,7 +19,16 @@ from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import as_text, compared, equal, filled, normalised, of_kind, values
+from expunge_connectors.postgres.sql.comparison import (
+    as_text,
+    compared,
+    equal,
+    filled,
+    normalised,
+    of_kind,
+    taken_out,
+    values,
+)
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
 from expunge_connectors.postgres.sql.row_conditions import in_scope
@@ -197,10 +206,10 @@ def reached(path: SearchPath, alias: str) -> sql.Composed:
     ours: list[sql.Composable] = [
         compared(live, kind, alias) for live, kind in zip(link.columns, link.types, strict=True)
     ]
-    if link.normaliser is not None:
-        ours = [normalised(link.normaliser, column(alias, link.columns[0].name))]
     theirs = comma_list(*(column("k", name) for name in path.columns))
-    if link.ends is not None:
+    if link.normaliser is not None and link.source is not None:
+        ours = [normalised(link.normaliser, taken_out(link.source, column(alias, link.columns[0].name)))]
+    elif link.ends is not None:
         ours, theirs = (
             [as_text(link.columns[0], alias)],
             sql.SQL("").join([filled(link.ends, column("k", path.columns[0]))]),

@@ -85,6 +85,15 @@ def with_key(template: str, key: str) -> sql.Composed:
     return sql.SQL("concat({}::text, {}, {}::text)").format(head, verbatim(key), tail)
 
 
+def without_template(template: str, text: sql.Composable) -> sql.Composed:
+    """The value that stands in a text of a template; NULL in another text."""
+    head, tail = _around(template)
+    return sql.SQL(
+        "CASE WHEN starts_with({0}, {1}) AND right({0}, length({2})) = {2} AND length({0}) > length({1} || {2})"
+        " THEN substr({0}, length({1}) + 1, length({0}) - length({1} || {2})) END"
+    ).format(sql.SQL("({})::text").format(text), head, tail)
+
+
 def like_template(template: str | None, column: str) -> Iterator[sql.Composed]:
     """The column of the row `r` holds a text of this template, if there is one."""
     if template is not None:

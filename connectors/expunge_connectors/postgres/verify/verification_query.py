@@ -35,6 +35,7 @@ from expunge_connectors.postgres.verify.expressions import (
     text_of,
     verbatim,
     with_key,
+    without_template,
 )
 from expunge_connectors.postgres.verify.stored_texts import ReadColumn
 
@@ -301,7 +302,12 @@ class VerificationQuery:
         identity = self.data_map.identities[link.identity]
         column = table.columns[link.names[0]]
         if link.template is not None:
-            return sql.SQL("{} = {}").format(text_of(link, column), with_key(link.template, "a.value"))
+            text = text_of(link, column)
+            if identity.rule.plain or identity.rule.counts:  # one spelling: of the whole text, by the column's index
+                return sql.SQL("{} = {}").format(text, with_key(link.template, "a.value"))
+            head, tail = identity.rule.sql.split("{column}", 1)
+            spelt = sql.Composed([verbatim(head), without_template(link.template, text), verbatim(tail)])
+            return sql.SQL("{} = a.value").format(spelt)
         if link.several or identity.kind is IdentityKind.REUSABLE or not readable(column, identity.rule):
             value: sql.Composable = sql.Identifier("inside", "value") if link.several else in_row(column, identity.rule)
             head, tail = identity.rule.sql.split("{column}", 1)
