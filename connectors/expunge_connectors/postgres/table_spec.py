@@ -292,6 +292,11 @@ class TableSpec(CollectionSpec):
         return self.person
 
 
+def sought_namespace(store: str, link: Link) -> str:
+    """The namespace of the keys that a link of this store is compared with."""
+    return link.identity or "" if link.lead is None else internal_namespace(store, *link.lead)
+
+
 def internal_namespace(store: str, collection: str, columns: Sequence[str]) -> str:
     """The namespace of keys that a store makes up for itself: the values of these columns of a collection."""
     return f"{store}.{collection}.{'+'.join(columns)}"

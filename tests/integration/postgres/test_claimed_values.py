@@ -367,3 +367,18 @@ def test_a_row_that_is_found_by_an_address_has_to_say_whose_it_is(database: str)
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert due(store.verify([ann], ACME, CUTOFF)) == {}
     assert left(database, "comments") == [2, 3]
+
+
+def test_a_row_that_is_found_by_a_user_name_has_to_say_whose_it_is_as_well(database: str) -> None:
+    """Bob's post under the user name that Ann has now: a name passes on as an address does."""
+    execute(database, _POSTS + "ALTER TABLE posts ADD user_id text; UPDATE posts SET user_id = '9', author = 'ann';")
+    links = "found_by: [{column: author, of: users.username}, {column: user_id, of: users.id}]"
+    posts = f"posts: {{table: public.posts, created: at, {links}"
+    found = {one.code for one in findings(database, shape(USERS + posts + "}"))}
+    assert "person-not-told" in found
+    loaded = shape(USERS + posts + ", yields: {user_id: user_id}}")
+    assert "person-not-told" not in {one.code for one in findings(database, loaded)}
+    with opened(database, loaded) as store:
+        ann = subject(1, user_id="1")
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "posts") == [1, 2]

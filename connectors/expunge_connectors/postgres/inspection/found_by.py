@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
+from expunge_connectors.postgres.claims import PERSONS_KEY, names_people, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
 _UNIQUE = """
 SELECT x.indrelid::bigint,
@@ -86,9 +86,18 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
     """Rows that name their person by a key, are found by what passes on as well, and do not say whose they are."""
     if spec.person is not None or spec.goes_with_any is not None:
         return
-    named = {link: names_people(inspection.spec, link, inspection.data_map) for link in spec.found_by}
-    keys = {link.names[0]: _person(inspection, link) for link, kind in named.items() if kind == PERSONS_KEY}
-    values = sorted({link.names[0] for link, kind in named.items() if kind not in {None, PERSONS_KEY}})
+    passing = passing_values(inspection.store, inspection.spec, inspection.data_map, inspection.catalogue)
+    persons = [
+        link for link in spec.found_by if names_people(inspection.spec, link, inspection.data_map) == PERSONS_KEY
+    ]
+    keys = {link.names[0]: _person(inspection, link) for link in persons}
+    values = sorted(
+        {
+            link.names[0]
+            for link in spec.found_by
+            if link not in persons and sought_namespace(inspection.store, link) in passing
+        }
+    )
     told = {source.column for one, source in spec.yields.items() if one in inspection.data_map.person_identities}
     if keys and values and not told & keys.keys():
         column, person = min(keys.items())

@@ -28,7 +28,7 @@ from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
-from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace
+from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace, sought_namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,7 +437,7 @@ class _Builder:
 def linked_namespaces(store: str, spec: PostgresSpec, scope: Scope) -> frozenset[str]:
     """The namespaces of keys that lead to a collection of this controller; an object's name, say, leads to no row."""
     return frozenset(
-        link.identity or "" if link.lead is None else internal_namespace(store, *link.lead)
+        sought_namespace(store, link)
         for table in spec.collections.values()
         if table.owner is not None and table.owner.controller == scope.controller
         for link in table.found_by

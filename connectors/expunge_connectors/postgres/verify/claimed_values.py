@@ -17,7 +17,7 @@ from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
+from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.expressions import in_row, inside, like_template, of_kind, verbatim
 
@@ -153,7 +153,7 @@ class ClaimedValues:
         return sql.SQL("({})").format(sql.SQL(" AND ").join(empty) if empty else sql.SQL("true"))
 
     def _namespace(self, link: Link) -> str:
-        return link.identity or "" if link.lead is None else internal_namespace(self.store, *link.lead)
+        return sought_namespace(self.store, link)
 
     def _by_others(self, namespace: str, claim: Claim, connection: Connection) -> sql.Composed:
         spec, table = self.spec.collections[claim.collection], self.live(claim.collection)
