@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -212,3 +213,14 @@ def test_rows_that_a_policy_hides_are_not_taken_for_gone(company):
         for verb in (store.resolve, store.count, store.verify):
             with pytest.raises(TerminalError, match="collection messages: permission denied"):
                 verb([ada], ACCOUNT, CUTOFF)
+
+
+@pytest.mark.parametrize("table", ["users", "marketing_optouts"])
+def test_a_right_that_is_missing_is_told_with_the_collection_also_where_claims_are_looked_up(company, table):
+    with role(company, READ) as url, opened(url) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        name = urlsplit(url).username
+        execute(company, f"REVOKE SELECT ON {table} FROM {name}")
+        for verb in (store.verify, store.count):
+            with pytest.raises(TerminalError, match=f"collection {table}: permission denied"):
+                verb(ada, ACCOUNT, CUTOFF)

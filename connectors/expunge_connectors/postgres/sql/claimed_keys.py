@@ -21,6 +21,7 @@ from expunge_connectors.errors import TransientError
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import equal, of_kind, values
@@ -170,7 +171,9 @@ def _by_others(
     if mapped.action is Action.TOMBSTONE:
         others.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
     key = dict(zip(names, (kind.ddl for kind in value.types), strict=False))
-    if index_use.served(connection, "k", key, rows, equal(replace(value, where=()), "u", keys, inside)):
+    with translated(store.name, mapped.name):
+        served = index_use.served(connection, "k", key, rows, equal(replace(value, where=()), "u", keys, inside))
+    if served:
         wanted, form = comma_list(*map(raw, names)), _ONE_BY_ONE
     else:
         kept = (sql.SQL("{} AS {}").format(column("u", _kept(name)), raw(name)) for name in names)

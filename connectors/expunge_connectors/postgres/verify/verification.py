@@ -52,15 +52,12 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     if not names:
         return tallied(verifier, names, subjects, [])
     namespaces = {row.namespace for row in rows}
-    marking = verifier.marking(namespaces, connection)
-    message = [
-        sql.SQL("SAVEPOINT expunge_recount"),
-        sql.SQL("ANALYZE {}").format(ASKED),
-        *([] if marking is None else [marking]),
-        verifier.statement(names, namespaces, connection),
-    ]
     try:
         with translated(verifier.store):
+            connection.execute(sql.SQL("SAVEPOINT expunge_recount; ANALYZE {}").format(ASKED))
+            # Put together in here: the server is asked which indexes it has, and may refuse that too.
+            marking = verifier.marking(namespaces, connection)
+            message = [*([] if marking is None else [marking]), verifier.statement(names, namespaces, connection)]
             cursor = connection.execute(sql.SQL("; ").join(message))
             for _ in message[1:]:
                 cursor.nextset()
