@@ -196,6 +196,22 @@ def test_a_trigger_finds_a_table_that_it_names_without_a_schema(company, *, defe
     assert execute(company, "SELECT gone FROM totals") == [(before - after,)] != [(0,)]
 
 
+@pytest.mark.parametrize("path", ["''", "nowhere", "public, pg_catalog", '"$user", "odd ""name"', "pg_temp"])
+def test_whatever_search_path_the_role_has_rows_go(company, path):
+    execute(company, f'ALTER DATABASE "{urlsplit(company).path[1:]}" SET search_path = {path}')
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        assert store.erase(ada, actions(data_map(), "calltrack"), ACCOUNT, CUTOFF, no_beat) == 11
+        assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}
+
+
+def test_rows_go_where_the_server_has_no_search_path(company):
+    """As `search_path = ''` in postgresql.conf leaves it: empty, and no list of one empty name."""
+    with opened(f"{company}?options=-c%20search_path%3D") as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        assert store.erase(ada, actions(data_map(), "calltrack"), ACCOUNT, CUTOFF, no_beat) == 11
+
+
 def test_a_foreign_key_that_came_after_the_inspection_changes_no_row_of_others(company):
     """ON UPDATE CASCADE onto a column that a tombstone overwrites: the rows that follow are nobody's we asked for."""
     execute(

@@ -24,7 +24,8 @@ DECLARE
   expunge_constraint text;
 BEGIN
   SET LOCAL search_path TO DEFAULT;
-  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, ' || pg_catalog.current_setting('search_path'), true);
+  PERFORM pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog',
+    nullif(pg_catalog.current_setting('search_path'), '')), true);
   {statement};
   {counted}
   PERFORM pg_catalog.set_config('search_path', '', true);
