@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ from expunge_orchestrator.rules.outcomes import Result
 
 LONGEST_PAUSE = 8
 """The pause before another attempt doubles so many times."""
+
+_LONG_RUN = timedelta(hours=1)
 
 _ALMOST = 40
 """So many failures are enough to call it everywhere, where not one piece in ten passes."""
@@ -50,6 +53,15 @@ def queue_priority(depth: int, people: int | None, failures: int | None, passes:
     if people is None or failures is None:
         return 0
     return depth - 1000 if not passes and failures > people.bit_length() else -1000 - depth
+
+
+def taken_up_before(begun: datetime, moment: datetime) -> datetime:
+    """A run takes up people who were put off to a time before this.
+
+    Whose time had come when it began: it does not wait for others. In a run that never comes to rest, as a busy
+    service's, they are taken up all the same, an hour later.
+    """
+    return max(begun, moment - _LONG_RUN)
 
 
 def isolate(context: StepContext, epoch: int, step: int, why: str, *, put_off: bool = False) -> None:

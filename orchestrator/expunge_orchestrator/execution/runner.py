@@ -165,7 +165,7 @@ def _open_chunks(
             row.id,
         )
     )
-    due = {False: stamp(moment), True: stamp(begun)}
+    due = {False: stamp(moment), True: stamp(poison_isolation.taken_up_before(begun, moment))}
     ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= due[row.attempts >= most]]
     waiting = [row.not_before for row in open_rows if row.id not in ready and row.attempts < most]
     if not waiting:
