@@ -42,8 +42,9 @@ from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping import retention_dependencies
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore, bound_store, linked_namespaces, store_spec
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
+from expunge_connectors.postgres.mapping.table_binding import bound_store, linked_namespaces, store_spec
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.sql import claimed_keys
 from expunge_connectors.postgres.statement_cache import StatementCache

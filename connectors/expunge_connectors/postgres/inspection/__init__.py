@@ -65,7 +65,7 @@ from expunge_connectors.postgres.inspection import (
     untied_columns,
 )
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.mapping.bound_tables import store_spec
+from expunge_connectors.postgres.mapping.table_binding import store_spec
 
 __all__ = ["findings", "readings", "swept"]
 

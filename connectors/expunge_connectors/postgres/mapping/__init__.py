@@ -1,6 +1,7 @@
 """The data map bound to the live catalogue.
 
 bound_tables             tables of the map with their columns, keys and owners
+table_binding            joins map and catalogue, or says what does not fit
 bound_kinds              of which kind rows must be, with live columns
 erasure_order            allowed actions; children before parents
 retention_dependencies   parents that must stay while their children stay

@@ -1,0 +1,279 @@
+"""Table binding: joins the data map and the live catalogue for one scope, or says what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from expunge_config.datamap import Action, DataMap, IdentityKind
+from expunge_connectors.contract import Scope
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.catalog.column_names import textual
+from expunge_connectors.postgres.catalog.key_types import (
+    TEXT,
+    as_it_is,
+    comparable,
+    key_type,
+    names_people,
+    spelling,
+)
+from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
+from expunge_connectors.postgres.claims import hearsay, passing_values, person_link
+from expunge_connectors.postgres.dependency_graph import CycleError, topological_order
+from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
+from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
+from expunge_connectors.postgres.row_kinds import RowKind
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace, sought_namespace
+
+
+def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope) -> BoundStore:
+    """Join map and catalogue for one scope.
+
+    Raises:
+        TerminalError: A table or column is missing, links do not fit, an owner is undecided, or the member
+            is spelled as none is.
+    """
+    spec = store_spec(name, data_map)
+    data = {collection: table for collection, table in spec.collections.items() if table.log is None}
+    edges = [
+        (lead, reached) for reached, table in data.items() for lead, _ in outgoing_columns(table) if lead != reached
+    ]
+    try:
+        order = topological_order(data, edges)
+    except CycleError as error:
+        raise TerminalError(f"store {name}: the links of {', '.join(error.names)} run in a circle.") from None
+    passing = passing_values(name, spec, data_map, catalogue)
+    builder = _TableBinder(name, spec, data_map, catalogue, scope, frozenset(passing))
+    logs = {
+        collection: (table.table, catalogue.tables[table.table].oid)
+        for collection, table in spec.collections.items()
+        if table.log is not None and table.table in catalogue.tables
+    }
+    accepted = {table for one in data.values() for trigger in one.triggers_ok for table in trigger.writes}
+    free = {one.place for one in spec.unmapped_ok}
+    tables = {one: builder.table(one) for one in order}
+    common = {
+        identity: holders
+        for identity, one in data_map.identities.items()
+        if one.kind is IdentityKind.INTERNAL
+        and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
+    }
+    links = [link for table in tables.values() for link in table.links]
+    in_texts = {link.staged[0]: passing[link.namespace] for link in links if link.namespace in passing}
+    return BoundStore(
+        name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common, {**passing, **in_texts}
+    )
+
+
+def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
+    """The map's entry for this store.
+
+    Raises:
+        TerminalError: The map has no Postgres store of this name.
+    """
+    spec = data_map.stores.get(name)
+    if not isinstance(spec, PostgresSpec):
+        raise TerminalError(f"the data map has no Postgres store {name}.")
+    return spec
+
+
+def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
+    """(collection, columns) of every link inside the store."""
+    return [link.lead for link in table.found_by if link.lead is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _TableBinder:
+    store: str
+    spec: PostgresSpec
+    data_map: DataMap
+    catalogue: Catalogue
+    scope: Scope
+    passing: frozenset[str]
+
+    def table(self, name: str) -> BoundTable:
+        spec = self.spec.collections[name]
+        table = self._live(name)
+        if spec.owner is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the map does not say whose records these are.",
+                remedy="Give the collection an `owner`.",
+            )
+        data_type = self.data_map.data_types[spec.data_type or ""]
+        in_scope = spec.owner.controller == self.scope.controller
+        if in_scope and spec.owner.column is not None and self.scope.member is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the request does not say which member it is for."
+            )
+        for column in (spec.owner.column, spec.created, spec.start):
+            if column is not None:
+                self._column(name, column)
+        if in_scope and spec.owner.column is not None and self.scope.member is not None:
+            refuse_misspelled(self.store, name, self._column(name, spec.owner.column), self.scope.member)
+        for column in spec.tombstone:
+            if self._column(name, column).generated:
+                raise TerminalError(
+                    f"store {self.store}, collection {name}: the server alone writes the column {column}.",
+                    remedy="Leave it out of the tombstone.",
+                )
+        return BoundTable(
+            name=name,
+            spec=spec,
+            table=table,
+            links=tuple(self._unclaimed(spec, self._link(name, link)) for link in spec.found_by),
+            feeds=self._feeds(name),
+            yields={
+                identity: (self._source(name, source), self.data_map.identities[identity].rule)
+                for identity, source in spec.yields.items()
+            },
+            binding=tuple(
+                identity
+                for identity in spec.yields
+                if self.data_map.identities[identity].kind is not IdentityKind.REUSABLE
+            ),
+            hearsay=tuple(link.identity or "" for link in hearsay(self.spec, spec, self.data_map)),
+            names=self._names(name, spec),
+            action=data_type.on_request,
+            period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
+            member_column=spec.owner.column,
+            in_scope=in_scope,
+        )
+
+    def _live(self, name: str) -> Table:
+        table = self.catalogue.tables.get(self.spec.collections[name].table)
+        if table is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the table is missing.",
+                remedy="Correct `table` in the data map, or restore the table.",
+            )
+        if not table.supported:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: {table.text} is a view, a foreign table, a partition, or"
+                " inherits from another table.",
+                remedy="Name the table at the top: its partitions and children are included.",
+            )
+        return table
+
+    def _column(self, name: str, column: str) -> Column:
+        found = self._live(name).columns.get(column)
+        if found is None:
+            raise TerminalError(
+                f"store {self.store}, collection {name}: the column {column} is missing.",
+                remedy="Correct the column's name in the data map.",
+            )
+        return found
+
+    def _source(self, name: str, source: Source) -> Source:
+        live = self._column(name, source.column)
+        base = live.base
+        self._kinds(name, source.where)
+        if not names_people(live, inside=source.several, of_bytes=source.of_bytes):
+            raise TerminalError(
+                f"store {self.store}, collection {name}: identifiers cannot be told in the column {source.column},"
+                f" which is {live.type}."
+            )
+        if source.ends is not None and source.path is None and not textual(base):
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} holds no texts.")
+        if source.path is not None and base not in {"json", "jsonb"}:
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no JSON.")
+        if source.each and not base.endswith("[]"):
+            raise TerminalError(f"store {self.store}, collection {name}: the column {source.column} is no array.")
+        return source
+
+    def _link(self, name: str, link: Link) -> BoundLink:
+        columns = tuple(self._column(name, column) for column in link.names)
+        where = self._kinds(name, link.where)
+        if link.lead is not None:
+            lead, lead_columns = link.lead
+            types = tuple(map(key_type, columns))
+            theirs = [self._column(lead, column) for column in lead_columns]
+            if not all(map(comparable, columns, theirs)):
+                raise TerminalError(
+                    f"store {self.store}, collection {name}: {', '.join(link.names)} and {lead}"
+                    f" ({', '.join(lead_columns)}) have types that cannot be compared exactly."
+                )
+            namespace = internal_namespace(self.store, lead, lead_columns)
+            return BoundLink(columns, namespace, types, of=link.lead, below=lead == name, where=where)
+        identity = self.data_map.identities[link.identity or ""]
+        sure = identity.kind is not IdentityKind.REUSABLE
+        source = self._source(name, link.source)
+        if source.ends is not None:
+            # What has one spelling is compared with the text around it, so that the index of the column serves.
+            one = identity.rule.plain or identity.rule.counts
+            kind, normaliser = TEXT, None if one else spelling(identity.rule, columns[0], inside=True)
+        elif sure and not source.several and as_it_is(identity.rule, columns[0]):
+            kind, normaliser = key_type(columns[0]), None
+        else:
+            kind, normaliser = TEXT, spelling(identity.rule, columns[0], inside=source.several)
+        return BoundLink(
+            columns,
+            link.identity or "",
+            (kind,),
+            source,
+            normaliser,
+            identity.rule.spellings,
+            sure=sure,
+            lookup_only=identity.shareable,
+            where=where,
+            ends=source.ends,
+        )
+
+    def _names(self, name: str, spec: TableSpec) -> BoundLink | None:
+        named = None if spec.person is not None else person_link(self.spec, spec, self.data_map)
+        return None if named is None else self._link(name, named)
+
+    def _kinds(self, name: str, where: tuple[RowKind, ...]) -> tuple[BoundKind, ...]:
+        return bound(where, lambda column: self._column(name, column), self.store, name)
+
+    def _unclaimed(self, spec: TableSpec, link: BoundLink) -> BoundLink:
+        return replace(
+            link,
+            unclaimed=spec.person is None and link.namespace in self.passing,
+            of_several=spec.person is not None or spec.goes_with_any is not None,
+        )
+
+    def _feeds(self, name: str) -> tuple[OutgoingKey, ...]:
+        reached = [
+            (other, link)
+            for other, table in self.spec.collections.items()
+            if table.log is None
+            for link in table.found_by
+            if link.lead is not None and link.lead[0] == name
+        ]
+        feeds = []
+        for wanted in sorted({link.lead[1] for _, link in reached if link.lead is not None}):
+            columns = tuple(self._column(name, column) for column in wanted)
+            needed = not all(
+                self._guaranteed(other, link, name) for other, link in reached if link.lead == (name, wanted)
+            )
+            feeds.append(
+                OutgoingKey(
+                    columns, tuple(map(key_type, columns)), internal_namespace(self.store, name, wanted), needed
+                )
+            )
+        return tuple(feeds)
+
+    def _guaranteed(self, child: str, link: Link, parent: str) -> bool:
+        """With the leading row gone, nothing refers to it: the server says so, and the row does go."""
+        lead = self.spec.collections[parent]
+        if self.data_map.data_types[lead.data_type or ""].on_request is not Action.DELETE or lead.sharing is not None:
+            return False
+        pairs = set(zip(link.names, link.lead[1] if link.lead is not None else (), strict=True))
+        return any(
+            key.sound
+            and key.child == self.spec.collections[child].table
+            and key.parent == lead.table
+            and set(zip(key.columns, key.parent_columns, strict=True)) == pairs
+            for key in self.catalogue.foreign_keys
+        )
+
+
+def linked_namespaces(store: str, spec: PostgresSpec, scope: Scope) -> frozenset[str]:
+    """The namespaces of keys that lead to a collection of this controller; an object's name, say, leads to no row."""
+    return frozenset(
+        sought_namespace(store, link)
+        for table in spec.collections.values()
+        if table.owner is not None and table.owner.controller == scope.controller
+        for link in table.found_by
+    )
