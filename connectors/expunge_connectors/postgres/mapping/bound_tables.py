@@ -25,7 +25,7 @@ class BoundLink:
 
     Attributes:
         columns: The columns compared.
-        namespace: The keys they are compared with: an identity, or `store.collection.column`.
+        namespace: The keys they are compared with: an identity, or the values of columns (see `internal_namespace`).
         types: The types of comparison, one a column; TEXT where a normaliser's expression is compared.
         source: Where in the row an identity stands.
         normaliser: SQL with `{column}`; None: the column itself is compared.
