@@ -5,6 +5,7 @@ spec, table_spec   what the data map says about the store and about one table
 row_kinds          of which kind a row must be, where one column names rows of many tables (pure)
 key_flow           which keys lead to a table's rows, and which are lost with them (pure)
 claims             which values pass from one person to another, and whose rows say so (pure)
+shared_owners      what holds a row that people share, beside the links of the map (pure)
 resolve            `resolve`: what the rows say about further keys
 count              `count`
 erase/             `erase`

@@ -57,10 +57,15 @@ def _combined(search: Search) -> sql.Composed:
     combined = CombinedQuery.of(search)
     for mapped in search.store.scoped.values():
         paths = search_paths(combined.search, mapped.selecting)
-        if paths and mapped.leads:
+        if paths and _kept(search.store, mapped):
             combined.keep(mapped, _found(combined.search, mapped, paths))
         combined.add(_statement(combined.search, mapped, paths))
     return combined.statement()
+
+
+def _kept(store: BoundStore, mapped: BoundTable) -> bool:
+    """Its rows are looked at more than once."""
+    return bool(mapped.leads) or mapped.name in store.holding
 
 
 def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
@@ -72,7 +77,7 @@ def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
             if not paths:
                 unread[mapped.name] = mapped.table.identifier
                 continue
-            if mapped.leads:
+            if _kept(store, mapped):
                 search.keep("count", mapped, partial(_found, search, mapped, paths), partial(_columns, mapped))
             statement = search.compiled(("count", mapped.name), partial(_statement, search, mapped, paths))
             yield from connection.execute(statement).fetchall()
@@ -97,7 +102,7 @@ def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) 
     name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
     if not paths:
         return _NOTHING.format(name, mapped.table.identifier)
-    if mapped.leads:
+    if _kept(search.store, mapped):
         return _STATEMENT.format(name, sql.SQL("{} AS f").format(search.table(mapped.name)))
     return _STATEMENT.format(name, sql.SQL("({}) AS f").format(_found(search, mapped, paths)))
 

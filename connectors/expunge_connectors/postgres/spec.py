@@ -215,8 +215,8 @@ def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
         needed = "`start` must name the column in which its period starts, one of the table itself"
         yield (), f"the data type is retained: {needed} (docs/data-map.md says what to do where it has none)"
     yield from _tombstone_complaints(table, data_type.on_request)
-    if data_type.on_request is not Action.DELETE and table.sharing is not None:
-        yield ("sharing",), "only a deleted data type can go with its last owner"
+    if data_type.on_request is Action.RETAIN and table.sharing is not None:
+        yield ("sharing",), "a retained data type stays for its period, not as long as it has owners"
 
 
 def _tombstone_complaints(table: TableSpec, action: Action) -> Iterable[Complaint]:

@@ -46,9 +46,15 @@ def delete(
     )
 
 
-def tombstone(search: Search, mapped: BoundTable, paths: Sequence[SearchPath], limit: int | None) -> sql.Composed:
-    """UPDATE what is due and no tombstone yet."""
-    only = sql.SQL("NOT ({})").format(is_tombstone(mapped, "t"))
+def tombstone(
+    search: Search,
+    mapped: BoundTable,
+    paths: Sequence[SearchPath],
+    limit: int | None,
+    further: sql.Composable = TRUE,
+) -> sql.Composed:
+    """UPDATE what is due and no tombstone yet, and of these only what the further condition allows."""
+    only = and_(sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")), further)
     chosen = _chosen(search, mapped, paths, limit, only)
     using = sql.SQL("") if chosen.found is None else sql.SQL(" FROM {} AS f").format(chosen.found)
     return sql.SQL("UPDATE {} AS t SET {}{} WHERE {} AND {}").format(

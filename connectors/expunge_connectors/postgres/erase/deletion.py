@@ -170,6 +170,11 @@ class Eraser:
         if not paths or search.found.get(mapped.name) == 0:
             # A table that may not be written is not one that holds nothing.
             return execute(search.connection, search.compiled(("nothing", mapped.name), partial(nothing, mapped)))
+        if mapped.action is Action.TOMBSTONE and mapped.spec.sharing is not None:
+            self._lock(search, mapped)
+            return execute(
+                search.connection, tombstone(search, mapped, paths, None, unreferenced(self.store, mapped, "t"))
+            )
         if mapped.action is Action.TOMBSTONE:
             compose = partial(tombstone, search, mapped, paths, limit)
             return execute(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
@@ -205,8 +210,11 @@ class Eraser:
     def _ask_before(self, search: Search, mapped: BoundTable, circle: Sequence[BoundTable]) -> None:
         cascading = any(one.parent == mapped.table.text and one.writes_child for one in self.store.foreign_keys)
         if cascading or mapped.spec.sharing is not None:
-            search.connection.execute(search.compiled(("lock", mapped.name), partial(lock, search, mapped)))
+            self._lock(search, mapped)
         self._guard(search, mapped, circle)
+
+    def _lock(self, search: Search, mapped: BoundTable) -> None:
+        search.connection.execute(search.compiled(("lock", mapped.name), partial(lock, search, mapped)))
 
     def _leaves_first(
         self, search: Search, mapped: BoundTable, paths: Sequence[SearchPath], own: Sequence[ForeignKey], limit: int
@@ -238,7 +246,7 @@ class Eraser:
         """
         children = self.store.by_table
         for key in self.store.foreign_keys:
-            if key.parent != mapped.table.text:
+            if key.parent != mapped.table.text or key in self.store.owning[mapped.name]:
                 continue
             if key.child not in children:
                 if key.writes_child:

@@ -35,18 +35,23 @@ def _undeclared(inspection: InspectionContext) -> Iterator[Finding]:
             "undeclared-table",
             inspection.collection_of(via.parent),
             f"{table} points to {via.parent} (constraint {via.name}), but the map does not name it.",
-            "Add the table to the data map: as a collection, or as a log with purpose, ground, retention and approver.",
+            "Add the table to the data map: as a collection, or as a log with purpose, ground, retention and approver;"
+            " or under `unmapped_ok`, if it says nothing about people, as a table of branch offices does.",
         )
 
 
 def _leading(inspection: InspectionContext, logs: Container[str]) -> dict[str, ForeignKey]:
-    """Every table that points, perhaps through others, to a mapped one: the first key on a shortest way there."""
+    """Every table that points, perhaps through others, to a mapped one: the first key on a shortest way there.
+
+    Not through a log, nor through a table that is nobody's.
+    """
     found: dict[str, ForeignKey] = {}
     reached = {spec.table for _, spec in inspection.data()}
     while True:
         nearer: dict[str, ForeignKey] = {}
         for key in inspection.catalogue.foreign_keys:
-            if key.parent in reached and key.parent not in logs and key.child not in reached:
+            ours = key.parent in reached and key.parent not in logs
+            if ours and key.child not in reached and not inspection.declared_free(key.child):
                 nearer.setdefault(key.child, key)
         if not nearer:
             return found
@@ -71,7 +76,16 @@ def _off(inspection: InspectionContext) -> Iterator[Finding]:
 def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Iterator[Finding]:
     child = inspection.collection_of(key.child)
     spec = None if child is None else inspection.spec.collections[child]
-    if key.writes_child and (spec is None or spec.log is not None):
+    shared = spec is None and inspection.spec.collections[parent].sharing is not None  # rows stay while it points there
+    if spec is None and not key.writes_child and not shared and inspection.declared_free(key.child):
+        yield inspection.error(
+            "retained-child",
+            parent,
+            f"Rows of {key.child} are left alone (`unmapped_ok`) and point to rows of {key.parent} that are deleted"
+            f" (constraint {key.name}).",
+            f"Tombstone `{parent}` instead of deleting it; `sharing: last_owner` where people share these rows.",
+        )
+    if not shared and key.writes_child and (spec is None or spec.log is not None):
         yield inspection.error(
             "cascade-into-log" if spec is not None else "cascade-into-undeclared",
             parent,

@@ -12,6 +12,7 @@ from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import accepted_triggers
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
+from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.table_spec import TableSpec
 
 _ROLE = """
@@ -53,6 +54,19 @@ SELECT n.nspname || '.' || c.relname
    AND (pg_catalog.has_table_privilege(c.oid, 'DELETE, TRUNCATE')
         OR pg_catalog.has_any_column_privilege(c.oid, 'INSERT, UPDATE'))
  ORDER BY 1
+"""
+# What is needed to see whether a row of a table outside of the map points to a shared one.
+_HOLDER = """
+SELECT n.nspname::text,
+       pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attname = ANY (%(columns)s)
+                AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+              ORDER BY a.attnum),
+       pg_catalog.row_security_active(c.oid)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname || '.' || c.relname = %(table)s
 """
 # The type itself, what a domain is over, and the elements of an array.
 _UNUSABLE_TYPES = """
@@ -115,7 +129,8 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             continue
         if spec.log is None:
             yield from _missing(inspection, name, spec, table, live)
-            yield from _hidden(inspection, name, table, live)
+            yield from _hidden(inspection, name, table.text, hidden=live.row_security)
+            yield from _holders(connection, inspection, name)
         if not superuser and spec.table not in used:
             yield from _excessive(inspection, name, spec, table, live)
     if not superuser:
@@ -236,12 +251,33 @@ def _elsewhere(connection: Connection, inspection: InspectionContext, used: Coll
         )
 
 
-def _hidden(inspection: InspectionContext, name: str, table: Table, live: _Live) -> Iterator[Finding]:
-    if live.row_security:
+def _holders(connection: Connection, inspection: InspectionContext, name: str) -> Iterator[Finding]:
+    """Whoever holds a shared row has to be seen, be it in a table that the map leaves out."""
+    for key in owning_keys(name, inspection.spec.collections, inspection.catalogue.foreign_keys):
+        if inspection.collection_of(key.child) is not None:
+            continue
+        row = connection.execute(_HOLDER, {"table": key.child, "columns": list(key.columns)}).fetchone()
+        schema, usage, unread, row_security = row or ("", True, [], False)
+        wanted = [] if usage else [(f"USAGE ON SCHEMA {schema}", f"USAGE ON SCHEMA {quoted(schema)}")]
+        if unread:
+            columns, place = ", ".join(map(quoted, unread)), quoted_table(key.child)
+            wanted.append((f"SELECT ({', '.join(unread)}) ON {key.child}", f"SELECT ({columns}) ON {place}"))
+        for read, granted in wanted:
+            yield inspection.error(
+                "right-missing",
+                name,
+                f"The role has no {read}: it could not see who else holds a shared row.",
+                f"GRANT {granted} TO {quoted(inspection.role)};",
+            )
+        yield from _hidden(inspection, name, key.child, hidden=row_security)
+
+
+def _hidden(inspection: InspectionContext, name: str, table: str, *, hidden: bool) -> Iterator[Finding]:
+    if hidden:
         yield inspection.error(
             "row-level-security",
             name,
-            f"Row-level security hides rows of {table.text} from the role: nobody could say that nothing is left.",
+            f"Row-level security hides rows of {table} from the role: nobody could say that nothing is left.",
             f"ALTER ROLE {quoted(inspection.role)} BYPASSRLS;",
         )
 

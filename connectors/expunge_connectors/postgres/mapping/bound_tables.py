@@ -146,6 +146,7 @@ class BoundStore:
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
+        owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
             claims them.
         statements: The statements about it that were put together so far.
@@ -158,11 +159,18 @@ class BoundStore:
     may_change: frozenset[str] = frozenset()
     common: Mapping[str, tuple[BoundTable, ...]] = field(default_factory=dict)
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
+    owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
 
     def claimable(self, namespace: str) -> bool:
         """Rows of persons may say that a key of this namespace is another's."""
         return any(self.collections[one.collection].in_scope for one in self.passing.get(namespace, ()))
+
+    @property
+    def holding(self) -> frozenset[str]:
+        """The collections of which a row may hold a shared one that it does not lead to."""
+        keys = (key for keys in self.owning.values() for key in keys)
+        return frozenset(self.by_table[key.child].name for key in keys if key.child in self.by_table)
 
     @property
     def by_table(self) -> Mapping[str, BoundTable]:

@@ -18,11 +18,12 @@ from expunge_connectors.postgres.catalog.key_types import (
 )
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import hearsay, passing_values, person_link
-from expunge_connectors.postgres.dependency_graph import CycleError, topological_order
+from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.row_kinds import RowKind
+from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace, sought_namespace
 
@@ -39,6 +40,10 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
     edges = [
         (lead, reached) for reached, table in data.items() for lead, _ in outgoing_columns(table) if lead != reached
     ]
+    owning = {one: owning_keys(one, spec.collections, catalogue.foreign_keys) for one in data}
+    for shared, keys in owning.items():  # whether an owner goes as well is known once it was searched for
+        holding = sorted({spec.of_table(key.child, data_map) or "" for key in keys} & data.keys())
+        edges += [(one, shared) for one in holding if not has_path(edges, shared, one)]
     try:
         order = topological_order(data, edges)
     except CycleError as error:
@@ -62,7 +67,14 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
     links = [link for table in tables.values() for link in table.links]
     in_texts = {link.staged[0]: passing[link.namespace] for link in links if link.namespace in passing}
     return BoundStore(
-        name, tables, catalogue.foreign_keys, logs, frozenset(accepted | free), common, {**passing, **in_texts}
+        name,
+        tables,
+        catalogue.foreign_keys,
+        logs,
+        frozenset(accepted | free),
+        common,
+        {**passing, **in_texts},
+        owning,
     )
 
 

@@ -1,8 +1,13 @@
-"""Shared rows in SQL: who else references one. A shared row goes with the last row that references it."""
+"""Shared rows in SQL: who else points to one. A shared row goes with the last row that points to it.
+
+Owners are the rows that links come from, and the rows of any table whose foreign key leads there (`shared_owners`).
+A row that is overwritten instead of deleted is held by owners that are no tombstones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -10,19 +15,35 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, same_row
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, or_
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.subject_search import Search
+from expunge_connectors.postgres.sql.tombstones import is_tombstone
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A table whose rows `o` may point to the shared row.
+
+    Attributes:
+        columns: Those that point.
+        points: The row `o` does.
+        mapped: Its collection; None: the map names none, so nothing of it goes.
+    """
+
+    table: sql.Identifier
+    columns: Sequence[str]
+    points: sql.Composed
+    mapped: BoundTable | None
 
 
 def unreferenced(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Composed:
-    """No row of the tables that lead to this shared row points to it any more."""
+    """No row points to this shared row any more."""
     return and_(
         *(
             sql.SQL("NOT EXISTS (SELECT FROM {} AS o WHERE {})").format(
-                store.collections[link.of[0]].table.identifier, _points(store, link, alias)
+                owner.table, and_(owner.points, _no_tombstone(store, mapped, owner))
             )
-            for link in mapped.links
-            if link.of is not None
+            for owner in _owners(store, mapped, alias)
         )
     )
 
@@ -34,22 +55,33 @@ def others_left(search: Search, mapped: BoundTable, alias: str) -> sql.Composabl
     return or_(
         *(
             sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
-                search.store.collections[link.of[0]].table.identifier,
-                and_(
-                    _points(search.store, link, alias),
-                    _staying(search, search.store.collections[link.of[0]], link.of[1]),
-                ),
+                owner.table,
+                and_(owner.points, _no_tombstone(search.store, mapped, owner), _staying(search, mapped.action, owner)),
             )
-            for link in mapped.links
-            if link.of is not None
+            for owner in _owners(search.store, mapped, alias)
         )
     )
 
 
-def _points(store: BoundStore, link: BoundLink, alias: str) -> sql.Composed:
+def _owners(store: BoundStore, mapped: BoundTable, alias: str) -> Iterator[_Owner]:
+    for link in mapped.links:
+        if link.of is not None:
+            lead = store.collections[link.of[0]]
+            yield _Owner(lead.table.identifier, link.of[1], _points(lead, link, alias), lead)
+    for key in store.owning[mapped.name]:
+        schema, _, name = key.child.partition(".")
+        points = and_(
+            *(
+                equals(column("o", ours), column(alias, theirs), mapped.table.columns[theirs].equality)
+                for ours, theirs in zip(key.columns, key.parent_columns, strict=True)
+            )
+        )
+        yield _Owner(sql.Identifier(schema, name), key.columns, points, store.by_table.get(key.child))
+
+
+def _points(lead: BoundTable, link: BoundLink, alias: str) -> sql.Composed:
     """The row `o` points there, be the link one to rows of another kind: whoever points to it needs it."""
     assert link.of is not None
-    lead = store.collections[link.of[0]]
     return and_(
         *(
             equals(
@@ -60,10 +92,28 @@ def _points(store: BoundStore, link: BoundLink, alias: str) -> sql.Composed:
     )
 
 
-def _staying(search: Search, lead: BoundTable, columns: Sequence[str]) -> sql.Composable:
-    """The row `o`, or at least what points in it, will be there when this call is over."""
-    kept = lead.action is Action.TOMBSTONE and not lead.spec.tombstone.keys() & set(columns)
-    if kept or not search.found.get(lead.name):
+def _no_tombstone(store: BoundStore, mapped: BoundTable, owner: _Owner) -> sql.Composable:
+    """The row `o` is nobody's who is gone. Of a row with several people's parts that cannot be told."""
+    if mapped.action is not Action.TOMBSTONE or owner.mapped is None or owner.mapped.action is not Action.TOMBSTONE:
+        return TRUE
+    if sum(one.table.oid == owner.mapped.table.oid for one in store.collections.values()) > 1:
+        return TRUE
+    return sql.SQL("NOT ({})").format(is_tombstone(owner.mapped, "o"))
+
+
+def _staying(search: Search, action: Action, owner: _Owner) -> sql.Composable:
+    """The row `o`, or at least what points in it, will be there when this call is over; of one overwritten, as it was.
+
+    Args:
+        search: Its found rows are those that go.
+        action: What happens to the shared row.
+        owner: The table of `o`.
+    """
+    lead = owner.mapped
+    if lead is None or not search.found.get(lead.name):
+        return TRUE
+    keeps = lead.action is Action.TOMBSTONE and not lead.spec.tombstone.keys() & set(owner.columns)
+    if keeps and action is not Action.TOMBSTONE:
         return TRUE
     return sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND f.leads AND NOT f.stays)").format(
         search.table(lead.name), same_row(lead, "o", "f")

@@ -3,6 +3,7 @@
 verification         `verify`
 verification_query   the independent counting statement
 claimed_values       values that another person's row holds by now
+shared_rows          whether anything still points to a row that people share
 stored_texts         texts that a library reads as keys that were asked for
 expressions          SQL expressions of the verifying side
 owner_check          the owner check of the verifying side

@@ -37,6 +37,7 @@ from expunge_connectors.postgres.verify.expressions import (
     with_key,
     without_template,
 )
+from expunge_connectors.postgres.verify.shared_rows import pointed_at
 from expunge_connectors.postgres.verify.stored_texts import ReadColumn
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
@@ -223,7 +224,7 @@ class VerificationQuery:
         """
         spec, table = self.spec.collections[name], self.live(name)
         parts: list[sql.Composed] = []
-        facts = sql.SQL(", ").join([*self._facts(spec, table), *self._leading_columns(name)])
+        facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
         for link in spec.found_by:
             shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
             if self._namespace(link, spec) in namespaces and not shareable:
@@ -343,13 +344,13 @@ class VerificationQuery:
             " WHERE p.leads{}"
         ).format(facts, self._called(lead), table.identifier, sql.SQL(" OR ").join(joins), self.of_member(spec))
 
-    def _facts(self, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
+    def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
         yield sql.SQL("{} AS tombstone").format(self.is_tombstone(spec, table))
         data_type = self.data_map.data_types[spec.data_type or ""]
         if spec.sharing is not None:
             yield sql.SQL("NULL::date AS until")
-            yield sql.SQL("{} AS stays").format(self._pointed_at(spec, table))
+            yield sql.SQL("{} AS stays").format(pointed_at(name, self.spec.collections, self.data_map, self.catalogue))
         elif data_type.on_request is Action.RETAIN and spec.start is not None:
             # A day so late that nothing can be added to it: without an end.
             until = sql.SQL(
@@ -379,24 +380,6 @@ class VerificationQuery:
         if self.data_map.data_types[spec.data_type or ""].on_request is not Action.TOMBSTONE:
             return sql.SQL("false")
         return put(spec, table)
-
-    def _pointed_at(self, spec: TableSpec, table: Table) -> sql.Composable:
-        """Rows still lead to a shared row. This subject's own are counted in their own collection, as due."""
-        pointers = []
-        for link in spec.found_by:
-            if link.lead is None:
-                continue
-            lead, columns = link.lead
-            same = [
-                equal(table.columns[ours], sql.Identifier("q", theirs), sql.Identifier("r", ours))
-                for ours, theirs in zip(link.names, columns, strict=True)
-            ]
-            pointers.append(
-                sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
-                    self.live(lead).identifier, sql.SQL(" AND ").join(same)
-                )
-            )
-        return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
 
     def _old_enough(self, spec: TableSpec, table: Table) -> sql.Composable:
         if spec.created is None:

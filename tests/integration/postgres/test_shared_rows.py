@@ -1,0 +1,133 @@
+"""Rows that people share: every foreign key to one is an owner's, the company's tables' as well as people's."""
+
+from __future__ import annotations
+
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
+from tests.support.postgres.inspection import findings, free
+from tests.support.postgres.roles import role
+from tests.support.postgres.small_schemas import ACME, left, small_document
+
+from expunge_connectors.contract import Severity, no_beat
+
+TABLES = """
+CREATE TABLE users (id int PRIMARY KEY, name text);
+CREATE TABLE addresses (id int PRIMARY KEY, street text);
+CREATE TABLE lives_at (
+  user_id int REFERENCES users, address_id bigint REFERENCES addresses, PRIMARY KEY (user_id, address_id)
+);
+CREATE TABLE orders (
+  id int PRIMARY KEY, user_id int REFERENCES users, ship_to int REFERENCES addresses ON DELETE CASCADE
+);
+CREATE TABLE stores (id int PRIMARY KEY, address_id bigint REFERENCES addresses ON DELETE SET NULL);
+CREATE TABLE inventory (id int PRIMARY KEY, store_id int REFERENCES stores);
+INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob');
+INSERT INTO addresses VALUES (1, 'her own'), (2, 'a store''s'), (3, 'of her order'), (4, 'of his order'), (5, 'his');
+INSERT INTO lives_at SELECT 1, id FROM addresses WHERE id < 5;
+INSERT INTO orders VALUES (1, 1, 3), (2, 2, 4), (3, 2, 5);
+INSERT INTO stores VALUES (1, 2); INSERT INTO inventory VALUES (1, 1);
+"""
+DELETED = """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+orders: {table: public.orders, found_by: [{column: user_id, of: users.id}]}
+lives_at: {table: public.lives_at, found_by: [{column: user_id, of: users.id}]}
+addresses: {table: public.addresses, sharing: last_owner, found_by: [{column: id, of: lives_at.address_id}]}
+"""
+
+
+def company_map(collections, *places):
+    document = small_document(collections)
+    free(*places)(document)
+    return checked(document)
+
+
+def test_a_shared_row_stays_while_any_foreign_key_that_is_not_the_requests_leads_to_it(database):
+    execute(database, TABLES)
+    loaded = company_map(DELETED, "public.stores")
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        counted = store.count([ann], ACME, CUTOFF)[1]["addresses"]
+        assert (counted.due, counted.retained, counted.ground) == (2, 2, "shared")
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([ann], ACME, CUTOFF)) == {}
+    assert left(database, "addresses") == [2, 4, 5]
+    assert left(database, "stores", "id, address_id") == [(1, 2)]
+    assert left(database, "orders") == [2, 3]
+
+
+def test_a_shared_row_is_overwritten_when_only_tombstones_lead_to_it(database):
+    execute(database, "CREATE TABLE people (id text PRIMARY KEY, name text, address_id int NOT NULL)")
+    execute(database, "CREATE TABLE addresses (id bigint PRIMARY KEY, street text)")
+    execute(database, "CREATE TABLE stores (id int PRIMARY KEY, address_id bigint REFERENCES addresses)")
+    execute(database, "INSERT INTO addresses VALUES (1, 'Ann''s'), (2, 'of both'), (3, 'a store''s')")
+    execute(database, "INSERT INTO people VALUES ('ann', 'Ann', 1), ('bob', 'Bob', 2), ('cleo', 'Cleo', 2)")
+    execute(database, "INSERT INTO people VALUES ('dora', 'Dora', 3); INSERT INTO stores VALUES (1, 3)")
+    execute(database, "ALTER TABLE people ADD FOREIGN KEY (address_id) REFERENCES addresses")
+    loaded = company_map(
+        """
+people:
+  table: public.people
+  data_type: anchor
+  person: user_id
+  found_by: [{column: id, identity: user_id}]
+  yields: {user_id: id}
+  tombstone: {name: "'erased'"}
+addresses:
+  table: public.addresses
+  data_type: anchor
+  sharing: last_owner
+  found_by: [{column: id, of: people.address_id}]
+  tombstone: {street: "'erased'"}
+""",
+        "public.stores",
+    )
+    with opened(database, loaded) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+        for name, expected in (("ann", (1, 0)), ("bob", (0, 1)), ("cleo", (1, 0)), ("dora", (0, 1))):
+            [person] = resolved(store, [subject(1, user_id=name)], ACME)
+            counted = store.count([person], ACME, CUTOFF)[1]["addresses"]
+            assert (counted.due, counted.retained) == expected
+            store.erase([person], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            counted, verified = store.count([person], ACME, CUTOFF), store.verify([person], ACME, CUTOFF)
+            assert counted == verified
+            assert due(verified) == {}
+    assert left(database, "addresses", "id, street") == [(1, "erased"), (2, "erased"), (3, "a store's")]
+
+
+def test_a_table_of_the_companys_is_no_log_and_what_it_points_to_has_to_stay(database):
+    execute(database, TABLES)
+    loaded = company_map(DELETED, "public.stores")
+    found = findings(database, loaded)
+    assert [one for one in found if one.severity is Severity.ERROR] == []
+    undeclared = [one for one in findings(database, company_map(DELETED)) if one.code == "undeclared-table"]
+    assert [(one.message.split()[0], "unmapped_ok" in one.remedy) for one in undeclared] == [
+        ("public.inventory", True),
+        ("public.stores", True),
+    ]
+    unshared = DELETED.replace(" sharing: last_owner,", "")
+    execute(database, "ALTER TABLE stores ADD manager_id int REFERENCES users; CREATE INDEX ON stores (manager_id)")
+    stays = [one for one in findings(database, company_map(unshared, "public.stores")) if "stores" in one.message]
+    assert {(one.code, one.collection) for one in stays if one.severity is Severity.ERROR} == {
+        ("cascade-into-undeclared", "addresses"),
+        ("retained-child", "users"),
+    }
+
+
+def test_what_else_points_to_a_shared_row_must_be_readable(database):
+    execute(database, TABLES)
+    loaded = company_map(DELETED, "public.stores")
+    mapped = "users, orders, lives_at, addresses"
+    grants = (f"GRANT SELECT, DELETE ON {mapped} TO {{role}}", "GRANT UPDATE (id) ON addresses, orders TO {role}")
+    with role(database, *grants) as url:
+        [missing] = [one for one in findings(url, loaded) if one.code == "right-missing"]
+        execute(database, missing.remedy)
+        execute(database, "ALTER TABLE stores ENABLE ROW LEVEL SECURITY")
+        [hidden] = [one for one in findings(url, loaded) if one.severity is Severity.ERROR]
+        execute(database, "ALTER TABLE stores DISABLE ROW LEVEL SECURITY")
+        assert [one for one in findings(url, loaded) if one.severity is Severity.ERROR] == []
+        with opened(url, loaded) as store:
+            [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+            store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            assert due(store.verify([ann], ACME, CUTOFF)) == {}
+    assert (missing.collection, hidden.code) == ("addresses", "row-level-security")
+    assert missing.remedy.startswith('GRANT SELECT ("address_id") ON "public"."stores" TO ')
+    assert left(database, "addresses") == [2, 4, 5]
