@@ -169,10 +169,10 @@ def finish(connection: sa.Connection, delivery: ClaimedStep, write: StepWrite) -
 
 
 def _move(connection: sa.Connection, context: StepContext, step: int, onward: Transition) -> None:
-    back = onward.step is not None
+    back = onward.step is not None and onward.step <= step
     values: dict[str, object] = {
         "chunk": context.chunk_id,
-        "new_step": onward.step if back else step + 1 if onward.state not in _LAST else step,
+        "new_step": onward.step if onward.step is not None else step + 1 if onward.state not in _LAST else step,
         "new_rounds": context.round + back,
         "new_repeats": context.repeats + back,
         "new_state": onward.state.value,

@@ -54,9 +54,15 @@ def review(context: StepContext) -> StepWrite:
 
 
 def re_resolve(context: StepContext) -> StepWrite:
-    """For those of whom something came back: the keys that it leads to are durable before it is erased."""
+    """For those of whom something came back: the keys that it leads to are durable before it is erased.
+
+    If it is nobody, the chunk settles at once.
+    """
     again = [] if context.ending else with_residue(context)
-    return resolve_step.resolve_people(context.following() if again else context, again)
+    if not again:
+        onward = pipeline.first(context.batch.pipeline, pipeline.SETTLE)
+        return lambda _connection: Transition(step=onward)
+    return resolve_step.resolve_people(context.following(), again)
 
 
 def re_erase(context: StepContext) -> StepWrite:
@@ -120,7 +126,7 @@ def settle(context: StepContext) -> StepWrite:
         backup_copies.record(connection, listings)
         cited = statement_issuer.store_document(connection, document)
         reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
-        last = pipeline.REVIEW if context.ending else pipeline.RE_VERIFY
+        last = pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY
         reverified = verified_at(connection, context.chunk_id, last)
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified)
         if waiting is not None:

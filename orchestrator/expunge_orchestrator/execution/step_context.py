@@ -32,7 +32,7 @@ Opened = dict[bytes, frozenset[SubjectKey]]
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Where a chunk goes after a step: on by default, or back to `step` for another round."""
+    """Where a chunk goes after a step: to the next by default, on to a later `step`, or back to one for another round."""
 
     step: int | None = None
     state: ChunkState = ChunkState.READY

@@ -1,7 +1,8 @@
 """Pipeline: the steps of a chunk by name, frozen into its batch.
 
     accept, resolve, recount, erase:<store>…, verify:<store>…, conclude        then it waits for the settling time
-    review:<store>…, re-resolve, re-erase:<store>…, re-verify:<store>…, settle
+    review:<store>…, re-resolve, re-erase:<store>…, re-verify:<store>…, settle       of whom something came back
+    review:<store>…, re-resolve, settle                                              if that is nobody
 
 Chunks are finished, not stages: after half the time half of the people are done.
 """
