@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import phonenumbers
 
@@ -84,6 +85,7 @@ def supported(region: str) -> bool:
     return region in phonenumbers.SUPPORTED_REGIONS
 
 
+@cache
 def spellings() -> Spellings:
     """Phone numbers."""
     foreign, within = (_escaped(some) for some in (_FOREIGN, _WITHIN))

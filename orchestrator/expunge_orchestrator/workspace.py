@@ -18,6 +18,7 @@ from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.ledger.database import open_ledger, reading
+from expunge_orchestrator.rules.reachability import passing
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
 from expunge_reports.keys import KeyRing
@@ -33,6 +34,7 @@ class Workspace:
     Attributes:
         stores: Connectors by name, in the order of erasure.
         backups: Backup places by name.
+        passing: Store -> the identities that pass from one person to another and by which its records are found.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Workspace:
     backups: Mapping[str, BackupConnector]
     ledger: sa.Engine = field(repr=False)
     keys: KeyRing = field(repr=False)
+    passing: Mapping[str, frozenset[str]]
     inspection: InspectionCache = field(default_factory=InspectionCache, repr=False, compare=False)
 
     def refuse_errors(self) -> None:
@@ -114,7 +117,7 @@ def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
     with connected(settings, data_map, registry) as (stores, backups):
         ledger = open_ledger(settings.ledger)
         try:
-            yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys)
+            yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys, passing(data_map))
         finally:
             ledger.dispose()
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from string import digits
 
 from expunge_connectors.contract import Scope
@@ -39,8 +40,9 @@ class Template:
     wild: bool
 
     @classmethod
+    @lru_cache(4096)
     def parse(cls, text: str) -> Template:
-        """Read a template.
+        """Read a template; of the same text the same object, since the texts are those of a data map.
 
         Raises:
             ValueError: It names more than one namespace, braces do not match, or a wildcard stands where its end

@@ -99,7 +99,9 @@ class PostgresStore:
         self._catalogue = CachedCatalog(table.table for table in self._map.collections.values())
         self._last_mapped: tuple[Catalogue, Scope, BoundStore] | None = None
         self._last_verified: tuple[Catalogue, Scope, StatementCache] | None = None
+        self._as_planned: tuple[Catalogue, Mapping[str, Mapping[str, Any]]] | None = None
         self._inspected: Fingerprint | None = None
+        self._as_inspected: tuple[Catalogue, Fingerprint] | None = None
 
     def __repr__(self) -> str:
         return f"PostgresStore({self.name!r})"
@@ -163,8 +165,17 @@ class PostgresStore:
         return self._call(lambda connection: relations.planned(connection, self._map))
 
     def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RelationChange]:
-        """Which of them are not these any more."""
-        return self._call(lambda connection: relations.changed(connection, self._map, planned))
+        """Which of them are not these any more. That none is holds as long as the catalogue says the same."""
+
+        def looked(connection: Connection) -> Mapping[str, RelationChange]:
+            live = self._catalogue.read(connection)
+            if self._as_planned is not None and self._as_planned[0] is live and self._as_planned[1] == planned:
+                return {}
+            found = relations.changed(connection, self._map, planned)
+            self._as_planned = None if found else (live, planned)
+            return found
+
+        return self._call(looked)
 
     def following(self, changed: Mapping[str, RelationChange]) -> PostgresStore:
         """The same database under a map that names the renamed tables as they are called, and no other changed one."""
@@ -212,7 +223,7 @@ class PostgresStore:
                 What was committed before stays; the transaction at work is rolled back.
             StructureChangedError: The tables are not built as they were when this connector last inspected them.
         """
-        store = self._structure_checked(lambda connection: self._mapped(connection, scope))
+        store = self._structure_checked(lambda live: self._bound(live, scope))
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
         eraser = Eraser(
             store,
@@ -322,23 +333,34 @@ class PostgresStore:
         if self._inspected is not None:
             self._structure_checked(lambda _: None)
 
-    def _structure_checked(self, work: Callable[[Connection], T]) -> T:
-        """Do that, and then something else, in one transaction if nothing has changed."""
-        inspected = self._inspected
+    def _structure_checked(self, work: Callable[[Catalogue], T]) -> T:
+        """Do that, and then something with the very catalogue that was found to be as it was inspected."""
 
         def looked(connection: Connection) -> tuple[list[Difference], T | None]:
-            differences = [] if inspected is None else inspected.differences(connection)
-            return differences, None if differences else work(connection)
+            live = self._catalogue.read(connection)
+            differences = self._differences(connection, live)
+            return differences, None if differences else work(live)
 
         differences, done = self._looking(looked)
         if not differences:
             return cast("T", done)
         if not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect()):
             raise schema_fingerprint.changed(self.name, differences)
-        return self._looking(work)
+        return self._looking(lambda connection: work(self._catalogue.read(connection)))
+
+    def _differences(self, connection: Connection, live: Catalogue) -> list[Difference]:
+        """From what the last inspection saw. That there are none holds as long as the catalogue says the same."""
+        inspected, known = self._inspected, self._as_inspected
+        if inspected is None or (known is not None and known[0] is live and known[1] is inspected):
+            return []
+        differences = inspected.differences(connection)
+        self._as_inspected = None if differences else (live, inspected)
+        return differences
 
     def _mapped(self, connection: Connection, scope: Scope) -> BoundStore:
-        live = self._catalogue.read(connection)
+        return self._bound(self._catalogue.read(connection), scope)
+
+    def _bound(self, live: Catalogue, scope: Scope) -> BoundStore:
         last = self._last_mapped
         if last is None or last[0] is not live or last[1] != scope:
             last = self._last_mapped = live, scope, bound_store(self.name, self._data_map, live, scope)

@@ -114,13 +114,15 @@ def erase(context: StepContext) -> StepWrite:
     """
     if context.store not in context.actions:
         return lambda _connection: _ON
-    context.require_planned_store()
-    context.require_planned_relations(context.store)
 
     def due(item: Item, names: Container[str]) -> bool:
         found = outcomes.due_places({context.store: item.found.get(context.store, {})})
         return any(name in names for _, name in found)
 
-    groups = hold_enforcement.groups_by_allowed_actions(context, context.active)
-    erase_in_store(context, ((names, [item for item in people if due(item, names)]) for names, people in groups))
+    allowed = hold_enforcement.groups_by_allowed_actions(context, context.active)
+    groups = [(names, [item for item in people if due(item, names)]) for names, people in allowed]
+    if any(people for _, people in groups):
+        context.require_planned_store()
+        context.require_planned_relations(context.store)
+        erase_in_store(context, groups)
     return lambda _connection: _ON

@@ -253,6 +253,8 @@ def residual_places(
 
     The stores are asked once more, by these keys alone: what only an e-mail led to is not found by them.
     """
+    if not people:
+        return {}
     context = context.following()
     data_map = context.workspace.data_map
     left = {

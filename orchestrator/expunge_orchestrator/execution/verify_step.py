@@ -57,7 +57,7 @@ def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:
     counts = store.verify(subjects, scope, cutoff)
     if isinstance(store, KnowsClaims):
         return counts
-    unfollowed = claimed_keys.left_under_claimed(context.store, subjects, context.workspace.data_map)
+    unfollowed = claimed_keys.left_under_claimed(subjects, context.workspace.passing[context.store])
     return claimed_keys.with_ambiguous(counts, store.verify(unfollowed, scope, cutoff)) if unfollowed else counts
 
 

@@ -28,6 +28,20 @@ def findings(data_map: DataMap) -> list[Finding]:
     return found
 
 
+def passing(data_map: DataMap) -> dict[str, frozenset[str]]:
+    """Store -> the reusable identities by which its records are found; all, where its connector does not say."""
+    reusable = frozenset(
+        name
+        for name, identity in data_map.identities.items()
+        if identity.kind is IdentityKind.REUSABLE and not identity.shareable
+    )
+    flows = {store: spec.key_flow(store, data_map) for store, spec in data_map.stores.items()}
+    return {
+        store: reusable if one is None else reusable & frozenset[str]().union(*(flow.incoming for flow in one.values()))
+        for store, one in flows.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Reached:
     """What some identifiers lead to.

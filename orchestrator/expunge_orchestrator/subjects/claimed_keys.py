@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
 from expunge_orchestrator.workspace import Workspace
 
@@ -31,7 +30,7 @@ def without_claimed(
     Raises:
         ConnectorError: A store that knows cannot be asked.
     """
-    passing = followed_in(store, workspace.data_map)
+    passing = workspace.passing[store]
     if not any(key.namespace in passing for one in subjects for key in one.keys):
         return list(subjects)
     know = {name: one for name, one in workspace.stores.items() if name != store and isinstance(one, KnowsClaims)}
@@ -46,22 +45,8 @@ def without_claimed(
     return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
 
 
-def followed_in(store: str, data_map: DataMap) -> Collection[str]:
-    """The reusable identities by which records of a store are found; every one, where its connector does not say."""
-    passing = {
-        name
-        for name, identity in data_map.identities.items()
-        if identity.kind is IdentityKind.REUSABLE and not identity.shareable
-    }
-    flows = data_map.stores[store].key_flow(store, data_map)
-    if flows is None:
-        return passing
-    return passing & frozenset[str]().union(*(flow.incoming for flow in flows.values()))
-
-
-def left_under_claimed(store: str, subjects: Sequence[Subject], data_map: DataMap) -> list[Subject]:
+def left_under_claimed(subjects: Sequence[Subject], passing: Collection[str]) -> list[Subject]:
     """The same people, known by nothing but the keys that are not followed: what is due of them is ambiguous."""
-    passing = followed_in(store, data_map)
     alone = [Subject(one.number, frozenset(key for key in one.shared if key.namespace in passing)) for one in subjects]
     return [one for one in alone if one.keys]
 

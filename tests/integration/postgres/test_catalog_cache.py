@@ -46,6 +46,47 @@ CHANGES = {
     "another schema": "CREATE SCHEMA away; ALTER TABLE notes SET SCHEMA away",
     "another schema's name": "ALTER SCHEMA public RENAME TO away; CREATE SCHEMA public",
 }
+# What the catalogue does not hold, and what rests on its stamp asks for: relations of a plan, the fingerprint.
+BESIDE = {
+    "a trigger": "CREATE TRIGGER t BEFORE DELETE ON notes FOR EACH ROW EXECUTE FUNCTION f()",
+    "a trigger of a partition": "CREATE TRIGGER t BEFORE DELETE ON parts_1 FOR EACH ROW EXECUTE FUNCTION f()",
+    "a trigger's function": "ALTER FUNCTION g() SECURITY DEFINER",
+    "a trigger that is off": "ALTER TABLE users DISABLE TRIGGER u",
+    "foreign keys that are off": "ALTER TABLE notes DISABLE TRIGGER ALL",
+    "a rule": "CREATE RULE r AS ON DELETE TO notes DO INSTEAD NOTHING",
+    "a policy": "CREATE POLICY p ON notes USING (true)",
+    "row-level security": "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
+    "row-level security of a partition": "ALTER TABLE parts_1 FORCE ROW LEVEL SECURITY",
+    "a check": "ALTER TABLE notes ADD CHECK (id > 0)",
+    "a unique index": "CREATE UNIQUE INDEX ON notes (body)",
+    "a unique index of a partition": "CREATE UNIQUE INDEX ON parts_1 (id)",
+    "a partition": "CREATE TABLE parts_3 PARTITION OF parts FOR VALUES IN (3)",
+    "a partition that is taken out": "ALTER TABLE parts DETACH PARTITION parts_1",
+    "a partition's name": "ALTER TABLE parts_1 RENAME TO first",
+    "a role's time zone": "ALTER ROLE CURRENT_USER SET timezone = 'Asia/Tokyo'",
+}
+
+
+@pytest.mark.parametrize("change", BESIDE.values(), ids=BESIDE)
+def test_a_change_beside_the_catalogue_is_seen(database, change):
+    execute(
+        database,
+        BUILT
+        + "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';"
+        + "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';"
+        + "CREATE TRIGGER u BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION g();"
+        + "CREATE TABLE parts (id int) PARTITION BY LIST (id);"
+        + "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1)",
+    )
+    remembered = CachedCatalog([*NAMES, "public.parts"])
+    with psycopg.connect(database, autocommit=True) as connection:
+        before = remembered.read(connection)
+        assert remembered.read(connection) is before
+        try:
+            execute(database, change)
+            assert remembered.read(connection) is not before
+        finally:
+            execute(database, "ALTER ROLE CURRENT_USER RESET timezone")
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)

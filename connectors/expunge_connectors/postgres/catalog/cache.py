@@ -1,55 +1,78 @@
-"""Catalogue cache: pg_catalog read once, then revalidated by one cheap query.
+"""Catalogue cache: pg_catalog read once, then revalidated by one cheap query, the stamp.
 
 Every call needs to know how the tables are built; reading that costs as much as erasing several people. Whether a row
-of the server's catalogue was written since is told by its `xmin`.
+of the server's catalogue was written since is told by its `xmin`. What else follows from the catalogue alone (whether
+the relations are those of a plan, whether the tables are built as the inspection saw them) rests on the same stamp:
+while `read` returns the same object, it holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.connection import Connection
 
-# Everything that `reader.read` looks at. `pg_class` itself by its values: statistics are written into its rows.
+# Everything that `reader`, `relations` and `schema_fingerprint` look at: how many rows, and the sum of their digests.
+# `pg_class` by its values, for statistics are written into its rows. `oids` are of the tables and of all below them.
 _STAMP = """
-SELECT pg_catalog.md5(pg_catalog.string_agg(fact.text, ';' ORDER BY fact.text COLLATE "C"))
-  FROM (
-    SELECT pg_catalog.concat_ws(' ', 'table', c.oid, c.oid::regclass, c.relkind)
-      FROM pg_catalog.pg_class c
-     WHERE c.oid = ANY (%(oids)s::oid[])
-    UNION ALL
-    SELECT pg_catalog.concat_ws(' ', 'column', a.attrelid, a.attnum, a.xmin, t.xmin, b.xmin)
-      FROM pg_catalog.pg_attribute a
-      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-      LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
-     WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0
-    UNION ALL
-    SELECT pg_catalog.concat_ws(' ', 'index', x.indexrelid, x.xmin)
-      FROM pg_catalog.pg_index x
-     WHERE x.indrelid = ANY (%(oids)s::oid[])
-    UNION ALL
-    SELECT pg_catalog.concat_ws(' ', 'key', f.oid, f.xmin, f.conrelid::regclass, f.confrelid::regclass)
-      FROM pg_catalog.pg_constraint f
-     WHERE f.contype = 'f'
-    UNION ALL
-    SELECT pg_catalog.concat_ws(' ', 'off', g.oid, g.tgenabled)
-      FROM pg_catalog.pg_trigger g
-     WHERE g.tgrelid = ANY (ARRAY(SELECT unnest(%(oids)s::oid[]) UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i))
-       AND g.tgisinternal AND g.tgenabled <> 'O'
-    UNION ALL
-    SELECT pg_catalog.concat_ws(' ', 'replica', d.setdatabase, d.setrole)
-      FROM pg_catalog.pg_db_role_setting d
-     WHERE 'session_replication_role=replica' = ANY (d.setconfig)
-    UNION ALL
-    SELECT pg_catalog.current_setting('session_replication_role')
-    UNION ALL
-    SELECT pg_catalog.concat_ws(' ', 'below', i.inhrelid, i.inhparent) FROM pg_catalog.pg_inherits i
-    UNION ALL
-    SELECT pg_catalog.concat_ws(' ', 'label', e.oid, e.xmin) FROM pg_catalog.pg_enum e
-  ) AS fact (text)
+SELECT 'tables', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
+         c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity), 0))
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = ANY (%(oids)s::oid[])
+UNION ALL
+SELECT 'columns', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
+         a.xmin, t.xmin, b.xmin), 0))
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+ WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0
+UNION ALL
+SELECT 'labels', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(e.xmin::text, 0))
+  FROM pg_catalog.pg_enum e
+UNION ALL
+SELECT 'indexes', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(x.xmin::text, 0))
+  FROM pg_catalog.pg_index x
+ WHERE x.indrelid = ANY (%(oids)s::oid[])
+UNION ALL
+SELECT 'foreign keys', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
+         k.xmin, c.relname, c.relnamespace, p.relname, p.relnamespace), 0))
+  FROM pg_catalog.pg_constraint k
+  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+  JOIN pg_catalog.pg_class p ON p.oid = k.confrelid
+ WHERE k.contype = 'f'
+UNION ALL
+SELECT 'constraints', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(k.xmin::text, 0))
+  FROM pg_catalog.pg_constraint k
+ WHERE k.conrelid = ANY (%(oids)s::oid[])
+UNION ALL
+SELECT 'triggers', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
+         g.xmin, f.xmin), 0))
+  FROM pg_catalog.pg_trigger g
+  JOIN pg_catalog.pg_proc f ON f.oid = g.tgfoid
+ WHERE g.tgrelid = ANY (%(oids)s::oid[])
+UNION ALL
+SELECT 'rules', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(w.xmin::text, 0))
+  FROM pg_catalog.pg_rewrite w
+ WHERE w.ev_class = ANY (%(oids)s::oid[])
+UNION ALL
+SELECT 'policies', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(y.xmin::text, 0))
+  FROM pg_catalog.pg_policy y
+UNION ALL
+SELECT 'partitions', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
+         i.inhrelid, i.inhparent, i.xmin), 0))
+  FROM pg_catalog.pg_inherits i
+UNION ALL
+SELECT 'settings', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(s.xmin::text, 0))
+  FROM pg_catalog.pg_db_role_setting s
+UNION ALL
+SELECT pg_catalog.current_setting('session_replication_role'), 0, 0
 """
+
+_Stamp = list[tuple[Any, ...]]
 
 
 class CachedCatalog:
@@ -61,7 +84,7 @@ class CachedCatalog:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = sorted(set(names))
-        self._last: tuple[str, Catalogue] | None = None
+        self._last: tuple[_Stamp, Catalogue] | None = None
 
     def read(self, connection: Connection) -> Catalogue:
         """What the live database says now: the same object as long as it says the same.
@@ -78,7 +101,6 @@ class CachedCatalog:
         return found
 
 
-def _stamp(connection: Connection, of: Catalogue) -> str:
-    oids = [table.oid for table in of.tables.values()]
-    (stamp,) = connection.execute(_STAMP, {"oids": oids}).fetchone() or ("",)
-    return str(stamp)
+def _stamp(connection: Connection, of: Catalogue) -> _Stamp:
+    oids = [*(table.oid for table in of.tables.values()), *of.below]
+    return connection.execute(_STAMP, {"oids": oids}).fetchall()

@@ -150,10 +150,11 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Tables by `schema.table`, and every foreign key of the database."""
+    """Tables by `schema.table`, every foreign key of the database, and the oids of all that is below the tables."""
 
     tables: Mapping[str, Table]
     foreign_keys: tuple[ForeignKey, ...]
+    below: frozenset[int] = frozenset()
 
 
 _UNIQUE = """
@@ -216,7 +217,7 @@ WITH RECURSIVE member (oid, root) AS (
     UNION
     SELECT i.inhrelid, member.root FROM pg_catalog.pg_inherits i JOIN member ON i.inhparent = member.oid
 )
-SELECT n.nspname || '.' || c.relname, member.root::bigint
+SELECT c.oid::bigint, n.nspname || '.' || c.relname, member.root::bigint
   FROM member
   JOIN pg_catalog.pg_class c ON c.oid = member.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -337,9 +338,8 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
         for text, oid, schema, name, kind, below, tree, primary, key in rows
     }
     by_oid = {table.oid: table for table in tables.values()}
-    roots: dict[str, str] = {
-        member: by_oid[root].text for member, root in connection.execute(_MEMBERS, (oids,)).fetchall()
-    }
+    members = connection.execute(_MEMBERS, (oids,)).fetchall()
+    roots: dict[str, str] = {member: by_oid[root].text for _, member, root in members}
     trees = {table.text for table in tables.values() if table.tree}
     partly = roots.keys() | trees
 
@@ -360,5 +360,7 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
         )
 
     return Catalogue(
-        Existing(tables, "The table"), tuple(map(foreign_key, connection.execute(_FOREIGN_KEYS).fetchall()))
+        Existing(tables, "The table"),
+        tuple(map(foreign_key, connection.execute(_FOREIGN_KEYS).fetchall())),
+        frozenset(oid for oid, _, _ in members),
     )
