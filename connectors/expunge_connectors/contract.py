@@ -256,6 +256,34 @@ class KnowsDependencies(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Records that stay and need records of a subject, which therefore cannot be deleted.
+
+    Attributes:
+        number: The subject.
+        collection: Whose records cannot go.
+        table: Where the others are, as the store calls it.
+        constraint: What forbids it.
+        records: How many of them there are.
+    """
+
+    number: int
+    collection: str
+    table: str
+    constraint: str
+    records: int
+
+
+@runtime_checkable
+class KnowsObstacles(Protocol):
+    """A store that refuses to delete what other people's records need, and can tell before."""
+
+    def obstacles(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[Obstacle]:
+        """What would be in the way if all of these were erased together. Reads only."""
+        ...
+
+
 @runtime_checkable
 class KnowsClaims(Protocol):
     """A store whose records say whose a value is that passes from one person to another."""

@@ -165,9 +165,19 @@ def cli(inspector: StoreInspector, tmp_path: Path, fork_server: ForkServer) -> I
 def test_the_command_and_its_exit_codes(cli: CliRunner, inspector: StoreInspector) -> None:
     crowd = make_crowd(inspector, 1)
     ann, bob = {"EXPUNGE_ACTOR": "ann"}, {"EXPUNGE_ACTOR": "bob"}
+    make_holder(inspector)
+    inspector.sql(
+        "UPDATE messages SET reply_to = (SELECT min(id) FROM messages WHERE user_id = ANY (%s))"
+        " WHERE id = (SELECT min(id) FROM messages WHERE user_id <> ALL (%s)) RETURNING 1",
+        list(crowd.ids),
+        list(crowd.ids),
+    )
     shown = cli.run("plan", "-", "-c", "calltrack", stdin=crowd.csv.encode(), settings=ann)
     assert shown.code == 0
     assert "Somebody other than ann" in shown.output
+    assert "main.messages: 1 row of public.messages that stays points" in shown.output
+    assert "messages_reply_to_fkey): 1 person" in shown.output
+    inspector.sql("UPDATE messages SET reply_to = NULL RETURNING 1")
     plan = json.loads(cli.run("plan", "-", "-c", "calltrack", "--json", stdin=crowd.csv.encode(), settings=ann).out)
     uid, digest = plan["id"], plan["digest"]
     assert plan["state"] == "awaiting-approval"

@@ -8,6 +8,8 @@ claims             which values pass from one person to another, and whose rows 
 shared_owners      what holds a row that people share, beside the links of the map (pure)
 resolve            `resolve`: what the rows say about further keys
 count              `count`
+obstacles          rows that stay and point to rows that would be deleted
+references         by which foreign keys they may (pure)
 erase/             `erase`
 verify/            `verify`, by statements of its own (law 1)
 blind_search       where the blind search reads, and what its places are in the map

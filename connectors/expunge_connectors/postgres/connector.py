@@ -19,6 +19,7 @@ from expunge_connectors.contract import (
     DiscoveredKey,
     Finding,
     Heartbeat,
+    Obstacle,
     ReadSample,
     RelationChange,
     Scope,
@@ -29,7 +30,7 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import count, inspection, resolve, store_identity
+from expunge_connectors.postgres import count, inspection, obstacles, resolve, store_identity
 from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
@@ -284,6 +285,14 @@ class PostgresStore:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
         live = self._reading(self._catalogue.read)
         return retention_dependencies.needed_by(collections, self._map, self._data_map, live.foreign_keys)
+
+    def obstacles(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[Obstacle]:
+        """Rows that stay and point to rows that would be deleted, in one snapshot."""
+        return self._reading(
+            lambda connection: obstacles.obstacles(
+                connection, self._mapped(connection, scope), self._data_map, subjects, scope, cutoff
+            )
+        )
 
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
         """Keys that rows of other persons hold now, for stores that cannot tell."""

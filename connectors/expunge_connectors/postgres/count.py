@@ -58,7 +58,7 @@ def _combined(search: Search) -> sql.Composed:
     for mapped in search.store.scoped.values():
         paths = search_paths(combined.search, mapped.selecting)
         if paths and _kept(search.store, mapped):
-            combined.keep(mapped, _found(combined.search, mapped, paths))
+            combined.keep(mapped, found(combined.search, mapped, paths))
         combined.add(_statement(combined.search, mapped, paths))
     return combined.statement()
 
@@ -78,7 +78,7 @@ def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
                 unread[mapped.name] = mapped.table.identifier
                 continue
             if _kept(store, mapped):
-                search.keep("count", mapped, partial(_found, search, mapped, paths), partial(_columns, mapped))
+                search.keep("count", mapped, partial(found, search, mapped, paths), partial(columns, mapped))
             statement = search.compiled(("count", mapped.name), partial(_statement, search, mapped, paths))
             yield from connection.execute(statement).fetchall()
     with translated(store.name):
@@ -104,10 +104,10 @@ def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) 
         return _NOTHING.format(name, mapped.table.identifier)
     if _kept(search.store, mapped):
         return _STATEMENT.format(name, sql.SQL("{} AS f").format(search.table(mapped.name)))
-    return _STATEMENT.format(name, sql.SQL("({}) AS f").format(_found(search, mapped, paths)))
+    return _STATEMENT.format(name, sql.SQL("({}) AS f").format(found(search, mapped, paths)))
 
 
-def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
+def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """The rows that the ways, and links within the collection from there, lead to: each once for a subject."""
     stays = or_(row_conditions.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
@@ -153,7 +153,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
     )
 
 
-def _columns(mapped: BoundTable) -> sql.Composed:
+def columns(mapped: BoundTable) -> sql.Composed:
     """The columns of a table of found rows, for DDL: see `search`.
 
     And asked (part of the request; otherwise newer), unclear (not asked, and ambiguous), stays (kept with a ground),

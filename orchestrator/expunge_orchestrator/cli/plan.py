@@ -83,6 +83,19 @@ def _unread(batch: Batch) -> Iterator[str]:
                 yield f"{store}.{name}: {values} could not be read and will not be searched for."
 
 
+def _obstacles(batch: Batch) -> Iterator[str]:
+    """What is in the way, and what to do about it."""
+    for one in batch.plan["obstacles"]:
+        rows, whole = output.number_of(one["records"], "row"), f"{one['store']}.{one['collection']}"
+        stay, point = ("stays", "points") if one["records"] == 1 else ("stay", "point")
+        yield (
+            f"{whole}: {rows} of {one['table']} that {stay} {point} to rows that would be deleted (constraint"
+            f" {one['constraint']}): {output.people(one['people'])} will fail. Have those whose rows they are in the"
+            f" same request; link {one['table']} to `{one['collection']}`, if its rows go too; or tombstone"
+            f" `{one['collection']}`."
+        )
+
+
 def show(batch: Batch) -> None:
     """A plan for people."""
     rows = [
@@ -99,6 +112,8 @@ def show(batch: Batch) -> None:
         )
     for line in _unread(batch):
         out.print(line)
+    for line in _obstacles(batch):
+        out.print(f"[bold red]in the way[/]  {escape(line)}", soft_wrap=True)
     if batch.plan.get("on_hold"):
         out.print(f"{output.people(batch.plan['on_hold'])} on hold: what is held of theirs will not be touched.")
     for uid, number in (batch.plan.get("concurrent_batches") or {}).items():

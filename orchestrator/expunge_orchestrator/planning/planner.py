@@ -5,6 +5,8 @@ A plan is a batch in state `planned`. It holds, as plain data:
     {"data_types": ["account", "messages"],
      "people": 500, "ambiguous": 2, "not_found": 1, "on_hold": 3, "concurrent_batches": {},
      "max_records_per_person": 40, "exceeded": [],
+     "obstacles": [{"store": "main", "collection": "messages", "table": "public.messages",
+                    "constraint": "messages_reply_to_fkey", "records": 3, "people": 1}],
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}},
@@ -131,6 +133,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         "exceeded": plan_limits_and_drift.exceeded(
             workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), sizes(workspace, actions)
         ),
+        "obstacles": totals.obstacles(),
         "stores": {
             name: {
                 "identity": identities[name].digest,

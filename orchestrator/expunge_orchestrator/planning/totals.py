@@ -34,6 +34,7 @@ class PlanTotals:
         self.on_hold = 0
         self.also_in: Counter[str] = Counter()
         self.most_per_person = 0
+        self._obstacles: dict[tuple[str, str, str, str], list[int]] = {}
         self.persons: list[tuple[SubjectKey, ...] | None] = []
         """Of each person, who it is (person keys); None where the request itself says it, by such keys alone."""
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
@@ -53,6 +54,20 @@ class PlanTotals:
             store: {name: int(one["due"]) for name, one in collections.items()}
             for store, collections in self.counts.items()
         }
+
+    def obstacles(self) -> list[dict[str, Any]]:
+        """Records of others that need records of these people: which, by what, how many, and of how many people."""
+        return [
+            {
+                "store": store,
+                "collection": name,
+                "table": table,
+                "constraint": key,
+                "records": sum(each),
+                "people": len(each),
+            }
+            for (store, name, table, key), each in sorted(self._obstacles.items())
+        ]
 
     def add(
         self,
@@ -89,6 +104,10 @@ class PlanTotals:
                     total["people"] += bool(tally.due or tally.retained)
                     if not tally.empty:
                         found.add(number)
+        for name, one in seen.obstacles(self.actions):
+            if one.collection in self.actions[name]:
+                place = (name, one.collection, one.table, one.constraint)
+                self._obstacles.setdefault(place, []).append(one.records)
         self.not_found += len(subjects) - len(found)
         self.most_per_person = max([self.most_per_person, *rows.values()])
         return {

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from expunge_connectors.contract import Counts, Scope, Subject, SubjectKey
+from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
@@ -35,6 +35,19 @@ class SubjectLookup:
     resolved: Mapping[int, Resolved] = field(repr=False)
     left: Mapping[int, Sequence[ResidualKeys]] = field(repr=False)
     subjects: Sequence[Subject] = field(repr=False)
+
+    def obstacles(self, stores: Container[str]) -> Iterator[tuple[str, Obstacle]]:
+        """What keeps records of the subjects from being deleted, by store; of stores that can tell.
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+        for name in self.cutoffs:
+            store = self.workspace.stores[name]
+            if name in stores and isinstance(store, KnowsObstacles):
+                visible = member_proof.visible_to(name, self.subjects, self.scope, self.workspace.data_map)
+                for one in store.obstacles(visible, self.scope, self.cutoffs[name]):
+                    yield name, one
 
     def counts(self, stores: Container[str] | None = None) -> Iterator[tuple[str, Counts]]:
         """What is there of the subjects, by store, each in every collection of the scope; several stores at once.

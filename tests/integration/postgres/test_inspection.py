@@ -25,7 +25,8 @@ def test_the_example_has_nothing_to_complain_about_once_its_indexes_are_made(com
     make_indexes(company)
     terse(company)
     with role(company, *ENOUGH) as url:
-        assert findings(url) == []
+        # Somebody else may answer a message.
+        assert codes(findings(url)) == {("foreign-key-of-others", "messages")}
 
 
 def test_the_remedies_for_missing_indexes_work_as_they_are_written(company):

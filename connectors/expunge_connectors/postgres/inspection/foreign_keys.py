@@ -9,6 +9,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.dependency_graph import strongly_connected
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.references import links_along, loose_keys
 from expunge_connectors.postgres.table_spec import TableSpec
 
 _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
@@ -112,6 +113,8 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Itera
             f"Tombstone `{parent}` instead of deleting it; or let a table of its own, linked by both columns, say who"
             f" points to whom; or, if the rows below are the same person's, link them: {_link(key, child)}.",
         )
+    elif (key, parent) in loose_keys(inspection.spec.collections, inspection.data_map, [key]) and not key.writes_child:
+        yield from _of_others(inspection, key, parent, child)
     elif key.writes_child:
         yield inspection.warning(
             "cascade",
@@ -129,6 +132,21 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Itera
             " they point to are refused.",
             f"Tombstone `{parent}`, or correct the owners.",
         )
+
+
+def _of_others(inspection: InspectionContext, key: ForeignKey, parent: str, child: str) -> Iterator[Finding]:
+    parts = [spec for _, spec in inspection.data() if spec.table == key.child]
+    if any(links_along(spec, key, parent) for spec in parts):
+        return
+    yield inspection.info(
+        "foreign-key-of-others",
+        parent,
+        f"Rows of {key.child} may be other people's than the rows of {key.parent} to which they point (constraint"
+        f" {key.name}): a person to whose rows somebody points who is not in the request is not erased, and fails. A"
+        " plan says how many are in the way.",
+        f"Link `{child}`, if its rows go with those they point to ({_link(key, parent)}); or tombstone `{parent}`; or"
+        f" let a collection of {key.child} tombstone {', '.join(key.columns)}.",
+    )
 
 
 def _released(inspection: InspectionContext, key: ForeignKey, parent: str, child: str) -> str:

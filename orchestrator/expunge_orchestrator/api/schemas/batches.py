@@ -44,6 +44,10 @@ class Plan(Schema):
     )
     max_records_per_person: int
     exceeded: tuple[dict[str, Any], ...]
+    obstacles: tuple[dict[str, Any], ...] = Field(
+        description="Records of others that need records of these people: with them a person fails, until they are gone"
+        " or the data map lets go of them."
+    )
     stores: dict[str, dict[str, Any]]
 
 

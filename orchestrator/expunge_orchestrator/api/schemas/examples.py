@@ -110,6 +110,16 @@ PLAN: dict[str, Any] = {
     "concurrent_batches": {},
     "max_records_per_person": 3,
     "exceeded": [],
+    "obstacles": [
+        {
+            "store": "main",
+            "collection": "calls",
+            "table": "public.surveys",
+            "constraint": "surveys_call_id_fkey",
+            "records": 1,
+            "people": 1,
+        }
+    ],
     "stores": {
         "main": {
             "identity": "5cc850c775c3b41ff9399239f623866f21f1a6af860d39e43f307cc54c0ab905",

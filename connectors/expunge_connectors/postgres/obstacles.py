@@ -1,0 +1,133 @@
+"""Obstacles: rows that stay and point to rows that a request would delete, seen before anything is deleted.
+
+At execution the server refuses such a deletion, and the person fails (see `references` for which foreign keys).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from psycopg import sql
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Obstacle, Scope, Subject
+from expunge_connectors.postgres import count
+from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
+from expunge_connectors.postgres.references import lets_go, loose_keys
+from expunge_connectors.postgres.sql import claimed_keys, key_staging
+from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
+from expunge_connectors.postgres.sql.comparison import refers, same_row
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
+from expunge_connectors.postgres.sql.subject_search import Search, search_paths
+
+
+def obstacles(  # noqa: PLR0913, PLR0917 - what a reading verb is given
+    connection: Connection,
+    store: BoundStore,
+    data_map: DataMap,
+    subjects: Sequence[Subject],
+    scope: Scope,
+    cutoff: datetime,
+) -> list[Obstacle]:
+    """What is in the way of these people, all of whom are erased together."""
+    specs = {name: one.spec for name, one in store.collections.items()}
+    keys = [
+        (key, store.collections[parent])
+        for key, parent in loose_keys(specs, data_map, store.foreign_keys)
+        if store.collections[parent].in_scope
+    ]
+    if not keys:
+        return []
+    with translated(store.name):
+        staged = key_staging.stage(connection, store, subjects, scope)
+        claimed_keys.mark(connection, store, staged)
+        search = Search(connection, store, staged, cutoff)
+    wanted = _Wanted(keys, frozenset(text for key, _ in keys for text in (key.parent, key.child)), data_map)
+    combined = answers(search, "obstacles", partial(wanted.combined, search)) if staged.few else None
+    found = wanted.one_by_one(search) if combined is None else combined
+    return [Obstacle(number, name, table, constraint, rows) for name, table, constraint, number, rows in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is looked for.
+
+    Attributes:
+        keys: Foreign keys, each with the collection to whose rows it leads.
+        tables: Those of both ends.
+    """
+
+    keys: Sequence[tuple[ForeignKey, BoundTable]]
+    tables: frozenset[str]
+    data_map: DataMap
+
+    def combined(self, search: Search) -> sql.Composed:
+        """All of it in one statement, for few keys."""
+        query = CombinedQuery.of(search)
+        for mapped in search.store.scoped.values():
+            paths = search_paths(query.search, mapped.selecting)
+            if paths and self._kept(mapped):
+                query.keep(mapped, count.found(query.search, mapped, paths))
+        query.add(_NOTHING)
+        for key, parent in self._reached(query.search):
+            query.add(self._statement(query.search, key, parent))
+        return query.statement()
+
+    def one_by_one(self, search: Search) -> Iterator[tuple[Any, ...]]:
+        """The same with tables of found rows."""
+        for mapped in search.store.scoped.values():
+            with translated(search.store.name, mapped.name):
+                paths = search_paths(search, mapped.selecting)
+                if paths and self._kept(mapped):
+                    rows = partial(count.found, search, mapped, paths)
+                    search.keep("obstacles", mapped, rows, partial(count.columns, mapped))
+        for key, parent in self._reached(search):
+            with translated(search.store.name, parent.name):
+                what = ("in the way", parent.name, key.name, key.child)
+                statement = search.compiled(what, partial(self._statement, search, key, parent))
+                yield from search.connection.execute(statement).fetchall()
+
+    def _kept(self, mapped: BoundTable) -> bool:
+        return bool(mapped.leads) or mapped.table.text in self.tables
+
+    def _reached(self, search: Search) -> list[tuple[ForeignKey, BoundTable]]:
+        return [(key, parent) for key, parent in self.keys if search.found.get(parent.name)]
+
+    def _statement(self, search: Search, key: ForeignKey, parent: BoundTable) -> sql.Composed:
+        """Of each subject: rows `c` that point to a row that is due, and are not due themselves."""
+        child = search.store.by_table[key.child]
+        going = [
+            sql.SQL("NOT EXISTS (SELECT FROM {} AS g WHERE {} AND g.asked AND NOT g.stays)").format(
+                search.table(one.name), same_row(one, "c", "g")
+            )
+            for one in search.store.scoped.values()
+            if one.table.text == key.child and search.found.get(one.name) and lets_go(one.spec, key, self.data_map)
+        ]
+        return _POINTING.format(
+            name=sql.Literal(parent.name),
+            table=sql.Literal(key.child),
+            constraint=sql.Literal(key.name),
+            # A foreign key of the root of an inheritance tree does not hold for the tables below it.
+            rows=sql.SQL("ONLY {}" if child.table.tree and key.whole else "{}").format(child.table.identifier),
+            columns=comma_list(*(column("t", name) for name in key.parent_columns)),
+            found=search.table(parent.name),
+            parent=parent.table.identifier,
+            same=same_row(parent, "t", "f"),
+            points=refers(child, key.columns, key.parent_columns, "c", "due"),
+            staying=and_(TRUE, *going),
+        )
+
+
+_NOTHING = sql.SQL("SELECT NULL::text, NULL::text, NULL::text, NULL::integer, NULL::bigint WHERE false").format()
+_POINTING = sql.SQL(
+    "SELECT {name}::text, {table}::text, {constraint}::text, due.number, count(*) FROM {rows} AS c JOIN"
+    " (SELECT DISTINCT f.number, {columns} FROM {found} AS f JOIN {parent} AS t ON {same}"
+    " WHERE f.asked AND NOT f.stays) AS due ON {points} WHERE {staying} GROUP BY due.number"
+)

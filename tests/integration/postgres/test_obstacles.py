@@ -1,0 +1,59 @@
+"""Rows that stay and point to rows to be deleted: seen before, and what is seen is what the server refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, dump, execute, opened, resolved, subject
+from tests.support.postgres.inspection import findings
+from tests.support.postgres.small_schemas import ACME, left, shape
+
+from expunge_connectors.contract import Obstacle, SubjectKey, no_beat
+from expunge_connectors.errors import StillReferencedError
+
+TABLES = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users, approved_by int REFERENCES users,
+                    answers int REFERENCES posts, body json);
+CREATE TABLE likes (id int PRIMARY KEY, post_id int REFERENCES posts, user_id int REFERENCES users);
+INSERT INTO users VALUES (1), (2), (3);
+INSERT INTO posts VALUES (1, 1, NULL, NULL), (2, 2, 1, NULL), (3, 1, 3, 1), (4, 2, NULL, 3), (5, 3, NULL, NULL);
+INSERT INTO likes VALUES (1, 1, 2), (2, 1, 3), (3, 1, 1), (4, 5, 3), (5, 2, 1);
+"""
+MAP = """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+posts: {table: public.posts, found_by: [{column: user_id, of: users.id}]}
+approvals:
+  table: public.posts
+  data_type: anchor
+  found_by: [{column: approved_by, of: users.id}]
+  tombstone: {approved_by: "NULL"}
+likes: {table: public.likes, found_by: [{column: user_id, of: users.id}]}
+"""
+
+
+def test_rows_of_others_that_point_to_what_would_go_are_counted_before(database):
+    execute(database, TABLES)
+    loaded = shape(MAP)
+    told = {one.message.split()[2] for one in findings(database, loaded) if one.code == "foreign-key-of-others"}
+    assert told == {"public.likes", "public.posts"}
+    before = dump(database)
+    with opened(database, loaded) as store:
+        ann, bob, cleo = resolved(store, [subject(number, user_id=str(number)) for number in (1, 2, 3)], ACME)
+        assert set(store.obstacles([ann], ACME, CUTOFF)) == {
+            Obstacle(1, "posts", "public.likes", "likes_post_id_fkey", 2),
+            Obstacle(1, "posts", "public.posts", "posts_answers_fkey", 1),
+        }
+        many = replace(ann, keys=ann.keys | {SubjectKey("user_id", str(number)) for number in range(100, 3_000)})
+        assert set(store.obstacles([many], ACME, CUTOFF)) == set(store.obstacles([ann], ACME, CUTOFF))
+        # Cleo's row goes with her, and Bob's post that Ann approved stays as hers goes.
+        assert store.obstacles([cleo], ACME, CUTOFF) == []
+        assert [one.number for one in store.obstacles([ann, bob], ACME, CUTOFF)] == [1]
+        assert store.obstacles([ann, bob, cleo], ACME, CUTOFF) == []
+        assert dump(database) == before
+        with pytest.raises(StillReferencedError):
+            store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert dump(database) == before
+        store.erase([ann, bob, cleo], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert [left(database, table) for table in ("users", "posts", "likes")] == [[], [], []]
