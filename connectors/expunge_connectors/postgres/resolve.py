@@ -234,7 +234,7 @@ def _yields(
     for keys, texts in zip(made, found, strict=False):  # beyond there is padding
         for text in texts if isinstance(texts, list) else (texts,):
             for key in () if text is None else keys[text]:
-                if (number, key) not in shared:
+                if not shared or (number, key) not in shared:
                     yield DiscoveredKey(number, origin, name, key)
 
 
@@ -286,11 +286,14 @@ class _Texts(dict[str, tuple[SubjectKey, ...]]):
         self._unread = unread
 
     def __missing__(self, text: str) -> tuple[SubjectKey, ...]:
-        # What stands there may be no such identifier ("unknown", "n/a"): it leads nowhere, and is counted.
-        reading = Reading(frozenset([text])) if self._read is None else self._read(text)
-        keys = tuple(SubjectKey(self._namespace, value) for value in reading.values)
-        if not reading.whole:
-            keys += (SubjectKey(self._unread, hashlib.sha256(f"{self._namespace} {text}".encode()).hexdigest()),)
+        if self._read is None:
+            keys: tuple[SubjectKey, ...] = (SubjectKey(self._namespace, text),)
+        else:
+            # What stands there may be no such identifier ("unknown", "n/a"): it leads nowhere, and is counted.
+            reading = self._read(text)
+            keys = tuple([SubjectKey(self._namespace, value) for value in reading.values])
+            if not reading.whole:
+                keys += (SubjectKey(self._unread, hashlib.sha256(f"{self._namespace} {text}".encode()).hexdigest()),)
         self[text] = keys
         return keys
 

@@ -32,7 +32,7 @@ Opened = dict[bytes, frozenset[SubjectKey]]
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Where a chunk goes after a step: to the next by default, on to a later `step`, or back to one for another round."""
+    """Where a chunk goes after a step: to the next one, on to a later `step`, or back to one for another round."""
 
     step: int | None = None
     state: ChunkState = ChunkState.READY
@@ -188,9 +188,7 @@ class StepContext:
         return member_proof.accepted(self._unsealed(item, item.sealed_keys))
 
     def _subject(self, item: Item) -> Subject:
-        keys = self._unsealed(item, item.sealed_keys)
-        refused, shared = member_proof.refused(keys), member_proof.shared(keys)
-        return Subject(item.id, member_proof.accepted(keys), refused, shared)
+        return member_proof.subject(item.id, self._unsealed(item, item.sealed_keys))
 
     def shared(self, item: Item) -> frozenset[SubjectKey]:
         """Values that an earlier resolution found in the person's own record and in another's."""

@@ -63,25 +63,32 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What the identities of a map prove. A key of no identity is internal to its store."""
+    """What the identities of a map prove. A key of no identity is internal to its store.
 
-    kinds: Mapping[str, IdentityKind]
+    Attributes:
+        person: Identities whose keys are proof.
+        reusable: Identities whose keys only nominate.
+        shared: Those of them that agree or disagree, and never select.
+        persons: (store, collection) of the records that are persons.
+    """
+
+    person: AbstractSet[str]
+    reusable: AbstractSet[str]
     shared: AbstractSet[str]
     persons: AbstractSet[tuple[str, str]]
 
     @classmethod
     def of(cls, data_map: DataMap) -> _Rules:
         """Looked up once: a chunk asks about tens of thousands of keys."""
+        identities = data_map.identities.items()
         return cls(
-            {name: identity.kind for name, identity in data_map.identities.items()},
-            frozenset(name for name, identity in data_map.identities.items() if identity.shareable),
+            frozenset(name for name, identity in identities if identity.kind is IdentityKind.PERSON),
+            frozenset(name for name, identity in identities if identity.kind is IdentityKind.REUSABLE),
+            frozenset(name for name, identity in identities if identity.shareable),
             frozenset(
                 (store, name) for store, name, spec in data_map.collections() if spec.person_identity is not None
             ),
         )
-
-    def kind(self, key: SubjectKey) -> IdentityKind:
-        return self.kinds.get(key.namespace, IdentityKind.INTERNAL)
 
     def shareable(self, key: SubjectKey) -> bool:
         return key.namespace in self.shared
@@ -174,10 +181,9 @@ def _persons(key: SubjectKey, trail: KeyGraph, rules: _Rules) -> set[SubjectKey]
             if target in seen:
                 continue
             seen.add(target)
-            kind = rules.kind(target)
-            if kind is IdentityKind.PERSON:
+            if target.namespace in rules.person:
                 persons.add(target)
-            elif kind is IdentityKind.INTERNAL:
+            elif target.namespace not in rules.reusable:
                 ahead.append(target)
     return persons
 
@@ -199,7 +205,7 @@ def _decide(trail: KeyGraph, rules: _Rules) -> Resolved:
     reach: list[set[SubjectKey]] = []
     for key in trail.given:
         found = _persons(key, trail, rules)
-        if rules.kind(key) is IdentityKind.PERSON:
+        if key.namespace in rules.person:
             found.add(key)
         if _several(found):
             return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
@@ -232,14 +238,13 @@ def _walk(
     """Accept the persons and things that keys lead to; the reusable keys told on the way. None: several persons."""
     persons = _persons_among(accepted - trail.known, rules)
     told: set[SubjectKey] = set()
-    ahead = sorted(start)
+    ahead = list(start)  # in any order: two persons of one kind stay two
     while ahead:
-        for target in sorted(trail.edges.get(ahead.pop(), ())):
-            kind = rules.kind(target)
-            if kind is IdentityKind.REUSABLE:
+        for target in trail.edges.get(ahead.pop(), ()):
+            if target.namespace in rules.reusable:
                 told.add(target)
             elif target not in accepted and target not in barred:
-                if kind is IdentityKind.PERSON:
+                if target.namespace in rules.person:
                     if _several(persons | {target}):
                         return None
                     persons.add(target)
@@ -249,7 +254,7 @@ def _walk(
 
 
 def _persons_among(keys: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
-    return {key for key in keys if rules.kind(key) is IdentityKind.PERSON}
+    return {key for key in keys if key.namespace in rules.person}
 
 
 def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
@@ -284,5 +289,5 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
 
 def _strangers(trail: KeyGraph, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
     """The keys known from before that lead to a person who was not found by then."""
-    before = persons | {key for key in trail.known if rules.kind(key) is IdentityKind.PERSON}
+    before = persons | _persons_among(trail.known, rules)
     return {key for key in trail.known if not _persons(key, trail, rules) <= before}

@@ -19,8 +19,8 @@ from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
 
-UNPROVEN = "unproven:"  # no namespace of a map holds a colon
-
+_MARK = ":"  # ends every mark; no namespace of a map holds one
+UNPROVEN = "unproven:"
 _REFUSED, _SHARED = "refused:", "shared:"
 
 
@@ -39,6 +39,13 @@ def sealed_together(
         (SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused_keys),
         (SubjectKey(f"{_SHARED}{key.namespace}", key.value) for key in shared_keys),
     )
+
+
+def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
+    """A person of a chunk, by keys that were sealed together. Nearly all of them carry no mark."""
+    if not any(_MARK in namespace for namespace, _ in keys):
+        return Subject(number, keys, frozenset())
+    return Subject(number, accepted(keys), refused(keys), shared(keys))
 
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
