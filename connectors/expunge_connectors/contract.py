@@ -242,8 +242,11 @@ class ReportsClock(Protocol):
 class EstimatesSize(Protocol):
     """A store that can tell about how much it holds: for limits on shares."""
 
-    def sizes(self) -> Mapping[str, int]:
-        """Collection -> about how many records there are in all, of everybody. Reads only; logs are absent."""
+    def sizes(self, scope: Scope) -> Mapping[str, int]:
+        """Collection -> about how many records there are in all, of everybody. Reads only; logs are absent.
+
+        Of what each member has a place of its own for, this member's alone.
+        """
         ...
 
 
@@ -251,7 +254,7 @@ class EstimatesSize(Protocol):
 class KnowsDependencies(Protocol):
     """A store in which records of one collection cannot stay without those of another."""
 
-    def needed_by(self, collections: Collection[str]) -> frozenset[str]:
+    def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:
         """The collections whose records must not be deleted while records of these stay, these left out. Reads only."""
         ...
 
@@ -317,11 +320,14 @@ class RelationChange:
 class KnowsRelations(Protocol):
     """A store in which something else may come to stand under the name of a collection."""
 
-    def relations(self) -> Mapping[str, Mapping[str, Any]]:
-        """Collection -> what it is: frozen with a plan, so it holds ASCII keys, strings, integers and lists alone."""
+    def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
+        """Collection -> what it is for a request.
+
+        Frozen with a plan, so it holds ASCII keys, strings, integers and lists alone.
+        """
         ...
 
-    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RelationChange]:
+    def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, RelationChange]:
         """Collections that are no longer what they were -> how. What merely came is no change. Reads only.
 
         Collections that the map does not name any more are among them, whatever became of them, and so are those that
@@ -329,8 +335,10 @@ class KnowsRelations(Protocol):
         """
         ...
 
-    def following(self, changed: Mapping[str, RelationChange]) -> StoreConnector:
+    def following(self, changed: Mapping[str, RelationChange], scope: Scope) -> StoreConnector:
         """This store as far as it still is what was planned: what is called otherwise is looked for by that name.
+
+        It answers requests of this scope alone.
 
         It knows no other collection that changed. It is not to be closed. No I/O.
         """

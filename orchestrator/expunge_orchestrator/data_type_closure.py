@@ -126,7 +126,7 @@ class _Choice:
     """The collections of a controller, and how they hang together."""
 
     def __init__(self, scope: Scope, data_map: DataMap, stores: Mapping[str, StoreConnector]) -> None:
-        self._map, self._stores = data_map, stores
+        self._map, self._stores, self._scope = data_map, stores, scope
         self._specs: dict[Place, CollectionSpec] = {
             (store, name): spec
             for store, specs in collections_in(scope, data_map).items()
@@ -183,9 +183,8 @@ class _Choice:
         """Of a controller with members, records that prove whose a key is, where stores are told proven ones alone."""
         if not self._by_member:
             return
-        proof = {place: (self._specs[place].owner, self._flow_of(place)) for place in self._specs}
-        checking = {store for (store, _), (owner, _) in proof.items() if owner is not None and owner.column is not None}
-        proving = [place for place in asked if (owner := proof[place][0]) is not None and owner.column is not None]
+        checking = {store for (store, _), spec in self._specs.items() if spec.tells_member}
+        proving = [place for place in asked if self._specs[place].tells_member]
         reached = [place for place in left if place[0] not in checking]
         if proving and reached:
             yield self._conflict(
@@ -208,7 +207,7 @@ class _Choice:
         if place not in self._needed:
             connector = self._stores[store]
             self._needed[place] = (
-                connector.needed_by([name]) if isinstance(connector, KnowsDependencies) else frozenset()
+                connector.needed_by([name], self._scope) if isinstance(connector, KnowsDependencies) else frozenset()
             )
         return self._needed[place]
 

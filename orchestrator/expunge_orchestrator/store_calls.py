@@ -7,7 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from expunge_connectors.contract import KnowsRelations, RelationChange, ReportsClock, StoreConnector, StoreIdentity
+from expunge_connectors.contract import (
+    KnowsRelations,
+    RelationChange,
+    ReportsClock,
+    Scope,
+    StoreConnector,
+    StoreIdentity,
+)
 
 T = TypeVar("T")
 
@@ -17,14 +24,16 @@ def identity_and_time(store: StoreConnector) -> tuple[StoreIdentity, datetime]:
     return store.identity_at() if isinstance(store, ReportsClock) else (store.identity(), store.now())
 
 
-def relations(store: StoreConnector) -> Mapping[str, Mapping[str, Any]]:
-    """What a store's collections are; nothing where only their names say so."""
-    return store.relations() if isinstance(store, KnowsRelations) else {}
+def relations(store: StoreConnector, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
+    """What a store's collections are for a request; nothing where only their names say so."""
+    return store.relations(scope) if isinstance(store, KnowsRelations) else {}
 
 
-def changed_relations(store: StoreConnector, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RelationChange]:
+def changed_relations(
+    store: StoreConnector, planned: Mapping[str, Mapping[str, Any]], scope: Scope
+) -> Mapping[str, RelationChange]:
     """Collections that are no longer what they were planned to be -> how."""
-    return store.changed(planned) if planned and isinstance(store, KnowsRelations) else {}
+    return store.changed(planned, scope) if planned and isinstance(store, KnowsRelations) else {}
 
 
 def gather(names: Iterable[str], ask: Callable[[str], T], at_once: int) -> dict[str, T]:

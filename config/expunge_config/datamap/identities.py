@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import StrictBool, field_validator, model_validator
@@ -61,13 +61,14 @@ class Identity(Model):
 
 
 def same_person_complaints(
-    identities: Mapping[str, Identity], persons: Mapping[str, Sequence[str]]
+    identities: Mapping[str, Identity], persons: Mapping[str, Sequence[str]], many: Container[str]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Collections of persons under one identity of which nobody says that they are the same people: (path, message).
 
     Args:
         identities: All of the map.
         persons: Identity -> the collections with `person` of it, each with its store.
+        many: Identities of persons of whom each member of a controller has a table of its own.
     """
     for name, identity in identities.items():
         there = persons.get(name, ())
@@ -78,6 +79,6 @@ def same_person_complaints(
                 " same people by design, say so here: `same_person: {reason: ..., approved_by: ...}`"
             )
             yield ("identities", name), message
-        elif len(there) < 2 and identity.same_person is not None:  # noqa: PLR2004 - one alone is shared with nobody
+        elif len(there) < 2 and name not in many and identity.same_person is not None:  # noqa: PLR2004 - one alone is shared with nobody
             message = f"fewer than two collections are `person: {name}`: it would speak for one that comes later"
             yield ("identities", name, "same_person"), message

@@ -119,6 +119,21 @@ class CollectionSpec(Model):
         """The identity that names the person whom a record is; None: a record is no person. Connectors' models know."""
         return None
 
+    @property
+    def tells_member(self) -> bool:
+        """A record says by itself whose it is of a controller's members. Connectors' models know of other ways."""
+        return self.owner is not None and self.owner.column is not None
+
+    @property
+    def one_a_member(self) -> bool:
+        """There is one such place for each of the controller's members. Connectors' models know."""
+        return False
+
+    @property
+    def names_member(self) -> bool:
+        """A record is called after the controller's member as well. Connectors' models know."""
+        return False
+
 
 class UnmappedPlace(Model):
     """A place of a store that is in no collection, on purpose: it holds no personal data, and somebody says so.
@@ -160,14 +175,16 @@ class StoreSpec(Model):
             if collection.data_type is not None and collection.data_type not in data_map.data_types:
                 yield (*here, "data_type"), "names a data type that the map does not declare"
             if collection.owner is not None:
-                yield from _owner_complaints(here, collection.owner, data_map)
+                yield from _owner_complaints(here, collection, collection.owner, data_map)
 
 
-def _owner_complaints(here: tuple[str, ...], owner: Owner, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
+def _owner_complaints(
+    here: tuple[str, ...], collection: CollectionSpec, owner: Owner, data_map: DataMap
+) -> Iterable[tuple[tuple[str, ...], str]]:
     controller = data_map.controllers.get(owner.controller)
     if controller is None:
         yield (*here, "owner", "controller"), "names a controller that the map does not declare"
-    elif controller.many and owner.column is None and not owner.inherited:
+    elif controller.many and not collection.tells_member and not owner.inherited:
         yield (
             (*here, "owner"),
             "this kind of controller has many members: say which `column` names it, or `inherited: true`",
@@ -272,7 +289,8 @@ class DataMap(Model):
         persons: dict[str, list[str]] = {name: [] for name in self.identities}
         for store, collection, spec in self.collections():
             persons.get(spec.person_identity or "", []).append(f"{store}.{collection}")
-        yield from same_person_complaints(self.identities, persons)
+        many = {spec.person_identity or "" for _, _, spec in self.collections() if spec.one_a_member}
+        yield from same_person_complaints(self.identities, persons, many)
         yield from self._self_service_complaints()
 
     def _self_service_complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:

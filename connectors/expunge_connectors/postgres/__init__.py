@@ -3,6 +3,8 @@
 connector          the contract's verbs, in transactions, with bounded retries
 spec, table_spec   what the data map says about the store and about one table
 row_kinds          of which kind a row must be, where one column names rows of many tables (pure)
+tenant_view        what a view for one member knows of the whole
+tenant_pattern     one collection over the tables of that name in many schemas (pure)
 key_flow           which keys lead to a table's rows, and which are lost with them (pure)
 claims             which values pass from one person to another, and whose rows say so (pure)
 shared_owners      what holds a row that people share, beside the links of the map (pure)

@@ -110,8 +110,7 @@ def _places(
         above.setdefault(table, []).append(root)
 
     def describe(table: str, column: str | None) -> Place:
-        tables = {table, *above.get(table, ())}
-        covering = {name: one for name, one in spec.collections.items() if one.table in tables}
+        covering = spec.covering({table, *above.get(table, ())})
         name = table if column is None else f"{table}.{column}"
         return Place(store, shown(name, matcher), *standing_of(covering, data_map))
 

@@ -32,23 +32,25 @@ from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
 from expunge_connectors.postgres import count, inspection, obstacles, resolve, store_identity
 from expunge_connectors.postgres.blind_search import BlindReader
-from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint
+from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint, tenant_shapes
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, Fingerprint
+from expunge_connectors.postgres.catalog.tenant_shapes import Shape
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult, slices
 from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping import retention_dependencies
+from expunge_connectors.postgres.mapping import retention_dependencies, tenant_map
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.mapping.table_binding import bound_store, linked_namespaces, store_spec
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.sql import claimed_keys
 from expunge_connectors.postgres.statement_cache import StatementCache
+from expunge_connectors.postgres.tenant_view import TenantView
 from expunge_connectors.postgres.verify import verification
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
 from expunge_connectors.postgres.verify.replicas import Replicas
@@ -60,6 +62,8 @@ T = TypeVar("T")
 _ONE_SNAPSHOT = IsolationLevel.REPEATABLE_READ
 # The erasing side relies on a new snapshot for each statement, whatever the server's default is.
 _SNAPSHOT_A_STATEMENT = IsolationLevel.READ_COMMITTED
+# So many members' views are kept: each remembers the catalogue, and statements.
+_TENANTS = 20
 # For rows that are written while an erasure is at work.
 _SPARE_TRANSACTIONS = 10
 
@@ -91,9 +95,8 @@ class PostgresStore:
         self._blind = BlindReader(name, connection, self._connections)
         self._foreground = LoadMonitor(connection.busy_sessions)
         self._wait = backoff() if wait is None else wait
-        self._views: Mapping[frozenset[tuple[str, str | None]], PostgresStore] = {}
 
-    def _bind(self, data_map: DataMap) -> None:
+    def _bind(self, data_map: DataMap, view: TenantView | None = None) -> None:
         """Work with this map, of which nothing is known yet."""
         self._data_map = data_map
         self._map = store_spec(self.name, data_map)
@@ -103,6 +106,24 @@ class PostgresStore:
         self._as_planned: tuple[Catalogue, Mapping[str, Mapping[str, Any]]] | None = None
         self._inspected: Fingerprint | None = None
         self._as_inspected: tuple[Catalogue, Fingerprint] | None = None
+        self._views: Mapping[frozenset[tuple[str, str | None]], PostgresStore] = {}
+        self._tenants: Mapping[Scope | None, PostgresStore] = {}
+        self._usual: Shape | None = None
+        self._view = view
+
+    def _of(self, scope: Scope) -> PostgresStore:
+        """The same database under the map as it is for this scope; this one, where no table is named by a pattern."""
+        if self._map.tenants is None:
+            return self
+        key = scope if scope.controller == self._map.tenants_of else None
+        if known := self._tenants.get(key):
+            return known
+        data_map, schema = tenant_map.for_scope(self.name, self._data_map, self._map, scope)
+        view = copy(self)
+        knows = TenantView(self.name, self._map, self._data_map, schema, lambda: (self._inspected, self._usual))
+        view._bind(data_map, knows)  # noqa: SLF001 - it is one of our own
+        self._tenants = dict([*self._tenants.items(), (key, view)][-_TENANTS:])
+        return view
 
     def __repr__(self) -> str:
         return f"PostgresStore({self.name!r})"
@@ -135,12 +156,19 @@ class PostgresStore:
             tables = [table.table for table in self._map.collections.values()]
             with connection.transaction(force_rollback=True):
                 before = Fingerprint.taken(connection, tables)
+                schemas = (
+                    tenant_shapes.read(connection, self._map, self._data_map)
+                    if self._view is None
+                    else self._view.schemas(connection)
+                )
             found = [
-                *inspection.findings(connection, self.name, self._data_map),
+                *inspection.findings(connection, self.name, self._data_map, schemas),
                 *self._replicas.findings(connection),
             ]
             if not any(one.severity is Severity.ERROR for one in found):
-                self._inspected = before
+                self._inspected, self._usual = before, None if schemas is None else schemas.usual
+                for view in self._tenants.values():
+                    view._inspected = None  # noqa: SLF001 - it is one of our own
             return found
 
         return self._call(inspected)
@@ -161,12 +189,15 @@ class PostgresStore:
         """The cluster's system identifier and the database's name and number."""
         return self._call(lambda connection: store_identity.identity(connection, self.name))
 
-    def relations(self) -> Mapping[str, Mapping[str, Any]]:
+    def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
         """The tables of the collections by oid, with the columns that the map names and the partitions."""
-        return self._call(lambda connection: relations.planned(connection, self._map))
+        spec = self._of(scope)._map  # noqa: SLF001 - it is one of our own
+        return self._call(lambda connection: relations.planned(connection, spec))
 
-    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, RelationChange]:
+    def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, RelationChange]:
         """Which of them are not these any more. That none is holds as long as the catalogue says the same."""
+        if (of := self._of(scope)) is not self:
+            return of.changed(planned, scope)
 
         def looked(connection: Connection) -> Mapping[str, RelationChange]:
             live = self._catalogue.read(connection)
@@ -178,15 +209,18 @@ class PostgresStore:
 
         return self._call(looked)
 
-    def following(self, changed: Mapping[str, RelationChange]) -> PostgresStore:
+    def following(self, changed: Mapping[str, RelationChange], scope: Scope) -> PostgresStore:
         """The same database under a map that names the renamed tables as they are called, and no other changed one."""
+        if (of := self._of(scope)) is not self:
+            return of.following(changed, scope)
         key = frozenset((name, one.called) for name, one in changed.items())
         if known := self._views.get(key):
             return known
         spec = relations.followed(self._map, changed)
         stores = {**self._data_map.stores, self.name: spec}
         view = copy(self)
-        view._bind(self._data_map.model_copy(update={"stores": stores}))  # noqa: SLF001 - it is one of our own
+        knows = None if self._view is None else self._view.following()
+        view._bind(self._data_map.model_copy(update={"stores": stores}), knows)  # noqa: SLF001 - it is one of our own
         self._views = {key: view}  # what was built otherwise before that is of no interest any more
         return view
 
@@ -224,6 +258,8 @@ class PostgresStore:
                 What was committed before stays; the transaction at work is rolled back.
             StructureChangedError: The tables are not built as they were when this connector last inspected them.
         """
+        if (of := self._of(scope)) is not self:
+            return of.erase(subjects, actions, scope, cutoff, beat)
         store = self._structure_checked(lambda live: self._bound(live, scope))
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
         eraser = Eraser(
@@ -251,6 +287,9 @@ class PostgresStore:
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Wait for transactions older than the cutoff, then count again by other statements; on replicas as well."""
+        if (of := self._of(scope)) is not self:
+            return of.verify(subjects, scope, cutoff)
+        self._take_over()
         seconds = self._settings.verification_wait_seconds
         outstanding = self._call(lambda connection: await_quiescence(connection, cutoff, seconds))
         if outstanding:
@@ -261,6 +300,7 @@ class PostgresStore:
 
         def query(connection: Connection) -> VerificationQuery:
             live = self._catalogue.read(connection)
+            self._require_schema(live)
             last = self._last_verified
             if last is None or last[0] is not live or last[1] != scope:
                 last = self._last_verified = live, scope, StatementCache()
@@ -277,13 +317,17 @@ class PostgresStore:
         self._check_structure()
         return found
 
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self, scope: Scope) -> Mapping[str, int]:
         """Rows by the planner's estimate; counted where that is small or missing."""
-        return self._reading(lambda connection: row_estimates.sizes(connection, self._map))
+        spec = self._of(scope)._map  # noqa: SLF001 - it is one of our own
+        return self._reading(lambda connection: row_estimates.sizes(connection, spec))
 
-    def needed_by(self, collections: Collection[str]) -> frozenset[str]:
+    def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
+        if (of := self._of(scope)) is not self:
+            return of.needed_by(collections, scope)
         live = self._reading(self._catalogue.read)
+        self._require_schema(live)
         return retention_dependencies.needed_by(collections, self._map, self._data_map, live.foreign_keys)
 
     def obstacles(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[Obstacle]:
@@ -342,8 +386,15 @@ class PostgresStore:
         if self._inspected is not None:
             self._structure_checked(lambda _: None)
 
+    def _take_over(self) -> None:
+        """Of a view for one scope: what was inspected of the whole holds for it, if it is built like that."""
+        view, tables = self._view, [table.table for table in self._map.collections.values()]
+        if view is not None and self._inspected is None:
+            self._inspected = self._looking(lambda connection: view.taken_over(connection, tables))
+
     def _structure_checked(self, work: Callable[[Catalogue], T]) -> T:
         """Do that, and then something with the very catalogue that was found to be as it was inspected."""
+        self._take_over()
 
         def looked(connection: Connection) -> tuple[list[Difference], T | None]:
             live = self._catalogue.read(connection)
@@ -367,13 +418,21 @@ class PostgresStore:
         return differences
 
     def _mapped(self, connection: Connection, scope: Scope) -> BoundStore:
+        if (of := self._of(scope)) is not self:
+            return of._mapped(connection, scope)  # noqa: SLF001 - it is one of our own
         return self._bound(self._catalogue.read(connection), scope)
 
     def _bound(self, live: Catalogue, scope: Scope) -> BoundStore:
+        self._require_schema(live)
         last = self._last_mapped
         if last is None or last[0] is not live or last[1] != scope:
             last = self._last_mapped = live, scope, bound_store(self.name, self._data_map, live, scope)
         return last[2]
+
+    def _require_schema(self, live: Catalogue) -> None:
+        """Refuse a member that has no schema, of whom nothing would be found."""
+        if self._view is not None:
+            self._view.require_schema(live)
 
     def _looking(self, work: Callable[[Connection], T]) -> T:
         """Run one transaction that sees what is committed meanwhile, and roll it back."""

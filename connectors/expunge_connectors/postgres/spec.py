@@ -10,9 +10,11 @@ from pydantic.functional_validators import BeforeValidator
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, StoreSpec
 from expunge_connectors.keyspace.templates import Template
+from expunge_connectors.postgres import tenant_pattern
 from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.key_flow import key_flows
 from expunge_connectors.postgres.table_spec import Elements, TableSpec
+from expunge_connectors.postgres.tenant_pattern import TenantPattern
 
 Complaint = tuple[tuple[str, ...], str]
 """(path below the store, message)"""
@@ -48,9 +50,21 @@ class PostgresSpec(StoreSpec):
                 ):
                     yield (*here, *below), message
                 yield from self._trigger_complaints(here, table)
+        yield from tenant_pattern.complaints(self.collections, data_map)
         yield from self._encoded_twice()
         yield from self._circles()
         yield from self._alike()
+
+    @property
+    def tenants(self) -> TenantPattern | None:
+        """The pattern of the tables that each member has in a schema of its own; None: there are no such tables."""
+        return TenantPattern.of(self.collections.values())
+
+    @property
+    def tenants_of(self) -> str | None:
+        """The controller whose members these are."""
+        ours = (table.owner for table in self.collections.values() if table.by_pattern and table.log is None)
+        return next((owner.controller for owner in ours if owner is not None), None)
 
     def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:
         """By links and yields."""
@@ -74,6 +88,13 @@ class PostgresSpec(StoreSpec):
         """The collection that has this `schema.table`, logs included; of several the one that takes whole rows."""
         names = [name for name, one in self.collections.items() if one.table == table]
         return next((name for name in names if not self.is_part(name, data_map)), names[0] if names else None)
+
+    def covering(self, tables: Iterable[str]) -> dict[str, TableSpec]:
+        """The collections that have one of these tables, by its name or by a pattern."""
+        named, pattern = set(tables), self.tenants
+        for schema, _, name in [one.partition(".") for one in named] if pattern is not None else ():
+            named |= {f"{pattern.text}.{name}"} if pattern is not None and pattern.member(schema) is not None else set()
+        return {name: one for name, one in self.collections.items() if one.table in named}
 
     def used_columns(self, name: str) -> set[str]:
         """Every column of a collection that the map names anywhere."""

@@ -241,7 +241,7 @@ class TableSpec(CollectionSpec):
     """One table.
 
     Attributes:
-        table: `schema.table`.
+        table: `schema.table`; with a `*` in the schema, the table of that name in the schema of each member.
         person: One row of this table is one person, named by this identity (of kind person).
         created: Column with the time the row was created (a trustworthy one: set by the database).
         start: Column in which the retention period of the data type starts; needed where the type is retained.
@@ -270,6 +270,8 @@ class TableSpec(CollectionSpec):
     def _whole(self) -> TableSpec:
         if not _TABLE.fullmatch(self.table):
             raise ValueError("`table` is written schema.table")
+        if "*" in self.table and (self.table.count("*") > 1 or not self.by_pattern):
+            raise ValueError("`*` stands once, in the schema: tenant_*.users")
         if self.log is None and not self.found_by:
             raise ValueError("a table that is no log needs `found_by`: how do its rows belong to a person?")
         if self.log is not None and (self.tombstone or self.keeps or self.yields):
@@ -285,6 +287,21 @@ class TableSpec(CollectionSpec):
         """Of which kinds rows must be, of all links and yields."""
         of_links = (kind for link in self.found_by for kind in link.where)
         return frozenset([*of_links, *(kind for source in self.yields.values() for kind in source.where)])
+
+    @property
+    def by_pattern(self) -> bool:
+        """It is the table of this name in many schemas, of which each names a member (`tenant_*.users`)."""
+        return "*" in self.table.partition(".")[0]
+
+    @property
+    def one_a_member(self) -> bool:
+        """In the member's schema."""
+        return self.by_pattern
+
+    @property
+    def tells_member(self) -> bool:
+        """By the owner's column, or by the schema."""
+        return self.by_pattern or super().tells_member
 
     @property
     def person_identity(self) -> str | None:

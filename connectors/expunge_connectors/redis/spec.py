@@ -90,6 +90,11 @@ class KeySpec(CollectionSpec):
         return (Template.parse(self.key), *(() if part is None else (part,)))
 
     @property
+    def names_member(self) -> bool:
+        """By `{controller}`."""
+        return any(template.by_controller for template in self.templates)
+
+    @property
     def part(self) -> Template | None:
         """The template of what belongs to the subject inside a key; None for whole keys."""
         entry = None if self.entry is None else next(iter(self.entry.values()))

@@ -51,6 +51,11 @@ class ObjectSpec(CollectionSpec):
         """The parsed key or prefix."""
         return Template.parse(self.key or self.prefix or "")
 
+    @property
+    def names_member(self) -> bool:
+        """By `{controller}`."""
+        return self.template.by_controller
+
 
 class S3Spec(StoreSpec):
     """Buckets of one account behind one endpoint."""

@@ -152,7 +152,7 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
         batch.identities,
         lambda store: (
             *store_calls.identity_and_time(workspace.stores[store]),
-            store_calls.changed_relations(workspace.stores[store], batch.relations.get(store, {})),
+            store_calls.changed_relations(workspace.stores[store], batch.relations.get(store, {}), batch.scope),
         ),
         workspace.settings.stores_at_once,
     )

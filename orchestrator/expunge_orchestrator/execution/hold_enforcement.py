@@ -113,7 +113,9 @@ class _Keeping:
         if flows is None:
             return frozenset(specs)  # it does not say what shares a record with what
         kept = named | frozenset(name for name, one in flows.items() if one.overlaps & named)
-        return kept | connector.needed_by(kept) if isinstance(connector, KnowsDependencies) else kept
+        if not isinstance(connector, KnowsDependencies):
+            return kept
+        return kept | connector.needed_by(kept, self._context.batch.scope)
 
 
 def explained(

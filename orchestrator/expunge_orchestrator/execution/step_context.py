@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Heartbeat, KnowsRelations, RelationChange, Subject, SubjectKey
+from expunge_connectors.contract import Heartbeat, KnowsRelations, RelationChange, Scope, Subject, SubjectKey
 from expunge_connectors.errors import IdentityChangedError, StructureChangedError
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
@@ -129,7 +129,7 @@ class StepContext:
                 raise self._not_as_planned(store, changes)
         if not changed:
             return self
-        return replace(self, workspace=workspace_following(self.workspace, changed), changed=changed)
+        return replace(self, workspace=workspace_following(self.workspace, changed, self.batch.scope), changed=changed)
 
     def dropped(self, store: str) -> frozenset[str]:
         """Collections whose table was seen to be gone, with its rows; of a context that is `following`."""
@@ -166,7 +166,8 @@ class StepContext:
     def _changed_relations(self, store: str) -> Mapping[str, RelationChange]:
         if not self.mapped(store):
             return {}
-        return store_calls.changed_relations(self.workspace.stores[store], self.batch.relations.get(store, {}))
+        planned = self.batch.relations.get(store, {})
+        return store_calls.changed_relations(self.workspace.stores[store], planned, self.batch.scope)
 
     def _not_as_planned(self, store: str, changed: Mapping[str, RelationChange]) -> StructureChangedError:
         return StructureChangedError(
@@ -215,13 +216,15 @@ class StepContext:
         return keys
 
 
-def workspace_following(workspace: Workspace, changed: Mapping[str, Mapping[str, RelationChange]]) -> Workspace:
+def workspace_following(
+    workspace: Workspace, changed: Mapping[str, Mapping[str, RelationChange]], scope: Scope
+) -> Workspace:
     """The workspace with these stores as far as they still are what was planned."""
     stores = dict(workspace.stores)
     for name, changes in changed.items():
         store = stores[name]
         assert isinstance(store, KnowsRelations)
-        stores[name] = store.following(changes)
+        stores[name] = store.following(changes, scope)
     return replace(workspace, stores=stores)
 
 

@@ -25,7 +25,7 @@ Changed = Mapping[str, Mapping[str, RelationChange]]
 def changed(workspace: Workspace, batch: Batch) -> Changed:
     """Where the stores are not any more as they were when a batch was planned."""
     found = {
-        store: store_calls.changed_relations(workspace.stores[store], planned)
+        store: store_calls.changed_relations(workspace.stores[store], planned, batch.scope)
         for store, planned in batch.relations.items()
         if store in workspace.stores
     }
@@ -44,7 +44,7 @@ def refuse_errors(workspace: Workspace, batch: Batch) -> Changed:
         workspace.refuse_errors()
     except FindingsError:
         workspace.refuse_unmapped_holds()
-        following = workspace_following(workspace, found)
+        following = workspace_following(workspace, found, batch.scope)
         findings = inspect_all(
             workspace.data_map, following.stores, workspace.backups, workspace.settings.stores_at_once
         )

@@ -107,7 +107,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         actions_for(scope, workspace.data_map),
         lambda name: (
             *store_calls.identity_and_time(workspace.stores[name]),
-            store_calls.relations(workspace.stores[name]),
+            store_calls.relations(workspace.stores[name], scope),
         ),
         workspace.settings.stores_at_once,
     )
@@ -131,7 +131,11 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         "concurrent_batches": dict(sorted(totals.also_in.items())),
         "max_records_per_person": totals.most_per_person,
         "exceeded": plan_limits_and_drift.exceeded(
-            workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), sizes(workspace, actions)
+            workspace.data_map.limits,
+            len(people),
+            totals.most_per_person,
+            totals.due(),
+            sizes(workspace, actions, scope),
         ),
         "obstacles": totals.obstacles(),
         "stores": {

@@ -128,12 +128,12 @@ def _named(
             yield tuple(key for key in found if key.namespace in persons)
 
 
-def sizes(workspace: Workspace, actions: Actions) -> dict[str, Mapping[str, int]]:
+def sizes(workspace: Workspace, actions: Actions, scope: Scope) -> dict[str, Mapping[str, int]]:
     """How much there is in all, where a limit asks for it and the store can tell."""
     if workspace.data_map.limits.share_percent is None:
         return {}
     return {
-        name: store.sizes()
+        name: store.sizes(scope)
         for name, store in workspace.stores.items()
         if name in actions and isinstance(store, EstimatesSize)
     }

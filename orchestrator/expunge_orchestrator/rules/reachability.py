@@ -62,7 +62,7 @@ class _Paths:
     """The collections of one controller, and what leads from one to the other.
 
     Attributes:
-        owned: Those with an owner column, by which a member's keys are proven. None: there are no members to tell
+        owned: Those that tell members apart, by which a member's keys are proven. None: there are no members to tell
             apart.
     """
 
@@ -81,12 +81,7 @@ class _Paths:
             if one is None:
                 return None
             flows |= {(store, name): one[name] for name in mine[store]}
-        owned = {
-            (store, name)
-            for store, specs in mine.items()
-            for name, spec in specs.items()
-            if spec.owner is not None and spec.owner.column is not None
-        }
+        owned = {(store, name) for store, specs in mine.items() for name, spec in specs.items() if spec.tells_member}
         return cls(data_map, controller, flows, owned if data_map.controllers[controller].many else None)
 
     def dead(self) -> Iterator[Finding]:

@@ -80,11 +80,11 @@ def unmark(key: SubjectKey) -> SubjectKey:
 
 
 def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[str]]:
-    """Store -> collections of the scope with an owner column. Empty for a controller that is a single one."""
+    """Store -> collections of the scope that tell members apart. Empty for a controller that is a single one."""
     if scope.member is None:
         return {}
     owned = {
-        store: frozenset(name for name, spec in specs.items() if spec.owner is not None and spec.owner.column)
+        store: frozenset(name for name, spec in specs.items() if spec.tells_member)
         for store, specs in collections_in(scope, data_map).items()
     }
     return {store: names for store, names in owned.items() if names}

@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 from tests.support.postgres.company import execute, opened
-from tests.support.postgres.small_schemas import shape
+from tests.support.postgres.small_schemas import ACME, shape
 
 from expunge_connectors.errors import ConnectorError
 
@@ -102,12 +102,12 @@ CAME = {
 def test_another_relation_is_told(database: str, statements: str, collection: str, said: str) -> None:
     execute(database, SCHEMA)
     with opened(database, shape(MAP)) as store:
-        planned = json.loads(json.dumps(store.relations()))  # as the ledger keeps it
+        planned = json.loads(json.dumps(store.relations(ACME)))  # as the ledger keeps it
         assert set(planned) == {"users", "calls", "pages"}
-        assert store.changed(planned) == {}
+        assert store.changed(planned, ACME) == {}
         execute(database, statements)
     with opened(database, shape(MAP)) as store:  # another process
-        found = store.changed(planned)
+        found = store.changed(planned, ACME)
         assert said in found.pop(collection).said
         assert "swap names" not in statements or list(found) == ["calls"]
 
@@ -116,20 +116,20 @@ def test_another_relation_is_told(database: str, statements: str, collection: st
 def test_what_merely_came_is_not(database: str, statements: str) -> None:
     execute(database, SCHEMA)
     with opened(database, shape(MAP)) as store:
-        planned = store.relations()
+        planned = store.relations(ACME)
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute(statements)  # type: ignore[call-overload]
-        assert store.changed(planned) == {}
+        assert store.changed(planned, ACME) == {}
 
 
 def test_a_map_that_follows_a_renamed_table_or_column_goes_on(database: str) -> None:
     execute(database, SCHEMA)
     with opened(database, shape(MAP)) as store:
-        planned = store.relations()
+        planned = store.relations(ACME)
     execute(database, "ALTER TABLE pages RENAME TO sheets; ALTER TABLE sheets RENAME user_id TO person")
     followed = MAP.replace("public.pages, found_by: [{column: user_id", "public.sheets, found_by: [{column: person")
     with opened(database, shape(followed)) as store:
-        assert store.changed(planned) == {}
+        assert store.changed(planned, ACME) == {}
 
 
 WITH_ROOMS = f"""
@@ -160,10 +160,10 @@ def test_what_settles_by_itself(
 ) -> None:
     execute(database, WITH_ROOMS)
     with opened(database, shape(ROOMS)) as store:
-        planned = store.relations()
+        planned = store.relations(ACME)
     execute(database, statements)
     with opened(database, shape(collections)) as store:
-        found = store.changed(planned)
+        found = store.changed(planned, ACME)
         assert {name for name, one in found.items() if one.dropped} == dropped
         assert {name: one.called for name, one in found.items() if one.called} == called
         assert all(one.settles for one in found.values()) == bool(dropped or called)
@@ -172,9 +172,9 @@ def test_what_settles_by_itself(
 def test_rows_that_stay_and_were_found_through_a_dropped_table_are_out_of_reach(database: str) -> None:
     execute(database, WITH_ROOMS)
     with opened(database, shape(ROOMS)) as store:
-        planned = store.relations()
+        planned = store.relations(ACME)
         execute(database, "DROP TABLE pages CASCADE")
-        found = store.changed(planned)
+        found = store.changed(planned, ACME)
         assert found["pages"].dropped
         assert found["rooms"].said == "public.rooms is found through pages, which is not there any more"
         assert not found["rooms"].settles
@@ -184,12 +184,15 @@ def test_rows_that_stay_and_were_found_through_a_dropped_table_are_out_of_reach(
 def test_persons_that_were_dropped_say_no_longer_whose_a_value_is(database: str) -> None:
     execute(database, SCHEMA)
     with opened(database, shape(MAP)) as store:
-        planned = store.relations()
+        planned = store.relations(ACME)
         execute(database, "DROP TABLE users CASCADE")
-        assert store.changed(planned)["users"].said == "public.users was dropped: its rows said whose a value is by now"
+        assert (
+            store.changed(planned, ACME)["users"].said
+            == "public.users was dropped: its rows said whose a value is by now"
+        )
 
 
 def test_a_store_that_does_not_answer_is_an_error(database: str) -> None:
     nowhere = f"{database.rpartition('/')[0]}/nowhere"
     with opened(nowhere, shape(MAP)) as store, pytest.raises(ConnectorError):
-        store.changed({"users": {"oid": 1, "columns": [], "below": []}})
+        store.changed({"users": {"oid": 1, "columns": [], "below": []}}, ACME)

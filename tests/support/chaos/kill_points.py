@@ -125,12 +125,12 @@ class FatalStore:
         with self._call("now"):
             return self.store.now()
 
-    def relations(self) -> Mapping[str, Mapping[str, Any]]:
-        return store_calls.relations(self.store)
+    def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
+        return store_calls.relations(self.store, scope)
 
-    def changed(self, planned: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+    def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, str]:
         with self._call("changed"):
-            return store_calls.changed_relations(self.store, planned)
+            return store_calls.changed_relations(self.store, planned, scope)
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         with self._call("resolve"):

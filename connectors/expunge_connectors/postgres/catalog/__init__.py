@@ -3,6 +3,7 @@
 reader               tables, columns and keys from pg_catalog
 cache                the catalogue kept, with a cheap check that it still holds
 relations            what the collections of a plan are, and whether they still are that
+tenant_shapes        how the tables of each member's schema are built, for all schemas by one statement
 schema_fingerprint   what changed in the schema between inspection and erasure
 column_names         what the names of columns say about what they hold
 polymorphic_columns  columns with ids of many tables, by their names

@@ -11,6 +11,7 @@ row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
 internal_identities     a value belongs to one person
 person_identities       a value is one row of the table of persons
+tenants                 schemas of members: how many, which are built otherwise, what leads across
 same_person             tables of persons that are said to be the same people
 unnormalised_values     values in another than the normalised form
 collations              the columns that are compared
@@ -36,7 +37,9 @@ from __future__ import annotations
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, ReadSample
-from expunge_connectors.postgres.catalog import reader
+from expunge_connectors.postgres.catalog import reader, tenant_shapes
+from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
     collations,
@@ -55,6 +58,7 @@ from expunge_connectors.postgres.inspection import (
     row_kinds,
     same_person,
     server_settings,
+    tenants,
     timestamps,
     tombstone_constraints,
     tombstone_expressions,
@@ -65,22 +69,25 @@ from expunge_connectors.postgres.inspection import (
     untied_columns,
 )
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.mapping import tenant_map
 from expunge_connectors.postgres.mapping.table_binding import store_spec
 
 __all__ = ["findings", "readings", "swept"]
 
 
-def findings(connection: Connection, store: str, data_map: DataMap) -> list[Finding]:
+def findings(connection: Connection, store: str, data_map: DataMap, schemas: Tenants | None = None) -> list[Finding]:
     """All findings of one store, errors first.
 
     Args:
         connection: In autocommit mode and outside a transaction.
         store: Its name in the data map.
         data_map: The whole map.
+        schemas: Where tables are named by a pattern, those that match.
     """
     with connection.transaction(force_rollback=True):
-        inspection = _inspection(connection, store, data_map)
+        inspection, crossing = _inspection(connection, store, data_map, schemas)
         found = _findings(connection, inspection)
+        found += tenants.findings(connection, inspection, data_map, crossing)
     found += tombstone_expressions.unstable(connection, inspection)
     rank = {"error": 0, "warning": 1, "info": 2}
     return sorted(found, key=lambda one: rank[one.severity])
@@ -122,7 +129,9 @@ def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> l
         data_map: The whole map.
         rows: Of one table, at most.
     """
-    return list(unmapped_identifiers.findings(connection, _inspection(connection, store, data_map), rows))
+    schemas = tenant_shapes.read(connection, store_spec(store, data_map), data_map)
+    inspection, _ = _inspection(connection, store, data_map, schemas)
+    return [*unmapped_identifiers.findings(connection, inspection, rows), *tenants.sampled(inspection)]
 
 
 def readings(connection: Connection, store: str, data_map: DataMap, rows: int) -> list[ReadSample]:
@@ -134,11 +143,21 @@ def readings(connection: Connection, store: str, data_map: DataMap, rows: int) -
         data_map: The whole map.
         rows: Of one table, at most.
     """
-    return list(read_samples.read_samples(connection, _inspection(connection, store, data_map), rows))
+    schemas = tenant_shapes.read(connection, store_spec(store, data_map), data_map)
+    inspection, _ = _inspection(connection, store, data_map, schemas)
+    return list(read_samples.read_samples(connection, inspection, rows))
 
 
-def _inspection(connection: Connection, store: str, data_map: DataMap) -> InspectionContext:
+def _inspection(
+    connection: Connection, store: str, data_map: DataMap, schemas: Tenants | None
+) -> tuple[InspectionContext, list[ForeignKey]]:
+    """What to look at, and the foreign keys between the schemas of two members."""
+    if schemas is not None:
+        data_map = tenant_map.of_schema(store, data_map, schemas.first)
     spec = store_spec(store, data_map)
     live = reader.read(connection, (table.table for table in spec.collections.values()))
+    crossing: list[ForeignKey] = []
+    if schemas is not None:
+        live, crossing = tenants.split(live, schemas)
     row = connection.execute("SELECT CURRENT_USER").fetchone()
-    return InspectionContext(store, data_map, spec, live, str(row[0]) if row else "")
+    return InspectionContext(store, data_map, spec, live, str(row[0]) if row else "", schemas), crossing

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InspectionContext:
-    """One store: what the map says and what is there. `role` is the name of the role that we work as."""
+    """One store: what the map says and what is there.
+
+    Attributes:
+        data_map: With the first schema of the tenants in the place of their pattern.
+        role: The name of the role that we work as.
+        tenants: The schemas with tables that are named by a pattern; None: none are.
+    """
 
     store: str
     data_map: DataMap
     spec: PostgresSpec
     catalogue: Catalogue
     role: str
+    tenants: Tenants | None = None
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Every `schema.table` that the map names."""
+        return frozenset(one.table for one in self.spec.collections.values())
 
     def data(self) -> Iterator[tuple[str, TableSpec]]:
         """The collections that are no logs."""
@@ -43,11 +57,19 @@ class InspectionContext:
 
     def collection_of(self, table: str) -> str | None:
         """The collection that has this `schema.table`, logs included; of several the one that takes whole rows."""
-        return self.spec.of_table(table, self.data_map)
+        return self.spec.of_table(self.like_first(table), self.data_map)
+
+    def like_first(self, place: str) -> str:
+        """The place in the first schema of the tenants that a place of another one is like; any other as it is."""
+        return place if self.tenants is None or place in self.named else self.tenants.like_first(place)
+
+    def member_of(self, table: Table) -> str | None:
+        """The member in whose schema a table is."""
+        return None if self.tenants is None else self.tenants.member(table.schema)
 
     def declared_free(self, place: str) -> bool:
         """The map says that this place holds no personal data, and who says so."""
-        return any(one.place == place for one in self.spec.unmapped_ok)
+        return any(one.place == self.like_first(place) for one in self.spec.unmapped_ok)
 
     def error(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
         """A finding that blocks."""

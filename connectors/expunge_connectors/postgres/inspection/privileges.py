@@ -239,7 +239,8 @@ def _excessive(
 
 def _elsewhere(connection: Connection, inspection: InspectionContext, used: Collection[str]) -> Iterator[Finding]:
     mapped = [*used, *(spec.table for spec in inspection.spec.collections.values())]
-    tables = [row[0] for row in connection.execute(_ELSEWHERE, (mapped,)).fetchall()]
+    found = [row[0] for row in connection.execute(_ELSEWHERE, (mapped,)).fetchall()]
+    tables = [one for one in found if inspection.like_first(one) not in mapped]
     if tables:
         more = f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else ""
         yield inspection.warning(

@@ -49,7 +49,8 @@ def read_samples(connection: Connection, inspection: InspectionContext, rows: in
                 seen += bool(text.strip())
                 unread += not reading.whole
                 if leads_on:
-                    keys.update((member, SubjectKey(identity, value)) for value in reading.values)
+                    whose = member or inspection.member_of(table)
+                    keys.update((whose, SubjectKey(identity, value)) for value in reading.values)
             yield ReadSample(name, where, identity, seen, unread, frozenset(keys))
 
 

@@ -105,7 +105,9 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     rules: dict[int, list[str]] = {}
     for oid, rule in connection.execute(_RULES, (list(mapped),)).fetchall():
         rules.setdefault(oid, []).append(rule)
-    tables = [(str(schema), str(table)) for schema, table in connection.execute(_NAMES).fetchall()]
+    named = [(str(schema), str(table)) for schema, table in connection.execute(_NAMES).fetchall()]
+    # A name without a schema is one of the trigger's own schema: of tenants' tables the first one's.
+    tables = [one for one in named if inspection.like_first(".".join(one)) == ".".join(one)]
     for oid, (name, spec, table) in mapped.items():
         accepted = {one.trigger: frozenset(one.writes) for one in spec.triggers_ok}
         here = [one.name for one in triggers.get(oid, [])]
@@ -116,8 +118,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 f"The map accepts the trigger {gone}, which {table.text} has not, or which is switched off.",
                 "Correct or remove the entry under `triggers_ok`.",
             )
-        named = {"trigger": [one for one in here if one not in accepted], "rule": rules.get(oid, [])}
-        for kind, names in (("trigger", named["trigger"]), ("rule", named["rule"])):
+        for kind, names in (("trigger", [one for one in here if one not in accepted]), ("rule", rules.get(oid, []))):
             if names:
                 yield inspection.warning(
                     kind,

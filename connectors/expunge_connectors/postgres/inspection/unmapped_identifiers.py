@@ -44,7 +44,8 @@ def findings(connection: Connection, inspection: InspectionContext, rows: int) -
     for table in table_sampling.tables(connection):
         collection = inspection.collection_of(table.root)
         columns = [] if inspection.declared_free(table.text) else list(_unmapped(inspection, table, collection))
-        if not columns:
+        other_tenant = collection is not None and inspection.like_first(table.root) != table.root
+        if not columns or other_tenant:
             continue
         unread += [f"{table.text}.{one.name}" for one in columns if not one.readable]
         readable = [one for one in columns if one.readable]

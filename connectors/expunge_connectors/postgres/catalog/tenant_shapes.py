@@ -1,0 +1,269 @@
+"""Tenant shapes: how the tables of each member's schema are built, for all schemas by one statement (ADR 25).
+
+Schemas of one shape are told apart by nothing that matters for finding, erasing and verifying: what an inspection of
+one of them says holds for all. A schema's own name is written `*`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from expunge_config.datamap import Action, DataMap
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.tenant_pattern import TenantPattern
+
+Shape = frozenset[tuple[str, str, str]]
+"""(table, what, digest of everything of that kind)"""
+
+# Each fact is of a table of the map, in the schema of one member: what it is, of what, and how that is built. What is
+# below a table (partitions, children) has the table's facts; only what differs there is another one.
+# Names of schemas may be quoted or not where they stand in texts. `conenforced` is unknown to old servers.
+_FACTS = """
+WITH RECURSIVE root AS (
+    SELECT c.oid, n.oid AS place, n.nspname::text AS schema, c.relname::text AS name,
+           pg_catalog.quote_ident(n.nspname) || '.' AS own
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (%(tables)s)
+       AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+       AND pg_catalog.starts_with(n.nspname::text, %(before)s)
+       AND pg_catalog."right"(n.nspname::text, pg_catalog.length(%(behind)s)) = %(behind)s
+       AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
+), tree (oid, place, schema, name, own) AS (
+    SELECT root.oid, root.place, root.schema, root.name, root.own FROM root
+    UNION
+    SELECT i.inhrelid, tree.place, tree.schema, tree.name, tree.own
+      FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+), fact (schema, name, what, of, text) AS (
+    SELECT r.schema, r.name, 'table', r.name,
+           pg_catalog.concat_ws(' ', c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
+             pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.has_schema_privilege(r.place, 'USAGE'),
+             pg_catalog.has_table_privilege(c.oid, 'SELECT'), pg_catalog.has_table_privilege(c.oid, 'INSERT'),
+             pg_catalog.has_table_privilege(c.oid, 'UPDATE'), pg_catalog.has_table_privilege(c.oid, 'DELETE'),
+             pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
+             ARRAY(SELECT pg_catalog.replace(i.inhparent::regclass::text, r.own, '*.')
+                     FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY 1),
+             c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))
+      FROM root r
+      JOIN pg_catalog.pg_class c ON c.oid = r.oid
+    UNION ALL
+    SELECT r.schema, r.name, 'column', a.attname::text,
+           pg_catalog.concat_ws(' ', pg_catalog.replace(pg_catalog.format_type(a.atttypid, a.atttypmod), r.own, '*.'),
+             a.attnotnull, a.attgenerated, a.attidentity,
+             pg_catalog.replace(pg_catalog.format_type(t.typbasetype, t.typtypmod), r.own, '*.'), t.typnotnull,
+             (SELECT pg_catalog.array_agg(l.enumlabel ORDER BY l.enumsortorder)
+                FROM pg_catalog.pg_enum l WHERE l.enumtypid = a.atttypid),
+             (SELECT o.collname FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation),
+             pg_catalog.has_column_privilege(r.oid, a.attnum, 'SELECT'),
+             pg_catalog.has_column_privilege(r.oid, a.attnum, 'UPDATE'))
+      FROM root r
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+     WHERE r.name = ANY (%(whole)s) OR r.name || '.' || a.attname = ANY (%(columns)s)
+    UNION ALL
+    SELECT t.schema, t.name, 'constraint',
+           pg_catalog.replace(pg_catalog.pg_get_constraintdef(k.oid), t.own, '*.'),
+           pg_catalog.concat_ws(' ', k.convalidated, k.condeferrable, k.condeferred,
+             CASE WHEN k.contype IN ('c', 'f') THEN pg_catalog.to_jsonb(k) ->> 'conenforced' END)
+      FROM tree t
+      JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid AND k.conparentid = 0 AND k.contype IN ('c', 'f', 'x')
+    UNION ALL
+    SELECT t.schema, t.name, 'foreign key of',
+           CASE WHEN c.relnamespace = t.place THEN '*' ELSE n.nspname::text END || '.' || c.relname,
+           pg_catalog.concat_ws(' ', pg_catalog.replace(pg_catalog.pg_get_constraintdef(k.oid), t.own, '*.'),
+             k.convalidated, k.condeferrable, pg_catalog.to_jsonb(k) ->> 'conenforced')
+      FROM tree t
+      JOIN pg_catalog.pg_constraint k ON k.confrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0
+      JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    UNION ALL
+    SELECT t.schema, t.name, 'unique index',
+           ARRAY(SELECT pg_catalog.replace(pg_catalog.pg_get_indexdef(x.indexrelid, k, true), t.own, '*.')
+                   FROM pg_catalog.generate_series(1, x.indnkeyatts::int) AS k ORDER BY k)::text,
+           pg_catalog.concat_ws(' ', x.indisprimary, x.indimmediate, x.indisreplident,
+             pg_catalog.replace(pg_catalog.pg_get_expr(x.indpred, x.indrelid), t.own, '*.'))
+      FROM tree t
+      JOIN pg_catalog.pg_index x ON x.indrelid = t.oid AND x.indisunique AND x.indisvalid
+    UNION ALL
+    SELECT t.schema, t.name, 'trigger', g.tgname::text,
+           pg_catalog.concat_ws(' ', g.tgenabled, g.tgtype, pg_catalog.replace(
+               pg_catalog.regexp_replace(pg_catalog.pg_get_triggerdef(g.oid), ' ON .* FOR EACH ', ' FOR EACH '),
+               t.own, '*.'),
+             p.prosecdef, pg_catalog.replace(p.proconfig::text, pg_catalog.rtrim(t.own, '.'), '*'),
+             pg_catalog.md5(pg_catalog.replace(p.prosrc, t.own, '*.')))
+      FROM tree t
+      JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+      JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+    UNION ALL
+    SELECT t.schema, t.name, 'foreign key that is off',
+           pg_catalog.replace(pg_catalog.pg_get_constraintdef(k.oid), t.own, '*.'), g.tgenabled::text
+      FROM tree t
+      JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND g.tgisinternal AND g.tgenabled <> 'O'
+      JOIN pg_catalog.pg_constraint k ON k.oid = g.tgconstraint AND k.contype = 'f'
+    UNION ALL
+    SELECT t.schema, t.name, 'rule', w.rulename::text,
+           pg_catalog.concat_ws(' ', w.ev_enabled, pg_catalog.replace(pg_catalog.pg_get_ruledef(w.oid), t.own, '*.'))
+      FROM tree t
+      JOIN pg_catalog.pg_rewrite w ON w.ev_class = t.oid
+    UNION ALL
+    SELECT t.schema, t.name, 'policy', y.polname::text,
+           pg_catalog.concat_ws(' ', y.polcmd, y.polpermissive, y.polroles::regrole[],
+             pg_catalog.replace(pg_catalog.pg_get_expr(y.polqual, y.polrelid), t.own, '*.'))
+      FROM tree t
+      JOIN pg_catalog.pg_policy y ON y.polrelid = t.oid
+    UNION ALL
+    SELECT DISTINCT t.schema, t.name, 'publication', l.pubname::text, ''
+      FROM tree t
+      JOIN pg_catalog.pg_class c ON c.oid = t.oid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_catalog.pg_publication_tables l ON l.schemaname = n.nspname AND l.tablename = c.relname
+)
+"""
+_DIGESTS = """
+SELECT fact.schema, fact.name, fact.what,
+       pg_catalog.md5(pg_catalog.string_agg(DISTINCT fact.of || ' ' || fact.text, ';'
+                                            ORDER BY fact.of || ' ' || fact.text))
+  FROM fact
+ GROUP BY fact.schema, fact.name, fact.what
+"""
+_EACH = "SELECT DISTINCT fact.schema, fact.name, fact.what, fact.of, fact.text FROM fact"
+_NEWEST = """
+SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.nspname = ANY (%s) ORDER BY n.oid::bigint DESC LIMIT 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """The schemas that have any of the tables.
+
+    Attributes:
+        shapes: Schema -> its shape.
+        usual: The shape that most of them have; of two, the one of the first schema by name. None: there is no schema.
+        first: The first schema of that shape: what is inspected, and sampled.
+        newest: The three that were made last, the last one first.
+        tables: Their names, without a schema.
+    """
+
+    pattern: TenantPattern
+    shapes: Mapping[str, Shape]
+    usual: Shape | None
+    first: str | None
+    newest: Sequence[str]
+    tables: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, pattern: TenantPattern, shapes: Mapping[str, Shape], newest: Sequence[str], tables: Collection[str]
+    ) -> Tenants:
+        """With what most of them have in common."""
+        names = [schema for schema in sorted(shapes) if pattern.member(schema) is not None]
+        counted = Counter(shapes[schema] for schema in names).most_common(1)
+        usual = counted[0][0] if counted else None
+        return cls(
+            pattern,
+            shapes,
+            usual,
+            next((one for one in names if shapes[one] == usual), None),
+            newest,
+            frozenset(tables),
+        )
+
+    def member(self, schema: str) -> str | None:
+        """Whose schema it is; None: no request can name that member, or it is none of these schemas."""
+        return self.pattern.member(schema) if schema in self.shapes else None
+
+    def nameable(self, schema: str) -> bool:
+        """A request can name its member."""
+        return self.member(schema) is not None
+
+    def like_first(self, place: str) -> str:
+        """The same place in the first schema: of `schema.table`, where that is another member's."""
+        schema, dot, rest = place.partition(".")
+        return f"{self.first}{dot}{rest}" if self.first is not None and schema in self.shapes else place
+
+    def covers(self, table: str) -> bool:
+        """It is one of the tables by pattern, in any of the schemas."""
+        schema, _, name = table.partition(".")
+        return schema in self.shapes and name in self.tables
+
+
+def read(connection: Connection, spec: PostgresSpec, data_map: DataMap) -> Tenants | None:
+    """All schemas that match and have some of the tables; None: no table is named by a pattern."""
+    pattern = spec.tenants
+    if pattern is None:
+        return None
+    shapes = _shapes(connection, spec, data_map, None)
+    newest = connection.execute(_NEWEST, (sorted(shapes),)).fetchall() if shapes else []
+    names = {one.table.partition(".")[2] for one in spec.collections.values() if one.by_pattern}
+    return Tenants.of(pattern, shapes, [schema for (schema,) in newest], names)
+
+
+def shape_of(connection: Connection, spec: PostgresSpec, data_map: DataMap, schema: str) -> Shape:
+    """How one schema is built; empty where there is none.
+
+    Args:
+        connection: In any state.
+        spec: With the pattern.
+        data_map: The whole map.
+        schema: Its name.
+    """
+    return _shapes(connection, spec, data_map, [schema]).get(schema, frozenset())
+
+
+def differences(connection: Connection, spec: PostgresSpec, data_map: DataMap, schema: str, usual: str) -> list[str]:
+    """In words, where a schema is built otherwise than another one."""
+    facts: dict[str, dict[tuple[str, str, str], set[str]]] = {schema: {}, usual: {}}
+    for of_schema, table, what, of, text in connection.execute(
+        _FACTS + _EACH, _parameters(spec, data_map, [schema, usual])
+    ).fetchall():
+        facts[of_schema].setdefault((table, what, of), set()).add(text)
+    here, there = facts[schema], facts[usual]
+    tables = {table for table, _, _ in here}
+    said = []
+    for table, what, of in sorted(here.keys() ^ there.keys()):
+        if table not in tables:
+            said.append(f"there is no table {table}")
+        elif (table, what, of) in there:
+            said.append(f"{table} has no {what} {of}")
+        else:
+            said.append(f"{table} has the {what} {of}")
+    said += [
+        f"{table} is otherwise" if what == "table" else f"the {what} {of} of {table} is otherwise"
+        for table, what, of in sorted(here.keys() & there.keys())
+        if here[table, what, of] != there[table, what, of]
+    ]
+    return list(dict.fromkeys(said))
+
+
+def _shapes(
+    connection: Connection, spec: PostgresSpec, data_map: DataMap, schemas: Collection[str] | None
+) -> dict[str, Shape]:
+    found: dict[str, set[tuple[str, str, str]]] = {}
+    for schema, table, what, digest in connection.execute(
+        _FACTS + _DIGESTS, _parameters(spec, data_map, schemas)
+    ).fetchall():
+        found.setdefault(schema, set()).add((table, what, digest))
+    return {schema: frozenset(facts) for schema, facts in found.items()}
+
+
+def _parameters(spec: PostgresSpec, data_map: DataMap, schemas: Collection[str] | None) -> dict[str, object]:
+    """Of tables of which a part stays every column counts: it may be personal. Of others those that the map names."""
+    pattern = spec.tenants
+    if pattern is None:
+        raise TerminalError("no table of the data map is named by a pattern.")
+    ours = {name: one.table.partition(".")[2] for name, one in spec.collections.items() if one.by_pattern}
+    columns = {f"{table}.{column}" for name, table in ours.items() for column in spec.used_columns(name)}
+    types = {name: data_map.data_types.get(spec.collections[name].data_type or "") for name in ours}
+    whole = {ours[name] for name, one in types.items() if one is not None and one.on_request is Action.TOMBSTONE}
+    return {
+        "before": pattern.before,
+        "behind": pattern.behind,
+        "tables": sorted(set(ours.values())),
+        "columns": sorted(columns),
+        "whole": sorted(whole),
+        "schemas": None if schemas is None else sorted(schemas),
+    }
