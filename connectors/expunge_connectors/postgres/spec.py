@@ -248,8 +248,10 @@ def _tombstone_complaints(table: TableSpec, action: Action) -> Iterable[Complain
     if action is not Action.TOMBSTONE and table.keeps:
         yield ("keeps",), "the data type is not tombstoned: no column is kept"
     for column, wanted in table.tombstone.items():
-        if isinstance(wanted, Elements) and not all(link.each and link.names == (column,) for link in table.found_by):
-            needed = "every link of the collection must be `each` over this column"
+        if isinstance(wanted, Elements) and not all(
+            link.several and link.names == (column,) for link in table.found_by
+        ):
+            needed = "every link of the collection must be over this column, with `each` or `path`"
             yield ("tombstone", column), f"`elements` takes out what rows are found by: {needed}"
     for column in table.keeps.keys() & table.tombstone.keys():
         yield ("keeps", column), "`tombstone` replaces this column: it cannot be kept as well"

@@ -214,7 +214,10 @@ class Removal(Model):
 
 
 class Elements(Model):
-    """A tombstone of an array: the elements that name the person go, one by one; the others stay, in their order."""
+    """A tombstone of an array, or of lists in a document: the elements that name the person go, one by one.
+
+    The others stay, in their order. A value of a document that stands in no list goes with its key.
+    """
 
     elements: Literal[True]
 
@@ -247,7 +250,8 @@ class TableSpec(CollectionSpec):
         start: Column in which the retention period of the data type starts; needed where the type is retained.
         yields: Identity -> where it stands: what a row linked to the subject tells about further keys.
         tombstone: Column -> SQL expression over the key's columns only: what stands there afterwards; or, for
-            JSON, which paths are removed; or, for an array by whose elements rows are found, that the person's go.
+            JSON, which paths are removed; or, for an array or lists in a document by whose elements rows are found,
+            that the person's go.
         keeps: Column that the tombstone leaves as it is, though it may hold personal data -> why.
         sharing: `last_owner`: the row goes with the last row that points to it through links `of`.
         goes_with_any: A row that names several people goes, whole, with the first of them; and who says so.

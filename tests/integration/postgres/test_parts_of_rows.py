@@ -159,3 +159,59 @@ lists:
 """
     erased(database, shape(USERS + lists), email="ann@x.example", expected={"lists": 1})
     assert left(database, "lists", "id, members") == [(1, ["bob@x.example"])]
+
+
+MEETINGS = """
+meetings:
+  {table: public.meetings, data_type: anchor, created: at,
+   found_by: [{column: doc, path: [guests, mail], identity: email},
+              {column: doc, path: [guests, id], identity: user_id}, {column: doc, path: [copies], identity: email}],
+   tombstone: {doc: {elements: true}}}
+"""
+
+
+@pytest.mark.parametrize("type_", ["jsonb", "json"])
+def test_elements_of_lists_in_a_document_go_one_by_one(database: str, type_: str) -> None:
+    """With all that an element says of the person; a value that is in no list goes with its key."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE meetings (id int PRIMARY KEY, at date NOT NULL DEFAULT '2025-01-01', doc {type_});"
+        """
+        INSERT INTO meetings (id, doc) VALUES
+        (1, '{"room": 3, "guests": [{"mail": "Bob@x.example", "n": "B"}, {"mail": "ANN@x.example", "n": "A"},
+                                     {"mail": ["cleo@x.example", "ann@x.example"]}, {"id": "ann"}, "other"]}'),
+        (2, '{"guests": {"mail": "ann@x.example", "n": "A"}, "copies": [["ann@x.example"], "bob@x.example",
+              "ann@x.example"]}'),
+        (3, '{"guests": [{"mail": "bob@x.example"}], "copies": "ann@x.example"}'),
+        (4, '{"guests": [{"mail": "bob@x.example"}], "notes": "ann@x.example"}')
+        """,
+    )
+    with opened(database, loaded := shape(USERS + MEETINGS)) as store:
+        people = resolved(store, [subject(1, user_id="ann", email="ann@x.example")], ACME)
+        assert due(store.count(people, ACME, CUTOFF)) == {"users": 1, "meetings": 3}
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(people, ACME, CUTOFF)) == {}
+    assert left(database, "meetings", "id, doc") == [
+        (1, {"room": 3, "guests": [{"mail": "Bob@x.example", "n": "B"}, {"mail": ["cleo@x.example"]}, "other"]}),
+        (2, {"guests": {"n": "A"}, "copies": [[], "bob@x.example"]}),
+        (3, {"guests": [{"mail": "bob@x.example"}]}),
+        (4, {"guests": [{"mail": "bob@x.example"}], "notes": "ann@x.example"}),
+    ]
+
+
+def test_a_document_that_names_several_people_does_not_go_with_one(database: str) -> None:
+    collections = """
+meetings: {table: public.meetings, created: at, found_by: [{column: doc, path: [guests], identity: email}]}
+"""
+    made = (
+        "CREATE TABLE meetings (id int PRIMARY KEY, at date, doc jsonb);"
+        """INSERT INTO meetings VALUES (1, '2025-01-01', '{"guests": "ann@x.example"}')"""
+    )
+    execute(database, made)
+    with opened(database, shape(collections)) as store:
+        assert ("several-people", "meetings") not in codes(store.inspect())
+        execute(
+            database,
+            """INSERT INTO meetings VALUES (2, '2025-01-01', '{"guests": ["ann@x.example", "bob@x.example"]}')""",
+        )
+        assert ("several-people", "meetings") in codes(store.inspect())

@@ -26,9 +26,9 @@ from expunge_connectors.postgres.sql.comparison import (
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached, search_paths
-from expunge_connectors.postgres.sql.tombstones import is_tombstone, put
+from expunge_connectors.postgres.sql.tombstones import is_tombstone, put, without_elements
 from expunge_connectors.postgres.statement_cache import Placeholder
-from expunge_connectors.postgres.table_spec import Elements
+from expunge_connectors.postgres.table_spec import Elements, Source
 
 
 def delete(
@@ -75,25 +75,35 @@ def tombstone(
 
 
 def _other_elements(search: Search, mapped: BoundTable, name: str) -> sql.Composed:
-    """What is left of an array without the elements of everybody who is erased in this transaction.
+    """What is left of an array, or of lists in a document, without the elements of everybody who is erased here.
 
     All at once: an UPDATE that joins people would take out those of one of them.
     """
-    item = sql.SQL("e.item::text")
-    ours = [
-        and_(
-            of_kind(path.link.where, "t"),
-            sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(
-                normalised(path.link.normaliser or "{column}::text", taken_out(path.link.source, item)), path.table
-            ),
-        )
+    type_ = mapped.table.columns[name].type
+    ways = [
+        (path.link.source, path)
         for path in search_paths(search, mapped.erasing)
         if path.link.source is not None and path.link.source.column == name
     ]
+    documents = [(source.path, _held(path, source, column("held", "value"))) for source, path in ways if source.path]
+    if documents:
+        return sql.Composed([without_elements(column("t", name), documents, type_)])
     return sql.SQL(
         "ARRAY(SELECT e.item FROM pg_catalog.unnest({}) WITH ORDINALITY AS e (item, place)"
         " WHERE {} IS NOT TRUE ORDER BY e.place)::{}"
-    ).format(column("t", name), or_(*ours), raw(mapped.table.columns[name].type))
+    ).format(
+        column("t", name), or_(*(_held(path, source, sql.SQL("e.item::text")) for source, path in ways)), raw(type_)
+    )
+
+
+def _held(path: SearchPath, source: Source, item: sql.Composable) -> sql.Composed:
+    """A value of the row `t` is a key of somebody who is erased in this transaction."""
+    return and_(
+        of_kind(path.link.where, "t"),
+        sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(
+            normalised(path.link.normaliser or "{column}::text", taken_out(source, item)), path.table
+        ),
+    )
 
 
 def nothing(mapped: BoundTable) -> sql.Composed:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from psycopg import sql
+
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people, passing_values
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
+from expunge_connectors.postgres.sql.comparison import normalised, values
+from expunge_connectors.postgres.sql.fragments import column
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
 _UNIQUE = """
@@ -31,7 +36,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     unique = uniques(connection, inspection)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
-        yield from _several_people(inspection, name, spec)
+        yield from _several_people(connection, inspection, name, spec)
         yield from _not_told(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
@@ -59,7 +64,9 @@ def uniques(connection: Connection, inspection: InspectionContext) -> Uniques:
     return found
 
 
-def _several_people(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
+def _several_people(
+    connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec
+) -> Iterator[Finding]:
     """Rows that would go whole with one of the people whom they name, and are the others' as well."""
     if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None:
         return
@@ -68,7 +75,7 @@ def _several_people(inspection: InspectionContext, name: str, spec: TableSpec) -
         kind = names_people(inspection.spec, link, inspection.data_map)
         if kind is not None:
             by.setdefault(kind, set()).add(link.names)
-            if link.each and spec.person is None:
+            if spec.person is None and (link.each or (link.path and _lists(connection, inspection, spec, link))):
                 by[kind].add((*link.names, "each"))
     columns = sorted({names[0] for found in by.values() if len(found) > 1 for names in found})
     if columns:
@@ -80,6 +87,18 @@ def _several_people(inspection: InspectionContext, name: str, spec: TableSpec) -
             " the same table, of a data type that is tombstoned, whose `tombstone` clears that person's part. Or say"
             " `goes_with_any: {reason: ..., approved_by: ...}`.",
         )
+
+
+def _lists(connection: Connection, inspection: InspectionContext, spec: TableSpec, link: Link) -> bool:
+    """Some document names several values at the link's path; of a table that takes too long nobody knows."""
+    rule = inspection.data_map.identities[link.identity or ""].rule
+    several = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE (SELECT count(DISTINCT {}) FROM {} AS v (value)) > 1)")
+    statement = several.format(
+        inspection.catalogue.tables[spec.table].identifier,
+        normalised(rule.sql, column("v", "value")),
+        values(link.source, "t"),
+    )
+    return table_sampling.asked(connection, statement) == [(True,)]
 
 
 def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ For the side that counts and erases; verification has statements of its own.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from psycopg import sql
 
@@ -52,6 +53,49 @@ _REMOVED = """(WITH RECURSIVE
   )
   SELECT body FROM rest ORDER BY position DESC LIMIT 1)"""
 
+# The same, of the values at a path that are wanted: with each goes the innermost element of a list that it stands in,
+# or else its key. Later elements are taken out first, so that the places of the others stay where they are.
+_WITHOUT_ELEMENTS = """(WITH RECURSIVE
+  document (body) AS (SELECT {body}),
+  walk (place, position, element, value, step) AS (
+    SELECT '{{}}'::text[], '{{}}'::bigint[], NULL::integer, body, 1 FROM document
+    UNION ALL
+    SELECT walk.place || further.key, walk.position || further.position,
+           CASE further.taken WHEN 0 THEN pg_catalog.cardinality(walk.place) + 1 ELSE walk.element END,
+           further.value, walk.step + further.taken
+      FROM walk
+     CROSS JOIN LATERAL (
+       SELECT ({path})[walk.step], 0::bigint, walk.value -> ({path})[walk.step], 1
+        WHERE walk.step <= pg_catalog.cardinality({path})
+          AND pg_catalog.jsonb_typeof(walk.value) = 'object'
+          AND pg_catalog.jsonb_exists(walk.value, ({path})[walk.step])
+       UNION ALL
+       SELECT (item.position - 1)::text, item.position, item.value, 0
+         FROM pg_catalog.jsonb_array_elements(
+           CASE WHEN pg_catalog.jsonb_typeof(walk.value) = 'array' THEN walk.value ELSE '[]' END
+         ) WITH ORDINALITY AS item (value, position)
+     ) AS further (key, position, value, taken)
+  ),
+  held (place, position, value) AS (
+    SELECT place[1:coalesce(element, pg_catalog.cardinality(place))],
+           position[1:coalesce(element, pg_catalog.cardinality(place))],
+           CASE pg_catalog.jsonb_typeof(value) WHEN 'number' THEN pg_catalog.trim_scale(value::numeric)::text
+                ELSE value #>> '{{}}' END
+      FROM walk
+     WHERE step > pg_catalog.cardinality({path}) AND pg_catalog.jsonb_typeof(value) IN ('string', 'number')
+  ),
+  removal (place, number) AS (
+    SELECT place, pg_catalog.row_number() OVER (ORDER BY position DESC)
+      FROM (SELECT DISTINCT place, position FROM held WHERE {wanted}) AS one
+  ),
+  rest (body, number) AS (
+    SELECT body, 0::bigint FROM document
+    UNION ALL
+    SELECT rest.body #- removal.place, removal.number
+      FROM rest JOIN removal ON removal.number = rest.number + 1
+  )
+  SELECT body FROM rest ORDER BY number DESC LIMIT 1)"""
+
 
 def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
     """A path of the map in the server's language; with the texts and numbers below arrays at its end, if wanted."""
@@ -62,7 +106,7 @@ def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
 def put(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
     """What a tombstone puts into a column: computed from the key alone, or what is left of a document."""
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
-    assert not isinstance(wanted, Elements)  # what is left of an array depends on the keys: see `delete_statements`
+    assert not isinstance(wanted, Elements)  # what is left of a list depends on the keys: see `delete_statements`
     if isinstance(wanted, Removal):
         return without(column(alias, name), wanted, live.type)
     keys = sql.SQL(", ").join(column(alias, key) for key in mapped.table.key)
@@ -87,10 +131,27 @@ def without(document: sql.Composable, removal: Removal, type_: str) -> sql.Compo
     return sql.SQL("{}::{}").format(body, raw(type_))
 
 
+def without_elements(
+    document: sql.Composable, wanted: Iterable[tuple[tuple[str, ...], sql.Composable]], type_: str
+) -> sql.Composable:
+    """What is left of a JSON or JSONB document without some elements of its lists, in the type it has.
+
+    Args:
+        document: The column.
+        wanted: A path, and when the element of a text or a number there goes: a condition on the `value` of `held`.
+        type_: Of the column.
+    """
+    body: sql.Composable = sql.SQL("{}::jsonb").format(document)
+    for path, condition in wanted:
+        place = sql.SQL("{}::text[]").format(sql.Literal(list(path)))
+        body = sql.SQL(_WITHOUT_ELEMENTS).format(body=body, path=place, wanted=condition)
+    return sql.SQL("{}::{}").format(body, raw(type_))
+
+
 def is_tombstone(mapped: BoundTable, alias: str) -> sql.Composable:
     """The row is a tombstone already: every column of it holds what its expression says, and no removed path.
 
-    A row that is found by an element of an array is none yet.
+    A row that is found by an element of an array or a document is none yet.
     """
     if mapped.action is not Action.TOMBSTONE:
         return FALSE
