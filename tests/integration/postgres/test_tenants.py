@@ -16,6 +16,7 @@ from expunge_connectors.contract import Finding, Scope, Severity, no_beat
 from expunge_connectors.errors import StructureChangedError, TerminalError, UnknownMemberError
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.redis.spec import RedisSpec
+from expunge_orchestrator.rules import reachability
 
 MAP = shape(COLLECTIONS)
 BOLT = Scope("client", "bolt")
@@ -134,6 +135,20 @@ def test_the_shape_of_most_is_inspected_and_the_odd_one_named(store: PostgresSto
     execute(clients, "ALTER TABLE tenant_cusp.posts DROP reply_to")
     [only] = errors(store)
     assert "tenant_acme is not built like tenant_bolt" in only.message
+
+
+def test_a_schema_is_known_by_any_name_that_is_quoted(store: PostgresStore, clients: str) -> None:
+    add_tenants(clients, "Big-Co", "Ünal & Söhne", "o'hara")
+    assert [one.message for one in errors(store)] == []
+    before = tables(clients)
+    for name in ("Big-Co", "Ünal & Söhne", "o'hara"):
+        scope = Scope("client", name)
+        people = resolved(store, [ANN], scope)
+        store.erase(people, actions(MAP, "client"), scope, CUTOFF, no_beat)
+        assert due(store.verify(people, scope, CUTOFF)) == {}
+        after = tables(clients)
+        assert {one for one in before if before[one] != after[one]} == places(name)
+        before = after
 
 
 def test_no_schema_at_all_is_told(database: str) -> None:
@@ -274,5 +289,7 @@ def test_ids_that_each_schema_counts_lead_nowhere_where_members_are_not_told_apa
         [found] = errors(store)
         assert (found.code, found.collection) == ("tenant-key-elsewhere", "users")
         assert "cache.profiles" in found.message
-    with opened(clients, beside("profile:{controller}:{user_id}")) as store:
+    told_apart = beside("profile:{controller}:{user_id}")
+    with opened(clients, told_apart) as store:
         assert errors(store) == []
+    assert reachability.findings(told_apart) == []  # a member's schema proves its keys

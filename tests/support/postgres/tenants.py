@@ -22,6 +22,9 @@ CREATE INDEX ON {0}.users (plan_id);
 CREATE INDEX ON {0}.users (sold_by);
 CREATE TABLE {0}.signatures (post_id int PRIMARY KEY, user_id int NOT NULL, signed_as text);
 CREATE INDEX ON {0}.signatures (user_id);
+CREATE FUNCTION {0}.signed() RETURNS trigger LANGUAGE plpgsql SET search_path = {0}, pg_catalog AS $$
+BEGIN PERFORM FROM {0}.posts WHERE id = NEW.post_id; RETURN NEW; END $$;
+CREATE TRIGGER signed BEFORE INSERT ON {0}.signatures FOR EACH ROW EXECUTE FUNCTION {0}.signed();
 INSERT INTO {0}.users VALUES (7, 'ann@x.example', 1, NULL), (8, 'bob@x.example', 1, 8);
 INSERT INTO {0}.posts VALUES (1, 7, 'post', 'Ann''s'), (2, 8, 'note', 'Bob''s');
 INSERT INTO {0}.signatures VALUES (2, 7, 'Ann');
@@ -49,7 +52,7 @@ NAMES = ("users", "posts", "signatures")
 
 def add_tenants(url: str, *names: str) -> None:
     """Their schemas, with user 7 (Ann), user 8 (Bob) and what they wrote in each."""
-    execute(url, "".join(_TENANT.format(f"tenant_{name}") for name in names))
+    execute(url, "".join(_TENANT.format(f'"tenant_{name}"') for name in names))
 
 
 def places(name: str) -> set[str]:

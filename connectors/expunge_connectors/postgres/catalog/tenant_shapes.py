@@ -20,12 +20,13 @@ Shape = frozenset[tuple[str, str, str]]
 """(table, what, digest of everything of that kind)"""
 
 # Each fact is of a table of the map, in the schema of one member: what it is, of what, and how that is built. What is
-# below a table (partitions, children) has the table's facts; only what differs there is another one.
-# Names of schemas may be quoted or not where they stand in texts. `conenforced` is unknown to old servers.
-_FACTS = """
+# below a table (partitions, children) has the table's facts; only what differs there is another one. `own` finds the
+# schema's name, quoted or not, wherever it stands as a word: in definitions, settings and sources of functions.
+# `conenforced` is unknown to old servers.
+_FACTS = r"""
 WITH RECURSIVE root AS (
     SELECT c.oid, n.oid AS place, n.nspname::text AS schema, c.relname::text AS name,
-           pg_catalog.quote_ident(n.nspname) || '.' AS own
+           '"?(?<!\w)' || pg_catalog.regexp_replace(n.nspname::text, '(\W)', '\\\1', 'g') || '(?!\w)"?' AS own
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (%(tables)s)
@@ -33,28 +34,27 @@ WITH RECURSIVE root AS (
        AND pg_catalog.starts_with(n.nspname::text, %(before)s)
        AND pg_catalog."right"(n.nspname::text, pg_catalog.length(%(behind)s)) = %(behind)s
        AND (%(schemas)s::text[] IS NULL OR n.nspname = ANY (%(schemas)s::text[]))
-), tree (oid, place, schema, name, own) AS (
-    SELECT root.oid, root.place, root.schema, root.name, root.own FROM root
+), tree AS (
+    SELECT root.* FROM root
     UNION
     SELECT i.inhrelid, tree.place, tree.schema, tree.name, tree.own
       FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-), fact (schema, name, what, of, text) AS (
-    SELECT r.schema, r.name, 'table', r.name,
+), fact (schema, name, own, what, of, text) AS (
+    SELECT r.schema, r.name, r.own, 'table', r.name,
            pg_catalog.concat_ws(' ', c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
              pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.has_schema_privilege(r.place, 'USAGE'),
              pg_catalog.has_table_privilege(c.oid, 'SELECT'), pg_catalog.has_table_privilege(c.oid, 'INSERT'),
              pg_catalog.has_table_privilege(c.oid, 'UPDATE'), pg_catalog.has_table_privilege(c.oid, 'DELETE'),
              pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
-             ARRAY(SELECT pg_catalog.replace(i.inhparent::regclass::text, r.own, '*.')
-                     FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY 1),
+             ARRAY(SELECT i.inhparent::regclass FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid
+                    ORDER BY i.inhseqno),
              c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))
       FROM root r
       JOIN pg_catalog.pg_class c ON c.oid = r.oid
     UNION ALL
-    SELECT r.schema, r.name, 'column', a.attname::text,
-           pg_catalog.concat_ws(' ', pg_catalog.replace(pg_catalog.format_type(a.atttypid, a.atttypmod), r.own, '*.'),
-             a.attnotnull, a.attgenerated, a.attidentity,
-             pg_catalog.replace(pg_catalog.format_type(t.typbasetype, t.typtypmod), r.own, '*.'), t.typnotnull,
+    SELECT r.schema, r.name, r.own, 'column', a.attname::text,
+           pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated,
+             a.attidentity, pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typnotnull,
              (SELECT pg_catalog.array_agg(l.enumlabel ORDER BY l.enumsortorder)
                 FROM pg_catalog.pg_enum l WHERE l.enumtypid = a.atttypid),
              (SELECT o.collname FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation),
@@ -65,72 +65,67 @@ WITH RECURSIVE root AS (
       JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
      WHERE r.name = ANY (%(whole)s) OR r.name || '.' || a.attname = ANY (%(columns)s)
     UNION ALL
-    SELECT t.schema, t.name, 'constraint',
-           pg_catalog.replace(pg_catalog.pg_get_constraintdef(k.oid), t.own, '*.'),
+    SELECT t.schema, t.name, t.own, 'constraint', pg_catalog.pg_get_constraintdef(k.oid),
            pg_catalog.concat_ws(' ', k.convalidated, k.condeferrable, k.condeferred,
              CASE WHEN k.contype IN ('c', 'f') THEN pg_catalog.to_jsonb(k) ->> 'conenforced' END)
       FROM tree t
       JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid AND k.conparentid = 0 AND k.contype IN ('c', 'f', 'x')
     UNION ALL
-    SELECT t.schema, t.name, 'foreign key of',
-           CASE WHEN c.relnamespace = t.place THEN '*' ELSE n.nspname::text END || '.' || c.relname,
-           pg_catalog.concat_ws(' ', pg_catalog.replace(pg_catalog.pg_get_constraintdef(k.oid), t.own, '*.'),
-             k.convalidated, k.condeferrable, pg_catalog.to_jsonb(k) ->> 'conenforced')
+    SELECT t.schema, t.name, t.own, 'foreign key of', k.conrelid::regclass::text,
+           pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, k.condeferrable,
+             pg_catalog.to_jsonb(k) ->> 'conenforced')
       FROM tree t
       JOIN pg_catalog.pg_constraint k ON k.confrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0
-      JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     UNION ALL
-    SELECT t.schema, t.name, 'unique index',
-           ARRAY(SELECT pg_catalog.replace(pg_catalog.pg_get_indexdef(x.indexrelid, k, true), t.own, '*.')
-                   FROM pg_catalog.generate_series(1, x.indnkeyatts::int) AS k ORDER BY k)::text,
-           pg_catalog.concat_ws(' ', x.indisprimary, x.indimmediate, x.indisreplident,
-             pg_catalog.replace(pg_catalog.pg_get_expr(x.indpred, x.indrelid), t.own, '*.'))
-      FROM tree t
-      JOIN pg_catalog.pg_index x ON x.indrelid = t.oid AND x.indisunique AND x.indisvalid
-    UNION ALL
-    SELECT t.schema, t.name, 'trigger', g.tgname::text,
-           pg_catalog.concat_ws(' ', g.tgenabled, g.tgtype, pg_catalog.replace(
-               pg_catalog.regexp_replace(pg_catalog.pg_get_triggerdef(g.oid), ' ON .* FOR EACH ', ' FOR EACH '),
-               t.own, '*.'),
-             p.prosecdef, pg_catalog.replace(p.proconfig::text, pg_catalog.rtrim(t.own, '.'), '*'),
-             pg_catalog.md5(pg_catalog.replace(p.prosrc, t.own, '*.')))
-      FROM tree t
-      JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
-      JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
-    UNION ALL
-    SELECT t.schema, t.name, 'foreign key that is off',
-           pg_catalog.replace(pg_catalog.pg_get_constraintdef(k.oid), t.own, '*.'), g.tgenabled::text
+    SELECT t.schema, t.name, t.own, 'foreign key that is off', pg_catalog.pg_get_constraintdef(k.oid), g.tgenabled::text
       FROM tree t
       JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND g.tgisinternal AND g.tgenabled <> 'O'
       JOIN pg_catalog.pg_constraint k ON k.oid = g.tgconstraint AND k.contype = 'f'
     UNION ALL
-    SELECT t.schema, t.name, 'rule', w.rulename::text,
-           pg_catalog.concat_ws(' ', w.ev_enabled, pg_catalog.replace(pg_catalog.pg_get_ruledef(w.oid), t.own, '*.'))
+    SELECT t.schema, t.name, t.own, 'unique index',
+           ARRAY(SELECT pg_catalog.pg_get_indexdef(x.indexrelid, k, true)
+                   FROM pg_catalog.generate_series(1, x.indnkeyatts::int) AS k ORDER BY k)::text,
+           pg_catalog.concat_ws(' ', x.indisprimary, x.indimmediate, x.indisreplident,
+             pg_catalog.pg_get_expr(x.indpred, x.indrelid))
+      FROM tree t
+      JOIN pg_catalog.pg_index x ON x.indrelid = t.oid AND x.indisunique AND x.indisvalid
+    UNION ALL
+    SELECT t.schema, t.name, t.own, 'trigger', g.tgname::text,
+           pg_catalog.concat_ws(' ', g.tgenabled, g.tgtype, p.prosecdef, pg_catalog.array_to_string(p.proconfig, ' '),
+             pg_catalog.regexp_replace(pg_catalog.pg_get_triggerdef(g.oid), ' ON .* FOR EACH ', ' FOR EACH '), p.prosrc)
+      FROM tree t
+      JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+      JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+    UNION ALL
+    SELECT t.schema, t.name, t.own, 'rule', w.rulename::text,
+           pg_catalog.concat_ws(' ', w.ev_enabled, pg_catalog.pg_get_ruledef(w.oid))
       FROM tree t
       JOIN pg_catalog.pg_rewrite w ON w.ev_class = t.oid
     UNION ALL
-    SELECT t.schema, t.name, 'policy', y.polname::text,
+    SELECT t.schema, t.name, t.own, 'policy', y.polname::text,
            pg_catalog.concat_ws(' ', y.polcmd, y.polpermissive, y.polroles::regrole[],
-             pg_catalog.replace(pg_catalog.pg_get_expr(y.polqual, y.polrelid), t.own, '*.'))
+             pg_catalog.pg_get_expr(y.polqual, y.polrelid))
       FROM tree t
       JOIN pg_catalog.pg_policy y ON y.polrelid = t.oid
     UNION ALL
-    SELECT DISTINCT t.schema, t.name, 'publication', l.pubname::text, ''
+    SELECT t.schema, t.name, t.own, 'publication', l.pubname::text, ''
       FROM tree t
       JOIN pg_catalog.pg_class c ON c.oid = t.oid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_publication_tables l ON l.schemaname = n.nspname AND l.tablename = c.relname
+), told (schema, name, what, of, text) AS (
+    SELECT DISTINCT fact.schema, fact.name, fact.what, pg_catalog.regexp_replace(fact.of, fact.own, '*', 'g'),
+           pg_catalog.regexp_replace(fact.text, fact.own, '*', 'g')
+      FROM fact
 )
 """
 _DIGESTS = """
-SELECT fact.schema, fact.name, fact.what,
-       pg_catalog.md5(pg_catalog.string_agg(DISTINCT fact.of || ' ' || fact.text, ';'
-                                            ORDER BY fact.of || ' ' || fact.text))
-  FROM fact
- GROUP BY fact.schema, fact.name, fact.what
+SELECT told.schema, told.name, told.what,
+       pg_catalog.md5(pg_catalog.string_agg(told.of || ' ' || told.text, ';' ORDER BY told.of, told.text))
+  FROM told
+ GROUP BY told.schema, told.name, told.what
 """
-_EACH = "SELECT DISTINCT fact.schema, fact.name, fact.what, fact.of, fact.text FROM fact"
+_EACH = "SELECT told.schema, told.name, told.what, told.of, told.text FROM told"
 _NEWEST = """
 SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.nspname = ANY (%s) ORDER BY n.oid::bigint DESC LIMIT 3
 """
