@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, due, execute, opened, resolved, subject
-from tests.support.postgres.small_schemas import ACME, shape
+from tests.support.postgres.small_schemas import ACME, erased, left, shape
 from tests.support.servers import fresh_database
 
 from expunge_config.datamap import DataMap
@@ -222,6 +222,26 @@ def test_settings_that_change_between_two_commands_change_nothing(database: str,
         assert due(store.count([one], ACME, CUTOFF)) == {"users": 1, "children": 1}
         assert due(store.verify([one], ACME, CUTOFF)) == {"users": 1, "children": 1}
     assert due(before) == {"users": 1, "parents": 1, "children": 1}
+
+
+@pytest.mark.parametrize("kind", ["money", "bit(8)", "bit varying(8)"])
+def test_rows_below_are_found_by_keys_that_the_server_does_not_hash(database: str, kind: str) -> None:
+    """It has no recursive query over them: such rows are known by where they stand."""
+    first, second, third = ("1", "2", "3") if kind == "money" else ("00000001", "00000010", "00000011")
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
+        f"CREATE TABLE comments (k {kind} PRIMARY KEY, user_id int, above {kind} REFERENCES comments);"
+        f"INSERT INTO comments VALUES ('{first}', 1, NULL), ('{second}', NULL, '{first}'), ('{third}', 2, NULL)",
+    )
+    loaded = shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+        "comments: {table: public.comments, goes_with_any: {reason: answers, approved_by: A. Officer},"
+        " found_by: [{column: user_id, of: users.id}, {column: above, of: comments.k}]}"
+    )
+    erased(database, loaded, user_id="1", expected={"users": 1, "comments": 2})
+    assert left(database, "comments", "user_id") == [2]
 
 
 def test_nothing_of_ours_stays_in_a_session(database: str) -> None:

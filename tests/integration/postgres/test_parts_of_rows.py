@@ -73,6 +73,33 @@ received:
     assert left(database, "messages", "id, sender, recipient, body") == [(1, None, "bob", ""), (2, "bob", None, "b")]
 
 
+def test_a_part_lets_go_of_the_person_to_whom_it_points(database: str) -> None:
+    """The key that one part replaces keeps nobody: the rows stay, and point to the others whom they name."""
+    execute(
+        database,
+        _USERS
+        + "CREATE TABLE messages (id int PRIMARY KEY, sender text REFERENCES users, recipient text REFERENCES users);"
+        "INSERT INTO messages VALUES (1, 'ann', 'bob'), (2, 'bob', 'ann'), (3, 'ann', 'ann')",
+    )
+    messages = """
+sent:
+  {table: public.messages, data_type: anchor, found_by: [{column: sender, of: users.id}], tombstone: {sender: "NULL"}}
+received:
+  {table: public.messages, data_type: anchor, found_by: [{column: recipient, of: users.id}],
+   tombstone: {recipient: "NULL"}}
+"""
+    erased(database, shape(USERS + messages), user_id="ann", expected={"users": 1, "sent": 2, "received": 2})
+    assert left(database, "messages", "id, sender, recipient") == [(1, None, "bob"), (2, "bob", None), (3, None, None)]
+
+
+def test_rows_that_stay_need_a_row_that_would_go_whole(database: str) -> None:
+    """Whoever has parts of it: a held comment keeps its post."""
+    execute(database, _POSTS + "CREATE TABLE comments (id int PRIMARY KEY, post int REFERENCES posts, by text)")
+    comments = "comments: {table: public.comments, found_by: [{column: by, of: users.id}]}"
+    with opened(database, shape(POSTS + comments)) as store:
+        assert store.needed_by(["comments"]) >= {"posts", "users"}
+
+
 def test_a_row_that_goes_whole_takes_its_parts_along() -> None:
     """So a hold on the approvals keeps their posts, and a request for posts alone is refused (`overlaps`)."""
     loaded = shape(POSTS)

@@ -15,6 +15,7 @@ from expunge_connectors.postgres.connection import Connection
 
 T = TypeVar("T")
 _PRECISION = re.compile(r"timestamp\(([0-6])\)")
+_UNHASHED = frozenset({"bit", "bit varying", "money", "tsquery", "tsvector"})
 
 
 class Existing(dict[str, T]):
@@ -59,6 +60,11 @@ class Column:
     enum_elements: bool = False
 
     @property
+    def hashed(self) -> bool:
+        """The server has a hash of its values; without one it has no recursive query over them."""
+        return self.base not in _UNHASHED
+
+    @property
     def rounding(self) -> timedelta:
         """By how much a time stored here may differ from the true one: half of its last digit.
 
@@ -96,7 +102,7 @@ class Table:
     @property
     def row_key(self) -> tuple[str, ...]:
         """The key by which each of its rows is known; empty: they are known by where they stand (ADR 24)."""
-        return () if self.tree else self.key
+        return self.key if not self.tree and all(self.columns[one].hashed for one in self.key) else ()
 
     @property
     def lockable(self) -> tuple[str, ...]:

@@ -67,6 +67,10 @@ class InspectionContext:
         """The member in whose schema a table is."""
         return None if self.tenants is None else self.tenants.member(table.schema)
 
+    def is_part(self, name: str) -> bool:
+        """The collection has one person's part of rows, and takes none of them."""
+        return self.spec.is_part(name, self.data_map)
+
     def declared_free(self, place: str) -> bool:
         """The map says that this place holds no personal data, and who says so."""
         return any(one.place == self.like_first(place) for one in self.spec.unmapped_ok)

@@ -178,6 +178,9 @@ def _link(key: ForeignKey, name: str) -> str:
 def _stays(inspection: InspectionContext, key: ForeignKey, parent: str, child: str) -> bool:
     """Rows of the child are kept, with their reference, though the parent's go."""
     spec = inspection.spec.collections[child]
+    parts = [one for name, one in inspection.data() if one.table == key.child and inspection.is_part(name)]
+    if set(key.columns) <= {column for one in parts for column in one.tombstone}:
+        return False  # the part of whom it points to is replaced
     if inspection.action(spec) is Action.RETAIN:
         return inspection.action(inspection.spec.collections[parent]) is Action.DELETE
     return inspection.action(spec) is Action.TOMBSTONE and not set(key.columns) <= set(spec.tombstone)

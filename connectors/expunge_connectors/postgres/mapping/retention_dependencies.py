@@ -19,8 +19,8 @@ def needed_by(
     """
     actions = {
         one.table: data_map.data_types[one.data_type].on_request
-        for one in spec.collections.values()
-        if one.data_type is not None
+        for name, one in spec.collections.items()
+        if one.data_type is not None and spec.of_table(one.table, data_map) == name
     }
     parents: dict[str, list[str]] = {}
     for key in foreign_keys:

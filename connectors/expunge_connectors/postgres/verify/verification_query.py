@@ -330,7 +330,7 @@ class VerificationQuery:
                         equal(
                             table.columns[ours],
                             sql.Identifier("r", ours),
-                            sql.Identifier("p", f"lead_{order.index(one)}"),
+                            self._led(lead, one, sql.Identifier("p", f"lead_{order.index(one)}")),
                         )
                         for ours, one in zip(link.names, link.lead[1] if link.lead is not None else (), strict=True)
                     ),
@@ -365,8 +365,16 @@ class VerificationQuery:
             yield sql.SQL("false AS stays")
 
     def _leading_columns(self, name: str) -> Iterator[sql.Composable]:
+        table = self.live(name)
         for position, column in enumerate(self._led_from(name)):
-            yield sql.SQL("{} AS {}").format(sql.Identifier("r", column), sql.Identifier(f"lead_{position}"))
+            # What the server does not hash goes through a recursive query as a text.
+            text = sql.SQL("" if table.columns[column].hashed else "::text")
+            yield sql.SQL("{}{} AS {}").format(sql.Identifier("r", column), text, sql.Identifier(f"lead_{position}"))
+
+    def _led(self, name: str, column: str, value: sql.Identifier) -> sql.Composable:
+        """The value of such a column, as its type has it."""
+        live = self.live(name).columns[column]
+        return value if live.hashed else sql.SQL("{}::{}").format(value, verbatim(live.type))
 
     def _led_from(self, name: str) -> list[str]:
         """The columns of this collection that links of others name, sorted."""
