@@ -71,7 +71,7 @@ chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS
 	$(PYTEST) -n $(WORKERS) --dist worksteal tests/chaos
 	$(PYTEST) -n $(WORKERS) --dist loadfile --cases=others $(TEST_FOLDERS)
 	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-3000} $(PYTEST) tests/load
-	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-300} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
+	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-2000} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
 
 fuzz: $(VENV)/.dev ## The API against its own document; EXPUNGE_FUZZ_CALLS=20000 EXPUNGE_FUZZ_SEED=1
 	EXPUNGE_FUZZ_CALLS=$${EXPUNGE_FUZZ_CALLS:-20000} $(PYTEST) -rP --show-capture=stdout -n $(WORKERS) tests/api/test_fuzz.py

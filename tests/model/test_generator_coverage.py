@@ -16,5 +16,5 @@ def test_every_rare_shape_is_drawn_with_rows_in_it():
         filled = {table.text for table, _, _ in one.rows}
         for name, spec in one.document["stores"]["main"]["collections"].items():
             if spec["table"] in filled:
-                seen.update(shapes(one.table_of(name), spec))
+                seen.update(shapes(one.table_of(name), name, spec))
     assert seen == set(RARE)

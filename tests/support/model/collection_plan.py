@@ -9,6 +9,9 @@ from typing import Any
 from tests.support.model.random_source import Dice
 from tests.support.model.world import Cell, Column, Expression, ForeignKey, Table, quoted
 
+FAMILIES = {"firm": "user_id", "client": "caller_id"}
+"""Controller -> the identity of its persons."""
+
 PERIODS = ("P10Y", "P1Y6M", "P4M", "P30D")
 
 
@@ -22,6 +25,7 @@ class Part:
         pair: Two columns that are unique together, for the same purpose.
         allowed: Actions that the shape leaves open.
         emptied: Columns that a tombstone sets to NULL.
+        whole: Of a role, the collection of the same table that has its rows; `roles`: the other way round.
     """
 
     name: str
@@ -44,6 +48,13 @@ class Part:
     pair: tuple[str, str] | None = None
     sharing: bool = False
     log: bool = False
+    whole: Part | None = None
+    roles: list[Part] = field(default_factory=list)
+
+    @property
+    def named(self) -> set[str]:
+        """The columns by which its rows are found."""
+        return {column for link in self.found_by for column in link.get("columns", [link.get("column")])}
 
     def document(self) -> dict[str, Any]:
         """Its entry in the data map."""
@@ -58,8 +69,8 @@ class Part:
         if self.inherited:
             owner["inherited"] = True
         entry |= {"data_type": f"of-{self.name}", "owner": owner, "found_by": self.found_by}
-        # A world's row goes with whomever it names; parts of rows have tests of their own (`test_parts_of_rows.py`).
-        entry["goes_with_any"] = {"reason": "drawn so", "approved_by": "The model"}
+        if not any(isinstance(what, dict) and "elements" in what for what in self.tombstone.values()):
+            entry["goes_with_any"] = {"reason": "drawn so", "approved_by": "The model"}
         optional = {
             "person": self.person,
             "created": self.created,
@@ -94,7 +105,7 @@ def decide(dice: Dice, parts: list[Part]) -> None:
     Rows that a log, a retained or a tombstoned row needs are tombstoned (law 3); what must be deleted (a shared row)
     forbids such children, or the child's reference is emptied by its own tombstone.
     """
-    by_table = {id(part.table): part for part in parts}
+    by_table = {id(part.table): part for part in parts if part.whole is None}
     while any(_narrowed(child, key) for child, key, parent in _keys(parts, by_table) if not _may_stay(parent)):
         pass
     for part in parts:
@@ -141,16 +152,25 @@ def _keys(parts: Iterable[Part], by_table: dict[int, Part]) -> list[tuple[Part, 
         (part, key, by_table[id(key.parent)])
         for part in parts
         for key in part.table.foreign_keys
-        if id(key.parent) in by_table and key.parent is not part.table
+        if id(key.parent) in by_table and key.parent is not part.table and _owns(part, key)
     ]
+
+
+def _owns(part: Part, key: ForeignKey) -> bool:
+    """A foreign key is the role's whose column it is, or of who has the row."""
+    if part.whole is not None:
+        return part.named >= set(key.columns)
+    return not any(role.named >= set(key.columns) for role in part.roles)
 
 
 def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
     """Decide what stands in a tombstone: some personal columns, and those that must be emptied."""
+    others = {column for role in part.roles for column in role.tombstone}
     free = [
         one
         for one in part.table.columns
-        if one.fills in {"email", "phone", "postal", "note", "number", "day", "token", "persons", "tokens"}
+        if one.name not in others
+        and one.fills in {"email", "phone", "postal", "note", "number", "day", "token", "persons", "tokens"}
         and one.name not in part.table.primary_key
         and one.name not in referenced
         and one.name not in {part.created, part.owner, part.start}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.support.model import values
-from tests.support.model.collection_plan import Part
+from tests.support.model.collection_plan import FAMILIES, Part
 from tests.support.model.normalisation import spelt
 from tests.support.model.random_source import Dice
-from tests.support.model.schema_builder import FAMILIES, Builder
+from tests.support.model.schema_builder import Builder
 from tests.support.model.world import Ask, Cell, Column, ForeignKey, Table
 
 
@@ -21,7 +21,7 @@ class Filler:
     def __init__(self, dice: Dice, builder: Builder) -> None:
         self._dice = dice
         self._builder = builder
-        self._parts = {id(part.table): part for part in builder.parts}
+        self._parts = {id(part.table): part for part in builder.parts if part.whole is None}
         self._people = dice.pick([3, 2, 5, 7])
         self._rows: dict[int, list[dict[str, Cell]]] = {id(table): [] for table in builder.tables}
         self._tokens: dict[int, int] = {}
@@ -130,7 +130,7 @@ class Filler:
             return bool(empty)
         row = candidates[dice.number(0, len(candidates) - 1)]
         for ours, theirs in zip(key.columns, key.parent_columns, strict=True):
-            _put(table, cells, ours, row[theirs])
+            _put(table, cells, ours, self._respelt(table, ours, row[theirs]))
         self._inherit(table, key, row, cells)
         return True
 
@@ -198,6 +198,8 @@ class Filler:
                 return None if column.nullable and dice.chance(20) else dice.pick(values.starts(part.period))
             case "owner":
                 return dice.pick(values.MEMBERS[: dice.pick([1, 2, 4])])
+            case "persons" | "tokens":
+                return self._key(table, column)
             case "token":
                 return f"t{self._holder(table, column)}.{dice.number(0, 8)}"
             case other:
@@ -220,19 +222,27 @@ class Filler:
         return {place: one for place, one in enumerate(self._builder.parts) if "token" in one.yields}
 
     def _key(self, table: Table, column: Column) -> Cell:
-        """One key of those in a JSON column or an array."""
+        """One key of those in a JSON column or an array, or in a text."""
+        key = self._bare(table, column)
+        if column.around is None or key is None:
+            return key
+        unlike = column.fills != "tokens" or self._own(table, column) is None
+        return values.filled(column.around, str(key), self._dice.number(0, 25) if unlike else 0)
+
+    def _bare(self, table: Table, column: Column) -> Cell:
         dice = self._dice
         if column.fills == "tokens":
             if (own := self._own(table, column)) is None:
                 return f"t{self._holder(table, column)}.{dice.number(0, 8)}"
             self._tokens[own] = self._tokens.get(own, -1) + 1  # none stands in two rows
             return f"t{own}.{self._tokens[own]}"
-        if dice.chance(8):
+        if column.structured and dice.chance(8):
             return None
         key = values.pool(column.inside)[dice.number(0, self._people)]
         counts = column.inside in values.COUNTS
         # In JSON a number is written either way.
-        return int(key) if counts and (column.type.endswith("[]") or dice.chance(60)) else key
+        number = counts and column.around is None
+        return int(key) if number and (column.type.endswith("[]") or dice.chance(60)) else key
 
     def _single(self, table: Table, column: Column, human: int | None) -> Cell:
         """One e-mail address, phone number or house: mostly the person's own in a person's row."""
@@ -254,15 +264,23 @@ class Filler:
         pool = values.pool(column.type)
         choices: list[Cell] = []
         names = {column.name, *(one.name for one in table.columns if one.source == column.name)}
-        for link in part.found_by if part is not None else ():
+        for link in (link for one in (part, *part.roles) for link in one.found_by) if part is not None else ():
             if link.get("column") in names and "of" in link:
                 lead, _, theirs = link["of"].partition(".")
                 parent = next(one for one in self._builder.parts if one.name == lead)
                 choices += [row[theirs] for row in self._rows[id(parent.table)]]
         choices = [one for one in choices if one is not None]
         if choices and not dice.chance(15):
-            return dice.pick(choices)
+            return self._respelt(table, column.name, dice.pick(choices))
         return pool[dice.number(0, self._people)]
+
+    def _respelt(self, table: Table, name: str, value: Cell) -> Cell:
+        """A value that is equal, where nothing else hangs on how it is spelt."""
+        column = table.column(name)
+        alone = column.unique or any(name in columns for columns in (table.primary_key, *table.uniques))
+        if alone or value is None or column.inside or column.type not in {values.CITEXT, "numeric"}:
+            return value
+        return values.respelt(column.type, value, self._dice.number(0, 1))
 
     # ---- the request
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.support.model.world import ForeignKey, Table
+from tests.support.model import values
+from tests.support.model.world import Column, ForeignKey, Table
 
 RARE = (
     "partitions by range",
@@ -23,12 +24,21 @@ RARE = (
     "a link of a kind",
     "two kinds in one column",
     "a yield of a kind",
+    "a link by columns of another type",
+    "a link by a template",
+    "a yield by a template",
+    "a role in a column",
+    "a role in a list",
+    "a role in a document",
 )
 """All of them, as `shapes` tells them."""
 
 
-def shapes(table: Table, spec: Mapping[str, Any]) -> Iterator[str]:
+def shapes(table: Table, name: str, spec: Mapping[str, Any]) -> Iterator[str]:
     """Those of one collection and its table."""
+    if name.startswith("role-"):
+        [link] = spec["found_by"]
+        yield f"a role in a {'list' if link.get('each') else 'document' if 'path' in link else 'column'}"
     if table.declared != "PRIMARY KEY":
         yield "a unique key" if table.declared else "no key"
     for method in ("range", "list"):
@@ -37,12 +47,21 @@ def shapes(table: Table, spec: Mapping[str, Any]) -> Iterator[str]:
     for key in table.foreign_keys:
         yield from _of_key(table, key, person="person" in spec)
     yield from _of_kinds(spec)
+    if any(isinstance(place, dict) and "template" in place for place in spec.get("yields", {}).values()):
+        yield "a yield by a template"
     for link in spec.get("found_by", ()):
-        columns = [table.column(one) for one in link.get("columns", ()) or [link["column"]]]
-        if any(one.inside for one in columns):
-            yield "keys in an array" if link.get("each") else "keys in a document"
-        if any(one.computed is not None for one in columns):
-            yield "a link by a computed column"
+        yield from _of_link(link, [table.column(one) for one in link.get("columns", ()) or [link["column"]]])
+
+
+def _of_link(link: Mapping[str, Any], columns: list[Column]) -> Iterator[str]:
+    if "template" in link:
+        yield "a link by a template"
+    if any(one.inside for one in columns) and {"each", "path"} & link.keys():
+        yield "keys in an array" if link.get("each") else "keys in a document"
+    if any(one.type in values.BY_TEXT for one in columns):
+        yield "a link by columns of another type"
+    if any(one.computed is not None for one in columns):
+        yield "a link by a computed column"
 
 
 def _of_kinds(spec: Mapping[str, Any]) -> Iterator[str]:

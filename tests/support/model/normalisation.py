@@ -34,7 +34,8 @@ def _postal(text: str) -> str | None:
 
 
 def _integer(text: str) -> str | None:
-    return text if re.fullmatch(r"0|[1-9][0-9]{0,18}", text) else None
+    bare = text.strip(_SPACES)
+    return bare if re.fullmatch(r"0|-?[1-9][0-9]{0,37}", bare) else None
 
 
 def _uuid(text: str) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from tests.support.model.interludes import PINNED, RESET, Interlude
 from tests.support.model.world import Cell, Column, Table, World, quoted
 
 Snapshot = Mapping[str, Mapping[tuple[Cell, ...], tuple[str, Mapping[str, Cell]]]]
@@ -23,7 +24,7 @@ SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid =
 @contextmanager
 def standing(url: str, world: World) -> Iterator[None]:
     """The world's tables and rows, for the block."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with _connected(url) as connection:
         try:
             with connection.transaction():
                 for statement in script(world):
@@ -35,6 +36,7 @@ def standing(url: str, world: World) -> Iterator[None]:
                         connection.execute(statement)  # type: ignore[call-overload]
             yield
         finally:
+            happen(url, Interlude(RESET))
             schemas = {"public", *(table.schema for table in world.tables)}
             with connection.transaction():
                 for schema in schemas:
@@ -76,9 +78,9 @@ def literal(column: Column, cell: Cell) -> str | None:
 
 def snapshot(url: str, world: World) -> dict[str, dict[tuple[Cell, ...], tuple[str, dict[str, Cell]]]]:
     """Every row of every table of the database, declared or not."""
-    known = {(table.schema, name): table for table in world.tables for name in (table.name, *_leaves(table))}
+    known = {(table.schema, name): table for table in world.tables for name in table.holders}
     found: dict[str, dict[tuple[Cell, ...], tuple[str, dict[str, Cell]]]] = {}
-    with psycopg.connect(url, options="-c TimeZone=UTC") as connection:
+    with _connected(url) as connection:
         for schema, name in connection.execute(_TABLES).fetchall():
             table = known[schema, name]
             columns = [
@@ -102,8 +104,34 @@ def snapshot(url: str, world: World) -> dict[str, dict[tuple[Cell, ...], tuple[s
     return found
 
 
-def _leaves(table: Table) -> list[str]:
-    return [name for name, _ in table.leaves]
+def _connected(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(url, autocommit=True, options=PINNED, client_encoding="utf8")
+
+
+def happen(url: str, what: Interlude) -> bool:
+    """Let it happen; False where the server refuses it."""
+    return _run(url, what.statements)
+
+
+def undo(url: str, what: Interlude) -> None:
+    """As it was before."""
+    assert _run(url, what.undo)
+
+
+def _run(url: str, statements: tuple[str, ...]) -> bool:
+    database = quoted(url.rpartition("/")[2])
+    with _connected(url) as connection:
+        connection.execute("SET lock_timeout = '10s'")
+        try:
+            # VACUUM runs in no transaction.
+            with connection.transaction() if len(statements) > 1 else nullcontext():
+                for one in statements:
+                    connection.execute(one.replace("{database}", database))  # type: ignore[call-overload]
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except psycopg.Error:
+            return False
+    return True
 
 
 def pass_on(url: str, table: Table, column: str, giver: Mapping[str, Cell], taker: Mapping[str, Cell]) -> None:
@@ -116,5 +144,5 @@ def pass_on(url: str, table: Table, column: str, giver: Mapping[str, Cell], take
     statement = f"UPDATE {table.sql.replace('%', '%%')} AS t SET {name} = g.{name}"
     statement += f" FROM {table.sql.replace('%', '%%')} AS g WHERE {' AND '.join(same)}"
     keys = [str(row[one]) for row in (giver, taker) for one in table.primary_key]
-    with psycopg.connect(url, autocommit=True) as connection, suppress(psycopg.errors.IntegrityError):
+    with _connected(url) as connection, suppress(psycopg.errors.IntegrityError):
         connection.execute(statement, keys)  # type: ignore[call-overload]

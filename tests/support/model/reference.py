@@ -10,10 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
+from tests.support.model.cell_values import (
+    compared,
+    moment,
+    of_kind,
+    same_place,
+    says,
+    sought,
+    spellings,
+    without,
+)
 from tests.support.model.normalisation import after, spelt
-from tests.support.model.world import CUTOFF, Cell, Cells, Column, Table, World
+from tests.support.model.world import CUTOFF, Cell, Cells, Table, World
 
 _MADE = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
 """Types of keys that mean nothing: nobody chooses them, and nobody is given them again."""
@@ -162,7 +172,7 @@ class Reference:
         With cells, of those alone that lead to a row of its kind.
         """
         for link in self._collections[name].get("found_by", ()):
-            if "of" not in link or (cells is not None and not _of_kind(link, cells)):
+            if "of" not in link or (cells is not None and not of_kind(link, cells)):
                 continue
             if "columns" in link:
                 lead, ours, theirs = link["of"], tuple(link["columns"]), tuple(link["of_columns"])
@@ -179,7 +189,7 @@ class Reference:
         table = self._tables[lead]
         for row, how in found[lead].items():
             if how.belongs:
-                values = tuple(_compared(table.column(one), state[table.text][row][one]) for one in columns)
+                values = tuple(compared(table.column(one), state[table.text][row][one]) for one in columns)
                 if None not in values:
                     yield values
 
@@ -198,20 +208,19 @@ class Reference:
         table, spec = self._tables[name], self._collections[name]
         firm = nominated = claimed = False
         for lead, ours, theirs in self._leads(name, cells):
-            values = tuple(_compared(table.column(one), cells[one]) for one in ours)
+            values = tuple(compared(table.column(one), cells[one]) for one in ours)
             if values in set(self._values(lead, theirs, found, state)):
                 firm = True
             elif values in sealed.get((lead, theirs), ()):
                 taken = claims is not None and values in claims.columns.get((lead, theirs), ())
                 firm, claimed = firm or not taken, claimed or taken
         for link in spec.get("found_by", ()):
-            if "identity" not in link or not _of_kind(link, cells):
+            if "identity" not in link or not of_kind(link, cells):
                 continue
             identity = self._identities[link["identity"]]
             if identity.get("shareable") and not shareable:
                 continue
-            spellings = {spelt(identity["normaliser"], one) for one in _held(link, cells)} - {None}
-            matched = {(link["identity"], spelling) for spelling in spellings} & keys
+            matched = {(link["identity"], one) for one in sought(identity["normaliser"], link, cells)} & keys
             firm = firm or bool(matched and identity["kind"] != "reusable")
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
@@ -229,7 +238,7 @@ class Reference:
     def _alone(self, name: str, cells: Cells) -> bool:
         """The row names nobody by a key that is never given to somebody else."""
         for link in self._collections[name]["found_by"]:
-            if not _of_kind(link, cells):
+            if not of_kind(link, cells):
                 continue
             if "of" in link:
                 lead, columns = link["of"].partition(".")[0], link.get("columns", [link.get("column")])
@@ -240,7 +249,7 @@ class Reference:
                 columns = [link["column"]]
                 if self._identities[link["identity"]]["kind"] == "reusable" or "path" in link or link.get("each"):
                     continue
-            if all(cells[one] is not None for one in columns):
+            if says(link, columns, cells):
                 return False
         return True
 
@@ -261,7 +270,7 @@ class Reference:
                 keys.update(self._held_keys(name, cells))
                 for lead, theirs in merely_unique:
                     if lead == name:
-                        values = tuple(_compared(self._tables[name].column(one), cells[one]) for one in theirs)
+                        values = tuple(compared(self._tables[name].column(one), cells[one]) for one in theirs)
                         columns.setdefault((lead, theirs), set()).add(values)
         return Claims(frozenset(keys), columns)
 
@@ -284,11 +293,9 @@ class Reference:
         for link in spec["found_by"]:
             identity = self._identities.get(link.get("identity"), {})
             passing = identity.get("kind") == "reusable" and not identity.get("shareable")
-            if passing and _same_place(link, spec["yields"].get(link["identity"])):
-                for one in _held(link, cells):
-                    spelling = spelt(identity["normaliser"], one)
-                    if spelling is not None:
-                        yield link["identity"], spelling
+            if passing and same_place(link, spec["yields"].get(link["identity"])):
+                for spelling in spellings(identity["normaliser"], link, cells):
+                    yield link["identity"], spelling
 
     def _passes_on(self, name: str, ours: tuple[str, ...], lead: str, theirs: tuple[str, ...]) -> bool:
         """Columns of persons' rows that are neither a key that means nothing nor declared as one, on either side.
@@ -323,7 +330,7 @@ class Reference:
         if created is None:
             return spec.get("undated") == "erase"
         # Of a day without a time nothing says that it was before the cutoff on that day.
-        return date.fromisoformat(created) < CUTOFF.date() if len(created) == 10 else _moment(created) < CUTOFF
+        return date.fromisoformat(created) < CUTOFF.date() if len(created) == 10 else moment(created) < CUTOFF
 
     @staticmethod
     def _somebody_else(spec: Mapping[str, str], keys: Keys) -> bool:
@@ -353,10 +360,9 @@ class Reference:
         declared: set[tuple[str, str]] = set()
         for identity, place in spec.get("yields", {}).items():
             link = place if isinstance(place, dict) else {"column": place}
-            if (done == cells and link["column"] in spec["tombstone"]) or not _of_kind(link, cells):
+            if (done == cells and link["column"] in spec["tombstone"]) or not of_kind(link, cells):
                 continue
-            spellings = {spelt(self._identities[identity]["normaliser"], one) for one in _held(link, cells)}
-            declared |= {(identity, one) for one in spellings if one is not None}
+            declared |= {(identity, one) for one in spellings(self._identities[identity]["normaliser"], link, cells)}
         return declared
 
     def _hearsay(self, name: str, identity: str) -> bool:
@@ -366,7 +372,7 @@ class Reference:
             declared["kind"] == "reusable"
             and not declared.get("shareable")
             and not any(
-                link.get("identity") == identity and _same_place(link, spec["yields"][identity])
+                link.get("identity") == identity and same_place(link, spec["yields"][identity])
                 for link in spec["found_by"]
             )
         )
@@ -376,7 +382,7 @@ class Reference:
         if "person" in self._collections[name]:
             return False
         for link in self._collections[name]["found_by"]:
-            if "path" in link or link.get("each") or not _of_kind(link, cells):
+            if "path" in link or link.get("each") or not of_kind(link, cells):
                 continue
             if "of" in link:
                 lead, _, column = link["of"].partition(".")
@@ -386,7 +392,7 @@ class Reference:
                 names = person is not None and theirs == [place["column"] if isinstance(place, dict) else place]
             else:
                 ours, names = [link["column"]], self._identities[link["identity"]]["kind"] == "person"
-            if names and all(cells[one] is not None for one in ours):
+            if names and says(link, ours, cells):
                 return True
         return False
 
@@ -409,20 +415,23 @@ class Reference:
         result: dict[int, dict[str, Count]] = {number: {} for number in subjects}
         for name in self._shared_last():
             for number in subjects:
-                result[number][name] = self._count(name, found[number][name], state, going, together=together)
+                keys = subjects[number][0]
+                result[number][name] = self._count(name, found[number][name], state, going, keys, together=together)
             going |= {row for number in subjects for row in result[number][name].due}
         return result
 
     def _shared_last(self) -> list[str]:
         return sorted(self.scope, key=lambda name: "sharing" in self._collections[name])
 
-    def _count(self, name: str, found: Mapping[Row, Found], state: State, going: set[Row], *, together: bool) -> Count:
+    def _count(
+        self, name: str, found: Mapping[Row, Found], state: State, going: set[Row], keys: Keys, *, together: bool
+    ) -> Count:
         count, spec = Count(), self._collections[name]
         rows = state[self._tables[name].text]
         days: list[date | None] = []
         for row, how in found.items():
             cells = rows[row]
-            if self.action(name) == "tombstone" and self.tombstoned(name, cells) == cells:
+            if self.action(name) == "tombstone" and self.tombstoned(name, cells, keys) == cells:
                 continue
             if how.unclear:
                 if self.action(name) != "retain" or self._expired(spec, cells, []):
@@ -442,9 +451,7 @@ class Reference:
 
     def _expired(self, spec: Mapping[str, str], cells: Cells, days: list[date | None]) -> bool:
         start = cells[spec["start"]]
-        until = (
-            None if start is None else after(_moment(start).date(), self._types[spec["data_type"]]["rule"]["period"])
-        )
+        until = None if start is None else after(moment(start).date(), self._types[spec["data_type"]]["rule"]["period"])
         if until is not None and until <= CUTOFF.date():
             return True
         days.append(until)
@@ -466,11 +473,13 @@ class Reference:
                     return True
         return False
 
-    def tombstoned(self, name: str, cells: Cells) -> dict[str, Cell]:
-        """What stands there afterwards, generated columns included."""
+    def tombstoned(self, name: str, cells: Cells, keys: Keys = frozenset()) -> dict[str, Cell]:
+        """What stands there afterwards, generated columns included; of a list the elements that are these keys go."""
         table, done = self._tables[name], dict(cells)
         for column, what in self._collections[name]["tombstone"].items():
-            if isinstance(what, dict):
+            if isinstance(what, dict) and "elements" in what:
+                done[column] = self._without_elements(name, column, cells, keys)
+            elif isinstance(what, dict):
                 done[column] = without(cells[column], what["remove"])
             else:
                 done[column] = self._world.expressions[name, column].value(cells)
@@ -479,16 +488,35 @@ class Reference:
                 done[one.name] = one.computed(done)
         return done
 
+    def _without_elements(self, name: str, column: str, cells: Cells, keys: Keys) -> Cell:
+        links = [one for one in self._collections[name]["found_by"] if one["column"] == column and one.get("each")]
+        return cells[column] and [
+            element
+            for element in cells[column]
+            if not any(
+                (link["identity"], one) in keys
+                for link in links
+                for one in sought(self._identities[link["identity"]]["normaliser"], link, {column: [element]})
+            )
+        ]
+
     # ---- what is left
 
-    def erased(self, state: State, due: Iterable[tuple[str, Row]]) -> tuple[State, list[Blocked]]:
-        """The state when these (collection, row) are gone or tombstoned, and what forbids it."""
+    def erased(
+        self, state: State, due: Iterable[tuple[str, Row]], people: Keys = frozenset()
+    ) -> tuple[State, list[Blocked]]:
+        """The state when these (collection, row) of these people are gone or tombstoned, and what forbids it.
+
+        A row that goes whole takes along what others have of it; the people of several parts are each cleared.
+        """
+        keys = people - self.claims(state, people).keys
         left = {table: dict(rows) for table, rows in state.items()}
         gone: dict[str, dict[Row, dict[str, Cell]]] = {}
         for name, row in due:
             table = self._tables[name].text
             if self.action(name) == "tombstone":
-                left[table][row] = self.tombstoned(name, state[table][row])
+                if row in left[table]:
+                    left[table][row] = self.tombstoned(name, left[table][row], keys)
             elif row in left[table]:
                 gone.setdefault(table, {})[row] = left[table].pop(row)
         blocked = [
@@ -508,68 +536,5 @@ def _enforced(table: Table, row: Row) -> bool:
 
 
 def _points(table: Table, columns: tuple[str, ...], cells: Cells) -> tuple[Cell, ...] | None:
-    values = tuple(_compared(table.column(one), cells[one]) for one in columns)
+    values = tuple(compared(table.column(one), cells[one]) for one in columns)
     return None if None in values else values
-
-
-def _compared(column: Column, cell: Cell) -> Cell:
-    """A value as its type compares it."""
-    return cell.lower() if column.type.endswith("citext") and cell is not None else cell
-
-
-def _moment(cell: str) -> datetime:
-    """A date or timestamp column's text, in UTC."""
-    moment = datetime.fromisoformat(cell)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _same_place(link: Mapping[str, object], place: object) -> bool:
-    """A link compares what a yield tells."""
-    told = place if isinstance(place, dict) else {"column": place}
-    return all(link.get(one) == told.get(one) for one in ("column", "path", "each"))
-
-
-def _of_kind(link: Mapping[str, object], cells: Cells) -> bool:
-    """The row is of the kind that a link, or a yield, speaks of."""
-    where = link.get("where", {})
-    assert isinstance(where, dict)
-    return all(
-        cells[column] in [str(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
-        for column, wanted in where.items()
-    )
-
-
-def _held(link: Mapping[str, object], cells: Cells) -> list[Cell]:
-    """The values that a link compares: the column's, each element's, or those at a path."""
-    cell = cells[str(link["column"])]
-    if "path" in link:
-        return [str(one) for one in at(cell, list(link["path"]))]  # type: ignore[call-overload]
-    if link.get("each"):
-        return [one for one in cell or () if one is not None]
-    return [cell]
-
-
-def at(data: Cell, path: list[str]) -> list[Cell]:
-    """The texts and numbers at a path; arrays on the way and at the end are walked."""
-    if isinstance(data, list):
-        return [one for element in data for one in at(element, path)]
-    if not path:
-        return [data] if isinstance(data, (str, int, float)) and not isinstance(data, bool) else []
-    return at(data[path[0]], path[1:]) if isinstance(data, dict) and path[0] in data else []
-
-
-def without(data: Cell, paths: list[list[str]]) -> Cell:
-    """The data with these paths removed, through arrays too; the rest as it was."""
-    for path in paths:
-        data = _without(data, path)
-    return data
-
-
-def _without(data: Cell, path: list[str]) -> Cell:
-    if isinstance(data, list):
-        return [_without(one, path) for one in data]
-    if not isinstance(data, dict) or path[0] not in data:
-        return data
-    if len(path) == 1:
-        return {name: value for name, value in data.items() if name != path[0]}
-    return {name: _without(value, path[1:]) if name == path[0] else value for name, value in data.items()}

@@ -25,5 +25,6 @@ def told(world: World) -> str:
             yaml.safe_dump(map_, allow_unicode=True, sort_keys=False),
             f"asked for {world.controller}:{world.member}: {asked}; limit {world.limit}, stopped after {world.stop}",
             f"erased as {'many' if world.many else 'few'}",
+            *(f"meanwhile ({place}): {'; '.join(one.statements)}" for place, one in enumerate(world.interludes)),
         ]
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.model import values
-from tests.support.model.collection_plan import Part, decide, overwrite
+from tests.support.model.collection_plan import FAMILIES, Part, decide, overwrite
 from tests.support.model.random_source import Dice
+from tests.support.model.rows_of_several import RowsOfSeveral
 from tests.support.model.table_builder import Workshop
-from tests.support.model.world import Column, Expression, ForeignKey, Table
-
-FAMILIES = {"firm": "user_id", "client": "caller_id"}
-"""Controller -> the identity of its persons."""
+from tests.support.model.world import Expression, ForeignKey, Table
 
 
 class Builder:
@@ -46,9 +44,13 @@ class Builder:
             dice.pick(makers)(dice.pick(self.families))
         if dice.chance(20):
             self._stranger()
-        if "kinds" in self._shapes:
-            for part in list(self.parts):
-                self._kinds(part)
+        several = RowsOfSeveral(dice, self._shop, {one: self._part_of(one) for one in self.families})
+        for part in list(self.parts):
+            if "kinds" in self._shapes:
+                several.kinds(part)
+        for part in list(self.parts):
+            if "roles" in self._shapes:
+                several.roles(part)
         for table in self.tables:
             self._shop.unkey(table)
             self._shop.split(table)
@@ -63,7 +65,7 @@ class Builder:
             for key in table.foreign_keys:
                 referenced[id(key.parent)].update(key.parent_columns)
         for part in self.parts:
-            if part.action == "tombstone":
+            if part.action == "tombstone" and part.whole is None:
                 overwrite(dice, part, referenced[id(part.table)])
             if part.action == "retain":
                 self._shop.starts(part)
@@ -151,7 +153,8 @@ class Builder:
         if "keys-inside" in self._shapes and dice.chance(20):
             self._shop.owned(part)
             kind = self._person_of(family).column(self._part_of(family).lead).type
-            part.found_by.append({**self._shop.inside(table, "persons", kind), "identity": FAMILIES[family]})
+            place = self._shop.inside(table, "persons", kind, FAMILIES[family])
+            part.found_by.append({**place, "identity": FAMILIES[family]})
         self._mentions(part)
         if dice.chance(35) and len(table.primary_key) == 1:
             below = self._shop.column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
@@ -171,8 +174,10 @@ class Builder:
         if how == "person":
             identity = FAMILIES[family]
             kind = self._person_of(family).column(self._part_of(family).lead).type
-            if "keys-inside" in self._shapes and dice.chance(70):
-                place = self._shop.inside(table, "persons", kind)
+            if "templates" in self._shapes and dice.chance(30):
+                place = self._shop.templated(table, "persons", kind, identity)
+            elif "keys-inside" in self._shapes and dice.chance(70):
+                place = self._shop.inside(table, "persons", kind, identity)
             elif "generated-link" in self._shapes and dice.chance(50):
                 place = {"column": self._shop.generated(table, kind, nullable=dice.chance(30)).name}
             else:
@@ -277,7 +282,12 @@ class Builder:
         owner = owners[dice.number(0, len(owners) - 1)]
         if "token" not in owner.yields and "keys-inside" in self._shapes and dice.chance(35):
             approved = {"reason": "They count up", "approved_by": "an officer"}
-            owner.yields["token"] = {**self._shop.inside(owner.table, "tokens", "text"), "never_shared": approved}
+            place = self._shop.inside(owner.table, "tokens", "text", "token")
+            owner.yields["token"] = {**place, "never_shared": approved}
+        elif "token" not in owner.yields and "templates" in self._shapes and dice.chance(30):
+            place = self._shop.templated(owner.table, "tokens", "text", "token")
+            owner.table.column(place["column"]).unique = True
+            owner.yields["token"] = place
         elif "token" not in owner.yields:
             column = self._shop.column(owner.table, "token", "text", nullable=True)
             column.unique = True
@@ -285,8 +295,10 @@ class Builder:
         table = self._shop.table()
         part = self._shop.part(f"token-{len(self.parts)}", family, table, "")
         self._shop.keyed(part)
-        if "keys-inside" in self._shapes and dice.chance(50):
-            place = self._shop.inside(table, "tokens", "text")
+        if "templates" in self._shapes and dice.chance(30):
+            place = self._shop.templated(table, "tokens", "text", "token")
+        elif "keys-inside" in self._shapes and dice.chance(50):
+            place = self._shop.inside(table, "tokens", "text", "token")
         else:
             place = {"column": self._shop.column(table, "token", "text", nullable=dice.chance(30)).name}
         part.found_by.append({**place, "identity": "token"})
@@ -298,62 +310,6 @@ class Builder:
         table.primary_key = (self._shop.column(table, "key", "integer").name,)
         self._shop.column(table, "email", "text", nullable=True)
         self._shop.column(table, "note", "text", nullable=True)
-
-    def _kinds(self, part: Part) -> None:
-        """Perhaps rows of several kinds, which a column tells, in one table: each link leads to its own."""
-        dice, table = self._dice, part.table
-        if part.person is not None or part.log or not dice.chance(40):
-            return
-        for link in part.found_by:
-            # A column that names rows of many tables has no foreign key.
-            if "of" in link and "column" in link and dice.chance(60):
-                table.foreign_keys = [key for key in table.foreign_keys if key.columns != (link["column"],)]
-        # Where one leads, rows of another kind would keep what they point to.
-        keyed = {column for key in table.foreign_keys for column in key.columns}
-        keyed |= {one.name for one in table.columns if one.source in keyed}
-        free = [
-            link
-            for link in part.found_by
-            if not {link.get("column", ""), *link.get("columns", ())} & keyed or dice.chance(15)
-        ]
-        token = part.yields.get("token")
-        if not free and token is None:
-            return
-        kind = dice.pick(["text", "character varying(40)", "integer", "uuid", "boolean", "text"])
-        column = self._shop.column(table, "kind", kind, nullable=dice.chance(40))
-        for link in dice.some(free, 1, len(free)) if free else ():
-            link["where"] = {column.name: self._kind(kind)}
-            self._other_kind(part, link, column)
-        if token is not None and dice.chance(80):
-            place = token if isinstance(token, dict) else {"column": token}
-            part.yields["token"] = {**place, "where": {column.name: self._kind(kind)}}
-
-    def _kind(self, type_: str) -> object:
-        """One value or two."""
-        pool = values.kinds(type_)
-        chosen = [pool[0], *pool[2:3]] if self._dice.chance(25) else pool[0] if self._dice.chance(70) else pool[1]
-        if type_ == "boolean" or isinstance(chosen, list):
-            return chosen
-        return int(chosen) if type_ == "integer" and self._dice.chance(50) else chosen
-
-    def _other_kind(self, part: Part, link: dict[str, Any], column: Column) -> None:
-        """Perhaps a second link by the same column, in rows of another kind, to rows of another table."""
-        lead = str(link.get("of", "")).partition(".")[0]
-        if "column" not in link or not lead or lead == part.name or part.sharing or not self._dice.chance(85):
-            return
-        compared = part.table.column(link["column"]).type
-        before = self.parts[: self.parts.index(part)]
-        others = [
-            one
-            for one in before
-            if one.family == part.family and one.lead and not one.log and not one.sharing and one.name != lead
-            if _holds(compared, one.table.column(one.lead).type)
-            if one.table.primary_key == (one.lead,) or one.table.column(one.lead).unique
-        ]
-        if others:
-            other = self._dice.pick(others)
-            where = {column.name: values.kinds(column.type)[3 if column.type != "boolean" else 1]}
-            part.found_by.append({"column": link["column"], "of": f"{other.name}.{other.lead}", "where": where})
 
     def _composite(self, family: str) -> None:
         """Rows numbered within a person's, and rows that point to them by both columns, in either direction."""
@@ -419,13 +375,3 @@ class Builder:
 
     def _person_of(self, family: str) -> Table:
         return self._part_of(family).table
-
-
-_NARROWER = (("smallint", "integer", "bigint"), ("character varying(40)", "text"))
-"""Types that are compared with each other, each with room for those before it."""
-
-
-def _holds(type_: str, other: str) -> bool:
-    """A column of the one type has room for every value of the other, and is compared with it."""
-    family = next((one for one in _NARROWER if type_ in one), (type_,))
-    return other in family[: family.index(type_) + 1]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from tests.support.model.interludes import Interlude
 from tests.support.model.world import Table, World
 
 ROUNDS = 4
@@ -15,7 +16,7 @@ def reduced(world: World, fails: Callable[[World], bool]) -> World:
     """The world with everything left out that the failure does not need."""
     for _ in range(ROUNDS):
         before = world
-        for lessen in (_fewer_asks, _fewer_collections, _fewer_rows):
+        for lessen in (_quieter, _fewer_asks, _fewer_collections, _fewer_rows):
             smaller: World | None = world
             while smaller is not None:
                 world = smaller
@@ -34,6 +35,13 @@ def _fewer_asks(world: World) -> Iterator[World]:
                 yield replace(world, chunks=chunks)
 
 
+def _quieter(world: World) -> Iterator[World]:
+    quiet = Interlude(reopened=False)
+    for at, one in enumerate(world.interludes):
+        if one != quiet:
+            yield replace(world, interludes=[*world.interludes[:at], quiet, *world.interludes[at + 1 :]])
+
+
 def _fewer_collections(world: World) -> Iterator[World]:
     for name, spec in world.document["stores"]["main"]["collections"].items():
         table = world.table_of(name)
@@ -41,7 +49,9 @@ def _fewer_collections(world: World) -> Iterator[World]:
         leads = {
             link["of"].split(".")[0] for other in others.values() for link in other.get("found_by", ()) if "of" in link
         }
-        if name not in leads and "person" not in spec:
+        if any(other["table"] == spec["table"] for other in others.values()):
+            yield _without(world, None, others)
+        elif name not in leads and "person" not in spec:
             yield _without(world, table, others)
     mapped = {spec["table"] for spec in world.document["stores"]["main"]["collections"].values()}
     for table in world.tables:
@@ -49,7 +59,7 @@ def _fewer_collections(world: World) -> Iterator[World]:
             yield _without(world, table, world.document["stores"]["main"]["collections"])
 
 
-def _without(world: World, table: Table, collections: dict[str, Any]) -> World:
+def _without(world: World, table: Table | None, collections: dict[str, Any]) -> World:
     stores = {"main": {**world.document["stores"]["main"], "collections": collections}}
     types = {spec["data_type"] for spec in collections.values() if "data_type" in spec}
     tables = [

@@ -17,6 +17,7 @@ from typing import Any
 from hypothesis import strategies as st
 from tests.support.model import values
 from tests.support.model.data_builder import Filler
+from tests.support.model.interludes import interludes
 from tests.support.model.random_source import Dice
 from tests.support.model.schema_builder import Builder
 from tests.support.model.world import World, quoted
@@ -42,6 +43,9 @@ SHAPES = frozenset(
         "emptied-owner",
         "keyless",
         "kinds",
+        "types",
+        "roles",
+        "templates",
     }
 )
 """Shapes beyond the plain ones."""
@@ -64,9 +68,10 @@ def world(dice: Dice, shapes: frozenset[str] = SHAPES) -> World:
     passes_on = dice.chance(80)
     if passes_on and sum(map(len, chunks)) > 1:  # somebody must be there who was not asked for
         chunks = [[ask for ask in chunk if ask is not chunks[0][0]] for chunk in chunks]
+    document = builder.document()
     return World(
         tables=builder.tables,
-        document=builder.document(),
+        document=document,
         expressions=builder.expressions(),
         before=_types(builder),
         rows=filler.rows,
@@ -77,6 +82,7 @@ def world(dice: Dice, shapes: frozenset[str] = SHAPES) -> World:
         stop=stop,
         many=dice.chance(50),
         passes_on=passes_on,
+        interludes=interludes(dice, builder.tables, document),
     )
 
 

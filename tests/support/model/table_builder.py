@@ -98,7 +98,10 @@ class Workshop:
 
     def keyed(self, part: Part) -> None:
         """A primary key of its own, by which others may be linked to it."""
-        key = self.column(part.table, "key", self._dice.pick(self.kinds()))
+        kinds = self.kinds()
+        if "types" in self._shapes and self._dice.chance(35):
+            kinds = list(values.BY_TEXT)
+        key = self.column(part.table, "key", self._dice.pick(kinds))
         part.table.primary_key = (key.name,)
         part.lead = key.name
         self.numbered(key)
@@ -129,7 +132,7 @@ class Workshop:
     def generated(self, table: Table, kind: str, *, nullable: bool) -> Column:
         """A column that the server computes: from another one of its type, or out of a document."""
         # Of these the server reads a text by rules that may change.
-        plain = kind in {values.ENUM, values.DOMAIN, values.CITEXT}
+        plain = kind in {values.ENUM, values.DOMAIN, values.CITEXT, *values.BY_TEXT}
         if plain or self._dice.chance(50):
             source = self.column(table, "lead", kind, nullable=nullable)
             column = self.column(table, "derived", kind, nullable=nullable)
@@ -232,6 +235,9 @@ class Workshop:
             table.primary_key = (*table.primary_key, self.column(table, "month", "date").name)
         key = table.column(table.primary_key[-1])
         method = dice.pick(["HASH", "RANGE", "RANGE", "LIST"]) if key.fills != "month" else "RANGE"
+        below = "HASH"
+        if key.type in values.UNHASHED:
+            method, below = ("RANGE" if method == "HASH" else method), "RANGE"
         columns = [key]
         if method == "HASH":
             parted = "WITH (MODULUS 2, REMAINDER 0)", "WITH (MODULUS 2, REMAINDER 1)"
@@ -249,8 +255,12 @@ class Workshop:
         of = f"PARTITION OF {table.sql}"
         table.leaves = [
             (names[0], f"{of} {first}"),
-            (names[1], f"{of} {second} PARTITION BY HASH ({quoted(key.name)})"),
-            (names[2], f"PARTITION OF {quoted(table.schema, names[1])} FOR VALUES WITH (MODULUS 1, REMAINDER 0)"),
+            (names[1], f"{of} {second} PARTITION BY {below} ({quoted(key.name)})"),
+            (
+                names[2],
+                f"PARTITION OF {quoted(table.schema, names[1])} FOR VALUES "
+                + ("WITH (MODULUS 1, REMAINDER 0)" if below == "HASH" else "FROM (MINVALUE) TO (MAXVALUE)"),
+            ),
         ]
 
     def _alone(self, table: Table, part: Part) -> bool:
@@ -307,17 +317,32 @@ class Workshop:
         if yielded and "email" not in part.yields:
             part.yields["email"] = self._dice.pick([column.name] if part.person else [column.name, source.name])
 
-    def inside(self, table: Table, fills: str, kind: str) -> dict[str, Any]:
+    def templated(self, table: Table, fills: str, kind: str, identity: str) -> dict[str, Any]:
+        """A column of texts with a key in them, and the place as the map writes it."""
+        kinds = ["text", "text", "character varying(80)"]
+        column = self.column(table, fills, self._dice.pick(kinds), nullable=self._dice.chance(30))
+        return {"column": column.name, **self._around(column, kind, identity)}
+
+    def _around(self, column: Column, kind: str, identity: str) -> dict[str, str]:
+        column.inside = kind
+        column.around = before, behind = self._dice.pick(values.AROUND)
+        return {"template": f"{before}{{{identity}}}{behind}"}
+
+    def inside(self, table: Table, fills: str, kind: str, identity: str) -> dict[str, Any]:
         """A JSON column or an array with keys of persons or of things, and the place as the map writes it."""
         dice = self._dice
+        around = "templates" in self._shapes and dice.chance(20)
         array = dice.chance(50)
-        type_ = f"{kind}[]" if array else dice.pick(["jsonb", "jsonb", "json"])
+        type_ = f"{'text' if around else kind}[]" if array else dice.pick(["jsonb", "jsonb", "json"])
         column = self.column(table, fills, type_, nullable=dice.chance(40))
         column.inside = kind
+        place: dict[str, Any] = {"column": column.name}
         if array:
-            return {"column": column.name, "each": True}
-        column.path = dice.pick(values.PATHS)
-        return {"column": column.name, "path": list(column.path)}
+            place["each"] = True
+        else:
+            column.path = dice.pick(values.PATHS)
+            place["path"] = list(column.path)
+        return place | (self._around(column, kind, identity) if around else {})
 
     def measured(self, table: Table, source: str) -> None:
         """A generated column."""

@@ -43,7 +43,27 @@ _POOLS = {
     CITEXT: tuple(one.capitalize() for one in TEXTS),
     ENUM: TEXTS,
     DOMAIN: TEXTS,
+    "numeric": ("1", "1.5", "15", "-1.5", "0.1", *(f"{one}.01" for one in NUMBERS)),
+    "date": tuple(f"2026-01-{one:02d}" for one in range(1, 21)),
+    "time without time zone": tuple(f"10:{one:02d}:00" for one in range(20)),
+    "timestamp with time zone": tuple(f"2026-01-01 00:00:0{one}.5+00" for one in range(10)),
+    "timestamp without time zone": tuple(f"2026-03-29 0{one % 4}:{one:02d}:00" for one in range(20)),
+    "bytea": tuple(f"\\x{one}" for one in ("00", "5c", "5c5c", "27", "61", "6162", *(f"{n:04x}" for n in range(14)))),
+    "inet": tuple(f"10.0.0.{one}{size}" for one in range(1, 11) for size in ("", "/8")),
+    "cidr": tuple(f"10.{one}.0.0/16" for one in range(20)),
+    "macaddr": tuple(f"08:00:2b:01:02:{one:02x}" for one in range(20)),
+    "money": tuple(f"${one}.0{one % 2}" for one in range(20)),
+    "oid": tuple(str(one) for one in NUMBERS),
+    "bit(8)": tuple(f"{one:08b}" for one in range(20)),
+    "bit varying(8)": tuple("0" * one for one in range(1, 9)) + tuple(f"1{one:03b}" for one in range(8)),
+    "character(40)": tuple(one.strip() or one for one in TEXTS),
+    "name": TEXTS,
+    "pg_lsn": tuple(f"{one}/{one:X}" for one in range(1, 10)) + tuple(f"0/{one:X}" for one in range(11)),
 }
+BY_TEXT = tuple(list(_POOLS)[-16:])
+"""Types that are compared with themselves alone."""
+UNHASHED = frozenset({"money", "bit(8)", "bit varying(8)"})
+"""Types by whose hash no table is parted."""
 NOTES = ("note", "it's", 'a "b"', "100%s", "c:\\d", "e\nf", "größe", "*", "1", "'; DROP TABLE x; --", "{}", "ann")
 NO_ADDRESSES = ("unknown", "", "a@b", "%@mail.example", "p1@mail.example, p2@mail.example", "n/a")
 TENANTS = ("1", "10")
@@ -66,6 +86,35 @@ def kinds(type_: str) -> tuple[str, ...]:
 def pool(kind: str) -> tuple[str, ...]:
     """Twenty different values of a type, as text."""
     return _POOLS[kind]
+
+
+AROUND = (
+    ("user-", ""),
+    ("u.", ""),
+    ("gid://app/User/", ""),
+    ("", "@firm"),
+    ("100%_", "!"),
+    ("\\'s ", " end"),
+    ("user", "0"),
+)
+"""What stands before a key, and behind it."""
+
+
+def filled(around: tuple[str, str], key: str, way: int) -> str:
+    """A text with a key in it: as the template has it, or nearly so."""
+    before, behind = around
+    ways = {1: key.upper(), 2: f"0{key}", 3: f" {key}", 4: f"{key} ", 5: f"{key}{behind}"}
+    right = f"{before}{ways.get(way, key)}{behind}"
+    return {6: key, 7: f"post-{key}", 8: f"{right}\n", 9: f"{before}{behind}", 10: f"x{right}"}.get(way, right)
+
+
+def respelt(kind: str, value: str, way: int) -> str:
+    """An equal value, as its type compares it, spelt in one of two ways."""
+    if kind == CITEXT:
+        return value.upper() if way else value
+    if kind == "numeric" and way:
+        return f"{value}0" if "." in value else f"{value}.00"
+    return value
 
 
 def held(fills: str, kind: str) -> tuple[str, ...]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.support.model.interludes import Interlude
 
 CUTOFF = datetime(2026, 6, 30, 12, 34, 56, tzinfo=UTC)
 """In the past, so that no transaction of the test is older."""
@@ -37,7 +40,8 @@ class Column:
         computed: For a generated column, its value from the row's other cells.
         path: Where in a JSON column the identity stands that `fills` names.
         source: Of a generated column that links rows: what it is computed from; `stored`: what it holds for a value.
-        inside: The type of the keys in a JSON column or an array.
+        inside: The type of the keys in a JSON column, in an array, or in texts of a template.
+        around: What stands before such a key in a text, and behind it.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Column:
     source: str = ""
     stored: Callable[[Cell], Cell] | None = None
     inside: str = ""
+    around: tuple[str, str] | None = None
 
     @property
     def structured(self) -> bool:
@@ -87,6 +92,7 @@ class Table:
         partitioned: The PARTITION BY clause.
         inherited: Its children are made by INHERITS: they have rows beside its own, and keys hold for each alone.
         leaves: The tables below it, with the clauses that make them; empty for a plain table.
+        later: Tables that may come below it.
     """
 
     schema: str
@@ -100,6 +106,12 @@ class Table:
     partitioned: str = ""
     inherited: bool = False
     leaves: list[tuple[str, str]] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
+
+    @property
+    def holders(self) -> list[str]:
+        """Names of the tables that hold its rows."""
+        return [self.name, *(name for name, _ in self.leaves), *self.later]
 
     @property
     def text(self) -> str:
@@ -176,6 +188,7 @@ class World:
         limit: Rows a transaction when it is interrupted; `stop`: after so many beats.
         many: It is erased as a chunk of many people is: with tables of keys and of found rows.
         passes_on: Between resolution and erasure persons take over what others have.
+        interludes: What others do to the database between one command and the next.
     """
 
     tables: list[Table]
@@ -190,6 +203,7 @@ class World:
     stop: int
     many: bool
     passes_on: bool = False
+    interludes: list[Interlude] = field(default_factory=list)
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:  # noqa: FBT001 - the protocol of pretty printers
         printer.text("World(as told below)")

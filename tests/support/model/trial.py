@@ -1,0 +1,287 @@
+"""A trial: one world is resolved, counted, erased and verified, and compared with the model at every step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from unittest import mock
+
+from tenacity import wait_none
+from tests.support.model import postgres
+from tests.support.model.expected_persons import Whose
+from tests.support.model.interludes import Interlude
+from tests.support.model.reference import Count, Keys, Reference, Row, Sealed, State
+from tests.support.model.world import CUTOFF, Ask, World
+
+from expunge_config.datamap import Action, DataMap
+from expunge_connectors.contract import Counts, Scope, Severity, Subject, SubjectKey, no_beat
+from expunge_connectors.errors import StillReferencedError, TerminalError
+from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
+from expunge_connectors.postgres.sql import key_staging
+from expunge_orchestrator.subjects import member_proof
+
+
+class StopError(Exception):
+    """The process that erased is gone."""
+
+
+class Trial:
+    """One world: predicted, erased, compared.
+
+    Args:
+        url: The database in which it stands.
+        world: Its tables, map, rows and request.
+        seen: Counts what it held.
+    """
+
+    def __init__(self, url: str, world: World, seen: Counter[str]) -> None:
+        self._url = url
+        self._seen = seen
+        self._world = world
+        self._model = Reference(world)
+        self._map = loaded(world)
+        self._scope = Scope(world.controller, world.member)
+        self._actions = {name: Action(self._model.action(name)) for name in self._model.scope}
+        self._interludes = iter(world.interludes)
+        self._store = self._opened()
+        self._planned = self._store.relations()
+
+    def run(self) -> None:
+        # The people of a world are few; with many in a chunk the statements are others.
+        with mock.patch.object(key_staging, "_FEW", -1 if self._world.many else key_staging._FEW):
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            state = self._state()
+            blocking = [one for one in self._store.inspect() if one.severity is Severity.ERROR]
+            assert not blocking, "the map is refused: " + "; ".join(
+                f"{one.code} {one.collection}: {one.message}" for one in blocking
+            )
+            self._store.identity()
+            self._between()
+            chunks = [self._resolve(state, chunk) for chunk in self._world.chunks]
+            if self._world.passes_on and chunks:
+                self._pass_on(state, [keys for _, predicted in chunks for keys, _ in predicted.values()])
+            for chunk in chunks:
+                self._between(moves=True)
+                if not self._chunk(self._state(), chunk):
+                    return
+        finally:
+            self._store.close()
+
+    def _state(self) -> State:
+        return states(self._world, postgres.snapshot(self._url, self._world))
+
+    def _between(self, *, moves: bool = False) -> None:
+        """What others do now, of which a plan knows what makes it another one, and when that is undone."""
+        what = next(self._interludes, Interlude(reopened=False))
+        if what.moves and not moves:
+            return
+        if what.reopened:
+            self._store.close()
+            self._store = self._opened()
+        if postgres.happen(self._url, what) and what.statements:
+            self._seen["another relation" if what.changes else "something came"] += 1
+            changed = self._store.changed(self._planned)
+            assert set(changed) == what.changes, f"{what.statements}: {dict(changed)} instead of {set(what.changes)}"
+            if what.undo:
+                postgres.undo(self._url, what)
+                assert self._store.changed(self._planned) == {}, f"{what.undo}: nothing is otherwise"
+
+    def _pass_on(self, state: State, asked_for: list[Keys]) -> None:
+        """Persons who are asked for by nobody take over what these people have of every reusable value.
+
+        Where somebody is known by no person's key, who takes their value over is due and not erased: that is not drawn.
+        """
+        people = frozenset[tuple[str, str]]().union(*asked_for)
+        for name in self._model.scope:
+            spec = self._world.document["stores"]["main"]["collections"][name]
+            table = self._world.table_of(name)
+            columns = dict.fromkeys(
+                column
+                for identity, place in spec.get("yields", {}).items()
+                for column in [place if isinstance(place, str) else place["column"]]
+                if table.column(column).computed is None
+                and self._world.document["identities"][identity]["kind"] == "reusable"
+            )
+            unknown = "person" in spec and any(spec["person"] not in dict(keys) for keys in asked_for)
+            if "person" not in spec or unknown:
+                continue
+            others = sorted(self._model.others(name, state, people), key=str)
+            asked = [one for one in state[table.text].values() if one not in others]
+            for giver, taker in zip(asked, others, strict=False):
+                for column in columns:
+                    postgres.pass_on(self._url, table, column, giver, taker)
+
+    def _resolve(self, state: State, chunk: list[Ask]) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]:
+        """Whom the chunk means, by the real resolution and by the model, which must agree."""
+        given = {ask.number: frozenset(SubjectKey(*key) for key in ask.given) for ask in chunk}
+        resolved = member_proof.resolve(
+            given,
+            stores={"main": self._store},
+            names=["main"],
+            scope=self._scope,
+            cutoffs={"main": CUTOFF},
+            data_map=self._map,
+        )
+        whose = Whose(self._world, self._model, state)
+        subjects, predicted = [], {}
+        for ask in chunk:
+            answer = resolved[ask.number]
+            keys = whose.keys(frozenset(ask.given))
+            real = (
+                None
+                if answer.ambiguity is not None
+                else frozenset(
+                    (key.namespace, key.value)
+                    for key in map(member_proof.unmark, answer.keys)
+                    if key.namespace in self._map.identities
+                )
+            )
+            if whose.undecided(frozenset(ask.given)):
+                keys = real
+            assert real == keys, f"subject {ask.number}: resolution says {real}, the model {keys}"
+            self._seen["nobody"] += keys is None
+            if keys is not None:
+                subjects.append(Subject(ask.number, answer.keys))
+                predicted[ask.number] = keys, self._model.seal(state, self._model.found(state, keys))
+        return member_proof.visible_to("main", subjects, self._scope, self._map), predicted
+
+    def _chunk(self, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]) -> bool:
+        """Count, erase, verify; False if the chunk was rightly refused."""
+        people, keys = chunk
+        planned = self._model.counts(state, keys, together=True)
+        seen = self._model.counts(state, keys, together=False)
+        self._compare(self._store.count(people, self._scope, CUTOFF), planned, "count before")
+        self._compare(self._store.verify(people, self._scope, CUTOFF), seen, "verify before")
+        assert_same(self._world, state, postgres.snapshot(self._url, self._world), "reading wrote")
+        self._between()
+        due = {(name, row) for one in planned.values() for name, count in one.items() for row in count.due}
+        left, blocked = self._model.erased(
+            state, due, frozenset[tuple[str, str]]().union(*(one for one, _ in keys.values()))
+        )
+        self._seen["refused"] += bool(blocked)
+        if blocked and self._refused(people, state, left, must=any(one.held for one in blocked)):
+            return False
+        self._interrupted(people)
+        self._between()
+        self._store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        assert_same(self._world, left, postgres.snapshot(self._url, self._world), "after erasing")
+        self._store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        assert_same(self._world, left, postgres.snapshot(self._url, self._world), "after erasing twice")
+        self._between()
+        after = self._model.counts(left, keys, together=False)
+        assert not any(count.due for one in after.values() for count in one.values())
+        self._compare(self._store.verify(people, self._scope, CUTOFF), after, "verify after")
+        self._compare(self._store.count(people, self._scope, CUTOFF), after, "count after")
+        self._see(people, planned)
+        return True
+
+    def _see(self, people: list[Subject], planned: Mapping[int, Mapping[str, Count]]) -> None:
+        """Take note of what was erased; what was refused is none of it."""
+        self._seen["chunks"] += 1
+        self._seen["people"] += len(people)
+        self._seen["as many" if self._world.many else "as few"] += any(
+            one.due for each in planned.values() for one in each.values()
+        )
+        for one in planned.values():
+            for name, count in one.items():
+                self._seen[f"due: {self._model.action(name)}"] += len(count.due)
+                self._seen[f"kept: {count.ground or 'retained'}"] += len(count.retained)
+                self._seen["newer"] += len(count.newer)
+                self._seen["ambiguous"] += len(count.ambiguous)
+                self._seen[f"due in: {name.removeprefix('firm-').removeprefix('client-').split('-')[0]}"] += len(
+                    count.due
+                )
+
+    def _refused(self, people: list[Subject], state: State, left: State, *, must: bool) -> bool:
+        """Rows of others are in the way: an error, and no row that stays was touched."""
+        error = None
+        try:
+            self._store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        except TerminalError as refusal:
+            error = refusal
+        if error is None:
+            assert not must, "a row that stays points to one that is deleted, and nothing was refused"
+            return False
+        rightly = isinstance(error, StillReferencedError) or "would change rows of" in error.message
+        assert rightly, f"refused for another reason: {error.message}"
+        now = states(self._world, postgres.snapshot(self._url, self._world))
+        for table, rows in state.items():
+            for row, cells in rows.items():
+                allowed = [cells, left[table].get(row)]
+                assert now[table].get(row) in allowed, f"refused, and yet changed: {table} {row}"
+        return True
+
+    def _interrupted(self, people: list[Subject]) -> None:
+        """Begun with small transactions by a process that is killed between two of them."""
+        beats = self._world.stop
+
+        def beat() -> None:
+            nonlocal beats
+            beats -= 1
+            if beats < 0:
+                raise StopError
+
+        store = self._opened(rows_per_transaction=self._world.limit)
+        try:
+            store.erase(people, self._actions, self._scope, CUTOFF, beat)
+        except StopError:
+            self._seen["stopped"] += 1
+        finally:
+            store.close()
+
+    def _compare(self, counts: Counts, predicted: Mapping[int, Mapping[str, Any]], when: str) -> None:
+        real = {
+            (number, name): (tally.due, tally.retained, tally.newer, tally.until, tally.ground, tally.ambiguous)
+            for number, one in counts.items()
+            for name, tally in one.items()
+        }
+        expected = {(number, name): count.numbers() for number, one in predicted.items() for name, count in one.items()}
+        differences = [
+            f"subject {place[0]}, {place[1]}: expected {expected.get(place)}, is {real.get(place)}"
+            for place in sorted(expected.keys() | real.keys())
+            if expected.get(place) != real.get(place)
+        ]
+        assert not differences, f"{when} (due, retained, newer, until, ground, ambiguous)\n" + "\n".join(differences)
+
+    def _opened(self, **more: int) -> PostgresStore:
+        settings_ = PostgresConnection.model_validate(
+            {"url": self._url, "verification_wait_seconds": 5, "lock_timeout": "5s", **more}
+        )
+        return PostgresStore("main", self._map, settings_, wait=wait_none())
+
+
+def loaded(world: World) -> DataMap:
+    """The map, which must have no complaints."""
+    document = dict(world.document)
+    document["stores"] = {"main": PostgresSpec.model_validate(document["stores"]["main"])}
+    data_map = DataMap.model_validate(document)
+    assert list(data_map.stores["main"].complaints(data_map)) == []
+    return data_map
+
+
+def states(world: World, snapshot: Mapping[str, Mapping[tuple[Any, ...], tuple[str, Mapping[str, Any]]]]) -> State:
+    """The model's view of a snapshot."""
+    state: State = {}
+    for table in world.tables:
+        rows: dict[Row, dict[str, Any]] = {}
+        for name in table.holders:
+            for key, (_, cells) in snapshot.get(f"{table.schema}.{name}", {}).items():
+                rows[f"{table.schema}.{name}", key] = dict(cells)
+        state[table.text] = rows
+    return state
+
+
+def assert_same(world: World, expected: State, snapshot: Mapping[str, Any], when: str) -> None:
+    """Every row of every table is as predicted."""
+    now = states(world, snapshot)
+    differences = [
+        f"{table} {row}: expected {expected[table].get(row, 'gone')}, is {now[table].get(row, 'gone')}"
+        for table in expected
+        for row in expected[table].keys() | now[table].keys()
+        if expected[table].get(row) != now[table].get(row)
+    ]
+    assert not differences, when + "\n" + "\n".join(differences)
