@@ -207,7 +207,7 @@ class PostgresStore:
             self._as_planned = None if found else (live, planned)
             return found
 
-        return self._call(looked)
+        return self._looking(looked)
 
     def following(self, changed: Mapping[str, RelationChange], scope: Scope) -> PostgresStore:
         """The same database under a map that names the renamed tables as they are called, and no other changed one."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.support.postgres.company import execute
+from tests.support.postgres.company import CUTOFF, due, execute, opened, resolved, subject
+from tests.support.postgres.small_schemas import ACME, shape
 
 from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
@@ -111,3 +112,14 @@ def test_a_table_that_was_missing_is_seen_when_it_comes(database):
         assert remembered.read(connection).tables == {}
         execute(database, BUILT)
         assert remembered.read(connection).tables.keys() == set(NAMES)
+
+
+def test_types_are_named_as_our_transactions_see_them_whoever_read_the_catalogue_first(database):
+    """Outside of a transaction the session's own search_path leaves out the schema of a type."""
+    execute(database, "CREATE TYPE kind AS ENUM ('ann'); CREATE TABLE users (id kind PRIMARY KEY)")
+    execute(database, "INSERT INTO users VALUES ('ann')")
+    users = "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], "
+    with opened(database, shape(users + "yields: {user_id: id}}")) as store:
+        assert store.changed(store.relations(ACME), ACME) == {}
+        erased = resolved(store, [subject(1, user_id="ann")], ACME)
+        assert due(store.count(erased, ACME, CUTOFF)) == {"users": 1}

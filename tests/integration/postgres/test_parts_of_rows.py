@@ -97,7 +97,7 @@ def test_rows_that_stay_need_a_row_that_would_go_whole(database: str) -> None:
     execute(database, _POSTS + "CREATE TABLE comments (id int PRIMARY KEY, post int REFERENCES posts, by text)")
     comments = "comments: {table: public.comments, found_by: [{column: by, of: users.id}]}"
     with opened(database, shape(POSTS + comments)) as store:
-        assert store.needed_by(["comments"]) >= {"posts", "users"}
+        assert store.needed_by(["comments"], ACME) >= {"posts", "users"}
 
 
 def test_a_row_that_goes_whole_takes_its_parts_along() -> None:

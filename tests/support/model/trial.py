@@ -45,7 +45,7 @@ class Trial:
         self._actions = {name: Action(self._model.action(name)) for name in self._model.scope}
         self._interludes = iter(world.interludes)
         self._store = self._opened()
-        self._planned = self._store.relations()
+        self._planned = self._store.relations(self._scope)
 
     def run(self) -> None:
         # The people of a world are few; with many in a chunk the statements are others.
@@ -84,11 +84,11 @@ class Trial:
             self._store = self._opened()
         if postgres.happen(self._url, what) and what.statements:
             self._seen["another relation" if what.changes else "something came"] += 1
-            changed = self._store.changed(self._planned)
+            changed = self._store.changed(self._planned, self._scope)
             assert set(changed) == what.changes, f"{what.statements}: {dict(changed)} instead of {set(what.changes)}"
             if what.undo:
                 postgres.undo(self._url, what)
-                assert self._store.changed(self._planned) == {}, f"{what.undo}: nothing is otherwise"
+                assert self._store.changed(self._planned, self._scope) == {}, f"{what.undo}: nothing is otherwise"
 
     def _pass_on(self, state: State, asked_for: list[Keys]) -> None:
         """Persons who are asked for by nobody take over what these people have of every reusable value.

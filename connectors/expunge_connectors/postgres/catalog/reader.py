@@ -318,7 +318,7 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
     """Read the named tables and all foreign keys.
 
     Args:
-        connection: Outside or inside a transaction.
+        connection: Inside a transaction of ours: how a type is called follows from the search_path.
         names: Tables as `schema.table`. One that does not exist is absent from the answer.
     """
     rows = connection.execute(_TABLES, (sorted(set(names)),)).fetchall()
