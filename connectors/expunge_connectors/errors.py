@@ -43,6 +43,10 @@ class StillReferencedError(TerminalError):
     """
 
 
+class RightMissingError(TerminalError):
+    """The store's role may not do what is needed."""
+
+
 class UnknownMemberError(TerminalError):
     """No records of that member of a controller can be told by its name: the store spells members otherwise.
 

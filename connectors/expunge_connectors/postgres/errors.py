@@ -7,6 +7,7 @@ import psycopg
 from expunge_connectors.errors import (
     ConnectorError,
     LockTimeoutError,
+    RightMissingError,
     StillReferencedError,
     TerminalError,
     TransientError,
@@ -14,6 +15,7 @@ from expunge_connectors.errors import (
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_TIMEOUT = "55P03"  # lock_not_available
+# Of class 53 too: a full disk has room again once somebody sees to it, and nobody's request should end by it.
 _TRANSIENT_CLASSES = ("08", "40", "53", "57P", "58")
 _TRANSIENT_STATES = frozenset(
     {
@@ -27,11 +29,14 @@ _TRANSIENT_STATES = frozenset(
 _FOREIGN_KEY = "23503"
 # restrict_violation: what servers from 18 on say where the key is ON DELETE RESTRICT.
 _REFERENCED = frozenset({_FOREIGN_KEY, "23001"})
+_DENIED = "42501"  # insufficient_privilege
 _ADVICE = {
     **dict.fromkeys(
         _REFERENCED, "A row outside the request points to one that should go: tombstone the latter's table."
     ),
-    "42501": "Grant the right that `expunge check` names.",
+    "53100": "Make room: look for log files that a replication slot or archive_command holds back. Nothing of the"
+    " transaction is kept, and it is done again by itself.",
+    _DENIED: "Grant the right that `expunge check` names.",
     "42P01": "Correct `table` in the data map, or restore the table.",
     "42703": "Correct the column's name in the data map.",
 }
@@ -40,13 +45,16 @@ _MEANING = {
     "23505": "a unique constraint forbids it",
     "23514": "a check constraint forbids it",
     "23502": "a column may not be empty",
-    "42501": "permission denied",
+    _DENIED: "permission denied",
     "42P01": "the table is missing",
     "42703": "a column is missing",
     "55P03": "a lock was not to be had in time",
     "57014": "the statement was cancelled or timed out",
     "40P01": "deadlock",
     "40001": "concurrent change",
+    "53100": "the server's disk is full",
+    "53200": "the server is out of memory",
+    "53300": "the server has no connection left",
 }
 # A refused connection carries no SQLSTATE in libpq's answer. These phrases (of servers that speak English) tell a
 # refusal from an absence; in any other language a refusal counts as transient, which only costs a few attempts.
@@ -72,8 +80,8 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
         if error.diag.table_name:
             text += f" of table {error.diag.schema_name}.{error.diag.table_name}"
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
-        return (LockTimeoutError if state == _LOCK_TIMEOUT else TransientError)(f"{text}.")
-    kind = StillReferencedError if state in _REFERENCED else TerminalError
+        return (LockTimeoutError if state == _LOCK_TIMEOUT else TransientError)(f"{text}.", remedy=_ADVICE.get(state))
+    kind = StillReferencedError if state in _REFERENCED else RightMissingError if state == _DENIED else TerminalError
     return kind(f"{text}.", remedy=_ADVICE.get(state))
 
 

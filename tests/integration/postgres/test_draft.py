@@ -295,6 +295,7 @@ def test_what_may_not_be_read_is_unknown(database):
     execute(database, DOCUMENTS)
     role = f"reader_{secrets.token_hex(4)}"
     execute(database, f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT (id, email) ON customers TO {role}")
+    execute(database, "CREATE SCHEMA hidden; CREATE TABLE hidden.diaries (entry text)")
     server = urlsplit(database)
     netloc = f"{role}:x@{server.hostname}:{server.port}"
     try:
@@ -302,10 +303,15 @@ def test_what_may_not_be_read_is_unknown(database):
     finally:
         execute(database, f"DROP OWNED BY {role}; DROP ROLE {role}")
     told = {question.partition(" ")[0]: question for question in drafted.questions}
-    assert told.keys() == {f"public.{one}" for one in ("reviews", "rounds", "circles", "signed", "single", "colours")}
+    assert told.keys() == {
+        f"public.{one}" for one in ("reviews", "rounds", "circles", "signed", "single", "colours")
+    } | {"hidden.diaries"}
     assert "doc could not be read: unknown" in told["public.reviews"]
     assert not [note for note in drafted.notes if "nothing personal was seen" in note]
     assert "prefs, tags, extra, details could not be read: unknown." in collections(drafted)["customers"].notes
+    [grants] = [note for note in drafted.notes if "GRANT" in note]
+    assert f'GRANT USAGE ON SCHEMA "hidden" TO "{role}"; GRANT SELECT ON "hidden"."diaries", "public".' in grants
+    assert f'"public"."single" TO "{role}";' in grants
 
 
 def test_rows_of_two_people_are_a_question_whatever_the_links_are(database):

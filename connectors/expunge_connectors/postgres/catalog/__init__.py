@@ -8,6 +8,7 @@ schema_fingerprint   what changed in the schema between inspection and erasure
 column_names         what the names of columns say about what they hold
 polymorphic_columns  columns with ids of many tables, by their names
 key_types            the types under which keys are compared
+large_objects        those that only other roles may remove
 row_estimates        the planner's estimates
 index_use            whether the planner would use an index
 """

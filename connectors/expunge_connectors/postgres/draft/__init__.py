@@ -6,5 +6,6 @@ column_classifier    likely personal columns, by name, type and sample
 polymorphic_keys     columns with ids of many tables, and which these seem to be
 json_paths           places in JSON that look like an identifier
 tombstone_proposal   a tombstone for a person's row (pure)
+missing_rights       what could not be looked at for want of a GRANT
 excluded_tables      what is left out, and why (pure)
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection, DraftPerson, StoreDraft
 from expunge_connectors.postgres.catalog import reader
@@ -12,7 +12,7 @@ from expunge_connectors.postgres.catalog.column_names import Kind
 from expunge_connectors.postgres.catalog.key_types import comparable
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.draft import excluded_tables
+from expunge_connectors.postgres.draft import excluded_tables, missing_rights
 from expunge_connectors.postgres.draft.column_classifier import Seen, contacts, describe, look
 from expunge_connectors.postgres.draft.polymorphic_keys import PolymorphicKey, polymorphic_keys
 from expunge_connectors.postgres.draft.table_roles import (
@@ -74,7 +74,9 @@ def draft(connection: Connection, store: str, rows: int) -> StoreDraft:
     more = [key for one in polymorphic.values() for key in one.keys(tables)]
     roles = picture(tables, live.foreign_keys, found, more)
     unique = {text: reader.unique_columns(connection, table.oid) for text, table in tables.items()}
-    return _Drafter(store, live, tables, seen, roles, polymorphic, unique).draft()
+    drafted = _Drafter(store, live, tables, seen, roles, polymorphic, unique).draft()
+    unread = missing_rights.notes(connection, [table.oid for table in tables.values()])
+    return replace(drafted, notes=(*drafted.notes, *unread))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ held_rows           rows known by where they stand, locked there
 deferred_rows       rows that wait for keys which are not resolved yet
 reference_guard     rows that stay but point to rows that go
 side_effect_guard   roll back when triggers or cascades change other rows
+withheld_rows       rows that a trigger or a rule keeps from going
 redacted_writes     writes whose errors quote no values
 lock_blockers       who holds a lock that was not to be had
 throttle            give way to the database's own users

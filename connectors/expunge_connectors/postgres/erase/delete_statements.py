@@ -106,6 +106,21 @@ def _held(path: SearchPath, source: Source, item: sql.Composable) -> sql.Compose
     )
 
 
+def still_due(
+    search: Search, mapped: BoundTable, paths: Sequence[SearchPath], only: sql.Composable = TRUE
+) -> sql.Composed:
+    """How many of the found rows either of these statements would choose now."""
+    if mapped.action is Action.TOMBSTONE:
+        only = and_(sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")), only)
+    return sql.SQL("SELECT count(*) FROM {} AS t WHERE EXISTS (SELECT FROM {} AS f WHERE {} AND {} AND {})").format(
+        mapped.table.identifier,
+        search.table(mapped.name),
+        same_row(mapped, "t", "f"),
+        due("f"),
+        _still(search, mapped, paths, only),
+    )
+
+
 def nothing(mapped: BoundTable) -> sql.Composed:
     """The same of no row: a table that may not be written is not one that holds nothing."""
     if mapped.action is Action.TOMBSTONE:

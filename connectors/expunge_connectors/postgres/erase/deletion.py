@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,9 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import RightMissingError, TerminalError
+from expunge_connectors.postgres.catalog import large_objects
+from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.erase import deferred_rows, held_rows
@@ -23,6 +25,7 @@ from expunge_connectors.postgres.erase.redacted_writes import carry_out_together
 from expunge_connectors.postgres.erase.reference_guard import changed_by, lock
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import Throttle
+from expunge_connectors.postgres.erase.withheld_rows import Interceptors
 from expunge_connectors.postgres.errors import still_referenced, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
@@ -97,14 +100,18 @@ class Eraser:
         """Run one transaction's worth; the caller commits and calls again until complete."""
         watch = SideEffectGuard.begun(connection, self.store, self.others)
         until = time.monotonic() + self.seconds
-        search = self._search(connection, subjects)
-        done = self._step(search, watch, until)
+        with translated(self.store.name):
+            interceptors = Interceptors.of(connection, [self.store.collections[name] for name in self.actions])
+        search = self._search(connection, subjects, interceptors.named)
+        done = self._step(search, watch, until, interceptors)
         watch.settle(connection)
         with translated(self.store.name):
             claimed_keys.refuse_new(connection, self.store, search.staged)
         return done
 
-    def _step(self, search: Search, watch: SideEffectGuard, until: float) -> TransactionResult:
+    def _step(
+        self, search: Search, watch: SideEffectGuard, until: float, interceptors: Interceptors
+    ) -> TransactionResult:
         sequence = order(self.store)
         touched = 0
         for group in sequence.groups:
@@ -115,18 +122,43 @@ class Eraser:
             limit = None if name in sequence.together else self.limit - touched
             if limit is not None and touched and (limit <= 0 or time.monotonic() > until):
                 return TransactionResult(touched, complete=False, reached=name)
-            with translated(self.store.name, name):
-                if len(names) > 1:
-                    here = self._circle(search, [self.store.collections[one] for one in names])
-                else:
-                    here = self._collection(search, self.store.collections[name], limit)
+            try:
+                with translated(self.store.name, name):
+                    if len(names) > 1:
+                        here = self._circle(search, [self.store.collections[one] for one in names])
+                    else:
+                        here = self._collection(search, self.store.collections[name], limit)
+            except RightMissingError as error:
+                self._explain(error, names)
+                raise
             watch.reported(names, here)
             touched += here
             if limit is not None and here >= limit:
                 return TransactionResult(touched, complete=False, reached=name)
+            for one in names:
+                interceptors.refuse_withheld(search, self.store.collections[one])
         return TransactionResult(touched, complete=True)
 
-    def _search(self, connection: Connection, subjects: Sequence[Subject]) -> Search:
+    def _explain(self, error: RightMissingError, names: Sequence[str]) -> None:
+        """Say so where it is an accepted trigger that may not remove what another role owns.
+
+        Raises:
+            RightMissingError: In place of the error.
+        """
+        accepted = [one for name in names for one in self.store.collections[name].spec.triggers_ok]
+        if not any(LARGE_OBJECTS in one.writes for one in accepted):
+            return
+        with translated(self.store.name), self.others() as session:
+            owners = large_objects.owners(session)
+            remedy = large_objects.remedy(session, owners)
+        if owners:
+            raise RightMissingError(
+                f"{str(error).rstrip('.')}. A trigger of it removes large objects, and there are some that only"
+                f" {', '.join(owners)} may remove.",
+                remedy=remedy,
+            ) from None
+
+    def _search(self, connection: Connection, subjects: Sequence[Subject], intercepted: Collection[str]) -> Search:
         """Find the rows that lead on or are looked at more than once; the others are found as they are erased."""
         with translated(self.store.name):
             staged = key_staging.stage(connection, self.store, subjects, self.scope)
@@ -134,7 +166,7 @@ class Eraser:
             search = Search(connection, self.store, staged, self.cutoff)
         for mapped in self.store.scoped.values():
             with translated(self.store.name, mapped.name):
-                if self._kept_at_hand(mapped):
+                if mapped.name in intercepted or self._kept_at_hand(mapped):
                     evidence = FoundRows.of(search, mapped)
                     if evidence.paths:
                         self._keep(search, evidence)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import triggers
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
@@ -62,6 +63,7 @@ def missing(connection: Connection, inspection: InspectionContext, written: Sequ
     """Tables among them that the role may not write by any means, where the trigger fires without a condition."""
     places = sorted({one.place for one in written})
     means: dict[str, bool] = dict(connection.execute(_MEANS, (places,)).fetchall()) if places else {}
+    yield from _large_objects(connection, inspection, written)
     for one in written:
         if means.get(one.place, True) or not one.trigger.always or one.trigger.narrow:
             continue
@@ -91,6 +93,21 @@ def missing(connection: Connection, inspection: InspectionContext, written: Sequ
                 f"Read it, and GRANT what it needs ON {here} TO {role}; or make its function SECURITY DEFINER, with a"
                 " search_path of its own.",
             )
+
+
+def _large_objects(
+    connection: Connection, inspection: InspectionContext, written: Sequence[Written]
+) -> Iterator[Finding]:
+    removing = [one for one in written if one.place == large_objects.LARGE_OBJECTS]
+    others = large_objects.owners(connection) if removing else []
+    for one in removing if others else ():
+        yield inspection.warning(
+            "right-missing",
+            one.collection,
+            f"The accepted trigger {one.trigger.name} runs with the rights of the role and removes large objects; there"
+            f" are some that only {', '.join(others)} may remove. Erasing a row that names one would fail.",
+            large_objects.remedy(connection, others),
+        )
 
 
 def _chooses(source: str) -> bool:

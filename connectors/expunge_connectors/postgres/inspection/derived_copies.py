@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 
@@ -100,7 +101,6 @@ SELECT n.nspname || '.' || c.relname, s.srvname::text
  ORDER BY 1
 """
 _LARGE = "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)"
-LARGE_OBJECTS = "pg_catalog.pg_largeobject"
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
@@ -56,7 +57,6 @@ _DELETE, _UPDATE = 8, 16  # pg_trigger.tgtype, src/include/catalog/pg_trigger.h
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 # Functions of the server, and of its extension `lo`; a function in C has its symbol for a source.
 _LARGE_OBJECTS = re.compile(r"\b(?:lo_unlink|lo_manage|lo_put|lo_truncate(?:64)?|lowrite)\b", re.IGNORECASE)
-_LARGE_OBJECT = "pg_catalog.pg_largeobject"
 _PART = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _WRITES = re.compile(
     rf"\b(insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|merge\s+into|truncate(?:\s+table)?|drop\s+table(?:\s+if\s+exists)?|copy)\s+"
@@ -187,7 +187,7 @@ def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
 def targets(source: str, tables: list[tuple[str, str]]) -> set[str]:
     """The tables (`schema.table`) that a function's source says it writes; large objects as a table of the server's."""
     found = set(written(source, tables))
-    return found | {_LARGE_OBJECT} if _LARGE_OBJECTS.search(_COMMENT.sub(" ", source)) else found
+    return found | {LARGE_OBJECTS} if _LARGE_OBJECTS.search(_COMMENT.sub(" ", source)) else found
 
 
 def written(source: str, tables: list[tuple[str, str]]) -> dict[str, set[str]]:
