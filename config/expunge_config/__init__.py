@@ -4,6 +4,7 @@ datamap/        the data map: models, loading with line numbers, digest
 settings        where things are and how to reach them: environment, settings file, secrets directory
 settings_file   the settings file and the secrets directory, checked before they are read
 api_settings    settings of the HTTP API
+search_settings settings of the blind search before settling
 normalisers     the one spelling under which an identifier is compared, versioned
 spellings       values that a library reads, and how a database proposes texts that may be one
 phone_numbers   phone numbers as people write them

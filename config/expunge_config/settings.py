@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from expunge_config import settings_file
 from expunge_config.api_settings import ApiSettings, Span
 from expunge_config.errors import ConfigError
+from expunge_config.search_settings import SearchSettings
 
 DEFAULT_FILE = "expunge.env"
 SETTINGS_FILE = "EXPUNGE_SETTINGS_FILE"
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
         stores_at_once: How many stores one step reads at the same time.
         retry_pause: First pause after a passing trouble of a store; it doubles with every attempt.
         max_attempts: Attempts of one step before its chunk ends as failed.
+        search: The blind search at settling.
         actor: Who is at work, as the ledger names them; without it the login name.
         api: The HTTP API.
     """
@@ -68,6 +70,7 @@ class Settings(BaseSettings):
     stores_at_once: int = Field(default=4, ge=1, le=64)
     retry_pause: Span = timedelta(seconds=2)
     max_attempts: int = Field(default=6, ge=1, le=100)
+    search: SearchSettings = Field(default_factory=SearchSettings)
     actor: str | None = Field(default=None, min_length=1, max_length=200)
     api: ApiSettings = Field(default_factory=ApiSettings)
 

@@ -6,6 +6,7 @@ place in the list. Whose *row* it is, it does not know.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,12 +26,14 @@ class BlindSearch:
 
     Attributes:
         people: How many were searched for.
+        values: Number of a person -> how many values of this one were searched for.
         nameless: Numbers of people of whom the list names nothing that can be searched for.
         unsearched: Identity -> how many values were not searched for, since they stand at other people's as well.
         unsearchable: Stores whose connector cannot be searched.
     """
 
     people: int
+    values: Mapping[int, int]
     reports: tuple[StoreReport, ...]
     nameless: frozenset[int]
     unsearched: Mapping[str, int]
@@ -71,13 +74,34 @@ def search_blind(  # noqa: PLR0913 - what is searched, for whom, and how
         ConnectorError: A store as a whole cannot be searched: not looked at is never "nothing left".
     """
     subjects = [Subject(number, keys) for number, keys in enumerate(people, start=1)]
-    known = searched_people(subjects, data_map.identities)
-    if not known.values:
+    found = search_subjects(stores, data_map, subjects, effort=effort, at_once=at_once, done=done)
+    if not found.values:
         raise InputError(
             "Nothing in the list can be searched for.",
             remedy="Give e-mail addresses, phone numbers with at least 9 digits, or tokens and user names with at least"
             " 8 characters: numbers and postal addresses are found at other people's as well.",
         )
+    return found
+
+
+def search_subjects(  # noqa: PLR0913 - what is searched, for whom, and how
+    stores: Mapping[str, StoreConnector],
+    data_map: DataMap,
+    subjects: Sequence[Subject],
+    *,
+    effort: Effort,
+    at_once: int,
+    done: Callable[[int], None],
+) -> BlindSearch:
+    """The same for subjects with numbers of their own. Where nothing of them can be searched for, no store is read.
+
+    Raises:
+        ConnectorError: A store as a whole cannot be searched.
+    """
+    known = searched_people(subjects, data_map.identities)
+    values = Counter(one.number for one in known.values)
+    if not values:
+        return BlindSearch(len(subjects), values, (), known.nameless, known.unsearched, ())
     matcher = Matcher(known.values)
     able = [name for name, store in stores.items() if isinstance(store, SearchesBlind)]
     finished: list[str] = []
@@ -92,7 +116,7 @@ def search_blind(  # noqa: PLR0913 - what is searched, for whom, and how
 
     reports = _in_order(able, gather(able, one, at_once))
     unable = tuple(name for name in stores if name not in able)
-    return BlindSearch(len(subjects), reports, known.nameless, known.unsearched, unable)
+    return BlindSearch(len(subjects), values, reports, known.nameless, known.unsearched, unable)
 
 
 def _in_order(names: Sequence[str], reports: Mapping[str, StoreReport]) -> tuple[StoreReport, ...]:

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.support.api import ApiHarness, once, open_api
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.notifications import waited
 from tests.support.people import make_caller
 from tests.support.store_inspector import StoreInspector
 
+from expunge_config.search_settings import SearchSettings
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.api.background_worker import Worker
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import Workspace
 
@@ -90,6 +94,20 @@ def test_told_to_stop_it_ends_with_the_step_that_runs(inspector: StoreInspector,
         assert [ann.left(inspector)["main.callers"] for ann in people] == [0, 0, 1]
         api.work()
         assert [state() for state in asked] == ["erased"] * 3
+
+
+def test_it_searches_the_stores_for_whom_it_settles(inspector: StoreInspector, tmp_path: Path) -> None:
+    search = SearchSettings(every=timedelta(0), share=100)
+    with open_api(inspector.calltrack, tmp_path, api=OFTEN, search=search) as api:
+        state = ask(api, make_caller(inspector).id)
+        worker = Worker(api.installation.workspace, api.clock)
+        worker.start()
+        try:
+            waited(lambda: state() == "settled")
+        finally:
+            worker.stop()
+        with reading(api.installation.workspace.ledger) as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(tables.blind_search)) == 1
 
 
 def stop_while_at_work(worker: Worker, released: threading.Event) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -21,11 +21,15 @@ from psycopg import sql
 
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
-from expunge_connectors.blind_search.report import Findings, Gap, Hit, Place, StoreReport
+from expunge_connectors.blind_search.report import Findings, Gap, Hit, Place, Standing, StoreReport
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Describe = Callable[[str, str | None], Place]
 """(`schema.table`, column; None: of the table's own name) -> the place."""
+Link = tuple[str, ...]
+"""Columns that together say whose a row is: nobody's, where one of them is empty."""
+Links = Callable[[str], Sequence[Link]]
+"""`schema.table` -> its links. None: of no row it can be said that it is nobody's."""
 
 PAGES = 2048
 """Of a slice."""
@@ -34,6 +38,7 @@ BLOCK = 1 << 20
 _WAITING = 4
 _HEADER = 19  # https://www.postgresql.org/docs/current/sql-copy.html, binary format: signature, flags, extension
 _END = b"\xff\xff"
+_TRUE = b"\x01"
 _TID_RANGES = 140_000  # the first server that reads a range of pages without reading the others
 
 _AS_THEY_ARE = "text", "character varying", "character", '"char"', "name", "json", "jsonb", "xml", "bytea", "citext"
@@ -123,6 +128,7 @@ class _Table:
     whole: bool
     """The role may read the system's columns, too."""
     columns: tuple[_Column, ...]
+    links: Sequence[Link] = ()
 
     @property
     def text(self) -> str:
@@ -135,6 +141,7 @@ class _Search:
     store: str
     matcher: Matcher
     describe: Describe
+    links: Links
     effort: Effort
     beat: Callable[[], None]
     findings: Findings = field(default_factory=Findings)
@@ -149,6 +156,7 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
     matcher: Matcher,
     describe: Describe,
     *,
+    links: Links,
     effort: Effort,
     beat: Callable[[], None],
 ) -> StoreReport:
@@ -159,17 +167,19 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
         store: Name of the store.
         matcher: Knows what is searched for.
         describe: Says what a table or column is; the text it gives is printed.
+        links: Says which columns tell whose a row is.
         effort: How long, and how gently.
         beat: Called between pieces.
 
     Raises:
         psycopg.Error: The server is gone. What it refuses for one table is a gap.
     """
-    state = _Search(connection, store, matcher, describe, effort, beat)
+    state = _Search(connection, store, matcher, describe, links, effort, beat)
     with _reading(connection):
         at, standby, version, large_objects = _row(connection, _AT_START)
-        tables = list(_tables(state))
-        _search_names(state)
+        names = connection.execute(_NAMES).fetchall()
+        _search_names(state, names)
+        tables = list(_tables(state, frozenset(names)))
     if large_objects:
         state.gaps.append(Gap("large objects", f"{large_objects} of them are not searched"))
     with ThreadPoolExecutor(1, thread_name_prefix="expunge-blind") as pool:
@@ -190,14 +200,17 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
     )
 
 
-def _tables(state: _Search) -> Iterator[_Table]:
+def _tables(state: _Search, there: Collection[tuple[Any, ...]]) -> Iterator[_Table]:
     found: dict[tuple[Any, ...], list[tuple[_Column, bool]]] = {}
     rows = state.connection.execute(_COLUMNS, (list(_TEXTLESS),)).fetchall()
     for *of_table, name, base, many, readable in rows:
         column = _Column(name, base not in _AS_THEY_ARE, many and base in _AS_THEY_ARE)
         found.setdefault(tuple(of_table), []).append((column, readable))
     for (oid, schema, name, kind, usable, whole, hidden), columns in found.items():
-        table = _Table(oid, schema, name, whole, tuple(column for column, readable in columns if readable))
+        links = state.links(f"{schema}.{name}") if whole else ()
+        if any((f"{schema}.{name}", column) not in there for link in links for column in link):
+            links = ()
+        table = _Table(oid, schema, name, whole, tuple(column for column, readable in columns if readable), links)
         if kind == "f":
             state.gaps.append(Gap(_named(state, table), "a foreign table: another server's"))
         elif hidden:
@@ -213,10 +226,10 @@ def _tables(state: _Search) -> Iterator[_Table]:
             yield table
 
 
-def _search_names(state: _Search) -> None:
+def _search_names(state: _Search, names: Iterable[tuple[Any, ...]]) -> None:
     """Tables and columns may be called after somebody."""
     seen: set[str] = set()
-    for table, column in state.connection.execute(_NAMES).fetchall():
+    for table, column in names:
         if table not in seen:
             seen.add(table)
             state.findings.add(state.describe(table, None), state.matcher.found(table.encode(), name=True))
@@ -226,7 +239,11 @@ def _search_names(state: _Search) -> None:
 
 def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ranges: bool) -> None:
     columns = sql.SQL(", ").join(
-        sql.SQL("{}::text" if column.written else "{}").format(sql.Identifier(column.name)) for column in table.columns
+        [
+            sql.SQL("t.{}::text" if column.written else "t.{}").format(sql.Identifier(column.name))
+            for column in table.columns
+        ]
+        + _names_nobody(table)
     )
     source = sql.SQL("SELECT {} FROM ONLY {} AS t").format(columns, sql.Identifier(table.schema, table.name))
     try:
@@ -251,6 +268,15 @@ def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ra
         if error.sqlstate is None or state.connection.closed:
             raise
         state.gaps.append(Gap(_named(state, table), f"the server refused (SQLSTATE {error.sqlstate})"))
+
+
+def _names_nobody(table: _Table) -> list[sql.Composable]:
+    """Whether no link of a row leads to anybody: the server says it with the row, so that the columns are not read."""
+    if not table.links:
+        return []
+    empty = sql.SQL("coalesce(t.{}::text, '') IN ('', '{{}}')")
+    of_links = (sql.SQL(" OR ").join(empty.format(sql.Identifier(one)) for one in link) for link in table.links)
+    return [sql.SQL(" AND ").join(sql.SQL("({})").format(one) for one in of_links)]
 
 
 def _slices(pages: int) -> Iterator[sql.Composed | None]:
@@ -319,12 +345,15 @@ def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
 
 
 def _search_row(state: _Search, table: _Table, row: bytes) -> None:
-    for column, value in zip(table.columns, _fields(row), strict=True):
+    fields = list(_fields(row))
+    nobodys = bool(table.links) and fields.pop() == _TRUE
+    for column, value in zip(table.columns, fields, strict=True):
         hits: set[Hit] = set()
         for part in [] if value is None else _elements(value) if column.many else [value]:
             hits |= state.matcher.found(part)
         if hits:
-            state.findings.add(state.describe(table.text, column.name), hits)
+            place = state.describe(table.text, column.name)
+            state.findings.add(replace(place, standing=Standing.NOBODYS) if nobodys else place, hits)
 
 
 def _elements(array: bytes) -> Iterator[bytes]:

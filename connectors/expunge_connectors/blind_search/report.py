@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,12 +23,19 @@ class Standing(StrEnum):
     MAPPED = "mapped"
     RETAINED = "retained"
     LOG = "log"
+    NOBODYS = "names nobody"
+    """A row of a mapped table that names nobody in any column by which the map finds rows there."""
     UNMAPPED = "unmapped"
 
     @property
     def allowed(self) -> bool:
         """The map says that something of an erased person may stand here."""
         return self in {Standing.RETAINED, Standing.LOG}
+
+    @property
+    def unexplained(self) -> bool:
+        """No verification looks here, and it is nobody else's record either."""
+        return self in {Standing.NOBODYS, Standing.UNMAPPED}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,14 +73,19 @@ class PlaceFinding:
 
     Attributes:
         records: Rows, keys or objects that hold a value of anybody.
-        people: Numbers of the subjects.
+        records_of: Number of a subject -> those that hold a value of this one.
     """
 
     place: Place
     records: int
-    people: frozenset[int]
+    records_of: Mapping[int, int]
     kinds: frozenset[Kind]
     encodings: frozenset[str]
+
+    @property
+    def people(self) -> frozenset[int]:
+        """Numbers of the subjects."""
+        return frozenset(self.records_of)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -114,15 +127,16 @@ class Findings:
     """Findings while a search goes on: added up by place."""
 
     def __init__(self) -> None:
-        self._by_place: dict[Place, tuple[int, set[int], set[Kind], set[str]]] = {}
+        self._by_place: dict[Place, tuple[int, Counter[int], set[Kind], set[str]]] = {}
 
     def add(self, place: Place, hits: Iterable[Hit], *, again: bool = False) -> None:
         """Note one record; `again`: one that was counted before."""
         hits = list(hits)
         if not hits:
             return
-        records, people, kinds, encodings = self._by_place.get(place, (0, set(), set(), set()))
-        people.update(hit.number for hit in hits)
+        records, people, kinds, encodings = self._by_place.get(place, (0, Counter(), set(), set()))
+        for number in {hit.number for hit in hits}:
+            people[number] = max(1, people[number] + (not again))
         kinds.update(hit.kind for hit in hits)
         encodings.update(hit.encoding for hit in hits)
         self._by_place[place] = records + (not again), people, kinds, encodings
@@ -130,8 +144,8 @@ class Findings:
     def all(self) -> tuple[PlaceFinding, ...]:
         """In the order of the places."""
         return tuple(
-            PlaceFinding(place, records, frozenset(people), frozenset(kinds), frozenset(encodings))
+            PlaceFinding(place, records, dict(people), frozenset(kinds), frozenset(encodings))
             for place, (records, people, kinds, encodings) in sorted(
-                self._by_place.items(), key=lambda one: one[0].name
+                self._by_place.items(), key=lambda one: (one[0].name, one[0].standing)
             )
         )

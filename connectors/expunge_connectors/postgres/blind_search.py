@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-from expunge_config.datamap import DataMap
+from expunge_config.datamap import Action, DataMap
 from expunge_connectors.blind_search import postgres_columns
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
@@ -17,6 +17,7 @@ from expunge_connectors.postgres import store_identity
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 PAUSE_SECONDS = 0.1
 _WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text"
@@ -73,8 +74,16 @@ class BlindReader:
         with translated(self._store), source.lease() as connection:
             if self._own is not None:
                 self._require_same(connection, beat)
-            describe = _places(connection, self._store, spec, data_map, matcher)
-            return postgres_columns.search(connection, self._store, matcher, describe, effort=effort, beat=beat)
+            covering = _coverage(connection, spec)
+            return postgres_columns.search(
+                connection,
+                self._store,
+                matcher,
+                _places(self._store, covering, data_map, matcher),
+                links=_links(covering, data_map),
+                effort=effort,
+                beat=beat,
+            )
 
     def close(self) -> None:
         """Close the connections that are its own."""
@@ -102,16 +111,35 @@ class BlindReader:
             time.sleep(PAUSE_SECONDS)
 
 
-def _places(
-    connection: Connection, store: str, spec: PostgresSpec, data_map: DataMap, matcher: Matcher
-) -> Callable[[str, str | None], Place]:
+def _coverage(connection: Connection, spec: PostgresSpec) -> Callable[[str], Mapping[str, TableSpec]]:
+    """Table -> the collections whose rows stand in it."""
     above: dict[str, list[str]] = {}
     for table, root in connection.execute(_ROOTS).fetchall():
         above.setdefault(table, []).append(root)
 
+    def covering(table: str) -> Mapping[str, TableSpec]:
+        return spec.covering({table, *above.get(table, ())})
+
+    return covering
+
+
+def _places(
+    store: str, covering: Callable[[str], Mapping[str, TableSpec]], data_map: DataMap, matcher: Matcher
+) -> Callable[[str, str | None], Place]:
     def describe(table: str, column: str | None) -> Place:
-        covering = spec.covering({table, *above.get(table, ())})
         name = table if column is None else f"{table}.{column}"
-        return Place(store, shown(name, matcher), *standing_of(covering, data_map))
+        return Place(store, shown(name, matcher), *standing_of(covering(table), data_map))
 
     return describe
+
+
+def _links(covering: Callable[[str], Mapping[str, TableSpec]], data_map: DataMap) -> postgres_columns.Links:
+    """The links of tables whose rows go whole: a row that a tombstone emptied names nobody either."""
+
+    def links(table: str) -> Sequence[postgres_columns.Link]:
+        found = covering(table).values()
+        if any(one.log or data_map.data_types[one.data_type or ""].on_request is not Action.DELETE for one in found):
+            return ()
+        return sorted({link.names for one in found for link in one.found_by})
+
+    return links

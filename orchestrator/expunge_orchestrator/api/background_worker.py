@@ -16,7 +16,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError
-from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.notifications import delivery, outbox
@@ -37,9 +37,9 @@ def _put_off(error: Exception) -> None:
 
 
 class Worker:
-    """Three threads: one starts what is due, one runs it, one tells of it.
+    """Threads: one starts what is due, one runs it, one tells of it, and one searches before settling, where it is set.
 
-    A long batch does not keep a single person waiting to start, and a slow receiver nobody at all.
+    A long batch does not keep a single person waiting to start, and a slow receiver or a long search nobody at all.
     """
 
     def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = now) -> None:
@@ -54,6 +54,13 @@ class Worker:
             threading.Thread(target=self._repeat, args=(self._run, self._begun), name="expunge-runner", daemon=True),
             threading.Thread(target=self._repeat, args=(self._tell, self._news), name="expunge-teller", daemon=True),
         ]
+        self._searches = threading.Event()
+        if workspace.settings.search.every is not None:
+            self._threads.append(
+                threading.Thread(
+                    target=self._repeat, args=(self._search, self._searches), name="expunge-searcher", daemon=True
+                )
+            )
         self._copies_at: datetime | None = None
 
     def start(self) -> None:
@@ -69,7 +76,7 @@ class Worker:
     def stop(self) -> None:
         """Let the running steps end; what is left is taken up by the next process."""
         self._stop.set()
-        for event in (self._due, self._begun, self._news):
+        for event in (self._due, self._begun, self._news, self._searches):
             event.set()
         for thread in self._threads:
             thread.join()
@@ -97,6 +104,10 @@ class Worker:
     def _tell(self) -> None:
         outbox.enqueue_changes(self._workspace, self._clock())
         delivery.deliver_due(self._workspace, self._clock, self._stop.is_set)
+
+    def _search(self) -> None:
+        if settling_search.search_due(self._workspace, self._stop.is_set):
+            self._begun.set()
 
     def _run(self) -> None:
         workspace = self._workspace

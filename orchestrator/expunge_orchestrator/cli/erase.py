@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger.batch_status import chunks_of
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
-from expunge_orchestrator.receipts.statement_bodies import ENDED, UNSEEN
+from expunge_orchestrator.receipts.statement_bodies import ENDED, UNEXPLAINED, UNSEEN
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.workspace import Workspace, opened
@@ -129,7 +129,7 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
             f"Batch {uid}: {output.people(cancelled)} withdrawn; nothing of theirs was erased.",
             remedy="To erase them after all, plan these people again: expunge plan",
         )
-    if left := sum(view["reasons"].get(one, 0) for one in (ENDED, UNSEEN)):
+    if left := sum(view["reasons"].get(one, 0) for one in (ENDED, UNSEEN, UNEXPLAINED)):
         raise NotErasedError(
             f"Batch {uid}: {output.people(left)} ended in part; `left` says where something due is still there.",
             remedy="A later request of the same person, by an id that proves it, can erase it: expunge plan",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import typer
 from rich.markup import escape
@@ -15,7 +16,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
-from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import batches
@@ -34,7 +35,8 @@ def register(app: typer.Typer) -> None:
 def run_due(as_json: output.Json = False) -> None:
     """Do what has come due: requests, settling checks, interrupted batches, notices, looking at the backup copies.
 
-    Safe to call at any time and as often as you like; one process at a time does the work.
+    Safe to call at any time and as often as you like; one process at a time does the work. Where settling checks wait
+    for a blind search (EXPUNGE_SEARCH), it searches last, after everything else that is due.
 
     Example: */10 * * * *  expunge run-due
     """
@@ -46,11 +48,8 @@ def run_due(as_json: output.Json = False) -> None:
         forgotten = batch_lifecycle.forget_stale_plans(workspace)
         with workspace.ledger.begin() as connection:
             released = hold_enforcement.release(connection)
-        try:
-            with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-                run(workspace, writer, RunObserver())
-        except LedgerBusyError:
-            output.stderr_console().print("Another process is running this ledger; it does what is due.")
+        _run(workspace)
+        searched, unsearched = _search_and_settle(workspace)
         done = len(unsettled & _in_state(workspace, [BatchState.SETTLED]))  # also what an interrupted run had begun
         scheduler.close_ended(workspace)
         outbox.enqueue_changes(workspace, now())
@@ -65,6 +64,7 @@ def run_due(as_json: output.Json = False) -> None:
             put_off = {one.uid: one.failure for one in scheduler.deferred(connection)}
     report = {
         "erasure_requests_started": begun,
+        "people_searched_for": searched,
         "settling_checks": done,
         "stale_plans_discarded": forgotten,
         "people_released_from_hold": released,
@@ -76,24 +76,53 @@ def run_due(as_json: output.Json = False) -> None:
     if as_json:
         output.emit(report)
     else:
-        if begun:
-            output.console().print(f"{output.number_of(begun, 'request')} begun.")
-        for uid, why in put_off.items():
-            output.console().print(f"[red]{uid}[/] could not be begun: {escape(str(why))}", soft_wrap=True)
-        output.console().print(
-            f"{output.number_of(done, 'settling check')} done, {output.number_of(forgotten, 'stale plan')} forgotten."
-        )
-        if released:
-            output.console().print(f"Taken up after a hold: {output.people(released)}.")
-        if notices.waiting or notices.given_up:
-            undelivered = f"Notices not delivered: {notices.waiting} tried again later, {notices.given_up} given up."
-            output.console().print(undelivered)
+        _show(report)
+    refused = unsearched or refused
     if refused is not None:
         raise refused
     if failed:
         raise NotErasedError(
             f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."
         )
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    told = output.console()
+    if begun := report["erasure_requests_started"]:
+        told.print(f"{output.number_of(begun, 'request')} begun.")
+    for uid, why in report["deferred_erasure_requests"].items():
+        told.print(f"[red]{uid}[/] could not be begun: {escape(str(why))}", soft_wrap=True)
+    if searched := report["people_searched_for"]:
+        told.print(f"Stores searched without the map for {output.people(searched)}.")
+    done, forgotten = report["settling_checks"], report["stale_plans_discarded"]
+    told.print(
+        f"{output.number_of(done, 'settling check')} done, {output.number_of(forgotten, 'stale plan')} forgotten."
+    )
+    if released := report["people_released_from_hold"]:
+        told.print(f"Taken up after a hold: {output.people(released)}.")
+    waiting, given_up = report["notices_waiting"], report["notices_given_up"]
+    if waiting or given_up:
+        told.print(f"Notices not delivered: {waiting} tried again later, {given_up} given up.")
+
+
+def _search_and_settle(workspace: Workspace) -> tuple[int, ExpungeError | None]:
+    """Search for those whose settling check waits for it, and settle them. Returns for how many, and why not."""
+    try:
+        searched = settling_search.search_due(workspace)
+    except (FindingsError, ConnectorError) as error:
+        return 0, error
+    refused = _start_settling(workspace) if searched else None
+    if searched:
+        _run(workspace)
+    return searched, refused
+
+
+def _run(workspace: Workspace) -> None:
+    try:
+        with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+            run(workspace, writer, RunObserver())
+    except LedgerBusyError:
+        output.stderr_console().print("Another process is running this ledger; it does what is due.")
 
 
 def _start_settling(workspace: Workspace) -> ExpungeError | None:

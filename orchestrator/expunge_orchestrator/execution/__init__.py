@@ -8,6 +8,7 @@ verify_step           ask a store again what is left
 resolve_step          every key of every person, durable before anything is erased
 conclude_step         outcomes, statements, what comes next
 settling_steps        the settling check: review, erase again, settle
+settling_search       the blind search before the settling checks that are due
 store_erasure         ask a store to erase, once the ledger knows for whom
 stores_followed       dropped and renamed tables keep no settling check waiting
 step_retry            another attempt, isolation, or a failed chunk

@@ -13,7 +13,7 @@ from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
-from expunge_orchestrator.execution import cancellation, stores_followed
+from expunge_orchestrator.execution import cancellation, settling_search, stores_followed
 from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
@@ -214,11 +214,13 @@ def take_up(connection: sa.Connection, steps: Mapping[int, int], *, ending: bool
                 ending=ending,
             )
         )
+    of_chunks = tables.item.c.chunk_id.in_(list(steps))
     connection.execute(
-        sa.update(tables.item)
-        .where(tables.item.c.chunk_id.in_(list(steps)), tables.item.c.outcome.in_(UNFINISHED))
-        .values(outcome=None, reason=None)
+        sa.update(tables.item).where(of_chunks, tables.item.c.outcome.in_(UNFINISHED)).values(outcome=None, reason=None)
     )
+    if not ending:  # what a blind search found is looked for again; who is ended is told what it was
+        unsearched = tables.item.c.searched.is_not(None)
+        connection.execute(sa.update(tables.item).where(of_chunks, unsearched).values(searched=None))
 
 
 def refresh(workspace: Workspace) -> None:
@@ -305,6 +307,7 @@ def start_due_settling(workspace: Workspace) -> int:
     """Start the settling check of every chunk whose time has come. Returns in how many batches.
 
     A table that was dropped or renamed since keeps nobody waiting: the check looks at the rest as it is built by now.
+    Where settling waits for a blind search, those for whom none was made go on waiting (`settling_search`).
 
     Why others go on waiting is written down with them.
 
@@ -336,8 +339,10 @@ def start_due_settling(workspace: Workspace) -> int:
         raise
     if refused is not None:
         _note_refused(workspace, due, fit, refused)
+    waits = [one.id for one in found if settling_search.wanted(workspace, one)]
+    unsearched = sa.and_(tables.batch.c.id.in_(waits), settling_search.UNSEARCHED)
     with workspace.ledger.begin() as connection:
-        rows = connection.execute(due.where(tables.batch.c.id.in_(fit))).all() if fit else []
+        rows = connection.execute(due.where(tables.batch.c.id.in_(fit), ~unsearched)).all() if fit else []
         for row in rows:
             connection.execute(
                 sa.update(tables.chunk)

@@ -8,7 +8,13 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import concurrent_requests, hold_enforcement, operator_end, poison_isolation
+from expunge_orchestrator.execution import (
+    concurrent_requests,
+    hold_enforcement,
+    operator_end,
+    poison_isolation,
+    settling_search,
+)
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import counted_at, verified_at
@@ -84,7 +90,8 @@ def conclude(context: StepContext) -> StepWrite:
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
         residual_keys.end(connection, concurrent_requests.finished(context, done, left_before))
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
-        operator_end.state_ended(connection, context, left, at=at, seen=verified, cited=cited, copies=owed)
+        searched = settling_search.findings_of(context, [one.item for one in left])
+        operator_end.state_ended(connection, context, left, searched, at=at, seen=verified, cited=cited, copies=owed)
         why = {
             item.id: f"{statement_bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
             for item in failed

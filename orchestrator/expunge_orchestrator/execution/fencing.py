@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -179,7 +179,8 @@ def _move(connection: sa.Connection, context: StepContext, step: int, onward: Tr
         "new_failure": onward.failure,
     }
     if onward.state is ChunkState.WAITING:
-        settle_at = stamp(now() + context.workspace.settings.settling)
+        settling = timedelta(0) if onward.settles_at_once else context.workspace.settings.settling
+        settle_at = stamp(now() + settling)
         connection.execute(_MOVED_TO_WAIT, values | {"new_settle_at": settle_at})
     else:
         connection.execute(_MOVED, values)

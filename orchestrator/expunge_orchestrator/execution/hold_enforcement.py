@@ -119,13 +119,19 @@ class _Keeping:
 
 
 def explained(
-    context: StepContext, judged: Mapping[int, Sequence[CollectionOutcome]], people: Sequence[Item]
+    context: StepContext,
+    judged: Mapping[int, Sequence[CollectionOutcome]],
+    people: Sequence[Item],
+    unexplained: Sequence[Item] = (),
 ) -> list[HeldPerson]:
-    """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing."""
+    """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing.
+
+    Of whom something is left that the map does not explain (`unexplained`), a hold of the whole person keeps it.
+    """
     found, keeping = [], _Keeping(context)
-    for item in people:
+    for item in [*people, *(one for one in unexplained if one not in people)]:
         held = context.held.get(item.id)
-        if held is None:
+        if held is None or (item in unexplained and not held.whole):
             continue
         lines = [_under(line, held, keeping.kept_in(line.store, held)) for line in judged[item.id]]
         if not any(line.outcome is Outcome.FAILED for line in lines):

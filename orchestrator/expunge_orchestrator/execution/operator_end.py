@@ -27,6 +27,7 @@ from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
@@ -229,12 +230,17 @@ def ended_people(
             item,
             lines[item.id],
             places[item.id],
-            statement_bodies.UNSEEN
-            if any(line.verified is None for line in judged[item.id])
-            else statement_bodies.ENDED,
+            _reason(judged[item.id]),
         )
         for item in people
     ]
+
+
+def _reason(lines: Sequence[CollectionOutcome]) -> str:
+    if any(line.verified is None for line in lines):
+        return statement_bodies.UNSEEN
+    failed = any(line.outcome is Outcome.FAILED for line in lines)
+    return statement_bodies.ENDED if failed else statement_bodies.UNEXPLAINED
 
 
 def _left(item: Item, line: CollectionOutcome) -> CollectionOutcome:
@@ -294,6 +300,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
     connection: sa.Connection,
     context: StepContext,
     ended: Sequence[EndedPerson],
+    searched: Mapping[int, BlindFinding],
     *,
     at: datetime,
     seen: datetime,
@@ -307,6 +314,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
     grounds = grounds_of(context.workspace.data_map)
     drafts = []
     for one in ended:
+        found = searched.get(one.item.id)
         body = statement_bodies.ended(
             context.batch,
             one.lines,
@@ -315,14 +323,18 @@ def state_ended(  # noqa: PLR0913 - what their statement says
             at=seen,
             context=cited,
             reason=one.reason,
+            kept=bool(one.places),
+            searched=found,
         )
         pending = copies.items if one.item.outcome != Result.NOT_FOUND else 0
-        owed = Open(items=len(one.places) + pending)  # of what is left no day can be given
+        unexplained = 0 if found is None else len(found.left)
+        owed = Open(items=len(one.places) + unexplained + pending)  # of what is left no day can be given
         event = Result.PARTIALLY_ERASED.value
         drafts.append(
             statement_issuer.StatementDraft(one.item.id, one.item.series, event, one.item.subjects, body, owed)
         )
-        residual_keys.keep(connection, context.workspace, one.item, one.places, context.unsealed(one.item))
+        if one.places:  # nothing in the map leads to the others
+            residual_keys.keep(connection, context.workspace, one.item, one.places, context.unsealed(one.item))
     statement_issuer.issue(connection, context.workspace.keys, drafts, at)
     gone = {"wrapped_key": None, "sealed_identifiers": None, "sealed_keys": None}
     stated = {"outcome": Result.PARTIALLY_ERASED.value, **gone}

@@ -8,7 +8,13 @@ import sqlalchemy as sa
 
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import hold_enforcement, operator_end, poison_isolation, resolve_step
+from expunge_orchestrator.execution import (
+    hold_enforcement,
+    operator_end,
+    poison_isolation,
+    resolve_step,
+    settling_search,
+)
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
@@ -91,16 +97,23 @@ def re_verify(context: StepContext) -> StepWrite:
 def settle(context: StepContext) -> StepWrite:
     """State that nothing due came back, and destroy the keys that open the sealed identifiers.
 
-    Of whom something due is left fails alone, or is ended by an operator: the others settle.
+    Of whom something due is left, or something that the map does not explain, fails alone, or is ended by an operator:
+    the others settle.
     """
+    waits = settling_search.to_wait_for_search(context)
+    if waits is not None:
+        return lambda _connection: waits
     again = {item.id for item in with_residue(context)}
     lines: dict[int, Sequence[CollectionOutcome]] = {
         item.id: outcomes.lines(context.actions, item.reviewed, item.reverified if item.id in again else item.reviewed)
         for item in context.concluded
     }
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
-    kept = hold_enforcement.explained(context, lines, unfinished)
+    searched = settling_search.findings_of(context, context.concluded)
+    unexplained = [item for item in context.concluded if item.id in searched and searched[item.id].left]
+    kept = hold_enforcement.explained(context, lines, unfinished, unexplained)
     aside = {one.item.id for one in kept}
+    unfinished += [item for item in unexplained if item not in unfinished]
     left = operator_end.ended_people(context, lines, [item for item in unfinished if item.id not in aside])
     aside |= {one.item.id for one in left}
     failed = [item for item in unfinished if item.id not in aside]
@@ -116,7 +129,8 @@ def settle(context: StepContext) -> StepWrite:
 
     def write(connection: sa.Connection) -> Transition:
         why = {
-            f"{statement_bodies.failure(lines[one.id])}{'' if one.reason is None else f'; {one.reason}'}"
+            f"{statement_bodies.failure(lines[one.id], searched.get(one.id))}"
+            f"{'' if one.reason is None else f'; {one.reason}'}"
             for one in failed
         }
         said = f"settling, {len(failed)} of {len(context.items)} people: {'; '.join(sorted(why))}"
@@ -128,6 +142,7 @@ def settle(context: StepContext) -> StepWrite:
         reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
         last = pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY
         reverified = verified_at(connection, context.chunk_id, last)
+        settling_search.forget(connection, [one.item.id for one in kept])
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified)
         if waiting is not None:
             return waiting
@@ -149,7 +164,11 @@ def settle(context: StepContext) -> StepWrite:
                 "settled",
                 item.subjects,
                 statement_bodies.settled(
-                    context.batch, lines[item.id], reverified if item.id in again else reviewed, cited
+                    context.batch,
+                    lines[item.id],
+                    reverified if item.id in again else reviewed,
+                    cited,
+                    searched.get(item.id),
                 ),
                 backup_copies.outstanding(held if item.outcome != Result.NOT_FOUND else []),
             )
@@ -157,7 +176,9 @@ def settle(context: StepContext) -> StepWrite:
         ]
         statement_issuer.issue(connection, context.workspace.keys, settled, at)
         copies = backup_copies.outstanding(held)
-        operator_end.state_ended(connection, context, left, at=at, seen=reverified, cited=cited, copies=copies)
+        operator_end.state_ended(
+            connection, context, left, searched, at=at, seen=reverified, cited=cited, copies=copies
+        )
         for item in locked:
             residual_keys.keep(connection, context.workspace, item, residual[item.id], context.unsealed(item))
         connection.execute(

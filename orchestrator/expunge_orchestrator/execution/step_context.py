@@ -32,11 +32,15 @@ Opened = dict[bytes, frozenset[SubjectKey]]
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Where a chunk goes after a step: to the next one, on to a later `step`, or back to one for another round."""
+    """Where a chunk goes after a step: to the next one, on to a later `step`, or back to one for another round.
+
+    `settles_at_once`: one that waits does so for no time, but for something else (a blind search).
+    """
 
     step: int | None = None
     state: ChunkState = ChunkState.READY
     failure: str | None = None
+    settles_at_once: bool = False
 
 
 StepWrite = Callable[[sa.Connection], Transition]

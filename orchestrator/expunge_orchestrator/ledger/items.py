@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.rules.blind_findings import BlindFinding
 
 
 class Item(NamedTuple):
@@ -33,6 +34,7 @@ class Item(NamedTuple):
     verified_text: str | None
     reviewed_text: str | None
     reverified_text: str | None
+    searched_text: str | None
 
     def __repr__(self) -> str:
         return f"Item(id={self.id})"
@@ -62,6 +64,11 @@ class Item(NamedTuple):
         """Count record: after erasing again."""
         return _record(self.reverified_text)
 
+    @property
+    def searched(self) -> BlindFinding | None:
+        """What the blind search found of the person, for this settling check."""
+        return None if self.searched_text is None else BlindFinding.unpacked(json.loads(self.searched_text))
+
 
 def _record(text: str | None) -> dict[str, Any]:
     return {} if text is None else dict(json.loads(text) or {})
@@ -86,7 +93,7 @@ _ITEMS = (
         ),
         *(
             sa.cast(tables.item.c[name], sa.Text)
-            for name in ("subjects", "found", "verified", "reviewed", "reverified")
+            for name in ("subjects", "found", "verified", "reviewed", "reverified", "searched")
         ),
     )
     .where(tables.item.c.chunk_id == sa.bindparam("chunk"))

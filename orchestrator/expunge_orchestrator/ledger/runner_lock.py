@@ -1,4 +1,7 @@
-"""Runner lock: one process at a time runs the batches of a ledger (flock or Postgres advisory lock)."""
+"""Runner lock: one process at a time runs the batches of a ledger (flock or Postgres advisory lock).
+
+And one at a time searches its stores without the map, beside that.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.errors import LedgerBusyError
 
-_ADVISORY_LOCK = 0x65787067  # "expg"
+_RUNNER = 0x65787067  # "expg"
+_SEARCH = 0x65787073  # "exps"
 
 
 @contextmanager
@@ -23,10 +27,27 @@ def runner_lock(engine: sa.Engine) -> Iterator[Callable[[], None]]:
     Raises:
         LedgerBusyError: Another process holds it.
     """
+    with _alone(engine, "lock", _RUNNER) as still_ours:
+        yield still_ours
+
+
+@contextmanager
+def search_lock(engine: sa.Engine) -> Iterator[None]:
+    """Hold the right to search the stores for this ledger's people.
+
+    Raises:
+        LedgerBusyError: Another process holds it.
+    """
+    with _alone(engine, "search-lock", _SEARCH):
+        yield
+
+
+@contextmanager
+def _alone(engine: sa.Engine, suffix: str, number: int) -> Iterator[Callable[[], None]]:
     if engine.dialect.name == "sqlite":
         database = engine.url.database
         assert database is not None
-        with os.fdopen(os.open(f"{database}.lock", os.O_CREAT | os.O_RDWR, 0o600), "w") as lock:
+        with os.fdopen(os.open(f"{database}.{suffix}", os.O_CREAT | os.O_RDWR, 0o600), "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -34,13 +55,13 @@ def runner_lock(engine: sa.Engine) -> Iterator[Callable[[], None]]:
             yield lambda: None
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))):
+        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))):
             raise LedgerBusyError(remedy="Wait for it: `expunge status` shows how far it is.")
         try:
             yield lambda: _still_there(connection)
         finally:
             # The session goes back to the pool, and would take the lock along.
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
 
 
 def _still_there(connection: sa.Connection) -> None:

@@ -113,7 +113,8 @@ step_log = sa.Table(
 # One person of a batch. Count records are compact:
 # {store: {collection: [due, retained, newer, until, ground, ambiguous]}}.
 # `touched`: a store was asked to erase something of the person, or was about to be (ADR 8). `held`: the holds (uids)
-# for which the person waits. `sealed_keys`: every accepted key; before the first resolution whom the plan is for
+# for which the person waits. `searched`: what the blind search found, for the next settling check; places are masked.
+# `sealed_keys`: every accepted key; before the first resolution whom the plan is for
 # (person keys), or nothing where the request says that by itself.
 item = sa.Table(
     "item",
@@ -135,6 +136,7 @@ item = sa.Table(
     sa.Column("verified", sa.JSON),
     sa.Column("reviewed", sa.JSON),
     sa.Column("reverified", sa.JSON),
+    sa.Column("searched", sa.JSON(none_as_null=True)),
 )
 
 # Keyed hashes of everybody erased: durable before the first destructive statement, replayed after a restore.
@@ -194,6 +196,15 @@ document = sa.Table(
     metadata,
     sa.Column("digest", sa.String(64), primary_key=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+# The passes of the blind search, and the document that says of each what was searched.
+blind_search = sa.Table(
+    "blind_search",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.String(32), nullable=False, index=True),
+    sa.Column("document", sa.ForeignKey(document.c.digest)),
 )
 
 # Signed statements: here first (exactly once per series and seq), then in the log, then `log_index`.

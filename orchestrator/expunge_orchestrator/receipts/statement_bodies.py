@@ -10,11 +10,13 @@ from importlib.metadata import version
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
 from expunge_orchestrator import backup_copies, deadlines
+from expunge_orchestrator.blind_search import BlindSearch
 from expunge_orchestrator.clock import exact, parse, stamp
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.request_facts import RequestFacts
 from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
@@ -37,6 +39,12 @@ ENDED = "Ended by the operator: a store refused to erase what is listed as left"
 UNSEEN = (
     "Ended by the operator: what is listed as left was refused by a store, or was not looked at any more, because"
     " something else than was planned stands under its name"
+)
+
+
+UNEXPLAINED = (
+    "Ended by the operator: a search that knows no map found something in places that no declared link explains; they"
+    " are listed as left"
 )
 
 
@@ -154,6 +162,8 @@ def ended(  # noqa: PLR0913 - the statement's own parts
     at: datetime,
     context: str,
     reason: str,
+    kept: bool,
+    searched: BlindFinding | None,
 ) -> dict[str, object]:
     """Body of the `partially-erased` of a person whom an operator ended: what is gone, and what is left."""
     return {
@@ -161,9 +171,10 @@ def ended(  # noqa: PLR0913 - the statement's own parts
         "outcome": Result.PARTIALLY_ERASED.value,
         "reason": reason,
         "verifiedAt": stamp(at),
-        **_kept(some=True),
+        **_kept(some=kept),
         "stores": _by_store(lines, cutoffs, grounds),
-        "context": [context],
+        **_searched(searched),
+        "context": _cited(context, searched),
     }
 
 
@@ -226,7 +237,13 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
     ]
 
 
-def settled(batch: Batch, lines: Sequence[CollectionOutcome], at: datetime, context: str) -> dict[str, object]:
+def settled(
+    batch: Batch,
+    lines: Sequence[CollectionOutcome],
+    at: datetime,
+    context: str,
+    searched: BlindFinding | None,
+) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
     ambiguous = sum(line.verified.ambiguous for line in lines if line.verified is not None)
     dropped = [f"{line.store}.{line.collection}" for line in lines if line.outcome is Outcome.DROPPED]
@@ -237,18 +254,61 @@ def settled(batch: Batch, lines: Sequence[CollectionOutcome], at: datetime, cont
         **({"ambiguous": ambiguous} if ambiguous else {}),
         **({"dropped": dropped, "droppedMeans": TABLES_DROPPED} if dropped else {}),
         **_kept(some=bool(storage_retained(lines))),
-        "context": [context],
+        **_searched(searched),
+        "context": _cited(context, searched),
     }
 
 
-def failure(lines: Iterable[CollectionOutcome]) -> str:
-    """Which collections are not done, for people who must mend it."""
+def _searched(found: BlindFinding | None) -> dict[str, object]:
+    return {} if found is None else {"blindSearch": found.stated()}
+
+
+def _cited(context: str, found: BlindFinding | None) -> list[str]:
+    return [context] if found is None or found.document is None else [context, found.document]
+
+
+def search_document(found: BlindSearch, at: datetime, sample: tuple[int, int, str] | None) -> dict[str, object]:
+    """What everybody shares for whom one pass of the blind search was made: what was searched, and what was not.
+
+    Args:
+        found: Numbers of stores and places alone are told, nobody's findings.
+        at: When the pass began.
+        sample: How many people were searched for, of how many, and the seed; None: everybody.
+    """
+    return {
+        "kind": "blind-search",
+        "at": stamp(at),
+        **({} if sample is None else {"sample": dict(zip(("people", "of", "seed"), sample, strict=True))}),
+        "stores": [
+            {
+                "store": one.store,
+                "source": one.source,
+                "at": stamp(one.at),
+                "places": one.places,
+                "records": one.records,
+                "notSearched": [{"place": gap.place, "why": gap.reason} for gap in one.gaps[:_GAPS]],
+                **({"further": len(one.gaps) - _GAPS} if len(one.gaps) > _GAPS else {}),
+            }
+            for one in found.reports
+        ],
+        **({"storesNotSearched": list(found.unsearchable)} if found.unsearchable else {}),
+    }
+
+
+_GAPS = 50
+
+
+def failure(lines: Iterable[CollectionOutcome], searched: BlindFinding | None = None) -> str:
+    """Which collections are not done, and what the map does not explain, for people who must mend it."""
     named = [
         f"{line.store}.{line.collection} ({'not looked at' if line.verified is None else f'{line.verified.due} due'})"
         for line in lines
         if line.outcome is Outcome.FAILED
     ]
-    return f"not done: {', '.join(named)}"[:400]
+    told = [f"not done: {', '.join(named)}"] if named else []
+    if searched is not None and searched.left:
+        told.append(searched.said)
+    return "; ".join(told)[:400]
 
 
 def _by_store(

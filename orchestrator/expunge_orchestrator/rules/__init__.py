@@ -7,5 +7,6 @@ chunking                a batch cut into chunks
 pipeline                the steps of a chunk
 plan_limits_and_drift   what needs approval; what is clearly more than was planned
 reachability            can a request ever lead to a collection
+blind_findings          what a blind search found of one person, and what of that fails
 retention_grounds       why something is kept, in words
 """

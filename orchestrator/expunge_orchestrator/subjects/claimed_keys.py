@@ -45,6 +45,24 @@ def without_claimed(
     return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
 
 
+def without_claimed_anywhere(subjects: Sequence[Subject], scope: Scope, workspace: Workspace) -> list[Subject]:
+    """The subjects without the keys that others claim in any store that knows: what stands under these is nobody's.
+
+    Raises:
+        ConnectorError: A store that knows cannot be asked.
+    """
+    if not subjects:
+        return []
+    claimed = {
+        (number, key)
+        for connector in workspace.stores.values()
+        if isinstance(connector, KnowsClaims)
+        for number, keys in connector.claimed(subjects, scope).items()
+        for key in keys
+    }
+    return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
+
+
 def left_under_claimed(subjects: Sequence[Subject], passing: Collection[str]) -> list[Subject]:
     """The same people, known by nothing but the keys that are not followed: what is due of them is ambiguous."""
     alone = [Subject(one.number, frozenset(key for key in one.shared if key.namespace in passing)) for one in subjects]

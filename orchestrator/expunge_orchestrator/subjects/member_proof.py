@@ -53,6 +53,11 @@ def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     return frozenset(key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED, UNREAD)))
 
 
+def proven(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """The accepted ones that are not marked as without proof."""
+    return frozenset(key for key in accepted(keys) if not _marked(key))
+
+
 def unread(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """What could not be read, of keys that were sealed together."""
     return frozenset(key for key in keys if key.namespace.startswith(UNREAD))

@@ -28,6 +28,7 @@ class StatementView:
         event: what happened.
         limited: the data types that the request was limited to, None if it was not.
         still_open: what is owed.
+        searched: what a search that knows no map found; None if nothing is said of one.
         levels: names of stores by the level that they reached.
         stores: what happened in each; None if the body says nothing or has another form.
         further: members that no part of the page knows.
@@ -37,6 +38,7 @@ class StatementView:
     event: str
     limited: Sequence[str] | None
     still_open: str
+    searched: str | None
     levels: Mapping[str, Sequence[str]]
     stores: Sequence[Store] | None
     further: Members
@@ -116,6 +118,10 @@ def _statement(current: Statement) -> StatementView:
     # The outcome of a whole request is its event again; any other is said.
     if current.seq and further.get("outcome") == current.event:
         del further["outcome"]
+    searched = verdict_text.blind_search(current)
+    # What the sentence says as a whole is not shown again; a list of places is.
+    if searched not in {None, verdict_text.UNKNOWN_SEARCH} and not _places(further["blindSearch"]):
+        del further["blindSearch"]
     stores = models.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
     levels: dict[str, list[str]] = {}
     if stores is not None and current.seq:
@@ -130,7 +136,12 @@ def _statement(current: Statement) -> StatementView:
         event=glossary.event(current.event, limited=limited is not None),
         limited=limited,
         still_open=glossary.still_open(current.open, final=current.final),
+        searched=searched,
         levels=levels,
         stores=stores,
         further=further,
     )
+
+
+def _places(said: object) -> object:
+    return said.get("left") if isinstance(said, dict) else None

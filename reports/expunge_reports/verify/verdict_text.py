@@ -9,6 +9,16 @@ from expunge_reports.verify.verdict import EXPLANATIONS, AsOf, Verdict
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 """Of a data type, as data maps have them: nothing else is printed."""
 
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,15}(Z|\+00:00)", re.ASCII)
+
+_NOT_SEARCHED: Final = {
+    "not-in-sample": "not for this person, who is not in the sample (the cited document has its seed)",
+    "no-values": "not for this person, of whom nothing is known that can be told from other people's",
+    "limited-request": "not for a request that is limited to data types",
+    "ended": "not made before the operator ended the request",
+}
+UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"
+
 
 def lines(verdict: Verdict) -> list[str]:
     """Return the verdict as lines of text; no line holds an identifier."""
@@ -32,7 +42,7 @@ def lines(verdict: Verdict) -> list[str]:
         binding(verdict),
         completeness(verdict),
         *limit(verdict),
-        *(_statement_line(verdict, seq) for seq in range(len(verdict.statements))),
+        *(line for seq in range(len(verdict.statements)) for line in _statement_lines(verdict, seq)),
     ]
 
 
@@ -125,6 +135,34 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         ],
         "words": lines(verdict),
     }
+
+
+def blind_search(current: Statement) -> str | None:
+    """Return what a statement says of the search that knows no map; None if it says nothing."""
+    if "blindSearch" not in current.body:
+        return None
+    said = current.body["blindSearch"]
+    if not isinstance(said, dict):
+        return UNKNOWN_SEARCH
+    how = said.get("searched")
+    if isinstance(how, str) and how in _NOT_SEARCHED:
+        return f"blind search: {_NOT_SEARCHED[how]}"
+    counts = [said.get(name) for name in ("places", "values", "logs", "retained", "mapped", "gaps")]
+    at, left = said.get("at"), said.get("left")
+    known = how == "searched" and isinstance(at, str) and _TIME.fullmatch(at)
+    if not known or not isinstance(left, list) or not all(type(one) is int and one >= 0 for one in counts):
+        return UNKNOWN_SEARCH
+    places, values, logs, retained, mapped, gaps = counts
+    return (
+        f"blind search as of {at}: {places} places for {values} values of the person; records found: {logs} in logs,"
+        f" {retained} in what is retained, {mapped} in mapped places (of others, or judged by verification),"
+        f" elsewhere {'none' if not left else f'in places that it lists, {len(left)}'}; not searched: {gaps} places"
+    )
+
+
+def _statement_lines(verdict: Verdict, seq: int) -> list[str]:
+    searched = blind_search(verdict.statements[seq])
+    return [_statement_line(verdict, seq), *([] if searched is None else [f"    {searched}"])]
 
 
 def _statement_line(verdict: Verdict, seq: int) -> str:
