@@ -28,8 +28,26 @@ Describe = Callable[[str, str | None], Place]
 """(`schema.table`, column; None: of the table's own name) -> the place."""
 Link = tuple[str, ...]
 """Columns that together say whose a row is: nobody's, where one of them is empty."""
-Links = Callable[[str], Sequence[Link]]
-"""`schema.table` -> its links. None: of no row it can be said that it is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """What says whose the rows of a table are.
+
+    Attributes:
+        links: None: of no row it can be said that it names nobody.
+        member: Whose all of them are, of the members of a controller.
+        member_column: Tells whose a row is that names nobody.
+    """
+
+    links: Sequence[Link] = ()
+    member: str | None = None
+    member_column: str | None = None
+
+
+Belongs = Callable[[str], Belonging]
+"""`schema.table` -> what says whose its rows are."""
+
 
 PAGES = 2048
 """Of a slice."""
@@ -128,7 +146,7 @@ class _Table:
     whole: bool
     """The role may read the system's columns, too."""
     columns: tuple[_Column, ...]
-    links: Sequence[Link] = ()
+    belonging: Belonging = field(default_factory=Belonging)
 
     @property
     def text(self) -> str:
@@ -141,7 +159,7 @@ class _Search:
     store: str
     matcher: Matcher
     describe: Describe
-    links: Links
+    belongs: Belongs
     effort: Effort
     beat: Callable[[], None]
     findings: Findings = field(default_factory=Findings)
@@ -156,7 +174,7 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
     matcher: Matcher,
     describe: Describe,
     *,
-    links: Links,
+    belongs: Belongs,
     effort: Effort,
     beat: Callable[[], None],
 ) -> StoreReport:
@@ -167,14 +185,14 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
         store: Name of the store.
         matcher: Knows what is searched for.
         describe: Says what a table or column is; the text it gives is printed.
-        links: Says which columns tell whose a row is.
+        belongs: Says which columns tell whose a row is.
         effort: How long, and how gently.
         beat: Called between pieces.
 
     Raises:
         psycopg.Error: The server is gone. What it refuses for one table is a gap.
     """
-    state = _Search(connection, store, matcher, describe, links, effort, beat)
+    state = _Search(connection, store, matcher, describe, belongs, effort, beat)
     with _reading(connection):
         at, standby, version, large_objects = _row(connection, _AT_START)
         names = connection.execute(_NAMES).fetchall()
@@ -207,10 +225,14 @@ def _tables(state: _Search, there: Collection[tuple[Any, ...]]) -> Iterator[_Tab
         column = _Column(name, base not in _AS_THEY_ARE, many and base in _AS_THEY_ARE)
         found.setdefault(tuple(of_table), []).append((column, readable))
     for (oid, schema, name, kind, usable, whole, hidden), columns in found.items():
-        links = state.links(f"{schema}.{name}") if whole else ()
-        if any((f"{schema}.{name}", column) not in there for link in links for column in link):
-            links = ()
-        table = _Table(oid, schema, name, whole, tuple(column for column, readable in columns if readable), links)
+        table = _Table(
+            oid,
+            schema,
+            name,
+            whole,
+            tuple(column for column, readable in columns if readable),
+            _readable(state.belongs(f"{schema}.{name}"), f"{schema}.{name}", there if whole else ()),
+        )
         if kind == "f":
             state.gaps.append(Gap(_named(state, table), "a foreign table: another server's"))
         elif hidden:
@@ -224,6 +246,12 @@ def _tables(state: _Search, there: Collection[tuple[Any, ...]]) -> Iterator[_Tab
                 if not readable
             ]
             yield table
+
+
+def _readable(one: Belonging, table: str, there: Collection[tuple[Any, ...]]) -> Belonging:
+    """The columns that say whose a row is, if all of them are there and may be read."""
+    named = [*(column for link in one.links for column in link), *filter(None, [one.member_column])]
+    return one if all((table, column) in there for column in named) else Belonging(member=one.member)
 
 
 def _search_names(state: _Search, names: Iterable[tuple[Any, ...]]) -> None:
@@ -243,7 +271,7 @@ def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ra
             sql.SQL("t.{}::text" if column.written else "t.{}").format(sql.Identifier(column.name))
             for column in table.columns
         ]
-        + _names_nobody(table)
+        + _whose(table.belonging)
     )
     source = sql.SQL("SELECT {} FROM ONLY {} AS t").format(columns, sql.Identifier(table.schema, table.name))
     try:
@@ -270,13 +298,15 @@ def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ra
         state.gaps.append(Gap(_named(state, table), f"the server refused (SQLSTATE {error.sqlstate})"))
 
 
-def _names_nobody(table: _Table) -> list[sql.Composable]:
-    """Whether no link of a row leads to anybody: the server says it with the row, so that the columns are not read."""
-    if not table.links:
+def _whose(belonging: Belonging) -> list[sql.Composable]:
+    """Whether no link of a row leads to anybody, which the server says without telling them; and whose it is then."""
+    if not belonging.links:
         return []
     empty = sql.SQL("coalesce(t.{}::text, '') IN ('', '{{}}')")
-    of_links = (sql.SQL(" OR ").join(empty.format(sql.Identifier(one)) for one in link) for link in table.links)
-    return [sql.SQL(" AND ").join(sql.SQL("({})").format(one) for one in of_links)]
+    of_links = (sql.SQL(" OR ").join(empty.format(sql.Identifier(one)) for one in link) for link in belonging.links)
+    nobodys = sql.SQL(" AND ").join(sql.SQL("({})").format(one) for one in of_links)
+    member = belonging.member_column
+    return [nobodys, *([] if member is None else [sql.SQL("t.{}::text").format(sql.Identifier(member))])]
 
 
 def _slices(pages: int) -> Iterator[sql.Composed | None]:
@@ -346,14 +376,18 @@ def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
 
 def _search_row(state: _Search, table: _Table, row: bytes) -> None:
     fields = list(_fields(row))
-    nobodys = bool(table.links) and fields.pop() == _TRUE
+    belonging, member = table.belonging, table.belonging.member
+    if belonging.links and belonging.member_column is not None:
+        told = fields.pop()
+        member = None if told is None else told.decode(errors="replace")
+    nobodys = bool(belonging.links) and fields.pop() == _TRUE
     for column, value in zip(table.columns, fields, strict=True):
         hits: set[Hit] = set()
         for part in [] if value is None else _elements(value) if column.many else [value]:
             hits |= state.matcher.found(part)
         if hits:
             place = state.describe(table.text, column.name)
-            state.findings.add(replace(place, standing=Standing.NOBODYS) if nobodys else place, hits)
+            state.findings.add(replace(place, standing=Standing.NOBODYS) if nobodys else place, hits, member=member)
 
 
 def _elements(array: bytes) -> Iterator[bytes]:

@@ -73,19 +73,24 @@ class PlaceFinding:
 
     Attributes:
         records: Rows, keys or objects that hold a value of anybody.
-        records_of: Number of a subject -> those that hold a value of this one.
+        by_member: (number of a subject, whose the records are) -> those that hold a value of this subject. They are a
+            member's of a controller of many, or (None) of nobody in particular.
     """
 
     place: Place
     records: int
-    records_of: Mapping[int, int]
+    by_member: Mapping[tuple[int, str | None], int]
     kinds: frozenset[Kind]
     encodings: frozenset[str]
 
     @property
     def people(self) -> frozenset[int]:
         """Numbers of the subjects."""
-        return frozenset(self.records_of)
+        return frozenset(number for number, _ in self.by_member)
+
+    def records_of(self, number: int) -> int:
+        """How many records hold a value of one subject."""
+        return sum(records for (one, _), records in self.by_member.items() if one == number)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -127,16 +132,16 @@ class Findings:
     """Findings while a search goes on: added up by place."""
 
     def __init__(self) -> None:
-        self._by_place: dict[Place, tuple[int, Counter[int], set[Kind], set[str]]] = {}
+        self._by_place: dict[Place, tuple[int, Counter[tuple[int, str | None]], set[Kind], set[str]]] = {}
 
-    def add(self, place: Place, hits: Iterable[Hit], *, again: bool = False) -> None:
-        """Note one record; `again`: one that was counted before."""
+    def add(self, place: Place, hits: Iterable[Hit], *, again: bool = False, member: str | None = None) -> None:
+        """Note one record; `again`: one that was counted before; `member`: whose it is."""
         hits = list(hits)
         if not hits:
             return
         records, people, kinds, encodings = self._by_place.get(place, (0, Counter(), set(), set()))
         for number in {hit.number for hit in hits}:
-            people[number] = max(1, people[number] + (not again))
+            people[number, member] = max(1, people[number, member] + (not again))
         kinds.update(hit.kind for hit in hits)
         encodings.update(hit.encoding for hit in hits)
         self._by_place[place] = records + (not again), people, kinds, encodings

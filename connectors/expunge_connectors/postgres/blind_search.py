@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.blind_search import postgres_columns
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.places import shown, standing_of
+from expunge_connectors.blind_search.postgres_columns import Belonging
 from expunge_connectors.blind_search.report import Place, StoreReport
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError, TransientError
@@ -80,7 +81,7 @@ class BlindReader:
                 self._store,
                 matcher,
                 _places(self._store, covering, data_map, matcher),
-                links=_links(covering, data_map),
+                belongs=_belonging(covering, spec, data_map),
                 effort=effort,
                 beat=beat,
             )
@@ -133,13 +134,18 @@ def _places(
     return describe
 
 
-def _links(covering: Callable[[str], Mapping[str, TableSpec]], data_map: DataMap) -> postgres_columns.Links:
-    """The links of tables whose rows go whole: a row that a tombstone emptied names nobody either."""
+def _belonging(
+    covering: Callable[[str], Mapping[str, TableSpec]], spec: PostgresSpec, data_map: DataMap
+) -> postgres_columns.Belongs:
+    """The links of tables whose rows go whole (a row that a tombstone emptied names nobody either), and their owner."""
 
-    def links(table: str) -> Sequence[postgres_columns.Link]:
+    def belongs(table: str) -> Belonging:
+        member = None if spec.tenants is None else spec.tenants.member(table.partition(".")[0])
         found = covering(table).values()
         if any(one.log or data_map.data_types[one.data_type or ""].on_request is not Action.DELETE for one in found):
-            return ()
-        return sorted({link.names for one in found for link in one.found_by})
+            return Belonging(member=member)
+        links = sorted({link.names for one in found for link in one.found_by})
+        owners = {None if one.owner is None else one.owner.column for one in found}
+        return Belonging(links, member, owners.pop() if len(owners) == 1 and member is None else None)
 
-    return links
+    return belongs

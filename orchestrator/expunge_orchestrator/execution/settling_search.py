@@ -111,12 +111,14 @@ class _Pass:
 
     Attributes:
         people: Everybody who waits for it, by item.
+        members: For which member of a controller, by item.
         chosen: Those who are searched for.
         seed: What they were chosen by.
     """
 
     at: datetime
     people: Mapping[int, Item]
+    members: Mapping[int, str | None]
     chosen: Sequence[Subject]
     seed: str
 
@@ -147,18 +149,20 @@ def _search(workspace: Workspace, chunks: Mapping[int, Batch], told_to_stop: Cal
 def _begun(workspace: Workspace, chunks: Mapping[int, Batch]) -> _Pass:
     at, seed = now(), secrets.token_hex(16)
     people: dict[int, Item] = {}
+    members: dict[int, str | None] = {}
     of_batch: dict[int, tuple[Batch, list[Item]]] = {}
     with reading(workspace.ledger) as connection:
         for chunk, batch in chunks.items():
             waiting = [one for one in items_of_chunk(connection, chunk) if one.outcome in REVIEWED]
             people |= {one.id: one for one in waiting}
+            members |= {one.id: batch.scope.member for one in waiting}
             of_batch.setdefault(batch.id, (batch, []))[1].extend(waiting)
     every = [one.series for one in people.values()]
     sampled = frozenset(blind_findings.sample(every, workspace.settings.search.people, seed))
     chosen: list[Subject] = []
     for batch, waiting in of_batch.values():
         chosen += _subjects(workspace, batch, [one for one in waiting if one.series in sampled])
-    return _Pass(at, people, chosen, seed)
+    return _Pass(at, people, members, chosen, seed)
 
 
 def _subjects(workspace: Workspace, batch: Batch, people: Sequence[Item]) -> list[Subject]:
@@ -199,7 +203,8 @@ def _record(connection: sa.Connection, begun: _Pass, found: BlindSearch, chunks:
         common = BlindFinding(how, stamp(begun.at), document)
         if values := found.values.get(number, 0):
             common = BlindFinding(Searched.SEARCHED, common.at, document, values, places, gaps)
-        rows.append({"id": number, "searched": blind_findings.of_person(number, findings, common).packed()})
+        one = blind_findings.of_person(number, findings, common, begun.members[number])
+        rows.append({"id": number, "searched": one.packed()})
     bulk_update(connection, rows)
     connection.execute(
         sa.insert(tables.blind_search).values(at=stamp(begun.at), document=document.removeprefix("sha256:"))

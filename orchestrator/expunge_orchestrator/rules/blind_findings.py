@@ -93,21 +93,27 @@ _NAMED = 5
 _COUNTS = ("values", "places", "gaps", "logs", "retained", "mapped")
 
 
-def of_person(number: int, findings: Iterable[PlaceFinding], common: BlindFinding) -> BlindFinding:
+def of_person(
+    number: int, findings: Iterable[PlaceFinding], common: BlindFinding, member: str | None = None
+) -> BlindFinding:
     """What was found of one person.
 
     Args:
         number: Of the person in the search.
         findings: Of all stores.
         common: What is the same for everybody of the pass, and the number of values.
+        member: Whose request it is, of the members of a controller. Records of another one count as mapped.
     """
     counts: Counter[Standing] = Counter()
     left: list[LeftPlace] = []
     for one in findings:
-        if records := one.records_of.get(number, 0):
-            counts[one.place.standing] += records
-            if one.place.standing.unexplained:
-                left.append(LeftPlace(one.place.store, one.place.name, records))
+        if not one.place.standing.unexplained:
+            counts[one.place.standing] += one.records_of(number)
+            continue
+        records = sum(one.by_member.get((number, whose), 0) for whose in {None, member})
+        counts[Standing.MAPPED] += one.records_of(number) - records
+        if records:
+            left.append(LeftPlace(one.place.store, one.place.name, records))
     return BlindFinding(
         common.searched,
         common.at,

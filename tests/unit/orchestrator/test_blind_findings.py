@@ -22,9 +22,12 @@ def test_of_one_person_only_their_own_records_count() -> None:
         (Standing.NOBODYS, (1, 2)),
     ):
         found.add(places[standing], [Hit(number, Kind.EMAIL, "plain") for number in people])
+    found.add(places[Standing.NOBODYS], [Hit(1, Kind.EMAIL, "plain")], member="42")
     found.add(places[Standing.UNMAPPED], [Hit(1, Kind.PHONE, "plain"), Hit(2, Kind.PHONE, "plain")], again=True)
     first, second, third = (blind_findings.of_person(number, found.all(), COMMON) for number in (1, 2, 3))
-    assert (first.logs, first.retained, first.mapped) == (1, 1, 0)
+    assert (first.logs, first.retained, first.mapped) == (1, 1, 1)  # what is another member's is not asked for
+    own = blind_findings.of_person(1, found.all(), COMMON, "42")
+    assert (own.mapped, own.left[0]) == (0, LeftPlace("main", "t.names nobody", 2))
     assert first.left == (LeftPlace("main", "t.names nobody", 1), LeftPlace("main", "t.unmapped", 1))
     assert (second.logs, second.retained, second.mapped) == (2, 0, 1)
     assert second.left == first.left
