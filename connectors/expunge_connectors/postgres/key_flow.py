@@ -41,7 +41,9 @@ def _parts(name: str, data: Mapping[str, TableSpec], data_map: DataMap) -> froze
     table = data[name]
     if data_map.data_types[table.data_type or ""].on_request is Action.TOMBSTONE:
         return frozenset()
-    return frozenset(other for other, one in data.items() if other != name and one.table == table.table)
+    return frozenset(
+        other for other, one in data.items() if other != name and one.table == table.table and not table.apart(one)
+    )
 
 
 def _incoming(store: str, name: str, table: TableSpec, data_map: DataMap) -> Iterator[str]:

@@ -102,7 +102,7 @@ class _Wanted:
 
     def _statement(self, search: Search, key: ForeignKey, parent: BoundTable) -> sql.Composed:
         """Of each subject: rows `c` that point to a row that is due, and are not due themselves."""
-        child = search.store.by_table[key.child]
+        child = search.store.takers(key.child)[0]
         going = [
             sql.SQL("NOT EXISTS (SELECT FROM {} AS g WHERE {} AND g.asked AND NOT g.stays)").format(
                 search.table(one.name), same_row(one, "c", "g")

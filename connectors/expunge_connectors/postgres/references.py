@@ -22,18 +22,16 @@ def loose_keys(
     Not those to rows that are overwritten, nor to shared ones, which stay as long as anything points there.
     """
     data = {name: one for name, one in collections.items() if one.log is None}
-    deleted = {
-        one.table: name
-        for name, one in data.items()
-        if one.sharing is None and _action(one, data_map) is not Action.TOMBSTONE
-    }
     mapped = {one.table for one in data.values()}
     return tuple(
-        (key, deleted[key.parent])
+        (key, name)
         for key in foreign_keys
-        if key.parent in deleted
-        and key.child in mapped
-        and not any(_goes_along(one, key, deleted[key.parent], data, data_map) for one in data.values())
+        if key.child in mapped
+        for name, one in data.items()
+        if one.table == key.parent
+        and one.sharing is None
+        and _action(one, data_map) is not Action.TOMBSTONE
+        and not any(_goes_along(other, key, name, data, data_map) for other in data.values())
     )
 
 
@@ -61,6 +59,22 @@ def links_along(spec: TableSpec, key: ForeignKey, parent: str) -> list[Link]:
         for link in spec.found_by
         if link.lead is not None and link.lead[0] == parent and set(zip(link.names, link.lead[1], strict=True)) == pairs
     ]
+
+
+def of_another_kind(
+    collections: Mapping[str, TableSpec], key: ForeignKey, child: str, parent: str, takers: Iterable[str]
+) -> bool:
+    """Links follow the key to rows of another kind in the parent's table: rows of the child point to those.
+
+    Args:
+        collections: All of the store.
+        key: From the table of the child to that of the parent.
+        child: A collection.
+        parent: A collection.
+        takers: The collections that take whole rows of the parent's table.
+    """
+    spec = collections[child]
+    return not links_along(spec, key, parent) and any(links_along(spec, key, one) for one in takers if one != parent)
 
 
 def _action(spec: TableSpec, data_map: DataMap) -> Action:

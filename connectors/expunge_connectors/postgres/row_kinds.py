@@ -7,6 +7,7 @@ where: {customer_type: {reason: of which trade the customer is, approved_by: A. 
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
@@ -69,6 +70,25 @@ def _kinds(where: Any) -> Any:  # noqa: ANN401 - as above
 
 Where = Annotated[tuple[RowKind, ...], BeforeValidator(_kinds)]
 """Column -> a value, several, or an assurance that it does not matter. All of them hold."""
+
+
+def disjoint(where: tuple[RowKind, ...], others: tuple[RowKind, ...]) -> bool:
+    """No row is of both kinds: a column of it would have to hold two values."""
+    return any(
+        one.column == other.column
+        and set(map(_whatever_type, one.values)).isdisjoint(map(_whatever_type, other.values))
+        for one in compared(where)
+        for other in compared(others)
+    )
+
+
+def _whatever_type(value: str) -> str:
+    """One text for all that some type takes for one value: 04 and 4, a UUID in capitals, a word in a citext."""
+    text = value.strip().casefold()
+    try:
+        return str(Decimal(text).normalize())
+    except InvalidOperation:
+        return text.strip("{}").replace("-", "")
 
 
 def compared(where: tuple[RowKind, ...]) -> tuple[RowKind, ...]:

@@ -33,15 +33,18 @@ class PostgresSpec(StoreSpec):
     def complaints(self, data_map: DataMap) -> Iterable[Complaint]:
         """Complaints about references inside the store and to the rest of the map."""
         yield from super().complaints(data_map)
-        whole: dict[str, str] = {}
+        whole: dict[str, list[str]] = {}
         for name, table in self.collections.items():
             here = ("collections", name)
-            if not self.is_part(name, data_map) and whole.setdefault(table.table, name) != name:
-                first = whole[table.table]
-                yield (
-                    (*here, "table"),
-                    f"the collection {first} takes whole rows of this table: tombstone parts of them",
-                )
+            if not self.is_part(name, data_map):
+                takers = whole.setdefault(table.table, [])
+                for first in (one for one in takers if not table.apart(self.collections[one])):
+                    message = (
+                        f"the collection {first} takes whole rows of this table: tombstone parts of them; or let both"
+                        " find rows of other kinds alone, by `where` with other values of one column in every link"
+                    )
+                    yield (*here, "table"), message
+                takers.append(name)
             if table.log is None:
                 for below, message in (
                     *self._link_complaints(table, data_map),
@@ -73,14 +76,17 @@ class PostgresSpec(StoreSpec):
     def is_part(self, name: str, data_map: DataMap) -> bool:
         """The collection is one person's part of rows that other collections have as well; it takes none of them."""
         table = self.collections[name]
-        several = sum(one.table == table.table for one in self.collections.values()) > 1
+        several = any(
+            one.table == table.table and other != name and not table.apart(one)
+            for other, one in self.collections.items()
+        )
         data_type = data_map.data_types.get(table.data_type or "")
         return several and table.log is None and data_type is not None and data_type.on_request is Action.TOMBSTONE
 
     def parts(self, name: str, data_map: DataMap) -> list[str]:
         """The tombstoned collections that have this one's table between them; none where one takes whole rows."""
-        table = self.collections[name].table
-        names = [one for one, spec in self.collections.items() if spec.table == table]
+        table = self.collections[name]
+        names = [one for one, spec in self.collections.items() if spec.table == table.table and not table.apart(spec)]
         alone = len(names) == 1
         return names if alone or all(self.is_part(one, data_map) for one in names) else []
 
@@ -95,6 +101,11 @@ class PostgresSpec(StoreSpec):
         for schema, _, name in [one.partition(".") for one in named] if pattern is not None else ():
             named |= {f"{pattern.text}.{name}"} if pattern is not None and pattern.member(schema) is not None else set()
         return {name: one for name, one in self.collections.items() if one.table in named}
+
+    def takers(self, table: str, data_map: DataMap) -> list[str]:
+        """The collections that take whole rows of a `schema.table`, each of its kind; or one with a part of them."""
+        names = [name for name, one in self.collections.items() if one.table == table]
+        return [name for name in names if not self.is_part(name, data_map)] or names[:1]
 
     def used_columns(self, name: str) -> set[str]:
         """Every column of a collection that the map names anywhere."""

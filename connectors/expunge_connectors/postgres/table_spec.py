@@ -15,7 +15,7 @@ from expunge_config.decodings import Steps, decoded, of_bytes
 from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Reading
 from expunge_connectors.keyspace.templates import Template
-from expunge_connectors.postgres.row_kinds import RowKind, Where, compared
+from expunge_connectors.postgres.row_kinds import RowKind, Where, compared, disjoint
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.]{1,63}\.[^.]{1,63}$")]
@@ -281,6 +281,11 @@ class TableSpec(CollectionSpec):
         if self.log is not None and (self.tombstone or self.keeps or self.yields):
             raise ValueError("a log is left alone: it has neither `tombstone`, `keeps` nor `yields`")
         return self
+
+    def apart(self, other: TableSpec) -> bool:
+        """No row is of both collections, though they have one table: each finds rows of other kinds."""
+        links = [(ours, theirs) for ours in self.found_by for theirs in other.found_by]
+        return bool(links) and all(disjoint(ours.where, theirs.where) for ours, theirs in links)
 
     def found_by_text(self) -> Sequence[str]:
         """`public.users.email is email`, `public.calls.caller_id is callers.id`."""

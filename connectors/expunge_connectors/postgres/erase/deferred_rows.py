@@ -72,12 +72,14 @@ def defer_parents(search: Search, parents: Sequence[BoundTable]) -> None:
 def _held_back(search: Search, parent: BoundTable) -> int:
     """How many more rows of the parent wait now."""
     held = 0
-    for key in search.store.foreign_keys:
-        child = search.store.by_table.get(key.child)
-        if key.parent != parent.table.text or child is None or not search.found.get(child.name):
-            continue
-        if child.name not in search.waiting:
-            continue
+    children = [
+        (key, child)
+        for key in search.store.foreign_keys
+        if key.parent == parent.table.text
+        for child in search.store.takers(key.child)
+        if search.found.get(child.name) and child.name in search.waiting
+    ]
+    for key, child in children:
         held += search.connection.execute(
             sql.SQL(
                 "UPDATE {} AS f SET waits = true FROM {} AS t, {} AS c, {} AS g"

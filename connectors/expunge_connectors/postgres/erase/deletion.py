@@ -276,11 +276,11 @@ class Eraser:
         every row would let it point to nothing. Otherwise the server itself refuses, as the deletion ends. A shared row
         is deleted only when nothing leads to it any more, which the deletion itself makes sure of.
         """
-        children = self.store.by_table
         for key in self.store.foreign_keys:
             if key.parent != mapped.table.text or key in self.store.owning[mapped.name]:
                 continue
-            if key.child not in children:
+            children = self.store.takers(key.child)
+            if not children:
                 if key.writes_child:
                     raise self._would_change(mapped, key, f"through constraint {key.name}")
                 continue
@@ -288,7 +288,7 @@ class Eraser:
                 continue
             statement = search.compiled(
                 ("changed by", mapped.name, key.name, key.child, tuple(one.name for one in circle)),
-                partial(changed_by, search, mapped, key, children[key.child], circle),
+                partial(changed_by, search, mapped, key, children, circle),
             )
             (pointing,) = search.connection.execute(statement).fetchone() or (0,)
             if pointing:

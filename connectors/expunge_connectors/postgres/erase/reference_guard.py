@@ -16,7 +16,7 @@ from expunge_connectors.postgres.sql.subject_search import Search
 
 
 def changed_by(
-    search: Search, mapped: BoundTable, key: ForeignKey, child: BoundTable, circle: Sequence[BoundTable]
+    search: Search, mapped: BoundTable, key: ForeignKey, children: Sequence[BoundTable], circle: Sequence[BoundTable]
 ) -> sql.Composed:
     """How many rows of the child point to ones to be deleted here, though they are not deleted themselves.
 
@@ -43,18 +43,21 @@ def changed_by(
             search.table(mapped.name),
             due("f"),
         )
-    itself: sql.Composable = TRUE
-    if child in circle and search.found.get(child.name):
-        itself = sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND {})").format(
-            search.table(child.name), same_row(child, "c", "f"), due("f")
+    child = children[0]
+    going = [
+        sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND {})").format(
+            search.table(one.name), same_row(one, "c", "f"), due("f")
         )
+        for one in children
+        if one in circle and search.found.get(one.name)
+    ]
     # A foreign key of the root of an inheritance tree does not hold for the tables below it.
     rows = sql.SQL("ONLY {}" if child.table.tree and key.whole else "{}").format(child.table.identifier)
     return sql.SQL("SELECT count(*) FROM {} AS c JOIN ({}) AS t ON {} WHERE {}").format(
         rows,
         parents,
         refers(child, key.columns, key.parent_columns, "c", "t"),
-        itself,
+        and_(TRUE, *going),
     )
 
 

@@ -71,6 +71,10 @@ class InspectionContext:
         """The collection has one person's part of rows, and takes none of them."""
         return self.spec.is_part(name, self.data_map)
 
+    def takers(self, table: str) -> list[str]:
+        """The collections that have this `schema.table`, each with rows of its own kind; logs included."""
+        return self.spec.takers(table, self.data_map)
+
     def declared_free(self, place: str) -> bool:
         """The map says that this place holds no personal data, and who says so."""
         return any(one.place == self.like_first(place) for one in self.spec.unmapped_ok)

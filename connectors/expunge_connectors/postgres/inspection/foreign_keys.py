@@ -9,7 +9,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.dependency_graph import strongly_connected
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.references import links_along, loose_keys
+from expunge_connectors.postgres.references import links_along, loose_keys, of_another_kind
 from expunge_connectors.postgres.table_spec import TableSpec
 
 _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets columns of"}
@@ -20,9 +20,16 @@ def findings(inspection: InspectionContext) -> Iterator[Finding]:
     yield from _undeclared(inspection)
     yield from _off(inspection)
     for key in inspection.catalogue.foreign_keys:
-        parent = inspection.collection_of(key.parent)
-        if parent is not None and inspection.deletes(inspection.spec.collections[parent]):
-            yield from _child(inspection, key, parent)
+        for parent in inspection.takers(key.parent):
+            if inspection.deletes(inspection.spec.collections[parent]):
+                children = inspection.takers(key.child)
+                for child in children:
+                    if not of_another_kind(
+                        inspection.spec.collections, key, child, parent, inspection.takers(key.parent)
+                    ):
+                        yield from _child(inspection, key, parent, child)
+                if not children:
+                    yield from _child(inspection, key, parent, None)
     yield from _circles(inspection)
 
 
@@ -74,8 +81,7 @@ def _off(inspection: InspectionContext) -> Iterator[Finding]:
             )
 
 
-def _child(inspection: InspectionContext, key: ForeignKey, parent: str) -> Iterator[Finding]:
-    child = inspection.collection_of(key.child)
+def _child(inspection: InspectionContext, key: ForeignKey, parent: str, child: str | None) -> Iterator[Finding]:
     spec = None if child is None else inspection.spec.collections[child]
     shared = spec is None and inspection.spec.collections[parent].sharing is not None  # rows stay while it points there
     if spec is None and not key.writes_child and not shared and inspection.declared_free(key.child):
@@ -188,13 +194,15 @@ def _stays(inspection: InspectionContext, key: ForeignKey, parent: str, child: s
 
 def _circles(inspection: InspectionContext) -> Iterator[Finding]:
     """Rows in a circle go in one statement; but who else points to a shared row is asked before."""
-    deleted = {spec.table: name for name, spec in inspection.data() if inspection.deletes(spec)}
+    deleted = [name for name, spec in inspection.data() if inspection.deletes(spec)]
     edges = [
-        (deleted[key.child], deleted[key.parent])
+        (child, parent)
         for key in inspection.catalogue.foreign_keys
-        if key.child in deleted and key.parent in deleted
+        for child in inspection.takers(key.child)
+        for parent in inspection.takers(key.parent)
+        if child in deleted and parent in deleted
     ]
-    for circle in strongly_connected(tuple(deleted.values()), edges):
+    for circle in strongly_connected(tuple(deleted), edges):
         for name in circle:
             if len(circle) > 1 and inspection.spec.collections[name].sharing is not None:
                 yield inspection.error(

@@ -216,10 +216,11 @@ def _excessive(
         what = f"the log {table.text}"
     else:
         what = table.text
-        if live.delete and inspection.action(spec) is Action.TOMBSTONE:
+        together = [one for _, one in inspection.data() if one.table == spec.table]
+        if live.delete and all(inspection.action(one) is Action.TOMBSTONE for one in together):
             held.append("DELETE")
-        further = set(live.updatable).difference(spec.tombstone)
-        if len(further) > (len(table.lockable) if _locked(inspection, spec, table) else 0):
+        further = set(live.updatable).difference(*(one.tombstone for one in together))
+        if len(further) > (len(table.lockable) if any(_locked(inspection, one, table) for one in together) else 0):
             held.append("UPDATE")
     if held:
         rights = ", ".join(held)

@@ -170,13 +170,24 @@ class BoundStore:
     def holding(self) -> frozenset[str]:
         """The collections of which a row may hold a shared one that it does not lead to."""
         keys = (key for keys in self.owning.values() for key in keys)
-        return frozenset(self.by_table[key.child].name for key in keys if key.child in self.by_table)
+        return frozenset(one.name for key in keys for one in self.takers(key.child))
 
     @property
     def by_table(self) -> Mapping[str, BoundTable]:
         """`schema.table` -> its collection; of several the one that takes whole rows."""
         parts_last = sorted(self.collections.values(), key=lambda one: one.action is Action.TOMBSTONE, reverse=True)
         return {one.table.text: one for one in parts_last}
+
+    def takers(self, table: str) -> Sequence[BoundTable]:
+        """The collections that take whole rows of a `schema.table`, each of its kind; or one with a part of them."""
+        there = [one for one in self.collections.values() if one.table.text == table]
+        parts = [
+            one.name
+            for one in there
+            if one.action is Action.TOMBSTONE
+            and any(other is not one and not one.spec.apart(other.spec) for other in there)
+        ]
+        return [one for one in there if one.name not in parts] or there[:1]
 
     def place(self, name: str) -> int:
         """The collection's number, in link order: part of the names of its temporary tables."""

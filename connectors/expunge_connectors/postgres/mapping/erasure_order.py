@@ -86,11 +86,12 @@ def order(store: BoundStore) -> ErasureOrder:
     Raises:
         TerminalError: A shared row and those that point to it refer to each other in a circle.
     """
-    by_table = store.by_table
     references = [
-        (by_table[one.child].name, by_table[one.parent].name)
+        (child.name, parent.name)
         for one in store.foreign_keys
-        if one.child in by_table and one.parent in by_table and by_table[one.parent].action is not Action.TOMBSTONE
+        for child in store.takers(one.child)
+        for parent in store.takers(one.parent)
+        if parent.action is not Action.TOMBSTONE
     ]
     # Who still points to a shared row is asked when those of the request do so no more.
     references += [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.dependency_graph import closure
+from expunge_connectors.postgres.references import of_another_kind
 from expunge_connectors.postgres.spec import PostgresSpec
 
 
@@ -15,20 +17,40 @@ def needed_by(
 ) -> frozenset[str]:
     """The collections that foreign keys lead to from these, and shared ones that links do; these left out.
 
-    A parent that is tombstoned stays anyway, and what it refers to is kept by the finding `retained-child`.
+    A parent that is tombstoned stays anyway, and what it refers to is kept by the finding `retained-child`. The way may
+    lead through tables that the map does not name: these stand for themselves.
     """
-    actions = {
-        one.table: data_map.data_types[one.data_type].on_request
-        for name, one in spec.collections.items()
-        if one.data_type is not None and spec.of_table(one.table, data_map) == name
-    }
-    parents: dict[str, list[str]] = {}
+    of_table: defaultdict[str, list[str]] = defaultdict(list)
+    for name, one in spec.collections.items():
+        of_table[one.table].append(name)
+    parents: defaultdict[str, list[str]] = defaultdict(list)
     for key in foreign_keys:
-        if actions.get(key.parent) is not Action.TOMBSTONE:
-            parents.setdefault(key.child, []).append(key.parent)
-    for one in spec.collections.values():
+        for child in of_table.get(key.child, [key.child]):
+            parents[child] += _led_to(key, child, spec, data_map)
+    for name, one in spec.collections.items():
         for link in one.found_by if one.sharing is not None else ():
             if link.lead is not None and link.lead[0] in spec.collections:
-                parents.setdefault(spec.collections[link.lead[0]].table, []).append(one.table)
-    reached = closure(parents, [spec.collections[name].table for name in collections if name in spec.collections])
-    return frozenset(name for name, one in spec.collections.items() if one.table in reached) - frozenset(collections)
+                for lead in of_table[spec.collections[link.lead[0]].table]:
+                    parents[lead].append(name)
+    reached = closure(parents, [name for name in collections if name in spec.collections])
+    return frozenset(reached).intersection(spec.collections) - frozenset(collections)
+
+
+def _led_to(key: ForeignKey, child: str, spec: PostgresSpec, data_map: DataMap) -> Iterator[str]:
+    """The collections to whose rows rows of the child may point, with the parts of these rows."""
+    takers = spec.takers(key.parent, data_map)
+    if not takers:
+        yield key.parent
+    for parent in takers:
+        if _overwritten(spec, parent, data_map):
+            continue
+        if child in spec.collections and of_another_kind(spec.collections, key, child, parent, takers):
+            continue
+        yield parent
+        rows = spec.collections[parent]
+        yield from (name for name, one in spec.collections.items() if one.table == key.parent and not one.apart(rows))
+
+
+def _overwritten(spec: PostgresSpec, name: str, data_map: DataMap) -> bool:
+    data_type = data_map.data_types.get(spec.collections[name].data_type or "")
+    return data_type is not None and data_type.on_request is Action.TOMBSTONE

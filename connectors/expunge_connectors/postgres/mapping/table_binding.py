@@ -42,7 +42,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
     ]
     owning = {one: owning_keys(one, spec.collections, catalogue.foreign_keys) for one in data}
     for shared, keys in owning.items():  # whether an owner goes as well is known once it was searched for
-        holding = sorted({spec.of_table(key.child, data_map) or "" for key in keys} & data.keys())
+        holding = sorted({one for key in keys for one in spec.takers(key.child, data_map)} & data.keys())
         edges += [(one, shared) for one in holding if not has_path(edges, shared, one)]
     try:
         order = topological_order(data, edges)

@@ -27,13 +27,13 @@ class _Owner:
     Attributes:
         columns: Those that point.
         points: The row `o` does.
-        mapped: Its collection; None: the map names none, so nothing of it goes.
+        mapped: Its collections; without any, nothing of it goes.
     """
 
     table: sql.Identifier
     columns: Sequence[str]
     points: sql.Composed
-    mapped: BoundTable | None
+    mapped: Sequence[BoundTable]
 
 
 def unreferenced(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Composed:
@@ -67,7 +67,9 @@ def _owners(store: BoundStore, mapped: BoundTable, alias: str) -> Iterator[_Owne
     for link in mapped.links:
         if link.of is not None:
             lead = store.collections[link.of[0]]
-            yield _Owner(lead.table.identifier, link.of[1], _points(lead, link, alias), lead)
+            there = dict.fromkeys([lead.name, *(one.name for one in store.takers(lead.table.text))])
+            points = _points(lead, link, alias)
+            yield _Owner(lead.table.identifier, link.of[1], points, [store.collections[name] for name in there])
     for key in store.owning[mapped.name]:
         schema, _, name = key.child.partition(".")
         points = and_(
@@ -76,7 +78,7 @@ def _owners(store: BoundStore, mapped: BoundTable, alias: str) -> Iterator[_Owne
                 for ours, theirs in zip(key.columns, key.parent_columns, strict=True)
             )
         )
-        yield _Owner(sql.Identifier(schema, name), key.columns, points, store.by_table.get(key.child))
+        yield _Owner(sql.Identifier(schema, name), key.columns, points, store.takers(key.child))
 
 
 def _points(lead: BoundTable, link: BoundLink, alias: str) -> sql.Composed:
@@ -94,11 +96,13 @@ def _points(lead: BoundTable, link: BoundLink, alias: str) -> sql.Composed:
 
 def _no_tombstone(store: BoundStore, mapped: BoundTable, owner: _Owner) -> sql.Composable:
     """The row `o` is nobody's who is gone. Of a row with several people's parts that cannot be told."""
-    if mapped.action is not Action.TOMBSTONE or owner.mapped is None or owner.mapped.action is not Action.TOMBSTONE:
+    if mapped.action is not Action.TOMBSTONE or len(owner.mapped) != 1:
         return TRUE
-    if sum(one.table.oid == owner.mapped.table.oid for one in store.collections.values()) > 1:
+    [lead] = owner.mapped
+    several = sum(one.table.oid == lead.table.oid for one in store.collections.values()) > 1
+    if several or lead.action is not Action.TOMBSTONE:
         return TRUE
-    return sql.SQL("NOT ({})").format(is_tombstone(owner.mapped, "o"))
+    return sql.SQL("NOT ({})").format(is_tombstone(lead, "o"))
 
 
 def _staying(search: Search, action: Action, owner: _Owner) -> sql.Composable:
@@ -109,12 +113,16 @@ def _staying(search: Search, action: Action, owner: _Owner) -> sql.Composable:
         action: What happens to the shared row.
         owner: The table of `o`.
     """
-    lead = owner.mapped
-    if lead is None or not search.found.get(lead.name):
-        return TRUE
-    keeps = lead.action is Action.TOMBSTONE and not lead.spec.tombstone.keys() & set(owner.columns)
-    if keeps and action is not Action.TOMBSTONE:
-        return TRUE
-    return sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND f.leads AND NOT f.stays)").format(
-        search.table(lead.name), same_row(lead, "o", "f")
-    )
+    going = [
+        sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND f.leads AND NOT f.stays)").format(
+            search.table(lead.name), same_row(lead, "o", "f")
+        )
+        for lead in owner.mapped
+        if search.found.get(lead.name)
+        and (
+            action is Action.TOMBSTONE
+            or lead.action is not Action.TOMBSTONE
+            or lead.spec.tombstone.keys() & set(owner.columns)
+        )
+    ]
+    return and_(TRUE, *going)
