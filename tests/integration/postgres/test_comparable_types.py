@@ -244,6 +244,24 @@ def test_rows_below_are_found_by_keys_that_the_server_does_not_hash(database: st
     assert left(database, "comments", "user_id") == [2]
 
 
+@pytest.mark.parametrize("kind", ["name", 'text COLLATE "C"', 'varchar(9) COLLATE "POSIX"'])
+def test_rows_below_are_found_by_keys_of_any_collation(database: str, kind: str) -> None:
+    execute(
+        database,
+        "CREATE TABLE users (id text PRIMARY KEY); INSERT INTO users VALUES ('ann'), ('bob');"
+        f"CREATE TABLE notes (k {kind} PRIMARY KEY, user_id text, above {kind} REFERENCES notes);"
+        "INSERT INTO notes VALUES ('a', 'ann', NULL), ('b', NULL, 'a'), ('c', 'bob', NULL)",
+    )
+    loaded = shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+        "notes: {table: public.notes, goes_with_any: {reason: answers, approved_by: A. Officer},"
+        " found_by: [{column: user_id, of: users.id}, {column: above, of: notes.k}]}"
+    )
+    erased(database, loaded, user_id="ann", expected={"users": 1, "notes": 2})
+    assert left(database, "notes", "k") == ["c"]
+
+
 def test_nothing_of_ours_stays_in_a_session(database: str) -> None:
     """A pooler hands sessions on to others."""
     execute(database, "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)")

@@ -224,9 +224,16 @@ def as_text(live: Column, alias: str) -> sql.Composable:
 
 
 def leading(mapped: BoundTable) -> Iterator[sql.Composable]:
-    """The values of l0, l1, … in a row `t`, typed as keys are."""
+    """The values of l0, l1, … in a row `t`, typed as keys are; texts in the collation in which keys are staged.
+
+    A recursive query takes one collation alone, and beside a column that has another one the database's gives way.
+    """
     return (
-        sql.SQL("{}::{}").format(compared(mapped.table.columns[name], kind, "t"), raw(kind.ddl))
+        sql.SQL("{}::{}{}").format(
+            compared(mapped.table.columns[name], kind, "t"),
+            raw(kind.ddl),
+            raw(' COLLATE pg_catalog."default"' if kind.ddl == "text" else ""),
+        )
         for name, kind in mapped.leads.items()
     )
 
