@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -105,3 +105,23 @@ def _without(data: Cell, path: list[str]) -> Cell:
     if len(path) == 1:
         return {name: value for name, value in data.items() if name != path[0]}
     return {name: _without(value, path[1:]) if name == path[0] else value for name, value in data.items()}
+
+
+def without_elements(data: Cell, path: list[str], goes: Callable[[Cell], bool]) -> Cell:
+    """The data without what goes: the innermost element of a list that it stands in, or its key where in none."""
+    return _pruned(data, path, goes, listed=False)[0]
+
+
+def _pruned(data: Cell, path: list[str], goes: Callable[[Cell], bool], *, listed: bool) -> tuple[Cell, bool]:
+    """What is left, and whether it goes itself with the list's element of which it is a part."""
+    if isinstance(data, list):
+        pruned = [_pruned(one, path, goes, listed=True) for one in data]
+        return [one for one, gone in pruned if not gone], False
+    if not path:
+        return data, isinstance(data, (str, int, float)) and not isinstance(data, bool) and goes(data)
+    if not isinstance(data, dict) or path[0] not in data:
+        return data, False
+    left, gone = _pruned(data[path[0]], path[1:], goes, listed=listed)
+    if gone and not listed:
+        return {name: value for name, value in data.items() if name != path[0]}, False
+    return {**data, path[0]: left}, gone

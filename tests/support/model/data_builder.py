@@ -153,6 +153,10 @@ class Filler:
                 self._single(table, column, number if part and part.person else None)
                 for _ in range(dice.pick([1, 0, 2, 3]))
             ]
+        if column.listed:
+            return values.listed(
+                column.path, [self._key(table, column) for _ in range(dice.pick([1, 2, 3]))], dice.number(0, 4)
+            )
         if column.path:
             leaf = self._single(table, column, number if part and part.person else None)
             nested = values.nested(column.path, leaf, dice.number(0, 1 + len(column.path)))

@@ -30,6 +30,8 @@ RARE = (
     "a role in a column",
     "a role in a list",
     "a role in a document",
+    "a role in a document's lists",
+    "further persons",
 )
 """All of them, as `shapes` tells them."""
 
@@ -39,6 +41,10 @@ def shapes(table: Table, name: str, spec: Mapping[str, Any]) -> Iterator[str]:
     if name.startswith("role-"):
         [link] = spec["found_by"]
         yield f"a role in a {'list' if link.get('each') else 'document' if 'path' in link else 'column'}"
+        if "path" in link and spec["tombstone"][link["column"]] == {"elements": True}:
+            yield "a role in a document's lists"
+    if name.endswith("more-people"):
+        yield "further persons"
     if table.declared != "PRIMARY KEY":
         yield "a unique key" if table.declared else "no key"
     for method in ("range", "list"):

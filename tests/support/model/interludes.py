@@ -85,7 +85,10 @@ def interludes(dice: Dice, tables: list[Table], document: Mapping[str, Any]) -> 
             rebuilt = " TYPE " in what[0]
             made.append(Interlude(what, reopened=rebuilt or dice.chance(50), moves=what[-1].startswith("WITH moved")))
         else:
-            changes = list(_changes(dice, dice.pick(tables), document))
+            # Few tables have parts: each of those is as likely as all others together.
+            parted = [one for one in tables if one.leaves]
+            chosen = dice.pick(parted) if parted and dice.chance(50) else dice.pick(tables)
+            changes = list(_changes(dice, chosen, document))
             made.append(dice.pick(changes) if changes else Interlude())
     return made
 

@@ -21,6 +21,7 @@ from tests.support.model.cell_values import (
     sought,
     spellings,
     without,
+    without_elements,
 )
 from tests.support.model.normalisation import after, spelt
 from tests.support.model.world import CUTOFF, Cell, Cells, Table, World
@@ -411,20 +412,27 @@ class Reference:
         """
         claims = self.claims(state, frozenset[tuple[str, str]]().union(*(keys for keys, _ in subjects.values())))
         found = {number: self.found(state, keys, sealed, claims=claims) for number, (keys, sealed) in subjects.items()}
-        going: set[Row] = set()
+        going: set[tuple[str, Row]] = set()
         result: dict[int, dict[str, Count]] = {number: {} for number in subjects}
         for name in self._shared_last():
             for number in subjects:
                 keys = subjects[number][0]
                 result[number][name] = self._count(name, found[number][name], state, going, keys, together=together)
-            going |= {row for number in subjects for row in result[number][name].due}
+            going |= {(name, row) for number in subjects for row in result[number][name].due}
         return result
 
     def _shared_last(self) -> list[str]:
         return sorted(self.scope, key=lambda name: "sharing" in self._collections[name])
 
     def _count(
-        self, name: str, found: Mapping[Row, Found], state: State, going: set[Row], keys: Keys, *, together: bool
+        self,
+        name: str,
+        found: Mapping[Row, Found],
+        state: State,
+        going: set[tuple[str, Row]],
+        keys: Keys,
+        *,
+        together: bool,
     ) -> Count:
         count, spec = Count(), self._collections[name]
         rows = state[self._tables[name].text]
@@ -457,21 +465,29 @@ class Reference:
         days.append(until)
         return False
 
-    def _other_owners(self, name: str, cells: Cells, state: State, going: set[Row]) -> bool:
+    def _other_owners(self, name: str, cells: Cells, state: State, going: set[tuple[str, Row]]) -> bool:
         """Whether a row that stays points here, of whomever it is."""
-        ours = self._tables[name]
-        for lead, mine, columns in self._leads(name, everybodys=True):
-            theirs = self._tables[lead]
-            here = _points(ours, mine, cells)
-            for row, owner in state[theirs.text].items():
+        for table, mine, columns in self._owners(name):
+            here = _points(self._tables[name], mine, cells)
+            for row, owner in state[table.text].items():
                 left = owner
-                if row in going:
-                    if self.action(lead) != "tombstone":
-                        continue
-                    left = self.tombstoned(lead, owner)
-                if _points(theirs, columns, left) == here is not None:
+                for other in (one for one, at in going if at == row):
+                    # Of what is tombstoned in part, each part lets go of its own.
+                    left = self.tombstoned(other, left) if self.action(other) == "tombstone" and left else {}
+                if left and _points(table, columns, left) == here is not None:
                     return True
         return False
+
+    def _owners(self, name: str) -> Iterator[tuple[Table, tuple[str, ...], tuple[str, ...]]]:
+        """Who points to a shared row (ADR 26): links, and foreign keys of any table, but of rows that go with it."""
+        ours = self._tables[name]
+        for lead, mine, columns in self._leads(name, everybodys=True):
+            yield self._tables[lead], mine, columns
+        below = {self._tables[one] for one in self.scope for lead, _, _ in self._leads(one) if lead == name} | {ours}
+        for table in self._world.tables:
+            for key in table.foreign_keys:
+                if key.parent is ours and table not in below:
+                    yield table, key.parent_columns, key.columns
 
     def tombstoned(self, name: str, cells: Cells, keys: Keys = frozenset()) -> dict[str, Cell]:
         """What stands there afterwards, generated columns included; of a list the elements that are these keys go."""
@@ -489,16 +505,16 @@ class Reference:
         return done
 
     def _without_elements(self, name: str, column: str, cells: Cells, keys: Keys) -> Cell:
-        links = [one for one in self._collections[name]["found_by"] if one["column"] == column and one.get("each")]
-        return cells[column] and [
-            element
-            for element in cells[column]
-            if not any(
-                (link["identity"], one) in keys
-                for link in links
-                for one in sought(self._identities[link["identity"]]["normaliser"], link, {column: [element]})
-            )
-        ]
+        [link] = [one for one in self._collections[name]["found_by"] if one["column"] == column]
+        bare = {"column": column, "each": True} | ({"template": link["template"]} if "template" in link else {})
+
+        def goes(value: Cell) -> bool:
+            said = sought(self._identities[link["identity"]]["normaliser"], bare, {column: [value]})
+            return any((link["identity"], one) in keys for one in said)
+
+        if "path" in link:
+            return without_elements(cells[column], link["path"], goes)
+        return cells[column] and [element for element in cells[column] if not goes(element)]
 
     # ---- what is left
 

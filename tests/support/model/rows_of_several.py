@@ -34,7 +34,7 @@ class RowsOfSeveral:
         family, identity = whole.family, FAMILIES[whole.family]
         people = self._people[family]
         for _ in range(dice.pick([1, 1, 2])):
-            how = dice.pick(["of", "of", "key", "keys", "keys", "addresses", "document"])
+            how = dice.pick(["of", "of", "key", "keys", "keys", "addresses", "document", "guests"])
             if how != "of":
                 self._shop.owned(whole)
             role = Part(f"role-{len(self._shop.parts)}", family, table, "", allowed={"tombstone"}, whole=whole)
@@ -49,6 +49,11 @@ class RowsOfSeveral:
                 role.found_by.append({"column": column.name, **of})
                 role.emptied.add(column.name)
                 role.tombstone[column.name] = Expression("NULL", lambda _: None)
+            elif how == "guests":
+                column = self._shop.column(table, "persons", dice.pick(["jsonb", "json"]), nullable=True)
+                column.inside, column.path, column.listed = kind, dice.pick(values.LISTS), True
+                role.found_by.append({"column": column.name, "path": list(column.path), "identity": identity})
+                role.tombstone[column.name] = {"elements": True}
             elif how == "document":
                 column = self._shop.column(table, "persons", dice.pick(["jsonb", "json"]), nullable=True)
                 column.inside, column.path = kind, dice.pick(values.PATHS)

@@ -122,6 +122,24 @@ class Builder:
         if dice.chance(40):
             self._shop.identified(part, "phone", yielded=dice.chance(70))
         self._shop.filling(part)
+        if "further-persons" in self._shapes and dice.chance(20):
+            self._further(family)
+
+    def _further(self, family: str) -> None:
+        """The same people in a second table, of another schema perhaps: the map says that they are."""
+        identity, first = FAMILIES[family], self._part_of(family)
+        table = self._shop.table()
+        key = self._shop.column(table, "key", first.table.column(first.lead).type)
+        table.primary_key = (key.name,)
+        part = self._shop.part(f"{family}-more-people", family, table, key.name)
+        part.person = identity
+        part.yields[identity] = key.name
+        part.found_by.append({"column": key.name, "identity": identity})
+        self.identities[identity]["same_person"] = {
+            "reason": "One is filled from the other",
+            "approved_by": "An officer",
+        }
+        self._shop.filling(part)
 
     def _child(self, family: str) -> None:
         """Rows linked to a row of another collection, nearly always by a foreign key."""

@@ -45,6 +45,7 @@ SHAPES = frozenset(
         "kinds",
         "types",
         "roles",
+        "further-persons",
         "templates",
     }
 )

@@ -188,6 +188,24 @@ PATHS = (("contact", "email"), ("e-mail",), ("0", "it's %s"), ("a.b", "c d", "é
 """Where an identity stands in a JSON column; a name that is a number is no place in an array."""
 
 
+LISTS = (("guests", "id"), ("guests",), ("room", "guests", "id"))
+"""Where keys stand in lists of a JSON column."""
+
+
+def listed(path: tuple[str, ...], leaves: list[Cell], shape: int) -> Cell:
+    """JSON data with several people: elements of a list, lists in elements, or somebody alone."""
+    *above, last = path
+    if shape == 0 and leaves:
+        data: Cell = {last: leaves[0], "name": "kept"}
+    elif not above or shape == 1:
+        data = {last: [leaves[:1], *leaves[1:]] if shape == 2 else leaves, "name": "kept"}
+    else:
+        data = [{last: one if shape == 3 else [one, *leaves[:1]], "name": f"n{at}"} for at, one in enumerate(leaves)]
+    for name in reversed(above):
+        data = {name: data, "kept": [1, {"x": None}]}
+    return data
+
+
 def nested(path: tuple[str, ...], leaf: Cell, shape: int) -> Cell:
     """JSON data with something at a path, through arrays in some shapes, beside what must stay."""
     data: Cell = [leaf, None] if shape == 1 else leaf

@@ -42,6 +42,7 @@ class Column:
         source: Of a generated column that links rows: what it is computed from; `stored`: what it holds for a value.
         inside: The type of the keys in a JSON column, in an array, or in texts of a template.
         around: What stands before such a key in a text, and behind it.
+        listed: A document has several of them there, in lists.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column:
     stored: Callable[[Cell], Cell] | None = None
     inside: str = ""
     around: tuple[str, str] | None = None
+    listed: bool = False
 
     @property
     def structured(self) -> bool:

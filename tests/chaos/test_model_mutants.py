@@ -1,0 +1,46 @@
+"""The reference model notices every mutant of a rule: a model that agrees with everything would notice none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.model import mutant_trial, sampling
+from tests.support.model.mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[2]
+WORLDS = 1_000
+"""So many at most; most mutants are noticed in one of the first hundred."""
+
+
+def _outcome(database: str, packages: Path, worlds: int) -> tuple[int, str]:
+    folders = sorted(packages.iterdir()) if packages.exists() else []
+    done = subprocess.run(
+        [sys.executable, "-m", mutant_trial.__name__, database, str(sampling.seed() * WORLDS), str(worlds)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr[-2000:]
+
+
+def test_without_a_mutant_the_model_agrees(database: str, tmp_path: Path) -> None:
+    """In the worlds in which nearly all of them are noticed."""
+    code, said = _outcome(database, tmp_path / "none", 100)
+    assert code == mutant_trial.AGREED, said
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
+def test_the_model_notices_a_broken_rule(database: str, tmp_path: Path, mutant: Mutant) -> None:
+    for one in ("config", "connectors", "orchestrator"):
+        shutil.copytree(ROOT / one, tmp_path / one, ignore=shutil.ignore_patterns("__pycache__"))
+    mutant.plant(tmp_path)
+    code, said = _outcome(database, tmp_path, WORLDS)
+    print(said)  # noqa: T201 - in which world
+    assert code == mutant_trial.DISAGREED, said

@@ -1,0 +1,169 @@
+"""Mutants: rules that are broken on purpose, each by one replacement of text. The model has to notice every one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One rule, broken.
+
+    Attributes:
+        breaks: What is no longer true.
+        file: Below the repository.
+        old: What stands there, once; `new`: what takes its place.
+    """
+
+    breaks: str
+    file: str
+    old: str
+    new: str
+
+    def plant(self, root: Path) -> None:
+        """Put it into a copy of the packages.
+
+        Raises:
+            ValueError: The code was changed: the mutant has to follow.
+        """
+        path = root / self.file
+        text = path.read_text()
+        if text.count(self.old) != 1:
+            raise ValueError(
+                f"{self.breaks}: {self.file} holds this {text.count(self.old)} times, not once: {self.old}"
+            )
+        path.write_text(text.replace(self.old, self.new))
+
+
+_POSTGRES = "connectors/expunge_connectors/postgres"
+_SQL = f"{_POSTGRES}/sql"
+_RULES = "orchestrator/expunge_orchestrator/rules"
+
+MUTANTS = (
+    # Whose a value is.
+    Mutant(
+        "a value that somebody else has leads nowhere",
+        f"{_SQL}/claimed_keys.py",
+        "    if any(_claims(store, staged)):\n        connection.execute(",
+        "    if False:\n        connection.execute(",
+    ),
+    Mutant(
+        "a person's own row does not claim against that person",
+        f"{_SQL}/claimed_keys.py",
+        "    if persons is not None:\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "a tombstone claims nothing",
+        f"{_SQL}/claimed_keys.py",
+        "    if mapped.action is Action.TOMBSTONE:\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "verification follows no claimed value",
+        f"{_POSTGRES}/verify/claimed_values.py",
+        "        if not self.passing[namespace]:\n            return",
+        "        if True:\n            return",
+    ),
+    # Whom a request means.
+    Mutant(
+        "several persons behind one key are ambiguous",
+        f"{_RULES}/identity_resolution.py",
+        "    return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)\n",
+        "    return False\n",
+    ),
+    Mutant(
+        "a request is for one member's rows",
+        f"{_SQL}/row_conditions.py",
+        "    if mapped.member_column is None:\n",
+        "    if True:\n",
+    ),
+    # Which rows a link finds.
+    Mutant(
+        "a link leads to rows of its kind alone",
+        f"{_SQL}/comparison.py",
+        "    return TRUE if not where else and_(",
+        "    return TRUE if True else and_(",
+    ),
+    Mutant(
+        "a verified link leads to rows of its kind alone",
+        f"{_POSTGRES}/verify/expressions.py",
+        "        if kind.any_value is not None:\n",
+        "        if True:\n",
+    ),
+    Mutant(
+        "a template's words are no pattern",
+        f"{_SQL}/comparison.py",
+        r'(re.sub(r"(\W)", r"\\\1", one) for one in ends)',
+        "ends",
+    ),
+    Mutant(
+        "numbers are compared as numbers",
+        f"{_POSTGRES}/catalog/key_types.py",
+        '    "numeric": NUMERIC,\n',
+        "",
+    ),
+    Mutant(
+        "citext is compared as the server compares it",
+        f"{_POSTGRES}/catalog/key_types.py",
+        '    if column.equality is not None and column.base.rpartition(".")[2] == "citext":\n',
+        "    if False:\n",
+    ),
+    # What becomes of them.
+    Mutant(
+        "what was created at the cutoff is newer",
+        f"{_SQL}/row_conditions.py",
+        '"coalesce({} < {}, {})"',
+        '"coalesce({} <= {}, {})"',
+    ),
+    Mutant(
+        "a period that ends today is over",
+        f"{_SQL}/row_conditions.py",
+        "coalesce({} > {}::date, true)",
+        "coalesce({} >= {}::date, true)",
+    ),
+    Mutant(
+        "a shared row goes with the last that points to it",
+        f"{_SQL}/shared_rows.py",
+        "    if mapped.spec.sharing is None:\n",
+        "    if True:\n",
+    ),
+    Mutant(
+        "of a list only one's own elements go",
+        f"{_POSTGRES}/erase/delete_statements.py",
+        'or_(*(_held(path, source, sql.SQL("e.item::text")) for source, path in ways))',
+        "TRUE",
+    ),
+    Mutant(
+        "a tombstone is done once",
+        f"{_SQL}/tombstones.py",
+        "    return and_(*(_holds(mapped, name, alias) for name in mapped.spec.tombstone))\n",
+        "    return FALSE\n",
+    ),
+    Mutant(
+        "a row is known by its table as well",
+        f"{_SQL}/comparison.py",
+        '_STANDS = {"tableoid": "oid", "ctid": "tid"}',
+        '_STANDS = {"ctid": "tid"}',
+    ),
+    # What a plan is about.
+    Mutant(
+        "a part that was taken out is a change",
+        f"{_POSTGRES}/catalog/relations.py",
+        "    if taken_out:\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "another table under the name is a change",
+        f"{_POSTGRES}/catalog/relations.py",
+        '    if oid is not None and oid != before["oid"]:\n',
+        "    if False:\n",
+    ),
+    Mutant(
+        "a mapped column that is called otherwise is a change",
+        f"{_POSTGRES}/catalog/relations.py",
+        "        if called is None or (called != column and called not in used):\n",
+        "        if False:\n",
+    ),
+)
