@@ -56,6 +56,20 @@ class UnknownMemberError(TerminalError):
     exit_code: ClassVar[int] = 4
 
 
+class DividedNameError(TerminalError):
+    """A person's value holds the character that ends it in a name: what it names may be another person's.
+
+    Args:
+        message: As of any error.
+        numbers: The subjects whose value it is.
+        remedy: As of any error.
+    """
+
+    def __init__(self, message: str, *, numbers: frozenset[int], remedy: str | None = None) -> None:
+        self.numbers = numbers
+        super().__init__(message, remedy=remedy)
+
+
 class IdentityChangedError(TerminalError):
     """The store behind this name is not the one that the plan was made for."""
 

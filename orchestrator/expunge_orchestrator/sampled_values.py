@@ -15,6 +15,7 @@ from expunge_connectors.contract import (
     Subject,
     SubjectKey,
 )
+from expunge_connectors.errors import DividedNameError
 
 MOST_KEYS = 100
 """So many values of one place are looked up in another store: there each may cost a request."""
@@ -85,12 +86,32 @@ def _led(data_map: DataMap, store: str, sample: ReadSample, other: str, there: S
     for member, key in sorted(sample.keys, key=lambda one: one[1])[:MOST_KEYS]:
         if bool(member) == many:
             asked.setdefault(member if many else None, []).append(key)
-    tried = hit = 0
+    tried = hit = divided = 0
     for member, keys in asked.items():
         subjects = [Subject(number, frozenset([key])) for number, key in enumerate(keys)]
-        counts = there.count(subjects, Scope(owner.controller, member), there.now())
+        scope, cutoff = Scope(owner.controller, member), there.now()
+        while subjects:
+            try:
+                counts = there.count(subjects, scope, cutoff)
+                break
+            except DividedNameError as refused:
+                divided += len(refused.numbers)
+                subjects = [one for one in subjects if one.number not in refused.numbers]
+        else:
+            continue
         tried += len(subjects)
         hit += sum(any(not tallies[name].empty for name in targets & tallies.keys()) for tallies in counts.values())
+    if divided:
+        yield Finding(
+            Severity.ERROR,
+            "values-divided",
+            store,
+            sample.collection,
+            f"{divided} values of `{sample.identity}` in {sample.where} hold the character that ends them in names of"
+            f" {other} ({', '.join(sorted(targets))}): whose is what such a name holds cannot be told there, and a"
+            " request of these people is refused.",
+            f"Take `undivided` back in {other}, and name these records by another identity, or one by one.",
+        )
     if tried:
         yield Finding(
             Severity.INFO if hit else Severity.WARNING,

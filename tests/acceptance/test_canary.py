@@ -171,6 +171,7 @@ stores:
       homes:
         bucket: canary-files
         prefix: "homes/{handle}/"
+        undivided: {reason: handles are letters, approved_by: A. Officer}
         data_type: content
         owner: {controller: house}
   cache:

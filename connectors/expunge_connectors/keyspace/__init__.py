@@ -2,6 +2,7 @@
 
 templates             `session:{token}` templates
 template_rules        which collection a name belongs to; where two overlap
+nested_names          one person's names within another's, where a value holds what ends it
 name_samples          sampled names held against the templates
 template_inference    templates proposed from a sample
 unnormalised_names    names that hold an identifier in another than its normalised form

@@ -9,6 +9,7 @@ from typing import Any
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError
+from expunge_connectors.keyspace.nested_names import nested
 from expunge_connectors.keyspace.template_rules import overlaps
 from expunge_connectors.keyspace.unnormalised_names import unknown_spellings
 from expunge_connectors.redis import acl
@@ -37,6 +38,7 @@ def findings(conversation: PipelineClient, data_map: DataMap, spec: RedisSpec) -
         *_recorders(conversation, notes),
         *_rights(conversation, notes, data_map, spec),
         *overlaps(conversation.store, data_map, spec.namings()),
+        *nested(conversation.store, data_map, spec.namings(), spec.undivided),
         *unknown_spellings(conversation.store, data_map, named),
     ]
 

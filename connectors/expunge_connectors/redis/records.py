@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
+from expunge_connectors.keyspace.nested_names import require_undivided
 from expunge_connectors.keyspace.template_rules import certain, in_scope, require_unambiguous_names
 from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.redis.key_patterns import Pattern
@@ -35,6 +36,11 @@ class RecordKind:
     namespace: str
     certain: bool
     follows: bool
+
+    @property
+    def ends_value(self) -> str | None:
+        """The character that no value of the identity may hold; None: any may stand in a key."""
+        return self.pattern.ends_value if self.pattern is not None and self.part is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,15 @@ class Names:
         self._logs = [Template.parse(keys.key) for keys in spec.collections.values() if keys.log is not None]
 
     def records(self, found: Iterable[RecordKind], subjects: Sequence[Subject]) -> list[Record]:
-        """The records that the subjects' keys name, collection by collection."""
+        """The records that the subjects' keys name, collection by collection.
+
+        Raises:
+            DividedNameError: A value holds the character that ends it in a pattern.
+        """
+        found = list(found)
+        for kind in found:
+            if (end := kind.ends_value) is not None:
+                require_undivided(self._store, kind.name, kind.namespace, end, subjects)
         return [
             self.record(subject.number, kind, SubjectKey(kind.namespace, value), due=kind.certain)
             for kind in found
@@ -136,12 +150,8 @@ class Names:
         )
         if not via.value or not (record.key or kind.pattern) or (kind.part is not None and not record.part):
             raise TerminalError(f"{where}: a key is empty.")
-        ends = kind.pattern.ends_value if kind.pattern is not None and kind.part is None else None
-        if ends is not None and ends in via.value:
-            raise TerminalError(
-                f"{where}: an identifier holds the character that ends it.",
-                remedy="Use `{*}` for each segment instead of `{**}`, or an identity without this character.",
-            )
+        if (end := kind.ends_value) is not None:
+            require_undivided(self._store, kind.name, kind.namespace, end, [Subject(number, frozenset([via]))])
         return self.checked(record)
 
     def checked(self, record: Record) -> Record:

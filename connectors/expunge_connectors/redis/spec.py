@@ -8,9 +8,10 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from expunge_config.datamap import CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
+from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
+from expunge_connectors.keyspace.nested_names import UNDIVIDED
 from expunge_connectors.keyspace.template_rules import RecordNaming, named_by_complaints, overlapping_collections
-from expunge_connectors.keyspace.templates import Template
+from expunge_connectors.keyspace.templates import REST, Template
 
 
 class NamedField(Model):
@@ -33,6 +34,7 @@ class KeySpec(CollectionSpec):
         yields: Identity of what this key names (an index): members, elements, or what `named_by` says.
         named_by: Where an index names: `names` (members, elements, a string's value, names of a hash's fields),
             `values` of a hash, or one field of a hash or of a stream's entries.
+        undivided: No value before `{**}` holds the character that follows it; and who says so.
     """
 
     key: str
@@ -43,6 +45,7 @@ class KeySpec(CollectionSpec):
     entry: dict[str, str] | None = Field(default=None, min_length=1, max_length=1)
     yields: str | None = None
     named_by: Literal["names", "values"] | NamedField = "names"
+    undivided: Assurance | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> KeySpec:
@@ -55,6 +58,8 @@ class KeySpec(CollectionSpec):
             raise ValueError(f"give one of {', '.join(f'`{part}`' for part in PARTS)}")
         if self.part is not None and self.part.wild:
             raise ValueError("wildcards stand in `key` only")
+        if self.undivided is not None and not any(place == REST for _, place in self.templates[0].pieces):
+            raise ValueError(UNDIVIDED)
         self._index()
         return self
 
@@ -140,6 +145,11 @@ class RedisSpec(StoreSpec):
             for name, keys in self.collections.items()
             if keys.log is None
         ]
+
+    @property
+    def undivided(self) -> frozenset[str]:
+        """Collections of which the map says that no value holds what ends it in a name."""
+        return frozenset(name for name, keys in self.collections.items() if keys.undivided is not None)
 
     def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
         """By templates; an index leads on to what it names."""

@@ -11,6 +11,7 @@ from typing import Any
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.keyspace.nested_names import nested
 from expunge_connectors.keyspace.template_rules import overlaps
 from expunge_connectors.keyspace.unnormalised_names import unknown_spellings
 from expunge_connectors.s3.client import Service
@@ -34,6 +35,7 @@ def findings(service: Service, data_map: DataMap, spec: S3Spec) -> Sequence[Find
     found = [
         *_overlaps(service.name, spec),
         *overlaps(service.name, data_map, spec.namings()),
+        *nested(service.name, data_map, spec.namings(), spec.undivided),
         *unknown_spellings(service.name, data_map, named),
     ]
     for bucket in dict.fromkeys(objects.bucket for objects in spec.collections.values()):

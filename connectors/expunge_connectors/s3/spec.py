@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from expunge_config.datamap import CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
+from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
+from expunge_connectors.keyspace.nested_names import UNDIVIDED
 from expunge_connectors.keyspace.template_rules import RecordNaming, named_by_complaints, overlapping_collections
 from expunge_connectors.keyspace.templates import Template
 
@@ -20,11 +21,13 @@ class ObjectSpec(CollectionSpec):
     Attributes:
         key: Key template, e.g. `{recording_object}` (named by a database column) or `avatars/{user_id}.jpg`.
         prefix: Prefix template that ends in `/`, e.g. `uploads/{user_id}/`: every object below it. A log's is literal.
+        undivided: No value in the prefix holds a slash; and who says so.
     """
 
     bucket: Bucket
     key: str | None = None
     prefix: str | None = None
+    undivided: Assurance | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> ObjectSpec:
@@ -33,6 +36,8 @@ class ObjectSpec(CollectionSpec):
         template = Template.parse(self.key or self.prefix or "")
         if self.prefix is not None and not self.prefix.endswith("/"):
             raise ValueError("a prefix ends in `/`: users/1 would also find users/10")
+        if self.prefix is None and self.undivided is not None:
+            raise ValueError(UNDIVIDED)
         if template.wild:
             raise ValueError("objects are named: `{*}` and `{**}` are for stores that can be searched")
         if self.log is None and template.namespace is None:
@@ -80,6 +85,11 @@ class S3Spec(StoreSpec):
             for name, objects in self.collections.items()
             if objects.log is None
         ]
+
+    @property
+    def undivided(self) -> frozenset[str]:
+        """Collections of which the map says that no value holds what ends it in a name."""
+        return frozenset(name for name, objects in self.collections.items() if objects.undivided is not None)
 
     def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:  # noqa: ARG002 - keys name identities alone
         """By templates. An object leads nowhere."""

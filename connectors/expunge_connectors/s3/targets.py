@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError, UnknownMemberError
+from expunge_connectors.keyspace.nested_names import require_undivided
 from expunge_connectors.keyspace.template_rules import certain, in_scope, require_unambiguous_names
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
 from expunge_connectors.s3.version_rules import Target
@@ -39,7 +40,14 @@ class Names:
         return {name: objects.template.head for name, objects in self.collections.items()}
 
     def targets(self, subjects: Sequence[Subject]) -> list[Target]:
-        """What the subjects' keys name, collection by collection."""
+        """What the subjects' keys name, collection by collection.
+
+        Raises:
+            DividedNameError: A value holds a slash, and its collection is a prefix.
+        """
+        for name, objects in self.collections.items():
+            if objects.prefix is not None:
+                require_undivided(self._store, name, objects.template.namespace or "", "/", subjects)
         return [
             self._target(subject.number, name, objects, value)
             for name, objects in self.collections.items()
@@ -54,11 +62,10 @@ class Names:
         if not name:
             raise TerminalError(f"{where}: a key is empty.")
         member = (self._scope.member if template.by_controller else None) or ""
-        if objects.prefix is not None and ("/" in value or "/" in member):
-            refused = TerminalError if "/" in value else UnknownMemberError
-            raise refused(
-                f"{where}: an identifier holds a slash, so one person's prefix may lie within another's.",
-                remedy="Name these objects one by one (`key`), or use an identity without slashes.",
+        if objects.prefix is not None and "/" in member:
+            raise UnknownMemberError(
+                f"{where}: the controller's member holds `/`: its prefixes may lie within another's.",
+                remedy="Name these objects one by one (`key`), or name members without slashes.",
             )
         if any(overlapping(objects, name, log) for log in self._spec.collections.values()):
             raise TerminalError(

@@ -32,7 +32,9 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from expunge_config.errors import InputError
 from expunge_connectors.contract import Scope, SubjectKey
+from expunge_connectors.errors import DividedNameError
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.clock import now, stamp
@@ -95,6 +97,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         frozen: What else belongs into the transaction that makes it last.
 
     Raises:
+        InputError: Somebody's value holds what ends it in a name: what it names could be another person's.
         UsageError: The controller has no such data type; or (IncompleteSelectionError) others need what would go.
         FindingsError: `check` would show an error.
         ConnectorError: A store cannot be asked; a plan with a hole is no plan.
@@ -119,7 +122,14 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     done, planned = 0, []
     with reduced_gc():
         for part in chunks(people, len(people), workspace.settings.chunk_size):
-            planned.append(totals.add(dict(enumerate(part)), workspace, scope, clocks))
+            try:
+                planned.append(totals.add(dict(enumerate(part, start=done + 1)), workspace, scope, clocks))
+            except DividedNameError as refused:
+                whom = ", ".join(map(str, sorted(refused.numbers)))
+                raise InputError(
+                    f"{refused.message} People of the list, counted below its header: {whom}.",
+                    remedy=f"{refused.remedy} Without these people the list can be planned.",
+                ) from None
             clocks = None  # of the first chunk: later ones begin later
             done += len(part)
             progress(done)

@@ -12,7 +12,7 @@ from tests.support.servers import Keyspace
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts, Subject, SubjectKey, no_beat
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import DividedNameError, TerminalError
 from expunge_connectors.redis import RedisStore
 from expunge_connectors.redis.client import PinnedClient
 from expunge_connectors.redis.key_patterns import Pattern
@@ -257,6 +257,7 @@ def test_an_identifier_that_holds_the_end_of_its_place_is_refused_not_missed(
     collections = {"below": {"key": "all:{token}:{**}", "type": "string", **DATA}}
     connector = store(keyspace.url, collections)
     keyspace.client.set("all:a:b:c", "x")
-    with pytest.raises(TerminalError, match="holds the character that ends it"):
-        connector.count([somebody(1, token="a:b")], SCOPE, connector.now())
+    with pytest.raises(DividedNameError, match="holds `:`, which ends it") as caught:
+        connector.count([somebody(1, token="a:b"), somebody(2, token="c")], SCOPE, connector.now())
+    assert caught.value.numbers == {1}
     connector.close()
