@@ -18,15 +18,14 @@ from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answer
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, known_by_value_alone, requested
+from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
-    claimed_paths,
     from_rows,
     join_condition,
     joined,
-    search_paths,
 )
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_probe import probe
@@ -57,13 +56,13 @@ def _combined(search: Search) -> sql.Composed:
     combined = CombinedQuery.of(search)
     for mapped in search.store.scoped.values():
         paths = search_paths(combined.search, mapped.selecting)
-        if paths and _kept(search.store, mapped):
+        if paths and kept(search.store, mapped):
             combined.keep(mapped, found(combined.search, mapped, paths))
         combined.add(_statement(combined.search, mapped, paths))
     return combined.statement()
 
 
-def _kept(store: BoundStore, mapped: BoundTable) -> bool:
+def kept(store: BoundStore, mapped: BoundTable) -> bool:
     """Its rows are looked at more than once."""
     return bool(mapped.leads) or mapped.name in store.holding
 
@@ -77,7 +76,7 @@ def _one_by_one(search: Search) -> Iterator[tuple[Any, ...]]:
             if not paths:
                 unread[mapped.name] = mapped.table.identifier
                 continue
-            if _kept(store, mapped):
+            if kept(store, mapped):
                 search.keep("count", mapped, partial(found, search, mapped, paths), partial(columns, mapped))
             statement = search.compiled(("count", mapped.name), partial(_statement, search, mapped, paths))
             yield from connection.execute(statement).fetchall()
@@ -102,7 +101,7 @@ def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) 
     name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
     if not paths:
         return _NOTHING.format(name, mapped.table.identifier)
-    if _kept(search.store, mapped):
+    if kept(search.store, mapped):
         return _STATEMENT.format(name, sql.SQL("{} AS f").format(search.table(mapped.name)))
     return _STATEMENT.format(name, sql.SQL("({}) AS f").format(found(search, mapped, paths)))
 

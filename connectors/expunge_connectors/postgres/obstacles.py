@@ -25,7 +25,8 @@ from expunge_connectors.postgres.sql import claimed_keys, key_staging
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import refers, same_row
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
-from expunge_connectors.postgres.sql.subject_search import Search, search_paths
+from expunge_connectors.postgres.sql.search_paths import search_paths
+from expunge_connectors.postgres.sql.subject_search import Search
 
 
 def obstacles(  # noqa: PLR0913, PLR0917 - what a reading verb is given
@@ -73,7 +74,7 @@ class _Wanted:
         query = CombinedQuery.of(search)
         for mapped in search.store.scoped.values():
             paths = search_paths(query.search, mapped.selecting)
-            if paths and self._kept(mapped):
+            if paths and (count.kept(search.store, mapped) or self._wanted(mapped)):
                 query.keep(mapped, count.found(query.search, mapped, paths))
         query.add(_NOTHING)
         for key, parent in self._reached(query.search):
@@ -85,7 +86,7 @@ class _Wanted:
         for mapped in search.store.scoped.values():
             with translated(search.store.name, mapped.name):
                 paths = search_paths(search, mapped.selecting)
-                if paths and self._kept(mapped):
+                if paths and (count.kept(search.store, mapped) or self._wanted(mapped)):
                     rows = partial(count.found, search, mapped, paths)
                     search.keep("obstacles", mapped, rows, partial(count.columns, mapped))
         for key, parent in self._reached(search):
@@ -94,8 +95,8 @@ class _Wanted:
                 statement = search.compiled(what, partial(self._statement, search, key, parent))
                 yield from search.connection.execute(statement).fetchall()
 
-    def _kept(self, mapped: BoundTable) -> bool:
-        return bool(mapped.leads) or mapped.table.text in self.tables
+    def _wanted(self, mapped: BoundTable) -> bool:
+        return mapped.table.text in self.tables
 
     def _reached(self, search: Search) -> list[tuple[ForeignKey, BoundTable]]:
         return [(key, parent) for key, parent in self.keys if search.found.get(parent.name)]

@@ -30,14 +30,15 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, requested
+from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
+from expunge_connectors.postgres.sql.search_paths import search_paths
+from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
     from_rows,
     join_condition,
     joined,
-    search_paths,
 )
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_probe import probe
@@ -51,7 +52,8 @@ def resolve(
 
     Paths inside the store are followed, without reporting each row on the way: `via` is the last key that is reported.
     A person found by a reusable identifier leads on only once the person's own key is asked about, and a row found
-    through a shareable identity yields, so that it can help to agree, but leads nowhere.
+    through a shareable identity yields, so that it can help to agree, but leads nowhere. A shared row that
+    anybody else owns neither yields nor leads: another subject too, for that one may have to stay (ADR 26).
     """
     reporting = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
     leads_on = closure(_leading_to(store), reporting)
@@ -60,7 +62,7 @@ def resolve(
     if not any(key.namespace in links for subject in subjects for key in subject.keys):
         return []
     with translated(store.name):
-        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
+        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff, apart=True)
     known = _Keys(store.name)
     rows = None
     if search.staged.few and not any(map(shared_values.is_looked_at_again, store.scoped.values())):
@@ -88,7 +90,7 @@ def _combined(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet
             ]
             padding = [sql.SQL("NULL::text[]")] * (width - len(values_))
             rows = _rows(combined.search, mapped, paths)
-            combined.add(_DISTINCT.format(comma_list(name, *_ORIGIN, *values_, *padding), rows))
+            combined.add(_DISTINCT.format(comma_list(name, *_ORIGIN, *values_, *padding), rows, _telling(mapped)))
         else:
             # Of no row: a table that may not be read is not one that says nothing.
             nothing = [sql.SQL("NULL::text[]")] * width
@@ -119,9 +121,16 @@ def _one_by_one(
 
 
 def _leading_to(store: BoundStore) -> dict[str, list[str]]:
-    """Collection -> the collections that lead to it."""
+    """Collection -> the collections that lead to it, or whose rows may own a shared row of it."""
+    owners = {
+        name: [one.name for key in keys for one in store.takers(key.child)] for name, keys in store.owning.items()
+    }
     return {
-        name: [link.of[0] for link in mapped.links if link.of is not None and link.of[0] in store.scoped]
+        name: [
+            one
+            for one in (*(link.of[0] for link in mapped.links if link.of is not None), *owners.get(name, ()))
+            if one in store.scoped
+        ]
         for name, mapped in store.scoped.items()
     }
 
@@ -141,7 +150,7 @@ def _columns(mapped: BoundTable) -> sql.Composed:
     yields = [
         raw(f"y{at} {'text[]' if source.several else 'text'}") for at, (source, _) in enumerate(mapped.yields.values())
     ]
-    facts = raw("by text, via text, leads boolean, nominated boolean")
+    facts = raw("by text, via text, leads boolean, nominated boolean, stays boolean")
     return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, *yields, facts)
 
 
@@ -151,7 +160,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
         joined(
             mapped,
             path,
-            _facts(mapped, *_origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
+            _facts(search, mapped, _origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
             requested(mapped, path.link, "t", search.cutoff),
         )
         for path in paths
@@ -164,7 +173,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
         sql.SQL(" UNION ").join(selects),
-        _facts(mapped, *_origin(below[0]), TRUE, FALSE),
+        _facts(search, mapped, _origin(below[0]), TRUE, FALSE),
         mapped.table.identifier,
         or_(*(join_condition(path, "t") for path in below)),
         and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
@@ -173,16 +182,21 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
 
 
 def _facts(
-    mapped: BoundTable, by: sql.Composable, via: sql.Composable, leads: sql.Composable, nominated: sql.Composable
+    search: Search,
+    mapped: BoundTable,
+    origin: tuple[sql.Composable, sql.Composable],
+    leads: sql.Composable,
+    nominated: sql.Composable,
 ) -> sql.Composed:
     """What is remembered of a row `t` reached from `k`."""
+    stays = or_(retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
     declared = [_declared(mapped, identity) for identity in mapped.yields]
     return comma_list(
         sql.SQL("k.number"),
         *named(place_names(mapped), row_id(mapped, "t")),
         *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
         *named([f"y{at}" for at in range(len(declared))], declared),
-        *named(["by", "via", "leads", "nominated"], [by, via, leads, nominated]),
+        *named(["by", "via", "leads", "nominated", "stays"], [*origin, leads, nominated, stays]),
     )
 
 
@@ -240,17 +254,22 @@ def _yields(
 
 def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """What the rows found say: those kept, or those that the ways lead to."""
-    return _DISTINCT.format(comma_list(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, paths))
+    return _DISTINCT.format(comma_list(*_ORIGIN, *_wanted(mapped)), _rows(search, mapped, paths), _telling(mapped))
 
 
 _ORIGIN = (raw("f.number"), raw("f.by"), raw("f.via"))
-_DISTINCT = sql.SQL("SELECT DISTINCT {} FROM {} AS f")
+_DISTINCT = sql.SQL("SELECT DISTINCT {} FROM {} AS f WHERE {}")
 
 
 def _rows(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composable:
     if mapped.name in search.found:
         return search.table(mapped.name)
     return sql.SQL("({})").format(_found(search, mapped, paths))
+
+
+def _telling(mapped: BoundTable) -> sql.Composable:
+    """The row found says something: a shared one that stays does not."""
+    return TRUE if mapped.spec.sharing is None else sql.SQL("NOT f.stays")
 
 
 def _wanted(mapped: BoundTable) -> Iterator[sql.Composable]:

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import findings
+from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
@@ -312,7 +313,7 @@ def test_an_address_that_is_given_away_while_the_deletion_waits(
             target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
         )
         erasing.start()
-        _wait_until_blocked(database)
+        wait_until_blocked(database)
         bob.commit()
         erasing.join(60)
         assert not erasing.is_alive()
@@ -320,20 +321,6 @@ def test_an_address_that_is_given_away_while_the_deletion_waits(
     assert left(database, "subscriptions") == [1, 2]
     assert {"2", "9"} <= set(left(database, "users"))
     assert "1" not in left(database, "users")
-
-
-def _wait_until_blocked(url: str) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        [(waiting,)] = execute(
-            url,
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0",
-        )
-        if waiting:
-            return
-        time.sleep(0.01)
-    pytest.fail("nobody waits for Bob")
 
 
 @pytest.mark.parametrize(("normaliser", "spelt"), SPELT)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import findings, free
+from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, left, small_document
 
@@ -131,3 +135,98 @@ def test_what_else_points_to_a_shared_row_must_be_readable(database):
     assert (missing.collection, hidden.code) == ("addresses", "row-level-security")
     assert missing.remedy.startswith('GRANT SELECT ("address_id") ON "public"."stores" TO ')
     assert left(database, "addresses") == [2, 4, 5]
+
+
+JOINT = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE accounts (id int PRIMARY KEY, vault text UNIQUE);
+CREATE TABLE owners (
+  user_id int REFERENCES users, account_id int REFERENCES accounts, PRIMARY KEY (user_id, account_id)
+);
+CREATE TABLE tx (id int PRIMARY KEY, account_id int REFERENCES accounts);
+CREATE TABLE safes (id int PRIMARY KEY, vault text);
+INSERT INTO users VALUES (1), (2), (3);
+INSERT INTO accounts VALUES (1, 'joint'), (2, 'hers'), (3, 'nobodys');
+INSERT INTO owners VALUES (1, 1), (2, 1), (1, 2);
+INSERT INTO tx VALUES (1, 1), (2, 2); INSERT INTO safes VALUES (1, 'joint'), (2, 'hers');
+"""
+BELOW = """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+owners: {table: public.owners, found_by: [{column: user_id, of: users.id}]}
+accounts: {table: public.accounts, sharing: last_owner, found_by: [{column: id, of: owners.account_id}],
+  yields: {token: {column: vault, never_shared: {reason: random, approved_by: an officer}}}}
+tx: {table: public.tx, found_by: [{column: account_id, of: accounts.id}]}
+safes: {table: public.safes, found_by: [{column: vault, identity: token}]}
+"""
+
+
+def erased_together(store, loaded, *people):
+    """What the plan says is due, and what other stores are told before and after; all of it goes, in two rounds."""
+    subjects = resolved(store, people, ACME)
+    planned, told = due(store.count(subjects, ACME, CUTOFF)), tokens(subjects)
+    for _ in range(2):
+        store.erase(subjects, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        subjects = resolved(store, subjects, ACME)
+    assert due(store.count(subjects, ACME, CUTOFF)) == due(store.verify(subjects, ACME, CUTOFF)) == {}
+    return planned, told, tokens(subjects)
+
+
+def tokens(subjects):
+    return {key.value for one in subjects for key in one.keys if key.namespace == "token"}
+
+
+def test_a_shared_row_leads_on_to_what_hangs_below_it_only_when_it_goes(database):
+    execute(database, JOINT)
+    loaded = company_map(BELOW)
+    with opened(database, loaded) as store:
+        planned, told, _ = erased_together(store, loaded, subject(1, user_id="1"))
+        assert (planned, told) == ({"users": 1, "owners": 2, "accounts": 1, "tx": 1, "safes": 1}, {"hers"})
+        assert (left(database, "accounts"), left(database, "tx"), left(database, "safes")) == ([1, 3], [1], [1])
+        # The last owner takes all of it along.
+        planned, told, _ = erased_together(store, loaded, subject(1, user_id="2"))
+        assert (planned, told) == ({"users": 1, "owners": 1, "accounts": 1, "tx": 1, "safes": 1}, {"joint"})
+    assert (left(database, "accounts"), left(database, "tx"), left(database, "safes")) == ([3], [], [])
+
+
+def test_what_hangs_below_a_shared_row_goes_with_all_its_owners_at_once(database):
+    execute(database, JOINT)
+    loaded = company_map(BELOW)
+    with opened(database, loaded) as store:
+        planned, told, after = erased_together(store, loaded, subject(1, user_id="1"), subject(2, user_id="2"))
+    # Of either of them the other store hears when it is known that the row goes: the other one may have to stay.
+    assert planned["tx"] == 3
+    assert (told, after) == ({"hers"}, {"hers", "joint"})
+    assert (left(database, "accounts"), left(database, "tx"), left(database, "safes")) == ([3], [], [])
+
+
+def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
+    execute(database, JOINT)
+    loaded = company_map(BELOW.partition("safes:")[0])
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        execute(database, "INSERT INTO owners VALUES (2, 2)")
+        counted = store.count([ann], ACME, CUTOFF)
+        assert due(counted) == {"users": 1, "owners": 2}
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([ann], ACME, CUTOFF)) == {}
+        assert (left(database, "accounts"), left(database, "tx")) == ([1, 2, 3], [1, 2])
+        # A row of hers that came back and that an account no more is there for is hers.
+        execute(database, "ALTER TABLE tx DROP CONSTRAINT tx_account_id_fkey; DELETE FROM owners WHERE account_id = 2")
+        execute(database, "DELETE FROM accounts WHERE id = 2")
+        assert due(store.verify([ann], ACME, CUTOFF)) == due(store.count([ann], ACME, CUTOFF)) == {"tx": 1}
+
+
+def test_who_comes_to_own_a_shared_row_while_it_is_erased_keeps_what_hangs_below_it(database):
+    execute(database, JOINT)
+    loaded = company_map(BELOW)
+    with opened(database, loaded, lock_timeout="60s") as store, psycopg.connect(database) as bob:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        bob.execute("INSERT INTO owners VALUES (2, 2)")
+        with ThreadPoolExecutor(1) as pool:
+            erasing = pool.submit(store.erase, [ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            wait_until_blocked(database)
+            assert left(database, "tx") == [1, 2]  # not committed
+            bob.commit()
+            erasing.result(60)
+    assert (left(database, "accounts"), left(database, "tx")) == ([1, 2, 3], [1, 2])
+    assert left(database, "owners", "user_id, account_id") == [(2, 1), (2, 2)]

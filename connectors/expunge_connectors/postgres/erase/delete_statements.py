@@ -25,7 +25,8 @@ from expunge_connectors.postgres.sql.comparison import (
 )
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
-from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached, search_paths
+from expunge_connectors.postgres.sql.search_paths import search_paths
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, put, without_elements
 from expunge_connectors.postgres.statement_cache import Placeholder
 from expunge_connectors.postgres.table_spec import Elements, Source

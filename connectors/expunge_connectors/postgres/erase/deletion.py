@@ -13,7 +13,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
-from expunge_connectors.errors import RightMissingError, TerminalError
+from expunge_connectors.errors import RightMissingError, TerminalError, TransientError
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import ForeignKey
@@ -22,7 +22,7 @@ from expunge_connectors.postgres.erase import deferred_rows, held_rows
 from expunge_connectors.postgres.erase.delete_statements import delete, nothing, tombstone, unreferred
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.erase.redacted_writes import carry_out_together, execute
-from expunge_connectors.postgres.erase.reference_guard import changed_by, lock
+from expunge_connectors.postgres.erase.reference_guard import changed_by, lock, owned_again
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import Throttle
 from expunge_connectors.postgres.erase.withheld_rows import Interceptors
@@ -31,8 +31,9 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTa
 from expunge_connectors.postgres.mapping.erasure_order import order
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, shared_values
 from expunge_connectors.postgres.sql.fragments import and_
+from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import unreferenced
-from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, search_paths
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath
 from expunge_connectors.postgres.statement_cache import CompiledStatement
 
 KEYS_PER_TRANSACTION = 5_000
@@ -105,6 +106,7 @@ class Eraser:
         search = self._search(connection, subjects, interceptors.named)
         done = self._step(search, watch, until, interceptors)
         watch.settle(connection)
+        self._refuse_new_owners(search, over=done.complete)
         with translated(self.store.name):
             claimed_keys.refuse_new(connection, self.store, search.staged)
         return done
@@ -139,6 +141,26 @@ class Eraser:
                 interceptors.refuse_withheld(search, self.store.collections[one])
         return TransactionResult(touched, complete=True)
 
+    def _refuse_new_owners(self, search: Search, *, over: bool) -> None:
+        """Look again before what hung below a shared row is committed as gone: the row may have to stay by now.
+
+        Raises:
+            TransientError: Somebody else owns it. Tried again, nothing below it goes.
+        """
+        for mapped in self.store.scoped.values():
+            if mapped.spec.sharing is None or not (mapped.leads or mapped.yields) or not search.found.get(mapped.name):
+                continue
+            with translated(self.store.name, mapped.name):
+                statement = search.compiled(
+                    ("owned again", mapped.name, over), partial(owned_again, search, mapped, over=over)
+                )
+                (owned,) = search.connection.execute(statement).fetchone() or (False,)
+            if owned:
+                raise TransientError(
+                    f"store {self.store.name}, collection {mapped.name}: somebody else came to own a shared row"
+                    " meanwhile; nothing of this transaction is kept, and it is done again."
+                )
+
     def _explain(self, error: RightMissingError, names: Sequence[str]) -> None:
         """Say so where it is an accepted trigger that may not remove what another role owns.
 
@@ -163,7 +185,8 @@ class Eraser:
         with translated(self.store.name):
             staged = key_staging.stage(connection, self.store, subjects, self.scope)
             claimed_keys.mark(connection, self.store, staged)
-            search = Search(connection, self.store, staged, self.cutoff)
+            spared = frozenset(self.store.scoped.keys() - self.actions.keys())
+            search = Search(connection, self.store, staged, self.cutoff, spared=spared)
         for mapped in self.store.scoped.values():
             with translated(self.store.name, mapped.name):
                 if mapped.name in intercepted or self._kept_at_hand(mapped):
@@ -189,6 +212,8 @@ class Eraser:
 
     def _kept_at_hand(self, mapped: BoundTable) -> bool:
         if mapped.leads or mapped.own or mapped.binding or mapped.spec.sharing is not None:
+            return True
+        if mapped.name in self.store.holding:
             return True
         if mapped.table.kind != "r" or not mapped.table.row_key:
             return True  # a row's address says which row it is within one table, and while the row is locked

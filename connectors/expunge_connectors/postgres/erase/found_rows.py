@@ -30,13 +30,14 @@ from expunge_connectors.postgres.sql.comparison import (
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity
 from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
+from expunge_connectors.postgres.sql.search_paths import search_paths
+from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
     from_rows,
     join_condition,
     joined,
-    search_paths,
 )
 
 
@@ -145,6 +146,12 @@ class FoundRows:
         """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
         mapped, search = self.mapped, self.search
         known = keys_known(search, mapped, "t", sql.SQL("k.number"))
+        stays: sql.Composable = retained(mapped, "t", search.cutoff)
+        waits: sql.Composable = FALSE if known is TRUE else sql.SQL("NOT ({})").format(known)
+        if mapped.spec.sharing is not None and (mapped.leads or mapped.yields or mapped.name in search.store.holding):
+            # Who owns one on which nothing depends is asked as late as can be, when it is deleted.
+            stays = others_left(search, mapped, "t")
+            waits = and_(waits, sql.SQL("NOT ({})").format(stays))
         asked = TRUE if chosen is None else requested(mapped, chosen.link, "t", search.cutoff)
         evidence = []
         for path, names in self._compared():
@@ -160,8 +167,8 @@ class FoundRows:
             *evidence,
             sql.SQL("{} AS asked").format(asked),
             sql.SQL("{} AS leads").format(and_(asked, known)),
-            sql.SQL("{} AS waits").format(FALSE if known is TRUE else sql.SQL("NOT ({})").format(known)),
-            sql.SQL("{} AS stays").format(retained(mapped, "t", search.cutoff)),
+            sql.SQL("{} AS waits").format(waits),
+            sql.SQL("{} AS stays").format(stays),
         )
 
     def _compared(self) -> Iterator[tuple[SearchPath, Sequence[str]]]:

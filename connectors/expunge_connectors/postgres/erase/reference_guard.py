@@ -11,7 +11,7 @@ from expunge_connectors.postgres.erase.delete_statements import due
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import refers, row_id, same_row
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
-from expunge_connectors.postgres.sql.shared_rows import unreferenced
+from expunge_connectors.postgres.sql.shared_rows import others_left, unreferenced
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
@@ -58,6 +58,22 @@ def changed_by(
         parents,
         refers(child, key.columns, key.parent_columns, "c", "t"),
         and_(TRUE, *going),
+    )
+
+
+def owned_again(search: Search, mapped: BoundTable, *, over: bool) -> sql.Composed:
+    """Whether a shared row of which something went, or is to go, belongs to somebody else by now.
+
+    Args:
+        search: Its found rows are those that go.
+        mapped: Shared rows.
+        over: All of them had their turn.
+    """
+    return sql.SQL("SELECT EXISTS (SELECT FROM {} AS t JOIN {} AS f ON {} WHERE {})").format(
+        mapped.table.identifier,
+        search.table(mapped.name),
+        same_row(mapped, "t", "f"),
+        and_(due("f"), others_left(search, mapped, "t", over=over)),
     )
 
 

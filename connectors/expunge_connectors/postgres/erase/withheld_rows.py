@@ -19,8 +19,9 @@ from expunge_connectors.postgres.erase.delete_statements import still_due
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.fragments import TRUE
+from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import unreferenced
-from expunge_connectors.postgres.sql.subject_search import Search, search_paths
+from expunge_connectors.postgres.sql.subject_search import Search
 
 # The triggers of partitions and children fire when their rows are written through the root; rules do not.
 _INTERCEPTING = """

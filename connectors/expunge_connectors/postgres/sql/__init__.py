@@ -4,6 +4,7 @@ key_staging      keys of a chunk in temporary tables
 claimed_keys     marks staged keys that another person's row holds
 stored_spellings texts that a library reads as keys of a chunk
 subject_search   finding the rows of a chunk
+search_paths     the ways that lead to a collection's rows
 combined_query   one statement for few keys
 comparison       row identity and key comparison
 row_conditions   in scope, requested, retained

@@ -48,15 +48,24 @@ def unreferenced(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Compo
     )
 
 
-def others_left(search: Search, mapped: BoundTable, alias: str) -> sql.Composable:
-    """A row that this call is not going to delete points to the shared row."""
+def others_left(search: Search, mapped: BoundTable, alias: str, *, over: bool = False) -> sql.Composable:
+    """A row that this call is not going to delete points to the shared row, which stays and leads nowhere.
+
+    Of a search that keeps subjects apart: that is not to go with the subject of `k`.
+
+    Args:
+        search: Its found rows are those that go.
+        mapped: The collection of the shared row.
+        alias: The shared row.
+        over: They should have gone by now: one that is there, and does not wait, was given to somebody else.
+    """
     if mapped.spec.sharing is None:
         return FALSE
     return or_(
         *(
             sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
                 owner.table,
-                and_(owner.points, _no_tombstone(search.store, mapped, owner), _staying(search, mapped.action, owner)),
+                and_(owner.points, _no_tombstone(search.store, mapped, owner), _staying(search, mapped, owner, over)),
             )
             for owner in _owners(search.store, mapped, alias)
         )
@@ -105,22 +114,30 @@ def _no_tombstone(store: BoundStore, mapped: BoundTable, owner: _Owner) -> sql.C
     return sql.SQL("NOT ({})").format(is_tombstone(lead, "o"))
 
 
-def _staying(search: Search, action: Action, owner: _Owner) -> sql.Composable:
+def _staying(search: Search, mapped: BoundTable, owner: _Owner, over: bool) -> sql.Composable:  # noqa: FBT001
     """The row `o`, or at least what points in it, will be there when this call is over; of one overwritten, as it was.
 
     Args:
         search: Its found rows are those that go.
-        action: What happens to the shared row.
+        mapped: The collection of the shared row.
         owner: The table of `o`.
+        over: See `others_left`.
     """
     going = [
-        sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {} AND f.leads AND NOT f.stays)").format(
-            search.table(lead.name), same_row(lead, "o", "f")
+        sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {})").format(
+            search.table(lead.name),
+            and_(
+                same_row(lead, "o", "f"),
+                sql.SQL("f.leads AND NOT f.stays"),
+                sql.SQL("f.number = k.number") if search.apart else TRUE,
+                sql.SQL("f.waits") if over and lead.action is Action.DELETE else TRUE,
+            ),
         )
         for lead in owner.mapped
         if search.found.get(lead.name)
+        and lead.name not in search.spared
         and (
-            action is Action.TOMBSTONE
+            mapped.action is Action.TOMBSTONE
             or lead.action is not Action.TOMBSTONE
             or lead.spec.tombstone.keys() & set(owner.columns)
         )

@@ -31,6 +31,7 @@ _SHARED = sql.SQL(
 )
 _NOT_FOUND = sql.SQL("NOT EXISTS (SELECT FROM {found} AS g WHERE g.number = f.number AND {known})")
 _REQUESTED = sql.SQL("{row}.asked AND NOT {row}.waits")
+_GOING = sql.SQL("{row}.asked AND NOT {row}.waits AND NOT {row}.stays")
 
 
 def is_looked_at_again(mapped: BoundTable) -> bool:
@@ -123,12 +124,12 @@ def refuse_common(search: Search) -> None:
     Raises:
         TerminalError: There is such a value.
     """
-    requested = _REQUESTED.format(row=sql.Identifier("f"))
     for identity, holders in search.store.common.items():
         for mapped in holders:
             if not search.found.get(mapped.name):
                 continue
             source, rule = mapped.yields[identity]
+            requested = _followed(mapped, "f")
             for other in holders:
                 if other is mapped:
                     continue
@@ -142,6 +143,11 @@ def refuse_common(search: Search) -> None:
                         " store, somebody else's would go.",
                         remedy=f"Correct the row, or the links of {other.name}; the value belongs to one person.",
                     )
+
+
+def _followed(mapped: BoundTable, row: str) -> sql.Composed:
+    """The found row leads on: a shared one only if it goes."""
+    return (_REQUESTED if mapped.spec.sharing is None else _GOING).format(row=sql.Identifier(row))
 
 
 def _is_one(rule: Normaliser, text: str) -> bool:
@@ -184,7 +190,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
     if search.found.get(there.name):
         known = same_row(there, "o", "g")
         if there is not mapped:
-            known = and_(_REQUESTED.format(row=sql.Identifier("g")), known)
+            known = and_(_followed(there, "g"), known)
         not_theirs = _NOT_FOUND.format(found=search.table(there.name), known=known)
     return _SHARED.format(
         value=value,

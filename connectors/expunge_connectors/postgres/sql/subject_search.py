@@ -5,13 +5,13 @@ table at work, `v` a value inside such a row, `f` a row found, `o` a row of a ta
 
 Rows that lead on, or are looked at more than once, are kept in a table of found rows (a temporary one, or a common
 table expression: see `combined_query`), which has at least the columns
-number (of the subject), p0, p1, … (which row it is), l0, l1, … (the columns that lead on) and leads (they may be
-followed). Verification has statements of its own.
+number (of the subject), p0, p1, … (which row it is), l0, l1, … (the columns that lead on), leads (they may be
+followed) and stays (it is kept; where others own it nothing of it is followed). Verification has statements of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -44,6 +44,8 @@ class Search:
         found: Collection -> rows in its table of found rows, for those that have one.
         waiting: Collections of which found rows wait (see `keys_known`).
         schema: What qualifies the names of the tables of found rows.
+        spared: Collections of which nothing goes in this call, whatever is found.
+        apart: Nobody counts on another subject's going: what a row of theirs owns stays (see `shared_rows`).
     """
 
     connection: Connection
@@ -53,6 +55,8 @@ class Search:
     found: dict[str, int] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
     schema: tuple[str, ...] = ("pg_temp",)
+    spared: frozenset[str] = frozenset()
+    apart: bool = False
 
     def table(self, name: str) -> sql.Identifier:
         """The table of found rows of a collection."""
@@ -74,6 +78,7 @@ class Search:
             self.cutoff is None,
             tuple((name, rows > 0) for name, rows in self.found.items()),
             frozenset(self.waiting),
+            self.spared,
         )
         given = {"cutoff": self.cutoff, "limit": limit}
         return self.store.statements.compiled((what, state), compose, given, self.connection)
@@ -135,28 +140,6 @@ class SearchPath:
         return bool(key) and set(key) <= set(self.link.of[1])
 
 
-def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]:
-    """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
-    found: list[SearchPath] = []
-    for link in links:
-        staged = search.staged.table(*link.staged, claimed=False if link.unclaimed else None)
-        if staged is not None:
-            found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
-        if link.of is not None and search.found.get(link.of[0]):
-            found.append(from_rows(search, link))
-    return found
-
-
-def claimed_paths(search: Search, mapped: BoundTable) -> list[SearchPath]:
-    """The ways from staged keys that others claim: to records of whom nobody can tell whose they are."""
-    found: list[SearchPath] = []
-    for link in mapped.selecting:
-        staged = search.staged.table(*link.staged, claimed=True) if link.unclaimed else None
-        if staged is not None:
-            found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
-    return found
-
-
 def from_rows(search: Search, link: BoundLink) -> SearchPath:
     """The way from the found rows of the collection that a link names."""
     assert link.of is not None
@@ -181,10 +164,17 @@ def joined(mapped: BoundTable, path: SearchPath, wanted: sql.Composable, *condit
         found = sql.SQL("{} AS k JOIN {} AS t ON {}").format(
             path.table, mapped.table.identifier, join_condition(path, "t")
         )
-    leading = TRUE if path.lead is None else sql.SQL("k.leads")
+    leading = _followed(path)
     return sql.SQL("SELECT {} FROM {} WHERE {}").format(
         wanted, found, and_(leading, in_scope(mapped, "t"), *conditions)
     )
+
+
+def _followed(path: SearchPath) -> sql.Composable:
+    """What `k` leads to is the subject's."""
+    if path.lead is None:
+        return TRUE
+    return sql.SQL("k.leads" if path.lead.spec.sharing is None else "k.leads AND NOT k.stays")
 
 
 def reached(path: SearchPath, alias: str) -> sql.Composed:
@@ -193,7 +183,7 @@ def reached(path: SearchPath, alias: str) -> sql.Composed:
     Said with IN, which the server answers from a hash table, also where it stands beside others; a type with an
     equality of its own needs EXISTS.
     """
-    leading = TRUE if path.lead is None else sql.SQL("k.leads")
+    leading = _followed(path)
     link = path.link
     if link.source is not None and link.source.several:
         return sql.SQL("EXISTS (SELECT FROM {} AS v (value) JOIN {} AS k ON {})").format(

@@ -16,7 +16,7 @@ from psycopg import sql
 from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
@@ -275,6 +275,8 @@ class VerificationQuery:
         rows = sql.SQL("{} AS r").format(table.identifier)
         if link.several:
             rows = sql.SQL("({} CROSS JOIN LATERAL {})").format(rows, inside(link))
+        if link.lead is not None:
+            followed = sql.SQL("{}{}").format(followed, self._unless_owned(*link.lead))
         return sql.SQL(
             "SELECT a.number AS subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS a JOIN {} ON {}"
             " WHERE a.namespace = {}{}{}"
@@ -297,9 +299,7 @@ class VerificationQuery:
 
     def _compared(self, table: Table, link: Link) -> sql.Composed:
         if link.identity is None:
-            columns = [table.columns[one] for one in link.names]
-            keys = ["a.value"] if len(columns) == 1 else [f"(a.value::jsonb) ->> {at}" for at in range(len(columns))]
-            return sql.SQL(" AND ").join([as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
+            return self._key_of([table.columns[one] for one in link.names])
         identity = self.data_map.identities[link.identity]
         column = table.columns[link.names[0]]
         if link.template is not None:
@@ -318,6 +318,12 @@ class VerificationQuery:
                 as_stored(column, "a.value"), sql.Identifier("r", column.name)
             )
         return as_stored(column, "a.value")
+
+    @staticmethod
+    def _key_of(columns: Sequence[Column]) -> sql.Composed:
+        """These columns of the row `r` hold the values of the key `a`."""
+        keys = ["a.value"] if len(columns) == 1 else [f"(a.value::jsonb) ->> {at}" for at in range(len(columns))]
+        return sql.SQL(" AND ").join([as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
 
     def _from_row(self, table: Table, spec: TableSpec, links: Sequence[Link], facts: sql.Composable) -> sql.Composed:
         """From the rows of one collection, by any of these links."""
@@ -341,8 +347,25 @@ class VerificationQuery:
         ]
         return sql.SQL(
             "SELECT p.subject, true AS asked, true AS leads, false AS unclear, {} FROM {} AS p JOIN {} AS r ON ({})"
-            " WHERE p.leads{}"
-        ).format(facts, self._called(lead), table.identifier, sql.SQL(" OR ").join(joins), self.of_member(spec))
+            " WHERE {}{}"
+        ).format(
+            facts,
+            self._called(lead),
+            table.identifier,
+            sql.SQL(" OR ").join(joins),
+            sql.SQL("p.leads" if self.spec.collections[lead].sharing is None else "p.leads AND NOT p.stays"),
+            self.of_member(spec),
+        )
+
+    def _unless_owned(self, lead: str, columns: Sequence[str]) -> sql.Composed:
+        """The key `a` came from no shared row that others own: such a row stays, and so does what hangs on it."""
+        if self.spec.collections[lead].sharing is None:
+            return sql.SQL("").format()
+        return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS r WHERE {} AND {})").format(
+            self.live(lead).identifier,
+            self._key_of([self.live(lead).columns[one] for one in columns]),
+            pointed_at(lead, self.spec.collections, self.data_map, self.catalogue),
+        )
 
     def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")

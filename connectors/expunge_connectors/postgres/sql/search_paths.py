@@ -1,0 +1,56 @@
+"""Search paths: all ways that lead to a collection's rows, from staged keys and from rows found before.
+
+A shared row leads on only when it goes (ADR 26). So a key that such a row gave leads nowhere while somebody else owns
+the row, `s` here; once the row is gone it leads to what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
+from expunge_connectors.postgres.sql.comparison import compared
+from expunge_connectors.postgres.sql.fragments import and_, column
+from expunge_connectors.postgres.sql.shared_rows import others_left
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, from_rows
+
+
+def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]:
+    """All ways that lead anywhere: staged keys, and found rows of collections in the scope."""
+    found: list[SearchPath] = []
+    for link in links:
+        staged = search.staged.table(*link.staged, claimed=False if link.unclaimed else None)
+        if staged is not None:
+            led = _of_rows_that_go(search, link, staged)
+            found.append(SearchPath(link, led, tuple(f"c{place}" for place in range(len(link.types)))))
+        if link.of is not None and search.found.get(link.of[0]):
+            found.append(from_rows(search, link))
+    return found
+
+
+def claimed_paths(search: Search, mapped: BoundTable) -> list[SearchPath]:
+    """The ways from staged keys that others claim: to records of whom nobody can tell whose they are."""
+    found: list[SearchPath] = []
+    for link in mapped.selecting:
+        staged = search.staged.table(*link.staged, claimed=True) if link.unclaimed else None
+        if staged is not None:
+            found.append(SearchPath(link, staged, tuple(f"c{place}" for place in range(len(link.types)))))
+    return found
+
+
+def _of_rows_that_go(search: Search, link: BoundLink, staged: sql.Composable) -> sql.Composable:
+    """The staged keys without those of shared rows that stay."""
+    lead = None if link.of is None else search.store.collections[link.of[0]]
+    if link.of is None or lead is None or lead.spec.sharing is None:
+        return staged
+    feed = next(one for one in lead.feeds if one.namespace == link.namespace)
+    same = (
+        equals(compared(live, kind, "s"), column("k", f"c{at}"), kind.equality)
+        for at, (live, kind) in enumerate(zip(feed.columns, feed.types, strict=True))
+    )
+    return sql.SQL("(SELECT k.* FROM {} AS k WHERE NOT EXISTS (SELECT FROM {} AS s WHERE {}))").format(
+        staged, lead.table.identifier, and_(*same, others_left(search, lead, "s"))
+    )

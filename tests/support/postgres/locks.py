@@ -1,0 +1,23 @@
+"""Sessions that wait for one another's locks."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from tests.support.postgres.company import execute
+
+
+def wait_until_blocked(url: str) -> None:
+    """Until a session of the database waits for another one."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        [(waiting,)] = execute(
+            url,
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0",
+        )
+        if waiting:
+            return
+        time.sleep(0.01)
+    pytest.fail("nobody waits for anybody")
