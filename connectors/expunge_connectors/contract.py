@@ -292,7 +292,11 @@ class KnowsClaims(Protocol):
     """A store whose records say whose a value is that passes from one person to another."""
 
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
-        """Subject number -> keys of reusable identities that another person's record holds now. Reads only."""
+        """Subject number -> keys that lead to somebody else as well by now. Reads only.
+
+        Of reusable identities that another person's record holds; and those that a record tells which people share,
+        while it is not to go with this subject.
+        """
         ...
 
 

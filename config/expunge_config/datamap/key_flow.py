@@ -19,9 +19,11 @@ class KeyFlow:
             rows that are deleted, or tombstoned in what finds them or leads on.
         overlaps: Collections of the same store of which a record can be a record of this one, or a part of it.
         outgoing: All keys that lead on from here, also those that stay known; what `lost` names is one of them anyway.
+        joint: Identities that records here tell which people share: who owns one by now decides whether they lead on.
     """
 
     incoming: frozenset[str]
     lost: frozenset[str] = frozenset()
     overlaps: frozenset[str] = frozenset()
     outgoing: frozenset[str] = frozenset()
+    joint: frozenset[str] = frozenset()

@@ -10,6 +10,7 @@ claims             which values pass from one person to another, and whose rows 
 shared_owners      what holds a row that people share, beside the links of the map (pure)
 resolve            `resolve`: what the rows say about further keys
 count              `count`
+joint_keys         what shared rows tell that somebody else owns by now
 obstacles          rows that stay and point to rows that would be deleted
 references         by which foreign keys they may (pure)
 erase/             `erase`

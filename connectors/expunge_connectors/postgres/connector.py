@@ -30,7 +30,7 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import count, inspection, obstacles, resolve, store_identity
+from expunge_connectors.postgres import count, inspection, joint_keys, obstacles, resolve, store_identity
 from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint, tenant_shapes
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
@@ -339,10 +339,17 @@ class PostgresStore:
         )
 
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
-        """Keys that rows of other persons hold now, for stores that cannot tell."""
-        return self._reading(
+        """Keys that rows of other persons hold now, or rows that other persons own, for stores that cannot tell."""
+        held = self._reading(
             lambda connection: claimed_keys.claimed(connection, self._mapped(connection, scope), subjects, scope)
         )
+        owned = self._reading(
+            lambda connection: joint_keys.owned_by_others(connection, self._mapped(connection, scope), subjects, scope)
+        )
+        return {
+            number: held.get(number, frozenset()) | owned.get(number, frozenset())
+            for number in held.keys() | owned.keys()
+        }
 
     def close(self) -> None:
         """Close the connections."""

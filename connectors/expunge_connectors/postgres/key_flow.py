@@ -31,6 +31,7 @@ def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMa
             outgoing=frozenset(
                 [*(internal_namespace(store, name, columns) for columns in led_from[name]), *table.yields]
             ),
+            joint=frozenset() if table.sharing is None else frozenset(table.yields),
         )
         for name, table in data.items()
     }

@@ -29,15 +29,21 @@ def findings(data_map: DataMap) -> list[Finding]:
 
 
 def passing(data_map: DataMap) -> dict[str, frozenset[str]]:
-    """Store -> the reusable identities by which its records are found; all, where its connector does not say."""
+    """Store -> the identities by which its records are found and which are somebody else's one day.
+
+    Reusable ones, and those that rows tell which people share; all, where its connector does not say.
+    """
     reusable = frozenset(
         name
         for name, identity in data_map.identities.items()
         if identity.kind is IdentityKind.REUSABLE and not identity.shareable
     )
     flows = {store: spec.key_flow(store, data_map) for store, spec in data_map.stores.items()}
+    passing_on = reusable.union(*(flow.joint for one in flows.values() for flow in (one or {}).values()))
     return {
-        store: reusable if one is None else reusable & frozenset[str]().union(*(flow.incoming for flow in one.values()))
+        store: passing_on
+        if one is None
+        else passing_on & frozenset[str]().union(*(flow.incoming for flow in one.values()))
         for store, one in flows.items()
     }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
 from expunge_orchestrator.workspace import Workspace
 
@@ -33,14 +34,20 @@ def without_claimed(
     passing = workspace.passing[store]
     if not any(key.namespace in passing for one in subjects for key in one.keys):
         return list(subjects)
-    know = {name: one for name, one in workspace.stores.items() if name != store and isinstance(one, KnowsClaims)}
-    if not know.keys().isdisjoint(changed):
+    # Of what passes on by itself a store that knows asks its own rows; what shared rows told is a key like any other.
+    identities = workspace.data_map.identities
+    joint = {one for one in passing if identities[one].kind is not IdentityKind.REUSABLE}
+    know = {
+        name: one for name, one in workspace.stores.items() if (name != store or joint) and isinstance(one, KnowsClaims)
+    }
+    if not (know.keys() - {store}).isdisjoint(changed):
         return [_without(one, frozenset(key for key in one.keys if key.namespace in passing)) for one in subjects]
     claimed = {
         (number, key)
-        for connector in know.values()
+        for name, connector in know.items()
         for number, keys in connector.claimed(subjects, scope).items()
         for key in keys
+        if name != store or key.namespace in joint
     }
     return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
 

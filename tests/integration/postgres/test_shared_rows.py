@@ -11,7 +11,7 @@ from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, left, small_document
 
-from expunge_connectors.contract import Severity, no_beat
+from expunge_connectors.contract import Severity, SubjectKey, no_beat
 
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY, name text);
@@ -204,7 +204,9 @@ def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
     loaded = company_map(BELOW.partition("safes:")[0])
     with opened(database, loaded) as store:
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert store.claimed([ann], ACME) == {}
         execute(database, "INSERT INTO owners VALUES (2, 2)")
+        assert store.claimed([ann], ACME) == {1: {SubjectKey("token", "hers")}}  # another store leaves its object
         counted = store.count([ann], ACME, CUTOFF)
         assert due(counted) == {"users": 1, "owners": 2}
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
@@ -214,6 +216,7 @@ def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
         execute(database, "ALTER TABLE tx DROP CONSTRAINT tx_account_id_fkey; DELETE FROM owners WHERE account_id = 2")
         execute(database, "DELETE FROM accounts WHERE id = 2")
         assert due(store.verify([ann], ACME, CUTOFF)) == due(store.count([ann], ACME, CUTOFF)) == {"tx": 1}
+        assert store.claimed([ann], ACME) == {}
 
 
 def test_who_comes_to_own_a_shared_row_while_it_is_erased_keeps_what_hangs_below_it(database):

@@ -141,3 +141,27 @@ def test_rows_linked_to_rows_that_are_never_found() -> None:
     said = {one.collection: one for one in reachability.findings(data_map(stores))}
     assert said.keys() == {"things", "parts"}
     assert "main.things" in said["parts"].message
+
+
+def test_what_shared_rows_tell_passes_on_to_the_stores_that_are_found_by_it() -> None:
+    vaults: dict[str, Any] = {
+        "table": "public.vaults",
+        "found_by": [{"column": "id", "of": "owners.vault_id"}],
+        "sharing": "last_owner",
+        "yields": {"object": "file"},
+        **DATA,
+    }
+    owners = {"table": "public.owners", "found_by": [{"column": "user_id", "identity": "user_id"}], **DATA}
+    cache = {"files": key("file:{object}"), "carts": key("cart:{token}")}
+    stores = {
+        "main": PostgresSpec.model_validate(
+            {"connector": "postgres", "collections": {"owners": owners, "vaults": vaults}}
+        ),
+        "cache": RedisSpec.model_validate({"connector": "redis", "collections": cache}),
+    }
+    assert reachability.passing(data_map(stores))["cache"] == {"object"}
+    del vaults["sharing"]
+    stores["main"] = PostgresSpec.model_validate(
+        {"connector": "postgres", "collections": {"owners": owners, "vaults": vaults}}
+    )
+    assert reachability.passing(data_map(stores))["cache"] == frozenset()
