@@ -7,6 +7,7 @@ from tests.support.postgres.company import CUTOFF, actions, due, execute, opened
 from tests.support.postgres.inspection import codes
 from tests.support.postgres.small_schemas import ACME, erased, left, shape
 
+from expunge_config.datamap import DataMap
 from expunge_connectors.contract import no_beat
 
 USERS = """
@@ -147,6 +148,69 @@ def test_a_collection_whose_rows_name_several_people_takes_none_of_them_whole(da
     said = collections.replace("}]}", "}], goes_with_any: {reason: drafts of one team, approved_by: A. Officer}}")
     with opened(database, shape(said)) as store:
         assert ("several-people", "posts") not in codes(store.inspect())
+
+
+_FORUM = """
+CREATE TABLE threads (id int PRIMARY KEY, starter text);
+CREATE TABLE posts (id int PRIMARY KEY, thread int, author text);
+CREATE TABLE likes (id int PRIMARY KEY, post int, thread bigint, who text);
+INSERT INTO threads VALUES (1, 'ann'), (2, 'bob');
+INSERT INTO posts VALUES (1, 1, 'ann'), (2, 2, NULL);
+INSERT INTO likes VALUES (1, 1, 1, 'ann'), (2, 1, NULL, NULL), (3, 2, 2, 'bob');
+"""
+FORUM = """
+threads: {table: public.threads, found_by: [{column: starter, of: users.id}]}
+posts: {table: public.posts, found_by: [{column: thread, of: threads.id}AUTHOR]}
+likes:
+  table: public.likes
+  found_by: [{column: who, identity: user_id}, {column: post, of: posts.id}, {column: thread, of: threads.id}]
+"""
+
+
+def test_a_row_that_is_found_through_somebody_elses_row(database: str) -> None:
+    """Ann's request would take Bob's like of her post, also where the post is hers by the thread alone."""
+    execute(database, _USERS + _FORUM)
+    loaded = shape(USERS + FORUM.replace("AUTHOR", ", {column: author, of: users.id}"))
+    above = shape(USERS + FORUM.replace("AUTHOR", ""))
+
+    def told(by: DataMap) -> dict[str | None, str]:
+        with opened(database, by) as store:
+            return {one.collection: one.message for one in store.inspect() if one.code == "several-people"}
+
+    assert told(loaded) == told(above) == {}, "child and parent are the same person's"
+    execute(database, "INSERT INTO likes VALUES (4, 1, NULL, 'bob')")
+    assert told(loaded).keys() == told(above).keys() == {"likes"}
+    assert "post of posts as well: some" in told(loaded)["likes"], "the other link leads to nobody else's"
+    with_any = shape(
+        USERS
+        + FORUM.replace("AUTHOR", "").replace(
+            "{column: thread, of: threads.id}]\n",
+            "{column: thread, of: threads.id}]\n  goes_with_any: "
+            "{reason: likes go with what is liked, approved_by: A. Officer}\n",
+        )
+    )
+    assert told(with_any) == {}
+    execute(database, "DELETE FROM likes WHERE id = 4; INSERT INTO posts VALUES (3, 1, 'bob')")
+    assert told(loaded).keys() == {"posts"}
+
+
+def test_rows_below_what_people_share_are_no_strangers(database: str) -> None:
+    """A joint account goes with the last holder, and leads to what Ann paid from it no sooner."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE accounts (id int PRIMARY KEY);"
+        "CREATE TABLE holders (account int REFERENCES accounts, who text);"
+        "CREATE TABLE payments (id int PRIMARY KEY, account int, payer text);"
+        "INSERT INTO accounts VALUES (1); INSERT INTO holders VALUES (1, 'ann'), (1, 'bob');"
+        "INSERT INTO payments VALUES (1, 1, 'ann')",
+    )
+    joint = """
+holders: {table: public.holders, found_by: [{column: who, of: users.id}]}
+accounts: {table: public.accounts, sharing: last_owner, found_by: [{column: id, of: holders.account}]}
+payments: {table: public.payments, found_by: [{column: payer, of: users.id}, {column: account, of: accounts.id}]}
+"""
+    with opened(database, shape(USERS + joint)) as store:
+        assert "several-people" not in {one.code for one in store.inspect()}
 
 
 ROOMS = """

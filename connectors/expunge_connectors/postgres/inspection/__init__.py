@@ -7,6 +7,7 @@ table_sampling          bounded samples, searched by the server: counts, never v
 tombstone_dry_run       a tombstone tried on sample rows, by reading
 columns                 tables, columns and types exist and fit
 found_by                links lead to the person's own rows, and to nobody else's
+led_people              rows of one person that a row of another leads to
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
 internal_identities     a value belongs to one person
@@ -51,6 +52,7 @@ from expunge_connectors.postgres.inspection import (
     indexes,
     inheritance,
     internal_identities,
+    led_people,
     owner_columns,
     person_identities,
     privileges,
@@ -101,6 +103,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *unnormalised_values.findings(inspection),
         *timestamps.findings(connection, inspection),
         *found_by.findings(connection, inspection),
+        *led_people.findings(connection, inspection),
         *row_kinds.findings(connection, inspection),
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),
