@@ -409,6 +409,41 @@ def test_an_id_beside_its_type_needs_to_know_the_kind(database: str, columns: st
     assert all("where: {" in one.remedy for one in told)
 
 
+PAIRS = [
+    *("model/model_id", "table_name/row_id", "target/target_pk", "ref_kind/ref", "kind/kind_id", "src_table/src_id"),
+    *("owner_table/owner_id", "linked_to/linked_id", "type_id/obj_id", "resource/resource_id", "holder_kind/holder_id"),
+    *("foreign_table/foreign_id", "party_role/party_id", "trade/ref_id", "customer_class/customer_id"),
+]
+ONE_TABLE = ["role/user_id", "user_state/user_id", "source/author_id", "party_mood/party_id", "trade/row_id"]
+"""The column beside holds no names of tables, or does not say what the id is of."""
+
+
+def test_other_names_and_values_that_name_tables(database: str) -> None:
+    """By their names, and party_role by its values: customer, User and crm.suppliers are called as tables are."""
+    names = [pair.split("/") for pair in (*PAIRS, *ONE_TABLE)]
+    execute(
+        database,
+        _USERS
+        + "CREATE TABLE customers (id int); CREATE TABLE suppliers (id int); CREATE TYPE role AS ENUM ('customer');"
+        + "".join(
+            f"CREATE TABLE n{at} (id int PRIMARY KEY, {kind} {'role' if kind == 'party_role' else 'text'}, {key} int);"
+            for at, (kind, key) in enumerate(names)
+        ),
+    )
+    rows = {"party_role": ["customer"], "linked_to": ["User", "crm.suppliers", "other"], "trade": ["Customer"]}
+    rows |= {"role": ["user", "admin"], "user_state": ["user"], "source": ["customer"], "party_mood": ["glad", "sad"]}
+    trades = {"row_id": ["glad", "sad", "customer"]}
+    for at, (kind, key) in enumerate(names):
+        for value in trades.get(key, rows.get(kind, [])) if kind in rows else []:
+            execute(database, f"INSERT INTO n{at} (id, {kind}) SELECT count(*), '{value}' FROM n{at}")
+    notes = "".join(
+        f"n{at}: {{table: public.n{at}, found_by: [{{column: {key}, of: users.id}}]}}\n"
+        for at, (_, key) in enumerate(names)
+    )
+    told = {one.collection for one in findings(database, shape(USERS + notes)) if one.code == "polymorphic-column"}
+    assert {"/".join(pair) for at, pair in enumerate(names) if f"n{at}" in told} == set(PAIRS)
+
+
 def test_the_other_end_of_a_link_and_a_yield_need_it_too(database: str) -> None:
     execute(
         database,

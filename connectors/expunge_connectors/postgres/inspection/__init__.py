@@ -7,6 +7,7 @@ table_sampling          bounded samples, searched by the server: counts, never v
 tombstone_dry_run       a tombstone tried on sample rows, by reading
 columns                 tables, columns and types exist and fit
 found_by                links lead to the person's own rows, and to nobody else's
+kind_values             whether a column holds names of tables
 led_people              rows of one person that a row of another leads to
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling

@@ -15,6 +15,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
+from expunge_connectors.postgres.inspection.kind_values import KindValues
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, misfits
 from expunge_connectors.postgres.row_kinds import RowKind, compared
 from expunge_connectors.postgres.sql.comparison import of_kind
@@ -29,7 +30,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     unique = uniques(connection, inspection)
     until = time.monotonic() + _SECONDS
     for name, spec, table in inspection.live_data():
-        yield from _undeclared(inspection, unique, name, spec, table)
+        yield from _undeclared(inspection, unique, KindValues(connection, until), name, spec, table)
         there = (kind for kind in sorted(spec.kinds, key=lambda one: one.text) if kind.column in table.columns)
         kinds = compared(tuple(there))  # that a column is missing is told already
         wrong = list(misfits(kinds, table.columns.__getitem__))
@@ -68,18 +69,20 @@ def _unseen(  # noqa: PLR0913, PLR0917 - a table, what is asked of it, and for h
                 )
 
 
-def _undeclared(
-    inspection: InspectionContext, unique: Uniques, name: str, spec: TableSpec, table: Table
+def _undeclared(  # noqa: PLR0913, PLR0917 - a table, and what its columns are held against
+    inspection: InspectionContext, unique: Uniques, held: KindValues, name: str, spec: TableSpec, table: Table
 ) -> Iterator[Finding]:
     """Columns that hold ids of many tables' rows by their name, and no `where`."""
     for link in spec.found_by:
         if _by_a_key(inspection, link.identity):
             for column in link.names:
-                yield from _polymorphic(inspection, unique, name, table, column, link.where, _LINK)
-        yield from _led_from(inspection, unique, name, link)
+                own = _tables_of(inspection, link)
+                yield from _polymorphic(inspection, unique, held, name, table, column, link.where, own, _LINK)
+        yield from _led_from(inspection, unique, held, name, link)
     for identity, source in spec.yields.items():
         if _by_a_key(inspection, identity):
-            yield from _polymorphic(inspection, unique, name, table, source.column, source.where, _YIELD)
+            own = _tables_of(inspection, Link(column=source.column, identity=identity))
+            yield from _polymorphic(inspection, unique, held, name, table, source.column, source.where, own, _YIELD)
 
 
 _LINK = "Say in the link of which kind the row must be: `where: {{{kind}: …}}`"
@@ -92,7 +95,17 @@ def _by_a_key(inspection: InspectionContext, identity: str | None) -> bool:
     return identity is None or inspection.data_map.identities[identity].kind is not IdentityKind.REUSABLE
 
 
-def _led_from(inspection: InspectionContext, unique: Uniques, name: str, link: Link) -> Iterator[Finding]:
+def _tables_of(inspection: InspectionContext, link: Link) -> frozenset[str]:
+    """Those of which a link's column holds ids if it holds those of one."""
+    tables = inspection.spec.collections
+    if link.lead is not None:
+        return frozenset([tables[link.lead[0]].table])
+    return frozenset(one.table for one in tables.values() if one.person == link.identity or link.identity in one.yields)
+
+
+def _led_from(
+    inspection: InspectionContext, unique: Uniques, held: KindValues, name: str, link: Link
+) -> Iterator[Finding]:
     """The same of the columns that `of` names, unless every row there was found by its kind."""
     lead, columns = link.lead or (name, ())
     spec = inspection.spec.collections[lead]
@@ -100,27 +113,34 @@ def _led_from(inspection: InspectionContext, unique: Uniques, name: str, link: L
     for column in columns if live is not None and lead != name else ():
         said = [{one.column for one in found.where} for found in spec.found_by]
         declared = tuple(RowKind(column=one) for one in set.intersection(*said)) if said else ()
-        yield from _polymorphic(inspection, unique, name, live, column, declared, _LEAD, lead)
+        own = frozenset([inspection.spec.collections[name].table])
+        yield from _polymorphic(inspection, unique, held, name, live, column, declared, own, _LEAD, lead)
 
 
 def _polymorphic(  # noqa: PLR0913, PLR0917 - a column, and what the map says of it
     inspection: InspectionContext,
     unique: Uniques,
+    held: KindValues,
     name: str,
     table: Table | None,
     column: str,
     where: tuple[RowKind, ...],
+    own: frozenset[str],
     remedy: str,
     lead: str = "",
 ) -> Iterator[Finding]:
     kind = None if table is None else kind_column(column, table.columns)
-    if table is None or kind is None or kind in {one.column for one in where}:
+    if table is None or kind in {one.column for one in where}:
         return
     # A foreign key leads to one table, and what is unique for itself numbers the rows of this one.
     keys = inspection.catalogue.foreign_keys
     if frozenset({column}) in unique.get(table.text, ()) or any(
         key.child == table.text and column in key.columns for key in keys
     ):
+        return
+    if kind is None and not where:
+        kind = held.beside(table, column, own)
+    if kind is None:
         return
     yield inspection.error(
         "polymorphic-column",
