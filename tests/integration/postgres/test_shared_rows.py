@@ -66,6 +66,8 @@ def test_a_shared_row_is_overwritten_when_only_tombstones_lead_to_it(database):
     execute(database, "INSERT INTO people VALUES ('ann', 'Ann', 1), ('bob', 'Bob', 2), ('cleo', 'Cleo', 2)")
     execute(database, "INSERT INTO people VALUES ('dora', 'Dora', 3); INSERT INTO stores VALUES (1, 3)")
     execute(database, "ALTER TABLE people ADD FOREIGN KEY (address_id) REFERENCES addresses")
+    execute(database, "CREATE TABLE parcels (id int PRIMARY KEY, address_id bigint REFERENCES addresses)")
+    execute(database, "INSERT INTO parcels SELECT id, id FROM addresses")
     loaded = company_map(
         """
 people:
@@ -81,12 +83,18 @@ addresses:
   sharing: last_owner
   found_by: [{column: id, of: people.address_id}]
   tombstone: {street: "'erased'"}
+parcels: {table: public.parcels, found_by: [{column: address_id, of: addresses.id}]}
 """,
         "public.stores",
     )
     with opened(database, loaded) as store:
         assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
-        for name, expected in (("ann", (1, 0)), ("bob", (0, 1)), ("cleo", (1, 0)), ("dora", (0, 1))):
+        for name, expected, parcels in (
+            ("ann", (1, 0), [2, 3]),
+            ("bob", (0, 1), [2, 3]),
+            ("cleo", (1, 0), [3]),
+            ("dora", (0, 1), [3]),
+        ):
             [person] = resolved(store, [subject(1, user_id=name)], ACME)
             counted = store.count([person], ACME, CUTOFF)[1]["addresses"]
             assert (counted.due, counted.retained) == expected
@@ -94,6 +102,7 @@ addresses:
             counted, verified = store.count([person], ACME, CUTOFF), store.verify([person], ACME, CUTOFF)
             assert counted == verified
             assert due(verified) == {}
+            assert left(database, "parcels") == parcels
     assert left(database, "addresses", "id, street") == [(1, "erased"), (2, "erased"), (3, "a store's")]
 
 
@@ -205,6 +214,10 @@ def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
     with opened(database, loaded) as store:
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
         assert store.claimed([ann], ACME) == {}
+        # Of what something holds back, her own link here, nothing goes below it either.
+        part = {one: action for one, action in actions(loaded, "acme").items() if one not in {"owners", "users"}}
+        assert store.erase([ann], part, ACME, CUTOFF, no_beat) == 0
+        assert store.verify([ann], ACME, CUTOFF)[1]["tx"].empty
         execute(database, "INSERT INTO owners VALUES (2, 2)")
         assert store.claimed([ann], ACME) == {1: {SubjectKey("token", "hers")}}  # another store leaves its object
         counted = store.count([ann], ACME, CUTOFF)
