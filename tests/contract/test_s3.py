@@ -32,6 +32,7 @@ def spec(bucket: str, versioned: str) -> S3Spec:
                 "callers": {
                     "bucket": versioned,
                     "prefix": "client/{controller}/{user_id}/",
+                    "undivided": {"reason": "clients are numbers", "approved_by": "DPO"},
                     "data_type": "account",
                     "owner": CLIENT,
                 },
