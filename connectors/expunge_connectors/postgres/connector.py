@@ -192,7 +192,7 @@ class PostgresStore:
     def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
         """The tables of the collections by oid, with the columns that the map names and the partitions."""
         spec = self._of(scope)._map  # noqa: SLF001 - it is one of our own
-        return self._call(lambda connection: relations.planned(connection, spec))
+        return self._looking(lambda connection: relations.planned(connection, spec))
 
     def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, RelationChange]:
         """Which of them are not these any more. That none is holds as long as the catalogue says the same."""
@@ -226,7 +226,7 @@ class PostgresStore:
 
     def now(self) -> datetime:
         """The server's clock (UTC)."""
-        return self._call(lambda connection: store_identity.now(connection, self.name))
+        return self._looking(lambda connection: store_identity.now(connection, self.name))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """Declared yields and internal keys of every row linked to these keys."""
