@@ -7,7 +7,7 @@ known by the value alone is the request's only while nobody outside of the reque
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_config.datamap import DataMap, IdentityKind
@@ -76,6 +76,17 @@ def person_link(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> Link
     """The link by which a row names its person by that person's own key."""
     plain = (link for link in table.found_by if not link.several)
     return next((link for link in plain if _person_named(spec, link, data_map) is not None), None)
+
+
+def named_by(spec: PostgresSpec, table: TableSpec, claims: Sequence[Claim], data_map: DataMap) -> tuple[Link, ...]:
+    """The links by which a row names people who hold such values in rows of their own.
+
+    Those rows say whose a value is. So a row that names somebody is theirs, whatever value stands in it: the order of a
+    gift is the customer's.
+    """
+    holders = {spec.collections[one.collection].person for one in claims}
+    plain = [] if table.person is not None else [link for link in table.found_by if not link.several]
+    return tuple(one for one in plain if _person_named(spec, one, data_map) in holders - {None})
 
 
 def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:

@@ -123,7 +123,8 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
     selects = []
     for path in paths:
         asked = _asked(search, mapped, path.link)
-        selects.append(joined(mapped, path, facts(asked, asked if path.link in mapped.erasing else FALSE)))
+        waits = row_conditions.unclear(mapped, path.link, "t", search.cutoff)
+        selects.append(joined(mapped, path, facts(asked, asked if path.link in mapped.erasing else FALSE, waits)))
     alone = known_by_value_alone(mapped, "t")
     for path in claimed_paths(search, mapped):
         unclear = row_conditions.old_enough(mapped, "t", search.cutoff)

@@ -103,8 +103,8 @@ class KeyGraph:
     edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     asked: set[SubjectKey] = field(default_factory=set)
     unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
-    own: set[SubjectKey] = field(default_factory=set)
-    """Keys that a record tells which is a person, found by another key than these."""
+    told_of_person: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    """Of the edges, those through a record that is a person."""
 
     def add(self, via: SubjectKey, key: SubjectKey, *, of_person: bool) -> None:
         """Take note that one key leads to another, through a record that may itself be a person."""
@@ -113,7 +113,11 @@ class KeyGraph:
         elif key != via:
             self.edges[via].add(key)
             if of_person:
-                self.own.add(key)
+                self.told_of_person[via].add(key)
+
+    def own(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
+        """What the person's own records hold, by the keys accepted."""
+        return set().union(*(self.told_of_person.get(key, ()) for key in accepted))
 
 
 def resolve(
@@ -272,9 +276,12 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     persons = _persons_among(accepted - trail.known, rules)
+    own = trail.own(accepted)
     for target in sorted(told - accepted - unfollowed):
         leads_to = _persons(target, trail, rules)
-        if target not in trail.asked or rules.shareable(target) or _several(persons | leads_to):
+        # What a record merely tells (another's address on an order) leads to nobody who was not found without it.
+        strangers = target not in own and not leads_to <= persons
+        if target not in trail.asked or rules.shareable(target) or strangers or _several(persons | leads_to):
             unfollowed.add(target)
             continue
         persons |= leads_to
@@ -284,7 +291,9 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     unfollowed |= told - accepted
-    return Resolved(frozenset(accepted), None, frozenset(unfollowed), frozenset(unfollowed & (trail.own | trail.known)))
+    return Resolved(
+        frozenset(accepted), None, frozenset(unfollowed), frozenset(unfollowed & (trail.own(accepted) | trail.known))
+    )
 
 
 def _strangers(trail: KeyGraph, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:

@@ -336,7 +336,7 @@ def test_who_claims_is_told_to_other_stores(database: str, people: int, normalis
 
 
 def test_a_row_that_is_found_by_an_address_has_to_say_whose_it_is(database: str) -> None:
-    """Bob's comment, in which Ann's address stands: `check` asks for what keeps it from going with Ann."""
+    """Where no row of a person holds the address, `check` asks for what keeps Bob's comment from going with Ann."""
     execute(
         database,
         _USERS
@@ -345,9 +345,10 @@ def test_a_row_that_is_found_by_an_address_has_to_say_whose_it_is(database: str)
     )
     links = "found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]"
     comments = f"comments: {{table: public.comments, created: at, {links}"
-    [found] = [one for one in findings(database, shape(USERS + comments + "}")) if one.code == "person-not-told"]
+    users = USERS.replace(", {column: email, identity: email}", "").replace(", email: email", "")
+    [found] = [one for one in findings(database, shape(users + comments + "}")) if one.code == "person-not-told"]
     assert "yields: {user_id: user_id}" in (found.remedy or "")
-    loaded = shape(USERS + comments + ", yields: {user_id: user_id}}")
+    loaded = shape(users + comments + ", yields: {user_id: user_id}}")
     assert "person-not-told" not in {one.code for one in findings(database, loaded)}
     with opened(database, loaded) as store:
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
@@ -356,16 +357,91 @@ def test_a_row_that_is_found_by_an_address_has_to_say_whose_it_is(database: str)
     assert left(database, "comments") == [2, 3]
 
 
-def test_a_row_that_is_found_by_a_user_name_has_to_say_whose_it_is_as_well(database: str) -> None:
-    """Bob's post under the user name that Ann has now: a name passes on as an address does."""
+def test_a_row_under_anothers_user_name_is_whose_key_it_holds(database: str) -> None:
+    """Zoe's post under the user name that Ann has now: a name passes on as an address does."""
     execute(database, _POSTS + "ALTER TABLE posts ADD user_id text; UPDATE posts SET user_id = '9', author = 'ann';")
     links = "found_by: [{column: author, of: users.username}, {column: user_id, of: users.id}]"
-    posts = f"posts: {{table: public.posts, created: at, {links}"
-    found = {one.code for one in findings(database, shape(USERS + posts + "}"))}
-    assert "person-not-told" in found
-    loaded = shape(USERS + posts + ", yields: {user_id: user_id}}")
-    assert "person-not-told" not in {one.code for one in findings(database, loaded)}
+    loaded = shape(f"{USERS}posts: {{table: public.posts, created: at, {links}}}")
     with opened(database, loaded) as store:
-        ann = subject(1, user_id="1")
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        posts = store.verify([ann], ACME, CUTOFF)[1]["posts"]
+        assert (posts.due, posts.ambiguous) == (0, 2)
     assert left(database, "posts") == [1, 2]
+
+
+GIFTS = (
+    SUBSCRIPTIONS
+    + """
+orders:
+  table: public.orders
+  created: at
+  found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]
+  yields: {user_id: user_id}
+"""
+)
+_GIFTS = (
+    _SUBSCRIPTIONS
+    + """
+CREATE TABLE orders (id int PRIMARY KEY, user_id text, email text, at timestamptz NOT NULL DEFAULT '2025-06-01');
+INSERT INTO orders VALUES (1, '9', 'zoe@x.example'), (2, '9', 'ann@x.example'), (3, '9', 'gil@x.example'),
+    (4, NULL, 'ann@x.example'), (5, NULL, 'gil@x.example');
+INSERT INTO subscriptions VALUES (3, 'gil@x.example');
+"""
+)
+
+
+def test_an_address_in_an_order_of_zoes_is_not_zoes(database: str) -> None:
+    """It neither leads a guest's request to Zoe nor keeps what is Ann's: whose an order is, its key says."""
+    execute(database, _GIFTS)
+    with opened(database, loaded := shape(GIFTS)) as store:
+        assert "person-not-told" not in {one.code for one in findings(database, loaded)}
+        for who, orders in (subject(1, email="gil@x.example"), 1), (subject(1, user_id="1"), 1):
+            found = answer(store, loaded, who)
+            assert SubjectKey("user_id", "9") not in found.keys
+            one = Subject(1, found.keys, found.refused, found.shared)
+            counted = store.count([one], ACME, CUTOFF)[1]["orders"]
+            assert (counted.due, counted.ambiguous, counted.newer) == (orders, 1, 0)
+            assert store.verify([one], ACME, CUTOFF)[1]["orders"] == counted
+            store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            assert due(store.verify([one], ACME, CUTOFF)) == {}
+    assert left(database, "users") == ["9"]
+    assert left(database, "orders") == [1, 2, 3]
+    assert left(database, "subscriptions") == [2]
+
+
+TWO_KINDS = USERS + USERS.replace("users", "custs").replace("user_id", "cust_id").replace("id: id", "id: id")
+
+
+def test_two_rows_of_another_kind_of_person_are_ambiguous_and_not_erased(database: str) -> None:
+    execute(
+        database,
+        _USERS + "CREATE TABLE custs (LIKE users INCLUDING ALL);"
+        "INSERT INTO custs VALUES ('51', 'a', 'ann@x.example'), ('52', 'b', 'ann@x.example');",
+    )
+    document = small_document(TWO_KINDS)
+    document["identities"]["cust_id"] = {"kind": "person", "normaliser": "exact/1"}
+    with opened(database, loaded := checked(document)) as store:
+        found = answer(store, loaded, subject(1, user_id="1"))
+        one = Subject(1, found.keys, found.refused, found.shared)
+        store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        verified = store.verify([one], ACME, CUTOFF)[1]
+        assert (verified["custs"].due, verified["custs"].ambiguous) == (0, 2)
+    assert left(database, "users") == ["9"]
+    assert left(database, "custs") == ["51", "52"]
+
+
+def test_an_address_that_a_record_merely_tells_leads_to_nobody_of_another_kind(database: str) -> None:
+    execute(database, _ORDERS + "CREATE TABLE custs (LIKE users INCLUDING ALL)")
+    execute(database, "INSERT INTO custs VALUES ('51', 'o', 'own@x.example')")
+    document = small_document(ORDERS + TWO_KINDS[len(USERS) :])
+    document["identities"]["cust_id"] = {"kind": "person", "normaliser": "exact/1"}
+    with opened(database, loaded := checked(document)) as store:
+        found = answer(store, loaded, subject(1, user_id="1"))
+        assert SubjectKey("cust_id", "51") not in found.keys
+        assert SubjectKey("email", "own@x.example") in found.refused
+        execute(database, "INSERT INTO custs VALUES ('52', 'a', 'ann@x.example')")
+        found = answer(store, loaded, subject(1, user_id="1"))
+        assert {one.value for one in found.keys if one.namespace == "cust_id"} == {
+            "52"
+        }  # of the address in her own row

@@ -306,3 +306,8 @@ meetings: {table: public.meetings, created: at, found_by: [{column: doc, path: [
             """INSERT INTO meetings VALUES (2, '2025-01-01', '{"guests": ["ann@x.example", "bob@x.example"]}')""",
         )
         assert ("several-people", "meetings") in codes(store.inspect())
+    cleared = collections.replace(
+        "created: at,", "created: at, data_type: anchor, tombstone: {doc: {remove: [[guests]]}},"
+    )
+    with opened(database, shape(cleared)) as store:
+        assert ("several-people", "meetings") in codes(store.inspect())

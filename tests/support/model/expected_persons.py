@@ -25,7 +25,8 @@ class Whose:
 
         The rules: a person key is one person; any other leads to the persons in the rows behind it. All given keys
         must lead to the same ones. From there everything that the person's own rows tell is theirs; a reusable key
-        only if nobody else is behind it, and what its rows tell is not followed to a further reusable one.
+        only if nobody else is behind it, and what its rows tell is not followed to a further reusable one. What a row
+        that is no person merely tells leads to no person who was not found before.
         """
         behind = {key: self._persons(key) for key in given}
         if any(_several(one) for one in behind.values()) or _several(set().union(*behind.values())):
@@ -40,8 +41,11 @@ class Whose:
         if _several(persons):
             return None
         nominated = []
+        own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted))
         for further in sorted({one for key in accepted for one in self._next(key)} - accepted):
             if self._shareable(further) or _several(persons | self._persons(further)):
+                continue
+            if further not in own and not self._persons(further) <= persons:
                 continue
             persons |= self._persons(further)
             nominated.append(further)

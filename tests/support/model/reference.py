@@ -207,14 +207,17 @@ class Reference:
         shareable: bool,
     ) -> Found | None:
         table, spec = self._tables[name], self._collections[name]
-        firm = nominated = claimed = False
+        firm = nominated = claimed = theirs_firmly = theirs_by_value = False
         for lead, ours, theirs in self._leads(name, cells):
             values = tuple(compared(table.column(one), cells[one]) for one in ours)
-            if values in set(self._values(lead, theirs, found, state)):
-                firm = True
+            here = values in set(self._values(lead, theirs, found, state))
+            taken = claims is not None and values in claims.columns.get((lead, theirs), ())
+            if here or (values in sealed.get((lead, theirs), ()) and not taken):
+                holders = {self._collections[lead]["person"]} if self._passes_on(name, ours, lead, theirs) else set()
+                of_another = bool(self._named(name, cells) & holders)
+                firm, theirs_firmly = firm or not of_another, theirs_firmly or of_another
             elif values in sealed.get((lead, theirs), ()):
-                taken = claims is not None and values in claims.columns.get((lead, theirs), ())
-                firm, claimed = firm or not taken, claimed or taken
+                claimed = True
         for link in spec.get("found_by", ()):
             if "identity" not in link or not of_kind(link, cells):
                 continue
@@ -225,16 +228,35 @@ class Reference:
             firm = firm or bool(matched and identity["kind"] != "reusable")
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
-                nominated = nominated or bool(matched - taken_keys)
+                of_another = bool(self._named(name, cells) & self._holders(link["identity"]))
+                nominated = nominated or bool(matched - taken_keys and not of_another)
+                theirs_by_value = theirs_by_value or bool(matched - taken_keys and of_another)
                 claimed = claimed or bool(taken_keys)
         if firm:
             return Found(firm=True)
         old = self._old(spec, cells)
         if nominated and old:
             return Found(old=not self._somebody_else(spec, keys))
+        if theirs_firmly or (theirs_by_value and old):
+            return Found(unclear=True)
         if claimed and self._alone(name, cells):
             return Found(unclear=old)
-        return Found() if nominated else None
+        return Found() if nominated or theirs_by_value else None
+
+    def _holders(self, identity: str) -> set[str]:
+        """The persons whose own rows hold such values."""
+        declared = self._identities[identity]
+        if declared["kind"] != "reusable" or declared.get("shareable"):
+            return set()
+        return {
+            spec["person"]
+            for spec in map(self._collections.__getitem__, self.scope)
+            if "person" in spec
+            and any(
+                link.get("identity") == identity and same_place(link, spec["yields"].get(identity))
+                for link in spec["found_by"]
+            )
+        }
 
     def _alone(self, name: str, cells: Cells) -> bool:
         """The row names nobody by a key that is never given to somebody else."""
@@ -378,10 +400,26 @@ class Reference:
             )
         )
 
+    def own(self, state: State, keys: Keys) -> set[tuple[str, str]]:
+        """What the rows of these keys declare that are persons themselves."""
+        return {
+            one
+            for name, rows in self.found(state, keys, shareable=True).items()
+            if "person" in self._collections[name]
+            for row, how in rows.items()
+            if how.belongs
+            for one in self._declared(name, state[self._tables[name].text][row])
+        }
+
     def _names_person(self, name: str, cells: Cells) -> bool:
         """The row says by a person's own key whose it is, and is no person itself."""
+        return bool(self._named(name, cells))
+
+    def _named(self, name: str, cells: Cells) -> set[str]:
+        """The identities of person by which the row says whose it is; none where it is a person itself."""
+        named: set[str] = set()
         if "person" in self._collections[name]:
-            return False
+            return named
         for link in self._collections[name]["found_by"]:
             if "path" in link or link.get("each") or not of_kind(link, cells):
                 continue
@@ -392,10 +430,11 @@ class Reference:
                 place = self._collections[lead].get("yields", {}).get(person)
                 names = person is not None and theirs == [place["column"] if isinstance(place, dict) else place]
             else:
-                ours, names = [link["column"]], self._identities[link["identity"]]["kind"] == "person"
+                ours, person = [link["column"]], link["identity"]
+                names = self._identities[person]["kind"] == "person"
             if names and says(link, ours, cells):
-                return True
-        return False
+                named.add(str(person))
+        return named
 
     # ---- what is right for each
 

@@ -8,13 +8,13 @@ from psycopg import sql
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.claims import PERSONS_KEY, names_people, passing_values
+from expunge_connectors.postgres.claims import PERSONS_KEY, named_by, names_people, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.sql.comparison import normalised, values
 from expunge_connectors.postgres.sql.fragments import column
-from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
+from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec, sought_namespace
 
 _UNIQUE = """
 SELECT x.indrelid::bigint,
@@ -68,7 +68,10 @@ def _several_people(
     connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec
 ) -> Iterator[Finding]:
     """Rows that would go whole with one of the people whom they name, and are the others' as well."""
-    if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None:
+    if spec.goes_with_any is not None:
+        return
+    if inspection.action(spec) is Action.TOMBSTONE:
+        yield from _parts_of_others(connection, inspection, name, spec)
         return
     by: dict[str, set[tuple[str, ...]]] = {}
     for link in spec.found_by:
@@ -89,6 +92,26 @@ def _several_people(
         )
 
 
+def _parts_of_others(
+    connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec
+) -> Iterator[Finding]:
+    """Tombstones that clear a whole list of people for one of them."""
+    for link in spec.found_by if spec.person is None else ():
+        wanted = spec.tombstone.get(link.names[0])
+        if wanted is None or isinstance(wanted, Elements):
+            continue
+        people = names_people(inspection.spec, link, inspection.data_map) is not None
+        if people and (link.each or (link.path and _lists(connection, inspection, spec, link))):
+            yield inspection.error(
+                "several-people",
+                name,
+                f"{spec.table}.{link.names[0]} names several people, and its tombstone clears it for all with one of"
+                " them.",
+                "Take out what is this person's alone: `{elements: true}`. Or say `goes_with_any: {reason: ...,"
+                " approved_by: ...}`.",
+            )
+
+
 def _lists(connection: Connection, inspection: InspectionContext, spec: TableSpec, link: Link) -> bool:
     """Some document names several values at the link's path; of a table that takes too long nobody knows."""
     rule = inspection.data_map.identities[link.identity or ""].rule
@@ -102,7 +125,10 @@ def _lists(connection: Connection, inspection: InspectionContext, spec: TableSpe
 
 
 def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
-    """Rows that name their person by a key, are found by what passes on as well, and do not say whose they are."""
+    """Rows that name their person by a key, are found by what passes on as well, and do not say whose they are.
+
+    Where rows of persons hold such values none has to: the key in a row says whose it is, whatever value stands there.
+    """
     if spec.person is not None or spec.goes_with_any is not None:
         return
     passing = passing_values(inspection.store, inspection.spec, inspection.data_map, inspection.catalogue)
@@ -114,7 +140,9 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
         {
             link.names[0]
             for link in spec.found_by
-            if link not in persons and sought_namespace(inspection.store, link) in passing
+            if link not in persons
+            and (claims := passing.get(sought_namespace(inspection.store, link))) is not None
+            and not named_by(inspection.spec, spec, claims, inspection.data_map)
         }
     )
     told = {source.column for one, source in spec.yields.items() if one in inspection.data_map.person_identities}

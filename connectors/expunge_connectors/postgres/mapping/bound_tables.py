@@ -36,6 +36,8 @@ class BoundLink:
         of: (collection, columns) that lead here, for a link inside the store.
         below: A link within one collection: it leads from a row to the rows below it.
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
+        told_by: Links by which a row names people; one that names somebody is theirs, whatever value stands in it (see
+            `claims.named_by`).
         where: Of which kind the row must be: the link leads to no other.
         ends: What stands before the value in the column's text, and behind it; None: nothing does.
     """
@@ -52,6 +54,7 @@ class BoundLink:
     of: tuple[str, tuple[str, ...]] | None = None
     below: bool = False
     unclaimed: bool = False
+    told_by: tuple[BoundLink, ...] = ()
     where: tuple[BoundKind, ...] = ()
     ends: tuple[str, str] | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
@@ -17,7 +18,7 @@ from expunge_connectors.postgres.catalog.key_types import (
     spelling,
 )
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import hearsay, passing_values, person_link
+from expunge_connectors.postgres.claims import Claim, hearsay, named_by, passing_values, person_link
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
@@ -49,7 +50,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
     except CycleError as error:
         raise TerminalError(f"store {name}: the links of {', '.join(error.names)} run in a circle.") from None
     passing = passing_values(name, spec, data_map, catalogue)
-    builder = _TableBinder(name, spec, data_map, catalogue, scope, frozenset(passing))
+    builder = _TableBinder(name, spec, data_map, catalogue, scope, passing)
     logs = {
         collection: (table.table, catalogue.tables[table.table].oid)
         for collection, table in spec.collections.items()
@@ -102,7 +103,7 @@ class _TableBinder:
     data_map: DataMap
     catalogue: Catalogue
     scope: Scope
-    passing: frozenset[str]
+    passing: Mapping[str, Sequence[Claim]]
 
     def table(self, name: str) -> BoundTable:
         spec = self.spec.collections[name]
@@ -133,7 +134,7 @@ class _TableBinder:
             name=name,
             spec=spec,
             table=table,
-            links=tuple(self._unclaimed(spec, self._link(name, link)) for link in spec.found_by),
+            links=tuple(self._unclaimed(name, spec, self._link(name, link)) for link in spec.found_by),
             feeds=self._feeds(name),
             yields={
                 identity: (self._source(name, source), self.data_map.identities[identity].rule)
@@ -238,12 +239,18 @@ class _TableBinder:
     def _kinds(self, name: str, where: tuple[RowKind, ...]) -> tuple[BoundKind, ...]:
         return bound(where, lambda column: self._column(name, column), self.store, name)
 
-    def _unclaimed(self, spec: TableSpec, link: BoundLink) -> BoundLink:
+    def _unclaimed(self, name: str, spec: TableSpec, link: BoundLink) -> BoundLink:
+        claims = [one for one in self.passing.get(link.namespace, ()) if self._in_scope(one.collection)]
         return replace(
             link,
             unclaimed=spec.person is None and link.namespace in self.passing,
+            told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, claims, self.data_map)),
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )
+
+    def _in_scope(self, name: str) -> bool:
+        owner = self.spec.collections[name].owner
+        return owner is not None and owner.controller == self.scope.controller
 
     def _feeds(self, name: str) -> tuple[OutgoingKey, ...]:
         reached = [

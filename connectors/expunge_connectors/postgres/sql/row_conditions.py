@@ -21,8 +21,32 @@ def in_scope(mapped: BoundTable, alias: str) -> sql.Composable:
 
 
 def requested(mapped: BoundTable, link: BoundLink, alias: str, cutoff: datetime | None) -> sql.Composable:
-    """A row found through this link belongs to the request; otherwise it is newer."""
-    return TRUE if link.sure else old_enough(mapped, alias, cutoff)
+    """A row found through this link belongs to the request; otherwise it is newer, or another's."""
+    another = names_another(link, alias)
+    old = TRUE if link.sure else old_enough(mapped, alias, cutoff)
+    return old if another is FALSE else and_(old, sql.SQL("({}) IS NOT TRUE").format(another))
+
+
+def unclear(mapped: BoundTable, link: BoundLink, alias: str, cutoff: datetime | None) -> sql.Composable:
+    """A row found through this link is of an age with the request, and another's."""
+    another = names_another(link, alias)
+    return FALSE if another is FALSE else and_(TRUE if link.sure else old_enough(mapped, alias, cutoff), another)
+
+
+def names_another(link: BoundLink, alias: str) -> sql.Composable:
+    """The row was found by a value that passes on, and says by a person's key whose it is.
+
+    It is nobody else's, whatever value stands in it: the customer's, if it is the order of a gift. The customer's own
+    key leads to it as well.
+    """
+    if not link.told_by:
+        return FALSE
+    return or_(*(_names(one, alias) for one in link.told_by))
+
+
+def _names(link: BoundLink, alias: str) -> sql.Composable:
+    there = [sql.SQL("{} IS NOT NULL").format(column(alias, one.name)) for one in link.columns]
+    return and_(*there, *may_lead(link, alias))
 
 
 def old_enough(mapped: BoundTable, alias: str, cutoff: datetime | None) -> sql.Composable:

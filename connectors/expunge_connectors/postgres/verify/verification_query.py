@@ -17,13 +17,13 @@ from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import Claim, passing_values
+from expunge_connectors.postgres.claims import Claim, named_by, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify import owner_check, stored_texts
-from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
+from expunge_connectors.postgres.verify.claimed_values import ClaimedValues, names_somebody
 from expunge_connectors.postgres.verify.expressions import (
     as_stored,
     equal,
@@ -263,14 +263,17 @@ class VerificationQuery:
             asked = sql.SQL("({} AND {})").format(asked, free)
             unclear = sql.SQL("({} AND NOT {})").format(old_enough, free)
             followed = sql.SQL(" AND ({} OR {})").format(free, claims.known_by_value_alone(spec, table))
+        asked, unclear = self._whose(spec, table, passing, asked, unclear)
         leads = asked
         if not sure and spec.person is not None:
-            # Another person under the same e-mail or phone, unless nobody knows yet who the subject is.
-            asked = sql.SQL(
-                "({} AND a.number NOT IN"
-                " (SELECT b.number FROM {} AS b WHERE b.namespace = {} AND b.number IS NOT NULL))"
-            )
-            asked = asked.format(leads, self.asked, sql.Literal(spec.person))
+            # Another person under the same e-mail or phone, unless nobody knows yet who the subject is. Under one that
+            # was not followed nobody can tell.
+            unknown = sql.SQL(
+                "a.number NOT IN (SELECT b.number FROM {} AS b WHERE b.namespace = {} AND b.number IS NOT NULL)"
+            ).format(self.asked, sql.Literal(spec.person))
+            asked = sql.SQL("({} AND a.followed AND {})").format(old_enough, unknown)
+            unclear = sql.SQL("({} AND NOT a.followed AND {})").format(old_enough, unknown)
+            followed = sql.SQL(" AND (a.followed OR {})").format(unknown)
             leads = sql.SQL("false")
         rows = sql.SQL("{} AS r").format(table.identifier)
         if link.several:
@@ -291,6 +294,19 @@ class VerificationQuery:
             sql.Literal(namespace),
             followed,
             self.of_member(spec),
+        )
+
+    def _whose(
+        self, spec: TableSpec, table: Table, namespace: str, asked: sql.Composable, unclear: sql.Composable
+    ) -> tuple[sql.Composable, sql.Composable]:
+        """Asked and unclear of a row that a value leads to: by a person's key in it, it is that person's."""
+        links = named_by(self.spec, spec, self.passing().get(namespace, ()), self.data_map)
+        if not links:
+            return asked, unclear
+        named = names_somebody(links, table)
+        return (
+            sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, named),
+            sql.SQL("({} OR {} AND ({}) IS TRUE)").format(unclear, asked, named),
         )
 
     def equal_to_key(self, table: Table, link: Link) -> sql.Composed:
@@ -345,10 +361,13 @@ class VerificationQuery:
             )
             for link in links
         ]
+        asked, unclear = self._whose(spec, table, self._namespace(links[0], spec), sql.SQL("true"), sql.SQL("false"))
         return sql.SQL(
-            "SELECT p.subject, true AS asked, true AS leads, false AS unclear, {} FROM {} AS p JOIN {} AS r ON ({})"
-            " WHERE {}{}"
+            "SELECT p.subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE {}{}"
         ).format(
+            asked,
+            asked,
+            unclear,
             facts,
             self._called(lead),
             table.identifier,
