@@ -28,12 +28,15 @@ from expunge_orchestrator.ledger.states import BatchState
 
 
 def taken_over(installation: Installation, inspector: StoreInspector) -> tuple[Batch, SeededPerson, int]:
-    """Three callers erased; by settling time the phone of the second stands in an old lead of somebody else's."""
+    """Three callers erased; by settling time the address of the second stands in an old lead of somebody else's.
+
+    No caller's row holds an address, so none says whose it is.
+    """
     three = [make_caller(inspector) for _ in range(3)]
     bob = make_caller(inspector)
     batch = installation.plan("caller_id\n" + "".join(f"{one.id}\n" for one in three), three[0].controller)
     assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
-    theirs = lead(inspector, f"bob{bob.phone[1:]}@x.example", three[1].phone, caller=bob.id)
+    theirs = lead(inspector, three[1].email, None, caller=bob.id)
     installation.settle()
     return batch, bob, theirs
 
@@ -51,7 +54,7 @@ def test_one_who_cannot_be_settled_fails_alone_and_is_taken_up_by_a_retry(
     assert alive(inspector, theirs)
     assert installation.erase(batch).state is BatchState.FAILED  # a retry looks again
     assert alive(inspector, theirs)
-    inspector.sql("UPDATE leads SET phone = %s WHERE id = %s", fresh_phone(), theirs)
+    inspector.sql("UPDATE leads SET email = %s WHERE id = %s", f"bob{fresh_phone()[1:]}@x.example", theirs)
     assert installation.erase(batch).state is BatchState.SETTLED
     assert installation.events(batch) == [settled] * 3 or installation.events(batch)[1] == [
         *settled[:2],

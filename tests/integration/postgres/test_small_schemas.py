@@ -82,6 +82,7 @@ def test_rows_below_one_that_only_a_text_names(database, kind):
 comments:
   table: public.comments
   found_by: [{column: author, identity: user_id}, {column: parent_id, of: comments.id}]
+  goes_with_any: {reason: answers go with what they answer, approved_by: A. Officer}
 """
     )
     erased(database, loaded, user_id="ada", expected={"comments": 3})
