@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
+from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -35,6 +36,11 @@ class InspectionContext:
     def named(self) -> frozenset[str]:
         """Every `schema.table` that the map names."""
         return frozenset(one.table for one in self.spec.collections.values())
+
+    @cached_property
+    def passing(self) -> Mapping[str, Sequence[Claim]]:
+        """Namespaces of keys whose values pass on -> who claims them."""
+        return passing_values(self.store, self.spec, self.data_map, self.catalogue)
 
     def data(self) -> Iterator[tuple[str, TableSpec]]:
         """The collections that are no logs."""

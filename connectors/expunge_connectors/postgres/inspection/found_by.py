@@ -8,7 +8,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.claims import PERSONS_KEY, named_by, names_people, passing_values
+from expunge_connectors.postgres.claims import PERSONS_KEY, named_by, names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
@@ -131,7 +131,7 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
     """
     if spec.person is not None or spec.goes_with_any is not None:
         return
-    passing = passing_values(inspection.store, inspection.spec, inspection.data_map, inspection.catalogue)
+    passing = inspection.passing
     persons = [
         link for link in spec.found_by if names_people(inspection.spec, link, inspection.data_map) == PERSONS_KEY
     ]
