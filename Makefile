@@ -35,7 +35,7 @@ installed = for tool in $(1); do \
   apt-get update -q; apt-get install -y -q --no-install-recommends "$$tool"; \
 done
 
-.PHONY: help setup demo serve-demo test check format chaos fuzz bench interop docker lock clean
+.PHONY: help setup demo serve-demo test check format chaos mutants fuzz bench interop docker lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -72,6 +72,10 @@ chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS
 	$(PYTEST) -n $(WORKERS) --dist loadfile --cases=others $(TEST_FOLDERS)
 	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-3000} $(PYTEST) tests/load
 	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-2000} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
+	$(if $(EXPUNGE_CHAOS_SAMPLE),,$(MAKE) mutants)
+
+mutants: $(VENV)/.dev ## Break the rules one at a time; the reference model must notice
+	$(PYTEST) -n $(WORKERS) --dist worksteal tests/mutants
 
 fuzz: $(VENV)/.dev ## The API against its own document; EXPUNGE_FUZZ_CALLS=20000 EXPUNGE_FUZZ_SEED=1
 	EXPUNGE_FUZZ_CALLS=$${EXPUNGE_FUZZ_CALLS:-20000} $(PYTEST) -rP --show-capture=stdout -n $(WORKERS) tests/api/test_fuzz.py

@@ -17,7 +17,7 @@ import pytest
 
 SHARE = 5
 WITHOUT_SERVERS = ("tests/unit/", "tests/docs/")
-OWN_SAMPLES = ("tests/chaos/", "tests/load/", "tests/model/", "tests/bench/", "tests/interop/")
+OWN_SAMPLES = ("tests/chaos/", "tests/mutants/", "tests/load/", "tests/model/", "tests/bench/", "tests/interop/")
 
 
 def seed() -> str:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.support import case_sampling
-from tests.support.chaos.sampling import chosen
 from tests.support.model import mutant_trial, sampling
 from tests.support.model.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 WORLDS = 1_000
 """So many at most; most mutants are noticed in one of the first hundred."""
-SAMPLE = chosen().sample
-TRIED = MUTANTS if SAMPLE is None else random.Random(case_sampling.seed()).sample(MUTANTS, max(1, SAMPLE // 10))
-"""In a sample of the chaos tests few of them, for each takes a minute."""
 
 
 def _outcome(database: str, packages: Path, worlds: int) -> tuple[int, str]:
@@ -38,11 +32,11 @@ def _outcome(database: str, packages: Path, worlds: int) -> tuple[int, str]:
 
 def test_without_a_mutant_the_model_agrees(database: str, tmp_path: Path) -> None:
     """In the worlds in which nearly all of them are noticed."""
-    code, said = _outcome(database, tmp_path / "none", 100 if SAMPLE is None else SAMPLE)
+    code, said = _outcome(database, tmp_path / "none", 100)
     assert code == mutant_trial.AGREED, said
 
 
-@pytest.mark.parametrize("mutant", TRIED, ids=lambda mutant: mutant.breaks)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
 def test_the_model_notices_a_broken_rule(database: str, tmp_path: Path, mutant: Mutant) -> None:
     for one in ("config", "connectors", "orchestrator"):
         shutil.copytree(ROOT / one, tmp_path / one, ignore=shutil.ignore_patterns("__pycache__"))
