@@ -9,6 +9,7 @@ from tests.support.postgres.small_schemas import ACME, erased, left, shape
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import no_beat
+from expunge_connectors.postgres.inspection import table_sampling
 
 USERS = """
 users:
@@ -311,3 +312,24 @@ meetings: {table: public.meetings, created: at, found_by: [{column: doc, path: [
     )
     with opened(database, shape(cleared)) as store:
         assert ("several-people", "meetings") in codes(store.inspect())
+
+
+def test_what_there_is_no_time_to_look_at_is_told(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_sampling, "SECONDS_A_TABLE", 0.001)
+    execute(
+        database,
+        _POSTS + "CREATE TABLE meetings (id int PRIMARY KEY, at date NOT NULL, doc jsonb);"
+        "INSERT INTO meetings"
+        " SELECT n, '2025-01-01', '{\"guests\": [\"ann@x.example\"]}' FROM generate_series(1, 20000) n;"
+        "CREATE TABLE comments (id int PRIMARY KEY, post int REFERENCES posts, author text);"
+        "INSERT INTO comments SELECT n, 2, 'bob' FROM generate_series(1, 20000) n",
+    )
+    collections = """
+meetings: {table: public.meetings, created: at, found_by: [{column: doc, path: [guests], identity: email}]}
+comments:
+  table: public.comments
+  found_by: [{column: author, of: users.id}, {column: post, of: posts.id}]
+"""
+    with opened(database, shape(POSTS + collections)) as store:
+        told = {name for code, name in codes(store.inspect()) if code == "several-people-unknown"}
+    assert told >= {"meetings", "comments"}

@@ -8,6 +8,7 @@ tombstone_dry_run       a tombstone tried on sample rows, by reading
 columns                 tables, columns and types exist and fit
 found_by                links lead to the person's own rows, and to nobody else's
 kind_values             whether a column holds names of tables
+several_people          rows that name more than one person, and would go with one of them
 led_people              rows of one person that a row of another leads to
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
@@ -61,6 +62,7 @@ from expunge_connectors.postgres.inspection import (
     row_kinds,
     same_person,
     server_settings,
+    several_people,
     tenants,
     timestamps,
     tombstone_constraints,
@@ -104,6 +106,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *unnormalised_values.findings(inspection),
         *timestamps.findings(connection, inspection),
         *found_by.findings(connection, inspection),
+        *several_people.findings(connection, inspection),
         *led_people.findings(connection, inspection),
         *row_kinds.findings(connection, inspection),
         *collations.findings(connection, inspection),

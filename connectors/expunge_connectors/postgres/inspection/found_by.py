@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from psycopg import sql
-
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.claims import PERSONS_KEY, named_by, names_people
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.sql.comparison import normalised, values
-from expunge_connectors.postgres.sql.fragments import column
-from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec, sought_namespace
+from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
 _UNIQUE = """
 SELECT x.indrelid::bigint,
@@ -36,7 +31,6 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     unique = uniques(connection, inspection)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
-        yield from _several_people(connection, inspection, name, spec)
         yield from _not_told(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
@@ -62,66 +56,6 @@ def uniques(connection: Connection, inspection: InspectionContext) -> Uniques:
     for oid, columns in connection.execute(_UNIQUE, (list(by_oid),)).fetchall():
         found[by_oid[oid]] = (*found.get(by_oid[oid], ()), frozenset(columns))
     return found
-
-
-def _several_people(
-    connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec
-) -> Iterator[Finding]:
-    """Rows that would go whole with one of the people whom they name, and are the others' as well."""
-    if spec.goes_with_any is not None:
-        return
-    if inspection.action(spec) is Action.TOMBSTONE:
-        yield from _parts_of_others(connection, inspection, name, spec)
-        return
-    by: dict[str, set[tuple[str, ...]]] = {}
-    for link in spec.found_by:
-        kind = names_people(inspection.spec, link, inspection.data_map)
-        if kind is not None:
-            by.setdefault(kind, set()).add(link.names)
-            if spec.person is None and (link.each or (link.path and _lists(connection, inspection, spec, link))):
-                by[kind].add((*link.names, "each"))
-    columns = sorted({names[0] for found in by.values() if len(found) > 1 for names in found})
-    if columns:
-        yield inspection.error(
-            "several-people",
-            name,
-            f"A row of {spec.table} may name several people ({', '.join(columns)}): with one of them it goes whole.",
-            "Let this collection find the one person with whom the row goes. Give every other person a collection of"
-            " the same table, of a data type that is tombstoned, whose `tombstone` clears that person's part. Or say"
-            " `goes_with_any: {reason: ..., approved_by: ...}`.",
-        )
-
-
-def _parts_of_others(
-    connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec
-) -> Iterator[Finding]:
-    """Tombstones that clear a whole list of people for one of them."""
-    for link in spec.found_by if spec.person is None else ():
-        wanted = spec.tombstone.get(link.names[0])
-        if wanted is None or isinstance(wanted, Elements):
-            continue
-        people = names_people(inspection.spec, link, inspection.data_map) is not None
-        if people and (link.each or (link.path and _lists(connection, inspection, spec, link))):
-            yield inspection.error(
-                "several-people",
-                name,
-                f"{spec.table}.{link.names[0]} names several people, and its tombstone clears it for all with one of"
-                " them.",
-                "Take out what is this person's alone: `{elements: true}`. Or say `goes_with_any: {reason: ...,"
-                " approved_by: ...}`.",
-            )
-
-
-def _lists(connection: Connection, inspection: InspectionContext, spec: TableSpec, link: Link) -> bool:
-    """Some document names several values at the link's path; of a table that takes too long nobody knows."""
-    rule = inspection.data_map.identities[link.identity or ""].rule
-    several = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE (SELECT count(DISTINCT {}) FROM {} AS v (value)) > 1)")
-    statement = several.format(
-        inspection.catalogue.tables[spec.table].identifier,
-        normalised(rule.sql, column("v", "value")),
-        values(link.source, "t"),
-    )
-    return table_sampling.asked(connection, statement) == [(True,)]
 
 
 def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:

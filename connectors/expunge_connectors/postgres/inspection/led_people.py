@@ -18,7 +18,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import spelling
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection import several_people, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
@@ -45,19 +45,16 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None or spec.sharing is not None:
             continue
         own = _own(inspection, spec, "t")
-        strange = [
-            link
+        said = {
+            f"{', '.join(link.names)} of {link.lead[0]}": _led(connection, inspection, spec, link, until)
             for link in spec.found_by
             if link.lead is not None
-            and any(
-                time.monotonic() < until and _differ(connection, inspection, spec, mine, theirs)
-                for mine in own.values()
-                for theirs in _above(inspection, spec, link, "t", _LEVELS)
-                if mine.identity == theirs.identity
-            )
-        ]
-        if strange:
-            leads = ", ".join(f"{', '.join(link.names)} of {(link.lead or ('',))[0]}" for link in strange)
+        }
+        if unsaid := sorted(lead for lead, answer in said.items() if answer is None):
+            what = f"Whether rows of {spec.table} are found by {', '.join(unsaid)} through rows of another person"
+            yield several_people.unknown(inspection, name, what)
+        if strange := [lead for lead, answer in said.items() if answer]:
+            leads = ", ".join(strange)
             yield inspection.error(
                 "several-people",
                 name,
@@ -67,6 +64,22 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 " table, of a data type that is tombstoned, if the column must let go of the other's row. Or say"
                 " `goes_with_any: {reason: ..., approved_by: ...}`.",
             )
+
+
+def _led(
+    connection: Connection, inspection: InspectionContext, spec: TableSpec, link: Link, until: float
+) -> bool | None:
+    """Whether some row is another person's than one that leads to it by this link. None: nobody knows."""
+    known: bool | None = False
+    for mine in _own(inspection, spec, "t").values():
+        for theirs in _above(inspection, spec, link, "t", _LEVELS):
+            if mine.identity != theirs.identity:
+                continue
+            differ = _differ(connection, inspection, spec, mine, theirs) if time.monotonic() < until else None
+            if differ:
+                return True
+            known = None if differ is None else known
+    return known
 
 
 def _own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[str, _Person]:
@@ -126,9 +139,10 @@ def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: st
 
 def _differ(
     connection: Connection, inspection: InspectionContext, spec: TableSpec, mine: _Person, theirs: _Person
-) -> bool:
-    """There is such a row; of tables that take too long nobody knows."""
+) -> bool | None:
+    """There is such a row. None: the server would not say, or not in time."""
     statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {} <> {})").format(
         inspection.catalogue.tables[spec.table].identifier, sql.Composed(theirs.joins), mine.value, theirs.value
     )
-    return table_sampling.asked(connection, statement) == [(True,)]
+    answer = table_sampling.asked(connection, statement)
+    return None if answer is None else answer == [(True,)]
