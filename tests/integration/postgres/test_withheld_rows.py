@@ -63,6 +63,35 @@ def test_what_keeps_a_row_is_named(database, collection):
     assert left(database, "users", "email") == [None, None]
 
 
+@pytest.mark.parametrize("limit", [10_000, 1])
+def test_a_column_that_keeps_what_another_was_is_named(database, limit):
+    """`previous` is no column of the tombstone, and was empty when anybody looked."""
+    execute(database, TABLES)
+    execute(
+        database,
+        "ALTER TABLE users ADD previous text, ADD updated_at timestamptz;"
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at = now();"
+        " NEW.previous = 'was ' || OLD.email; RETURN NEW; END $$;"
+        "CREATE TRIGGER keep BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION keep()",
+    )
+    loaded = shape(MAP)
+    with opened(database, loaded, rows_per_transaction=limit) as store:
+        people = resolved(store, [subject(number, user_id=str(number)) for number in (1, 2)], ACME)
+        with pytest.raises(
+            TerminalError, match=r"collection users: .* in previous of .*keep of public.users"
+        ) as caught:
+            store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert "@" not in str(caught.value)
+        assert left(database, "users", "email") == ["a@x.example", "b@x.example"]
+    named = shape(MAP.replace('{email: "NULL"}', '{email: "NULL", previous: "NULL"}'))
+    execute(database, "ALTER FUNCTION keep() RENAME TO kept; DROP TRIGGER keep ON users; CREATE FUNCTION keep() RETURNS"
+        " trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at = now(); RETURN NEW; END $$; CREATE TRIGGER keep BEFORE"
+        " UPDATE ON users FOR EACH ROW EXECUTE FUNCTION keep()")  # fmt: skip
+    with opened(database, named, rows_per_transaction=limit) as store:
+        store.erase(people, actions(named, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "users", "email") == [None, None]
+
+
 def test_a_full_disk_is_waited_out_and_said_in_words(database):
     """A trigger raises what the server does: it would take a file system of its own to fill one."""
     execute(database, TABLES)

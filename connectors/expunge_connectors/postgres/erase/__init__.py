@@ -8,6 +8,7 @@ deferred_rows       rows that wait for keys which are not resolved yet
 reference_guard     rows that stay but point to rows that go
 side_effect_guard   roll back when triggers or cascades change other rows
 withheld_rows       rows that a trigger or a rule keeps from going
+carried_values      what a trigger keeps of a replaced value in the same row
 redacted_writes     writes whose errors quote no values
 lock_blockers       who holds a lock that was not to be had
 throttle            give way to the database's own users

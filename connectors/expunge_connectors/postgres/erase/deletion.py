@@ -124,21 +124,24 @@ class Eraser:
             limit = None if name in sequence.together else self.limit - touched
             if limit is not None and touched and (limit <= 0 or time.monotonic() > until):
                 return TransactionResult(touched, complete=False, reached=name)
+            collections = [self.store.collections[one] for one in names]
             try:
                 with translated(self.store.name, name):
+                    interceptors.remember(search, collections)
                     if len(names) > 1:
-                        here = self._circle(search, [self.store.collections[one] for one in names])
+                        here = self._circle(search, collections)
                     else:
-                        here = self._collection(search, self.store.collections[name], limit)
+                        here = self._collection(search, collections[0], limit)
             except RightMissingError as error:
                 self._explain(error, names)
                 raise
             watch.reported(names, here)
             touched += here
+            interceptors.refuse_carried(search, collections)
             if limit is not None and here >= limit:
                 return TransactionResult(touched, complete=False, reached=name)
-            for one in names:
-                interceptors.refuse_withheld(search, self.store.collections[one])
+            for one in collections:
+                interceptors.refuse_withheld(search, one)
         return TransactionResult(touched, complete=True)
 
     def _refuse_new_owners(self, search: Search, *, over: bool) -> None:

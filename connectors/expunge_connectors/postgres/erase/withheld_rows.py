@@ -15,6 +15,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.erase import carried_values
 from expunge_connectors.postgres.erase.delete_statements import still_due
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
@@ -70,6 +71,22 @@ class Interceptors:
             for one in there
         }
         return cls({name: each for name, each in named.items() if each})
+
+    def remember(self, search: Search, collections: Iterable[BoundTable]) -> None:
+        """Keep what stands in rows that are about to be overwritten, where something runs then."""
+        for mapped in collections:
+            if mapped.name in self.named:
+                carried_values.remember(search, mapped)
+
+    def refuse_carried(self, search: Search, collections: Iterable[BoundTable]) -> None:
+        """Compare these rows with what they were.
+
+        Raises:
+            TerminalError: Something wrote what was replaced into another column.
+        """
+        for mapped in collections:
+            if mapped.name in self.named:
+                carried_values.refuse_carried(search, mapped, self.named[mapped.name])
 
     def refuse_withheld(self, search: Search, mapped: BoundTable) -> None:
         """Look at the rows that a statement should have done away with.
