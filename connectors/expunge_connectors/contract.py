@@ -99,8 +99,8 @@ class RecordCounts:
         newer: Found by a reusable identifier, created at or after the cutoff; not part of the request.
         until: Latest day to which something of `retained` is kept; None if nothing is or no day can be named.
         ground: Why it is retained when the reason is not the data type's own ground (`object-lock`, `shared`).
-        ambiguous: Known by a value alone that is another person's as well, or was passed on to one: nobody can tell
-            whose it is, so it stays. Verification says it; other counts leave it at 0.
+        ambiguous: Found by a value alone that is another person's as well, or was passed on to one, or in a record that
+            names another person by a key: it stays, for nobody can tell that it is this one's.
     """
 
     due: int = 0

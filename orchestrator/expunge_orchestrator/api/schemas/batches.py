@@ -60,7 +60,9 @@ class CollectionCounts(Schema):
     )
     retained: int | None
     newer: int | None
-    ambiguous: int | None = Field(description="Known by a value alone that another person holds as well: they stay.")
+    ambiguous: int | None = Field(
+        description="Found by a value alone that another holds as well, or in a record that names another: they stay."
+    )
 
 
 class Batch(Schema):
