@@ -184,9 +184,22 @@ class StepContext:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
         name, scope = store or self.store, self.batch.scope
         sealed = [self._subject(item) for item in items]
-        visible = member_proof.visible_to(name, sealed, scope, self.workspace.data_map)
+        visible = self._together(member_proof.visible_to(name, sealed, scope, self.workspace.data_map))
         changed = [one for one in self.changed if self.out_of_sight(one)]
         return claimed_keys.without_claimed(name, visible, scope, self.workspace, changed)
+
+    def _together(self, subjects: Sequence[Subject]) -> list[Subject]:
+        """The subjects with the values that people share who all go: what of them is followed depends on the stores.
+
+        Of somebody on hold something stays, and so does what anybody shares with them.
+        """
+        if not any(one.shared for one in subjects):
+            return list(subjects)
+        going = {one.number for one in subjects} - self.held.keys()
+        staying = (self.shared(item) for item in self.items if item.id not in going and item.sealed_keys is not None)
+        return claimed_keys.followed_together(
+            subjects, self.workspace.data_map, frozenset[SubjectKey]().union(*staying)
+        )
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
         """A person's accepted keys, with their marks."""

@@ -1,6 +1,7 @@
 """Planning: counts what is due, checks limits, freezes the plan under a digest, and has it approved.
 
 planner    count, check limits and freeze
+batch_cut  which people are in one chunk
 totals     the counts, chunk by chunk
 approval   a second pair of eyes on one digest
 """

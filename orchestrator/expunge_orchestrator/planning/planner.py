@@ -27,8 +27,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -43,30 +42,20 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
+from expunge_orchestrator.planning.batch_cut import BatchCut, Part, People
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import plan_limits_and_drift
-from expunge_orchestrator.rules.chunking import chunks
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.scope import actions_for, collections_in
+from expunge_orchestrator.subjects import claimed_keys
+from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, opening
 from expunge_reports.statement import new_series
 
 Progress = Callable[[int], None]
 """Called with the number of people looked at so far."""
-
-
-class People(Protocol):
-    """The people of a request, one set of keys each. Gone through twice, a chunk at a time: they may be many."""
-
-    def __len__(self) -> int:
-        """How many."""
-        ...
-
-    def __iter__(self) -> Iterator[frozenset[SubjectKey]]:
-        """In the same order each time."""
-        ...
 
 
 Frozen = Callable[[sa.Connection, int], None]
@@ -119,11 +108,15 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     ours = collections_in(scope, workspace.data_map)
     series = [new_series() for _ in people]
     totals = PlanTotals(actions, chosen)
+    cut = BatchCut(people, workspace.settings.chunk_size)
     done, planned = 0, []
     with reduced_gc():
-        for part in chunks(people, len(people), workspace.settings.chunk_size):
+        for part, is_last in _parts(cut):
             try:
-                planned.append(totals.add(dict(enumerate(part, start=done + 1)), workspace, scope, clocks))
+                seen = look_up(part, workspace, scope, clocks)
+                mine = part if is_last else cut.set_aside(part, _shared(seen, workspace))
+                if mine:
+                    planned.append(totals.add(mine, seen.without(part.keys() - mine.keys()), workspace, scope))
             except DividedNameError as refused:
                 whom = ", ".join(map(str, sorted(refused.numbers)))
                 raise InputError(
@@ -131,7 +124,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
                     remedy=f"{refused.remedy} Without these people the list can be planned.",
                 ) from None
             clocks = None  # of the first chunk: later ones begin later
-            done += len(part)
+            done += len(mine)
             progress(done)
     plan: dict[str, Any] = {
         "people": len(people),
@@ -172,10 +165,22 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     digest = _digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or current_actor(workspace.settings)
-    listed = zip(series, people, totals.persons, strict=True)
+    listed = (
+        [(line, series[line - 1], keys, totals.persons[line]) for line, keys in part.items()] for part in cut.chunks()
+    )
     _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
     with workspace.ledger.begin() as connection:
         return batch_by_uid(connection, uid)
+
+
+def _parts(cut: BatchCut) -> Iterator[tuple[Part, bool]]:
+    """Whom to look up, and whether nobody of them is set aside any more."""
+    yield from ((part, False) for part in cut.listed())
+    yield from ((part, True) for part in cut.set_apart())
+
+
+def _shared(seen: SubjectLookup, workspace: Workspace) -> dict[int, frozenset[SubjectKey]]:
+    return {one.number: claimed_keys.shared_values(one.shared, workspace.data_map) for one in seen.subjects}
 
 
 def _digest(map_digest: str, scope: Scope, plan: Mapping[str, Any], series: Sequence[str]) -> str:
@@ -189,13 +194,12 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     scope: Scope,
     plan: Mapping[str, Any],
     digest: str,
-    people: Iterable[tuple[str, frozenset[SubjectKey], tuple[SubjectKey, ...] | None]],
+    cut: Iterable[Sequence[tuple[int, str, frozenset[SubjectKey], tuple[SubjectKey, ...] | None]]],
     planned: Sequence[Mapping[str, Mapping[str, int]]],
     actor: str,
     frozen: Frozen,
 ) -> None:
     seal = ItemCipher(workspace.keys.wrapping)
-    line = count(1)
     moment = stamp(now())
     with workspace.ledger.begin() as connection:
         batch_id: int = connection.execute(
@@ -215,7 +219,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
             )
             .returning(tables.batch.c.id)
         ).scalar_one()
-        for part, expected in zip(chunks(people, plan["people"], workspace.settings.chunk_size), planned, strict=True):
+        for part, expected in zip(cut, planned, strict=True):
             chunk_id = connection.scalar(
                 sa.insert(tables.chunk)
                 .values(
@@ -230,13 +234,13 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 .returning(tables.chunk.c.id)
             )
             rows = []
-            for series, keys, named in part:
+            for line, series, keys, named in part:
                 wrapped = seal.new_key()
                 rows.append(
                     {
                         "batch_id": batch_id,
                         "chunk_id": chunk_id,
-                        "line": next(line),
+                        "line": line,
                         "series": series,
                         "subjects": sorted(
                             opening.digest(openings.make(workspace.keys, series, key, workspace.data_map))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions, restrict_to, types_of
 from expunge_orchestrator.subjects import member_proof, residual_keys, unread_values
-from expunge_orchestrator.subjects.lookup import look_up
+from expunge_orchestrator.subjects.lookup import SubjectLookup
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -35,8 +34,8 @@ class PlanTotals:
         self.also_in: Counter[str] = Counter()
         self.most_per_person = 0
         self._obstacles: dict[tuple[str, str, str, str], list[int]] = {}
-        self.persons: list[tuple[SubjectKey, ...] | None] = []
-        """Of each person, who it is (person keys); None where the request itself says it, by such keys alone."""
+        self.persons: dict[int, tuple[SubjectKey, ...] | None] = {}
+        """Number -> who it is (person keys); None where the request itself says it, by such keys alone."""
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
                 name: {
@@ -72,15 +71,14 @@ class PlanTotals:
     def add(
         self,
         part: Mapping[int, frozenset[SubjectKey]],
+        seen: SubjectLookup,
         workspace: Workspace,
         scope: Scope,
-        clocks: Mapping[str, datetime] | None,
     ) -> dict[str, dict[str, int]]:
-        """Resolve and count one chunk, as of now; returns what is due of it: store -> collection -> records."""
+        """Count one chunk that was looked up; returns what is due of it: store -> collection -> records."""
         before = self.due()
-        seen = look_up(part, workspace, scope, clocks)
         subjects = seen.subjects
-        self.persons += _named(part, seen.resolved, workspace.data_map.person_identities)
+        self.persons.update(_named(part, seen.resolved, workspace.data_map.person_identities))
         self.ambiguous += len(seen.resolved) - len(subjects)
         types = types_of(scope, workspace.data_map) if self.chosen is None else self.chosen
         self.on_hold += _on_hold(subjects, workspace, scope, types)
@@ -118,14 +116,14 @@ class PlanTotals:
 
 def _named(
     part: Mapping[int, frozenset[SubjectKey]], resolved: Mapping[int, Resolved], persons: Container[str]
-) -> Iterator[tuple[SubjectKey, ...] | None]:
+) -> Iterator[tuple[int, tuple[SubjectKey, ...] | None]]:
     """Who each is. Execution holds against it: an identifier may have passed on by then."""
     for number, given in part.items():
         if all(key.namespace in persons for key in given):
-            yield None
+            yield number, None
         else:
             found = map(member_proof.unmark, resolved[number].keys)
-            yield tuple(key for key in found if key.namespace in persons)
+            yield number, tuple(key for key in found if key.namespace in persons)
 
 
 def sizes(workspace: Workspace, actions: Actions, scope: Scope) -> dict[str, Mapping[str, int]]:

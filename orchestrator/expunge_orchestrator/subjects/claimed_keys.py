@@ -7,12 +7,44 @@ the two nothing is looked at again; docs/data-map.md states that window.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from expunge_config.datamap import IdentityKind
+from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
+from expunge_orchestrator.rules.chunking import HOLDERS
 from expunge_orchestrator.workspace import Workspace
+
+
+def shared_values(shared: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:
+    """Those of the values that the resolution found to be shared which several people of a batch may claim together."""
+    identities = data_map.identities
+    return frozenset(
+        key
+        for key in shared
+        if key.namespace in identities
+        and identities[key.namespace].kind is IdentityKind.REUSABLE
+        and not identities[key.namespace].shareable
+    )
+
+
+def followed_together(
+    subjects: Sequence[Subject], data_map: DataMap, staying: AbstractSet[SubjectKey] = frozenset()
+) -> list[Subject]:
+    """The subjects with the values that several of them share as their keys: they go together.
+
+    Whether anybody else claims such a value the stores are asked, as for any other key.
+
+    Args:
+        subjects: Everybody of the transaction.
+        data_map: Says which values pass on.
+        staying: Values of people of whom nothing goes.
+    """
+    holders = Counter(key for one in subjects for key in shared_values(one.shared, data_map))
+    together = {key for key, people in holders.items() if 1 < people <= HOLDERS} - staying
+    return [_with(one, one.shared & together) for one in subjects] if together else list(subjects)
 
 
 def without_claimed(
@@ -85,6 +117,13 @@ def with_ambiguous(counts: Counts, left: Counts) -> Counts:
         }
         for number, tallies in counts.items()
     }
+
+
+def _with(one: Subject, together: frozenset[SubjectKey]) -> Subject:
+    if not together:
+        return one
+    refused = None if one.refused is None else one.refused - together
+    return Subject(one.number, one.keys | together, refused, one.shared - together)
 
 
 def _without(one: Subject, claimed: frozenset[SubjectKey]) -> Subject:

@@ -6,14 +6,14 @@ What a plan counts and what `expunge locate` tells is seen here, by the same eye
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
-from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects import claimed_keys, member_proof, residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
@@ -36,6 +36,21 @@ class SubjectLookup:
     left: Mapping[int, Sequence[ResidualKeys]] = field(repr=False)
     subjects: Sequence[Subject] = field(repr=False)
 
+    def without(self, people: Container[int]) -> SubjectLookup:
+        """The others."""
+        return replace(
+            self,
+            resolved={number: one for number, one in self.resolved.items() if number not in people},
+            left={number: one for number, one in self.left.items() if number not in people},
+            subjects=[one for one in self.subjects if one.number not in people],
+        )
+
+    def _visible_to(self, store: str) -> Sequence[Subject]:
+        """As they would go, all together."""
+        data_map = self.workspace.data_map
+        visible = member_proof.visible_to(store, self.subjects, self.scope, data_map)
+        return claimed_keys.followed_together(visible, data_map)
+
     def obstacles(self, stores: Container[str]) -> Iterator[tuple[str, Obstacle]]:
         """What keeps records of the subjects from being deleted, by store; of stores that can tell.
 
@@ -45,8 +60,7 @@ class SubjectLookup:
         for name in self.cutoffs:
             store = self.workspace.stores[name]
             if name in stores and isinstance(store, KnowsObstacles):
-                visible = member_proof.visible_to(name, self.subjects, self.scope, self.workspace.data_map)
-                for one in store.obstacles(visible, self.scope, self.cutoffs[name]):
+                for one in store.obstacles(self._visible_to(name), self.scope, self.cutoffs[name]):
                     yield name, one
 
     def counts(self, stores: Container[str] | None = None) -> Iterator[tuple[str, Counts]]:
@@ -60,8 +74,7 @@ class SubjectLookup:
         """
 
         def count(name: str) -> Counts:
-            visible = member_proof.visible_to(name, self.subjects, self.scope, self.workspace.data_map)
-            return self.workspace.stores[name].count(visible, self.scope, self.cutoffs[name])
+            return self.workspace.stores[name].count(self._visible_to(name), self.scope, self.cutoffs[name])
 
         names = [name for name in self.cutoffs if stores is None or name in stores]
         yield from store_calls.gather(names, count, self.workspace.settings.stores_at_once).items()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_orchestrator.rules.chunking import WORKERS, chunk_sizes, chunks
+from expunge_orchestrator.rules.chunking import HOLDERS, WORKERS, bound_together, chunk_sizes, chunks
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,11 @@ def test_everybody_is_in_one_and_no_worker_waits_for_another(people: int, at_mos
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 60))
 def test_the_order_stays(people: list[int], at_most: int) -> None:
     assert [one for chunk in chunks(iter(people), len(people), at_most) for one in chunk] == people
+
+
+def test_people_who_share_a_value_are_in_one_chunk() -> None:
+    shared = {1: "a", 2: "", 3: "b", 4: "ab", 5: "c", 6: "", 7: "c"}
+    assert bound_together(shared, 1) == [[1, 3, 4], [2], [5, 7], [6]]
+    assert bound_together(shared, 4) == [[1, 2, 3, 4], [5, 6, 7]]
+    assert bound_together(dict.fromkeys(range(HOLDERS), "x"), 2) == [list(range(HOLDERS))]
+    assert bound_together(dict.fromkeys(range(HOLDERS + 1), "x"), 2) != [list(range(HOLDERS + 1))]

@@ -1,0 +1,89 @@
+"""Two accounts with one e-mail address: what it leads to goes with both of them, or stays (ADR 18)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.cli import CliResult, CliRunner
+from tests.support.data_map_text import write_document
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+
+_COLLECTIONS = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
+  created: created_at, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+orders: {table: public.orders, created: created_at, found_by: [{column: email, identity: email}]}
+notes: {table: public.notes, found_by: [{column: user_id, of: users.id}]}
+"""
+
+
+DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
+SCHEMA = f"""
+CREATE TABLE users (id int PRIMARY KEY, email text, {DAY}); CREATE INDEX ON users (email);
+CREATE TABLE orders (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE notes (id int PRIMARY KEY, user_id int REFERENCES users, answers int REFERENCES notes);
+INSERT INTO users SELECT n, 'home' || (n + 1) / 2 || '@x.example' FROM generate_series(1, 8) n;
+INSERT INTO orders SELECT n, 'home' || n || '@x.example' FROM generate_series(1, 4) n;
+"""
+
+
+@pytest.fixture
+def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
+    """Two people in every home: 1 and 2, 3 and 4, ...; each home has ordered once, as a guest. Chunks of one person."""
+    execute(database, SCHEMA)
+    write_document(tmp_path / "datamap.yaml", small_document(_COLLECTIONS))
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"STORES__MAIN__URL": database, "SETTLING": "PT0S", "CHUNK_SIZE": "1"}
+    settings = {f"EXPUNGE_{name}": value for name, value in ours.items()}
+    made = CliRunner(tmp_path, plain | settings | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
+    succeeded(made.run("keys", "init"))
+    return made
+
+
+def succeeded(answer: CliResult) -> str:
+    assert answer.code == 0, answer.output
+    return answer.out
+
+
+def listed(*people: int) -> bytes:
+    return ("user_id\n" + "".join(f"{one}\n" for one in people)).encode()
+
+
+def settled(cli: CliRunner, plan: dict[str, Any]) -> dict[str, Any]:
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    cli.run("run-due")
+    return dict(json.loads(succeeded(cli.run("status", plan["id"], "--json"))))
+
+
+def test_it_goes_where_everybody_who_claims_it_is_in_the_batch(cli: CliRunner, database: str) -> None:
+    """Of the first home both are asked for, of the second one, and of the third both, of whom one is on hold."""
+    hold = json.loads(succeeded(cli.run("holds", "place", "-", "--ground", "Court order", "--json", stdin=listed(6))))
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(1, 3, 5, 2, 6))))
+    orders = plan["stores"]["main"]["collections"]["orders"]
+    assert (orders["due"], orders["ambiguous"]) == (4, 1)  # as if there were no hold, like everything in a plan
+    status = settled(cli, plan)
+    assert left(database, "users") == [4, 6, 7, 8]
+    assert left(database, "orders") == [2, 3, 4]
+    assert status["outcomes"] == {"erased": 2, "partially-erased": 2, "on-hold": 1}
+    assert status["collections"]["main.orders"] == {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 3}
+    succeeded(cli.run("holds", "lift", hold["id"]))
+    succeeded(cli.run("run-due"))
+    assert left(database, "users") == [4, 7, 8]
+    assert left(database, "orders") == [2, 4]  # goes with the last
+
+
+def test_it_stays_where_the_erasure_of_one_of_them_fails(cli: CliRunner, database: str) -> None:
+    execute(database, "INSERT INTO notes VALUES (1, 2, NULL), (2, 7, 1)")  # somebody else's, that answers
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(1, 2))))
+    assert settled(cli, plan)["outcomes"] == {"partially-erased": 1, "failed": 1}
+    assert left(database, "orders") == [1, 2, 3, 4]
+    execute(database, "DELETE FROM notes WHERE id = 2")
+    succeeded(cli.run("retry", plan["id"]))
+    assert left(database, "users") == [3, 4, 5, 6, 7, 8]
+    assert left(database, "orders") == [2, 3, 4]
