@@ -299,6 +299,15 @@ class KnowsClaims(Protocol):
         """
         ...
 
+    def given_again(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> Mapping[int, frozenset[SubjectKey]]:
+        """Subject number -> keys of the erased person that somebody else has by now. Reads only.
+
+        A record that is a person, and was made after the cutoff, holds such a key.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RelationChange:

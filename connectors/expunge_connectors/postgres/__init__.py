@@ -11,6 +11,7 @@ shared_owners      what holds a row that people share, beside the links of the m
 resolve            `resolve`: what the rows say about further keys
 count              `count`
 joint_keys         what shared rows tell that somebody else owns by now
+keys_given_again   persons' keys that somebody else has by now
 obstacles          rows that stay and point to rows that would be deleted
 references         by which foreign keys they may (pure)
 erase/             `erase`

@@ -30,7 +30,15 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import count, inspection, joint_keys, obstacles, resolve, store_identity
+from expunge_connectors.postgres import (
+    count,
+    inspection,
+    joint_keys,
+    keys_given_again,
+    obstacles,
+    resolve,
+    store_identity,
+)
 from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint, tenant_shapes
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
@@ -350,6 +358,16 @@ class PostgresStore:
             number: held.get(number, frozenset()) | owned.get(number, frozenset())
             for number in held.keys() | owned.keys()
         }
+
+    def given_again(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> Mapping[int, frozenset[SubjectKey]]:
+        """Keys of persons that rows made after the cutoff hold: the id was given to somebody else."""
+        return self._reading(
+            lambda connection: keys_given_again.given_again(
+                connection, self._mapped(connection, scope), subjects, scope, cutoff
+            )
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -278,7 +278,9 @@ def residual_places(
             continue  # nobody can say what the kept keys lead to
         subjects = [
             replace(one, keys=residual_keys.lasting(one.keys, data_map))
-            for one in context.subjects([item for item in people if any(s == store for s, _ in left[item.id])], store)
+            for one in context.subjects(
+                [item for item in people if any(s == store for s, _ in left[item.id])], store, to_look=True
+            )
         ]
         counts = context.workspace.stores[store].verify(subjects, context.batch.scope, context.cutoffs[store])
         for number, seen in counts.items():

@@ -46,7 +46,10 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     if not people:
         return lambda _connection: Transition()
     known = {item.id: context.unsealed(item) for item in people if _begun(item)}
-    asked = _ask(context, people, known)
+    again = context.given_again([context.subject(item) for item in people if item.id in known])
+    asked = _ask(context, [item for item in people if item.id not in again], known)
+    # Under the id of somebody else there is nothing to be learnt of the person.
+    asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in again}
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
     keys_of = {item.id: merge_keys(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
     clear = ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None)
@@ -95,6 +98,11 @@ def _begun(item: Item) -> bool:
     return item.sealed_keys is not None and (item.touched or item.outcome is not None)
 
 
+def _remembered(context: StepContext, item: Item, known: frozenset[SubjectKey]) -> Resolved:
+    before = context.subject(item)
+    return Resolved(known, refused=before.refused or frozenset(), shared=before.shared)
+
+
 def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved:
     """The answer, unless it names somebody else than the plan, or a person whom the first round did not find."""
     if item.sealed_keys is None:
@@ -120,6 +128,7 @@ def _ask(
     workspace = context.workspace
     persons = workspace.data_map.person_identities
     given = context.identifiers(people)
+    known = {number: keys for number, keys in known.items() if number in given}
     for number, keys in known.items():
         if proofs := frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons):
             given[number] = proofs

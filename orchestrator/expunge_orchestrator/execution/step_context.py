@@ -180,13 +180,24 @@ class StepContext:
             " withdraw it (`expunge cancel`), then plan these people again.",
         )
 
-    def subjects(self, items: Sequence[Item], store: str | None = None) -> list[Subject]:
-        """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them."""
+    def subjects(self, items: Sequence[Item], store: str | None = None, *, to_look: bool = False) -> list[Subject]:
+        """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them.
+
+        Of whom something was erased, without the keys that somebody else was given since; not where a store is only
+        looked into, which sees first whether there is anything.
+        """
         name, scope = store or self.store, self.batch.scope
-        sealed = [self._subject(item) for item in items]
+        sealed = [self.subject(item) for item in items]
         visible = self._together(member_proof.visible_to(name, sealed, scope, self.workspace.data_map))
         changed = [one for one in self.changed if self.out_of_sight(one)]
+        begun = set() if to_look else {item.id for item in items if item.touched}
+        again = self.given_again([one for one in visible if one.number in begun])
+        visible = claimed_keys.without_given_again(visible, again) if again else visible
         return claimed_keys.without_claimed(name, visible, scope, self.workspace, changed)
+
+    def given_again(self, subjects: Sequence[Subject]) -> dict[int, frozenset[SubjectKey]]:
+        """Item id -> keys of the person that somebody else has by now; of those with any."""
+        return claimed_keys.given_again(subjects, self.batch.scope, self.workspace, self.cutoffs)
 
     def _together(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The subjects with the values that people share who all go: what of them is followed depends on the stores.
@@ -205,7 +216,8 @@ class StepContext:
         """A person's accepted keys, with their marks."""
         return member_proof.accepted(self._unsealed(item, item.sealed_keys))
 
-    def _subject(self, item: Item) -> Subject:
+    def subject(self, item: Item) -> Subject:
+        """The person with everything that is known of them."""
         return member_proof.subject(item.id, self._unsealed(item, item.sealed_keys))
 
     def shared(self, item: Item) -> frozenset[SubjectKey]:

@@ -40,7 +40,7 @@ def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
     unseen = context.out_of_sight(context.store)
     gone = dict.fromkeys(context.dropped(context.store) - unseen, RecordCounts(ground=outcomes.TABLE_DROPPED))
     try:
-        counts = _seen(context, context.subjects(people))
+        counts = _due_of_them(context, context.subjects(people, to_look=True))
     except TerminalError:
         if not context.ending or not unseen:
             raise
@@ -49,6 +49,18 @@ def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
         number: {name: one for name, one in seen.items() if name not in unseen} | gone
         for number, seen in counts.items()
     }
+
+
+def _due_of_them(context: StepContext, subjects: Sequence[Subject]) -> Counts:
+    """What is seen of people. What is due under an id that somebody else was given since is ambiguous."""
+    counts = _seen(context, subjects)
+    some = [one for one in subjects if any(tally.due for tally in counts.get(one.number, {}).values())]
+    again = context.given_again(some)
+    if not again:
+        return counts
+    others = claimed_keys.without_given_again([one for one in some if one.number in again], again)
+    rest = _seen(context, others)
+    return {**counts, **{one.number: claimed_keys.as_ambiguous(counts[one.number], rest[one.number]) for one in others}}
 
 
 def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:

@@ -8,9 +8,10 @@ the two nothing is looked at again; docs/data-map.md states that window.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from datetime import datetime
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
@@ -100,6 +101,36 @@ def without_claimed_anywhere(subjects: Sequence[Subject], scope: Scope, workspac
         for key in keys
     }
     return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
+
+
+def given_again(
+    subjects: Sequence[Subject], scope: Scope, workspace: Workspace, cutoffs: Mapping[str, datetime]
+) -> dict[int, frozenset[SubjectKey]]:
+    """Subject number -> keys of the person that somebody else was given since the erasure began; of those with any.
+
+    Raises:
+        ConnectorError: A store that knows cannot be asked.
+    """
+    found: dict[int, frozenset[SubjectKey]] = {}
+    for name, connector in workspace.stores.items() if subjects else ():
+        if isinstance(connector, KnowsClaims) and name in cutoffs:
+            for number, keys in connector.given_again(subjects, scope, cutoffs[name]).items():
+                found[number] = found.get(number, frozenset()) | keys
+    return found
+
+
+def without_given_again(subjects: Sequence[Subject], again: Mapping[int, frozenset[SubjectKey]]) -> list[Subject]:
+    """The subjects without these keys: what stands under them is somebody else's."""
+    return [_without(one, again.get(one.number, frozenset())) for one in subjects]
+
+
+def as_ambiguous(counts: Mapping[str, RecordCounts], rest: Mapping[str, RecordCounts]) -> dict[str, RecordCounts]:
+    """What is due of one person by every key; what is not due any more without some of them is ambiguous."""
+    return {
+        name: replace(one, due=left.due, ambiguous=one.ambiguous + max(0, one.due - left.due))
+        for name, one in counts.items()
+        for left in [rest.get(name, RecordCounts())]
+    }
 
 
 def left_under_claimed(subjects: Sequence[Subject], passing: Collection[str]) -> list[Subject]:
