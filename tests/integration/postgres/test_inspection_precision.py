@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, data_map, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import codes, edit, findings
 from tests.support.postgres.small_schemas import ACME, checked, shape, small_document
 
 from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
+from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres import PostgresSpec
 from expunge_orchestrator.rules.identity_resolution import resolve
 
@@ -513,6 +516,40 @@ users:
 """)
     errors = codes(findings(database, loaded), Severity.ERROR)
     assert errors == ({("tombstone-unique", "users")} if collides else set())
+
+
+_CUT = """
+CREATE DOMAIN short AS varchar(11);
+CREATE TABLE users (id bigint PRIMARY KEY, name {type} UNIQUE);
+INSERT INTO users VALUES (1, 'ann'), (1001, 'bob'), (10010, 'cleo');
+"""
+
+
+@pytest.mark.parametrize("type_", ["varchar(11)", "char(11)", "short"])
+def test_no_tombstone_is_cut_to_what_its_column_holds(database: str, type_: str) -> None:
+    """`erased-1001` is Bob's, and would be Cleo's."""
+    execute(database, _CUT.format(type=type_))
+    loaded = shape("""
+users: {table: public.users, data_type: anchor, person: user_id, found_by: [{column: id, identity: user_id}],
+  yields: {user_id: id}, tombstone: {name: "'erased-' || id"}}
+""")
+    [found] = [one for one in findings(database, loaded) if one.severity is Severity.ERROR]
+    assert (found.code, found.collection) == ("tombstone-cut", "users")
+    with opened(database, loaded) as store:
+        people = resolved(
+            store, [subject(1, user_id="1"), subject(2, user_id="1001"), subject(3, user_id="10010")], ACME
+        )
+        for one in people:
+            with pytest.raises(TerminalError, match="22001") if one.number == 3 else nullcontext():
+                store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(people, ACME, CUTOFF)) == {"users": 1}
+    assert {name.strip() for (name,) in execute(database, "SELECT name FROM users")} == {
+        "erased-1",
+        "erased-1001",
+        "cleo",
+    }
+    execute(database, "DELETE FROM users WHERE id = 10010")
+    assert "tombstone-cut" not in {one.code for one in findings(database, loaded)}
 
 
 TWO_TENANTS = """

@@ -36,6 +36,15 @@ class Existing(dict[str, T]):
         )
 
 
+_UNCUT = {
+    "character varying": "character varying",
+    "character": "bpchar",
+    "bit": "bit varying",
+    "bit varying": "bit varying",
+}
+"""Type -> what is cast to it in place of it: a cast to `varchar(9)` cuts, an assignment refuses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column.
@@ -63,6 +72,11 @@ class Column:
     def hashed(self) -> bool:
         """The server has a hash of its values; without one it has no recursive query over them."""
         return self.base not in _UNHASHED
+
+    @property
+    def uncut(self) -> str:
+        """Its type as DDL, without a length: a cast to it cuts nothing, and a value that is too long is refused."""
+        return _UNCUT.get(self.base, self.type)
 
     @property
     def rounding(self) -> timedelta:

@@ -74,9 +74,26 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             and table.columns[column].base in {"json", "jsonb"}
         }
         trial = DryRun(connection, table, expressions, removals, formulas)
+        yield from _cut(inspection, name, trial)
         yield from _checks(connection, inspection, name, trial)
         yield from _uniques(connection, inspection, name, trial)
         yield from _references(inspection, name, trial)
+
+
+def _cut(inspection: InspectionContext, name: str, trial: DryRun) -> Iterator[Finding]:
+    for column in trial.expressions:
+        live = trial.table.columns[column]
+        if live.uncut != live.type and any(
+            trial.is_cut(column, source) for source in (trial.paper(None), trial.rows(), trial.last())
+        ):
+            yield inspection.error(
+                "tombstone-cut",
+                name,
+                f"The tombstone of {trial.table.text}.{column} is longer than what the column holds ({live.type}). The"
+                " server refuses it: cut, it could be the tombstone of somebody else.",
+                f"A shorter expression, as in 'x' || id; or ALTER TABLE {quoted_table(trial.table.text)}"
+                f" ALTER {quoted(column)} TYPE text.",
+            )
 
 
 def _checks(connection: Connection, inspection: InspectionContext, name: str, trial: DryRun) -> Iterator[Finding]:

@@ -89,6 +89,24 @@ class DryRun:
             return None
         return bool(row and row[0])
 
+    def is_cut(self, column: str, source: sql.Composable) -> bool:
+        """Whether what some row's tombstone puts into the column is longer than what stands there."""
+        live = self.table.columns[column]
+        wanted = sql.SQL("(SELECT ({})::{} FROM (SELECT {}) AS key)").format(
+            raw(self.expressions[column]), raw(live.uncut), self._key()
+        )
+        statement = sql.SQL("SELECT bool_or(({})::{}::text <> ({})::text) FROM {} AS t").format(
+            wanted, raw(live.type), wanted, source
+        )
+        try:
+            with self.connection.transaction(force_rollback=True):
+                row = self.connection.execute(statement).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate is None:
+                raise
+            return False  # it cannot be computed: another finding
+        return bool(row and row[0])
+
     def _after(self, column: str, type_: str) -> sql.Composable:
         """What stands in a column once the row is a tombstone."""
         before = sql.SQL("t.{}").format(sql.Identifier(column))
@@ -103,6 +121,12 @@ class DryRun:
     def rows(self) -> sql.Composed:
         """Some live rows."""
         return sql.SQL("(SELECT * FROM {} LIMIT {})").format(self.table.identifier, sql.Literal(ROWS_TRIED))
+
+    def last(self) -> sql.Composed:
+        """The rows with the greatest keys, of each column of the key."""
+        greatest = sql.SQL("(SELECT * FROM {} ORDER BY {} DESC LIMIT 1)")
+        each = [greatest.format(self.table.identifier, sql.Identifier(one)) for one in self.table.key]
+        return sql.SQL("({})").format(sql.SQL(" UNION ALL ").join(each)) if each else self.rows()
 
     def paper(self, *seconds: str | None) -> sql.Composed:
         """Rows that nobody has: a key and nothing else; `seconds` names, for each row, the column that is another."""

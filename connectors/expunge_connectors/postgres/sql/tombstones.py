@@ -115,7 +115,7 @@ def put(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
             sql.SQL("(SELECT ("),
             raw(wanted),
             sql.SQL(")::"),
-            raw(live.type),
+            raw(live.uncut),
             sql.SQL(" FROM (SELECT "),
             keys,
             sql.SQL(") AS key)"),

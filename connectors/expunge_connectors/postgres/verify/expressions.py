@@ -137,7 +137,7 @@ def put(spec: TableSpec, table: Table) -> sql.Composed:
         as_text = verbatim("::text" if live.base in _NO_EQUALITY or live.equality else "")
         tests.append(
             sql.SQL("(SELECT ({})::{}{} FROM (SELECT {}) AS own_key) IS NOT DISTINCT FROM {}{}").format(
-                verbatim(expression), verbatim(live.type), as_text, keys, sql.Identifier("r", column), as_text
+                verbatim(expression), verbatim(live.uncut), as_text, keys, sql.Identifier("r", column), as_text
             )
         )
     return sql.SQL("({})").format(sql.SQL(" AND ").join(tests))
