@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from psycopg import sql
 from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, row_conditions
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
@@ -122,9 +123,12 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
 
     selects = []
     for path in paths:
-        asked = _asked(search, mapped, path.link)
+        if path.link not in mapped.erasing:
+            selects += _by_value(search, mapped, path, facts)
+            continue
+        asked = requested(mapped, path.link, "t", search.cutoff)
         waits = row_conditions.unclear(mapped, path.link, "t", search.cutoff)
-        selects.append(joined(mapped, path, facts(asked, asked if path.link in mapped.erasing else FALSE, waits)))
+        selects.append(joined(mapped, path, facts(asked, asked, waits)))
     alone = known_by_value_alone(mapped, "t")
     for path in claimed_paths(search, mapped):
         unclear = row_conditions.old_enough(mapped, "t", search.cutoff)
@@ -164,16 +168,28 @@ def columns(mapped: BoundTable) -> sql.Composed:
     return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
 
 
-def _asked(search: Search, mapped: BoundTable, link: BoundLink) -> sql.Composable:
-    """Whether a row found through this link is part of the request.
+def _by_value(
+    search: Search, mapped: BoundTable, path: SearchPath, facts: Callable[..., sql.Composed]
+) -> list[sql.Composed]:
+    """Persons' rows found by a reusable identifier alone.
 
-    A person found by a reusable identifier alone: where the subject's person keys are known it is another person, or
-    one who registered again: newer. Where none is known it is due, so that verification shows it; but it is not erased
-    (see `MappedTable.erasing`).
+    Where the subject's person keys are known such a row is another person's; one who registered since is newer. Where
+    none is known it is due, so that verification shows it; but it is not erased (see `BoundTable.erasing`). Under a
+    value that was not followed nobody can tell.
     """
-    old_enough = requested(mapped, link, "t", search.cutoff)
+    old = row_conditions.old_enough(mapped, "t", search.cutoff)
     known = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
     persons = None if known is None else search.staged.table(known.namespace, known.types)
-    if link in mapped.erasing or persons is None:
-        return old_enough
-    return sql.SQL("({} AND k.number NOT IN (SELECT p.number FROM {} AS p))").format(old_enough, persons)
+    unknown: sql.Composable = TRUE
+    if persons is not None:
+        unknown = sql.SQL("k.number NOT IN (SELECT p.number FROM {} AS p)").format(persons)
+    asked = and_(old, unknown)
+    whose = or_(unknown, sql.SQL("NOT ({})").format(old))
+    place = search.staged.places[path.link.staged]
+    if not place.claimable:
+        return [joined(mapped, path, facts(asked, FALSE), whose)]
+    followed, refused = (replace(path, table=place.rows(refused=refused)) for refused in (False, True))
+    return [
+        joined(mapped, followed, facts(asked, FALSE), whose),
+        joined(mapped, refused, facts(FALSE, FALSE, asked), whose),
+    ]

@@ -138,6 +138,7 @@ def test_one_address_of_two_accounts_is_told_and_goes_with_the_last(
     with opened(database, loaded) as store:
         ann = Subject(1, frozenset([SubjectKey("user_id", "1")]), shared=frozenset([email]))
         zoe = Subject(2, frozenset([SubjectKey("user_id", "9"), email]))
+        assert store.count([ann], ACME, CUTOFF) == store.verify([ann], ACME, CUTOFF)
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
             assert due(counts) == {}
@@ -424,6 +425,7 @@ def test_two_rows_of_another_kind_of_person_are_ambiguous_and_not_erased(databas
     with opened(database, loaded := checked(document)) as store:
         found = answer(store, loaded, subject(1, user_id="1"))
         one = Subject(1, found.keys, found.refused, found.shared)
+        assert store.count([one], ACME, CUTOFF) == store.verify([one], ACME, CUTOFF)  # a plan says what a receipt says
         store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         verified = store.verify([one], ACME, CUTOFF)[1]
         assert (verified["custs"].due, verified["custs"].ambiguous) == (0, 2)

@@ -236,7 +236,7 @@ class Reference:
             return Found(firm=True)
         old = self._old(spec, cells)
         if nominated and old:
-            return Found(old=not self._somebody_else(spec, keys))
+            return None if self._somebody_else(spec, keys) else Found(old=True)
         if theirs_firmly or (theirs_by_value and old):
             return Found(unclear=True)
         if claimed and self._alone(name, cells):

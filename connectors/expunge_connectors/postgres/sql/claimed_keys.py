@@ -127,7 +127,7 @@ def _marked(connection: Connection, store: BoundStore, staged: Staged) -> sql.Co
             sql.SQL("WITH c AS MATERIALIZED ({}) UPDATE {} AS s SET claimed = true FROM c WHERE {}").format(
                 sql.SQL(" UNION ALL ").join(_by_others(connection, store, staged, one) for one in claimed),
                 place.table,
-                same,
+                and_(sql.SQL("s.claimed IS NOT NULL"), same),
             )
         )
     return sql.SQL("; ").join(statements)

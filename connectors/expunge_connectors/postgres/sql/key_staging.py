@@ -22,7 +22,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 from expunge_connectors.postgres.sql import stored_spellings
 from expunge_connectors.postgres.sql.fragments import raw
-from expunge_connectors.postgres.sql.stored_spellings import StoredSpellings
+from expunge_connectors.postgres.sql.stored_spellings import Said, StoredSpellings
 
 REQUEST = sql.Identifier("pg_temp", "expunge_request")
 MEMBER = sql.SQL("(SELECT member FROM pg_temp.expunge_request WHERE member IS NOT NULL)")
@@ -33,8 +33,9 @@ Row = tuple[object, ...]
 """A subject's number, then the values of one key; where keys can be claimed, whether this one is."""
 # From so many rows on the planner's guess from the table's size is good enough.
 _GUESSED_WELL = 3_000
-# Of a key that another person may claim: whether one does.
-_CLAIMED = "claimed boolean NOT NULL DEFAULT false"
+# Of a key that another person may claim: whether one does. NULL: the resolution did not follow it, or its text names
+# somebody else as well.
+_CLAIMED = "claimed boolean DEFAULT false"
 # So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
 # must know how many there are of each namespace.
 _FEW = 100
@@ -66,19 +67,22 @@ class StagingTable:
     width: int | None = None
     claimable: bool = False
 
-    def rows(self, *, claimed: bool | None = None) -> sql.Composable:
+    def rows(self, *, claimed: bool | None = None, refused: bool | None = None) -> sql.Composable:
         """What stands behind FROM: number, then c0, c1, … for the key's values.
 
         Args:
             claimed: Only the keys that others claim, or only those that nobody else does. None: all.
+            refused: Only the keys that were not to be followed from the start, or only the others. None: all.
         """
         wanted = sql.SQL("TRUE")
         if claimed is not None and self.claimable:
-            wanted = sql.SQL("s.claimed" if claimed else "NOT s.claimed")
-        elif claimed:
+            wanted = sql.SQL("s.claimed IS NOT FALSE" if claimed else "s.claimed IS FALSE")
+        elif refused is not None and self.claimable:
+            wanted = sql.SQL("s.claimed IS NULL" if refused else "s.claimed IS NOT NULL")
+        elif claimed or refused:
             wanted = sql.SQL("FALSE")
         if self.columns is None:
-            if claimed is None:
+            if claimed is refused is None:
                 return self.table
             return sql.SQL("(SELECT * FROM {} AS s WHERE {})").format(self.table, wanted)
         # Cast, for a type of another width is another type to a recursive search.
@@ -174,11 +178,11 @@ def _staged_rows(
         found: list[Row]
         if (namespace, types) in spelt.rows:
             flagged = namespace in store.passing
-            yield (namespace, types), [row if flagged else row[:-1] for row in spelt.rows[namespace, types]]
+            yield (namespace, types), [_flagged(row) if flagged else row[:-1] for row in spelt.rows[namespace, types]]
             continue
         found = _rows(accepted[namespace], types)
         if namespace in shared:
-            found = [(*row, False) for row in found] + [(*row, True) for row in _rows(shared[namespace], types)]
+            found = [(*row, False) for row in found] + [(*row, None) for row in _rows(shared[namespace], types)]
         yield (namespace, types), found
 
 
@@ -196,7 +200,13 @@ def read_again(connection: Connection, staged: Staged, collections: Iterable[str
     """Texts that say the chunk's keys and came to stand in these collections since they were staged."""
     for (namespace, types), rows in staged.spellings.news(connection, collections).items():
         place = staged.places[namespace, types]
-        _add(connection, place, types, [row if place.claimable else row[:-1] for row in rows])
+        _add(connection, place, types, [_flagged(row) if place.claimable else row[:-1] for row in rows])
+
+
+def _flagged(said: Said) -> Row:
+    """A text with the mark of a key: one that is not to be followed is refused from the start."""
+    *row, of_others = said
+    return (*row, None if of_others else False)
 
 
 def _add(connection: Connection, place: StagingTable, types: tuple[KeyType, ...], rows: Sequence[Row]) -> None:

@@ -273,7 +273,7 @@ class VerificationQuery:
             ).format(self.asked, sql.Literal(spec.person))
             asked = sql.SQL("({} AND a.followed AND {})").format(old_enough, unknown)
             unclear = sql.SQL("({} AND NOT a.followed AND {})").format(old_enough, unknown)
-            followed = sql.SQL(" AND (a.followed OR {})").format(unknown)
+            followed = sql.SQL(" AND ({} OR NOT {})").format(unknown, old_enough)  # newer
             leads = sql.SQL("false")
         rows = sql.SQL("{} AS r").format(table.identifier)
         if link.several:
