@@ -37,6 +37,16 @@ _ONE = re.compile(
 # Between the mailboxes of a list; not within quotes, brackets and comments.
 _ITEM = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|<[^<>]*>|\([^()]*\)|[^,;\n\r])+")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+_SIGNS = "\uff20\ufe6b"
+"""What is typed for @ in other widths."""
+_INVISIBLE = "\u00ad\u200b\u2060\ufeff"
+_PLAIN = str.maketrans(_SIGNS, "@" * len(_SIGNS), _INVISIBLE)
+_AT = str.maketrans(_SIGNS, "@" * len(_SIGNS))
+_QUOTES = "'\"`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
+_QUOTED = re.compile(rf"(^|<[{_SPACES}]*)[{_QUOTES}]({_ADDRESS})[{_QUOTES}]([{_SPACES}]*>|$)")
+_AROUND = re.compile(rf"[{_SPACES}]*@[{_SPACES}]*")
+# A word or two that say what follows: `E-Mail: ann@x.example`. What stands before a colon without a blank is a scheme.
+_LABEL = re.compile(rf"^[^@:<>\"(){_SPACES}]+(?:[{_SPACES}][^@:<>\"(){_SPACES}]+){{0,2}}:[{_SPACES}]+(?=[^<>]+$)")
 _SEPARATORS = re.compile(r'[][\t\n\v\f\r ,;:<>()"?]+')
 _UNUSUAL = re.compile(r"(^|[,@])[^,@]*[^ -$&-~,@][^,@]*")
 
@@ -50,14 +60,26 @@ def items(text: str, _region: str | None = None) -> Iterator[str | None]:
 
 def mailbox(text: str) -> str | None:
     """The address of one mailbox; None if it is none, or named by another address than it holds."""
-    if text[:7].lower() == "mailto:":
-        text = f"mailto:{unquote(text[7:].partition('?')[0])}"
+    text = _written_plainly(text)
     shape = _ONE.fullmatch(text)
     if shape is None:
         return None
     found = address(shape["inside"] or shape["bare"])
     named = (shape["name"] or "").strip(f"{_SPACES}\"'")
     return None if "@" in named and address(named) != found else found
+
+
+def _written_plainly(text: str) -> str:
+    """Without what people put around an address: a label, quotes, blanks, characters of other widths or none."""
+    text = _LABEL.sub("", text.translate(_PLAIN))
+    if text[:7].lower() == "mailto:":
+        text = f"mailto:{unquote(text[7:].partition('?')[0])}"
+    elif "@" not in text and "%40" in text:
+        text = unquote(text)
+    if text.count("@") == 1:
+        text = _AROUND.sub("@", text)
+        text = text.removesuffix(".") if not text.endswith("..") else text
+    return _QUOTED.sub(r"\1\2\3", text)
 
 
 def address(text: str) -> str | None:
@@ -82,18 +104,29 @@ def tokens(value: str) -> frozenset[str]:
     """The address, and what is left of it where a part is written in a way that SQL does not read."""
     address_ = next(iter(text_tokens(value)))
     local, _, domain = address_.rpartition("@")
-    return frozenset({address_, f"{local}@", f"@{domain}", "@"})
+    plain = {address_, f"{local}@", f"@{domain}", "@"}
+    # The SQL takes an apostrophe and a dot for a part of the address.
+    return frozenset(plain | {f"'{address_}'", f"'{local}@", f"@{domain}'", f"{address_}.", f"@{domain}."})
 
 
 def text_tokens(text: str) -> frozenset[str]:
     """The addresses in a text, roughly; a part with anything but plain ASCII in it is left empty."""
-    pieces = _SEPARATORS.sub(",", text.translate(_LOWER).replace("%40", "@"))
+    pieces = _SEPARATORS.sub(",", text.translate(_LOWER).replace("%40", "@").translate(_AT))
     return frozenset(one for one in _UNUSUAL.sub(r"\1", pieces).split(",") if "@" in one)
+
+
+def may_name(value: str, text: str) -> bool:
+    """The address stands in the text; of one that is not plain ASCII nobody can tell."""
+    plain = next(iter(text_tokens(value)))
+    usual = not plain.startswith("@") and not plain.endswith("@")
+    return usual and not text_tokens(text).isdisjoint({plain, f"'{plain}'", f"{plain}."})
 
 
 def spellings() -> Spellings:
     """Mailboxes."""
     lower = "replace(lower({column}::text COLLATE \"C\"), E'\\u002540', '@')"
+    signs = "".join(f"\\u{ord(one):04X}" for one in _SIGNS)
+    lower = f"translate({lower}, E'{signs}', '{'@' * len(_SIGNS)}')"
     pieces = f"regexp_replace({lower}, E'[][\\\\t\\\\n\\\\v\\\\f\\\\r ,;:<>()\"?]+', ',', 'g')"
     usual = f"regexp_replace({pieces}, '(^|[,@])[^,@]*[^ -$&-~,@][^,@]*', '\\1', 'g')"
-    return Spellings(items, tokens, text_tokens, f"string_to_array({usual}, ',')")
+    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({usual}, ',')")

@@ -24,7 +24,16 @@ _WITHIN = "".join(
 )
 _PUNCTUATION = "().-/"
 _PLAIN = str.maketrans(_FOREIGN + "\uff0b", _DIGITS + "+", _WITHIN + _PUNCTUATION)
-_BETWEEN = re.compile(r"[,|\n\v\f\r\x85\u2028\u2029]+|;(?!\s*ext\s*=)", re.IGNORECASE)
+_BETWEEN = re.compile(r"[,|\n\v\f\r\x85\u2028\u2029]+|;(?!\s*ext\s*=)|/\s*(?=\+)", re.IGNORECASE)
+# What people write before a number and behind it. Of any word whatever it could be a room's number that follows.
+_WORD = (
+    r"(?:tel(?:efon|ephone|efono|efax)?|phone|fon|ph|mob(?:ile?|iltelefon)?|handy|cell(?:phone)?|fax|"
+    r"priv(?:at|ate)?|work|home|office|b\u00fcro|t|m|p|f|h|w)"
+)
+_LABEL = re.compile(
+    rf"^\s*{_WORD}(?:\s*[.:]+\s*|\s+|(?=\+))(?:{_WORD}(?:\s*[.:]+\s*|\s+|(?=\+)))?(?=[(+0-9])", re.IGNORECASE
+)
+_COMMENT = re.compile(r"\([^()0-9]*\)\s*$")
 _NUMBER = re.compile(
     r"(?:tel:)?(?P<number>\+?[0-9]+)"
     r"(?:(?:;?ext=|ext(?:ension)?:?|extn:?|x|#|durchwahl|app)(?P<extension>[0-9]{1,7}))?",
@@ -39,7 +48,7 @@ _NOT_DIGITS = re.compile("[^0-9]+")
 def items(text: str, region: str | None) -> Iterator[str | None]:
     """Each number of a field that may list several."""
     for piece in _BETWEEN.split(text):
-        plain = piece.translate(_PLAIN)
+        plain = _LABEL.sub("", _COMMENT.sub("", piece)).translate(_PLAIN)
         if plain:
             yield number(plain, region)
 
@@ -80,6 +89,12 @@ def text_tokens(text: str) -> frozenset[str]:
     return frozenset(run[-_TAIL:] for run in _NOT_DIGITS.split(text.translate(_PLAIN)) if run)
 
 
+def may_name(value: str, text: str) -> bool:
+    """All digits of the national number stand in the text, one behind the other."""
+    national = phonenumbers.national_significant_number(phonenumbers.parse(value.partition(";")[0]))
+    return any(national in run for run in _NOT_DIGITS.split(text.translate(_PLAIN)))
+
+
 def supported(region: str) -> bool:
     """The library knows numbers of this region (ISO 3166-1, two capitals)."""
     return region in phonenumbers.SUPPORTED_REGIONS
@@ -92,7 +107,7 @@ def spellings() -> Spellings:
     plain = f"translate({{column}}::text COLLATE \"C\", E'{foreign}{within}{_PUNCTUATION}', '{_DIGITS}')"
     runs = f"regexp_replace({plain}, '[^0-9]+', ',', 'g')"
     tails = f"regexp_replace({runs}, '[0-9]+([0-9]{{{_TAIL}}})', '\\1', 'g')"
-    return Spellings(items, tokens, text_tokens, f"string_to_array({tails}, ',')", regional=True)
+    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({tails}, ',')", regional=True)
 
 
 def _escaped(characters: str) -> str:

@@ -33,6 +33,7 @@ class Spellings:
             it may be; None: the item cannot be read.
         tokens: A normalised value -> every spelling of it has one of these tokens.
         text_tokens: A stored text -> its tokens, as the SQL has them.
+        may_name: A normalised value, and a stored text that cannot be read -> the value's own characters stand in it.
         sql: The tokens of a stored text, as an array: SQL with `{column}`, immutable, so that an index can hold it.
         regional: A text means something else in another region.
     """
@@ -40,6 +41,7 @@ class Spellings:
     items: Callable[[str, str | None], Iterable[str | None]]
     tokens: Callable[[str], frozenset[str]]
     text_tokens: Callable[[str], frozenset[str]]
+    may_name: Callable[[str, str], bool]
     sql: str
     regional: bool = False
 

@@ -59,18 +59,33 @@ def resolve(
     leads_on = closure(_leading_to(store), reporting)
     on_the_way = reporting | leads_on
     links = {link.namespace for name in on_the_way for link in store.scoped[name].links}
-    if not any(key.namespace in links for subject in subjects for key in subject.keys):
+    spelt = {link.namespace for mapped in store.scoped.values() for link in mapped.links if link.spellings is not None}
+    asked = {key.namespace for subject in subjects for key in subject.keys}
+    if asked.isdisjoint(links | spelt):
         return []
     with translated(store.name):
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff, apart=True)
+    unread = list(_unread(store, search))
+    if asked.isdisjoint(links):
+        return unread
     known = _Keys(store.name)
     rows = None
     if search.staged.few and not any(map(shared_values.is_looked_at_again, store.scoped.values())):
         rows = answers(search, "resolve", partial(_combined, search, reporting, leads_on))
     if rows is None:
-        return list(_one_by_one(search, reporting, leads_on, known))
+        return [*_one_by_one(search, reporting, leads_on, known), *unread]
     made = {name: known.made(store.scoped[name]) for name in reporting}
-    return [one for name, *row in rows for one in _yields(name, made[name], row, known)]
+    return [*(one for name, *row in rows for one in _yields(name, made[name], row, known)), *unread]
+
+
+def _unread(store: BoundStore, search: Search) -> Iterator[DiscoveredKey]:
+    """What may be a key of a subject, by its characters, and nobody can read: it is not found by it."""
+    for number, identity, value, name, text in search.staged.spellings.unread:
+        yield DiscoveredKey(number, SubjectKey(identity, value), name, _not_read(store.name, name, identity, text))
+
+
+def _not_read(store: str, name: str, identity: str, text: str) -> SubjectKey:
+    return SubjectKey(f"{UNREAD}{store}.{name}", hashlib.sha256(f"{identity} {text}".encode()).hexdigest())
 
 
 def _combined(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:

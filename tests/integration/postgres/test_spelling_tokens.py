@@ -15,10 +15,20 @@ COLLATIONS = ("default", "C", "ucs_basic", "pg_c_utf8")
 SPELT = sorted(name for name, rule in builtin().items() if rule.spellings is not None)
 ALPHABET = (
     "aAzZkK0123456789+-./()[]<>,;:|#x@@@%\"'?&= \t\n\r\v\f\x85\xa0\u2009\u2028\u2014\u2212\ufeff\u00ad"
-    "\uff10\uff19\uff0b\u0660\u0669\u06f1\u0967\u0130\u00fc\u0308\u212a\uff58\x7f\x01$&~!{}\\^`_*"
+    "\uff10\uff19\uff0b\uff20\ufe6b\u0660\u0669\u06f1\u0967\u0130\u00fc\u0308\u212a\uff58\x7f\x01$&~!{}\\^`_*"
 )
 FIXED = (
-    *("", "@", "ann%40x.example", "A%40%40", '"Smith, Ann" <ann@x>', "\u00fc@\u00fc,\u00fc@a", "a@\u00fc@b", "[a@b]"),
+    *(
+        "",
+        "@",
+        "ann%40x.example",
+        "A%40%40",
+        '"Smith, Ann" <ann@x>',
+        "\u00fc@\u00fc,\u00fc@a",
+        "a@\u00fc@b",
+        "[a@b]",
+        "a\uff20b\ufe6bc",
+    ),
     *("+49 (0)30 12 34-56 ext. 3", "0301234567890, 1234567 12345", "tel:+49-30-123456;ext=3", "\uff0b\uff14\uff19 30"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, subject
-from tests.support.postgres.small_schemas import ACME, erased, left, shape
+from tests.support.postgres.small_schemas import ACME, checked, erased, left, shape, small_document
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import no_beat
@@ -41,11 +41,13 @@ CREATED = "created timestamptz NOT NULL DEFAULT '2020-01-01'"
 ANN = (
     *("ann@x.example", " ANN@X.example", "Ann <ann@x.example>", '"Smith, Ann" <Ann@x.example>', "mailto:ann@x.example"),
     *("mailto:ann%40x.example?subject=1", "ann@x.example, bob@x.example", "ann@\uff58.example"),
+    *("'ann@x.example'", "ann@x.example.", "ann\uff20x.example", "ann @x.example", "E-Mail: ann@x.example"),
 )
 NOT_ANN = ("joann@x.example", "ann@x.example.org", "bob@x.example", "unknown", "", "ann@y.example <bob@x.example>")
 BERLIN = (
     *("+4930123456", "+49 (0)30 12 34 56", "030 123456", "(030) 123-456", "0049 30 123456", "tel:+49-30-123456"),
     *("030 123456, 040 987654", "\uff0b\uff14\uff1930123456"),
+    *("Tel. 030 123456", "+49 30 123456 (priv.)", "+49 40 987654 / +49 30 123456"),
 )
 NOT_BERLIN = ("040 123456", "+49 30 123456 ext. 3", "+44 30 123456", "unknown", "+49 30 1234567")
 
@@ -189,3 +191,26 @@ def test_elements_in_any_spelling_are_taken_out_of_an_array(database):
         "data_type: anchor\n  tombstone: {contacts: {elements: true}}"), None, "email/3")  # fmt: skip
     erased(database, loaded, email="ann@x.example", expected={"lists": 1})
     assert left(database, "lists", "id, contacts") == [(1, ["x"]), (2, ["x", "bob@x.example"])]
+
+
+@pytest.mark.parametrize("mine", [("write to ann@x.example", "Room 12 030 123456"), ("", "")])
+def test_what_may_be_a_key_and_cannot_be_read_is_told(database: str, mine: tuple[str, str]) -> None:
+    """In no row of hers: such a row stays, and is not taken for nothing."""
+    execute(
+        database,
+        f"CREATE TABLE mails (id int PRIMARY KEY, v text, {CREATED}); CREATE TABLE calls (LIKE mails INCLUDING ALL)",
+    )
+    values = [(mine[0], mine[1]), ("write to joann@x.example", "Room 12 030 123457"), ("bob@x.example", "n/a")]
+    for at, (mail, call) in enumerate(values):
+        execute(database, f"INSERT INTO mails VALUES ({at}, '{mail}'); INSERT INTO calls VALUES ({at}, '{call}')")
+    document = small_document(
+        "mails: {table: public.mails, created: created, found_by: [{column: v, identity: email}]}\n"
+        "calls: {table: public.calls, created: created, found_by: [{column: v, identity: phone, region: DE}]}\n",
+        email="email/3",
+    )
+    document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1"}
+    with opened(database, checked(document)) as store:
+        told = store.resolve([subject(1, email="ann@x.example", phone="+4930123456")], ACME, CUTOFF)
+        assert {(one.via.namespace, one.key.namespace) for one in told} == (
+            {("email", "unread:main.mails"), ("phone", "unread:main.calls")} if mine[0] else set()
+        )

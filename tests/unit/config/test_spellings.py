@@ -30,6 +30,11 @@ PHONE, EMAIL = builtin()["phone/1"], builtin()["email/3"]
         ("+290 22222", None, {"+29022222"}),
         ("0 11 15 2345 6789", "AR", {"+5491123456789"}),
         ("\u0660\u0663\u0660 123456", "DE", {"+4930123456"}),
+        ("Tel. 030 123456", "DE", {"+4930123456"}),
+        ("Telefon: +49 30 123456 (privat)", None, {"+4930123456"}),
+        ("mobil 030 123456", "DE", {"+4930123456"}),
+        ("+49 30 123456 / +49 40 987654", None, {"+4930123456", "+4940987654"}),
+        ("030 / 123456", "DE", {"+4930123456"}),
     ],
 )
 def test_phones_are_read_in_every_spelling(text: str, region: str | None, values: set[str]) -> None:
@@ -45,7 +50,7 @@ def test_phones_are_read_in_every_spelling(text: str, region: str | None, values
         ("0049 30 123456", None, set()),
         ("unknown", "DE", set()),
         ("1-800-FLOWERS", "US", set()),
-        ("+49 30 123456 / +49 40 987654", None, set()),
+        ("Room 12 030 123456", "DE", set()),
         ("+49 30 123456, none", None, {"+4930123456"}),
     ],
 )
@@ -74,6 +79,19 @@ def test_what_is_no_number_is_told(text: str, region: str | None, values: set[st
         ("pat.o'brien@x.example", {"pat.o'brien@x.example"}),
         ("a_b@my_host.example", {"a_b@my_host.example"}),
         ("o?k@x.example", {"o?k@x.example"}),
+        ("'ann@x.example'", {"ann@x.example"}),
+        ('"ann@x.example"', {"ann@x.example"}),
+        ("\u201cann@x.example\u201d", {"ann@x.example"}),
+        ("'Ann' <'ann@x.example'>", {"ann@x.example"}),
+        ("'j\u00f6rg@x.example'", {"j\u00f6rg@x.example"}),
+        ("ann@x.example.", {"ann@x.example"}),
+        ("ann\uff20x.example", {"ann@x.example"}),
+        ("ann\u200b@x.example", {"ann@x.example"}),
+        ("ann @x.example", {"ann@x.example"}),
+        ("ann@ x.example", {"ann@x.example"}),
+        ("ANN%40x.example", {"ann@x.example"}),
+        ("E-Mail: ann@x.example", {"ann@x.example"}),
+        ("Ann's mail: ann@x.example", {"ann@x.example"}),
         (" ", set()),
     ],
 )
@@ -91,6 +109,8 @@ def test_mailboxes_are_read_in_every_spelling(text: str, values: set[str]) -> No
         ("bob@x.example <ann@x.example>", set()),
         ('"ann b"@x.example', set()),
         ("ann@x.example, n/a", {"ann@x.example"}),
+        ("xmpp:ann@x.example", set()),
+        ("write to ann@x.example", set()),
     ],
 )
 def test_what_is_no_mailbox_is_told(text: str, values: set[str]) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 
 from psycopg import sql
 
-from expunge_config.spellings import Spellings
+from expunge_config.spellings import Reading, Spellings
 from expunge_connectors.contract import Subject
 from expunge_connectors.postgres.catalog.key_types import KeyType
 from expunge_connectors.postgres.connection import Connection
@@ -33,6 +34,10 @@ Staged = tuple[str, tuple[KeyType, ...]]
 """See `BoundLink.staged`."""
 Said = tuple[int, str, str, bool]
 """Subject number, text, the key that it says, and whether key or text are another person's as well."""
+ByToken = Mapping[str, Sequence[str]]
+"""Token -> the values that have it."""
+Unread = tuple[int, str, str, str, str]
+"""Subject number, identity, value, collection, and a text with the value's characters in it that nobody can read."""
 Holders = Mapping[str, Mapping[str, Sequence[tuple[int, bool]]]]
 """Identity -> value -> the subjects' numbers, and whether it is another person's as well."""
 
@@ -57,14 +62,25 @@ class _Place:
             text = column("v", "value")
         return _CANDIDATES.format(raw(str(at)), text, rows, proposed(text, self.spellings, self.identity))
 
-    def read(self, text: str, holders: Holders) -> Iterator[Said]:
+    def reading(self, text: str) -> Reading:
+        """What the library reads."""
+        return self.spellings.read(text, self.source.region)
+
+    def said(self, text: str, values: AbstractSet[str], holders: Holders) -> Iterator[Said]:
         """Whose text it is. One that names somebody who is not asked about is nobody's alone."""
         asked = holders[self.identity]
-        values = self.spellings.read(text, self.source.region).values
         others = not self.of_several and len(values) > 1 and not all(value in asked for value in values)
         for value in values:
             for number, shared in asked.get(value, ()):
                 yield number, text, value, shared or others
+
+    def unread(self, text: str, holders: Holders, by_token: ByToken) -> Iterator[Unread]:
+        """Whom a text that cannot be read may name."""
+        here = {value for token in self.spellings.text_tokens(text) for value in by_token.get(token, ())}
+        for value in here:
+            if self.spellings.may_name(value, text):
+                for number, _shared in holders[self.identity][value]:
+                    yield number, self.identity, value, self.mapped.name, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +89,15 @@ class StoredSpellings:
 
     Attributes:
         rows: What was found so far; of everything that was looked for.
+        unread: What cannot be read and may be such a key.
     """
 
     rows: Mapping[Staged, set[Said]] = field(default_factory=dict)
+    unread: set[Unread] = field(default_factory=set)
     _store: BoundStore | None = None
     _places: Sequence[_Place] = ()
     _holders: Holders = field(default_factory=dict)
+    _tokens: dict[str, ByToken] = field(default_factory=dict)
 
     def news(self, connection: Connection, collections: Iterable[str]) -> Mapping[Staged, set[Said]]:
         """What has come to stand in these collections since, remembered from now on."""
@@ -86,10 +105,27 @@ class StoredSpellings:
         found: dict[Staged, set[Said]] = defaultdict(set)
         for name in dict.fromkeys(place.mapped.name for place in self._places if place.mapped.name in wanted):
             for place, text in self._candidates(connection, name):
-                found[place.staged].update(set(place.read(text, self._holders)) - self.rows[place.staged])
+                reading = place.reading(text)
+                found[place.staged].update(
+                    set(place.said(text, reading.values, self._holders)) - self.rows[place.staged]
+                )
+                # What stands in rows of other members is nothing to tell a member of.
+                if not reading.whole and place.mapped.member_column is None:
+                    unread = place.unread(text, self._holders, self._by_token(place))
+                    self.unread.update(one for one in unread if one[2] not in reading.values)
         for staged, rows in found.items():
             self.rows[staged].update(rows)
         return found
+
+    def _by_token(self, place: _Place) -> ByToken:
+        """Looked up only where a text cannot be read."""
+        if place.identity not in self._tokens:
+            found: dict[str, list[str]] = defaultdict(list)
+            for value in self._holders[place.identity]:
+                for token in place.spellings.tokens(value):
+                    found[token].append(value)
+            self._tokens[place.identity] = found
+        return self._tokens[place.identity]
 
     def key(self, staged: Staged) -> tuple[str, str]:
         """The identity of what is staged, and in which column the key stands: beside the texts that say it, if any."""
@@ -111,7 +147,7 @@ def found(connection: Connection, store: BoundStore, subjects: Sequence[Subject]
     places = list(_places(store))
     holders = _holders(subjects, {place.identity for place in places}, store.passing)
     asked = [place for place in places if place.identity in holders]
-    spelt = StoredSpellings({place.staged: set() for place in asked}, store, asked, holders)
+    spelt = StoredSpellings({place.staged: set() for place in asked}, set(), store, asked, holders)
     if asked:
         with translated(store.name):
             propose(connection, {place.identity: (place.spellings, holders[place.identity]) for place in asked})
