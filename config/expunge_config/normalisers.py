@@ -79,6 +79,11 @@ class Normaliser:
             return Reading(whole=not text.strip(_SPACE))
 
     @property
+    def telephone(self) -> bool:
+        """Its values are phone numbers."""
+        return self.name.partition("/")[0] in {"phone", "e164"}
+
+    @property
     def plain(self) -> bool:
         """A stored value is compared as it stands there."""
         return self.sql == "{column}::text"

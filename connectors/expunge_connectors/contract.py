@@ -5,7 +5,8 @@ chunks of subjects and answers for all of them at once: its cost per person must
 
 Vocabulary: a *subject* is one person of a request, known here by a number and a set of keys. A *collection* is a table,
 a kind of key or a kind of object. *due* is what must go, *retained* is kept with a ground, *newer* was found through a
-reusable identifier and created at or after the cutoff, *ambiguous* is known by a value alone that somebody else has.
+reusable identifier and created at or after the cutoff, *ambiguous* is known by a value alone that somebody else has, or
+had.
 """
 
 from __future__ import annotations
@@ -76,11 +77,23 @@ UNREAD = "unread:"
 No namespace of a map holds a colon. It says how many there are, and is never asked for.
 """
 
+SINCE = "since:"
+"""Begins the namespace of when a person took a value (`since:phone`); the value is `claim_text`.
+
+The person's own row says it, and it is sealed with the keys, for the row goes. It is never asked for by itself.
+"""
+
+
+def claim_text(when: str, value: str) -> str:
+    """A time (ISO 8601, UTC) and the value of which it is."""
+    return f"{when}|{value}"
+
 
 class DiscoveredKey(NamedTuple):
     """A record of `collection`, found for subject `number` through the key `via`, names a further key.
 
-    Or, under a namespace that begins with `UNREAD`, a value that should be one and cannot be read as one.
+    Or, under a namespace that begins with `UNREAD`, a value that should be one and cannot be read as one; or, under one
+    that begins with `SINCE`, when the person whom the record is took such a value.
     """
 
     number: int
@@ -100,7 +113,8 @@ class RecordCounts:
         until: Latest day to which something of `retained` is kept; None if nothing is or no day can be named.
         ground: Why it is retained when the reason is not the data type's own ground (`object-lock`, `shared`).
         ambiguous: Found by a value alone that is another person's as well, or was passed on to one, or in a record that
-            names another person by a key: it stays, for nobody can tell that it is this one's.
+            names another person by a key, or is older than this person's claim on a value that is handed on: it stays,
+            for nobody can tell that it is this one's.
     """
 
     due: int = 0

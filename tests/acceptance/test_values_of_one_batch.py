@@ -87,3 +87,22 @@ def test_it_stays_where_the_erasure_of_one_of_them_fails(cli: CliRunner, databas
     succeeded(cli.run("retry", plan["id"]))
     assert left(database, "users") == [3, 4, 5, 6, 7, 8]
     assert left(database, "orders") == [2, 3, 4]
+
+
+def test_what_is_older_than_the_claims_of_all_stays(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    """The address is handed on: 1 has it since 2025, 2 since June. At settling both of their rows are gone."""
+    document = small_document(_COLLECTIONS)
+    document["identities"]["email"]["recycled"] = True
+    write_document(tmp_path / "datamap.yaml", document)
+    execute(
+        database,
+        "UPDATE users SET created_at = '2025-06-01' WHERE id = 2;"
+        "INSERT INTO orders VALUES (5, 'home1@x.example', '2024-12-31'), (6, 'home1@x.example', '2025-02-01')",
+    )
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(1, 2))))
+    orders = plan["stores"]["main"]["collections"]["orders"]
+    assert (orders["due"], orders["ambiguous"]) == (2, 4)  # 1 and 6 are the first one's, 5 is nobody's
+    status = settled(cli, plan)
+    assert left(database, "orders") == [2, 3, 4, 5]
+    assert status["outcomes"] == {"partially-erased": 2}
+    assert status["collections"]["main.orders"] == {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 2}

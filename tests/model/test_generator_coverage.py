@@ -6,7 +6,7 @@ from tests.support.model.features import RARE, shapes
 from tests.support.model.random_source import Dice
 from tests.support.model.strategies import world
 
-WORLDS = 150
+WORLDS = 300
 
 
 def test_every_rare_shape_is_drawn_with_rows_in_it():

@@ -30,6 +30,7 @@ class Identity(Model):
     Attributes:
         shareable: Several people normally share one value (a postal address): it helps to agree, it never
             selects a row.
+        recycled: Values are handed on to other people by whoever gives them out; None: phone numbers are.
         same_person: Why one value is one person in every collection that has `person` with this identity, and who says
             so: two sequences give the same numbers to strangers.
     """
@@ -37,6 +38,7 @@ class Identity(Model):
     kind: IdentityKind
     normaliser: str = "exact/1"
     shareable: StrictBool = False
+    recycled: StrictBool | None = None
     same_person: Assurance | None = None
 
     @field_validator("normaliser")
@@ -50,6 +52,8 @@ class Identity(Model):
     def _only_reusable_is_shared(self) -> Identity:
         if self.shareable and self.kind is not IdentityKind.REUSABLE:
             raise ValueError("only a reusable identity can be shareable")
+        if self.recycled is not None and (self.shareable or self.kind is not IdentityKind.REUSABLE):
+            raise ValueError("`recycled` is for reusable identities that select records")
         if self.rule.spellings is not None and self.kind is not IdentityKind.REUSABLE:
             raise ValueError(f"{self.normaliser} is for reusable identities: one value has many spellings")
         return self
@@ -58,6 +62,13 @@ class Identity(Model):
     def rule(self) -> Normaliser:
         """The normaliser itself."""
         return builtin()[self.normaliser]
+
+    @property
+    def handed_on(self) -> bool:
+        """What is older than the person's claim on a value is not known by it to be theirs."""
+        if self.kind is not IdentityKind.REUSABLE or self.shareable:
+            return False
+        return self.recycled if self.recycled is not None else self.rule.telephone
 
 
 def same_person_complaints(

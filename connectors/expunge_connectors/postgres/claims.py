@@ -27,11 +27,13 @@ class Claim:
     Attributes:
         person: The link by which it is known whose a row is.
         value: The link that compares the value: one of `found_by`, or, for columns that links `of` name, made up.
+        since: The column that says when the claim began; None: perhaps always.
     """
 
     collection: str
     person: Link
     value: Link
+    since: str | None = None
 
 
 def passing_values(
@@ -54,7 +56,7 @@ def passing_values(
         for identity, source in table.yields.items():
             held = [link for link in table.found_by if link.identity == identity and link.source.same_place(source)]
             if identity in claims and held:
-                claims[identity].append(Claim(name, person, held[0]))
+                claims[identity].append(Claim(name, person, held[0], table.since.get(identity, table.created)))
     for child in spec.collections.values():
         for link in child.found_by:
             lead, columns = link.lead or ("", ())
@@ -63,6 +65,17 @@ def passing_values(
                 value = Link(columns=columns, of=lead, of_columns=columns)
                 claims.setdefault(internal_namespace(store, lead, columns), [Claim(lead, persons[lead], value)])
     return {namespace: tuple(found) for namespace, found in claims.items()}
+
+
+def aged(passing: Mapping[str, Sequence[Claim]], data_map: DataMap) -> frozenset[str]:
+    """The identities whose values are handed on, where somebody's row says since when they have one."""
+    return frozenset(
+        namespace
+        for namespace, claims in passing.items()
+        if namespace in data_map.identities
+        and data_map.identities[namespace].handed_on
+        and any(one.since is not None for one in claims)
+    )
 
 
 def _person(table: TableSpec) -> Link | None:

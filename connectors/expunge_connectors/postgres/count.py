@@ -126,8 +126,8 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         if path.link not in mapped.erasing:
             selects += _by_value(search, mapped, path, facts)
             continue
-        asked = requested(mapped, path.link, "t", search.cutoff)
-        waits = row_conditions.unclear(mapped, path.link, "t", search.cutoff)
+        asked = requested(mapped, path.link, "t", search.cutoff, path.since)
+        waits = row_conditions.unclear(mapped, path.link, "t", search.cutoff, path.since)
         selects.append(joined(mapped, path, facts(asked, asked, waits)))
     alone = known_by_value_alone(mapped, "t")
     for path in claimed_paths(search, mapped):

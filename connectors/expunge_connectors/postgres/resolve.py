@@ -13,12 +13,12 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Reading
-from expunge_connectors.contract import UNREAD, DiscoveredKey, Scope, Subject, SubjectKey
+from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey, claim_text
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable, OutgoingKey
-from expunge_connectors.postgres.sql import key_staging, shared_values
+from expunge_connectors.postgres.sql import claim_ages, key_staging, shared_values
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import (
     leading,
@@ -64,7 +64,9 @@ def resolve(
     if asked.isdisjoint(links | spelt):
         return []
     with translated(store.name):
-        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff, apart=True)
+        staged = key_staging.stage(connection, store, subjects, scope, dated=True)
+        claim_ages.read(connection, store, staged)
+        search = Search(connection, store, staged, cutoff, apart=True)
     unread = list(_unread(store, search))
     if asked.isdisjoint(links):
         return unread
@@ -91,14 +93,15 @@ def _not_read(store: str, name: str, identity: str, text: str) -> SubjectKey:
 def _combined(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str]) -> sql.Composed:
     """Every collection's yields in one statement; a value in it is an array, as those with several values are."""
     combined = CombinedQuery.of(search)
-    width = max(len(mapped.yields) + len(_reported(mapped)) for mapped in search.store.scoped.values())
+    width = max(len(list(_wanted(mapped))) for mapped in search.store.scoped.values())
     for mapped in search.store.scoped.values():
         name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
         paths = search_paths(combined.search, mapped.links) if mapped.name in reporting | leads_on else []
         if paths and (mapped.name in leads_on or mapped.own):
             combined.keep(mapped, _found(combined.search, mapped, paths))
         if paths and mapped.name in reporting:
-            several = [source.several for source, _ in mapped.yields.values()] + [False] * len(_reported(mapped))
+            several = [mapped.yields[identity][0].several for identity in (*mapped.yields, *mapped.since)]
+            several += [False] * len(_reported(mapped))
             values_ = [
                 sql.SQL("{}::text[]" if one else "ARRAY[{}]::text[]").format(value)
                 for one, value in zip(several, _wanted(mapped), strict=True)
@@ -165,6 +168,10 @@ def _columns(mapped: BoundTable) -> sql.Composed:
     yields = [
         raw(f"y{at} {'text[]' if source.several else 'text'}") for at, (source, _) in enumerate(mapped.yields.values())
     ]
+    yields += [
+        raw(f"s{at} {'text[]' if mapped.yields[identity][0].several else 'text'}")
+        for at, identity in enumerate(mapped.since)
+    ]
     facts = raw("by text, via text, leads boolean, nominated boolean, stays boolean")
     return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, *yields, facts)
 
@@ -176,7 +183,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
             mapped,
             path,
             _facts(search, mapped, _origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
-            requested(mapped, path.link, "t", search.cutoff),
+            requested(mapped, path.link, "t", search.cutoff, path.since),
         )
         for path in paths
     ]
@@ -206,11 +213,13 @@ def _facts(
     """What is remembered of a row `t` reached from `k`."""
     stays = or_(retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
     declared = [_declared(mapped, identity) for identity in mapped.yields]
+    since = [_declared(mapped, identity, since=True) for identity in mapped.since]
     return comma_list(
         sql.SQL("k.number"),
         *named(place_names(mapped), row_id(mapped, "t")),
         *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
         *named([f"y{at}" for at in range(len(declared))], declared),
+        *named([f"s{at}" for at in range(len(since))], since),
         *named(["by", "via", "leads", "nominated", "stays"], [*origin, leads, nominated, stays]),
     )
 
@@ -288,23 +297,29 @@ def _telling(mapped: BoundTable) -> sql.Composable:
 
 
 def _wanted(mapped: BoundTable) -> Iterator[sql.Composable]:
-    """What is said of a row found: its yields, then the internal keys reported of it."""
+    """What is said of a row found: its yields, since when these are its own, the internal keys reported of it."""
     names = list(mapped.leads)
     yield from (raw(f"f.y{at}") for at in range(len(mapped.yields)))
+    yield from (raw(f"f.s{at}") for at in range(len(mapped.since)))
     for feed in _reported(mapped):
         value = _one_value([raw(f"f.l{names.index(one.name)}") for one in feed.columns])
         yield value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value)
 
 
-def _declared(mapped: BoundTable, identity: str) -> sql.Composable:
-    """What stands there, under the identity's normaliser; nothing where a tombstone stands."""
+def _declared(mapped: BoundTable, identity: str, *, since: bool = False) -> sql.Composable:
+    """What stands there, under the identity's normaliser; nothing where a tombstone stands.
+
+    Args:
+        mapped: A collection.
+        identity: One that it yields.
+        since: Say before each value when the claim on it began.
+    """
     source, _ = mapped.yields[identity]
+    value: sql.Composable = named_there(mapped, identity, "v" if source.several else "t")
+    if since:
+        value = sql.SQL("{}::text || '|' || ({})").format(claim_ages.began(mapped.since[identity], "t"), value)
     if source.several:
-        value = sql.SQL("ARRAY(SELECT DISTINCT {} FROM {} AS v (value))").format(
-            named_there(mapped, identity, "v"), values(source, "t")
-        )
-    else:
-        value = named_there(mapped, identity, "t")
+        value = sql.SQL("ARRAY(SELECT DISTINCT {} FROM {} AS v (value))").format(value, values(source, "t"))
     if source.column not in mapped.spec.tombstone:
         return value
     return sql.SQL("CASE WHEN NOT ({}) THEN {} END").format(is_tombstone(mapped, "t"), value)
@@ -354,4 +369,18 @@ class _Keys:
         declared = [
             self.declared(mapped.name, identity, source, rule) for identity, (source, rule) in mapped.yields.items()
         ]
-        return [*declared, *(self.of(feed.namespace) for feed in _reported(mapped))]
+        since = [
+            self._declared.setdefault(
+                (f"{SINCE}{mapped.name}", identity, source.region, source.decode),
+                _Texts(f"{SINCE}{identity}", partial(_claimed, source, rule)),
+            )
+            for identity in mapped.since
+            for source, rule in [mapped.yields[identity]]
+        ]
+        return [*declared, *since, *(self.of(feed.namespace) for feed in _reported(mapped))]
+
+
+def _claimed(source: Source, rule: Normaliser, text: str) -> Reading:
+    """Since when each of the values in a text is claimed. What cannot be read is counted with the values themselves."""
+    when, _, told = text.partition("|")
+    return Reading(frozenset(claim_text(when, value) for value in source.read(rule, told).values))

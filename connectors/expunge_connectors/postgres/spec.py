@@ -49,6 +49,7 @@ class PostgresSpec(StoreSpec):
                 for below, message in (
                     *self._link_complaints(table, data_map),
                     *_identity_complaints(table, data_map),
+                    *_since_complaints(table, data_map),
                     *_decision_complaints(table, data_map),
                 ):
                     yield (*here, *below), message
@@ -113,7 +114,7 @@ class PostgresSpec(StoreSpec):
         named = {column for link in table.found_by for column in link.names} | set(table.tombstone) | set(table.keeps)
         named |= {source.column for source in table.yields.values()}
         named |= {kind.column for kind in table.kinds}
-        named |= {column for column in (table.created, table.start) if column is not None}
+        named |= {column for column in (table.created, table.start, *table.since.values()) if column is not None}
         if table.owner is not None and table.owner.column is not None:
             named.add(table.owner.column)
         leads = (link.lead for other in self.collections.values() for link in other.found_by if link.lead is not None)
@@ -219,6 +220,15 @@ def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
         yield ("person",), "names no identity of kind person that this table also `yields`"
     elif table.person is not None:
         yield from _unsought(table, data_map)
+
+
+def _since_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
+    for identity in table.since:
+        declared = data_map.identities.get(identity)
+        if table.person is None or identity not in table.yields:
+            yield ("since", identity), "is for reusable identities that a person's row yields: it claims their values"
+        elif declared is not None and not declared.handed_on:
+            yield ("since", identity), "would say nothing: the identity is not `recycled`, so no row is too old"
 
 
 def _unsought(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:

@@ -247,6 +247,7 @@ class TableSpec(CollectionSpec):
         table: `schema.table`; with a `*` in the schema, the table of that name in the schema of each member.
         person: One row of this table is one person, named by this identity (of kind person).
         created: Column with the time the row was created (a trustworthy one: set by the database).
+        since: Identity -> column with the time when this person took the value, where it is not `created`.
         start: Column in which the retention period of the data type starts; needed where the type is retained.
         yields: Identity -> where it stands: what a row linked to the subject tells about further keys.
         tombstone: Column -> SQL expression over the key's columns only: what stands there afterwards; or, for
@@ -262,6 +263,7 @@ class TableSpec(CollectionSpec):
     found_by: tuple[Link, ...] = ()
     person: str | None = None
     created: Column | None = None
+    since: dict[str, Column] = Field(default_factory=dict)
     start: Column | None = None
     yields: dict[str, Annotated[Source, BeforeValidator(_source)]] = Field(default_factory=dict)
     tombstone: dict[Column, str | Removal | Elements] = Field(default_factory=dict)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import UNREAD, DiscoveredKey, Subject, SubjectKey
+from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
 
 MAX_ROUNDS = 32
 
@@ -149,7 +149,8 @@ def resolve(
         for subject in frontier:
             trail = trails[subject.number]
             decided = _decide(trail, rules)
-            if unasked := next_keys(trail, decided) - trail.asked:
+            unasked = next_keys(trail, decided) - trail.asked
+            if any(not key.namespace.startswith(SINCE) for key in unasked):
                 ahead.append(Subject(subject.number, frozenset(unasked)))
             else:
                 resolved[subject.number] = decided

@@ -40,6 +40,7 @@ class Part:
     inherited: bool = False
     person: str | None = None
     created: str | None = None
+    since: dict[str, str] = field(default_factory=dict)
     undated: str | None = None
     start: str | None = None
     yields: dict[str, Any] = field(default_factory=dict)
@@ -74,6 +75,7 @@ class Part:
         optional = {
             "person": self.person,
             "created": self.created,
+            "since": self.since,
             "undated": self.undated,
             "start": self.start if self.action == "retain" else None,
             "yields": self.yields,

@@ -188,8 +188,10 @@ class Filler:
                 return str(dice.number(0, 3))
             case "day":
                 return "1970-01-01"
-            case "created":
-                chosen = dice.pick((*values.CREATED[:1] * 3, *values.CREATED[1:]))
+            case "created" | "since":
+                if column.fills == "since" and column.nullable and dice.chance(25):
+                    return None
+                chosen = dice.pick((*values.CREATED[:1] * 2, *values.CREATED[1:], *values.CREATED[-2:]))
                 return (
                     chosen[:10]
                     if column.type == "date"

@@ -32,6 +32,7 @@ RARE = (
     "a role in a document",
     "a role in a document's lists",
     "further persons",
+    "a claim with a time of its own",
 )
 """All of them, as `shapes` tells them."""
 
@@ -43,8 +44,7 @@ def shapes(table: Table, name: str, spec: Mapping[str, Any]) -> Iterator[str]:
         yield f"a role in a {'list' if link.get('each') else 'document' if 'path' in link else 'column'}"
         if "path" in link and spec["tombstone"][link["column"]] == {"elements": True}:
             yield "a role in a document's lists"
-    if name.endswith("more-people"):
-        yield "further persons"
+    yield from _of_persons(name, spec)
     if table.declared != "PRIMARY KEY":
         yield "a unique key" if table.declared else "no key"
     for method in ("range", "list"):
@@ -57,6 +57,13 @@ def shapes(table: Table, name: str, spec: Mapping[str, Any]) -> Iterator[str]:
         yield "a yield by a template"
     for link in spec.get("found_by", ()):
         yield from _of_link(link, [table.column(one) for one in link.get("columns", ()) or [link["column"]]])
+
+
+def _of_persons(name: str, spec: Mapping[str, Any]) -> Iterator[str]:
+    if name.endswith("more-people"):
+        yield "further persons"
+    if spec.get("since"):
+        yield "a claim with a time of its own"
 
 
 def _of_link(link: Mapping[str, Any], columns: list[Column]) -> Iterator[str]:

@@ -66,6 +66,30 @@ MUTANTS = (
         "        if not self.passing[namespace]:\n            return",
         "        if True:\n            return",
     ),
+    Mutant(
+        "a row that is older than the claim is another's",
+        f"{_SQL}/row_conditions.py",
+        "[] if since is None else [older(link, alias, since)]",
+        "[]",
+    ),
+    Mutant(
+        "verification leaves what is older than the claim",
+        f"{_POSTGRES}/verify/verification_query.py",
+        "            if AGED in namespaces and",
+        "            if False and",
+    ),
+    Mutant(
+        "a claim begins when the map says",
+        f"{_POSTGRES}/claims.py",
+        "table.since.get(identity, table.created)",
+        "table.created",
+    ),
+    Mutant(
+        "an erasure goes by the claims that were sealed",
+        f"{_SQL}/key_staging.py",
+        "for subject in subjects if aged else ():",
+        "for subject in ():",
+    ),
     # Whom a request means.
     Mutant(
         "several persons behind one key are ambiguous",

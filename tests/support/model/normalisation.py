@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from tests.support.model.world import Cell
@@ -69,3 +70,10 @@ def after(start: date, period: str) -> date:
     first_of_next = date(year + month // 12, month % 12 + 1, 1)
     last = (first_of_next - timedelta(days=1)).day
     return date(year, month, min(start.day, last)) + timedelta(days=parts.get("D", 0))
+
+
+def recycled(declared: Mapping[str, object]) -> bool:
+    """Values of a reusable identity are handed on to other people: the map says so, or they are phone numbers."""
+    if declared["kind"] != "reusable" or declared.get("shareable"):
+        return False
+    return bool(declared.get("recycled", _RULES[str(declared["normaliser"])] is _phone))

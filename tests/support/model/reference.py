@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 from tests.support.model.cell_values import (
     compared,
@@ -23,7 +25,7 @@ from tests.support.model.cell_values import (
     without,
     without_elements,
 )
-from tests.support.model.normalisation import after, spelt
+from tests.support.model.normalisation import after, recycled, spelt
 from tests.support.model.world import CUTOFF, Cell, Cells, Table, World
 
 _MADE = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
@@ -68,6 +70,10 @@ class Claims:
 
     keys: Keys
     columns: Mapping[tuple[str, tuple[str, ...]], AbstractSet[tuple[Cell, ...]]]
+
+
+Began = Mapping[tuple[str, str], datetime | None]
+"""Recycled key -> since when a person has it; None, or no key: perhaps always."""
 
 
 @dataclass(slots=True)
@@ -134,18 +140,20 @@ class Reference:
         *,
         shareable: bool = False,
         claims: Claims | None = None,
+        began: Began = MappingProxyType({}),
     ) -> dict[str, dict[Row, Found]]:
         """Every row of the scope linked to these keys, over links to any depth.
 
         A key that people share selects nothing, unless the question is only whom it may mean. With claims, a value that
-        others have leads to no row that is known by it alone.
+        others have leads to no row that is known by it alone. A row that is older than the person's claim is not
+        theirs.
         """
         found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
         while True:
             before = {name: dict(rows) for name, rows in found.items()}
             for name in self.scope:
                 for row, cells in self._owned(name, state):
-                    how = self._how(name, cells, keys, found, state, sealed or {}, claims, shareable=shareable)
+                    how = self._how(name, cells, keys, found, state, sealed or {}, claims, began, shareable=shareable)
                     if how is not None:
                         found[name][row] = how
             if found == before:
@@ -203,6 +211,7 @@ class Reference:
         state: State,
         sealed: Sealed,
         claims: Claims | None,
+        began: Began,
         *,
         shareable: bool,
     ) -> Found | None:
@@ -229,8 +238,9 @@ class Reference:
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
                 of_another = bool(self._named(name, cells) & self._holders(link["identity"]))
-                nominated = nominated or bool(matched - taken_keys and not of_another)
-                theirs_by_value = theirs_by_value or bool(matched - taken_keys and of_another)
+                too_old = {one for one in matched if self._too_old(spec, cells, began.get(one))}
+                nominated = nominated or bool(matched - taken_keys - too_old and not of_another)
+                theirs_by_value = theirs_by_value or bool(matched - taken_keys and (too_old or of_another))
                 claimed = claimed or bool(taken_keys)
         if firm:
             return Found(firm=True)
@@ -277,6 +287,52 @@ class Reference:
         return True
 
     # ---- whose a value is
+
+    def _too_old(self, spec: Mapping[str, Any], cells: Cells, began: datetime | None) -> bool:
+        """The row was there before somebody had the value, for certain: of a day, only when it was over.
+
+        It is no person's own row.
+        """
+        created = cells[spec["created"]] if "created" in spec and "person" not in spec else None
+        if created is None or began is None:
+            return False
+        latest = moment(created) + timedelta(days=1, microseconds=-1) if len(created) == 10 else moment(created)
+        return latest < (began.replace(hour=0, minute=0, second=0, microsecond=0) if len(created) == 10 else began)
+
+    def began(self, state: State, keys: Keys | None = None) -> Began:
+        """Since when recycled values are the person's who has these keys; without keys, anybody's who has one.
+
+        Nothing where nobody's row of the scope could say so.
+        """
+        found = None if keys is None else self.found(state, keys)
+        began: dict[tuple[str, str], datetime | None] = {}
+        for identity, columns in self._dated().items():
+            for name, column in columns.items():
+                for row, cells in self._owned(name, state):
+                    done = self.action(name) == "tombstone" and self.tombstoned(name, cells) == cells
+                    if done or (found is not None and not (row in found[name] and found[name][row].belongs)):
+                        continue
+                    told = cells[column] if column is not None else None
+                    since = datetime.min.replace(tzinfo=UTC) if told is None else moment(told)
+                    for key in self._held_keys(name, cells):
+                        if key[0] == identity:
+                            began[key] = min(since, began.get(key) or since)
+        return began
+
+    def _dated(self) -> dict[str, dict[str, str | None]]:
+        """Recycled identity -> collections of persons that hold it -> the column with the time; if any has one."""
+        dated: dict[str, dict[str, str | None]] = {}
+        for identity, declared in self._identities.items():
+            columns: dict[str, str | None] = {}
+            for name in self.scope if recycled(declared) else ():
+                spec = self._collections[name]
+                place = spec.get("yields", {}).get(identity)
+                links = [one for one in spec["found_by"] if one.get("identity") == identity and same_place(one, place)]
+                if "person" in spec and place is not None and links:
+                    columns[name] = spec.get("since", {}).get(identity, spec.get("created"))
+            if any(columns.values()):
+                dated[identity] = columns
+        return dated
 
     def claims(self, state: State, people: Keys) -> Claims:
         """What rows of persons hold who are not among these people."""
@@ -363,7 +419,7 @@ class Reference:
     def told(self, state: State, keys: Keys) -> set[tuple[str, str]]:
         """The further keys that the rows of these keys declare; a tombstone tells only what it still holds."""
         told: set[tuple[str, str]] = set()
-        for name, rows in self.found(state, keys, shareable=True).items():
+        for name, rows in self.found(state, keys, shareable=True, began=self.began(state)).items():
             own = {row for row, how in rows.items() if how.belongs}
             said = [self._declared(name, state[self._tables[name].text][row]) for row in own]
             others = [
@@ -439,18 +495,21 @@ class Reference:
     # ---- what is right for each
 
     def counts(
-        self, state: State, subjects: Mapping[int, tuple[Keys, Sealed]], *, together: bool
+        self, state: State, subjects: Mapping[int, tuple[Keys, Sealed, Began]], *, together: bool
     ) -> dict[int, dict[str, Count]]:
         """Of each subject of a chunk.
 
         Args:
             state: The rows.
-            subjects: Number -> keys and sealed values.
+            subjects: Number -> keys, sealed values, and since when recycled ones are theirs.
             together: Of a shared row, owners who go in this chunk are no owners any more (what a plan says); without
                 it any row that points there is one (what is seen at this moment).
         """
-        claims = self.claims(state, frozenset[tuple[str, str]]().union(*(keys for keys, _ in subjects.values())))
-        found = {number: self.found(state, keys, sealed, claims=claims) for number, (keys, sealed) in subjects.items()}
+        claims = self.claims(state, frozenset[tuple[str, str]]().union(*(one for one, _, _ in subjects.values())))
+        found = {
+            number: self.found(state, keys, sealed, claims=claims, began=began)
+            for number, (keys, sealed, began) in subjects.items()
+        }
         going: set[tuple[str, Row]] = set()
         result: dict[int, dict[str, Count]] = {number: {} for number in subjects}
         for name in self._shared_last():
@@ -528,12 +587,16 @@ class Reference:
                 if key.parent is ours and table not in below:
                     yield table, key.parent_columns, key.columns
 
-    def tombstoned(self, name: str, cells: Cells, keys: Keys = frozenset()) -> dict[str, Cell]:
+    def tombstoned(
+        self, name: str, cells: Cells, keys: Keys = frozenset(), began: Began = MappingProxyType({})
+    ) -> dict[str, Cell]:
         """What stands there afterwards, generated columns included; of a list the elements that are these keys go."""
         table, done = self._tables[name], dict(cells)
         for column, what in self._collections[name]["tombstone"].items():
             if isinstance(what, dict) and "elements" in what:
-                done[column] = self._without_elements(name, column, cells, keys)
+                spec = self._collections[name]
+                ours = frozenset(one for one in keys if not self._too_old(spec, cells, began.get(one)))
+                done[column] = self._without_elements(name, column, cells, ours)
             elif isinstance(what, dict):
                 done[column] = without(cells[column], what["remove"])
             else:
@@ -558,7 +621,11 @@ class Reference:
     # ---- what is left
 
     def erased(
-        self, state: State, due: Iterable[tuple[str, Row]], people: Keys = frozenset()
+        self,
+        state: State,
+        due: Iterable[tuple[str, Row]],
+        people: Keys = frozenset(),
+        began: Began = MappingProxyType({}),
     ) -> tuple[State, list[Blocked]]:
         """The state when these (collection, row) of these people are gone or tombstoned, and what forbids it.
 
@@ -571,7 +638,7 @@ class Reference:
             table = self._tables[name].text
             if self.action(name) == "tombstone":
                 if row in left[table]:
-                    left[table][row] = self.tombstoned(name, left[table][row], keys)
+                    left[table][row] = self.tombstoned(name, left[table][row], keys, began)
             elif row in left[table]:
                 gone.setdefault(table, {})[row] = left[table].pop(row)
         blocked = [

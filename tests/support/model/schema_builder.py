@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.support.model import values
 from tests.support.model.collection_plan import FAMILIES, Part, decide, overwrite
+from tests.support.model.normalisation import recycled
 from tests.support.model.random_source import Dice
 from tests.support.model.rows_of_several import RowsOfSeveral
 from tests.support.model.table_builder import Workshop
@@ -27,8 +28,8 @@ class Builder:
         self._shop = Workshop(dice, shapes)
         self.tables, self.parts = self._shop.tables, self._shop.parts
         self.identities: dict[str, dict[str, Any]] = {
-            "email": {"kind": "reusable", "normaliser": "email/2"},
-            "phone": {"kind": "reusable", "normaliser": "e164/1"},
+            "email": {"kind": "reusable", "normaliser": "email/2", **dice.pick([{}, {"recycled": True}])},
+            "phone": {"kind": "reusable", "normaliser": "e164/1", **dice.pick([{}, {}, {"recycled": False}])},
             "postal": {"kind": "reusable", "normaliser": "postal/1", "shareable": True},
             "token": {"kind": "internal", "normaliser": "exact/1"},
         }
@@ -70,6 +71,7 @@ class Builder:
             if part.action == "retain":
                 self._shop.starts(part)
             self._shop.dates(part)
+            self._shop.claims(part, [one for one in ("email", "phone") if recycled(self.identities[one])])
 
     def document(self) -> dict[str, Any]:
         """The data map."""
@@ -188,7 +190,9 @@ class Builder:
         dice = self._dice
         table = self._shop.table()
         part = self._shop.part(f"direct-{len(self.parts)}", family, table, "")
-        how = dice.pick(["email", "phone", "person", "person", "postal"])
+        yields = self._part_of(family).yields
+        claimed = [one for one in ("email", "phone") if one in yields and recycled(self.identities[one])]
+        how = dice.pick(["email", "phone", "person", "person", "postal", *claimed * 2])
         if how == "person":
             identity = FAMILIES[family]
             kind = self._person_of(family).column(self._part_of(family).lead).type

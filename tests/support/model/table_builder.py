@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tests.support.model import values
@@ -25,6 +26,7 @@ _COLUMNS = {
     "within": ("no", "No."),
     "kind": ("kind", "Of Kind", "k%nd"),
     "created": ("created_at", "Created"),
+    "since": ("taken_at", "Since"),
     "start": ("start_at", "Ended"),
     "owner": ("client_id", "Owner"),
     "token": ("token", "Token"),
@@ -381,3 +383,10 @@ class Workshop:
         part.created = column.name
         if column.nullable:
             part.undated = self._dice.pick(["erase", "keep"])
+
+    def claims(self, part: Part, recycled: Iterable[str]) -> None:
+        """Where a person's row says since when a value is this person's, if it is not `created`."""
+        for identity in recycled:
+            if part.person is not None and identity in part.yields and self._dice.chance(40):
+                kind = self._dice.pick(["timestamp with time zone", "timestamp without time zone", "date"])
+                part.since[identity] = self.column(part.table, "since", kind, nullable=self._dice.chance(40)).name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
@@ -11,7 +12,7 @@ from tenacity import wait_none
 from tests.support.model import postgres
 from tests.support.model.expected_persons import Whose
 from tests.support.model.interludes import Interlude
-from tests.support.model.reference import Count, Keys, Reference, Row, Sealed, State
+from tests.support.model.reference import Began, Count, Keys, Reference, Row, Sealed, State
 from tests.support.model.world import CUTOFF, Ask, World
 
 from expunge_config.datamap import Action, DataMap
@@ -63,7 +64,7 @@ class Trial:
             self._between()
             chunks = [self._resolve(state, chunk) for chunk in self._world.chunks]
             if self._world.passes_on and chunks:
-                self._pass_on(state, [keys for _, predicted in chunks for keys, _ in predicted.values()])
+                self._pass_on(state, [keys for _, predicted in chunks for keys, _, _ in predicted.values()])
             for chunk in chunks:
                 self._between(moves=True)
                 if not self._chunk(self._state(), chunk):
@@ -115,7 +116,7 @@ class Trial:
                 for column in columns:
                     postgres.pass_on(self._url, table, column, giver, taker)
 
-    def _resolve(self, state: State, chunk: list[Ask]) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]:
+    def _resolve(self, state: State, chunk: list[Ask]) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began]]]:
         """Whom the chunk means, by the real resolution and by the model, which must agree."""
         given = {ask.number: frozenset(SubjectKey(*key) for key in ask.given) for ask in chunk}
         resolved = member_proof.resolve(
@@ -146,10 +147,13 @@ class Trial:
             self._seen["nobody"] += keys is None
             if keys is not None:
                 subjects.append(Subject(ask.number, answer.keys))
-                predicted[ask.number] = keys, self._model.seal(state, self._model.found(state, keys))
+                began = self._model.began(state, keys)
+                told = self._model.found(state, keys, began=self._model.began(state))
+                sealed = self._model.seal(state, told)
+                predicted[ask.number] = keys, sealed, began
         return member_proof.visible_to("main", subjects, self._scope, self._map), predicted
 
-    def _chunk(self, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed]]]) -> bool:
+    def _chunk(self, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began]]]) -> bool:
         """Count, erase, verify; False if the chunk was rightly refused."""
         people, keys = chunk
         planned = self._model.counts(state, keys, together=True)
@@ -159,9 +163,12 @@ class Trial:
         assert_same(self._world, state, postgres.snapshot(self._url, self._world), "reading wrote")
         self._between()
         due = {(name, row) for one in planned.values() for name, count in one.items() for row in count.due}
-        left, blocked = self._model.erased(
-            state, due, frozenset[tuple[str, str]]().union(*(one for one, _ in keys.values()))
-        )
+        began: dict[tuple[str, str], datetime | None] = {}
+        for each, _, since in keys.values():
+            for key in each:
+                told = [one.get(key) for one in (since, began) if key in began or one is since]
+                began[key] = None if None in told else min(one for one in told if one is not None)
+        left, blocked = self._model.erased(state, due, frozenset(began), began)
         self._seen["refused"] += bool(blocked)
         if blocked and self._refused(people, state, left, must=any(one.held for one in blocked)):
             return False

@@ -172,8 +172,10 @@ CREATED = (
     "2026-06-30 12:34:55.999999+00",
     "2026-06-30 12:34:56+00",
     "2026-07-01 08:00:00+00",
+    "2024-12-31 23:59:59.999999+00",
+    "2025-01-01 00:00:00.000001+00",
 )
-"""Before the cutoff, a moment before, at it, after it."""
+"""Before the cutoff, a moment before, at it, after it; a moment before the first, and after it."""
 
 
 def starts(period: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from expunge_connectors.postgres.sql.comparison import (
     taken_out,
 )
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
+from expunge_connectors.postgres.sql.row_conditions import in_scope, older, requested, retained
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, put, without_elements
@@ -101,8 +101,12 @@ def _held(path: SearchPath, source: Source, item: sql.Composable) -> sql.Compose
     """A value of the row `t` is a key of somebody who is erased in this transaction."""
     return and_(
         of_kind(path.link.where, "t"),
-        sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(
-            normalised(path.link.normaliser or "{column}::text", taken_out(source, item)), path.table
+        sql.SQL("{} IN (SELECT k.c0 FROM {} AS k{})").format(
+            normalised(path.link.normaliser or "{column}::text", taken_out(source, item)),
+            path.table,
+            sql.SQL("")
+            if path.since is None
+            else sql.SQL(" WHERE ({}) IS NOT TRUE").format(older(path.link, "t", path.since)),
         ),
     )
 
@@ -158,7 +162,7 @@ def _chosen(
             mapped,
             path,
             sql.SQL("DISTINCT t.ctid"),  # the limit counts rows, and two subjects may share one
-            requested(mapped, path.link, "t", search.cutoff),
+            requested(mapped, path.link, "t", search.cutoff, path.since),
             *conditions,
         )
         for path in paths

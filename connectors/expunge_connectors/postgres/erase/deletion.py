@@ -192,7 +192,7 @@ class Eraser:
             search = Search(connection, self.store, staged, self.cutoff, spared=spared)
         for mapped in self.store.scoped.values():
             with translated(self.store.name, mapped.name):
-                if mapped.name in intercepted or self._kept_at_hand(mapped):
+                if mapped.name in intercepted or self._kept_at_hand(mapped) or any(map(staged.dated, mapped.erasing)):
                     evidence = FoundRows.of(search, mapped)
                     if evidence.paths:
                         self._keep(search, evidence)

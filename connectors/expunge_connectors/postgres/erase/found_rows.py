@@ -5,7 +5,8 @@ comparisons of two rows: the planner has no subquery to charge for at every look
 instead), and a row that changed in the least of these respects stays for another round.
 
 A table of found rows of the erasing side has the columns number (of the subject), p0, p1, … (which row it is), l0, l1,
-… (the columns that lead on), w0_0, … (what each way to it compared; empty for the other ways), b0, … (whom it names),
+… (the columns that lead on), w0_0, … (what each way to it compared; empty for the other ways), s0, … (since when the
+person has it, for ways where that matters), b0, … (whom it names),
 asked (part of the request), leads (its leads may be followed), waits (see `keys_known`) and stays (kept with a
 ground). A row stands there once for every subject.
 """
@@ -68,6 +69,7 @@ class FoundRows:
             for path, names in self._compared()
             for name, kind in zip(names, path.link.types, strict=True)
         ]
+        ddl += [f"{name} timestamptz" for _, name in self._dated()]
         ddl += [f"{name} text" for name, _ in self._named()]
         leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
         facts = raw("asked boolean, leads boolean, waits boolean, stays boolean")
@@ -111,6 +113,7 @@ class FoundRows:
             for _, names in self._compared()
             for name in names
         ]
+        compared += [raw(f"min({name}) AS {name}") for _, name in self._dated()]
         return sql.SQL(
             "SELECT {}, bool_or(asked) AS asked, bool_or(leads) AS leads, bool_and(waits) AS waits, stays"
             " FROM {} GROUP BY {}, stays"
@@ -123,10 +126,11 @@ class FoundRows:
     def still(self) -> sql.Composed:
         """The row `t` is linked as `f` says it was, and names whom it named."""
         # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
+        since = {id(path): column("f", name) for path, name in self._dated()}
         linked = [
             and_(
                 sql.SQL("({}) IS TRUE").format(matches(path.link, "t", [column("f", name) for name in names])),
-                requested(self.mapped, path.link, "t", self.search.cutoff),
+                requested(self.mapped, path.link, "t", self.search.cutoff, since.get(id(path))),
             )
             for path, names in self._compared()
         ]
@@ -152,13 +156,16 @@ class FoundRows:
             # Who owns one on which nothing depends is asked as late as can be, when it is deleted.
             stays = others_left(search, mapped, "t")
             waits = and_(waits, sql.SQL("NOT ({})").format(stays))
-        asked = TRUE if chosen is None else requested(mapped, chosen.link, "t", search.cutoff)
+        asked = TRUE if chosen is None else requested(mapped, chosen.link, "t", search.cutoff, chosen.since)
         evidence = []
         for path, names in self._compared():
             here = path is chosen or (chosen is None and path in self.own)
             for name, theirs, kind in zip(names, path.columns, path.link.types, strict=True):
                 value: sql.Composable = column("k", theirs) if here else sql.SQL("NULL::{}").format(raw(kind.ddl))
                 evidence.append(sql.SQL("{} AS {}").format(value, raw(name)))
+        for path, name in self._dated():
+            since = "coalesce(k.since, '-infinity')" if path is chosen else "NULL::timestamptz"
+            evidence.append(sql.SQL("{} AS {}").format(raw(since), raw(name)))
         evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
         return comma_list(
             sql.SQL("k.number"),
@@ -175,6 +182,12 @@ class FoundRows:
         """Each way with the names of the columns that hold what it compared."""
         for at, path in enumerate((*self.paths, *self.own)):
             yield path, [f"w{at}_{place}" for place in range(len(path.columns))]
+
+    def _dated(self) -> Iterator[tuple[SearchPath, str]]:
+        """The ways by values of which it is known since when the person has them, with the column that holds it."""
+        for at, path in enumerate(self.paths):
+            if path.dated:
+                yield path, f"s{at}"
 
     def _named(self) -> Iterator[tuple[str, sql.Composed]]:
         """b0, b1, … with the identities that a row `t` names in a column of their own."""

@@ -69,13 +69,14 @@ def _types(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
 
 
 def _dates(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
-    for role, dated in (("created", spec.created), ("start", spec.start)):
+    of_claims = [("since", column) for column in spec.since.values()]
+    for role, dated in (("created", spec.created), ("start", spec.start), *of_claims):
         live = table.columns.get(dated or "")
         if live is not None and not live.base.startswith(("timestamp", "date")):
             yield inspection.error(
                 "date-type", name, f"`{role}` names {live.name}, which is {live.type}.", "Name a date or timestamp."
             )
-        elif live is None or live.not_null:
+        elif live is None or live.not_null or role == "since":
             continue
         elif role == "start":
             yield inspection.warning(

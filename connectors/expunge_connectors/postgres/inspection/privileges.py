@@ -313,7 +313,7 @@ def _named_columns(inspection: InspectionContext, name: str, spec: TableSpec, ta
     yield from spec.tombstone
     yield from (source.column for source in spec.yields.values())
     yield from (kind.column for kind in spec.kinds)
-    yield from (one for one in (spec.created, spec.start) if one is not None)
+    yield from (one for one in (spec.created, spec.start, *spec.since.values()) if one is not None)
     if spec.owner is not None and spec.owner.column is not None:
         yield spec.owner.column
     for link in spec.found_by:

@@ -115,7 +115,8 @@ def _local(inspection: InspectionContext, name: str, table: Table, column: Colum
 def _compared(inspection: InspectionContext) -> Iterator[tuple[str, Table, Column]]:
     """Columns without a zone that are held against the cutoff."""
     for name, spec, table in inspection.live_data():
-        for dated in (spec.created if _age_matters(inspection, spec) else None, _start(inspection, spec)):
+        created = spec.created if _age_matters(inspection, spec) else None
+        for dated in (created, *spec.since.values(), _start(inspection, spec)):
             column = table.columns.get(dated or "")
             if column is not None and column.base in {"date", "timestamp without time zone"}:
                 yield name, table, column

@@ -100,7 +100,7 @@ def _unmapped(inspection: InspectionContext, table: SampledTable, collection: st
     spec = None if collection is None else inspection.spec.collections[collection]
     if spec is not None and (spec.log is not None or inspection.action(spec) is not Action.TOMBSTONE):
         return
-    kept = set() if spec is None else {spec.created, spec.start}
+    kept = set() if spec is None else {spec.created, spec.start, *spec.since.values()}
     if spec is not None:
         kept |= {column for column, wanted in spec.tombstone.items() if not isinstance(wanted, Removal)}
         # What leads to the person's own row: that it stays is what a tombstone is for.

@@ -38,6 +38,7 @@ class BoundLink:
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
         told_by: Links by which a row names people; one that names somebody is theirs, whatever value stands in it (see
             `claims.named_by`).
+        dated: When the row was created, where one that is older than the claim on the value is not the claimant's.
         where: Of which kind the row must be: the link leads to no other.
         ends: What stands before the value in the column's text, and behind it; None: nothing does.
     """
@@ -55,6 +56,7 @@ class BoundLink:
     below: bool = False
     unclaimed: bool = False
     told_by: tuple[BoundLink, ...] = ()
+    dated: Column | None = None
     where: tuple[BoundKind, ...] = ()
     ends: tuple[str, str] | None = None
 
@@ -96,6 +98,8 @@ class BoundTable:
             is known only when that key is.
         hearsay: Reusable identities among them that a row merely tells, and is not found by: a row of somebody else's
             may tell the same value.
+        since: Identities among them that a person's row claims and that are handed on -> when the claim began; None:
+            perhaps always.
         names: The link by which a row names whose it is; None: it is a person, or names nobody by a person's own key.
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
@@ -109,6 +113,7 @@ class BoundTable:
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
     hearsay: tuple[str, ...]
+    since: Mapping[str, Column | None]
     names: BoundLink | None
     action: Action
     period: str | None
@@ -152,6 +157,7 @@ class BoundStore:
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
             claims them.
+        aged: Identities among them of which a row must not be older than the claim on its value (see `claims.aged`).
         statements: The statements about it that were put together so far.
     """
 
@@ -162,6 +168,7 @@ class BoundStore:
     may_change: frozenset[str] = frozenset()
     common: Mapping[str, tuple[BoundTable, ...]] = field(default_factory=dict)
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
+    aged: frozenset[str] = frozenset()
     owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
 

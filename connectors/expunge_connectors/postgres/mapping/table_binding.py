@@ -18,7 +18,7 @@ from expunge_connectors.postgres.catalog.key_types import (
     spelling,
 )
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import Claim, hearsay, named_by, passing_values, person_link
+from expunge_connectors.postgres.claims import Claim, aged, hearsay, named_by, passing_values, person_link
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
@@ -75,6 +75,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         frozenset(accepted | free),
         common,
         {**passing, **in_texts},
+        builder.aged(),
         owning,
     )
 
@@ -119,7 +120,7 @@ class _TableBinder:
             raise TerminalError(
                 f"store {self.store}, collection {name}: the request does not say which member it is for."
             )
-        for column in (spec.owner.column, spec.created, spec.start):
+        for column in (spec.owner.column, spec.created, spec.start, *spec.since.values()):
             if column is not None:
                 self._column(name, column)
         if in_scope and spec.owner.column is not None and self.scope.member is not None:
@@ -145,6 +146,12 @@ class _TableBinder:
                 for identity in spec.yields
                 if self.data_map.identities[identity].kind is not IdentityKind.REUSABLE
             ),
+            since={
+                identity: None if one.since is None else self._column(name, one.since)
+                for identity in self.aged()
+                for one in self.passing[identity]
+                if one.collection == name
+            },
             hearsay=tuple(link.identity or "" for link in hearsay(self.spec, spec, self.data_map)),
             names=self._names(name, spec),
             action=data_type.on_request,
@@ -240,13 +247,23 @@ class _TableBinder:
         return bound(where, lambda column: self._column(name, column), self.store, name)
 
     def _unclaimed(self, name: str, spec: TableSpec, link: BoundLink) -> BoundLink:
-        claims = [one for one in self.passing.get(link.namespace, ()) if self._in_scope(one.collection)]
+        claims = self._claims(link.namespace)
+        unclaimed = spec.person is None and link.namespace in self.passing
+        dated = unclaimed and spec.created is not None and link.namespace in self.aged()
         return replace(
             link,
-            unclaimed=spec.person is None and link.namespace in self.passing,
+            unclaimed=unclaimed,
+            dated=self._column(name, spec.created or "") if dated else None,
             told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, claims, self.data_map)),
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )
+
+    def aged(self) -> frozenset[str]:
+        """Identities of which a row must not be older than the claim on its value, in the scope."""
+        return aged({namespace: self._claims(namespace) for namespace in self.passing}, self.data_map)
+
+    def _claims(self, namespace: str) -> list[Claim]:
+        return [one for one in self.passing.get(namespace, ()) if self._in_scope(one.collection)]
 
     def _in_scope(self, name: str) -> bool:
         owner = self.spec.collections[name].owner

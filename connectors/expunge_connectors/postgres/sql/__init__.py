@@ -1,6 +1,7 @@
 """SQL building blocks of resolving, counting and erasing. The verifying side (`verify`) imports none of them.
 
 key_staging      keys of a chunk in temporary tables
+claim_ages       since when a person has a value
 claimed_keys     marks staged keys that another person's row holds
 stored_spellings texts that a library reads as keys of a chunk
 subject_search   finding the rows of a chunk

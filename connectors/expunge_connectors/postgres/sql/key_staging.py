@@ -10,16 +10,18 @@ would stand in pg_statistic and in the log of changes for good.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
 
 from psycopg import sql
 
-from expunge_connectors.contract import Scope, Subject
+from expunge_connectors.contract import SINCE, Scope, Subject
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore
 from expunge_connectors.postgres.sql import stored_spellings
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.stored_spellings import Said, StoredSpellings
@@ -29,13 +31,18 @@ MEMBER = sql.SQL("(SELECT member FROM pg_temp.expunge_request WHERE member IS NO
 """The controller's member for whom the request speaks."""
 Wanted = tuple[str, tuple[KeyType, ...]]
 """(namespace, a type for each of its values)"""
+Ages = Mapping[tuple[int, str, str], datetime]
+"""(a subject's number, identity, value) -> since when this person has it."""
 Row = tuple[object, ...]
-"""A subject's number, then the values of one key; where keys can be claimed, whether this one is."""
+"""A subject's number, then the values of one key; where keys can be claimed, whether this one is; where rows may be too
+old for it, since when the subject has it."""
 # From so many rows on the planner's guess from the table's size is good enough.
 _GUESSED_WELL = 3_000
 # Of a key that another person may claim: whether one does. NULL: the resolution did not follow it, or its text names
 # somebody else as well.
 _CLAIMED = "claimed boolean DEFAULT false"
+# Of one that is handed on: since when this person has it; empty where that is not known.
+_SINCE = "since timestamptz"
 # So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
 # must know how many there are of each namespace.
 _FEW = 100
@@ -59,6 +66,7 @@ class StagingTable:
         types: What a value in each of these columns is compared as, for DDL.
         width: So many characters fit into a text there; None: any number.
         claimable: The table says of each key whether another person claims it (see `claimed_keys`).
+        dated: It says as well since when this person has it (see `claim_ages`); such a table is claimable.
     """
 
     table: sql.Identifier
@@ -66,6 +74,7 @@ class StagingTable:
     types: tuple[str, ...] = ()
     width: int | None = None
     claimable: bool = False
+    dated: bool = False
 
     def rows(self, *, claimed: bool | None = None, refused: bool | None = None) -> sql.Composable:
         """What stands behind FROM: number, then c0, c1, … for the key's values.
@@ -88,6 +97,7 @@ class StagingTable:
         # Cast, for a type of another width is another type to a recursive search.
         typed = zip(self.columns, self.types, strict=True)
         values = [raw(f"s.{name}::{ddl} AS c{at}") for at, (name, ddl) in enumerate(typed)]
+        values += [raw("s.since")] if self.dated else []
         return sql.SQL("(SELECT s.number, {} FROM {} AS s WHERE {} IS NOT NULL AND {})").format(
             sql.SQL(", ").join(values), self.table, raw(f"s.{self.columns[0]}"), wanted
         )
@@ -101,12 +111,19 @@ class Staged:
         shape: Equal for two chunks whose keys stand in the same tables and columns.
         few: There are so few that whatever they lead to is few.
         spellings: The texts among them, which were read from rows.
+        ages: Since when the people have values that are handed on.
     """
 
     places: Mapping[Wanted, StagingTable] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
     few: bool = False
     spellings: StoredSpellings = field(default_factory=StoredSpellings)
+    ages: Ages = field(default_factory=dict)
+
+    def dated(self, link: BoundLink) -> bool:
+        """Of the keys of this link it is known since when a person has them, and rows may be too old for them."""
+        place = None if link.dated is None else self.places.get(link.staged)
+        return place is not None and place.dated
 
     def table(
         self, namespace: str, types: tuple[KeyType, ...], *, claimed: bool | None = None
@@ -122,26 +139,42 @@ class Staged:
         return None if place is None else place.rows(claimed=claimed)
 
 
-def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope) -> Staged:
+def stage(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, *, dated: bool = False
+) -> Staged:
     """Make the tables and fill them; they vanish with the transaction.
 
     A value that is not the text form of its column's type is left out: it cannot stand there. Keys that the
     resolution found to be shared are claimed ones.
+
+    Args:
+        connection: In the transaction.
+        store: The collections.
+        subjects: Whose keys these are.
+        scope: For whom the request speaks.
+        dated: There is to be room for the ages of claims that are not among the keys.
     """
     scoped = store.scoped.values()
     wanted = dict.fromkeys(link.staged for mapped in scoped for link in mapped.links)
     spelt = stored_spellings.found(connection, store, subjects)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
+    ages = _ages(subjects, store.aged)
+    aged = store.aged if dated else {identity for _, identity, _ in ages}
     rows: dict[Wanted, list[Row]] = {}
+    of_age: set[Wanted] = set()
     shape: list[int] = []
     for at, (one, found) in enumerate(_staged_rows(wanted, store, subjects, spelt)):
         if found or one in bound or one in spelt.rows:
             rows[one] = found
             shape.append(at)
+            if aged and spelt.key(one)[0] in aged:
+                rows[one] = _with_ages(found, one, spelt, ages)
+                of_age.add(one)
+                shape.append(-1)
     few = sum(map(len, rows.values())) <= _FEW
     width = _shared_width(rows, scope.member) if few else None
-    places = _together(rows, width, store) if few else _apart(rows, store)
+    places = _together(rows, width, store, of_age) if few else _apart(rows, store, of_age)
     member = scope.member is not None
     if places or member:
         made = store.statements.compiled(
@@ -159,7 +192,26 @@ def stage(connection: Connection, store: BoundStore, subjects: Sequence[Subject]
         if scope.member is not None:
             _copy(connection, REQUEST, {"number": "integer", "member": "text"}, [(None, _member(scope.member))])
         count_rows(connection, [(place.table, len(rows[one])) for one, place in places.items()])
-    return Staged(places, (int(few), int(member), *shape), few, spelt)
+    return Staged(places, (int(few), int(member), *shape), few, spelt, ages)
+
+
+def _ages(subjects: Sequence[Subject], aged: Container[str]) -> Ages:
+    """What the keys say of it; of several times for one value the earliest."""
+    found: dict[tuple[int, str, str], datetime] = {}
+    for subject in subjects if aged else ():
+        for namespace, text in subject.keys:
+            if namespace.startswith(SINCE) and namespace.removeprefix(SINCE) in aged:
+                when, _, value = text.partition("|")
+                place = subject.number, namespace.removeprefix(SINCE), value
+                at = datetime.fromisoformat(when)
+                found[place] = min(at, found.get(place, at))
+    return found
+
+
+def _with_ages(rows: Iterable[Row], wanted: Wanted, spelt: StoredSpellings, ages: Ages) -> list[Row]:
+    identity, name = spelt.key(wanted)
+    key = int(name[1:]) + 1
+    return [(*row, ages.get((cast("int", row[0]), identity, str(row[key])))) for row in rows]
 
 
 def _staged_rows(
@@ -200,7 +252,10 @@ def read_again(connection: Connection, staged: Staged, collections: Iterable[str
     """Texts that say the chunk's keys and came to stand in these collections since they were staged."""
     for (namespace, types), rows in staged.spellings.news(connection, collections).items():
         place = staged.places[namespace, types]
-        _add(connection, place, types, [_flagged(row) if place.claimable else row[:-1] for row in rows])
+        told: list[Row] = [_flagged(row) if place.claimable else row[:-1] for row in rows]
+        if place.dated:
+            told = _with_ages(told, (namespace, types), staged.spellings, staged.ages)
+        _add(connection, place, types, told)
 
 
 def _flagged(said: Said) -> Row:
@@ -251,15 +306,19 @@ def _parts(value: str) -> list[str]:
     return parts if isinstance(parts, list) and all(isinstance(part, str) for part in parts) else []
 
 
-def _apart(wanted: Iterable[Wanted], store: BoundStore) -> dict[Wanted, StagingTable]:
+def _apart(wanted: Iterable[Wanted], store: BoundStore, of_age: Container[Wanted]) -> dict[Wanted, StagingTable]:
     """A table for each."""
     return {
-        one: StagingTable(sql.Identifier("pg_temp", f"expunge_keys_{at}"), claimable=one[0] in store.passing)
+        one: StagingTable(
+            sql.Identifier("pg_temp", f"expunge_keys_{at}"), claimable=one[0] in store.passing, dated=one in of_age
+        )
         for at, one in enumerate(wanted)
     }
 
 
-def _together(wanted: Iterable[Wanted], width: int | None, store: BoundStore) -> dict[Wanted, StagingTable]:
+def _together(
+    wanted: Iterable[Wanted], width: int | None, store: BoundStore, of_age: Container[Wanted]
+) -> dict[Wanted, StagingTable]:
     """Columns of one table for each."""
     return {
         one: StagingTable(
@@ -268,6 +327,7 @@ def _together(wanted: Iterable[Wanted], width: int | None, store: BoundStore) ->
             tuple(kind.ddl for kind in one[1]),
             width,
             one[0] in store.passing,
+            one in of_age,
         )
         for at, one in enumerate(wanted)
     }
@@ -307,11 +367,12 @@ def _made(places: Mapping[Wanted, StagingTable], width: int | None, *, few: bool
         ddl = [text if kind.ddl == TEXT.ddl else kind.ddl for kind in types]
         if place.columns is None:
             values = [f"c{at} {one} NOT NULL" for at, one in enumerate(ddl)]
-            claimed = [_CLAIMED] if place.claimable else []
-            tables.append(_table(place.table, ["number integer NOT NULL", *values, *claimed]))
+            flags = [*([_CLAIMED] if place.claimable else []), *([_SINCE] if place.dated else [])]
+            tables.append(_table(place.table, ["number integer NOT NULL", *values, *flags]))
         else:
             request += [f"{name} {one}" for name, one in zip(place.columns, ddl, strict=True)]
             request += [_CLAIMED] if place.claimable and _CLAIMED not in request else []
+            request += [_SINCE] if place.dated and _SINCE not in request else []
     if few or member:
         tables.append(_table(REQUEST, request))
     return sql.SQL("; ").join(tables)
@@ -331,19 +392,20 @@ def _fill_together(
     columns = {"number": "integer", "member": "text"}
     for (_, types), place in places.items():
         columns.update(zip(place.columns or (), (kind.sent_as for kind in types), strict=True))
-    flagged = any(place.claimable for place in places.values())
-    unclaimed = (False,) if flagged else ()
+    flags = {"claimed": "boolean"} if any(place.claimable for place in places.values()) else {}
+    flags |= {"since": "timestamptz"} if any(place.dated for place in places.values()) else {}
+    unclaimed: Row = (False, None)[: len(flags)]
     filled: list[Row] = [] if member is None else [(None, _member(member), *[None] * (len(columns) - 2), *unclaimed)]
     before = 0
     for one, place in places.items():
         width = len(place.columns or ())
         after = len(columns) - 2 - before - width
         for number, *values in rows[one]:
-            claimed = values[width:] if place.claimable else unclaimed
-            filled.append((number, None, *[None] * before, *values[:width], *[None] * after, *claimed))
+            told = values[width:]
+            flagged = (*told, *unclaimed[len(told) :])
+            filled.append((number, None, *[None] * before, *values[:width], *[None] * after, *flagged))
         before += width
-    if flagged:
-        columns["claimed"] = "boolean"
+    columns |= flags
     if filled:
         _copy(connection, REQUEST, columns, filled)
         count_rows(connection, [(REQUEST, len(filled))])
@@ -362,6 +424,8 @@ def _fill(connection: Connection, place: StagingTable, types: tuple[KeyType, ...
         sent = dict(zip(names, (kind.sent_as for kind in types), strict=True))
         if place.claimable:
             sent["claimed"] = "boolean"
+        if place.dated:
+            sent["since"] = "timestamptz"
         _copy(connection, place.table, {"number": "integer", **sent}, rows)
 
 

@@ -20,17 +20,55 @@ def in_scope(mapped: BoundTable, alias: str) -> sql.Composable:
     return sql.SQL("{}::text = {}").format(column(alias, mapped.member_column), MEMBER)
 
 
-def requested(mapped: BoundTable, link: BoundLink, alias: str, cutoff: datetime | None) -> sql.Composable:
-    """A row found through this link belongs to the request; otherwise it is newer, or another's."""
-    another = names_another(link, alias)
+def requested(
+    mapped: BoundTable,
+    link: BoundLink,
+    alias: str,
+    cutoff: datetime | None,
+    since: sql.Composable | None = None,
+) -> sql.Composable:
+    """A row found through this link belongs to the request; otherwise it is newer, or another's.
+
+    Args:
+        mapped: The collection.
+        link: What it was found through.
+        alias: The row.
+        cutoff: None: of any age.
+        since: When the claim began on the value that led there; None: no row is too old.
+    """
     old = TRUE if link.sure else old_enough(mapped, alias, cutoff)
-    return old if another is FALSE else and_(old, sql.SQL("({}) IS NOT TRUE").format(another))
+    others = _others(link, alias, since)
+    return and_(old, *(sql.SQL("({}) IS NOT TRUE").format(one) for one in others)) if others else old
 
 
-def unclear(mapped: BoundTable, link: BoundLink, alias: str, cutoff: datetime | None) -> sql.Composable:
+def unclear(
+    mapped: BoundTable,
+    link: BoundLink,
+    alias: str,
+    cutoff: datetime | None,
+    since: sql.Composable | None = None,
+) -> sql.Composable:
     """A row found through this link is of an age with the request, and another's."""
+    others = _others(link, alias, since)
+    return and_(TRUE if link.sure else old_enough(mapped, alias, cutoff), or_(*others)) if others else FALSE
+
+
+def _others(link: BoundLink, alias: str, since: sql.Composable | None) -> list[sql.Composable]:
+    """What makes it another's: it says so, or was there before this person had the value."""
     another = names_another(link, alias)
-    return FALSE if another is FALSE else and_(TRUE if link.sure else old_enough(mapped, alias, cutoff), another)
+    return [*([] if another is FALSE else [another]), *([] if since is None else [older(link, alias, since)])]
+
+
+def older(link: BoundLink, alias: str, since: sql.Composable) -> sql.Composable:
+    """The row was created before that time, for certain: its day is over by then, and rounding does not matter."""
+    if link.dated is None:
+        return FALSE
+    created: sql.Composable = column(alias, link.dated.name)
+    if link.dated.base == "date":
+        return sql.SQL("{} < {}::date").format(created, since)
+    if link.dated.rounding:
+        created = sql.SQL("{} + interval {}").format(created, sql.Literal(str(link.dated.rounding)))
+    return sql.SQL("{} < {}").format(created, since)
 
 
 def names_another(link: BoundLink, alias: str) -> sql.Composable:

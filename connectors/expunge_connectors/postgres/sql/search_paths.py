@@ -25,7 +25,8 @@ def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]
         staged = search.staged.table(*link.staged, claimed=False if link.unclaimed else None)
         if staged is not None:
             led = _of_rows_that_go(search, link, staged)
-            found.append(SearchPath(link, led, tuple(f"c{place}" for place in range(len(link.types)))))
+            columns = tuple(f"c{place}" for place in range(len(link.types)))
+            found.append(SearchPath(link, led, columns, dated=search.staged.dated(link)))
         if link.of is not None and search.found.get(link.of[0]):
             found.append(from_rows(search, link))
     return found

@@ -122,12 +122,19 @@ class SearchPath:
     Attributes:
         columns: The columns of `table` with which the link's columns are compared.
         lead: The collection whose found rows these are; None for staged keys.
+        dated: Of the keys it is known since when this person has them: a row may be too old.
     """
 
     link: BoundLink
     table: sql.Composable
     columns: tuple[str, ...]
     lead: BoundTable | None = None
+    dated: bool = False
+
+    @property
+    def since(self) -> sql.Composable | None:
+        """When the claim on the key `k` began."""
+        return column("k", "since") if self.dated else None
 
     @property
     def once(self) -> bool:

@@ -23,7 +23,7 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.stored_texts import Asked, ReadColumn
-from expunge_connectors.postgres.verify.verification import asked_rows, tallied
+from expunge_connectors.postgres.verify.verification import asked_rows, namespaces_of, tallied
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
 
 FIRST_PAUSE_SECONDS = 0.02
@@ -31,8 +31,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 
 _ASKED = sql.Identifier(":asked")  # no collection is called so
 _KEYS = sql.SQL(
-    "{} (number, namespace, value, followed, said) AS MATERIALIZED"
-    " (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[], $5::text[]))"
+    "{} (number, namespace, value, followed, said, since) AS MATERIALIZED"
+    " (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::timestamptz[]))"
 )
 _SIGNS = sql.SQL("WITH {} (namespace, value) AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[])) {}")
 _WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text, pg_catalog.clock_timestamp()"
@@ -275,8 +275,8 @@ def _recount(
     if not names:
         return tallied(verifier, names, subjects, [])
     rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
-    columns = [[row[at] for row in rows] for at in range(5)]
-    statement = verifier.statement(names, {row[1] for row in rows}, connection, [_KEYS.format(_ASKED)])
+    columns = [[row[at] for row in rows] for at in range(len(Asked._fields))]
+    statement = verifier.statement(names, namespaces_of(rows), connection, [_KEYS.format(_ASKED)])
     with RawCursor(connection) as cursor:
         return tallied(verifier, names, subjects, cursor.execute(statement, columns).fetchall())
 

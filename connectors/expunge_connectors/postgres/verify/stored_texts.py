@@ -6,15 +6,16 @@ expression an index holds, and how a text is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
 from expunge_config.spellings import Spellings
-from expunge_connectors.contract import Subject
+from expunge_connectors.contract import SINCE, Subject
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify.expressions import inside, verbatim
@@ -26,6 +27,7 @@ class Asked(NamedTuple):
     Attributes:
         followed: The resolution did not refuse the key.
         said: Of a text, the key's value.
+        since: Since when this person has a value that is handed on (see `claim_ages`); None: that is not known.
     """
 
     number: int | None
@@ -33,6 +35,18 @@ class Asked(NamedTuple):
     value: str
     followed: bool
     said: str | None = None
+    since: datetime | None = None
+
+
+def claim_ages(subjects: Iterable[Subject]) -> dict[tuple[int | None, str, str], datetime]:
+    """Number, identity and value -> since when that person has it, as far back as any of their rows said."""
+    found: dict[tuple[int | None, str, str], datetime] = {}
+    for one in subjects:
+        told = (key for key in one.keys if key.namespace.startswith(SINCE))
+        for key in sorted(told, reverse=True):  # the earliest last
+            when, value = key.value.split("|", 1)
+            found[one.number, key.namespace.removeprefix(SINCE), value] = datetime.fromisoformat(when)
+    return found
 
 
 Ask = Callable[[sql.Composed], Sequence[tuple[Any, ...]]]
@@ -109,6 +123,7 @@ def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -
             holders.setdefault(key, set()).add((subject.number, True))
         for key in subject.shared - subject.keys:
             holders.setdefault(key, set()).add((subject.number, False))
+    began = claim_ages(subjects) if columns else {}
     for column in columns:
         identity = column.link.identity or ""
         for (text,) in ask(column.statement()):
@@ -116,4 +131,5 @@ def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -
             together = column.of_several or len(values) == 1 or all((identity, value) in holders for value in values)
             for value in values:
                 for number, followed in holders.get((identity, value), ()):
-                    yield Asked(number, column.namespace, text, followed and together, value)
+                    since = began.get((number, identity, value))
+                    yield Asked(number, column.namespace, text, followed and together, value, since)

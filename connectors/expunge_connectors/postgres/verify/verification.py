@@ -13,14 +13,14 @@ from typing import Any
 
 from psycopg import sql
 
-from expunge_connectors.contract import Counts, RecordCounts, Subject, SubjectKey
+from expunge_connectors.contract import SINCE, Counts, RecordCounts, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.table_probe import probe
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.stored_texts import Asked, ReadColumn
-from expunge_connectors.postgres.verify.verification_query import ASKED, MEMBER, VerificationQuery
+from expunge_connectors.postgres.verify.verification_query import AGED, ASKED, MEMBER, VerificationQuery
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Twice 220 characters of four bytes: a row that the server keeps in one piece, so that it makes no TOAST table (see
@@ -30,7 +30,7 @@ _SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
     "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean, said {1},"
-    " claimed boolean NOT NULL DEFAULT false) ON COMMIT DROP;"
+    " {2}claimed boolean NOT NULL DEFAULT false) ON COMMIT DROP;"
     " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
 )
 
@@ -42,16 +42,22 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     with translated(verifier.store):
         rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
         short = all(len(text) <= _SHORT for row in rows for text in (row.namespace, row.value))
-        connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT))
+        aged = any(row.since is not None for row in rows)
+        columns = {"number": "integer", "namespace": "text", "value": "text", "followed": "boolean", "said": "text"}
+        columns |= {"since": "timestamptz"} if aged else {}
+        since = sql.SQL("since timestamptz, " if aged else "")
+        connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT, since))
         # Of a binary COPY that is cancelled the server logs the number of the row, and no value.
-        filled = sql.SQL("COPY {} (number, namespace, value, followed, said) FROM STDIN (FORMAT BINARY)").format(ASKED)
+        filled = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+            ASKED, sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
         with connection.cursor().copy(filled) as copy:
-            copy.set_types(["integer", "text", "text", "boolean", "text"])
+            copy.set_types(list(columns.values()))
             for row in rows:
-                copy.write_row(row)
+                copy.write_row(row[: len(columns)])
     if not names:
         return tallied(verifier, names, subjects, [])
-    namespaces = {row.namespace for row in rows}
+    namespaces = namespaces_of(rows)
     try:
         with translated(verifier.store):
             connection.execute(sql.SQL("SAVEPOINT expunge_recount; ANALYZE {}").format(ASKED))
@@ -86,6 +92,11 @@ def _texts(connection: Connection, columns: Sequence[ReadColumn], subjects: Sequ
     return list(stored_texts.read(columns, subjects, lambda statement: connection.execute(statement).fetchall()))
 
 
+def namespaces_of(rows: Iterable[Asked]) -> set[str]:
+    """Those of the keys that are asked for; and of ages, which decide how the statement reads."""
+    return {one for row in rows for one in ([row.namespace] if row.since is None else [row.namespace, AGED])}
+
+
 def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iterator[Asked]:
     """Number, namespace and value of every key that can stand in a row, and the controller's member.
 
@@ -93,10 +104,12 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
     them alone is ambiguous.
     """
     lists, scope, passing = verifier.composite(), verifier.scope, verifier.passing()
+    began = stored_texts.claim_ages(subjects)
     for subject in subjects:
         for key in subject.keys:
-            if _can_stand(key, of_several=key.namespace in lists):
-                yield Asked(subject.number, key.namespace, key.value, followed=True)
+            if not key.namespace.startswith(SINCE) and _can_stand(key, of_several=key.namespace in lists):
+                since = began.get((subject.number, key.namespace, key.value))
+                yield Asked(subject.number, key.namespace, key.value, followed=True, since=since)
         for key in subject.shared - subject.keys:
             if key.namespace in passing and _can_stand(key, of_several=key.namespace in lists):
                 yield Asked(subject.number, key.namespace, key.value, followed=False)

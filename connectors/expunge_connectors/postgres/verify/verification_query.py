@@ -42,6 +42,7 @@ from expunge_connectors.postgres.verify.stored_texts import ReadColumn
 
 ASKED = sql.Identifier("pg_temp", "expunge_asked")
 MEMBER = ":member"  # no namespace of the map looks like this
+AGED = ":aged"  # nor like this, which is none: of keys that were asked for it is known since when a person has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ class VerificationQuery:
         for link in spec.found_by:
             shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
             if self._namespace(link, spec) in namespaces and not shareable:
-                parts.append(self._from_key(table, spec, link, self._namespace(link, spec), facts))
+                parts.append(self._from_key(table, spec, link, namespaces, facts))
             lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
                 parts.append(self._from_row(table, spec, [link], facts))
@@ -248,8 +249,9 @@ class VerificationQuery:
         return sql.Identifier(f"{list(self.spec.collections).index(name)} {name[:10]}")
 
     def _from_key(
-        self, table: Table, spec: TableSpec, link: Link, namespace: str, facts: sql.Composable
+        self, table: Table, spec: TableSpec, link: Link, namespaces: AbstractSet[str], facts: sql.Composable
     ) -> sql.Composed:
+        namespace = self._namespace(link, spec)
         identity = None if link.identity is None else self.data_map.identities[link.identity]
         sure = identity is None or identity.kind is not IdentityKind.REUSABLE
         old_enough = self._old_enough(spec, table)
@@ -263,6 +265,12 @@ class VerificationQuery:
             asked = sql.SQL("({} AND {})").format(asked, free)
             unclear = sql.SQL("({} AND NOT {})").format(old_enough, free)
             followed = sql.SQL(" AND ({} OR {})").format(free, claims.known_by_value_alone(spec, table))
+            if AGED in namespaces and self._handed_on(link) and spec.created is not None:
+                older = self._older(table.columns[spec.created])
+                asked, unclear = (
+                    sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, older),
+                    sql.SQL("({} OR ({} AND ({}) IS TRUE))").format(unclear, old_enough, older),
+                )
         asked, unclear = self._whose(spec, table, passing, asked, unclear)
         leads = asked
         if not sure and spec.person is not None:
@@ -308,6 +316,17 @@ class VerificationQuery:
             sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, named),
             sql.SQL("({} OR {} AND ({}) IS TRUE)").format(unclear, asked, named),
         )
+
+    def _handed_on(self, link: Link) -> bool:
+        return link.identity is not None and self.data_map.identities[link.identity].handed_on
+
+    @staticmethod
+    def _older(created: Column) -> sql.Composed:
+        """The row `r` was certainly there before this person had the key `a`."""
+        latest: sql.Composable = sql.Identifier("r", created.name)
+        if created.base == "date":  # it may be of the day's last moment
+            return sql.SQL("({} + 1)::timestamptz <= date_trunc('day', a.since)").format(latest)
+        return sql.SQL("{} < a.since - interval {}").format(latest, sql.Literal(str(created.rounding)))
 
     def equal_to_key(self, table: Table, link: Link) -> sql.Composed:
         """The row's value, or values, are those of the key `a`, and it is of the link's kind."""
