@@ -10,7 +10,7 @@ from tests.support.postgres.small_schemas import ACME, left, small_document
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import SINCE, Counts, Subject, no_beat
-from expunge_connectors.postgres import PostgresStore
+from expunge_connectors.postgres import PostgresSpec, PostgresStore
 from expunge_connectors.postgres.sql import key_staging
 
 _MAP = """
@@ -121,3 +121,14 @@ def test_a_row_is_older_only_if_that_is_certain(database: str, kind: str, at: st
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         _seen(store, ann, 0, int(is_older))
     assert left(database, "bookings") == ([1] if is_older else [])
+
+
+def test_since_is_refused_where_it_would_say_nothing() -> None:
+    document: dict[str, Any] = small_document(_MAP)  # an e-mail address is not handed on
+    users, bookings = (document["stores"]["main"]["collections"][one] for one in ("users", "bookings"))
+    users["since"], bookings["since"] = {"email": "taken"}, {"email": "at"}
+    spec = PostgresSpec.model_validate(document["stores"]["main"])
+    document["stores"] = {"main": spec}
+    said = dict(spec.complaints(DataMap.model_validate(document)))
+    assert "not `recycled`" in said["collections", "users", "since", "email"]
+    assert "a person's row yields" in said["collections", "bookings", "since", "email"]
