@@ -344,6 +344,17 @@ class RelationChange:
 
 
 @runtime_checkable
+class KnowsWaiting(Protocol):
+    """A store that leaves rows whose keys are not known to be the subject's, and can say so."""
+
+    def waiting(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> Mapping[int, Mapping[str, Sequence[str]]]:
+        """Subject number -> collection -> identities that its rows name and wait for. Reads only."""
+        ...
+
+
+@runtime_checkable
 class KnowsRelations(Protocol):
     """A store in which something else may come to stand under the name of a collection."""
 

@@ -47,6 +47,7 @@ from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, F
 from expunge_connectors.postgres.catalog.tenant_shapes import Shape
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
+from expunge_connectors.postgres.erase import waiting_rows
 from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult, slices
 from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
@@ -365,6 +366,16 @@ class PostgresStore:
         """Keys of persons that rows made after the cutoff hold: the id was given to somebody else."""
         return self._reading(
             lambda connection: keys_given_again.given_again(
+                connection, self._mapped(connection, scope), subjects, scope, cutoff
+            )
+        )
+
+    def waiting(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> Mapping[int, Mapping[str, Sequence[str]]]:
+        """Collections of which rows stay, for keys in them are not known to be the person's."""
+        return self._reading(
+            lambda connection: waiting_rows.waiting(
                 connection, self._mapped(connection, scope), subjects, scope, cutoff
             )
         )

@@ -14,6 +14,7 @@ from expunge_orchestrator.execution import (
     operator_end,
     poison_isolation,
     settling_search,
+    verify_step,
 )
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
@@ -51,6 +52,7 @@ def conclude(context: StepContext) -> StepWrite:
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.ending:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Transition(step=again)
+    waits = verify_step.waiting(context, failed)
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
@@ -93,8 +95,9 @@ def conclude(context: StepContext) -> StepWrite:
         searched = settling_search.findings_of(context, [one.item for one in left])
         operator_end.state_ended(connection, context, left, searched, at=at, seen=verified, cited=cited, copies=owed)
         why = {
-            item.id: f"{statement_bodies.failure(judged[item.id])[: 500 - len(named)]}{named}"
+            item.id: f"{left_over[: 500 - len(named)]}{named}"
             for item in failed
+            for left_over in [statement_bodies.failure(judged[item.id], waiting=waits.get(item.id, {}))]
             for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
         }
         ended += [

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
+from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
@@ -298,13 +299,27 @@ def search_document(found: BlindSearch, at: datetime, sample: tuple[int, int, st
 _GAPS = 50
 
 
-def failure(lines: Iterable[CollectionOutcome], searched: BlindFinding | None = None) -> str:
-    """Which collections are not done, and what the map does not explain, for people who must mend it."""
-    named = [
-        f"{line.store}.{line.collection} ({'not looked at' if line.verified is None else f'{line.verified.due} due'})"
-        for line in lines
-        if line.outcome is Outcome.FAILED
-    ]
+def failure(
+    lines: Iterable[CollectionOutcome],
+    searched: BlindFinding | None = None,
+    waiting: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({}),
+) -> str:
+    """Which collections are not done, and what the map does not explain, for people who must mend it.
+
+    Args:
+        lines: What is known of each.
+        searched: What the blind search found.
+        waiting: (store, collection) -> the identities that rows there name and wait for.
+    """
+
+    def said(line: CollectionOutcome) -> str:
+        if line.verified is None:
+            return "not looked at"
+        names = waiting.get((line.store, line.collection), ())
+        why = f": {', '.join(names)} there is not known to be this person's alone" if names else ""
+        return f"{line.verified.due} due{why}"
+
+    named = [f"{line.store}.{line.collection} ({said(line)})" for line in lines if line.outcome is Outcome.FAILED]
     told = [f"not done: {', '.join(named)}"] if named else []
     if searched is not None and searched.left:
         told.append(searched.said)
