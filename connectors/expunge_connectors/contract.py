@@ -296,8 +296,10 @@ class Obstacle:
 class KnowsObstacles(Protocol):
     """A store that refuses to delete what other people's records need, and can tell before."""
 
-    def obstacles(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[Obstacle]:
-        """What would be in the way if all of these were erased together. Reads only."""
+    def count_with_obstacles(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> tuple[Counts, Sequence[Obstacle]]:
+        """As `count`, and what would be in the way if all of these were erased together, from one look. Reads only."""
         ...
 
 
@@ -356,7 +358,11 @@ class KnowsWaiting(Protocol):
 
 @runtime_checkable
 class KnowsRelations(Protocol):
-    """A store in which something else may come to stand under the name of a collection."""
+    """A store in which something else may come to stand under the name of a collection.
+
+    `relations` and `changed` look at how the store is built, and so do `erase` and `verify`. `resolve`, `count` and
+    `claimed` may rest on the last look of this process: each plan, look-up and step begins with one.
+    """
 
     def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
         """Collection -> what it is for a request.

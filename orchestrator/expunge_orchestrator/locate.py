@@ -225,7 +225,7 @@ def others_than(scope: Scope, data_map: DataMap) -> Iterator[OtherController]:
 
 
 def _people(seen: SubjectLookup, collections: Sequence[CollectionInfo], grounds: Grounds) -> Iterator[PersonLocation]:
-    counts: dict[str, Counts] = dict(seen.counts())
+    counts: dict[str, Counts] = seen.counts()
     begun = concurrent_requests.started(seen.workspace, seen.scope, {one.number: one.keys for one in seen.subjects})
     for number, resolved in seen.resolved.items():
         if resolved.ambiguity is not None:

@@ -196,12 +196,24 @@ class PostgresStore:
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
-        return self._call(lambda connection: store_identity.identity(connection, self.name))
+        return self.identity_at()[0]
+
+    def identity_at(self) -> tuple[StoreIdentity, datetime]:
+        """The same with the server's clock, from one answer."""
+        return self._call(lambda connection: store_identity.identity_at(connection, self.name))
 
     def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
         """The tables of the collections by oid, with the columns that the map names and the partitions."""
-        spec = self._of(scope)._map  # noqa: SLF001 - it is one of our own
-        return self._looking(lambda connection: relations.planned(connection, spec))
+        if (of := self._of(scope)) is not self:
+            return of.relations(scope)
+
+        def looked(connection: Connection) -> Mapping[str, Mapping[str, Any]]:
+            live = self._catalogue.read(connection)
+            if self._as_planned is None or self._as_planned[0] is not live:
+                self._as_planned = live, relations.planned(connection, self._map)
+            return self._as_planned[1]
+
+        return self._looking(looked)
 
     def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, RelationChange]:
         """Which of them are not these any more. That none is holds as long as the catalogue says the same."""
@@ -235,7 +247,7 @@ class PostgresStore:
 
     def now(self) -> datetime:
         """The server's clock (UTC)."""
-        return self._looking(lambda connection: store_identity.now(connection, self.name))
+        return self.identity_at()[1]
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """Declared yields and internal keys of every row linked to these keys."""
@@ -248,9 +260,23 @@ class PostgresStore:
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """What is there now, in one snapshot."""
-        return self._reading(
-            lambda connection: count.count(connection, self._mapped(connection, scope), subjects, scope, cutoff)
-        )
+
+        def counted(connection: Connection) -> Counts:
+            search = count.searched(connection, self._mapped(connection, scope), subjects, scope, cutoff)
+            return count.count(search, subjects)
+
+        return self._reading(counted)
+
+    def count_with_obstacles(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> tuple[Counts, Sequence[Obstacle]]:
+        """What is there now, and the rows that stay and point to rows that would be deleted, in one snapshot."""
+
+        def counted(connection: Connection) -> tuple[Counts, Sequence[Obstacle]]:
+            search = count.searched(connection, self._mapped(connection, scope), subjects, scope, cutoff)
+            return count.count(search, subjects), obstacles.obstacles(search, self._data_map)
+
+        return self._reading(counted)
 
     def erase(
         self,
@@ -308,7 +334,7 @@ class PostgresStore:
             )
 
         def query(connection: Connection) -> VerificationQuery:
-            live = self._catalogue.read(connection)
+            live = self._catalogue.last(connection)
             self._require_schema(live)
             last = self._last_verified
             if last is None or last[0] is not live or last[1] != scope:
@@ -338,14 +364,6 @@ class PostgresStore:
         live = self._reading(self._catalogue.read)
         self._require_schema(live)
         return retention_dependencies.needed_by(collections, self._map, self._data_map, live.foreign_keys)
-
-    def obstacles(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[Obstacle]:
-        """Rows that stay and point to rows that would be deleted, in one snapshot."""
-        return self._reading(
-            lambda connection: obstacles.obstacles(
-                connection, self._mapped(connection, scope), self._data_map, subjects, scope, cutoff
-            )
-        )
 
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
         """Keys that rows of other persons hold now, or rows that other persons own, for stores that cannot tell."""
@@ -399,7 +417,9 @@ class PostgresStore:
             return touched
         # Each transaction but the last touches rows: more of them than there are means that rows come back.
         left = self._reading(
-            lambda connection: count.count(connection, eraser.store, subjects, eraser.scope, eraser.cutoff)
+            lambda connection: count.count(
+                count.searched(connection, eraser.store, subjects, eraser.scope, eraser.cutoff), subjects
+            )
         )
         rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
         rows += _SPARE_TRANSACTIONS * eraser.limit
@@ -456,7 +476,7 @@ class PostgresStore:
     def _mapped(self, connection: Connection, scope: Scope) -> BoundStore:
         if (of := self._of(scope)) is not self:
             return of._mapped(connection, scope)  # noqa: SLF001 - it is one of our own
-        return self._bound(self._catalogue.read(connection), scope)
+        return self._bound(self._catalogue.last(connection), scope)
 
     def _bound(self, live: Catalogue, scope: Scope) -> BoundStore:
         self._require_schema(live)

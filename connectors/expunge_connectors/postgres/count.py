@@ -32,14 +32,19 @@ from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_probe import probe
 
 
-def count(
+def searched(
     connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
-) -> Counts:
-    """Tallies of every collection in the scope, zeros included."""
+) -> Search:
+    """A search for these people in which nothing was found yet."""
     with translated(store.name):
         staged = key_staging.stage(connection, store, subjects, scope)
         claimed_keys.mark(connection, store, staged)
-        search = Search(connection, store, staged, cutoff)
+        return Search(connection, store, staged, cutoff)
+
+
+def count(search: Search, subjects: Sequence[Subject]) -> Counts:
+    """Tallies of every collection in the scope, zeros included."""
+    store = search.store
     nothing = dict.fromkeys(store.scoped, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
     combined = answers(search, "count", partial(_combined, search)) if search.staged.few and store.scoped else None

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Obstacle, Scope, Subject
+from expunge_connectors.contract import Obstacle
 from expunge_connectors.postgres import count
 from expunge_connectors.postgres.catalog.reader import ForeignKey
-from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.references import lets_go, loose_keys
-from expunge_connectors.postgres.sql import claimed_keys, key_staging
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import refers, same_row
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
@@ -29,15 +26,9 @@ from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
-def obstacles(  # noqa: PLR0913, PLR0917 - what a reading verb is given
-    connection: Connection,
-    store: BoundStore,
-    data_map: DataMap,
-    subjects: Sequence[Subject],
-    scope: Scope,
-    cutoff: datetime,
-) -> list[Obstacle]:
-    """What is in the way of these people, all of whom are erased together."""
+def obstacles(search: Search, data_map: DataMap) -> list[Obstacle]:
+    """What is in the way of these people, all of whom are erased together. Rows that were counted are known."""
+    store = search.store
     specs = {name: one.spec for name, one in store.collections.items()}
     keys = [
         (key, store.collections[parent])
@@ -46,12 +37,8 @@ def obstacles(  # noqa: PLR0913, PLR0917 - what a reading verb is given
     ]
     if not keys:
         return []
-    with translated(store.name):
-        staged = key_staging.stage(connection, store, subjects, scope)
-        claimed_keys.mark(connection, store, staged)
-        search = Search(connection, store, staged, cutoff)
     wanted = _Wanted(keys, frozenset(text for key, _ in keys for text in (key.parent, key.child)), data_map)
-    combined = answers(search, "obstacles", partial(wanted.combined, search)) if staged.few else None
+    combined = answers(search, "obstacles", partial(wanted.combined, search)) if search.staged.few else None
     found = wanted.one_by_one(search) if combined is None else combined
     return [Obstacle(number, name, table, constraint, rows) for name, table, constraint, number, rows in found]
 
@@ -86,7 +73,8 @@ class _Wanted:
         for mapped in search.store.scoped.values():
             with translated(search.store.name, mapped.name):
                 paths = search_paths(search, mapped.selecting)
-                if paths and (count.kept(search.store, mapped) or self._wanted(mapped)):
+                known = mapped.name in search.found
+                if paths and not known and (count.kept(search.store, mapped) or self._wanted(mapped)):
                     rows = partial(count.found, search, mapped, paths)
                     search.keep("obstacles", mapped, rows, partial(count.columns, mapped))
         for key, parent in self._reached(search):

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from expunge_connectors.contract import StoreIdentity
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 
 KIND = "postgres"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _IDENTITY = """
-SELECT c.system_identifier::text, d.datname::text, d.oid::text
+SELECT c.system_identifier::text, d.datname::text, d.oid::text,
+       (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint
   FROM pg_catalog.pg_control_system() AS c
   JOIN pg_catalog.pg_database AS d ON d.datname = pg_catalog.current_database()
 """
 
 
 def identity(connection: Connection, store: str) -> StoreIdentity:
-    """The cluster's system identifier (made by initdb) with the name and number of the database in it.
+    """What `identity_at` says, without the time."""
+    return identity_at(connection, store)[0]
 
-    A physical copy of the cluster has the same identity; a restored dump has not.
+
+def identity_at(connection: Connection, store: str) -> tuple[StoreIdentity, datetime]:
+    """The cluster's system identifier (made by initdb) with the name and number of the database in it; and its clock.
+
+    A physical copy of the cluster has the same identity; a restored dump has not. The clock is UTC, and read as a
+    number: no setting of the session changes how that is written.
 
     Raises:
         TerminalError: The server did not say.
@@ -28,18 +36,6 @@ def identity(connection: Connection, store: str) -> StoreIdentity:
     row = connection.execute(_IDENTITY).fetchone()
     if row is None:
         raise TerminalError(f"store {store}: the server does not say what it is.")
-    system, database, oid = row
-    return StoreIdentity(store, KIND, {"system_identifier": system, "database": database, "database_oid": oid})
-
-
-def now(connection: Connection, store: str) -> datetime:
-    """The server's clock, UTC.
-
-    Raises:
-        TerminalError: The server did not say.
-    """
-    row = connection.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
-    if row is None:
-        raise TerminalError(f"store {store}: the server does not say what time it is.")
-    moment: datetime = row[0]
-    return moment.astimezone(UTC)
+    system, database, oid, microseconds = row
+    parts = {"system_identifier": system, "database": database, "database_oid": oid}
+    return StoreIdentity(store, KIND, parts), _EPOCH + timedelta(microseconds=microseconds)

@@ -89,7 +89,7 @@ class PlanTotals:
                     self.counts[store][collection]["unread"] += values
         found: set[int] = set()
         rows: Counter[int] = Counter()
-        for name, answer in seen.counts(self.actions):
+        for name, (answer, obstacles) in seen.counts_with_obstacles(self.actions).items():
             counts = restrict_to(answer, self.actions[name])
             for number, tallies in counts.items():
                 for collection, tally in tallies.items():
@@ -102,10 +102,10 @@ class PlanTotals:
                     total["people"] += bool(tally.due or tally.retained)
                     if not tally.empty:
                         found.add(number)
-        for name, one in seen.obstacles(self.actions):
-            if one.collection in self.actions[name]:
-                place = (name, one.collection, one.table, one.constraint)
-                self._obstacles.setdefault(place, []).append(one.records)
+            for one in obstacles:
+                if one.collection in self.actions[name]:
+                    place = (name, one.collection, one.table, one.constraint)
+                    self._obstacles.setdefault(place, []).append(one.records)
         self.not_found += len(subjects) - len(found)
         self.most_per_person = max([self.most_per_person, *rows.values()])
         return {

@@ -5,7 +5,7 @@ What a plan counts and what `expunge locate` tells is seen here, by the same eye
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -51,33 +51,33 @@ class SubjectLookup:
         visible = member_proof.visible_to(store, self.subjects, self.scope, data_map)
         return claimed_keys.followed_together(visible, data_map)
 
-    def obstacles(self, stores: Container[str]) -> Iterator[tuple[str, Obstacle]]:
-        """What keeps records of the subjects from being deleted, by store; of stores that can tell.
-
-        Raises:
-            ConnectorError: A store cannot be asked.
-        """
-        for name in self.cutoffs:
-            store = self.workspace.stores[name]
-            if name in stores and isinstance(store, KnowsObstacles):
-                for one in store.obstacles(self._visible_to(name), self.scope, self.cutoffs[name]):
-                    yield name, one
-
-    def counts(self, stores: Container[str] | None = None) -> Iterator[tuple[str, Counts]]:
+    def counts(self) -> dict[str, Counts]:
         """What is there of the subjects, by store, each in every collection of the scope; several stores at once.
 
-        Args:
-            stores: These alone; None: every one.
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+        return store_calls.gather(
+            self.cutoffs,
+            lambda name: self.workspace.stores[name].count(self._visible_to(name), self.scope, self.cutoffs[name]),
+            self.workspace.settings.stores_at_once,
+        )
+
+    def counts_with_obstacles(self, stores: Container[str]) -> dict[str, tuple[Counts, Sequence[Obstacle]]]:
+        """The same of some stores, with what keeps records of the subjects from being deleted where a store can tell.
 
         Raises:
             ConnectorError: A store cannot be asked.
         """
 
-        def count(name: str) -> Counts:
-            return self.workspace.stores[name].count(self._visible_to(name), self.scope, self.cutoffs[name])
+        def count(name: str) -> tuple[Counts, Sequence[Obstacle]]:
+            store, asked = self.workspace.stores[name], (self._visible_to(name), self.scope, self.cutoffs[name])
+            return (
+                store.count_with_obstacles(*asked) if isinstance(store, KnowsObstacles) else (store.count(*asked), ())
+            )
 
-        names = [name for name in self.cutoffs if stores is None or name in stores]
-        yield from store_calls.gather(names, count, self.workspace.settings.stores_at_once).items()
+        names = [name for name in self.cutoffs if name in stores]
+        return store_calls.gather(names, count, self.workspace.settings.stores_at_once)
 
 
 def look_up(
@@ -92,15 +92,19 @@ def look_up(
         given: Number -> the identifiers of a request.
         workspace: The stores, the map, and the ledger, which knows what ended requests left.
         scope: For whom the request speaks.
-        clocks: What the stores' clocks told just now, of every store of the scope; None: they are asked.
+        clocks: What the stores' clocks told just now, and that each was looked at, of every store of the scope;
+            None: this is done here.
 
     Raises:
         ConnectorError: A store cannot be asked.
     """
+
+    def looked(name: str) -> datetime:
+        store_calls.relations(workspace.stores[name], scope)  # what follows rests on how the store is built now
+        return workspace.stores[name].now()
+
     cutoffs = clocks or store_calls.gather(
-        collections_in(scope, workspace.data_map),
-        lambda name: workspace.stores[name].now(),
-        workspace.settings.stores_at_once,
+        collections_in(scope, workspace.data_map), looked, workspace.settings.stores_at_once
     )
     resolved = member_proof.resolve(
         given,

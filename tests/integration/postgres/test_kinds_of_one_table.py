@@ -65,7 +65,7 @@ def test_each_kind_of_row_is_treated_as_its_own_data_type_says(database, limit):
             "deliveries": 1,
             "parcels": 1,
         }
-        assert store.obstacles([ann], ACME, CUTOFF) == []
+        assert store.count_with_obstacles([ann], ACME, CUTOFF)[1] == []
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert due(store.verify([ann], ACME, CUTOFF)) == {}
     assert left(database, "addresses", "id, street") == [

@@ -41,16 +41,18 @@ def test_rows_of_others_that_point_to_what_would_go_are_counted_before(database)
     before = dump(database)
     with opened(database, loaded) as store:
         ann, bob, cleo = resolved(store, [subject(number, user_id=str(number)) for number in (1, 2, 3)], ACME)
-        assert set(store.obstacles([ann], ACME, CUTOFF)) == {
+        assert set(store.count_with_obstacles([ann], ACME, CUTOFF)[1]) == {
             Obstacle(1, "posts", "public.likes", "likes_post_id_fkey", 2),
             Obstacle(1, "posts", "public.posts", "posts_answers_fkey", 1),
         }
         many = replace(ann, keys=ann.keys | {SubjectKey("user_id", str(number)) for number in range(100, 3_000)})
-        assert set(store.obstacles([many], ACME, CUTOFF)) == set(store.obstacles([ann], ACME, CUTOFF))
+        assert set(store.count_with_obstacles([many], ACME, CUTOFF)[1]) == set(
+            store.count_with_obstacles([ann], ACME, CUTOFF)[1]
+        )
         # Cleo's row goes with her, and Bob's post that Ann approved stays as hers goes.
-        assert store.obstacles([cleo], ACME, CUTOFF) == []
-        assert [one.number for one in store.obstacles([ann, bob], ACME, CUTOFF)] == [1]
-        assert store.obstacles([ann, bob, cleo], ACME, CUTOFF) == []
+        assert store.count_with_obstacles([cleo], ACME, CUTOFF)[1] == []
+        assert [one.number for one in store.count_with_obstacles([ann, bob], ACME, CUTOFF)[1]] == [1]
+        assert store.count_with_obstacles([ann, bob, cleo], ACME, CUTOFF)[1] == []
         assert dump(database) == before
         with pytest.raises(StillReferencedError):
             store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)

@@ -4,6 +4,9 @@ Every call needs to know how the tables are built; reading that costs as much as
 of the server's catalogue was written since is told by its `xmin`. What else follows from the catalogue alone (whether
 the relations are those of a plan, whether the tables are built as the inspection saw them) rests on the same stamp:
 while `read` returns the same object, it holds.
+
+A look costs as much as finding a person, so what only reads rests on the last one (`last`): each plan, look-up and step
+begins with a look, and erasing and verification look for themselves.
 """
 
 from __future__ import annotations
@@ -99,6 +102,11 @@ class CachedCatalog:
         found = reader.read(connection, self._names)
         self._last = (before, found) if found.tables.keys() == set(self._names) else None
         return found
+
+    def last(self, connection: Connection) -> Catalogue:
+        """What `read` saw last, read now where it saw nothing: for reads of a step that began with a look."""
+        last = self._last
+        return self.read(connection) if last is None else last[1]
 
 
 def _stamp(connection: Connection, of: Catalogue) -> _Stamp:
