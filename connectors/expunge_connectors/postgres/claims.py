@@ -2,7 +2,8 @@
 
 An e-mail, a phone number or a user name belongs to whoever has it today. A row that *is* a person and holds such a
 value claims it; nothing else does: no log, no order that names it, no row of another controller's. A record that is
-known by the value alone is the request's only while nobody outside of the request claims it.
+known by the value alone is the request's only while nobody outside of the request claims it: `sql.claimed_keys` looks,
+in the erasing transaction and again before its commit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Listing before erasing: versions by range of names, unfinished uploads by collection, locks by version."""
+"""Listing before erasing: versions by range of names (`range_listing`), uploads by collection, locks by version."""
 
 from __future__ import annotations
 

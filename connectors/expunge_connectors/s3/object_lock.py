@@ -1,4 +1,4 @@
-"""S3 Object Lock: retention dates and legal holds of versions.
+"""S3 Object Lock: retention dates and legal holds of versions. What they mean for a request: `version_rules`.
 
 GOVERNANCE is not bypassed: whoever locked the version decides.
 """

@@ -1,4 +1,7 @@
-"""API keys: issued once, stored as a hash, listed, revoked, authenticated."""
+"""API keys: issued once, stored as a hash, listed, revoked, authenticated.
+
+How a presented key is read, hashed and compared stands in `bearer_secrets`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Permissions: the one table of operations by role, read by the documentation and the matrix test."""
+"""Permissions: the one table of operations by role; `api.call_context.requires` asks it before every route.
+
+The documentation and the matrix test read the same table.
+"""
 
 from __future__ import annotations
 

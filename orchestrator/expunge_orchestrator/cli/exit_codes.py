@@ -1,5 +1,6 @@
-"""Exit codes of `expunge` and their meanings. An error class carries its own (`exit_code`).
+"""Exit codes of `expunge` and their meanings.
 
+An error class carries its own (`exit_code`), and `cli.app.run` ends the process with it.
 docs/exit-codes.md explains each; a test holds it, the help and the classes together.
 """
 

@@ -1,5 +1,7 @@
 """Runner lock: one process at a time runs the batches of a ledger (flock or Postgres advisory lock).
 
+That two workers of it do not take one step is `execution.fencing`.
+
 And one at a time searches its stores without the map, beside that.
 """
 

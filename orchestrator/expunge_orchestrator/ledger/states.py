@@ -1,4 +1,8 @@
-"""States of batches and chunks, and in which of them a chunk may run."""
+"""States of batches and chunks, and in which of them a chunk may run.
+
+What moves them: a chunk `execution.fencing`; a batch `execution.batch_lifecycle`, and `execution.batch_control` where
+an operator pauses, resumes or cancels it.
+"""
 
 from __future__ import annotations
 
