@@ -143,6 +143,7 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
         elif half == "cancel":
             for batch in _meant(workspace, order["batch"]):
                 operator_cancel.cancel(workspace.ledger, batch, "chaos")
+                _bring_back(workspace, batch)  # whoever is not withdrawn is finished
         elif half == "end":
             for batch in _meant(workspace, order["batch"]):
                 _end(workspace, batch)
