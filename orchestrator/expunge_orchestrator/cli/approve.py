@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
@@ -44,4 +45,6 @@ def approve(
     if as_json:
         output.emit({**view, "approved_by": current_actor(settings)})
     else:
-        output.console().print(f"Approved by {current_actor(settings)}. To carry it out: expunge erase {approved.uid}")
+        output.console().print(
+            f"Approved by {escape(current_actor(settings))}. To carry it out: expunge erase {approved.uid}"
+        )

@@ -49,15 +49,15 @@ def end(
             _confirm(chosen, stuck, confirm)
         operator_end.end(workspace, chosen, current_actor(settings))
         erase_verb.attach(workspace, chosen, only=chosen.id)
-        view = erase_verb.report(workspace, chosen, as_json=as_json)
+        erase_verb.report(workspace, chosen, as_json=as_json)
         with reading(workspace.ledger) as connection:
             unended = operator_end.stuck_people(connection, workspace, chosen)
     for line in unended.others:
         output.stderr_console().print(line)
     if unended.number:
         raise NotErasedError(
-            f"{output.people(unended.number)} of batch {view['batch']} could not be ended.",
-            remedy=f"Mend what the failure names, then: expunge end {view['batch']}, or expunge retry {view['batch']}",
+            f"{output.people(unended.number)} of batch {chosen.uid} could not be ended.",
+            remedy=f"Mend what the failure names, then: expunge end {chosen.uid}, or expunge retry {chosen.uid}",
         )
 
 

@@ -24,13 +24,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines inst
 
 
 def console() -> Console:
-    """Where results go. Into a file or a pipe lines may be long: nobody wants a digest in two halves there."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    """Where results go. Into a file or a pipe lines may be long: nobody wants a digest in two halves there.
+
+    Names are printed as they are: rich would make a picture of a client that is called 100.
+    """
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def stderr_console() -> Console:
     """Where everything else goes: progress, questions, complaints."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def emit(document: object) -> None:
@@ -48,7 +51,7 @@ def print_error(message: str, remedy: str | None) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """A plain table; numbers to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    made = Table(title=escape(title), title_justify="left", title_style="bold", header_style="bold")
     numeric = [bool(rows) and all(isinstance(row[index], int) for row in rows) for index in range(len(columns))]
     for name, right in zip(columns, numeric, strict=True):
         made.add_column(name, justify="right" if right else "left", overflow="fold")
