@@ -165,6 +165,26 @@ def test_without_an_index_the_table_is_read_once_and_not_for_each_key(database: 
         assert _scans(database) - before < 20
 
 
+def test_with_an_index_many_people_do_not_make_the_server_read_the_whole_table(database: str) -> None:
+    """Asked inside of the join who is known by an id, it read the table of persons once a chunk, however large."""
+    execute(database, _SUBSCRIPTIONS)
+    loaded = shape(SUBSCRIPTIONS)
+    execute(database, "INSERT INTO users SELECT n, n, n || '@x.example' FROM generate_series(10, 60000) n")
+    _index(database, loaded)
+    execute(database, "ANALYZE users")
+    with opened(database, loaded) as store:
+        people = resolved(store, [subject(n, user_id=str(n)) for n in range(10, 400)], ACME)
+    for verb in (
+        lambda store: store.count(people, ACME, CUTOFF),
+        lambda store: store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat),
+        lambda store: store.verify(people, ACME, CUTOFF),
+    ):
+        before = _scans(database)
+        with opened(database, loaded) as store:
+            verb(store)
+        assert _scans(database) == before
+
+
 def _scans(database: str) -> int:
     """How often the table of users was read from end to end; sessions that ended have told it."""
     until = time.monotonic() + 60

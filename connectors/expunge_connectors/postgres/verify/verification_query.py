@@ -258,6 +258,7 @@ class VerificationQuery:
         asked: sql.Composable = sql.SQL("true") if sure else old_enough
         unclear: sql.Composable = sql.SQL("false")
         followed: sql.Composable = sql.SQL(" AND a.followed")
+        keys: sql.Composable = self.asked
         passing = link.identity or namespace
         if spec.person is None and passing in self.passing():
             claims = self._claims()
@@ -276,12 +277,15 @@ class VerificationQuery:
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is. Under one that
             # was not followed nobody can tell.
-            unknown = sql.SQL(
-                "a.number NOT IN (SELECT b.number FROM {} AS b WHERE b.namespace = {} AND b.number IS NOT NULL)"
+            # Who is known is decided before the join (OFFSET 0): inside it the planner would charge it to every look
+            # into the index, and read the whole table of persons instead.
+            keys = sql.SQL(
+                "(SELECT d.*, d.number NOT IN (SELECT b.number FROM {0} AS b WHERE b.namespace = {1}"
+                " AND b.number IS NOT NULL) AS unknown FROM {0} AS d OFFSET 0)"
             ).format(self.asked, sql.Literal(spec.person))
-            asked = sql.SQL("({} AND a.followed AND {})").format(old_enough, unknown)
-            unclear = sql.SQL("({} AND NOT a.followed AND {})").format(old_enough, unknown)
-            followed = sql.SQL(" AND ({} OR NOT {})").format(unknown, old_enough)  # newer
+            asked = sql.SQL("({} AND a.followed AND a.unknown)").format(old_enough)
+            unclear = sql.SQL("({} AND NOT a.followed AND a.unknown)").format(old_enough)
+            followed = sql.SQL(" AND (a.unknown OR NOT {})").format(old_enough)  # newer
             leads = sql.SQL("false")
         rows = sql.SQL("{} AS r").format(table.identifier)
         if link.several:
@@ -296,7 +300,7 @@ class VerificationQuery:
             leads,
             unclear,
             facts,
-            self.asked,
+            keys,
             rows,
             self.equal_to_key(table, link),
             sql.Literal(namespace),
