@@ -6,6 +6,7 @@ found_rows          the rows found, with what matched
 held_rows           rows known by where they stand, locked there
 deferred_rows       rows that wait for keys which are not resolved yet
 waiting_rows        which of these stay, and for which keys
+handed_over_rows    rows that became another's while a statement waited
 reference_guard     rows that stay but point to rows that go
 side_effect_guard   roll back when triggers or cascades change other rows
 withheld_rows       rows that a trigger or a rule keeps from going

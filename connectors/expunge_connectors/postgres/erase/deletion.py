@@ -18,7 +18,7 @@ from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.erase import deferred_rows, held_rows
+from expunge_connectors.postgres.erase import deferred_rows, handed_over_rows, held_rows
 from expunge_connectors.postgres.erase.delete_statements import delete, nothing, tombstone, unreferred
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.erase.redacted_writes import carry_out_together, execute
@@ -142,6 +142,9 @@ class Eraser:
                 return TransactionResult(touched, complete=False, reached=name)
             for one in collections:
                 interceptors.refuse_withheld(search, one)
+            if here < sum(search.found.get(one.name, 0) for one in collections):
+                for one in collections:
+                    handed_over_rows.refuse(search, one)
         return TransactionResult(touched, complete=True)
 
     def _refuse_new_owners(self, search: Search, *, over: bool) -> None:

@@ -1,0 +1,51 @@
+"""Handed-over rows: rows found to be the request's that are another's by the time our statement gets at them (law 2).
+
+While it waits for somebody's lock, that transaction may give the row to another person, or to another parent. The row
+stays, for its statement checks again whose it is. What hung below it went before: so the transaction must not last.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from psycopg import sql
+
+from expunge_config.datamap import Action
+from expunge_connectors.errors import TransientError
+from expunge_connectors.postgres.erase.delete_statements import due
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.sql.comparison import same_row
+from expunge_connectors.postgres.sql.fragments import FALSE
+from expunge_connectors.postgres.sql.subject_search import Search
+from expunge_connectors.postgres.sql.tombstones import is_tombstone
+from expunge_connectors.postgres.table_spec import Elements
+
+_THERE = sql.SQL("SELECT EXISTS (SELECT FROM {} AS f JOIN {} AS t ON {} WHERE {} AND NOT ({}))")
+
+
+def refuse(search: Search, mapped: BoundTable) -> None:
+    """Look for rows that were to go, after the statement that takes them, of a collection that leads to others.
+
+    A shared row that others own stays by itself, and of a list its elements go: neither is looked at.
+
+    Raises:
+        TransientError: There is one. Done again, it is not found any more, nor is what hangs below it.
+    """
+    if not mapped.leads or mapped.spec.sharing is not None or not search.found.get(mapped.name):
+        return
+    if any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
+        return
+    with translated(search.store.name, mapped.name):
+        statement = search.compiled(("handed over", mapped.name), partial(_statement, search, mapped))
+        (there,) = search.connection.execute(statement).fetchone() or (False,)
+    if there:
+        raise TransientError(
+            f"store {search.store.name}, collection {mapped.name}: a row that was found to go is still there, perhaps"
+            " as somebody else's by now; nothing of this transaction is kept, and it is done again."
+        )
+
+
+def _statement(search: Search, mapped: BoundTable) -> sql.Composed:
+    gone = is_tombstone(mapped, "t") if mapped.action is Action.TOMBSTONE else FALSE
+    return _THERE.format(search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f"), due("f"), gone)

@@ -1,0 +1,57 @@
+"""Rows that become another's while our statement waits for them: they keep what hangs below them."""
+
+from __future__ import annotations
+
+import threading
+
+import psycopg
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, execute, opened, resolved, subject
+from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.small_schemas import ACME, left, shape
+
+from expunge_connectors.contract import no_beat
+
+TABLES = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE orders (id int PRIMARY KEY, user_id int, note text);
+CREATE TABLE lines (id int PRIMARY KEY, order_id int REFERENCES orders);
+CREATE TABLE parts (id int PRIMARY KEY, line_id int REFERENCES lines);
+INSERT INTO users VALUES (1), (2);
+INSERT INTO orders VALUES (1, 1, 'a'), (2, 1, 'b'), (3, 2, 'c');
+INSERT INTO lines VALUES (1, 1), (2, 2), (3, 3);
+INSERT INTO parts VALUES (1, 1), (2, 2), (3, 3);
+"""
+MAP = """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+orders:
+  table: public.orders
+  found_by: [{column: user_id, of: users.id}]
+lines: {table: public.lines, found_by: [{column: order_id, of: orders.id}]}
+parts: {table: public.parts, found_by: [{column: line_id, of: lines.id}]}
+"""
+TO_BOB = "UPDATE orders SET user_id = 2 WHERE id = 1"
+TO_BOBS_ORDER = "UPDATE lines SET order_id = 3 WHERE id = 1"
+
+
+@pytest.mark.parametrize("people", [1, 300])
+@pytest.mark.parametrize(("moved", "orders"), [(TO_BOB, [1, 3]), (TO_BOBS_ORDER, [3])], ids=["order", "line"])
+def test_what_hangs_below_a_row_stays_with_it(database: str, moved: str, orders: list[int], people: int) -> None:
+    execute(database, TABLES)
+    execute(database, "INSERT INTO users SELECT generate_series(10, 310)")
+    loaded = shape(MAP)
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        asked = [subject(1, user_id="1"), *(subject(n, user_id=str(n)) for n in range(10, 9 + people))]
+        chunk = resolved(store, asked, ACME)
+        bob.execute(moved)
+        erasing = threading.Thread(
+            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        wait_until_blocked(database)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+    assert left(database, "orders") == orders
+    assert left(database, "lines") == left(database, "parts") == [1, 3]
+    assert 1 not in left(database, "users")
