@@ -28,6 +28,7 @@ def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMa
                 ]
             ),
             overlaps=_parts(name, data, data_map),
+            beside=_of_one_row(name, data),
             outgoing=frozenset(
                 [*(internal_namespace(store, name, columns) for columns in led_from[name]), *table.yields]
             ),
@@ -39,9 +40,14 @@ def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMa
 
 def _parts(name: str, data: Mapping[str, TableSpec], data_map: DataMap) -> frozenset[str]:
     """The other collections of the table, where this one takes the row: each has a part of it."""
-    table = data[name]
-    if data_map.data_types[table.data_type or ""].on_request is Action.TOMBSTONE:
+    if data_map.data_types[data[name].data_type or ""].on_request is Action.TOMBSTONE:
         return frozenset()
+    return _of_one_row(name, data)
+
+
+def _of_one_row(name: str, data: Mapping[str, TableSpec]) -> frozenset[str]:
+    """The other collections of the table of which a row may be one of this collection."""
+    table = data[name]
     return frozenset(
         other for other, one in data.items() if other != name and one.table == table.table and not table.apart(one)
     )

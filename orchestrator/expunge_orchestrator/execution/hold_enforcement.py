@@ -10,10 +10,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import KnowsDependencies, RecordCounts
+from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.execution import batch_lifecycle, poison_isolation
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
@@ -80,42 +81,19 @@ def groups_by_allowed_actions(
 
 
 class _Keeping:
-    """What holds keep, store by store: asked once for people who are held alike."""
+    """What holds keep of what a batch is about."""
 
     def __init__(self, context: StepContext) -> None:
-        self._context = context
-        self._known: dict[tuple[str, frozenset[str]], frozenset[str]] = {}
+        self._batch = context.batch
+        workspace = context.workspace
+        self._kept = KeptCollections(workspace.data_map, workspace.stores, context.batch.scope)
 
     def kept_in(self, store: str, held: EffectiveHold | None) -> frozenset[str]:
         """The collections of a store that a hold keeps."""
-        actions = self._context.batch.actions[store]
         if held is None:
             return frozenset()
-        if held.whole:
-            return frozenset(actions)
-        place = (store, held.data_types)
-        if place not in self._known:
-            self._known[place] = self._of_types(store, held.data_types) & frozenset(actions)
-        return self._known[place]
-
-    def _of_types(self, store: str, data_types: frozenset[str]) -> frozenset[str]:
-        """Those of these types, those whose records they need, and those that share a record with them."""
-        workspace = self._context.workspace
-        if not self._context.mapped(store):
-            return frozenset()
-        model, connector = workspace.data_map.stores[store], workspace.stores[store]
-        specs = model.collection_specs()
-        actions = self._context.batch.actions[store]
-        named = frozenset(name for name in actions if name in specs and specs[name].data_type in data_types)
-        if not named:
-            return named
-        flows = model.key_flow(store, workspace.data_map)
-        if flows is None:
-            return frozenset(specs)  # it does not say what shares a record with what
-        kept = named | frozenset(name for name, one in flows.items() if one.overlaps & named)
-        if not isinstance(connector, KnowsDependencies):
-            return kept
-        return kept | connector.needed_by(kept, self._context.batch.scope)
+        actions = frozenset(self._batch.actions[store])
+        return actions if held.whole else actions & self._kept.in_store(store, held.data_types)
 
 
 def explained(

@@ -107,7 +107,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     clocks: Mapping[str, datetime] | None = {name: at for name, (_, at, _) in introduced.items()}
     ours = collections_in(scope, workspace.data_map)
     series = [new_series() for _ in people]
-    totals = PlanTotals(actions, chosen)
+    totals = PlanTotals(actions)
     cut = BatchCut(people, workspace.settings.chunk_size)
     done, planned = 0, []
     with reduced_gc():

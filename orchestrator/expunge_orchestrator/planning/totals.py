@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import EstimatesSize, Scope, Subject, SubjectKey
 from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.rules.scope import Actions, restrict_to, types_of
+from expunge_orchestrator.rules.scope import Actions, restrict_to
 from expunge_orchestrator.subjects import member_proof, residual_keys, unread_values
 from expunge_orchestrator.subjects.lookup import SubjectLookup
 from expunge_orchestrator.workspace import Workspace
@@ -25,9 +26,8 @@ from expunge_orchestrator.workspace import Workspace
 class PlanTotals:
     """Counts of a plan as they add up."""
 
-    def __init__(self, actions: Actions, chosen: frozenset[str] | None) -> None:
+    def __init__(self, actions: Actions) -> None:
         self.actions = actions
-        self.chosen = chosen
         self.ambiguous = 0
         self.not_found = 0
         self.on_hold = 0
@@ -80,8 +80,7 @@ class PlanTotals:
         subjects = seen.subjects
         self.persons.update(_named(part, seen.resolved, workspace.data_map.person_identities))
         self.ambiguous += len(seen.resolved) - len(subjects)
-        types = types_of(scope, workspace.data_map) if self.chosen is None else self.chosen
-        self.on_hold += _on_hold(subjects, workspace, scope, types)
+        self.on_hold += _on_hold(subjects, workspace, scope, self.actions)
         self.also_in.update(_also_in(subjects, workspace, scope))
         for resolved in seen.resolved.values():
             for (store, collection), values in unread_values.counted(resolved.unread).items():
@@ -172,10 +171,11 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) ->
     return found
 
 
-def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, types: frozenset[str]) -> int:
+def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, actions: Actions) -> int:
     """How many of these people are held as of now, in what the request is about, by holds that may be told."""
     keys = {one.number: [member_proof.unmark(key) for key in one.keys] for one in subjects}
     with reading(workspace.ledger) as connection:
         tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
         held = legal_holds.held_people(connection, scope, tagger, keys, persons)
-    return sum(not one.undisclosed and (one.whole or bool(one.data_types & types)) for one in held.values())
+    kept = KeptCollections(workspace.data_map, workspace.stores, scope)
+    return sum(not one.undisclosed and (one.whole or kept.any_of(one.data_types, actions)) for one in held.values())

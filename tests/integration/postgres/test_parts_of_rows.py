@@ -103,12 +103,13 @@ def test_rows_that_stay_need_a_row_that_would_go_whole(database: str) -> None:
 
 
 def test_a_row_that_goes_whole_takes_its_parts_along() -> None:
-    """So a hold on the approvals keeps their posts, and a request for posts alone is refused (`overlaps`)."""
+    """So a request for posts alone is refused (`overlaps`); a hold on either keeps both (`beside`)."""
     loaded = shape(POSTS)
     flows = loaded.stores["main"].key_flow("main", loaded)
     assert flows is not None
     assert flows["posts"].overlaps == {"approvals"}
-    assert flows["approvals"].overlaps == flows["users"].overlaps == frozenset()
+    assert flows["approvals"].overlaps == flows["users"].overlaps == flows["users"].beside == frozenset()
+    assert (flows["approvals"].beside, flows["posts"].beside) == ({"posts"}, {"approvals"})
 
 
 def test_what_no_part_replaces_is_asked_for_where_nobody_takes_the_row(database: str) -> None:
