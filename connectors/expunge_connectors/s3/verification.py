@@ -1,8 +1,9 @@
 """Verification: finds what is left, by other requests than erasing. A 404 counts only beside a listing of the bucket.
 
-Keys are asked for one by one (HeadObject), prefixes through ListObjectsV2, both through listings of versions, whose
-entries are looked at one by one again. Whatever any of these shows is there. A listing that several keys share is
-believed only if it is whole: one that is cut or set in the middle (which is how erasing lists) is not used here.
+Keys are asked for one by one (HeadObject), prefixes and names that are no path of a URL through ListObjectsV2, all of
+them through listings of versions, whose entries are looked at one by one again. Whatever any of these shows is there. A
+listing that several keys share is believed only if it is whole: one that is cut or set in the middle (which is how
+erasing lists) is not used here.
 """
 
 from __future__ import annotations
@@ -129,16 +130,29 @@ def _versions(service: Service, place: str, target: Target) -> Iterator[Entry]:
 
 def _current(service: Service, place: str, target: Target) -> Iterator[Entry]:
     """What plain readers see."""
-    if not target.is_prefix:
+    if not target.is_prefix and is_path(target.name):
         head = service.call(place, "head_object", absent=NOT_THERE, Bucket=target.bucket, Key=target.name)
         if head is not None:
             yield _entry(target.bucket, target.name, head)
         return
     markers = {"NextContinuationToken": "ContinuationToken"}
     for page in service.pages(place, "list_objects_v2", markers, Bucket=target.bucket, Prefix=target.name):
-        for one in page.get("Contents", []):
-            head = service.call(place, "head_object", absent=NOT_THERE, Bucket=target.bucket, Key=one["Key"])
+        keys = [one for one in page.get("Contents", []) if target.covers(one["Key"])]
+        for one in keys:
+            head = None
+            if is_path(one["Key"]):
+                head = service.call(place, "head_object", absent=NOT_THERE, Bucket=target.bucket, Key=one["Key"])
             yield _entry(target.bucket, one["Key"], one if head is None else head)
+        if len(keys) < len(page.get("Contents", [])):  # past the key: longer keys that begin with it
+            return
+
+
+def is_path(name: str) -> bool:
+    """The name can stand in a URL as it is: no part of it is `.` or `..`, which services refuse or take for steps.
+
+    AWS (S3 user guide, Naming Amazon S3 objects) refuses a name that leads above its bucket.
+    """
+    return not {".", ".."} & set(name.split("/"))
 
 
 def _entry(bucket: str, key: str, answer: Mapping[str, Any], *, marker: bool = False) -> Entry:

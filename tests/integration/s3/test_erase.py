@@ -52,6 +52,15 @@ def test_unversioned(plain: World) -> None:
     assert plain.keys() == ["rec/1.ogg2", "users/1", "users/10/a"]
 
 
+def test_a_name_that_is_no_path_is_nobodys_object(versioned: World) -> None:
+    """The service refuses such a name in a URL, or takes it for a step to another one's object."""
+    versioned.put("rec/1.ogg")
+    for name in ("a/../rec/1.ogg", "../rec/1.ogg", "rec/./1.ogg", "rec/..", "."):
+        assert both(versioned, person(object=name))["files"] == RecordCounts()
+        assert gone(versioned, person(object=name))
+    assert versioned.keys() == ["rec/1.ogg"]
+
+
 def test_versioned(versioned: World) -> None:
     for _ in range(3):
         versioned.put("rec/1.ogg")
