@@ -111,6 +111,9 @@ def test_what_comes_before_settling_goes_then(uploading: Installation, inspector
     uploading.settle()
     assert uploading.again(batch).state is BatchState.SETTLED, uploading.failures(batch)
     assert there(inspector, name) == (0, 0)
+    (said,) = statements_of(uploading, batch, "re-erased")
+    assert lines_of(said.body)["main.uploads"] == ("erased", 1, 0)
+    assert lines_of(said.body)["recordings.recordings"] == ("erased", 1, 0)  # nothing led to it when it was reviewed
 
 
 def passed_on(inspector: StoreInspector, ann: SeededPerson, bob: SeededPerson) -> str:

@@ -50,6 +50,7 @@ _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     pipeline.CONCLUDE: conclude_step.conclude,
     pipeline.REVIEW: settling_steps.review,
     pipeline.RE_RESOLVE: settling_steps.re_resolve,
+    pipeline.RE_COUNT: settling_steps.re_count,
     pipeline.RE_ERASE: settling_steps.re_erase,
     pipeline.RE_VERIFY: settling_steps.re_verify,
     pipeline.SETTLE: settling_steps.settle,

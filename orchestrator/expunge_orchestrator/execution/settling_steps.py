@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,12 +22,13 @@ from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import verified_at
-from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.rules.scope import restrict_to
 from expunge_orchestrator.subjects import residual_keys
 
 
@@ -69,6 +72,27 @@ def re_resolve(context: StepContext) -> StepWrite:
         onward = pipeline.first(context.batch.pipeline, pipeline.SETTLE)
         return lambda _connection: Transition(step=onward)
     return resolve_step.resolve_people(context.following(), again)
+
+
+def re_count(context: StepContext) -> StepWrite:
+    """What their late keys lead to is found by now, durably, before it is erased: the review did not know of it."""
+    again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
+    if not again:
+        return lambda _connection: Transition()
+    context = context.following()
+    rows: dict[int, dict[str, Any]] = {item.id: {"id": item.id, "reviewed": dict(item.reviewed)} for item in again}
+    for store, names in context.actions.items():
+        here = replace(context, store=store)
+        here.require_planned_store()
+        for number, seen in restrict_to(look_again(here, again), context.batch.actions[store]).items():
+            record = rows[number]["reviewed"]
+            record[store] = outcomes.pack(outcomes.max_due(seen, record.get(store, {})), names)
+
+    def write(connection: sa.Connection) -> Transition:
+        bulk_update(connection, list(rows.values()))
+        return Transition()
+
+    return write
 
 
 def re_erase(context: StepContext) -> StepWrite:

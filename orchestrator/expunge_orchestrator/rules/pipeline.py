@@ -1,8 +1,8 @@
 """Pipeline: the steps of a chunk by name, frozen into its batch.
 
     accept, resolve, recount, erase:<store>…, verify:<store>…, conclude        then it waits for the settling time
-    review:<store>…, re-resolve, re-erase:<store>…, re-verify:<store>…, settle       of whom something came back
-    review:<store>…, re-resolve, settle                                              if that is nobody
+    review:<store>…, re-resolve, settle                                        if nothing came back of anybody, or
+    review:<store>…, re-resolve, re-count, re-erase:<store>…, re-verify:<store>…, settle
 
 Chunks are finished, not stages: after half the time half of the people are done.
 """
@@ -19,6 +19,7 @@ VERIFY = "verify"
 CONCLUDE = "conclude"
 REVIEW = "review"
 RE_RESOLVE = "re-resolve"
+RE_COUNT = "re-count"
 RE_ERASE = "re-erase"
 RE_VERIFY = "re-verify"
 SETTLE = "settle"
@@ -39,6 +40,7 @@ def pipeline_for(stores: Sequence[str]) -> list[str]:
         CONCLUDE,
         *each(REVIEW),
         RE_RESOLVE,
+        RE_COUNT,
         *each(RE_ERASE),
         *each(RE_VERIFY),
         SETTLE,
@@ -54,7 +56,7 @@ def split(step: str) -> tuple[str, str]:
 def is_per_person(step: str) -> bool:
     """Whether a step asks a store about the chunk's people, so that one of them can be the reason why it fails."""
     verb, store = split(step)
-    return bool(store) or verb in {RESOLVE, RECOUNT, RE_RESOLVE}
+    return bool(store) or verb in {RESOLVE, RECOUNT, RE_RESOLVE, RE_COUNT}
 
 
 def resume_step(pipeline: Sequence[str], step: int) -> int:
