@@ -48,12 +48,20 @@ class Subject:
             that is not known.
         shared: Those of them that the person's own record holds and another person's as well: what is found by one
             alone is ambiguous.
+        doubtful: Those of them that records merely tell, and of which nobody can say whose they are: what is found by
+            one alone is ambiguous. They are never followed, whoever else has them.
     """
 
     number: int
     keys: frozenset[SubjectKey]
     refused: frozenset[SubjectKey] | None = None
     shared: frozenset[SubjectKey] = frozenset()
+    doubtful: frozenset[SubjectKey] = frozenset()
+
+    @property
+    def unclear(self) -> frozenset[SubjectKey]:
+        """Keys that lead to nothing of this person's for certain: what is found by one alone is ambiguous."""
+        return (self.shared | self.doubtful) - self.keys
 
     def values(self, namespace: str) -> list[str]:
         """The values in one namespace, sorted."""
@@ -83,6 +91,12 @@ SINCE = "since:"
 The person's own row says it, and it is sealed with the keys, for the row goes. It is never asked for by itself.
 """
 
+HEARSAY = "hearsay:"
+"""Begins the namespace of a value that rows of several people tell (`hearsay:email`); it leads to none of them.
+
+Not told at all, what stands under it would be nobody's, and the answer that nothing is left.
+"""
+
 
 def claim_text(when: str, value: str) -> str:
     """A time (ISO 8601, UTC) and the value of which it is."""
@@ -93,7 +107,8 @@ class DiscoveredKey(NamedTuple):
     """A record of `collection`, found for subject `number` through the key `via`, names a further key.
 
     Or, under a namespace that begins with `UNREAD`, a value that should be one and cannot be read as one; or, under one
-    that begins with `SINCE`, when the person whom the record is took such a value.
+    that begins with `SINCE`, when the person whom the record is took such a value; or, under one that begins with
+    `HEARSAY`, a value that rows of other people tell as well.
     """
 
     number: int

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Reading
-from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey, claim_text
+from expunge_connectors.contract import HEARSAY, SINCE, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey, claim_text
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
@@ -133,9 +133,14 @@ def _one_by_one(
             if mapped.name in reporting and search.found.get(mapped.name) != 0:
                 discovered = list(_discovered(search, mapped, paths, known))
                 hearsay = shared_values.told_by_others(search, mapped, discovered)
-                yield from (one for one in discovered if (one.number, one.key) not in hearsay)
+                yield from (_as_hearsay(one) if (one.number, one.key) in hearsay else one for one in discovered)
     with translated(store.name):
         probe(search.connection, store.name, unread)
+
+
+def _as_hearsay(told: DiscoveredKey) -> DiscoveredKey:
+    namespace, value = told.key
+    return told._replace(key=SubjectKey(f"{HEARSAY}{namespace}", value))
 
 
 def _leading_to(store: BoundStore) -> dict[str, list[str]]:

@@ -64,10 +64,13 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         if answer.ambiguity is not None and item.touched and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
-        # The person's own record may be gone by now: what it shared with others is known from before.
-        shared = (answer.shared | (context.shared(item) if item.id in known else frozenset())) - keys
-        unread = answer.unread | (context.unread(item) if item.id in known else frozenset())
-        sealing = member_proof.sealed_together(keys, answer.refused, shared, unread)
+        shared, doubtful, unread = answer.shared, answer.doubtful, answer.unread
+        if item.id in known:  # the records that told these may be gone by now
+            before = context.subject(item)
+            shared, doubtful = shared | before.shared, doubtful | before.doubtful
+            unread |= context.unread(item)
+        shared -= keys
+        sealing = member_proof.sealed_together(keys, answer.refused, shared, doubtful - keys - shared, unread)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, item.series, sealing)
         context.opened[closed] = sealing  # the next steps of this drive need them
@@ -100,7 +103,7 @@ def _begun(item: Item) -> bool:
 
 def _remembered(context: StepContext, item: Item, known: frozenset[SubjectKey]) -> Resolved:
     before = context.subject(item)
-    return Resolved(known, refused=before.refused or frozenset(), shared=before.shared)
+    return Resolved(known, refused=before.refused or frozenset(), shared=before.shared, doubtful=before.doubtful)
 
 
 def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved:

@@ -18,7 +18,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
+from expunge_connectors.contract import HEARSAY, SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
 
 MAX_ROUNDS = 32
 
@@ -46,6 +46,7 @@ class Resolved:
         ambiguity: Set exactly when nothing may be erased.
         refused: Keys that were told and not followed: other people share them, or may.
         shared: Those of them that the person's own record holds.
+        doubtful: Those of them that records merely tell, and that lead to nobody else: nobody can say whose they are.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
     """
 
@@ -53,6 +54,7 @@ class Resolved:
     ambiguity: Ambiguity | None = None
     refused: frozenset[SubjectKey] = frozenset()
     shared: frozenset[SubjectKey] = frozenset()
+    doubtful: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
 
     @property
@@ -105,11 +107,15 @@ class KeyGraph:
     unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     told_of_person: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     """Of the edges, those through a record that is a person."""
+    hearsay: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    """What rows say that a key led to, and rows of other people as well (`contract.HEARSAY`)."""
 
     def add(self, via: SubjectKey, key: SubjectKey, *, of_person: bool) -> None:
         """Take note that one key leads to another, through a record that may itself be a person."""
         if key.namespace.startswith(UNREAD):
             self.unread[via].add(key)
+        elif key.namespace.startswith(HEARSAY):
+            self.hearsay[via].add(SubjectKey(key.namespace.removeprefix(HEARSAY), key.value))
         elif key != via:
             self.edges[via].add(key)
             if of_person:
@@ -118,6 +124,10 @@ class KeyGraph:
     def own(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
         """What the person's own records hold, by the keys accepted."""
         return set().union(*(self.told_of_person.get(key, ()) for key in accepted))
+
+    def told_by_several(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
+        """What rows of other people tell as well, of those that the keys accepted led to."""
+        return set().union(*(self.hearsay.get(key, ()) for key in accepted)) if self.hearsay else set()
 
 
 def resolve(
@@ -172,8 +182,9 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
     if decided.ambiguity is not None:
         return set(trail.given)
     reached = set(trail.given) | trail.known | decided.keys
-    # A yielded reusable key must be asked about before it can be accepted or rejected.
-    return reached | {target for key in decided.keys for target in trail.edges.get(key, ())}
+    # A yielded reusable key must be asked about before it can be accepted or rejected, or is known to be another's.
+    told = {target for key in decided.keys for target in trail.edges.get(key, ())}
+    return reached | told | trail.told_by_several(decided.keys)
 
 
 def _persons(key: SubjectKey, trail: KeyGraph, rules: _Rules) -> set[SubjectKey]:
@@ -291,10 +302,19 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     told = _walk(trail, nominated, accepted, unfollowed, rules)
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
-    unfollowed |= told - accepted
-    return Resolved(
-        frozenset(accepted), None, frozenset(unfollowed), frozenset(unfollowed & (trail.own(accepted) | trail.known))
-    )
+    unfollowed |= (told | trail.told_by_several(accepted)) - accepted
+    shared = unfollowed & (trail.own(accepted) | trail.known)
+    persons = _persons_among(accepted, rules)
+    doubtful = {key for key in unfollowed - shared if _nobodys(key, trail, rules, persons)}
+    return Resolved(frozenset(accepted), None, frozenset(unfollowed), frozenset(shared), frozenset(doubtful))
+
+
+def _nobodys(key: SubjectKey, trail: KeyGraph, rules: _Rules, persons: AbstractSet[SubjectKey]) -> bool:
+    """It may lead to records of this person: nobody else is found by it, or this person as well."""
+    if key.namespace not in rules.reusable or rules.shareable(key):
+        return False
+    leads_to = _persons(key, trail, rules)
+    return not leads_to or not leads_to.isdisjoint(persons)
 
 
 def _strangers(trail: KeyGraph, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:

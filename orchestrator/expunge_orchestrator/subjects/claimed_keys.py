@@ -135,7 +135,7 @@ def as_ambiguous(counts: Mapping[str, RecordCounts], rest: Mapping[str, RecordCo
 
 def left_under_claimed(subjects: Sequence[Subject], passing: Collection[str]) -> list[Subject]:
     """The same people, known by nothing but the keys that are not followed: what is due of them is ambiguous."""
-    alone = [Subject(one.number, frozenset(key for key in one.shared if key.namespace in passing)) for one in subjects]
+    alone = [Subject(one.number, frozenset(key for key in one.unclear if key.namespace in passing)) for one in subjects]
     return [one for one in alone if one.keys]
 
 
@@ -154,10 +154,11 @@ def _with(one: Subject, together: frozenset[SubjectKey]) -> Subject:
     if not together:
         return one
     refused = None if one.refused is None else one.refused - together
-    return Subject(one.number, one.keys | together, refused, one.shared - together)
+    return replace(one, keys=one.keys | together, refused=refused, shared=one.shared - together)
 
 
 def _without(one: Subject, claimed: frozenset[SubjectKey]) -> Subject:
     if not claimed:
         return one
-    return Subject(one.number, one.keys - claimed, (one.refused or frozenset()) | claimed, one.shared | claimed)
+    refused = (one.refused or frozenset()) | claimed
+    return replace(one, keys=one.keys - claimed, refused=refused, shared=one.shared | claimed)

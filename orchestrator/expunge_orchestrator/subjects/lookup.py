@@ -118,7 +118,12 @@ def look_up(
     left = residual_keys.of_people(workspace, scope, keys.items())
     taken = residual_keys.inherited_keys(left)
     subjects = [
-        Subject(number, one | taken.get(number, frozenset()), shared=resolved[number].shared)
+        Subject(
+            number,
+            one | taken.get(number, frozenset()),
+            shared=resolved[number].shared,
+            doubtful=resolved[number].doubtful,
+        )
         for number, one in keys.items()
     ]
     return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects)

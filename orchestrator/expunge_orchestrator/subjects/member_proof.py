@@ -21,16 +21,17 @@ from expunge_orchestrator.rules.scope import collections_in
 
 _MARK = ":"  # ends every mark; no namespace of a map holds one
 UNPROVEN = "unproven:"
-_REFUSED, _SHARED = "refused:", "shared:"
+_REFUSED, _SHARED, _DOUBTFUL = "refused:", "shared:", "doubtful:"
 
 
 def sealed_together(
     accepted_keys: frozenset[SubjectKey],
     refused_keys: Iterable[SubjectKey],
     shared_keys: Iterable[SubjectKey],
+    doubtful_keys: Iterable[SubjectKey],
     unread_values: Iterable[SubjectKey],
 ) -> frozenset[SubjectKey]:
-    """Accepted keys with those that were refused and, of these, shared: each marked, to be sealed together.
+    """Accepted keys with those that were refused and, of these, shared or doubtful: each marked, to be sealed together.
 
     And with what could not be read: it is counted when the rows are gone.
     """
@@ -38,6 +39,7 @@ def sealed_together(
         unread_values,
         (SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused_keys),
         (SubjectKey(f"{_SHARED}{key.namespace}", key.value) for key in shared_keys),
+        (SubjectKey(f"{_DOUBTFUL}{key.namespace}", key.value) for key in doubtful_keys),
     )
 
 
@@ -45,12 +47,12 @@ def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
     """A person of a chunk, by keys that were sealed together. Nearly all of them carry no mark."""
     if not any(_MARK in namespace for namespace, _ in keys):
         return Subject(number, keys, frozenset())
-    return Subject(number, accepted(keys), refused(keys), shared(keys))
+    return Subject(number, accepted(keys), refused(keys), shared(keys), doubtful(keys))
 
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """The accepted ones of keys that were sealed together."""
-    return frozenset(key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED, UNREAD)))
+    return frozenset(key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, UNREAD)))
 
 
 def proven(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
@@ -71,6 +73,11 @@ def refused(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
 def shared(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """Those that the person's own record holds and another's as well, without their mark."""
     return _marked_as(_SHARED, keys)
+
+
+def doubtful(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Those that records merely tell, and nobody's for certain, without their mark."""
+    return _marked_as(_DOUBTFUL, keys)
 
 
 def _marked_as(mark: str, keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
@@ -107,7 +114,7 @@ def _visible(one: Subject, *, checks: bool) -> Subject:
     """What has no standing here is as good as refused."""
     keys = frozenset(unmark(key) for key in one.keys if checks or not _marked(key))
     hidden = frozenset(map(unmark, one.keys)) - keys
-    return Subject(one.number, keys, None if one.refused is None else one.refused | hidden, one.shared)
+    return replace(one, keys=keys, refused=None if one.refused is None else one.refused | hidden)
 
 
 def _marked(key: SubjectKey) -> bool:

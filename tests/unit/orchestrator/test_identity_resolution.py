@@ -87,7 +87,7 @@ def test_a_given_key_that_leads_nowhere_beside_one_that_does_is_ambiguous(data_m
 def test_a_yielded_phone_that_somebody_else_has_too_is_not_followed(data_map: DataMap) -> None:
     edges = {USER_7: {PHONE, ROW_7}, PHONE: {USER_7, USER_9}, USER_9: {SubjectKey("session_token", "of 9")}}
     found = answer({USER_7}, edges, data_map)
-    assert found == Resolved(frozenset({USER_7, ROW_7}), None, frozenset({PHONE}))
+    assert found == Resolved(frozenset({USER_7, ROW_7}), None, frozenset({PHONE}), doubtful=frozenset({PHONE}))
 
 
 def test_a_household_address_alone_names_nobody(data_map: DataMap) -> None:
@@ -140,7 +140,8 @@ def test_two_identifiers_that_meet_in_one_record_agree(data_map: DataMap) -> Non
 def test_a_strangers_email_in_a_record_that_only_a_yielded_phone_led_to_is_not_followed(data_map: DataMap) -> None:
     edges = {CALLER_7: {PHONE}, PHONE: {CALLER_7, LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_1, LEAD_2}}
     found = answer({CALLER_7}, edges, data_map)
-    assert found == Resolved(frozenset({CALLER_7, PHONE, LEAD_1}), None, frozenset({OTHER_EMAIL}))
+    accepted, told = frozenset({CALLER_7, PHONE, LEAD_1}), frozenset({OTHER_EMAIL})
+    assert found == Resolved(accepted, None, told, doubtful=told)
 
 
 def again(
@@ -173,7 +174,8 @@ def test_known_keys_do_not_disagree(data_map: DataMap) -> None:
 def test_an_email_in_what_only_a_known_phone_led_to_is_not_followed(data_map: DataMap) -> None:
     edges = {PHONE: {LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_2}}
     found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
-    assert found == Resolved(frozenset({USER_7, PHONE, LEAD_1}), None, frozenset({OTHER_EMAIL}))
+    accepted, told = frozenset({USER_7, PHONE, LEAD_1}), frozenset({OTHER_EMAIL})
+    assert found == Resolved(accepted, None, told, doubtful=told)
 
 
 def test_what_cannot_be_read_is_told_of_the_persons_own_records_alone(data_map: DataMap) -> None:
@@ -194,3 +196,12 @@ def test_a_strangers_address_beside_the_persons_key_is_not_asked_first(data_map:
     assert OTHER_EMAIL < USER_7
     found = answer({EMAIL}, edges, data_map)
     assert (found.keys, found.ambiguity, found.refused) == ({EMAIL, USER_7}, None, {OTHER_EMAIL})
+
+
+def test_hearsay_is_nobodys_unless_it_leads_to_somebody_else(data_map: DataMap) -> None:
+    """Rows of several people tell an address: it is asked about, so that what is Bob's for certain is not in doubt."""
+    hearsay = SubjectKey(f"hearsay:{OTHER_EMAIL.namespace}", OTHER_EMAIL.value)
+    assert answer({USER_7}, {USER_7: {hearsay}}, data_map).doubtful == {OTHER_EMAIL}
+    found = answer({USER_7}, {USER_7: {hearsay}, OTHER_EMAIL: {USER_9}}, data_map)
+    assert (found.keys, found.refused, found.doubtful) == ({USER_7}, {OTHER_EMAIL}, frozenset())
+    assert answer({USER_7}, {USER_7: {OTHER_EMAIL}, OTHER_EMAIL: {hearsay}}, data_map).doubtful == frozenset()

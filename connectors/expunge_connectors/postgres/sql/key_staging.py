@@ -220,9 +220,9 @@ def _staged_rows(
     """The rows of every staging table, empty ones too."""
     wanted = list(wanted)
     accepted: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
-    shared: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
+    unclear: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
     for subject in subjects:
-        for known, keys in ((accepted, subject.keys), (shared, subject.shared - subject.keys)):
+        for known, keys in ((accepted, subject.keys), (unclear, subject.unclear)):
             for namespace, value in keys:
                 if (listed := known.get(namespace)) is not None:
                     listed.append((subject.number, value))
@@ -233,8 +233,8 @@ def _staged_rows(
             yield (namespace, types), [_flagged(row) if flagged else row[:-1] for row in spelt.rows[namespace, types]]
             continue
         found = _rows(accepted[namespace], types)
-        if namespace in shared:
-            found = [(*row, False) for row in found] + [(*row, None) for row in _rows(shared[namespace], types)]
+        if namespace in unclear:
+            found = [(*row, False) for row in found] + [(*row, None) for row in _rows(unclear[namespace], types)]
         yield (namespace, types), found
 
 

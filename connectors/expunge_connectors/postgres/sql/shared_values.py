@@ -1,7 +1,7 @@
 """Shared values: checks that a value which must be one person's is, before other places go by it (law 2).
 
 Within a table the database makes sure of it, or the map says so (`never_shared`). Between tables nothing does: each
-column is unique for itself. A reusable value that a row merely tells, and another person's row as well, is not told.
+column is unique for itself. A reusable value that a row merely tells, and another person's row as well, is hearsay.
 """
 
 from __future__ import annotations

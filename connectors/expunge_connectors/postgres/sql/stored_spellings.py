@@ -163,11 +163,11 @@ def _places(store: BoundStore) -> Iterator[_Place]:
 
 
 def _holders(subjects: Iterable[Subject], identities: Container[str], passing: Container[str]) -> Holders:
-    """Whose the keys are. Of those that are shared only such as pass on are looked for."""
+    """Whose the keys are. Of those that are not followed only such as pass on are looked for."""
     found: dict[str, dict[str, list[tuple[int, bool]]]] = {}
     for subject in subjects:
-        shared = {key for key in subject.shared - subject.keys if key.namespace in passing}
-        for keys, of_others in ((subject.keys, False), (shared, True)):
+        unclear = {key for key in subject.unclear if key.namespace in passing}
+        for keys, of_others in ((subject.keys, False), (unclear, True)):
             for namespace, value in keys:
                 if namespace in identities:
                     held = found.setdefault(namespace, {}).setdefault(value, [])

@@ -109,7 +109,7 @@ def signs(columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> set[tup
     return {
         (key.namespace, token)
         for subject in subjects
-        for key in subject.keys | subject.shared
+        for key in subject.keys | subject.unclear
         if key.namespace in known
         for token in known[key.namespace].tokens(key.value)
     }
@@ -121,7 +121,7 @@ def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -
     for subject in subjects:
         for key in subject.keys:
             holders.setdefault(key, set()).add((subject.number, True))
-        for key in subject.shared - subject.keys:
+        for key in subject.unclear:
             holders.setdefault(key, set()).add((subject.number, False))
     began = claim_ages(subjects) if columns else {}
     for column in columns:

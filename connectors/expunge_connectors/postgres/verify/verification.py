@@ -110,7 +110,7 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
             if not key.namespace.startswith(SINCE) and _can_stand(key, of_several=key.namespace in lists):
                 since = began.get((subject.number, key.namespace, key.value))
                 yield Asked(subject.number, key.namespace, key.value, followed=True, since=since)
-        for key in subject.shared - subject.keys:
+        for key in subject.unclear:
             if key.namespace in passing and _can_stand(key, of_several=key.namespace in lists):
                 yield Asked(subject.number, key.namespace, key.value, followed=False)
     if scope.member is not None:

@@ -1,0 +1,103 @@
+"""Values that records tell and nobody can say whose they are: what stands under them is told as ambiguous (ADR 18)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.cli import CliRunner
+from tests.support.data_map_text import write_document
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+
+DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
+_COLLECTIONS = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
+  created: created_at, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+orders: {table: public.orders, created: created_at, yields: {phone: phone},
+  found_by: [{column: email, identity: email}]}
+callbacks: {table: public.callbacks, created: created_at, found_by: [{column: phone, identity: phone}]}
+gifts: {table: public.gifts, yields: {email: for_email}, found_by: [{column: user_id, of: users.id}]}
+news: {table: public.news, created: created_at, found_by: [{column: email, identity: email}]}
+"""
+SCHEMA = f"""
+CREATE TABLE users (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE orders (id int PRIMARY KEY, email text, phone text, {DAY});
+CREATE TABLE callbacks (id int PRIMARY KEY, phone text, {DAY});
+CREATE TABLE gifts (id int PRIMARY KEY, user_id int, for_email text);
+CREATE TABLE news (id int PRIMARY KEY, email text, {DAY});
+INSERT INTO users VALUES (1, 'ann@x.example'), (2, 'bob@x.example'), (3, 'cleo@x.example');
+"""
+
+
+@pytest.fixture
+def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
+    """Three accounts, and orders, gifts and callbacks that name them by what they have."""
+    execute(database, SCHEMA)
+    document = small_document(_COLLECTIONS)
+    document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1", "recycled": False}
+    write_document(tmp_path / "datamap.yaml", document)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"STORES__MAIN__URL": database, "SETTLING": "PT0S"}
+    settings = {f"EXPUNGE_{name}": value for name, value in ours.items()}
+    made = CliRunner(tmp_path, plain | settings | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
+    assert made.run("keys", "init").code == 0
+    return made
+
+
+def erased(cli: CliRunner, *people: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Plan, erase and settle these people; the counts of the plan, and the status."""
+    listed = ("user_id\n" + "".join(f"{one}\n" for one in people)).encode()
+    answer = cli.run("plan", "-", "-c", "acme", "--json", stdin=listed)
+    assert answer.code == 0, answer.output
+    plan = json.loads(answer.out)
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    cli.run("run-due")
+    status = json.loads(cli.run("status", plan["id"], "--json").out)
+    return plan["stores"]["main"]["collections"], status
+
+
+def test_what_a_record_tells_that_a_value_alone_led_to_is_told(cli: CliRunner, database: str) -> None:
+    """Ann's address leads to an order of a guest; whose the phone on it is nobody can say."""
+    execute(
+        database,
+        "INSERT INTO orders VALUES (1, 'ann@x.example', '+4930123456');"
+        "INSERT INTO callbacks VALUES (1, '+4930123456'), (2, '+4930123457')",
+    )
+    plan, status = erased(cli, 1)
+    assert (plan["orders"]["due"], plan["callbacks"]["due"], plan["callbacks"]["ambiguous"]) == (1, 0, 1)
+    assert left(database, "orders") == []
+    assert left(database, "callbacks") == [1, 2]
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert status["collections"]["main.callbacks"]["ambiguous"] == 1
+
+
+def test_hearsay_leads_to_neither_and_is_told_of_both(cli: CliRunner, database: str) -> None:
+    """Gifts of Ann and of Bob are for one address, of nobody's account; it is followed for both together neither."""
+    execute(
+        database,
+        "INSERT INTO gifts VALUES (1, 1, 'gran@x.example'), (2, 2, 'gran@x.example'), (3, 3, 'dan@x.example');"
+        "INSERT INTO news VALUES (1, 'gran@x.example'), (2, 'dan@x.example')",
+    )
+    plan, status = erased(cli, 1, 2)
+    assert (plan["news"]["due"], plan["news"]["ambiguous"]) == (0, 2)
+    assert left(database, "gifts") == [3]
+    assert left(database, "news") == [1, 2]
+    assert status["outcomes"] == {"partially-erased": 2}
+
+
+def test_what_is_somebody_elses_for_certain_is_not_ambiguous(cli: CliRunner, database: str) -> None:
+    """Ann's and Cleo's gifts are for Bob, who has an account with this address: what it leads to is his."""
+    execute(
+        database,
+        "INSERT INTO gifts VALUES (1, 1, 'bob@x.example'), (2, 3, 'bob@x.example');"
+        "INSERT INTO news VALUES (1, 'bob@x.example')",
+    )
+    _, status = erased(cli, 1)
+    assert left(database, "news") == [1]
+    assert status["outcomes"] == {"erased": 1}
