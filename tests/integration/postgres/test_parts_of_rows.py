@@ -215,6 +215,32 @@ payments: {table: public.payments, found_by: [{column: payer, of: users.id}, {co
         assert "several-people" not in {one.code for one in store.inspect()}
 
 
+def test_a_row_that_points_to_somebody_elses_record(database: str) -> None:
+    """Ann sells: Cleo's order names Ann, and Cleo's record, which no account is for. Ann's own order is hers."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE partners (id int PRIMARY KEY, name text, email text);"
+        "INSERT INTO partners VALUES (1, 'Ann', 'ann@x.example'), (3, 'Cleo', 'cleo@x.example');"
+        "ALTER TABLE users ADD partner_id int REFERENCES partners; UPDATE users SET partner_id = 1 WHERE id = 'ann';"
+        "CREATE TABLE orders (id int PRIMARY KEY, partner_id int REFERENCES partners, seller text);"
+        "INSERT INTO orders VALUES (1, 1, 'ann'), (2, NULL, 'bob')",
+    )
+    orders = "orders: {table: public.orders, found_by: [{column: seller, of: users.id}]WITH}\n"
+    shared = "sharing: last_owner, found_by: [{column: id, of: users.partner_id}, {column: id, of: orders.partner_id}]"
+    partners = f"partners: {{table: public.partners, {shared}}}\n"
+
+    def told(with_any: str = "") -> dict[str | None, str]:
+        with opened(database, shape(USERS + orders.replace("WITH", with_any) + partners)) as store:
+            return {one.collection: one.message for one in store.inspect() if one.code == "several-people"}
+
+    assert told() == {}
+    execute(database, "INSERT INTO orders VALUES (3, 3, 'ann')")
+    assert "partner_id to public.partners" in told()["orders"]
+    assert told(", goes_with_any: {reason: sold by whoever it names, approved_by: A. Officer}") == {}
+    execute(database, "ALTER TABLE partners RENAME email TO street")
+    assert told() == {}, "an address, which several people may have"
+
+
 ROOMS = """
 rooms:
   {table: public.rooms, data_type: anchor, found_by: [{column: guests, identity: user_id, each: true}],

@@ -197,6 +197,11 @@ class _Drafter:
         questions["sharing"] = (
             "several people may share a row: does it go with the last of them? If it is nobody's, leave the table out"
         )
+        if contacts(self.seen[table].kinds):
+            questions["sharing"] += (
+                ". Is each row a person of its own (a partner, a contact)? Then give it `person` with an identity, and"
+                f" let rows that point to it be found by it: {_listed(sorted({key.child for key in keys}))}"
+            )
         return DraftCollection(self._name(table), entries, questions, self._seen(table))
 
     def _loose(self, table: str) -> DraftCollection:

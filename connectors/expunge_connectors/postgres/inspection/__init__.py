@@ -10,6 +10,7 @@ found_by                links lead to the person's own rows, and to nobody else'
 kind_values             whether a column holds names of tables
 several_people          rows that name more than one person, and would go with one of them
 led_people              rows of one person that a row of another leads to
+pointed_people          rows of one person that point to the record of another
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
 internal_identities     a value belongs to one person
@@ -57,6 +58,7 @@ from expunge_connectors.postgres.inspection import (
     led_people,
     owner_columns,
     person_identities,
+    pointed_people,
     privileges,
     read_samples,
     row_kinds,
@@ -108,6 +110,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *found_by.findings(connection, inspection),
         *several_people.findings(connection, inspection),
         *led_people.findings(connection, inspection),
+        *pointed_people.findings(connection, inspection),
         *row_kinds.findings(connection, inspection),
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),

@@ -30,7 +30,7 @@ _LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
+class Person:
     """Whose a row is: the key that stands in it, or in a row above it, and how that row is joined."""
 
     identity: str
@@ -44,7 +44,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     for name, spec, _ in inspection.live_data():
         if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None or spec.sharing is not None:
             continue
-        own = _own(inspection, spec, "t")
+        named = own(inspection, spec, "t")
         said = {
             f"{', '.join(link.names)} of {link.lead[0]}": _led(connection, inspection, spec, link, until)
             for link in spec.found_by
@@ -58,7 +58,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             yield inspection.error(
                 "several-people",
                 name,
-                f"Rows of {spec.table} say by {', '.join(sorted(own))} whose they are, and are found by {leads} as"
+                f"Rows of {spec.table} say by {', '.join(sorted(named))} whose they are, and are found by {leads} as"
                 " well: some of them through rows of another person, with whom they go whole.",
                 "Leave this link out: then a row goes with its own person alone. Give the link a collection of the same"
                 " table, of a data type that is tombstoned, if the column must let go of the other's row. Or say"
@@ -71,7 +71,7 @@ def _led(
 ) -> bool | None:
     """Whether some row is another person's than one that leads to it by this link. None: nobody knows."""
     known: bool | None = False
-    for mine in _own(inspection, spec, "t").values():
+    for mine in own(inspection, spec, "t").values():
         for theirs in _above(inspection, spec, link, "t", _LEVELS):
             if mine.identity != theirs.identity:
                 continue
@@ -82,10 +82,10 @@ def _led(
     return known
 
 
-def _own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[str, _Person]:
-    """By the column in which a person's key stands."""
+def own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[str, Person]:
+    """By the column in which a person's key stands: whose the row `alias` is."""
     table = inspection.catalogue.tables[spec.table]
-    found: dict[str, _Person] = {}
+    found: dict[str, Person] = {}
     for link in spec.found_by:
         named = names_people(inspection.spec, link, inspection.data_map) == PERSONS_KEY
         if not named or link.several or link.names[0] not in table.columns:
@@ -99,11 +99,11 @@ def _own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[
             held = taken_out(link.source, text) if link.lead is None else text
             value = normalised(spelling(rule, live), held)
             value = sql.SQL("CASE WHEN {} THEN {} END").format(tells(link.where, alias), value)
-            found[live.name] = _Person(identity, value)
+            found[live.name] = Person(identity, value)
     return found
 
 
-def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: str, levels: int) -> Iterator[_Person]:
+def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: str, levels: int) -> Iterator[Person]:
     """Whose the rows are that lead to the row `alias` by this link.
 
     But for persons themselves, and for rows that people share: those lead here only once all of them are gone.
@@ -133,12 +133,12 @@ def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: st
         for up in parent.found_by
         if up.lead is not None and up.lead[0] != lead and parent is not spec
     )
-    for person in (*_own(inspection, parent, above).values(), *chain.from_iterable(further)):
-        yield _Person(person.identity, person.value, (join, *person.joins))
+    for person in (*own(inspection, parent, above).values(), *chain.from_iterable(further)):
+        yield Person(person.identity, person.value, (join, *person.joins))
 
 
 def _differ(
-    connection: Connection, inspection: InspectionContext, spec: TableSpec, mine: _Person, theirs: _Person
+    connection: Connection, inspection: InspectionContext, spec: TableSpec, mine: Person, theirs: Person
 ) -> bool | None:
     """There is such a row. None: the server would not say, or not in time."""
     statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {} <> {})").format(
