@@ -19,6 +19,10 @@ _COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
   created: created_at, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
 orders: {table: public.orders, created: created_at, found_by: [{column: email, identity: email}]}
+addresses: {table: public.addresses, sharing: last_owner, found_by: [{column: id, of: orders.address}]}
+parcels: {table: public.parcels, created: created_at, yields: {user_id: user_id, token: label},
+  found_by: [{column: email, identity: email}]}
+labels: {table: public.labels, found_by: [{column: token, identity: token}]}
 notes: {table: public.notes, found_by: [{column: user_id, of: users.id}]}
 """
 
@@ -26,10 +30,14 @@ notes: {table: public.notes, found_by: [{column: user_id, of: users.id}]}
 DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
 SCHEMA = f"""
 CREATE TABLE users (id int PRIMARY KEY, email text, {DAY}); CREATE INDEX ON users (email);
-CREATE TABLE orders (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE addresses (id int PRIMARY KEY);
+CREATE TABLE orders (id int PRIMARY KEY, email text, address int REFERENCES addresses, {DAY});
+CREATE TABLE parcels (id int PRIMARY KEY, email text, user_id int, label text UNIQUE, {DAY});
+CREATE TABLE labels (token text PRIMARY KEY);
 CREATE TABLE notes (id int PRIMARY KEY, user_id int REFERENCES users, answers int REFERENCES notes);
 INSERT INTO users SELECT n, 'home' || (n + 1) / 2 || '@x.example' FROM generate_series(1, 8) n;
-INSERT INTO orders SELECT n, 'home' || n || '@x.example' FROM generate_series(1, 4) n;
+INSERT INTO addresses SELECT generate_series(1, 4);
+INSERT INTO orders SELECT n, 'home' || n || '@x.example', n FROM generate_series(1, 4) n;
 """
 
 
@@ -78,6 +86,23 @@ def test_it_goes_where_everybody_who_claims_it_is_in_the_batch(cli: CliRunner, d
     assert left(database, "orders") == [2, 4]  # goes with the last
 
 
+def test_what_it_leads_to_goes_as_well_but_for_what_is_perhaps_somebody_elses(cli: CliRunner, database: str) -> None:
+    """A parcel of the fourth home, ordered with its address, names the third person: its label is not theirs."""
+    execute(
+        database,
+        """INSERT INTO labels VALUES ('t1'), ('t2');
+        INSERT INTO parcels VALUES (1, 'home1@x.example', NULL, 't1'), (2, 'home4@x.example', 3, 't2')""",
+    )
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(1, 2, 7, 8))))
+    assert [plan["stores"]["main"]["collections"][one]["due"] for one in ("addresses", "labels")] == [4, 2]
+    status = settled(cli, plan)
+    assert left(database, "addresses") == left(database, "orders") == [2, 3]
+    assert (left(database, "parcels"), left(database, "labels", "token")) == ([2], ["t2"])
+    assert status["outcomes"] == {"erased": 2, "failed": 2}
+    assert [status["collections"][f"main.{one}"]["found"] for one in ("addresses", "labels")] == [4, 2]
+    succeeded(cli.run("end", plan["id"], "--confirm", plan["digest"]))
+
+
 def test_it_stays_where_the_erasure_of_one_of_them_fails(cli: CliRunner, database: str) -> None:
     execute(database, "INSERT INTO notes VALUES (1, 2, NULL), (2, 7, 1)")  # somebody else's, that answers
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(1, 2))))
@@ -97,7 +122,8 @@ def test_what_is_older_than_the_claims_of_all_stays(cli: CliRunner, database: st
     execute(
         database,
         "UPDATE users SET created_at = '2025-06-01' WHERE id = 2;"
-        "INSERT INTO orders VALUES (5, 'home1@x.example', '2024-12-31'), (6, 'home1@x.example', '2025-02-01')",
+        "INSERT INTO orders (id, email, created_at)"
+        " VALUES (5, 'home1@x.example', '2024-12-31'), (6, 'home1@x.example', '2025-02-01')",
     )
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(1, 2))))
     orders = plan["stores"]["main"]["collections"]["orders"]

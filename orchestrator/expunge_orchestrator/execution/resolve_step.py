@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects import joint_lookup, member_proof, residual_keys
 
 
 def resolve(context: StepContext) -> StepWrite:
@@ -52,6 +52,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in again}
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
     keys_of = {item.id: merge_keys(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
+    for number, told in _told_together(context, people, keys_of, answers).items():
+        keys_of[number] |= told
     clear = ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None)
     taken = residual_keys.inherited_keys(residual_keys.of_people(context.workspace, context.batch.scope, clear))
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
@@ -94,6 +96,34 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         return Transition()
 
     return write
+
+
+def _shared(context: StepContext, item: Item, answer: Resolved) -> frozenset[SubjectKey]:
+    """What the person's own record shares with others. It may be gone by now: then that is known from before."""
+    return answer.shared | (context.shared(item) if _begun(item) else frozenset())
+
+
+def _told_together(
+    context: StepContext,
+    people: Sequence[Item],
+    keys_of: Mapping[int, frozenset[SubjectKey]],
+    answers: Mapping[int, Resolved],
+) -> dict[int, frozenset[SubjectKey]]:
+    """Item -> what is led to by values that people of the chunk share who all go."""
+    going = [item for item in people if answers[item.id].ambiguity is None and item.id not in context.held]
+    subjects = [Subject(item.id, keys_of[item.id], shared=_shared(context, item, answers[item.id])) for item in going]
+    if not any(one.shared for one in subjects):
+        return {}
+    here = {item.id for item in going}
+    staying = [
+        _shared(context, item, answers[item.id]) if item.id in answers else context.shared(item)
+        for item in context.items
+        if item.id not in here and (item.id in answers or item.sealed_keys is not None)
+    ]
+    cutoffs = {name: context.cutoffs[name] for name in context.batch.identities}
+    return joint_lookup.told_together(
+        subjects, context.workspace, context.batch.scope, cutoffs, frozenset[SubjectKey]().union(*staying)
+    )
 
 
 def _begun(item: Item) -> bool:

@@ -13,7 +13,7 @@ from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope,
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
-from expunge_orchestrator.subjects import claimed_keys, member_proof, residual_keys
+from expunge_orchestrator.subjects import claimed_keys, joint_lookup, member_proof, residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
@@ -126,4 +126,6 @@ def look_up(
         )
         for number, one in keys.items()
     ]
+    told = joint_lookup.told_together(subjects, workspace, scope, cutoffs)
+    subjects = [replace(one, keys=one.keys | told.get(one.number, frozenset())) for one in subjects]
     return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects)
