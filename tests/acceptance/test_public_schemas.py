@@ -87,8 +87,9 @@ ERASURES: dict[str, tuple[Erasure, ...]] = {
         ),
     ),
     "django": (
-        Erasure(
+        Erasure(  # whose former address Bob has as well: whose a guest's comment from there is nobody can say
             people="auth_user_id,email\n7,ann.lind@mail.example\n",
+            outcome="partially-erased",
             words=("ann.lind@mail.example", "ann.private@mail.example", "ann.lind", "lindqvist", "192.0.2.7", "s7ann"),
             kept=public("django_admin_log.object_repr"),
             number="7",
