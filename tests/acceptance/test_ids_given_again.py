@@ -1,4 +1,4 @@
-"""A new person gets the id of one who was erased (a table without a sequence): they are not the erased one (ADR 18)."""
+"""Somebody gets the id of a person who was erased, or the name of an object of theirs: it is theirs (ADR 18)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.servers import Keyspace
 
 from expunge_reports import trust
 from expunge_reports.verify import verifier
@@ -22,14 +23,18 @@ users: {table: public.users, person: user_id, yields: {user_id: id, email: email
   found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
 orders: {table: public.orders, found_by: [{column: user_id, of: users.id}]}
 logins: {table: public.logins, found_by: [{column: user_id, identity: user_id}]}
+avatars: {table: public.avatars, found_by: [{column: user_id, of: users.id}], yields: {token: path}}
 """
+IMAGES = {"key": "image:{token}", "type": "string", "data_type": "gone", "owner": {"controller": "acme"}}
 SCHEMA = """
 CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
 CREATE TABLE orders (id int PRIMARY KEY, user_id int);
 CREATE TABLE logins (id int PRIMARY KEY, user_id int);
+CREATE TABLE avatars (path text PRIMARY KEY, user_id int);
 INSERT INTO users SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
 INSERT INTO orders SELECT n, n FROM generate_series(1, 3) n;
 INSERT INTO logins SELECT n, n FROM generate_series(1, 3) n;
+INSERT INTO avatars SELECT 'a' || n, n FROM generate_series(1, 3) n;
 """
 
 
@@ -38,23 +43,34 @@ def succeeded(answer: CliResult) -> str:
     return answer.out
 
 
-def test_whoever_gets_the_id_loses_nothing_at_settling(database: str, tmp_path: Path, fork_server: ForkServer) -> None:
+def test_whoever_gets_the_id_loses_nothing_at_settling(
+    database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer
+) -> None:
     execute(database, SCHEMA)
-    write_document(tmp_path / "datamap.yaml", small_document(COLLECTIONS))
+    keyspace.client.mset({"image:a1": "x", "image:a2": "x", "image:a3": "x"})
+    document = small_document(COLLECTIONS)
+    document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
+    write_document(tmp_path / "datamap.yaml", document)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
     ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
+    ours["EXPUNGE_STORES__CACHE__URL"] = keyspace.url
     cli = CliRunner(tmp_path, plain | ours, fork_server)
     succeeded(cli.run("keys", "init", "--trust", "trust.json"))
+    succeeded(cli.run("adopt", "cache"))
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n2\n")))
     succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
+    assert sorted(keyspace.client.keys("image:*")) == [b"image:a3"]
+    keyspace.client.mset({"image:a1": "of 3", "image:a2": "late"})
     execute(
         database,
+        "INSERT INTO avatars VALUES ('a1', 3);"
         "INSERT INTO users VALUES (1, 'new@x.example', now()); INSERT INTO orders VALUES (4, 1), (5, 2);"
         "INSERT INTO logins VALUES (4, 1), (5, 2)",
     )
     succeeded(cli.run("run-due"))
     assert left(database, "users") == [1, 3]
     assert left(database, "orders") == left(database, "logins") == [3, 4]  # what came late of the other one is gone
+    assert sorted(keyspace.client.keys("image:*")) == [b"image:a1", b"image:a3"]
     status = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
     assert (status["state"], status["outcomes"]) == ("settled", {"erased": 2})
     listed = json.loads(succeeded(cli.run("receipts", "list", "--json")))["receipts"]
@@ -62,4 +78,4 @@ def test_whoever_gets_the_id_loses_nothing_at_settling(database: str, tmp_path: 
     succeeded(cli.run("receipts", "export", receipt, "-o", "receipt.json"))
     data, vouched = (tmp_path / "receipt.json").read_bytes(), (tmp_path / "trust.json").read_bytes()
     *_, settled = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC)).statements
-    assert (settled.event, settled.body["ambiguous"]) == ("settled", 3)  # what stands under the id is said
+    assert (settled.event, settled.body["ambiguous"]) == ("settled", 4)  # what stands under the id is said

@@ -1,7 +1,8 @@
-"""Keys given again: a person's own row that was made after the erasure began is somebody else's, under the same id.
+"""Keys given again: keys of the erased person that somebody else has by now (ADR 18).
 
-The map says that such keys are never re-used; a table without a sequence, or one that was truncated, uses them again
-all the same (ADR 18). `k` is a staged key, `t` a row of a collection of persons.
+A person's own row that was made after the erasure began is somebody else's, under the same id: the map says that such
+keys are never re-used; a table without a sequence, or one that was truncated, uses them again all the same. And an
+internal key is whose row holds it (see `keys_of_others`). `k` is a staged key, `t` a row of a collection of persons.
 """
 
 from __future__ import annotations
@@ -14,53 +15,82 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_connectors.postgres import count
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others
 from expunge_connectors.postgres.sql.fragments import TRUE, column
 from expunge_connectors.postgres.sql.key_staging import Staged
-from expunge_connectors.postgres.sql.subject_search import SearchPath, joined
+from expunge_connectors.postgres.sql.search_paths import search_paths
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.statement_cache import Placeholder
 from expunge_connectors.postgres.table_spec import internal_namespace
 
+Keys = dict[int, frozenset[SubjectKey]]
+"""Subject number -> keys."""
+
 
 def given_again(
     connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
-) -> dict[int, frozenset[SubjectKey]]:
-    """Subject number -> the keys of the person that somebody else has by now; of those who have any.
+) -> Keys:
+    """Subject number -> the keys that somebody else has by now; of those who have any.
 
-    With a person's key goes what other tables know the person's row by.
+    With a person's key goes what other tables know the person's row by; with an internal key what only it leads to.
     """
-    persons = {mapped.spec.person for mapped, _ in _persons(store)}
-    asked = [
-        Subject(one.number, keys)
-        for one in subjects
-        if (keys := frozenset(key for key in one.keys if key.namespace in persons))
-    ]
-    if not asked:
+    keys_of = {one.number: one.keys for one in subjects}
+    if not any(keys_of.values()):
         return {}
     with translated(store.name):
-        staged = key_staging.stage(connection, store, asked, scope)
-    keys_of = {one.number: one.keys for one in subjects}
-    found: dict[int, frozenset[SubjectKey]] = {}
+        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
+    found = _of_persons(search, keys_of, cutoff)
+    with translated(store.name):
+        if any(keys_of_others.any_held(search, mapped) for mapped in store.scoped.values()):
+            claimed_keys.mark(connection, store, search.staged)
+            for number, keys in _of_rows(search).items():
+                found[number] = found.get(number, frozenset()) | _meant(keys_of[number], keys)
+    return found
+
+
+def _of_persons(search: Search, keys_of: Keys, cutoff: datetime) -> Keys:
+    store, found = search.store, Keys()
     for mapped, link in _persons(store):
-        if link.staged not in staged.places:
+        if link.staged not in search.staged.places:
             continue
         identity = mapped.spec.person or ""
         names = {identity, internal_namespace(store.name, mapped.name, [mapped.spec.yields[identity].column])}
         with translated(store.name, mapped.name):
-            newer = store.statements.compiled(
-                ("given again", mapped.name, staged.shape),
-                partial(_newer, mapped, link, staged, cutoff),
-                {"cutoff": cutoff},
-                connection,
-            )
-            for (number,) in connection.execute(newer).fetchall():
+            newer = search.compiled(("given again", mapped.name), partial(_newer, mapped, link, search.staged, cutoff))
+            for (number,) in search.connection.execute(newer).fetchall():
                 passed = frozenset(key for key in keys_of[number] if key.namespace in names)
                 found[number] = found.get(number, frozenset()) | passed
+    keys_of_others.forget(search, found)
     return found
+
+
+def _of_rows(search: Search) -> Keys:
+    """Look for the rows of these people until no further key turns out to be somebody else's."""
+    found, more = Keys(), True
+    while more:
+        more = False
+        for mapped in search.store.scoped.values():
+            with translated(search.store.name, mapped.name):
+                paths = search_paths(search, mapped.selecting)
+                told = keys_of_others.told(search.store, mapped, elsewhere=True)
+                if paths and (told or count.kept(search.store, mapped)):
+                    rows = partial(count.found, search, mapped, paths)
+                    search.keep("given again", mapped, rows, partial(count.columns, mapped))
+                for number, keys in keys_of_others.let_go(search, mapped, elsewhere=True).items():
+                    found[number] = found.get(number, frozenset()) | keys
+                    more = True
+    return found
+
+
+def _meant(known: frozenset[SubjectKey], told: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Those of the subject's keys. Where one is written otherwise, all of its namespace: which it is cannot be told."""
+    strange = {key.namespace for key in told - known}
+    return frozenset(key for key in known if key in told or key.namespace in strange)
 
 
 def _persons(store: BoundStore) -> Iterator[tuple[BoundTable, BoundLink]]:

@@ -46,10 +46,13 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     if not people:
         return lambda _connection: Transition()
     known = {item.id: context.unsealed(item) for item in people if _begun(item)}
-    again = context.given_again([context.subject(item) for item in people if item.id in known])
-    asked = _ask(context, [item for item in people if item.id not in again], known)
-    # Under the id of somebody else there is nothing to be learnt of the person.
-    asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in again}
+    again = context.given_again(known, [item for item in people if item.sealed_keys is not None])
+    # Under the id of somebody else there is nothing to be learnt of the person, and under their keys nothing either.
+    persons = context.workspace.data_map.person_identities
+    gone = {number for number, keys in again.items() if any(key.namespace in persons for key in keys)}
+    followed = {number: _without(keys, again.get(number, frozenset())) for number, keys in known.items()}
+    asked = _ask(context, [item for item in people if item.id not in gone], followed)
+    asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in gone}
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
     keys_of = {item.id: merge_keys(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
     for number, told in _told_together(context, people, keys_of, answers).items():
@@ -129,6 +132,10 @@ def _told_together(
 def _begun(item: Item) -> bool:
     """Something of the person may be erased by now, or an end was stated: who it is was decided."""
     return item.sealed_keys is not None and (item.touched or item.outcome is not None)
+
+
+def _without(known: frozenset[SubjectKey], gone: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    return frozenset(key for key in known if member_proof.unmark(key) not in gone) if gone else known
 
 
 def _remembered(context: StepContext, item: Item, known: frozenset[SubjectKey]) -> Resolved:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Heartbeat, KnowsRelations, RelationChange, Scope, Subject, SubjectKey
+from expunge_connectors.contract import (
+    Heartbeat,
+    KnowsClaims,
+    KnowsRelations,
+    RelationChange,
+    Scope,
+    Subject,
+    SubjectKey,
+)
 from expunge_connectors.errors import IdentityChangedError, StructureChangedError
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
@@ -180,23 +188,35 @@ class StepContext:
             " withdraw it (`expunge cancel`), then plan these people again.",
         )
 
-    def subjects(self, items: Sequence[Item], store: str | None = None, *, to_look: bool = False) -> list[Subject]:
+    def subjects(
+        self, items: Sequence[Item], store: str | None = None, *, to_look: bool = False, to_erase: bool = False
+    ) -> list[Subject]:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them.
 
-        Of whom something was erased, without the keys that somebody else was given since; not where a store is only
-        looked into, which sees first whether there is anything.
+        Of whom something was erased, without the keys that somebody else has since; not where a store is only looked
+        into, which sees first whether there is anything. What a store is to erase that cannot tell whose its records
+        are goes by nobody's key but the person's.
         """
         name, scope = store or self.store, self.batch.scope
         sealed = [self.subject(item) for item in items]
         visible = self._together(member_proof.visible_to(name, sealed, scope, self.workspace.data_map))
         changed = [one for one in self.changed if self.out_of_sight(one)]
-        begun = set() if to_look else {item.id for item in items if item.touched}
-        again = self.given_again([one for one in visible if one.number in begun])
-        visible = claimed_keys.without_given_again(visible, again) if again else visible
+        all_asked = to_erase and not isinstance(self.workspace.stores[name], KnowsClaims)
+        begun = () if to_look else [item.id for item in items if item.touched or all_asked]
+        visible = claimed_keys.without_given_again(visible, self.given_again(begun, items))
         return claimed_keys.without_claimed(name, visible, scope, self.workspace, changed)
 
-    def given_again(self, subjects: Sequence[Subject]) -> dict[int, frozenset[SubjectKey]]:
-        """Item id -> keys of the person that somebody else has by now; of those with any."""
+    def given_again(self, asked: Collection[int], items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
+        """Item id -> keys of the person that somebody else has by now; of those with any.
+
+        Args:
+            asked: Of whom (ids).
+            items: All who are at work with them: what people share who all go is theirs.
+        """
+        if not asked:
+            return {}
+        known = self._together([self.subject(item) for item in items])
+        subjects = [one for one in known if one.number in asked]
         return claimed_keys.given_again(subjects, self.batch.scope, self.workspace, self.cutoffs)
 
     def _together(self, subjects: Sequence[Subject]) -> list[Subject]:

@@ -39,7 +39,7 @@ def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Act
     ]
     touched = _touch(context, [item for _, people in wanted for item in people])
     for actions, people in wanted:
-        if subjects := context.subjects([item for item in people if item.id in touched]):
+        if subjects := context.subjects([item for item in people if item.id in touched], to_erase=True):
             context.workspace.stores[context.store].erase(
                 subjects, actions, context.batch.scope, context.cutoffs[context.store], context.beat
             )

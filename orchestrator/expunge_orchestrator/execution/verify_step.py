@@ -44,7 +44,7 @@ def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
     unseen = context.out_of_sight(context.store)
     gone = dict.fromkeys(context.dropped(context.store) - unseen, RecordCounts(ground=outcomes.TABLE_DROPPED))
     try:
-        counts = _due_of_them(context, context.subjects(people, to_look=True))
+        counts = _due_of_them(context, people)
     except TerminalError:
         if not context.ending or not unseen:
             raise
@@ -72,14 +72,15 @@ def waiting(context: StepContext, people: Sequence[Item]) -> dict[int, dict[Plac
     return found
 
 
-def _due_of_them(context: StepContext, subjects: Sequence[Subject]) -> Counts:
-    """What is seen of people. What is due under an id that somebody else was given since is ambiguous."""
+def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:
+    """What is seen of people. What is due under a key that somebody else has since is ambiguous."""
+    subjects = context.subjects(people, to_look=True)
     counts = _seen(context, subjects)
-    some = [one for one in subjects if any(tally.due for tally in counts.get(one.number, {}).values())]
-    again = context.given_again(some)
+    some = [number for number, tallies in counts.items() if any(tally.due for tally in tallies.values())]
+    again = context.given_again(some, people)
     if not again:
         return counts
-    others = claimed_keys.without_given_again([one for one in some if one.number in again], again)
+    others = claimed_keys.without_given_again([one for one in subjects if one.number in again], again)
     rest = _seen(context, others)
     return {**counts, **{one.number: claimed_keys.as_ambiguous(counts[one.number], rest[one.number]) for one in others}}
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
 from expunge_orchestrator.rules.chunking import HOLDERS
+from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -106,22 +107,34 @@ def without_claimed_anywhere(subjects: Sequence[Subject], scope: Scope, workspac
 def given_again(
     subjects: Sequence[Subject], scope: Scope, workspace: Workspace, cutoffs: Mapping[str, datetime]
 ) -> dict[int, frozenset[SubjectKey]]:
-    """Subject number -> keys of the person that somebody else was given since the erasure began; of those with any.
+    """Subject number -> keys that somebody else has by now, though they were the person's; of those with any.
 
     Raises:
         ConnectorError: A store that knows cannot be asked.
     """
+    know = {name: one for name, one in workspace.stores.items() if isinstance(one, KnowsClaims) and name in cutoffs}
     found: dict[int, frozenset[SubjectKey]] = {}
-    for name, connector in workspace.stores.items() if subjects else ():
-        if isinstance(connector, KnowsClaims) and name in cutoffs:
-            for number, keys in connector.given_again(subjects, scope, cutoffs[name]).items():
-                found[number] = found.get(number, frozenset()) | keys
+    asked = list(subjects)
+    while asked:
+        new: dict[int, frozenset[SubjectKey]] = {}
+        for name, connector in know.items():
+            told = member_proof.visible_to(name, asked, scope, workspace.data_map)
+            for number, keys in connector.given_again(told, scope, cutoffs[name]).items():
+                new[number] = new.get(number, frozenset()) | keys
+        found |= {number: found.get(number, frozenset()) | keys for number, keys in new.items()}
+        # What one of the stores says may leave a key of another one without a row that is the person's.
+        asked = without_given_again([one for one in asked if one.number in new], new) if len(know) > 1 else []
     return found
 
 
 def without_given_again(subjects: Sequence[Subject], again: Mapping[int, frozenset[SubjectKey]]) -> list[Subject]:
     """The subjects without these keys: what stands under them is somebody else's."""
-    return [_without(one, again.get(one.number, frozenset())) for one in subjects]
+    return [
+        _without(one, frozenset(key for key in one.keys if member_proof.unmark(key) in gone))
+        if (gone := again.get(one.number))
+        else one
+        for one in subjects
+    ]
 
 
 def as_ambiguous(counts: Mapping[str, RecordCounts], rest: Mapping[str, RecordCounts]) -> dict[str, RecordCounts]:

@@ -55,3 +55,29 @@ def test_what_hangs_below_a_row_stays_with_it(database: str, moved: str, orders:
     assert left(database, "orders") == orders
     assert left(database, "lines") == left(database, "parts") == [1, 3]
     assert 1 not in left(database, "users")
+
+
+TOMBSTONED = """orders:
+  data_type: anchor
+  tombstone: {user_id: "NULL", note: "NULL"}
+"""
+
+
+@pytest.mark.parametrize("tombstoned", [False, True])
+def test_what_is_known_by_the_id_of_a_row_stays_with_whoever_has_the_row(database: str, *, tombstoned: bool) -> None:
+    """No foreign key leads to the orders: their ids are known from the resolution on, and one is Bob's by now."""
+    execute(database, TABLES.replace("REFERENCES orders", "").replace("REFERENCES lines", ""))
+    loaded = shape(MAP.replace("orders:\n", TOMBSTONED) if tombstoned else MAP)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        execute(database, TO_BOB)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert left(database, "orders WHERE user_id IS NOT NULL") == left(database, "lines") == [1, 3]
+        assert left(database, "parts") == [1, 3]
+        again = store.given_again([ann], ACME, CUTOFF)[1]
+        assert {(key.namespace, key.value) for key in again} == {("main.orders.id", "1"), ("main.lines.id", "1")}
+        execute(database, "DELETE FROM orders WHERE id = 2; INSERT INTO orders VALUES (2, 1, 'late')")
+        execute(database, "INSERT INTO lines VALUES (2, 2)")
+        assert store.given_again([ann], ACME, CUTOFF)[1] == again  # the late ones are Ann's
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "orders WHERE user_id IS NOT NULL") == left(database, "lines") == [1, 3]

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from psycopg import sql
 
@@ -29,7 +30,7 @@ from expunge_connectors.postgres.erase.withheld_rows import Interceptors
 from expunge_connectors.postgres.errors import still_referenced, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
-from expunge_connectors.postgres.sql import claimed_keys, key_staging, shared_values
+from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, shared_values
 from expunge_connectors.postgres.sql.fragments import and_
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import unreferenced
@@ -193,16 +194,30 @@ class Eraser:
             claimed_keys.mark(connection, self.store, staged)
             spared = frozenset(self.store.scoped.keys() - self.actions.keys())
             search = Search(connection, self.store, staged, self.cutoff, spared=spared)
-        for mapped in self.store.scoped.values():
-            with translated(self.store.name, mapped.name):
-                if mapped.name in intercepted or self._kept_at_hand(mapped) or any(map(staged.dated, mapped.erasing)):
-                    evidence = FoundRows.of(search, mapped)
-                    if evidence.paths:
-                        self._keep(search, evidence)
-                        self._hold(search, mapped)
+        while self._find(search, intercepted):
+            pass  # by an identity rows are found before what yields it
         with translated(self.store.name):
             shared_values.refuse_common(search)
         return search
+
+    def _find(self, search: Search, intercepted: Collection[str]) -> bool:
+        """Find them; returns whether identities of the map turned out to be somebody else's on the way."""
+        passed = False
+        for mapped in self.store.scoped.values():
+            with translated(self.store.name, mapped.name):
+                evidence = FoundRows.of(search, mapped)
+                dated = any(map(search.staged.dated, mapped.erasing))
+                at_hand = bool(evidence.paths) and (mapped.name in intercepted or self._kept_at_hand(mapped) or dated)
+                if at_hand:
+                    self._keep(search, evidence)
+                    self._hold(search, mapped)
+                while gone := keys_of_others.let_go(search, mapped):
+                    passed = passed or any(key.namespace in self.store.internal for key in chain(*gone.values()))
+                    if not (at_hand and mapped.own):
+                        break
+                    self._keep(search, evidence)  # those below were found by them
+                    self._hold(search, mapped)
+        return passed
 
     def _keep(self, search: Search, evidence: FoundRows) -> None:
         mapped = evidence.mapped

@@ -153,6 +153,7 @@ class BoundStore:
         logs: Collection -> (`schema.table`, its oid) of the logs.
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
+        internal: The internal identities.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
@@ -166,6 +167,7 @@ class BoundStore:
     foreign_keys: tuple[ForeignKey, ...]
     logs: Mapping[str, tuple[str, int]]
     may_change: frozenset[str] = frozenset()
+    internal: frozenset[str] = frozenset()
     common: Mapping[str, tuple[BoundTable, ...]] = field(default_factory=dict)
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
     aged: frozenset[str] = frozenset()

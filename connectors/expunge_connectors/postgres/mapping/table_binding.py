@@ -59,10 +59,11 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
     accepted = {table for one in data.values() for trigger in one.triggers_ok for table in trigger.writes}
     free = {one.place for one in spec.unmapped_ok}
     tables = {one: builder.table(one) for one in order}
+    internal = frozenset(name for name, one in data_map.identities.items() if one.kind is IdentityKind.INTERNAL)
     common = {
         identity: holders
-        for identity, one in data_map.identities.items()
-        if one.kind is IdentityKind.INTERNAL
+        for identity in data_map.identities
+        if identity in internal
         and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
     }
     links = [link for table in tables.values() for link in table.links]
@@ -73,6 +74,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         catalogue.foreign_keys,
         logs,
         frozenset(accepted | free),
+        internal,
         common,
         {**passing, **in_texts},
         builder.aged(),

@@ -9,6 +9,7 @@ search_paths     the ways that lead to a collection's rows
 combined_query   one statement for few keys
 comparison       row identity and key comparison
 row_conditions   in scope, requested, retained
+keys_of_others   takes staged internal keys out that another's row holds by now
 known_keys       whether a row's keys are resolved already
 shared_rows      who else points to a shared row
 shared_values    values that must be one person's

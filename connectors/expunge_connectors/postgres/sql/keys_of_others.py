@@ -1,0 +1,180 @@
+"""Keys of others: internal keys that were the subject's and that a row of somebody else holds by now (ADR 18).
+
+An internal key (the id of an order, the name of an object) is known from the resolution on, also when the row that told
+it is gone. The row may be handed to somebody else before, and the key given again after. So such a key leads only while
+no live row holds it but the subject's own. `s` is a staged key, `t` a row that holds it, `f` a row found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from psycopg import sql
+
+from expunge_connectors.contract import SubjectKey
+from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
+from expunge_connectors.postgres.sql.comparison import compared, named_there, same_row, values
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
+from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted, yielded
+from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.subject_search import Search
+from expunge_connectors.postgres.sql.tombstones import is_tombstone
+from expunge_connectors.postgres.table_spec import Elements
+
+_HELD = sql.SQL("EXISTS (SELECT FROM {rows} WHERE {same} AND {alive})")
+_BY_THEIRS = sql.SQL("NOT EXISTS (SELECT FROM {found} AS f JOIN {rows} ON {found_row} WHERE {same} AND {mine})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Keys of one namespace as rows of one collection hold them.
+
+    Attributes:
+        rows: What stands behind FROM, a row being `t`.
+        same: Such a row holds the key `s`.
+    """
+
+    wanted: Wanted
+    place: StagingTable
+    rows: sql.Composable
+    same: sql.Composable
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the staging table."""
+        return _names(self.wanted, self.place)
+
+
+def told(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> bool:
+    """Rows of this collection hold internal keys, of which the subject's may be another's by now.
+
+    Of a shared row, or one from whose list only elements go, other rules say what becomes of it.
+
+    Args:
+        store: The collections.
+        mapped: One of them.
+        elsewhere: Keys count as well that lead to nothing in this store.
+    """
+    if mapped.spec.sharing is not None or any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
+        return False
+    return bool(mapped.feeds or any(_internal(store, mapped, elsewhere=elsewhere)))
+
+
+def let_go(search: Search, mapped: BoundTable, *, elsewhere: bool = False) -> dict[int, frozenset[SubjectKey]]:
+    """Take such keys out of the staging tables; subject number -> the keys that a row of this collection holds.
+
+    Its found rows are at hand, if there are any; what was found of other collections by these keys is to be found anew.
+    """
+    gone: dict[int, set[SubjectKey]] = {}
+    if not told(search.store, mapped, elsewhere=elsewhere):
+        return {}
+    for held in _held(search.store, search.staged, mapped, elsewhere=elsewhere):
+        statement = search.compiled(
+            ("keys of others", mapped.name, held.wanted), partial(_deleted, search, mapped, held)
+        )
+        for number, *texts in search.connection.execute(statement).fetchall():
+            value = texts[0] if len(texts) == 1 else json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+            gone.setdefault(number, set()).add(SubjectKey(held.wanted[0], value))
+    return {number: frozenset(keys) for number, keys in gone.items()}
+
+
+def forget(search: Search, keys: Mapping[int, Collection[SubjectKey]]) -> None:
+    """Take these subjects' keys of the same namespaces out of the staging tables."""
+    for number, some in keys.items():
+        namespaces = {key.namespace for key in some}
+        for wanted, place in search.staged.places.items():
+            if wanted[0] in namespaces:
+                search.connection.execute(
+                    sql.SQL("DELETE FROM {} AS s WHERE s.number = {} AND {} IS NOT NULL").format(
+                        place.table, sql.Literal(number), column("s", _names(wanted, place)[0])
+                    )
+                )
+
+
+def any_held(search: Search, mapped: BoundTable) -> bool:
+    """Whether any live row of this collection holds any of the keys, the subject's own rows among them."""
+    if not told(search.store, mapped, elsewhere=True):
+        return False
+    looked_up = [
+        sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {} AND {})").format(
+            held.place.table, _given(held), _HELD.format(rows=held.rows, same=held.same, alive=_alive(mapped))
+        )
+        for held in _held(search.store, search.staged, mapped, elsewhere=True)
+    ]
+    if not looked_up:
+        return False
+    (found,) = search.connection.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(looked_up))).fetchone() or (
+        0,
+    )
+    return bool(found)
+
+
+def _internal(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> Iterator[str]:
+    """The internal identities that its rows yield. What has to be decoded is not compared here."""
+    linked = {link.namespace for one in store.scoped.values() for link in one.links}
+    for identity in mapped.binding:
+        if identity in store.internal and not mapped.yields[identity][0].decode and (elsewhere or identity in linked):
+            yield identity
+
+
+def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: bool) -> Iterator[_Held]:
+    shared = {link.namespace for one in store.scoped.values() if one.spec.sharing is not None for link in one.links}
+    plain = sql.SQL("{} AS t").format(mapped.table.identifier)
+    for feed in mapped.feeds:
+        wanted = feed.namespace, feed.types
+        if (place := staged.places.get(wanted)) is None or feed.namespace in shared:
+            continue  # whether a shared row stays, its owners say
+        theirs = (column("s", name) for name in _names(wanted, place))
+        same = (
+            equals(compared(live, kind, "t"), key, kind.equality)
+            for live, kind, key in zip(feed.columns, feed.types, theirs, strict=True)
+        )
+        yield _Held(wanted, place, plain, and_(*same))
+    for identity in _internal(store, mapped, elsewhere=elsewhere):
+        source = mapped.yields[identity][0]
+        rows: sql.Composable = plain
+        if source.several:
+            rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(plain, values(source, "t"))
+        text = named_there(mapped, identity, "v" if source.several else "t")
+        for wanted, place in staged.places.items():
+            if wanted[0] != identity:
+                continue
+            (name,) = _names(wanted, place)
+            key: sql.Composable = column("s", name)
+            if wanted != yielded(identity):
+                key = sql.SQL("{}::text").format(key)
+            yield _Held(wanted, place, rows, sql.SQL("{} = {}").format(text, key))
+
+
+def _names(wanted: Wanted, place: StagingTable) -> tuple[str, ...]:
+    return place.columns or tuple(f"c{at}" for at in range(len(wanted[1])))
+
+
+def _given(held: _Held) -> sql.Composed:
+    """The staged row holds such a key: where many stand together, it may be one of another namespace."""
+    return sql.SQL("{} IS NOT NULL").format(column("s", held.names[0]))
+
+
+def _alive(mapped: BoundTable) -> sql.Composed:
+    return and_(in_scope(mapped, "t"), sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")))
+
+
+def _deleted(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
+    not_theirs: sql.Composable = TRUE
+    if search.found.get(mapped.name):
+        not_theirs = _BY_THEIRS.format(
+            found=search.table(mapped.name),
+            rows=held.rows,
+            found_row=same_row(mapped, "t", "f"),
+            same=held.same,
+            mine=sql.SQL("f.number = s.number AND f.asked"),
+        )
+    return sql.SQL("DELETE FROM {} AS s WHERE {} RETURNING s.number, {}").format(
+        held.place.table,
+        and_(_given(held), _HELD.format(rows=held.rows, same=held.same, alive=_alive(mapped)), not_theirs),
+        comma_list(*(sql.SQL("{}::text").format(column("s", name)) for name in held.names)),
+    )
