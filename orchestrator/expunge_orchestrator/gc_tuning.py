@@ -11,7 +11,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SELDOM = (20_000, 20, 20)
+_SELDOM = (100_000, 20, 20)
 
 
 @contextmanager
