@@ -112,11 +112,13 @@ class KeyGraph:
 
     def add(self, via: SubjectKey, key: SubjectKey, *, of_person: bool) -> None:
         """Take note that one key leads to another, through a record that may itself be a person."""
+        if key == via:
+            return
         if key.namespace.startswith(UNREAD):
             self.unread[via].add(key)
         elif key.namespace.startswith(HEARSAY):
             self.hearsay[via].add(SubjectKey(key.namespace.removeprefix(HEARSAY), key.value))
-        elif key != via:
+        else:
             self.edges[via].add(key)
             if of_person:
                 self.told_of_person[via].add(key)
@@ -303,6 +305,8 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     unfollowed |= (told | trail.told_by_several(accepted)) - accepted
+    if not unfollowed:
+        return Resolved(frozenset(accepted))
     shared = unfollowed & (trail.own(accepted) | trail.known)
     persons = _persons_among(accepted, rules)
     doubtful = {key for key in unfollowed - shared if _nobodys(key, trail, rules, persons)}
@@ -319,5 +323,7 @@ def _nobodys(key: SubjectKey, trail: KeyGraph, rules: _Rules, persons: AbstractS
 
 def _strangers(trail: KeyGraph, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
     """The keys known from before that lead to a person who was not found by then."""
+    if not trail.known:
+        return set()
     before = persons | _persons_among(trail.known, rules)
     return {key for key in trail.known if not _persons(key, trail, rules) <= before}

@@ -176,31 +176,30 @@ class ProvingLookup:
         if self.scope.member is None:
             return
         self._prove(subjects)
-        allowed = [Subject(one.number, frozenset(self._allowed(one.number, one.keys))) for one in subjects]
-        for name in self.names:
-            if name not in self.owned:
-                yield name, self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
+        inherited = [name for name in self.names if name not in self.owned]
+        allowed = [
+            Subject(one.number, one.keys.difference(self._without_standing(one.number, one.keys)))
+            for one in subjects
+            if inherited
+        ]
+        for name in inherited:
+            yield name, self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
 
     def marked(self, number: int, answer: Resolved) -> Resolved:
         """The answer with a mark on every key without standing."""
-        if self.scope.member is None:
+        if self.scope.member is None or not (unproven := self._without_standing(number, answer.keys)):
             return answer
-        allowed = frozenset(self._allowed(number, answer.keys))
-        doubtful = (SubjectKey(f"{UNPROVEN}{key.namespace}", key.value) for key in answer.keys - allowed)
-        return replace(answer, keys=allowed | frozenset(doubtful))
+        marked = frozenset(SubjectKey(f"{UNPROVEN}{key.namespace}", key.value) for key in unproven)
+        return replace(answer, keys=answer.keys.difference(unproven) | marked)
 
-    def _allowed(self, number: int, keys: Iterable[SubjectKey]) -> Iterator[SubjectKey]:
-        """Keys with standing. A person key that a record merely names is no better than one that was given."""
+    def _without_standing(self, number: int, keys: Iterable[SubjectKey]) -> list[SubjectKey]:
+        """Keys without standing. A person key that a record merely names is no better than one that was given."""
         doubtful, persons, proven = self.doubtful[number], self.persons, self.proven
-        return (
-            key for key in keys if (key not in doubtful and key.namespace not in persons) or (number, key) in proven
-        )
+        return [key for key in keys if (key in doubtful or key.namespace in persons) and (number, key) not in proven]
 
     def _prove(self, subjects: Sequence[Subject]) -> None:
         """Count by one key alone, where a record that yields nothing may stand behind it."""
-        doubtful = [
-            (one.number, key) for one in subjects for key in one.keys - frozenset(self._allowed(one.number, one.keys))
-        ]
+        doubtful = [(one.number, key) for one in subjects for key in self._without_standing(one.number, one.keys)]
         asked = [Subject(place, frozenset([key])) for place, (_, key) in enumerate(doubtful)]
         for store, names in self.owned.items() if asked else ():
             for place, tallies in self.stores[store].count(asked, self.scope, self.cutoffs[store]).items():
