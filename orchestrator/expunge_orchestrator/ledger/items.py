@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 
 
@@ -128,12 +129,12 @@ def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]
         connection: In the transaction of the step.
         rows: `id` and the columns' new values; every row names the same columns.
     """
-    if not rows:
-        return
-    connection.execute(
-        _updating(tuple(name for name in rows[0] if name != "id")),
-        [{f"new_{name}": value for name, value in row.items()} for row in rows],
-    )
+    if rows:
+        write_rows(
+            connection,
+            _updating(tuple(name for name in rows[0] if name != "id")),
+            [{f"new_{name}": value for name, value in row.items()} for row in rows],
+        )
 
 
 def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:

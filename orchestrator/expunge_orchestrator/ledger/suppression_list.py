@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.bulk_writes import write_rows
 
 # Built once, for one person's step does it as well.
 _ENTERED = sa.insert(tables.suppression)
@@ -39,8 +40,7 @@ class Tagger:
 def replace_entries(connection: sa.Connection, items: Sequence[int], entries: Sequence[dict[str, Any]]) -> None:
     """Make these the only entries of these items."""
     remove_entries(connection, items)
-    if entries:
-        connection.execute(_ENTERED, entries)
+    write_rows(connection, _ENTERED, entries)
 
 
 def remove_entries(connection: sa.Connection, items: Sequence[int]) -> None:

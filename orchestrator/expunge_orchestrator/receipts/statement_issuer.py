@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import LedgerBehindError, LedgerError
+from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.tables import document, statement
 from expunge_reports import canonical, dsse
@@ -33,6 +34,7 @@ _LAST_OF_EACH = (
 _HEADS = sa.select(statement.c.series, statement.c.seq, statement.c.envelope).join(
     _LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq)
 )
+_ISSUED = sa.insert(statement)
 _LAST_INDEX = sa.select(sa.func.max(statement.c.log_index))
 _UNLOGGED = sa.select(statement.c.leaf).where(statement.c.log_index.is_(None))
 _PENDING = (
@@ -106,8 +108,7 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDr
                     "leaf": leaf.of_payload(draft.series, seq, payload).to_bytes(),
                 }
             )
-        if rows:
-            connection.execute(sa.insert(statement), rows)
+        write_rows(connection, _ISSUED, rows)
 
 
 def _encoded(body: Mapping[str, object] | statements.EncodedBody) -> statements.EncodedBody:
@@ -163,7 +164,7 @@ def publish(ledger: sa.Engine, writer: LogWriter) -> int:
             logged += [{"row": row_id, "index": index} for index, row_id in enumerate(pending.values(), first)]
         if logged:
             with ledger.begin() as connection:
-                connection.execute(_LOGGED, logged)
+                write_rows(connection, _LOGGED, logged)
         published += len(pending)
         if len(pending) < _PUBLISHED_AT_ONCE:
             return published
