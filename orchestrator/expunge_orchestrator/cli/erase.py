@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger.batch_status import chunks_of
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
-from expunge_orchestrator.receipts.statement_bodies import ENDED, UNEXPLAINED, UNSEEN
+from expunge_orchestrator.receipts.statement_bodies import ENDED, LEFT_BEFORE, UNEXPLAINED, UNSEEN
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.workspace import Workspace, opened
@@ -133,6 +133,11 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
         raise NotErasedError(
             f"Batch {uid}: {output.people(left)} ended in part; `left` says where something due is still there.",
             remedy="A later request of the same person, by an id that proves it, can erase it: expunge plan",
+        )
+    if left := sum(number for reason, number in view["reasons"].items() if reason.startswith(LEFT_BEFORE)):
+        raise NotErasedError(
+            f"Batch {uid}: of {output.people(left)} something is still there that an earlier request left.",
+            remedy="Plan them again with the person's own id and every other identifier that they had, in one line.",
         )
     if refused := outcomes.get(Result.AMBIGUOUS.value, 0):
         raise NotErasedError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ from expunge_orchestrator.execution import (
     settling_search,
     verify_step,
 )
+from expunge_orchestrator.execution.concurrent_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import counted_at, verified_at
@@ -24,7 +25,7 @@ from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, pipeline
-from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
 from expunge_reports.statement import NOTHING_OPEN
@@ -32,13 +33,13 @@ from expunge_reports.statement import NOTHING_OPEN
 
 def conclude(context: StepContext) -> StepWrite:
     """Say for each person what happened; go back for another round while something due is left."""
-    actions = context.actions
-    others, left_before = concurrent_requests.unfinished(context, context.active)
+    others, residual = concurrent_requests.unfinished(context, context.active)
+    before = concurrent_requests.left_before(context, context.active, residual)
     judged = {
-        item.id: concurrent_requests.downgrade(
-            outcomes.lines(actions, item.found, item.verified), others.get(item.id, ())
-        )
-        for item in context.active
+        item.id: _judged(context, item, others.get(item.id, ()), before.get(item.id, ())) for item in context.active
+    }
+    unreached = {
+        number: concurrent_requests.describe_left(before[number]) for number in before if _left(judged[number])
     }
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
     unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
@@ -57,13 +58,11 @@ def conclude(context: StepContext) -> StepWrite:
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     owed = backup_copies.outstanding(held)
-    document = statement_bodies.copies_document(listings, held)
     grounds = grounds_of(context.workspace.data_map)
-    normalisers = sorted({one.normaliser for one in context.workspace.data_map.identities.values()})
 
     def write(connection: sa.Connection) -> Transition:
         backup_copies.record(connection, listings)
-        cited = statement_issuer.store_document(connection, document)
+        cited = statement_issuer.store_document(connection, statement_bodies.copies_document(listings, held))
         verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
         counted = counted_at(connection, context.chunk_id)
         conclusions = OutcomeBodies(
@@ -71,7 +70,7 @@ def conclude(context: StepContext) -> StepWrite:
             cutoffs=context.cutoffs,
             grounds=grounds,
             map_digest=context.workspace.map_digest,
-            normalisers=normalisers,
+            normalisers=sorted({one.normaliser for one in context.workspace.data_map.identities.values()}),
             counted=counted,
             at=verified,
             context=[cited, *_extended(connection, context)],
@@ -84,13 +83,14 @@ def conclude(context: StepContext) -> StepWrite:
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
                 still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
-                told = conclusions.body(judged[item.id], result, context.unread(item))
+                reason = statement_bodies.LEFT_BEFORE if item.id in unreached else None
+                told = conclusions.body(judged[item.id], result, context.unread(item), reason)
                 drafts.append(
                     statement_issuer.StatementDraft(item.id, item.series, result.value, item.subjects, told, still_open)
                 )
-                ended.append({"id": item.id, "outcome": result.value, "reason": None})
+                ended.append({"id": item.id, "outcome": result.value, "reason": unreached.get(item.id)})
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
-        residual_keys.end(connection, concurrent_requests.finished(context, done, left_before))
+        residual_keys.end(connection, concurrent_requests.finished(context, done, residual))
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         searched = settling_search.findings_of(context, [one.item for one in left])
         operator_end.state_ended(connection, context, left, searched, at=at, seen=verified, cited=cited, copies=owed)
@@ -117,6 +117,18 @@ def conclude(context: StepContext) -> StepWrite:
         )
 
     return write
+
+
+def _judged(
+    context: StepContext, item: Item, others: Sequence[ConcurrentRequest], before: Sequence[LeftBefore]
+) -> list[CollectionOutcome]:
+    """The lines of one person, none of which says more than other requests allow."""
+    lines = outcomes.lines(context.actions, item.found, item.verified)
+    return concurrent_requests.as_left(concurrent_requests.downgrade(lines, others), before)
+
+
+def _left(lines: Sequence[CollectionOutcome]) -> bool:
+    return any(line.outcome is Outcome.LEFT for line in lines)
 
 
 def _extended(connection: sa.Connection, context: StepContext) -> list[str]:

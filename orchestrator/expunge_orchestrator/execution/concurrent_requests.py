@@ -3,13 +3,14 @@
 A request that erased a person's rows and stopped before the objects took the way to these with it: whoever asks again
 finds nothing there, and "not found" would be untrue. So a collection in which another request found something, and has
 not verified that it is gone, is not done for this request either. One that was ended kept keys to what it left; this
-one takes them over, unless it cannot be shown to be of the same person (`residual_keys`).
+one takes them over, unless it cannot be shown to be of the same person (`residual_keys`). What it cannot be sure of is
+left, as that one last saw it: there is nothing to wait for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import RUNNING, ChunkState
 from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.receipts import statement_bodies
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
@@ -30,8 +32,20 @@ from expunge_orchestrator.workspace import Workspace
 
 _OPEN = (Result.FAILED, Result.ON_HOLD)
 
-_ASK_BY_ID = " (over, and something is left: ask again by the person's own id, or with every identifier that it had)"
 _SETTLES = " (the storage keeps something of it; take this one up when that one has settled)"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBefore:
+    """What an ended request about the same person left, and this one cannot be sure to find.
+
+    Attributes:
+        batch: Its batch's uid.
+        places: (store, collection) -> how many records, as they were last seen.
+    """
+
+    batch: str
+    places: Mapping[Place, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +72,33 @@ def unfinished(
 ) -> tuple[dict[int, list[ConcurrentRequest]], Mapping[int, Sequence[ResidualKeys]]]:
     """Item -> other requests of the same controller about the same person that left something, for those with any.
 
-    Of what ended ones left (the second answer), that counts which this request has not taken over, or cannot be sure
-    of. They are looked up last: a request that is ended in between is seen at work or among them.
+    And what ended ones left. They are looked up last: a request that is ended in between is seen at work or among them.
     """
     found = _at_work_or_failed(context, people)
     left = residual_keys.of_people(
         context.workspace, context.batch.scope, ((item.id, context.unsealed(item)) for item in people)
     )
+    return found, left
+
+
+def left_before(
+    context: StepContext, people: Sequence[Item], left: Mapping[int, Sequence[ResidualKeys]]
+) -> dict[int, list[LeftBefore]]:
+    """Item -> what ended requests left (`left`) that this one has not taken over or cannot be sure of; where any is."""
+    found: dict[int, list[LeftBefore]] = {}
     for item in people:
         for one in left.get(item.id, ()):
-            if one.whole:
-                continue
-            if places := one.doubtful if _taken(context, item, one) else one.places:
+            if places := _unsure(context, item, one):
                 found.setdefault(item.id, []).append(
-                    ConcurrentRequest(one.batch, running=False, places=places, remedy=_ASK_BY_ID)
+                    LeftBefore(one.batch, {place: one.places[place] for place in places})
                 )
-    return found, left
+    return found
+
+
+def _unsure(context: StepContext, item: Item, one: ResidualKeys) -> frozenset[Place]:
+    if one.whole:
+        return frozenset()
+    return one.doubtful if _taken(context, item, one) else frozenset(one.places)
 
 
 def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Sequence[ResidualKeys]]) -> list[int]:
@@ -86,7 +111,7 @@ def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Se
         one.item_id
         for item in people
         for one in left.get(item.id, ())
-        if one.places <= looked_at and (one.whole or _taken(context, item, one))
+        if one.places.keys() <= looked_at and not _unsure(context, item, one)
     ]
 
 
@@ -213,6 +238,32 @@ def downgrade(lines: Sequence[CollectionOutcome], others: Sequence[ConcurrentReq
     ]
 
 
+def as_left(lines: Sequence[CollectionOutcome], before: Sequence[LeftBefore]) -> list[CollectionOutcome]:
+    """The lines, with what ended requests left where this one would say that nothing is, or that all of it is gone."""
+    records: dict[Place, int] = {}
+    for one in before:
+        for place, number in one.places.items():
+            records[place] = max(number, records.get(place, 0))
+    return [
+        _left(line, records[line.store, line.collection])
+        if (line.store, line.collection) in records and line.outcome in _NOTHING_LEFT
+        else line
+        for line in lines
+    ]
+
+
+_NOTHING_LEFT = (Outcome.NOT_FOUND, Outcome.ERASED, Outcome.TOMBSTONED)
+
+
+def _left(line: CollectionOutcome, records: int) -> CollectionOutcome:
+    assert line.verified is not None
+    return line._replace(
+        outcome=Outcome.LEFT,
+        found=replace(line.found, due=line.found.due + records),
+        verified=replace(line.verified, due=records),
+    )
+
+
 def wait_for_running(others: Mapping[int, Sequence[ConcurrentRequest]], people: Sequence[Item]) -> None:
     """Put this chunk off while another request about one of these people is at work.
 
@@ -229,6 +280,15 @@ def describe(others: Sequence[ConcurrentRequest]) -> str:
         return ""
     named = ", ".join(sorted({f"{one.batch}{one.remedy}" for one in others}))
     return f"; another request of this person is not finished: {named}"
+
+
+def describe_left(before: Sequence[LeftBefore]) -> str:
+    """Why something is left of a person of whom nothing failed, and what finds it."""
+    named = ", ".join(sorted({one.batch for one in before}))
+    return (
+        f"{statement_bodies.LEFT_BEFORE} ({named}). A request with the person's own id and every other identifier that"
+        " it had, in one line, finds it"
+    )
 
 
 def _others() -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any]:

@@ -169,6 +169,9 @@ def _ask(
     persons = workspace.data_map.person_identities
     given = context.identifiers(people)
     known = {number: keys for number, keys in known.items() if number in given}
+    for number, keys in residual_keys.vouched_for(workspace, context.batch.scope, given).items():
+        given[number] -= keys
+        known.setdefault(number, keys)
     for number, keys in known.items():
         if proofs := frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons):
             given[number] = proofs

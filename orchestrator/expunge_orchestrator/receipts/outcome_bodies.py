@@ -70,9 +70,13 @@ class OutcomeBodies:
         self._parts: dict[int, tuple[CollectionOutcome, bytes]] = {}
 
     def body(
-        self, lines: Sequence[CollectionOutcome], result: Result, unread: Iterable[SubjectKey] = ()
+        self,
+        lines: Sequence[CollectionOutcome],
+        result: Result,
+        unread: Iterable[SubjectKey] = (),
+        reason: str | None = None,
     ) -> EncodedBody:
-        """What is said of one person: the result in all, each collection, and what could not be read."""
+        """What is said of one person: the result in all and why, each collection, and what could not be read."""
         values = unread_values.counted(unread)
         stores: dict[str, list[bytes]] = {}
         for line in lines:
@@ -83,8 +87,10 @@ class OutcomeBodies:
             canonical.object_of(self._stores[store] | {"collections": canonical.list_of(collections)})
             for store, collections in stores.items()
         )
-        outcome = canonical.encode(result.value)
-        return EncodedBody(canonical.object_of(self._shared | {"outcome": outcome, "stores": told}))
+        said = {"outcome": canonical.encode(result.value), "stores": told}
+        if reason is not None:
+            said["reason"] = canonical.encode(reason)
+        return EncodedBody(canonical.object_of(self._shared | said))
 
     def _with_unread(self, line: CollectionOutcome, values: int) -> bytes:
         return canonical.encode({**in_collection(line, self._grounds), "unread": values})

@@ -49,6 +49,8 @@ UNEXPLAINED = (
 )
 
 
+LEFT_BEFORE = "What is listed as left was left by an earlier request that was ended, and this one did not lead to it"
+
 TABLES_DROPPED = (
     "The tables of these collections were seen to be gone when asked again: rows that were still in them went with"
     " them, and not by this request. Nothing is said of copies that were made of them"

@@ -25,7 +25,7 @@ class Outcome(StrEnum):
     DROPPED = "dropped"
     """Gone with the whole collection, which somebody dropped: nothing of it was erased by us, and nothing is there."""
     LEFT = "left"
-    """Still there: an operator ended the request, because the store refused to erase it."""
+    """Still there: an operator ended the request, because the store refused to erase it; or an earlier one."""
 
 
 class Result(StrEnum):
@@ -255,12 +255,12 @@ def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | Non
 def result(judged: Iterable[CollectionOutcome]) -> Result:
     """The result for the whole person.
 
-    What is retained, may be somebody else's, or went with a dropped table is never called plain erased.
+    What is retained or left, may be somebody else's, or went with a dropped table is never called plain erased.
     """
     outcomes = [line.outcome for line in judged]
     if Outcome.FAILED in outcomes:
         return Result.FAILED
-    if not {Outcome.RETAINED, Outcome.AMBIGUOUS, Outcome.DROPPED}.isdisjoint(outcomes):
+    if not {Outcome.RETAINED, Outcome.AMBIGUOUS, Outcome.DROPPED, Outcome.LEFT}.isdisjoint(outcomes):
         return Result.PARTIALLY_ERASED
     if all(one is Outcome.NOT_FOUND for one in outcomes):
         return Result.NOT_FOUND

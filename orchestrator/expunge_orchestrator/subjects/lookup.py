@@ -106,13 +106,15 @@ def look_up(
     cutoffs = clocks or store_calls.gather(
         collections_in(scope, workspace.data_map), looked, workspace.settings.stores_at_once
     )
+    vouched = residual_keys.vouched_for(workspace, scope, given)
     resolved = member_proof.resolve(
-        given,
+        {number: keys - vouched.get(number, frozenset()) for number, keys in given.items()},
         stores=workspace.stores,
         names=list(cutoffs),
         scope=scope,
         cutoffs=cutoffs,
         data_map=workspace.data_map,
+        known=vouched,
     )
     keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
     left = residual_keys.of_people(workspace, scope, keys.items())

@@ -63,21 +63,23 @@ class ResidualKeys:
         item_id: The person in that request.
         batch: That request's batch.
         keys: What leads there for good, with their marks (see `member_proof`): never an e-mail or a number.
-        places: (store, collection) in which something was left.
+        places: (store, collection) in which something was left -> how many records, as they were last seen.
         whole: This request has every key that led there, and may use each: what it finds is all there is.
         proven: A person key in common says that it is the same person as the one it was found for. Otherwise an
             identifier that can pass on is all that they have in common: nothing is erased by these keys.
         doubtful: Those of the places to which an identifier led that can pass on and that is not among this request's:
             finding nothing there says nothing.
+        tags: Of every identifier and key that it had.
     """
 
     item_id: int
     batch: str
     keys: frozenset[SubjectKey] = field(repr=False)
-    places: frozenset[Place]
+    places: Mapping[Place, int]
     whole: bool
     proven: bool
     doubtful: frozenset[Place]
+    tags: frozenset[bytes] = field(repr=False)
 
 
 def lasting(keys: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:
@@ -160,6 +162,7 @@ def of_people(
         keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
         theirs = _persons(workspace, map(member_proof.unmark, keys))
         places = [ResidualPlace(*place) for place in row.places]
+        seen = outcomes.last_seen(row.verified, row.reviewed, row.reverified)
         for number in sorted({number for tag in left_tags[row.item_id] for number in by_tag.get(tag, ())}):
             ours = _persons(workspace, keys_of[number])
             if not ours & theirs and {key.namespace for key in ours} & {key.namespace for key in theirs}:
@@ -170,12 +173,33 @@ def of_people(
                 row.item_id,
                 row.uid,
                 keys,
-                frozenset((place.store, place.collection) for place in places),
+                {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places},
                 whole=whole,
                 proven=bool(ours & theirs),
                 doubtful=frozenset((place.store, place.collection) for place in places if not (whole or place.reached)),
+                tags=frozenset(left_tags[row.item_id]),
             )
             found.setdefault(number, []).append(one)
+    return found
+
+
+def vouched_for(
+    workspace: Workspace, scope: Scope, given: Mapping[int, frozenset[SubjectKey]]
+) -> dict[int, frozenset[SubjectKey]]:
+    """Number -> identifiers given that pass on, which an ended request of the same person had; for those with any.
+
+    Nothing leads from them to the person any more, and yet they are not somebody else's for all that anybody knows.
+    """
+    persons = workspace.data_map.person_identities
+    proofs = {number: frozenset(key for key in keys if key.namespace in persons) for number, keys in given.items()}
+    asked = {number: keys for number, keys in proofs.items() if keys and keys < given[number]}
+    left = of_people(workspace, scope, asked.items()) if asked else {}
+    tagger = Tagger(workspace.keys.suppression)
+    found: dict[int, frozenset[SubjectKey]] = {}
+    for number, ones in left.items():
+        tags = frozenset[bytes]().union(*(one.tags for one in ones if one.proven))
+        if keys := frozenset(key for key in given[number] - proofs[number] if tagger.tag(key) in tags):
+            found[number] = keys
     return found
 
 
@@ -211,7 +235,7 @@ def left_by(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, R
     return len(rows), {place: ResidualCount(number, records[place]) for place, number in sorted(people.items())}
 
 
-def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any]:
+def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any, Any]:
     return (
         sa.select(
             tables.residual_keys.c.item_id,
@@ -219,6 +243,9 @@ def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, 
             tables.residual_keys.c.sealed_keys,
             tables.residual_keys.c.places,
             tables.item.c.series,
+            tables.item.c.verified,
+            tables.item.c.reviewed,
+            tables.item.c.reverified,
             tables.batch.c.uid,
         )
         .join(tables.suppression, tables.suppression.c.item_id == tables.residual_keys.c.item_id)
