@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
+from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace
 
 _MEANINGLESS = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
 """Types of keys that are made, not chosen."""
@@ -121,20 +121,30 @@ def _person_named(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | No
     return person if person is not None and columns == (spec.collections[lead].yields[person].column,) else None
 
 
-def hearsay(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, ...]:
-    """Reusable values that a row merely tells, as links by which it is not found; of rows that name their person.
+def hearsay(
+    spec: PostgresSpec, table: TableSpec, data_map: DataMap, passing: Mapping[str, Sequence[Claim]]
+) -> tuple[Link, ...]:
+    """Reusable values that a row merely tells, as links; of rows that name their person.
 
-    The address on a customer's order may be anybody's: where orders of two people tell it, it leads to neither.
+    The address on a customer's order may be anybody's: where orders of two people tell it, it leads to neither. Where
+    rows are found by the value and lead to whom they name, this shows by itself; but one that is whose it says leads
+    nobody there (see `named_by`).
     """
     if table.person is not None or person_link(spec, table, data_map) is None:
         return ()
+
+    def leads_there(identity: str, source: Source) -> bool:
+        return any(link.identity == identity and link.source.same_place(source) for link in table.found_by) and not (
+            named_by(spec, table, passing.get(identity, ()), data_map)
+        )
+
     return tuple(
         Link(column=source.column, identity=identity, path=source.path, each=source.each, where=source.where)
         for identity, source in table.yields.items()
         if identity in data_map.identities
         and data_map.identities[identity].kind is IdentityKind.REUSABLE
         and not data_map.identities[identity].shareable
-        and not any(link.identity == identity and link.source.same_place(source) for link in table.found_by)
+        and not leads_there(identity, source)
     )
 
 

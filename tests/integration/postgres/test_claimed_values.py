@@ -13,7 +13,7 @@ from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Subject, SubjectKey, no_beat
+from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresStore
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
@@ -257,12 +257,23 @@ INSERT INTO subscriptions VALUES (3, 'gift@x.example'), (4, 'own@x.example');
 )
 
 
+BY_CONTACT = (
+    "undated: erase, found_by: [{column: contact, identity: email}, {column: user_id, of: users.id}], yields: {"
+)
+
+
 @pytest.mark.parametrize("normaliser", ["email/1", "email/3"])
-def test_an_address_that_orders_of_two_people_name_leads_to_neither_of_them(database: str, normaliser: str) -> None:
+@pytest.mark.parametrize("by_contact", [False, True])
+def test_an_address_that_orders_of_two_people_name_leads_to_neither_of_them(
+    database: str, normaliser: str, *, by_contact: bool
+) -> None:
+    """Also where orders are found by the address: those that name another person say whose they are themselves."""
     execute(database, _ORDERS)
+    orders = "found_by: [{column: user_id, of: users.id}], yields: {"
+    collections = ORDERS.replace(orders, BY_CONTACT) if by_contact else ORDERS
     if normaliser == "email/3":
         execute(database, "UPDATE orders SET contact = 'mailto:' || contact WHERE user_id = '9'")
-    with opened(database, loaded := shape(ORDERS, email=normaliser)) as store:
+    with opened(database, loaded := shape(collections, email=normaliser)) as store:
         told = store.resolve([subject(1, user_id="1")], ACME, CUTOFF)
         gift, own = (SubjectKey("email", f"{one}@x.example") for one in ("gift", "own"))
         assert own in {one.key for one in told}
@@ -272,7 +283,48 @@ def test_an_address_that_orders_of_two_people_name_leads_to_neither_of_them(data
         assert {own, SubjectKey("email", "ann@x.example")} <= found.keys  # the person's own, whoever names it
         store.erase([Subject(1, found.keys)], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
     assert left(database, "subscriptions") == [2, 3]
-    assert left(database, "orders") == [2, 4, 6]
+    assert left(database, "orders") == ([2, 6] if by_contact else [2, 4, 6])
+
+
+_ADDRESSES = """
+CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+CREATE TABLE addresses (id int PRIMARY KEY, user_id int NOT NULL, email text, created_at timestamptz NOT NULL
+    DEFAULT '2025-01-01');
+CREATE TABLE news (id int PRIMARY KEY, email text);
+INSERT INTO users VALUES (1, 'ann@x.example'), (2, 'bob@x.example');
+INSERT INTO addresses VALUES (1, 1, 'home@x.example'), (2, 2, 'home@x.example'), (3, 1, 'anns@x.example'),
+    (4, 2, 'bobs@x.example');
+INSERT INTO news VALUES (1, 'home@x.example'), (2, 'anns@x.example'), (3, 'bobs@x.example'), (4, 'ann@x.example');
+"""
+_ACCOUNTS = """
+users: {table: public.users, person: user_id, created: created_at, yields: {user_id: id, email: email},
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+news: {table: public.news, undated: erase, found_by: [{column: email, identity: email}]}
+addresses: {table: public.addresses, created: created_at, yields: {user_id: user_id, email: email},
+"""
+OF_ACCOUNTS = _ACCOUNTS + " found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]}"
+OF_PERSONS = (
+    _ACCOUNTS + " person: user_id, found_by: [{column: user_id, identity: user_id}, {column: email, identity: email}]}"
+)
+
+
+@pytest.mark.parametrize("collections", [OF_ACCOUNTS, OF_PERSONS], ids=["rows of accounts", "rows that are persons"])
+def test_an_address_that_two_accounts_have_in_a_table_of_addresses_leads_to_neither(
+    database: str, collections: str
+) -> None:
+    execute(database, _ADDRESSES)
+    document = small_document(collections, user_id="integer/2", email="email/3")
+    if collections is OF_PERSONS:
+        document["identities"]["user_id"]["same_person"] = {"reason": "addresses of users", "approved_by": "an officer"}
+    with opened(database, loaded := checked(document)) as store:
+        assert [one.code for one in store.inspect() if one.severity is Severity.ERROR] == []
+        found = answer(store, loaded, subject(1, user_id="1"))
+        ann = Subject(1, found.keys, shared=found.shared, doubtful=found.doubtful)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert store.verify([ann], ACME, CUTOFF)[1]["news"].ambiguous == 1
+    assert left(database, "users") == [2]
+    assert left(database, "addresses") == [2, 4]
+    assert left(database, "news") == [1, 3]
 
 
 @pytest.mark.parametrize("normaliser", ["email/2", "email/3"])

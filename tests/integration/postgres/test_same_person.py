@@ -60,3 +60,15 @@ def test_nothing_in_common_is_not_taken_for_agreement(two):
     (found,) = said(two)
     assert (found.code, found.severity.value) == ("same-person-unknown", "warning")
     assert "no value of the sample stands in both" in found.message
+
+
+def test_a_further_address_of_a_person_contradicts_nothing(two):
+    """Of the other table nothing says that a person has one row in it."""
+    execute(
+        two,
+        "DROP TABLE crm; CREATE TABLE crm (id int, email text, created timestamptz NOT NULL DEFAULT '2020-01-01');"
+        " INSERT INTO crm SELECT n, 'further' || n || '@mail.example' FROM generate_series(1, 50) n",
+    )
+    (found,) = said(two)
+    assert (found.code, found.severity.value) == ("same-person-unknown", "warning")
+    assert "several rows in crm" in found.message

@@ -445,14 +445,21 @@ class Reference:
         return declared
 
     def _hearsay(self, name: str, identity: str) -> bool:
-        """Rows that name their person merely tell it: where another person's row does too, it leads to neither."""
+        """Rows that name their person merely tell it: where another person's row does too, it leads to neither.
+
+        Unless rows are found by it and lead to the persons that they name.
+        """
         spec, declared = self._collections[name], self._identities[identity]
+        silent = self._holders(identity) & {person for _, _, person in self._naming(name)}
         return (
             declared["kind"] == "reusable"
             and not declared.get("shareable")
-            and not any(
-                link.get("identity") == identity and same_place(link, spec["yields"][identity])
-                for link in spec["found_by"]
+            and (
+                bool(silent)
+                or not any(
+                    link.get("identity") == identity and same_place(link, spec["yields"][identity])
+                    for link in spec["found_by"]
+                )
             )
         )
 
@@ -473,11 +480,16 @@ class Reference:
 
     def _named(self, name: str, cells: Cells) -> set[str]:
         """The identities of person by which the row says whose it is; none where it is a person itself."""
-        named: set[str] = set()
-        if "person" in self._collections[name]:
-            return named
-        for link in self._collections[name]["found_by"]:
-            if "path" in link or link.get("each") or not of_kind(link, cells):
+        return {
+            person
+            for link, columns, person in self._naming(name)
+            if of_kind(link, cells) and says(link, columns, cells)
+        }
+
+    def _naming(self, name: str) -> Iterator[tuple[Mapping[str, Any], list[str], str]]:
+        """(link, its columns, the identity) of the links by which rows name persons by their own keys."""
+        for link in self._collections[name]["found_by"] if "person" not in self._collections[name] else ():
+            if "path" in link or link.get("each"):
                 continue
             if "of" in link:
                 lead, _, column = link["of"].partition(".")
@@ -488,9 +500,8 @@ class Reference:
             else:
                 ours, person = [link["column"]], link["identity"]
                 names = self._identities[person]["kind"] == "person"
-            if names and says(link, ours, cells):
-                named.add(str(person))
-        return named
+            if names:
+                yield link, ours, str(person)
 
     # ---- what is right for each
 

@@ -14,6 +14,7 @@ from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
 from expunge_connectors.postgres.inspection.table_sampling import SampledTable
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -52,6 +53,11 @@ def _pair(
         and not other[1].yields[name].several
     ]
     place = f"with {inspection.store}.{other[0]}"
+    unique = uniques(connection, inspection)
+    if several := [name for name, spec, _ in (one, other) if not _one_row_each(unique, spec, identity)]:
+        where = f"a person may have several rows in {' and '.join(several)}, and so values that the other does not tell"
+        yield _uncompared(inspection, one[0], identity, f"{place}: {where}")
+        return
     if not told or one[1].yields[identity].several or other[1].yields[identity].several:
         yield _uncompared(inspection, one[0], identity, f"{place}: both yield no identifier to compare")
         return
@@ -84,6 +90,11 @@ def _pair(
                 f" that stand in both, {count} have another `{name}` there: different people, or a stale copy.",
                 f"Give each an identity of its own, without `same_person`; or make `{name}` agree in both.",
             )
+
+
+def _one_row_each(unique: Uniques, spec: TableSpec, identity: str) -> bool:
+    """No two rows are one person's: what one table tells beside the other is no contradiction otherwise."""
+    return any(one <= {spec.yields[identity].column} for one in unique.get(spec.table, ()))
 
 
 def _uncompared(inspection: InspectionContext, name: str, identity: str, why: str) -> Finding:

@@ -96,8 +96,8 @@ class BoundTable:
         yields: Identity -> (where it stands, its normaliser).
         binding: The identities among them of kind person or internal: who such a row belongs to, or what hangs on it,
             is known only when that key is.
-        hearsay: Reusable identities among them that a row merely tells, and is not found by: a row of somebody else's
-            may tell the same value.
+        hearsay: Reusable identities among them that a row merely tells: a row of somebody else's may tell the same
+            value, and not be found by it.
         since: Identities among them that a person's row claims and that are handed on -> when the claim began; None:
             perhaps always.
         names: The link by which a row names whose it is; None: it is a person, or names nobody by a person's own key.

@@ -154,7 +154,7 @@ class _TableBinder:
                 for one in self.passing[identity]
                 if one.collection == name
             },
-            hearsay=tuple(link.identity or "" for link in hearsay(self.spec, spec, self.data_map)),
+            hearsay=tuple(link.identity or "" for link in self._hearsay(spec)),
             names=self._names(name, spec),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
@@ -259,6 +259,10 @@ class _TableBinder:
             told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, claims, self.data_map)),
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )
+
+    def _hearsay(self, spec: TableSpec) -> tuple[Link, ...]:
+        claims = {namespace: self._claims(namespace) for namespace in self.passing}
+        return hearsay(self.spec, spec, self.data_map, claims)
 
     def aged(self) -> frozenset[str]:
         """Identities of which a row must not be older than the claim on its value, in the scope."""
