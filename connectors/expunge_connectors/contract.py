@@ -50,6 +50,8 @@ class Subject:
             alone is ambiguous.
         doubtful: Those of them that records merely tell, and of which nobody can say whose they are: what is found by
             one alone is ambiguous. They are never followed, whoever else has them.
+        attributed: Those of the keys that an operator and an approver say are this person's: what is found by one alone
+            is theirs, though others hold it as well.
     """
 
     number: int
@@ -57,6 +59,7 @@ class Subject:
     refused: frozenset[SubjectKey] | None = None
     shared: frozenset[SubjectKey] = frozenset()
     doubtful: frozenset[SubjectKey] = frozenset()
+    attributed: frozenset[SubjectKey] = frozenset()
 
     @property
     def unclear(self) -> frozenset[SubjectKey]:

@@ -25,6 +25,7 @@ callbacks: {table: public.callbacks, created: created_at, found_by: [{column: ph
 gifts: {table: public.gifts, yields: {email: for_email}, found_by: [{column: user_id, of: users.id}]}
 news: {table: public.news, created: created_at, found_by: [{column: email, identity: email}]}
 """
+SOMEBODY_ELSE = {"EXPUNGE_ACTOR": "somebody else"}
 SCHEMA = f"""
 CREATE TABLE users (id int PRIMARY KEY, email text, {DAY});
 CREATE TABLE orders (id int PRIMARY KEY, email text, phone text, {DAY});
@@ -39,7 +40,7 @@ INSERT INTO users VALUES (1, 'ann@x.example'), (2, 'bob@x.example'), (3, 'cleo@x
 def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     """Three accounts, and orders, gifts and callbacks that name them by what they have."""
     execute(database, SCHEMA)
-    document = small_document(_COLLECTIONS)
+    document = small_document(_COLLECTIONS, email="email/3")
     document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1", "recycled": False}
     write_document(tmp_path / "datamap.yaml", document)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
@@ -101,3 +102,58 @@ def test_what_is_somebody_elses_for_certain_is_not_ambiguous(cli: CliRunner, dat
     _, status = erased(cli, 1)
     assert left(database, "news") == [1]
     assert status["outcomes"] == {"erased": 1}
+
+
+def test_two_people_say_whose_it_is(cli: CliRunner, database: str) -> None:
+    """Ann and Bob have one address, and a guest ordered under it: the order is Ann's, they say."""
+    execute(
+        database,
+        "UPDATE users SET email = 'home@x.example' WHERE id < 3;"
+        "INSERT INTO orders VALUES (1, 'Home <home@x.example>', '+4930123456'), (2, 'cleo@x.example', NULL);"
+        "INSERT INTO news VALUES (1, 'home@x.example'), (2, 'cleo@x.example');"
+        "INSERT INTO callbacks VALUES (1, '+4930123456')",
+    )
+    first, status = erased(cli, 1)
+    assert (first["orders"]["ambiguous"], first["news"]["ambiguous"]) == (1, 1)
+    assert status["outcomes"] == {"partially-erased": 1}
+    execute(database, "INSERT INTO users VALUES (1, 'home@x.example')")
+
+    said = b"user_id,email\n1,home@x.example\n"
+    reason = ("--reason", "A letter", "-c", "acme", "--json")
+    made = json.loads(cli.run("attribute", "propose", "-", "--as", "theirs", *reason, stdin=said).out)
+    assert made["state"] == "awaiting-approval"
+    assert cli.run("attribute", "approve", made["id"]).code == 7, "one's own"
+    assert erased(cli, 1)[1]["outcomes"] == {"partially-erased": 1}, "nothing follows from what nobody approved"
+    execute(database, "INSERT INTO users VALUES (1, 'home@x.example')")
+    assert cli.run("attribute", "approve", made["id"], settings=SOMEBODY_ELSE).code == 0
+
+    plan, status = erased(cli, 1)
+    assert (plan["orders"]["due"], plan["news"]["due"], plan["callbacks"]["ambiguous"]) == (1, 1, 1)
+    assert left(database, "users") == [2, 3]
+    assert left(database, "orders") == left(database, "news") == [2]
+    assert status["collections"]["main.news"]["ambiguous"] == 0
+    assert status["outcomes"] == {"partially-erased": 1}, "the phone on the guest's order is nobody's still"
+    kept = [one.read_bytes() for one in cli.directory.rglob("*") if one.is_file()]
+    assert kept
+    assert not any(b"home@x" in one for one in kept)
+
+
+def test_what_is_somebody_elses_is_ambiguous_no_more(cli: CliRunner, database: str) -> None:
+    """Ann and Bob have one address, and the rest that stands under it is Bob's: Ann is erased whole."""
+    execute(
+        database,
+        "UPDATE users SET email = 'home@x.example' WHERE id < 3;"
+        "INSERT INTO news VALUES (1, 'home@x.example');"
+        "INSERT INTO orders VALUES (1, 'home@x.example', NULL)",
+    )
+    reason = ("--reason", "Bob says so", "-c", "acme", "--json")
+    said = b"user_id,email\n1,home@x.example\n"
+    made = json.loads(cli.run("attribute", "propose", "-", "--as", "others", *reason, stdin=said).out)
+    assert cli.run("attribute", "approve", made["id"], settings=SOMEBODY_ELSE).code == 0
+    plan, status = erased(cli, 1)
+    assert plan["news"]["ambiguous"] == 0
+    assert status["outcomes"] == {"erased": 1}
+    assert left(database, "news") == left(database, "orders") == [1]
+    made = json.loads(cli.run("attribute", "withdraw", made["id"], "--json").out)
+    assert made["state"] == "withdrawn"
+    assert json.loads(cli.run("attribute", "list", "--json").out) == {"attributions": []}

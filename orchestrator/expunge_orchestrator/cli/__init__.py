@@ -3,7 +3,8 @@
 check, locate, plan, approve, erase, status           from the data map to a batch that is done
 search                                                what is left, without the data map
 pause, resume, retry, cancel, end                     what operators do to a batch
-holds, run_due, copies, receipts                      legal holds, what has come due, backup copies, receipts
+holds, attribute                                      what must stay, and whose it is
+run_due, copies, receipts                             what has come due, backup copies, receipts
 keys, api_keys, adopt, map, serve, demo, serve_demo   installation, API keys, stores, the API, the demonstration
 
 app          typer, and the one place where errors are printed

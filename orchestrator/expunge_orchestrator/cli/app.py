@@ -30,6 +30,7 @@ VERBS = (
     "cancel",
     "end",
     "holds",
+    "attribute",
     "run-due",
     "serve",
     "api-keys",

@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.subjects import joint_lookup, member_proof, residual_keys
+from expunge_orchestrator.subjects import attributions, joint_lookup, member_proof, residual_keys
 
 
 def resolve(context: StepContext) -> StepWrite:
@@ -51,7 +51,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     persons = context.workspace.data_map.person_identities
     gone = {number for number, keys in again.items() if any(key.namespace in persons for key in keys)}
     followed = {number: _without(keys, again.get(number, frozenset())) for number, keys in known.items()}
-    asked = _ask(context, [item for item in people if item.id not in gone], followed)
+    asked = _ask_decided(context, [item for item in people if item.id not in gone], followed)
     asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in gone}
     answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
     keys_of = {item.id: merge_keys(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
@@ -69,13 +69,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         if answer.ambiguity is not None and item.touched and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
-        shared, doubtful, unread = answer.shared, answer.doubtful, answer.unread
-        if item.id in known:  # the records that told these may be gone by now
-            before = context.subject(item)
-            shared, doubtful = shared | before.shared, doubtful | before.doubtful
-            unread |= context.unread(item)
-        shared -= keys
-        sealing = member_proof.sealed_together(keys, answer.refused, shared, doubtful - keys - shared, unread)
+        unclear = replace(answer, shared=answer.shared - keys, doubtful=answer.doubtful - keys - answer.shared)
+        sealing = member_proof.sealed_together(keys, unclear)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, item.series, sealing)
         context.opened[closed] = sealing  # the next steps of this drive need them
@@ -138,9 +133,19 @@ def _without(known: frozenset[SubjectKey], gone: frozenset[SubjectKey]) -> froze
     return frozenset(key for key in known if member_proof.unmark(key) not in gone) if gone else known
 
 
-def _remembered(context: StepContext, item: Item, known: frozenset[SubjectKey]) -> Resolved:
+def _with_remembered(context: StepContext, item: Item, answer: Resolved) -> Resolved:
+    """With what was unclear or unread before: the records that told it may be gone by now."""
     before = context.subject(item)
-    return Resolved(known, refused=before.refused or frozenset(), shared=before.shared, doubtful=before.doubtful)
+    return replace(
+        answer,
+        shared=answer.shared | before.shared,
+        doubtful=answer.doubtful | before.doubtful,
+        unread=answer.unread | context.unread(item),
+    )
+
+
+def _remembered(context: StepContext, item: Item, known: frozenset[SubjectKey]) -> Resolved:
+    return _with_remembered(context, item, Resolved(known, refused=context.subject(item).refused or frozenset()))
 
 
 def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved:
@@ -158,8 +163,27 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved
     return answer
 
 
-def _ask(
+def _ask_decided(
     context: StepContext, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]
+) -> dict[int, Resolved]:
+    """The answers, with what was decided of unclear values; what was unclear before counts where it is decided now."""
+    items = {item.id: item for item in people}
+
+    def ask(attributed: Mapping[int, frozenset[SubjectKey]]) -> Mapping[int, Resolved]:
+        answers = _ask(context, [items[number] for number in attributed], known, attributed)
+        return {
+            number: _with_remembered(context, items[number], one) if number in known else one
+            for number, one in answers.items()
+        }
+
+    return attributions.applied(ask(dict.fromkeys(items, frozenset())), ask, context.workspace, context.batch.scope)
+
+
+def _ask(
+    context: StepContext,
+    people: Sequence[Item],
+    known: Mapping[int, frozenset[SubjectKey]],
+    attributed: Mapping[int, frozenset[SubjectKey]],
 ) -> dict[int, Resolved]:
     """Of whom something is erased, the person's own key says who it is: what the others led to may be gone.
 
@@ -183,6 +207,7 @@ def _ask(
         cutoffs=context.cutoffs,
         data_map=workspace.data_map,
         known=known,
+        attributed=attributed,
     )
 
 

@@ -190,6 +190,32 @@ hold_tag = sa.Table(
     sa.Column("namespace", sa.String(64), nullable=False),
 )
 
+# Whose the records under an unclear value are, as one person says and another approves, for one controller (ADR 18).
+attribution = sa.Table(
+    "attribution",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uid", sa.String(32), nullable=False, unique=True),
+    sa.Column("controller", sa.String(64), nullable=False),
+    sa.Column("member", sa.String(200)),
+    sa.Column("theirs", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.String(500), nullable=False),
+    sa.Column("asked_by", sa.String(200), nullable=False),
+    sa.Column("asked_at", sa.String(32), nullable=False),
+    sa.Column("approved_by", sa.String(200)),
+    sa.Column("approved_at", sa.String(32)),
+    sa.Column("withdrawn_by", sa.String(200)),
+    sa.Column("withdrawn_at", sa.String(32)),
+)
+# Tags, as in `suppression`: of a person's key, and of a value.
+attribution_value = sa.Table(
+    "attribution_value",
+    metadata,
+    sa.Column("attribution_id", sa.ForeignKey(attribution.c.id), primary_key=True),
+    sa.Column("person", sa.LargeBinary(32), primary_key=True),
+    sa.Column("value", sa.LargeBinary(32), primary_key=True),
+)
+
 # What many statements share, cited by digest.
 document = sa.Table(
     "document",

@@ -47,6 +47,7 @@ class Resolved:
         refused: Keys that were told and not followed: other people share them, or may.
         shared: Those of them that the person's own record holds.
         doubtful: Those of them that records merely tell, and that lead to nobody else: nobody can say whose they are.
+        attributed: Those of the keys that an operator says are this person's, whoever else has them.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
     """
 
@@ -55,6 +56,7 @@ class Resolved:
     refused: frozenset[SubjectKey] = frozenset()
     shared: frozenset[SubjectKey] = frozenset()
     doubtful: frozenset[SubjectKey] = frozenset()
+    attributed: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
 
     @property
@@ -102,6 +104,7 @@ class KeyGraph:
 
     given: frozenset[SubjectKey]
     known: frozenset[SubjectKey] = frozenset()
+    attributed: frozenset[SubjectKey] = frozenset()
     edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     asked: set[SubjectKey] = field(default_factory=set)
     unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
@@ -127,6 +130,11 @@ class KeyGraph:
         """What the person's own records hold, by the keys accepted."""
         return set().union(*(self.told_of_person.get(key, ()) for key in accepted))
 
+    def told_by_attributed(self) -> set[SubjectKey]:
+        """What rows name that are known by an attributed value alone: not those that are persons, who are others."""
+        told = [self.edges.get(key, set()) - self.told_of_person.get(key, set()) for key in self.attributed]
+        return set().union(*told)
+
     def told_by_several(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
         """What rows of other people tell as well, of those that the keys accepted led to."""
         return set().union(*(self.hearsay.get(key, ()) for key in accepted)) if self.hearsay else set()
@@ -137,6 +145,7 @@ def resolve(
     lookup: Lookup,
     data_map: DataMap,
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
+    attributed: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
     """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
 
@@ -145,12 +154,17 @@ def resolve(
         lookup: One round over all stores, for keys not asked before.
         data_map: Says what each identity proves.
         known: Subject number -> keys that an earlier resolution accepted, for those that had one.
+        attributed: Subject number -> values of theirs that were found to be unclear, and are this person's for certain.
     """
     rules = _Rules.of(data_map)
-    trails = {number: KeyGraph(keys, known.get(number, frozenset()) - keys) for number, keys in given.items()}
+    nothing = frozenset[SubjectKey]()
+    trails = {
+        number: KeyGraph(keys, known.get(number, nothing) - keys, attributed.get(number, nothing))
+        for number, keys in given.items()
+    }
     resolved: dict[int, Resolved] = {}
     # Before anything was asked there is nothing to decide: every given key is wanted, and no other.
-    frontier = [Subject(number, trail.given | trail.known) for number, trail in trails.items()]
+    frontier = [Subject(number, trail.given | trail.known | trail.attributed) for number, trail in trails.items()]
     for _ in range(MAX_ROUNDS):
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
@@ -285,8 +299,11 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     unfollowed = _strangers(trail, _persons_among(accepted, rules), rules)
     nominated = trail.known - unfollowed
     accepted |= nominated
+    told_of = trail.told_by_attributed()
+    accepted |= trail.attributed | {key for key in told_of if key.namespace not in rules.person | rules.reusable}
+    unfollowed -= trail.attributed
     # Whose the person's own records say that they are, before an address in them is asked whose it is.
-    told = _walk(trail, accepted - trail.known, accepted, unfollowed, rules)
+    told = _walk(trail, accepted - trail.known - trail.attributed, accepted, unfollowed, rules)
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     persons = _persons_among(accepted - trail.known, rules)
@@ -304,13 +321,16 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     told = _walk(trail, nominated, accepted, unfollowed, rules)
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
-    unfollowed |= (told | trail.told_by_several(accepted)) - accepted
+    values = {key for key in told_of if key.namespace in rules.reusable}
+    unfollowed |= (told | values | trail.told_by_several(accepted)) - accepted
     if not unfollowed:
-        return Resolved(frozenset(accepted))
+        return Resolved(frozenset(accepted), attributed=trail.attributed)
     shared = unfollowed & (trail.own(accepted) | trail.known)
     persons = _persons_among(accepted, rules)
     doubtful = {key for key in unfollowed - shared if _nobodys(key, trail, rules, persons)}
-    return Resolved(frozenset(accepted), None, frozenset(unfollowed), frozenset(shared), frozenset(doubtful))
+    return Resolved(
+        frozenset(accepted), None, frozenset(unfollowed), frozenset(shared), frozenset(doubtful), trail.attributed
+    )
 
 
 def _nobodys(key: SubjectKey, trail: KeyGraph, rules: _Rules, persons: AbstractSet[SubjectKey]) -> bool:

@@ -2,8 +2,9 @@
 
 csv_input       people from CSV, normalised and checked
 lookup          resolve and count people, read-only
+attributions    whose records under an unclear value are, as two people say
 member_proof    which keys a controller's member has proven (law 2)
-unread_values  what nobody can read
+unread_values   what nobody can read
 claimed_keys    keys that another person holds, for stores that cannot tell
 joint_lookup    what rows lead to that people are found by together
 residual_keys   sealed keys to what a cancelled request left (ADR 8)

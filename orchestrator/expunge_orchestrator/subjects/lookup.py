@@ -13,7 +13,7 @@ from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope,
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
-from expunge_orchestrator.subjects import claimed_keys, joint_lookup, member_proof, residual_keys
+from expunge_orchestrator.subjects import attributions, claimed_keys, joint_lookup, member_proof, residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
@@ -107,15 +107,20 @@ def look_up(
         collections_in(scope, workspace.data_map), looked, workspace.settings.stores_at_once
     )
     vouched = residual_keys.vouched_for(workspace, scope, given)
-    resolved = member_proof.resolve(
-        {number: keys - vouched.get(number, frozenset()) for number, keys in given.items()},
-        stores=workspace.stores,
-        names=list(cutoffs),
-        scope=scope,
-        cutoffs=cutoffs,
-        data_map=workspace.data_map,
-        known=vouched,
-    )
+
+    def ask(attributed: Mapping[int, frozenset[SubjectKey]]) -> Mapping[int, Resolved]:
+        return member_proof.resolve(
+            {number: given[number] - vouched.get(number, frozenset()) for number in attributed},
+            stores=workspace.stores,
+            names=list(cutoffs),
+            scope=scope,
+            cutoffs=cutoffs,
+            data_map=workspace.data_map,
+            known=vouched,
+            attributed=attributed,
+        )
+
+    resolved = attributions.applied(ask(dict.fromkeys(given, frozenset())), ask, workspace, scope)
     keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
     left = residual_keys.of_people(workspace, scope, keys.items())
     taken = residual_keys.inherited_keys(left)
@@ -125,6 +130,7 @@ def look_up(
             one | taken.get(number, frozenset()),
             shared=resolved[number].shared,
             doubtful=resolved[number].doubtful,
+            attributed=resolved[number].attributed,
         )
         for number, one in keys.items()
     ]

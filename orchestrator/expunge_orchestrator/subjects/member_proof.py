@@ -21,25 +21,22 @@ from expunge_orchestrator.rules.scope import collections_in
 
 _MARK = ":"  # ends every mark; no namespace of a map holds one
 UNPROVEN = "unproven:"
-_REFUSED, _SHARED, _DOUBTFUL = "refused:", "shared:", "doubtful:"
+_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED = "refused:", "shared:", "doubtful:", "attributed:"
 
 
-def sealed_together(
-    accepted_keys: frozenset[SubjectKey],
-    refused_keys: Iterable[SubjectKey],
-    shared_keys: Iterable[SubjectKey],
-    doubtful_keys: Iterable[SubjectKey],
-    unread_values: Iterable[SubjectKey],
-) -> frozenset[SubjectKey]:
+def sealed_together(accepted_keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
     """Accepted keys with those that were refused and, of these, shared or doubtful: each marked, to be sealed together.
 
-    And with what could not be read: it is counted when the rows are gone.
+    And with those of them that are attributed, and with what could not be read: it is counted when the rows are gone.
     """
+    marked = (
+        (_REFUSED, answer.refused),
+        (_SHARED, answer.shared),
+        (_DOUBTFUL, answer.doubtful),
+        (_ATTRIBUTED, answer.attributed),
+    )
     return accepted_keys.union(
-        unread_values,
-        (SubjectKey(f"{_REFUSED}{key.namespace}", key.value) for key in refused_keys),
-        (SubjectKey(f"{_SHARED}{key.namespace}", key.value) for key in shared_keys),
-        (SubjectKey(f"{_DOUBTFUL}{key.namespace}", key.value) for key in doubtful_keys),
+        answer.unread, (SubjectKey(f"{mark}{key.namespace}", key.value) for mark, keys in marked for key in keys)
     )
 
 
@@ -47,12 +44,14 @@ def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
     """A person of a chunk, by keys that were sealed together. Nearly all of them carry no mark."""
     if not any(_MARK in namespace for namespace, _ in keys):
         return Subject(number, keys, frozenset())
-    return Subject(number, accepted(keys), refused(keys), shared(keys), doubtful(keys))
+    return Subject(number, accepted(keys), refused(keys), shared(keys), doubtful(keys), _marked_as(_ATTRIBUTED, keys))
 
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """The accepted ones of keys that were sealed together."""
-    return frozenset(key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, UNREAD)))
+    return frozenset(
+        key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, UNREAD))
+    )
 
 
 def proven(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
@@ -130,6 +129,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     cutoffs: Mapping[str, datetime],
     data_map: DataMap,
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
+    attributed: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
     """Resolve a chunk over the named stores; given keys without standing come back marked.
 
@@ -144,7 +144,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     }
     round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
     before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
-    resolved = identity_resolution.resolve(given, round_.lookup, data_map, before)
+    resolved = identity_resolution.resolve(given, round_.lookup, data_map, before, attributed)
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -209,6 +210,32 @@ def test_two_accounts_of_one_transaction_take_what_they_share(database: str) -> 
         store.erase(both, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
     assert left(database, "subscriptions") == [2]
     assert left(database, "users") == []
+
+
+@pytest.mark.parametrize(("normaliser", "spelt"), SPELT)
+def test_what_two_people_attribute_goes_whoever_else_holds_the_address(
+    database: str, normaliser: str, spelt: str
+) -> None:
+    """Both sides count it as due, with an index and without; the second look before the commit lets it go."""
+    execute(
+        database, _SUBSCRIPTIONS + f"UPDATE users SET email = '{spelt}'; UPDATE subscriptions SET email = '{spelt}'"
+    )
+    loaded = shape(SUBSCRIPTIONS, email=normaliser)
+    address = frozenset([SubjectKey("email", "ann@x.example")])
+    ann = Subject(1, address | {SubjectKey("user_id", "1")}, attributed=address)
+    with opened(database, loaded) as store:
+        for indexed in (False, True):
+            if indexed and normaliser == "email/1":
+                _index(database, loaded)
+            unattributed = store.count([replace(ann, attributed=frozenset())], ACME, CUTOFF)
+            assert unattributed[1]["subscriptions"].ambiguous == 2
+            counted, verified = store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)
+            assert counted == verified
+            assert due(counted) == {"users": 1, "subscriptions": 2}
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([ann], ACME, CUTOFF)) == {}
+    assert left(database, "users") == ["9"]
+    assert left(database, "subscriptions") == []
 
 
 def test_a_record_that_names_its_person_by_a_key_is_not_ambiguous(database: str) -> None:

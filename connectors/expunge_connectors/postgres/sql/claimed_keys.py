@@ -26,7 +26,7 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundSto
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import equal, of_kind, values
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
-from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted
+from expunge_connectors.postgres.sql.key_staging import Staged, Wanted
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import SearchPath, reached
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
@@ -102,15 +102,14 @@ class _Claimed:
     """The keys of one staging table that one collection's persons may claim."""
 
     wanted: Wanted
-    place: StagingTable
     claim: Claim
 
 
 def _claims(store: BoundStore, staged: Staged) -> Iterator[_Claimed]:
-    for wanted, place in staged.places.items():
+    for wanted in staged.places:
         for claim in store.passing.get(wanted[0], ()):
             if store.collections[claim.collection].in_scope:
-                yield _Claimed(wanted, place, claim)
+                yield _Claimed(wanted, claim)
 
 
 def _marked(connection: Connection, store: BoundStore, staged: Staged) -> sql.Composed:
@@ -127,10 +126,22 @@ def _marked(connection: Connection, store: BoundStore, staged: Staged) -> sql.Co
             sql.SQL("WITH c AS MATERIALIZED ({}) UPDATE {} AS s SET claimed = true FROM c WHERE {}").format(
                 sql.SQL(" UNION ALL ").join(_by_others(connection, store, staged, one) for one in claimed),
                 place.table,
-                and_(sql.SQL("s.claimed IS NOT NULL"), same),
+                and_(sql.SQL("s.claimed IS NOT NULL"), same, *_not_attributed(staged, wanted, "s")),
             )
         )
     return sql.SQL("; ").join(statements)
+
+
+def _not_attributed(staged: Staged, wanted: Wanted, alias: str) -> Iterator[sql.Composed]:
+    """The staged key is not one that is its person's whoever else holds it."""
+    if staged.attributed:
+        identity, key = staged.spellings.key(wanted)
+        columns = staged.places[wanted].columns
+        at = int(key[1:])
+        value = column(alias, key if columns is None or alias == "k" else columns[at])
+        yield sql.SQL(
+            "NOT EXISTS (SELECT FROM {} AS a WHERE a.number = {} AND a.identity = {} AND a.value = {}::text)"
+        ).format(key_staging.ATTRIBUTED, column(alias, "number"), sql.Literal(identity), value)
 
 
 def _claimed_anew(connection: Connection, store: BoundStore, staged: Staged) -> sql.Composed:
@@ -151,7 +162,6 @@ def _by_others(
     """
     mapped = store.collections[one.claim.collection]
     person, value = _bound(mapped, one)
-    place = one.place if value.spellings is None else staged.places[value.staged]
     names = [f"c{at}" for at in range(len(one.wanted[1]))]
     keys = [column("k", name) for name in names[: len(value.types)]]
     rows: sql.Composable = sql.SQL("{} AS u").format(mapped.table.identifier)
@@ -181,11 +191,18 @@ def _by_others(
     return form.format(
         names=wanted,
         named=comma_list(*(sql.SQL("{} AS {}").format(column("k", name), raw(_kept(name))) for name in names)),
-        keys=place.rows(claimed=claimed),
+        keys=_keys(staged, one.wanted if value.spellings is None else value.staged, claimed=claimed),
         rows=rows,
         same=same,
         others=and_(*others),
     )
+
+
+def _keys(staged: Staged, wanted: Wanted, *, claimed: bool | None) -> sql.Composable:
+    """The keys that are looked up; of those that were not claimed before none that is a person's whoever holds it."""
+    rows = staged.places[wanted].rows(claimed=claimed)
+    spared = list(_not_attributed(staged, wanted, "k")) if claimed is False else []
+    return sql.SQL("(SELECT * FROM {} AS k WHERE {})").format(rows, and_(*spared)) if spared else rows
 
 
 def _kept(name: str) -> str:

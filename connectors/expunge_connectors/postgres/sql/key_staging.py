@@ -43,6 +43,8 @@ _GUESSED_WELL = 3_000
 _CLAIMED = "claimed boolean DEFAULT false"
 # Of one that is handed on: since when this person has it; empty where that is not known.
 _SINCE = "since timestamptz"
+ATTRIBUTED = sql.Identifier("pg_temp", "expunge_attributed")
+"""(number, identity, value) of keys that are a person's whoever else holds them; made where there are any."""
 # So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
 # must know how many there are of each namespace.
 _FEW = 100
@@ -112,6 +114,7 @@ class Staged:
         few: There are so few that whatever they lead to is few.
         spellings: The texts among them, which were read from rows.
         ages: Since when the people have values that are handed on.
+        attributed: Some keys are a person's whoever else holds them: they stand in `ATTRIBUTED`.
     """
 
     places: Mapping[Wanted, StagingTable] = field(default_factory=dict)
@@ -119,6 +122,7 @@ class Staged:
     few: bool = False
     spellings: StoredSpellings = field(default_factory=StoredSpellings)
     ages: Ages = field(default_factory=dict)
+    attributed: bool = False
 
     def dated(self, link: BoundLink) -> bool:
         """Of the keys of this link it is known since when a person has them, and rows may be too old for them."""
@@ -192,7 +196,17 @@ def stage(
         if scope.member is not None:
             _copy(connection, REQUEST, {"number": "integer", "member": "text"}, [(None, _member(scope.member))])
         count_rows(connection, [(place.table, len(rows[one])) for one, place in places.items()])
-    return Staged(places, (int(few), int(member), *shape), few, spelt, ages)
+    attributed = _attributed(connection, subjects)
+    return Staged(places, (int(few), int(member), int(attributed), *shape), few, spelt, ages, attributed)
+
+
+def _attributed(connection: Connection, subjects: Sequence[Subject]) -> bool:
+    """Put the attributed keys into their table; whether there are any."""
+    rows = [(one.number, *key) for one in subjects for key in sorted(one.attributed & one.keys)]
+    if rows:
+        connection.execute(_table(ATTRIBUTED, ["number integer", "identity text", "value text"]))
+        _copy(connection, ATTRIBUTED, {"number": "integer", "identity": "text", "value": "text"}, rows)
+    return bool(rows)
 
 
 def _ages(subjects: Sequence[Subject], aged: Container[str]) -> Ages:

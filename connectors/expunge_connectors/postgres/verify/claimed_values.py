@@ -121,13 +121,14 @@ class ClaimedValues:
             )
 
     def free(self, namespace: str) -> sql.Composed:
-        """The key `a` is followed, and nobody else claims it."""
+        """The key `a` is followed, and nobody else claims it, or it is this person's whoever does."""
         if not self.passing[namespace]:
             return sql.SQL("a.followed").format()
         if self.marked:
-            return sql.SQL("(a.followed AND NOT a.claimed)").format()
+            return sql.SQL("(a.followed AND (a.attributed OR NOT a.claimed))").format()
         return sql.SQL(
-            "(a.followed AND ({}, coalesce(a.said, a.value)) NOT IN (SELECT c.namespace, c.value FROM {} AS c))"
+            "(a.followed AND (a.attributed"
+            " OR ({}, coalesce(a.said, a.value)) NOT IN (SELECT c.namespace, c.value FROM {} AS c)))"
         ).format(sql.Literal(namespace), CLAIMED)
 
     def known_by_value_alone(self, spec: TableSpec, table: Table) -> sql.Composed:

@@ -27,6 +27,7 @@ class Asked(NamedTuple):
     Attributes:
         followed: The resolution did not refuse the key.
         said: Of a text, the key's value.
+        attributed: The key is this person's whoever else holds it.
         since: Since when this person has a value that is handed on (see `claim_ages`); None: that is not known.
     """
 
@@ -35,6 +36,7 @@ class Asked(NamedTuple):
     value: str
     followed: bool
     said: str | None = None
+    attributed: bool = False
     since: datetime | None = None
 
 
@@ -117,12 +119,12 @@ def signs(columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> set[tup
 
 def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -> Iterator[Asked]:
     """The texts that say one of the subjects' keys."""
-    holders: dict[tuple[str, str], set[tuple[int, bool]]] = {}
+    holders: dict[tuple[str, str], set[tuple[int, bool, bool]]] = {}
     for subject in subjects:
         for key in subject.keys:
-            holders.setdefault(key, set()).add((subject.number, True))
+            holders.setdefault(key, set()).add((subject.number, True, key in subject.attributed))
         for key in subject.unclear:
-            holders.setdefault(key, set()).add((subject.number, False))
+            holders.setdefault(key, set()).add((subject.number, False, False))
     began = claim_ages(subjects) if columns else {}
     for column in columns:
         identity = column.link.identity or ""
@@ -130,6 +132,6 @@ def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -
             values = column.spellings.read(text, column.link.region).values
             together = column.of_several or len(values) == 1 or all((identity, value) in holders for value in values)
             for value in values:
-                for number, followed in holders.get((identity, value), ()):
+                for number, followed, attributed in holders.get((identity, value), ()):
                     since = began.get((number, identity, value))
-                    yield Asked(number, column.namespace, text, followed and together, value, since)
+                    yield Asked(number, column.namespace, text, followed and together, value, attributed, since)

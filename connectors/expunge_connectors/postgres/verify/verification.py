@@ -30,7 +30,7 @@ _SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
     "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean, said {1},"
-    " {2}claimed boolean NOT NULL DEFAULT false) ON COMMIT DROP;"
+    " attributed boolean, {2}claimed boolean NOT NULL DEFAULT false) ON COMMIT DROP;"
     " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
 )
 
@@ -44,6 +44,7 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
         short = all(len(text) <= _SHORT for row in rows for text in (row.namespace, row.value))
         aged = any(row.since is not None for row in rows)
         columns = {"number": "integer", "namespace": "text", "value": "text", "followed": "boolean", "said": "text"}
+        columns["attributed"] = "boolean"
         columns |= {"since": "timestamptz"} if aged else {}
         since = sql.SQL("since timestamptz, " if aged else "")
         connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT, since))
@@ -109,7 +110,8 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
         for key in subject.keys:
             if not key.namespace.startswith(SINCE) and _can_stand(key, of_several=key.namespace in lists):
                 since = began.get((subject.number, key.namespace, key.value))
-                yield Asked(subject.number, key.namespace, key.value, followed=True, since=since)
+                attributed = key in subject.attributed
+                yield Asked(subject.number, *key, followed=True, attributed=attributed, since=since)
         for key in subject.unclear:
             if key.namespace in passing and _can_stand(key, of_several=key.namespace in lists):
                 yield Asked(subject.number, key.namespace, key.value, followed=False)
