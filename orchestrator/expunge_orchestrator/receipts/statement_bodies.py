@@ -22,17 +22,23 @@ from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Resu
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
 
+VALUES_THAT_PASS_ON = (
+    " Known were the e-mail addresses, numbers and the like that records linked to the person at that time: one that"
+    " the person had before or took since, and of which no record says so, was not searched for."
+)
+"""Who held a value before and left no trace is unknown (ADR 18): a receipt must not be read as if it were."""
+
 CLAIM = (
     "Records found through the declared links were deleted or tombstoned in the stores listed and, when asked again, "
     "nothing due was left. Level reached: deleted (no read path returns them); not claimed: rewritten, expired. "
-    "No claim is made for places not listed."
+    f"No claim is made for places not listed.{VALUES_THAT_PASS_ON}"
 )
 
 LIMITED_CLAIM = (
     "Of the data types asked for alone: records found through the declared links were deleted or tombstoned in the"
     " stores listed and, when asked again, nothing due was left. Level reached: deleted (no read path returns them);"
     " not claimed: rewritten, expired. Records of other data types were left as they were, and no claim is made for"
-    " them, nor for places not listed."
+    f" them, nor for places not listed.{VALUES_THAT_PASS_ON}"
 )
 
 
