@@ -22,7 +22,7 @@ from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Resu
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
 
-VALUES_THAT_PASS_ON = (
+NOT_SEARCHED_FOR = (
     " Known were the e-mail addresses, numbers and the like that records linked to the person at that time: one that"
     " the person had before or took since, and of which no record says so, was not searched for."
 )
@@ -31,14 +31,14 @@ VALUES_THAT_PASS_ON = (
 CLAIM = (
     "Records found through the declared links were deleted or tombstoned in the stores listed and, when asked again, "
     "nothing due was left. Level reached: deleted (no read path returns them); not claimed: rewritten, expired. "
-    f"No claim is made for places not listed.{VALUES_THAT_PASS_ON}"
+    f"No claim is made for places not listed.{NOT_SEARCHED_FOR}"
 )
 
 LIMITED_CLAIM = (
     "Of the data types asked for alone: records found through the declared links were deleted or tombstoned in the"
     " stores listed and, when asked again, nothing due was left. Level reached: deleted (no read path returns them);"
     " not claimed: rewritten, expired. Records of other data types were left as they were, and no claim is made for"
-    f" them, nor for places not listed.{VALUES_THAT_PASS_ON}"
+    f" them, nor for places not listed.{NOT_SEARCHED_FOR}"
 )
 
 
