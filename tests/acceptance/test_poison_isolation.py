@@ -75,6 +75,7 @@ def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
         "retained": None,
         "newer": None,
         "ambiguous": None,
+        "unread": 0,
     }
     assert batch_schemas.Batch.model_validate(told).collections["main.messages"].due is None
     said = " ".join(capsys.readouterr().out.split())
@@ -82,7 +83,8 @@ def test_what_nobody_looked_at_since_is_unknown_and_not_nothing(
     assert "?: not known, since somebody of whom this was found has not been verified" in said
     installation.erase(batch)
     told = report(installation.workspace, batch, as_json=False)
-    assert told["collections"]["main.messages"] == {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0}
+    messages = told["collections"]["main.messages"]
+    assert messages == {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0, "unread": 0}
     assert "?" not in capsys.readouterr().out
 
 

@@ -17,6 +17,8 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TransientError
+from expunge_orchestrator import json_views
+from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
 
@@ -284,7 +286,9 @@ def test_a_store_that_cannot_be_verified_ends_the_chunk(
     assert module_installation.erase(batch).state is BatchState.SETTLED
 
 
-def test_what_nobody_can_read_is_told(module_installation: Installation, inspector: StoreInspector) -> None:
+def test_what_nobody_can_read_is_told(
+    module_installation: Installation, inspector: StoreInspector, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It would have led on: plan and receipt say that nothing was searched for by it, and not what it is."""
     ann = make_holder(inspector)
     inspector.sql("UPDATE users SET phone = '030 secret' WHERE id = %s", ann.id)
@@ -298,3 +302,10 @@ def test_what_nobody_can_read_is_told(module_installation: Installation, inspect
     }
     assert told == {"users": 1}
     assert "secret" not in str(body)
+    module_installation.settle()  # the keys are destroyed by now
+    view = json_views.batch_view(module_installation.workspace, module_installation.again(batch))
+    assert {name: one["unread"] for name, one in view["collections"].items() if one["unread"]} == {"main.users": 1}
+    status_verb.show(view)
+    said = capsys.readouterr().out
+    assert "main.users: 1 value could not be read and was not searched for." in said
+    assert "unread" in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -105,3 +105,12 @@ def ask(question: str, expected: str) -> bool:
         return False
     answer: Any = typer.prompt(question, default="", show_default=False, err=True)
     return str(answer).strip() == expected
+
+
+def unread(values: Mapping[str, int], *, searched: bool) -> None:
+    """Say of how many values of each place it is not known what they are; nothing where there are none."""
+    for place, number in values.items():
+        if number:
+            how = "will not be" if not searched else "was not" if number == 1 else "were not"
+            many = f"{number} value{'' if number == 1 else 's'}"
+            console().print(f"{escape(place)}: {many} could not be read and {how} searched for.")

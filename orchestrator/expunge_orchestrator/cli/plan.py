@@ -74,15 +74,6 @@ def limit(view: Mapping[str, Any]) -> str:
     return f", only {', '.join(view['data_types'])}" if view.get("data_types") else ""
 
 
-def _unread(batch: Batch) -> Iterator[str]:
-    """What rows of these people name and nobody can read."""
-    for store, planned in batch.plan["stores"].items():
-        for name, one in planned["collections"].items():
-            if one["unread"]:
-                values = f"{one['unread']} value{'' if one['unread'] == 1 else 's'}"
-                yield f"{store}.{name}: {values} could not be read and will not be searched for."
-
-
 def _obstacles(batch: Batch) -> Iterator[str]:
     """What is in the way, and what to do about it."""
     for one in batch.plan["obstacles"]:
@@ -110,8 +101,9 @@ def show(batch: Batch) -> None:
         out.print(
             f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."
         )
-    for line in _unread(batch):
-        out.print(line)
+    counts = [(store, planned["collections"]) for store, planned in batch.plan["stores"].items()]
+    unread = {f"{store}.{name}": one["unread"] for store, here in counts for name, one in here.items()}
+    output.unread(unread, searched=False)
     for line in _obstacles(batch):
         out.print(f"[bold red]in the way[/]  {escape(line)}", soft_wrap=True)
     if batch.plan.get("on_hold"):

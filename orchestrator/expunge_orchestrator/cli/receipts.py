@@ -83,27 +83,30 @@ def show(series: SeriesId, as_json: output.Json = False) -> None:
     for line in verdict_text.lines(verdict):
         out.print(escape(line))
     for statement in verdict.statements:
+        lines = [
+            (f"{store['store']}.{one['collection']}", one)
+            for store in _listed(statement.body.get("stores"))
+            for one in _listed(store.get("collections"))
+        ]
+        told = tuple(name for name in ("ambiguous", "unread") if any(one.get(name) for _, one in lines))
         rows = [
             (
-                f"{store['store']}.{one['collection']}",
+                name,
                 one["outcome"],
                 one["found"],
                 one["due"],
                 one["retained"],
+                *(one.get(count, 0) for count in told),
                 one.get("until") or "",
                 one.get("ground") or "",
             )
-            for store in _listed(statement.body.get("stores"))
-            for one in _listed(store.get("collections"))
+            for name, one in lines
         ]
         if "reason" in statement.body:
             out.print(escape(f"{statement.event}: {statement.body['reason']}"))
         if rows:
-            out.print(
-                output.table(
-                    statement.event, ("collection", "outcome", "found", "due now", "retained", "until", "ground"), rows
-                )
-            )
+            counts = ("found", "due now", "retained", *told)
+            out.print(output.table(statement.event, ("collection", "outcome", *counts, "until", "ground"), rows))
 
 
 def write_export(

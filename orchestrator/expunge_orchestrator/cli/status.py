@@ -95,19 +95,23 @@ def status(
 def show(report: dict[str, Any]) -> None:
     """A batch for people."""
     out = output.console()
+    unread = ("unread",) if any(one["unread"] for one in report["collections"].values()) else ()
     rows = [
         (
             name,
             one["found"],
-            *("?" if one[key] is None else one[key] for key in ("due", "retained", "newer", "ambiguous")),
+            *("?" if one[key] is None else one[key] for key in ("due", "retained", "newer", "ambiguous", *unread)),
         )
         for name, one in report["collections"].items()
     ]
     title = f"Batch {report['id']} for {report['controller']}{plan_verb.limit(report)}: {report['state']}"
     if rows:
-        out.print(output.table(title, ("collection", "found", "due now", "retained", "newer", "ambiguous"), rows))
+        out.print(
+            output.table(title, ("collection", "found", "due now", "retained", "newer", "ambiguous", *unread), rows)
+        )
         if any("?" in row for row in rows):
             out.print("?: not known, since somebody of whom this was found has not been verified")
+        output.unread({name: one["unread"] for name, one in report["collections"].items()}, searched=True)
     else:
         out.print(f"[bold]{escape(title)}[/]")
     text = ", ".join(f"{number} {name}" for name, number in sorted(report["outcomes"].items()))

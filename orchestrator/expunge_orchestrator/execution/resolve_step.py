@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, other_than
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.subjects import attributions, joint_lookup, member_proof, residual_keys
+from expunge_orchestrator.subjects import attributions, joint_lookup, member_proof, residual_keys, unread_values
 
 
 def resolve(context: StepContext) -> StepWrite:
@@ -62,6 +62,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
     entered = stamp(now())
     sealed: list[dict[str, Any]] = []
+    not_read: list[dict[str, Any]] = []
     entries = []
     for item in people:
         answer = answers[item.id]
@@ -70,6 +71,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
         keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
         unclear = replace(answer, shared=answer.shared - keys, doubtful=answer.doubtful - keys - answer.shared)
+        if unclear.unread:
+            not_read.append({"id": item.id, "unread": unread_values.by_place(unclear.unread)})
         sealing = member_proof.sealed_together(keys, unclear)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, item.series, sealing)
@@ -90,6 +93,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
 
     def write(connection: sa.Connection) -> Transition:
         update_items(connection, sealed)
+        update_items(connection, not_read)
         replace_entries(connection, [item["id"] for item in sealed], entries)
         return Transition()
 

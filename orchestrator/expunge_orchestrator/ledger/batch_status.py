@@ -106,14 +106,16 @@ def reasons_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
 
 
 def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str, dict[str, int | None]]:
-    """`store.collection` -> found, due, retained, newer, ambiguous, summed over the people of the batch.
+    """`store.collection` -> found, due, retained, newer, ambiguous, unread, summed over the people of the batch.
 
-    Of whom something was found, and who was not verified there, nobody knows what is left: all but `found` is None.
+    Of whom something was found, and who was not verified there, nobody knows what is left: None.
     """
     sums: dict[str, Counter[str]] = {}
     unknown: set[str] = set()
     rows = connection.execute(
-        sa.select(tables.item.c.found, tables.item.c.verified).where(tables.item.c.batch_id == batch.id)
+        sa.select(tables.item.c.found, tables.item.c.verified, tables.item.c.unread).where(
+            tables.item.c.batch_id == batch.id
+        )
     )
     for row in rows:
         found, verified = row.found or {}, row.verified or {}
@@ -123,6 +125,8 @@ def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str
             for name in collections
             if name not in verified.get(store, {})
         }
+        for place, values in (row.unread or {}).items():
+            sums.setdefault(place, Counter())["unread"] += values
         for column, record in (("found", found), ("verified", verified)):
             for store, collections in record.items():
                 for name, (due, retained, newer, _until, _ground, ambiguous) in collections.items():
@@ -133,8 +137,8 @@ def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str
                         total.update({"due": due, "retained": retained, "newer": newer, "ambiguous": ambiguous})
     return {
         name: {
-            key: None if name in unknown and key != "found" else total[key]
-            for key in ("found", "due", "retained", "newer", "ambiguous")
+            key: None if name in unknown and key not in {"found", "unread"} else total[key]
+            for key in ("found", "due", "retained", "newer", "ambiguous", "unread")
         }
         for name, total in sums.items()
     }

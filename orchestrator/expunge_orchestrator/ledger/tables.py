@@ -114,6 +114,7 @@ step_log = sa.Table(
 # {store: {collection: [due, retained, newer, until, ground, ambiguous]}}.
 # `touched`: a store was asked to erase something of the person, or was about to be (ADR 8). `held`: the holds (uids)
 # for which the person waits. `searched`: what the blind search found, for the next settling check; places are masked.
+# `unread`: values that nobody could read, {"store.collection": how many}.
 # `sealed_keys`: every accepted key; before the first resolution whom the plan is for
 # (person keys), or nothing where the request says that by itself.
 item = sa.Table(
@@ -137,6 +138,7 @@ item = sa.Table(
     sa.Column("reviewed", sa.JSON),
     sa.Column("reverified", sa.JSON),
     sa.Column("searched", sa.JSON(none_as_null=True)),
+    sa.Column("unread", sa.JSON(none_as_null=True)),
 )
 
 # Keyed hashes of everybody erased: durable before the first destructive statement, replayed after a restore.

@@ -15,3 +15,8 @@ def counted(unread: Iterable[SubjectKey]) -> Mapping[tuple[str, str], int]:
         store, _, collection = namespace.removeprefix(UNREAD).partition(".")
         found[store, collection] += 1
     return found
+
+
+def by_place(unread: Iterable[SubjectKey]) -> dict[str, int]:
+    """The same by `store.collection`, as the ledger keeps it when the keys are destroyed."""
+    return {f"{store}.{name}": values for (store, name), values in sorted(counted(unread).items())}

@@ -63,6 +63,7 @@ class CollectionCounts(Schema):
     ambiguous: int | None = Field(
         description="Found by a value alone that another holds as well, or in a record that names another: they stay."
     )
+    unread: int = Field(description="Values of these people's records that nobody can read: not searched for.")
 
 
 class Batch(Schema):

@@ -157,8 +157,8 @@ BATCH: dict[str, Any] = {
     "outcomes": {"erased": 1},
     "reasons": {},
     "collections": {
-        "main.callers": {"found": 1, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0},
-        "main.calls": {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0},
+        "main.callers": {"found": 1, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0, "unread": 0},
+        "main.calls": {"found": 2, "due": 0, "retained": 0, "newer": 0, "ambiguous": 0, "unread": 0},
     },
     "settles_at": "2026-11-25T12:17:48Z",
     "settling": True,
