@@ -362,7 +362,9 @@ class _Keys:
 
     def of(self, namespace: str) -> _Texts:
         """Keys as they are."""
-        return self._plain.setdefault(namespace, _Texts(namespace))
+        if namespace not in self._plain:
+            self._plain[namespace] = _Texts(namespace)
+        return self._plain[namespace]
 
     def declared(self, name: str, identity: str, source: Source, rule: Normaliser) -> _Texts:
         """Keys of an identity, from what stands in a row of a collection."""

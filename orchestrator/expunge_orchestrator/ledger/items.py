@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -71,7 +71,8 @@ class Item(NamedTuple):
         return None if self.searched_text is None else BlindFinding.unpacked(json.loads(self.searched_text))
 
 
-def _record(text: str | None) -> dict[str, Any]:
+@lru_cache(maxsize=4096)  # steps that follow each other read the same ones, and many people have the same
+def _record(text: str | None) -> Mapping[str, Any]:
     return {} if text is None else dict(json.loads(text) or {})
 
 
