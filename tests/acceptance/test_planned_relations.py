@@ -107,6 +107,8 @@ def test_a_table_swapped_before_settling_is_not_settled_until_it_is_back(
         batch
     )
     assert f"expunge retry {batch.uid}" in installation.failures(batch)
+    assert "expunge end" in installation.failures(batch)
+    assert "expunge cancel" not in installation.failures(batch)  # it would be refused: something was erased
     next_process(installation)
     assert installation.erase(batch).state is BatchState.FAILED  # a retry looks again
     inspector.sql(BACK)

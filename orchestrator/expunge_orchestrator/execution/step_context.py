@@ -182,10 +182,13 @@ class StepContext:
         return store_calls.changed_relations(self.workspace.stores[store], planned, self.batch.scope)
 
     def _not_as_planned(self, store: str, changed: Mapping[str, RelationChange]) -> StructureChangedError:
+        untouched = [item for item in self.active if not item.touched]
+        ways = ["end the batch (`expunge end`)"] * (len(untouched) < len(self.items))
+        ways += ["withdraw these people (`expunge cancel`)"] * bool(untouched)
         return StructureChangedError(
             f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
-            remedy=f"Put it back and run `expunge retry {self.batch.uid}`. Or end the batch (`expunge end`) or"
-            " withdraw it (`expunge cancel`), then plan these people again.",
+            remedy=f"Put it back and run `expunge retry {self.batch.uid}`. Or {' or '.join(ways)}, then plan these"
+            " people again.",
         )
 
     def subjects(

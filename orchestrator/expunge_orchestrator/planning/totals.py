@@ -16,7 +16,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
-from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.outcomes import SHARED, Result
 from expunge_orchestrator.rules.scope import Actions, restrict_to
 from expunge_orchestrator.subjects import member_proof, residual_keys, unread_values
 from expunge_orchestrator.subjects.lookup import SubjectLookup
@@ -75,7 +75,10 @@ class PlanTotals:
         workspace: Workspace,
         scope: Scope,
     ) -> dict[str, dict[str, int]]:
-        """Count one chunk that was looked up; returns what is due of it: store -> collection -> records."""
+        """Count one chunk that was looked up; returns what may be due of it: store -> collection -> records.
+
+        Of shared records those too that others own by now: other chunks of the same batch may be these others.
+        """
         before = self.due()
         subjects = seen.subjects
         self.persons.update(_named(part, seen.resolved, workspace.data_map.person_identities))
@@ -88,6 +91,7 @@ class PlanTotals:
                     self.counts[store][collection]["unread"] += values
         found: set[int] = set()
         rows: Counter[int] = Counter()
+        shared: Counter[tuple[str, str]] = Counter()
         for name, (answer, obstacles) in seen.counts_with_obstacles(self.actions).items():
             counts = restrict_to(answer, self.actions[name])
             for number, tallies in counts.items():
@@ -96,6 +100,7 @@ class PlanTotals:
                     total["due"] += tally.due
                     rows[number] += tally.due
                     total["retained"] += tally.retained
+                    shared[name, collection] += tally.retained * (tally.ground == SHARED)
                     total["newer"] += tally.newer
                     total["ambiguous"] += tally.ambiguous
                     total["people"] += bool(tally.due or tally.retained)
@@ -108,7 +113,7 @@ class PlanTotals:
         self.not_found += len(subjects) - len(found)
         self.most_per_person = max([self.most_per_person, *rows.values()])
         return {
-            store: {name: number - before[store][name] for name, number in collections.items()}
+            store: {name: number - before[store][name] + shared[store, name] for name, number in collections.items()}
             for store, collections in self.due().items()
         }
 
