@@ -30,6 +30,7 @@ _FOREIGN_KEY = "23503"
 # restrict_violation: what servers from 18 on say where the key is ON DELETE RESTRICT.
 _REFERENCED = frozenset({_FOREIGN_KEY, "23001"})
 _DENIED = "42501"  # insufficient_privilege
+_RAISED = "P0"  # PL/pgSQL error
 _ADVICE = {
     **dict.fromkeys(
         _REFERENCED, "A row outside the request points to one that should go: tombstone the latter's table."
@@ -50,6 +51,7 @@ _MEANING = {
     "42703": "a column is missing",
     "55P03": "a lock was not to be had in time",
     "57014": "the statement was cancelled or timed out",
+    "P0001": "a trigger raised an exception",
     "40P01": "deadlock",
     "40001": "concurrent change",
     "53100": "the server's disk is full",
@@ -59,6 +61,10 @@ _MEANING = {
 # A refused connection carries no SQLSTATE in libpq's answer. These phrases (of servers that speak English) tell a
 # refusal from an absence; in any other language a refusal counts as transient, which only costs a few attempts.
 _REFUSED = ("authentication failed", "no pg_hba.conf entry", "does not exist", "not permitted to log in", "no password")
+
+
+class RaisedError(TerminalError):
+    """A trigger raised an exception."""
 
 
 def translate(error: psycopg.Error, store: str, collection: str | None = None) -> ConnectorError:
@@ -82,6 +88,8 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
         return (LockTimeoutError if state == _LOCK_TIMEOUT else TransientError)(f"{text}.", remedy=_ADVICE.get(state))
     kind = StillReferencedError if state in _REFERENCED else RightMissingError if state == _DENIED else TerminalError
+    if state.startswith(_RAISED):
+        kind = RaisedError
     return kind(f"{text}.", remedy=_ADVICE.get(state))
 
 

@@ -63,6 +63,22 @@ def test_what_keeps_a_row_is_named(database, collection):
     assert left(database, "users", "email") == [None, None]
 
 
+def test_a_trigger_that_raises_is_named_and_what_it_says_is_not(database):
+    execute(
+        database,
+        TABLES + "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no %', OLD.id; END $$;"
+        " CREATE TRIGGER never BEFORE DELETE ON notes_1 FOR EACH ROW EXECUTE FUNCTION no()",
+    )
+    loaded = shape(MAP)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        with pytest.raises(TerminalError, match="collection notes: a trigger raised an exception") as caught:
+            store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert "(SQLSTATE P0001): never of public.notes_1, touch of public.notes" in str(caught.value)
+    assert "current_user" in str(caught.value.remedy)
+
+
 @pytest.mark.parametrize("limit", [10_000, 1])
 def test_a_column_that_keeps_what_another_was_is_named(database, limit):
     """`previous` is no column of the tombstone, and was empty when anybody looked."""

@@ -27,7 +27,7 @@ from expunge_connectors.postgres.erase.reference_guard import changed_by, lock, 
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import Throttle
 from expunge_connectors.postgres.erase.withheld_rows import Interceptors
-from expunge_connectors.postgres.errors import still_referenced, translated
+from expunge_connectors.postgres.errors import RaisedError, still_referenced, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, shared_values
@@ -133,8 +133,8 @@ class Eraser:
                         here = self._circle(search, collections)
                     else:
                         here = self._collection(search, collections[0], limit)
-            except RightMissingError as error:
-                self._explain(error, names)
+            except (RightMissingError, RaisedError) as error:
+                self._explain(error, names, interceptors)
                 raise
             watch.reported(names, here)
             touched += here
@@ -168,12 +168,15 @@ class Eraser:
                     " meanwhile; nothing of this transaction is kept, and it is done again."
                 )
 
-    def _explain(self, error: RightMissingError, names: Sequence[str]) -> None:
-        """Say so where it is an accepted trigger that may not remove what another role owns.
+    def _explain(self, error: TerminalError, names: Sequence[str], interceptors: Interceptors) -> None:
+        """Name the triggers that may have raised it; and one that may not remove what another role owns.
 
         Raises:
-            RightMissingError: In place of the error.
+            TerminalError: In place of the error.
         """
+        if isinstance(error, RaisedError):
+            interceptors.blame(error, names)
+            return
         accepted = [one for name in names for one in self.store.collections[name].spec.triggers_ok]
         if not any(LARGE_OBJECTS in one.writes for one in accepted):
             return

@@ -17,7 +17,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.erase import carried_values
 from expunge_connectors.postgres.erase.delete_statements import still_due
-from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.errors import RaisedError, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.fragments import TRUE
 from expunge_connectors.postgres.sql.search_paths import search_paths
@@ -87,6 +87,20 @@ class Interceptors:
         for mapped in collections:
             if mapped.name in self.named:
                 carried_values.refuse_carried(search, mapped, self.named[mapped.name])
+
+    def blame(self, error: RaisedError, names: Iterable[str]) -> None:
+        """Name the triggers that may have raised an exception. What it said is not told: it quotes values.
+
+        Raises:
+            TerminalError: In place of the error.
+        """
+        named = [one for name in names for one in self.named.get(name, ())]
+        if named:
+            raise TerminalError(
+                f"{str(error).rstrip('.')}: {', '.join(named)}.",
+                remedy="See what it asks for. Or give it a condition that leaves out Expunge's role"
+                " (WHEN (current_user <> …)).",
+            ) from None
 
     def refuse_withheld(self, search: Search, mapped: BoundTable) -> None:
         """Look at the rows that a statement should have done away with.
