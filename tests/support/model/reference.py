@@ -221,12 +221,14 @@ class Reference:
             values = tuple(compared(table.column(one), cells[one]) for one in ours)
             here = values in set(self._values(lead, theirs, found, state))
             taken = claims is not None and values in claims.columns.get((lead, theirs), ())
-            if here or (values in sealed.get((lead, theirs), ()) and not taken):
+            known = values in sealed.get((lead, theirs), ())
+            taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
+            if here or (known and not taken):
                 holders = {self._collections[lead]["person"]} if self._passes_on(name, ours, lead, theirs) else set()
                 of_another = bool(self._named(name, cells) & holders)
                 firm, theirs_firmly = firm or not of_another, theirs_firmly or of_another
-            elif values in sealed.get((lead, theirs), ()):
-                claimed = True
+            elif known and claims is not None:
+                claimed = claimed or values in claims.columns.get((lead, theirs), ())
         for link in spec.get("found_by", ()):
             if "identity" not in link or not of_kind(link, cells):
                 continue
@@ -234,6 +236,8 @@ class Reference:
             if identity.get("shareable") and not shareable:
                 continue
             matched = {(link["identity"], one) for one in sought(identity["normaliser"], link, cells)} & keys
+            if identity["kind"] == "internal" and claims is not None:
+                matched -= {one for one in matched if self._key_of_others(one, found, state)}
             firm = firm or bool(matched and identity["kind"] != "reusable")
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
@@ -252,6 +256,49 @@ class Reference:
         if claimed and self._alone(name, cells):
             return Found(unclear=old)
         return Found() if nominated or theirs_by_value else None
+
+    def _of_others(
+        self,
+        lead: str,
+        columns: tuple[str, ...],
+        values: tuple[Cell, ...],
+        found: Mapping[str, Mapping[Row, Found]],
+        state: State,
+    ) -> bool:
+        """A row that is not the subject's holds these values now, and none that is: they lead to nobody's else."""
+        table = self._tables[lead]
+        told = (name for name in self.scope for one, _, named in self._leads(name) if (one, named) == (lead, columns))
+        if any("sharing" in self._collections[name] for name in told):
+            return False
+        rows = self._owned(lead, state)
+        holding = (
+            one for one in rows if tuple(compared(table.column(name), one[1][name]) for name in columns) == values
+        )
+        return self._held_by(lead, dict(holding), found) == {False}
+
+    def _key_of_others(self, key: tuple[str, str], found: Mapping[str, Mapping[Row, Found]], state: State) -> bool:
+        """The same of the key of an internal identity, in whatever collection."""
+        held: set[bool] = set()
+        for name in self.scope:
+            if key[0] in self._collections[name].get("yields", {}):
+                holding = {row: one for row, one in self._owned(name, state) if key in self._declared(name, one)}
+                held |= self._held_by(name, holding, found)
+        return held == {False}
+
+    def _held_by(
+        self, name: str, holding: Mapping[Row, dict[str, Cell]], found: Mapping[str, Mapping[Row, Found]]
+    ) -> set[bool]:
+        """Whether these rows are the subject's, as far as they live; of rows that people share it says nothing."""
+        spec = self._collections[name]
+        in_lists = any(isinstance(one, dict) and "elements" in one for one in spec.get("tombstone", {}).values())
+        if in_lists or "sharing" in spec:
+            return set()
+        done = self.action(name) == "tombstone"
+        return {
+            row in found[name] and found[name][row].belongs
+            for row, cells in holding.items()
+            if not done or self.tombstoned(name, cells) != cells or (row in found[name] and found[name][row].belongs)
+        }
 
     def _holders(self, identity: str) -> set[str]:
         """The persons whose own rows hold such values."""
