@@ -139,6 +139,19 @@ def test_another_error_of_the_check_still_keeps_settling_waiting(
     assert installation.again(batch).state is BatchState.SETTLED, installation.failures(batch)
 
 
+def test_a_renamed_column_is_named_and_nothing_that_follows_from_it(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """Without the table, its foreign key would be one that the map does not name."""
+    batch, _ = erased(installation, inspector)
+    inspector.sql("ALTER TABLE api_tokens RENAME user_id TO owner_id")
+    installation.close()
+    with pytest.raises(FindingsError, match=r"public\.api_tokens has no column user_id") as refused:
+        installation.settle()
+    assert "does not name it" not in str(refused.value)
+    assert "has no column user_id" in installation.failures(batch)
+
+
 @pytest.mark.parametrize("by", ["retry", "end"])
 @pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "unmapped"])
 def test_a_chunk_that_failed_before_is_ended_by_either(

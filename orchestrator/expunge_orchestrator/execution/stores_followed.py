@@ -42,13 +42,18 @@ def refuse_errors(workspace: Workspace, batch: Batch) -> Changed:
     found = changed(workspace, batch)
     try:
         workspace.refuse_errors()
-    except FindingsError:
+    except FindingsError as error:
         workspace.refuse_unmapped_holds()
         following = workspace_following(workspace, found, batch.scope)
         findings = inspect_all(
             workspace.data_map, following.stores, workspace.backups, workspace.settings.stores_at_once
         )
-        raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)])
+        try:
+            raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)])
+        except FindingsError:
+            if all(one.settles for changes in found.values() for one in changes.values()):
+                raise
+            raise error from None  # without a table that is built otherwise, what points to it is found instead
     return found
 
 
