@@ -306,7 +306,7 @@ def test_the_command_shows_what_is_left_and_asks(
         assert connection.scalar(sa.select(tables.batch.c.changed_by)) == "ann"
     lift(installation, hold)
     rest = cli.run("erase", batch.uid)
-    assert (rest.code, "1 person ended in part" in rest.output) == (1, True), rest
+    assert (rest.code, "1 person ended by an operator" in rest.output) == (1, True), rest
 
 
 def test_an_end_over_the_api_is_confirmed(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path) -> None:

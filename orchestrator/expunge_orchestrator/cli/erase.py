@@ -131,7 +131,7 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
         )
     if left := sum(view["reasons"].get(one, 0) for one in (ENDED, UNSEEN, UNEXPLAINED)):
         raise NotErasedError(
-            f"Batch {uid}: {output.people(left)} ended in part; `left` says where something due is still there.",
+            f"Batch {uid}: {output.people(left)} ended by an operator; `left` says where something due is still there.",
             remedy="A later request of the same person, by an id that proves it, can erase it: expunge plan",
         )
     if left := sum(number for reason, number in view["reasons"].items() if reason.startswith(LEFT_BEFORE)):

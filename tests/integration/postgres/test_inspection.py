@@ -298,13 +298,16 @@ def test_a_person_to_whom_another_one_may_point_is_warned_of(company, statements
     execute(company, statements)
     [found] = [one for one in findings(company) if one.code in {"self-reference", "cascade"}]
     assert (found.code, found.severity, found.collection) == ("self-reference", Severity.WARNING, "callers")
-    assert "{column: referred_by, of: callers.id}" in found.remedy
+    assert "in one request" in found.remedy
 
-    def below(document):
-        links = document["stores"]["main"]["collections"]["callers"]["found_by"]
-        links.append({"column": "referred_by", "of": "callers.id"})
+    def below(document):  # it names itself as well: two persons, and nobody is erased
+        callers = document["stores"]["main"]["collections"]["callers"]
+        callers["found_by"].append({"column": "referred_by", "of": "callers.id"})
+        callers["goes_with_any"] = {"reason": "the same person", "approved_by": "nobody"}
 
-    assert "self-reference" not in {one.code for one in findings(company, data_map(below))}
+    linked = {one.code for one in findings(company, data_map(below))}
+    assert "self-reference" in linked
+    assert "several-people" not in linked
 
 
 def test_a_person_who_is_overwritten_is_still_there_to_point_to(company):

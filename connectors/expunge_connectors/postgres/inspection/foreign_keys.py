@@ -109,7 +109,11 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str, child: s
             f"Rows of {key.child} stay and point to rows of {key.parent} that are deleted (constraint {key.name}).",
             _released(inspection, key, parent, child),
         )
-    elif child == parent and spec.person is not None and not _linked_below(spec, child, key):
+    elif (
+        child == parent
+        and spec.person is not None
+        and not (_linked_below(spec, child, key) and spec.person not in spec.yields)
+    ):
         yield inspection.warning(
             "self-reference",
             parent,
@@ -117,7 +121,8 @@ def _child(inspection: InspectionContext, key: ForeignKey, parent: str, child: s
             " pointed to by somebody who stays cannot be erased, whatever ON DELETE says (CASCADE, SET NULL and SET"
             " DEFAULT would change the row that stays, which is refused).",
             f"Tombstone `{parent}` instead of deleting it; or let a table of its own, linked by both columns, say who"
-            f" points to whom; or, if the rows below are the same person's, link them: {_link(key, child)}.",
+            " points to whom. Rows that are the same human's are asked for together, in one request: a link from one to"
+            " the other would find several persons, and nobody is erased then.",
         )
     elif (key, parent) in loose_keys(inspection.spec.collections, inspection.data_map, [key]) and not key.writes_child:
         yield from _of_others(inspection, key, parent, child)
@@ -168,7 +173,7 @@ def _released(inspection: InspectionContext, key: ForeignKey, parent: str, child
 
 
 def _linked_below(spec: TableSpec, name: str, key: ForeignKey) -> bool:
-    """Whoever points to a person's row through this key of its own table is the same person's: the map links it."""
+    """The map says that whoever points to a person's row through this key of its own table is the same person's."""
     equal = set(zip(key.columns, key.parent_columns, strict=True))
     leads = [(link.names, link.lead) for link in spec.found_by if link.lead is not None]
     return any(lead[0] == name and equal.issuperset(zip(names, lead[1], strict=True)) for names, lead in leads)
