@@ -124,8 +124,8 @@ def show(report: dict[str, Any]) -> None:
     if number := report["left_in_part"]:
         out.print(
             f"Of {output.people(number)} something is left. What was erased of them, if anything, may have taken the"
-            " way there with it: so what leads to the rest is kept, sealed, until a later request of the same person, by"
-            " an id that proves it, has erased it (expunge plan). One by e-mail or phone alone is only told of it."
+            " way there with it: so what leads to the rest is kept, sealed, until a later request of the same person,"
+            " by an id that proves it, has erased it (expunge plan). One by e-mail or phone alone is only told of it."
         )
         rows = [(name, one["people"], one["records"]) for name, one in report["left"].items()]
         out.print(output.table("Left", ("collection", "people", "records when last seen"), rows))
