@@ -95,7 +95,8 @@ _STATEMENT = sql.SQL(
     " count(*) FILTER (WHERE asked AND NOT stays),"
     " count(*) FILTER (WHERE asked AND stays),"
     " count(*) FILTER (WHERE NOT asked AND NOT unclear),"
-    " max(until) FILTER (WHERE asked AND stays),"
+    " CASE WHEN bool_and(until IS NOT NULL) FILTER (WHERE asked AND stays)"
+    " THEN max(until) FILTER (WHERE asked AND stays) END,"
     " count(*) FILTER (WHERE NOT asked AND unclear AND NOT stays)"
     " FROM {} WHERE NOT tombstone GROUP BY number"
 )

@@ -207,3 +207,16 @@ def test_a_time_that_was_rounded_may_be_later_than_it_says(company, type_, cutof
         store.erase(people, actions(data_map(), "client"), CLIENT_1, at, no_beat)
     rest = execute(company, "SELECT email FROM leads WHERE email IN ('old@mail.example', 'new@mail.example')")
     assert rest == [("new@mail.example",)]
+
+
+def test_no_day_is_the_last_where_one_of_the_rows_has_no_end(company):
+    execute(
+        company,
+        "INSERT INTO invoices (user_id, number, billing_name, cents, issued_at)"
+        " VALUES (1, 'never', 'Ada', 3, 'infinity')",
+    )
+    with opened(company) as store:
+        [ada] = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        counted, verified = store.count([ada], ACCOUNT, CUTOFF), store.verify([ada], ACCOUNT, CUTOFF)
+    assert counted[1]["invoices"] == verified[1]["invoices"] == RecordCounts(due=1, retained=2, until=None)
+    assert counted[1]["invoice_lines"].until == date(2034, 2, 28)
