@@ -238,6 +238,20 @@ def test_what_two_people_attribute_goes_whoever_else_holds_the_address(
     assert left(database, "subscriptions") == []
 
 
+def test_a_text_that_names_somebody_who_is_not_followed_as_well_stays(database: str) -> None:
+    """`ann@x, home@x`: the second is another person's too, so the row is not Ann's alone; for both of them it goes."""
+    execute(database, _SUBSCRIPTIONS + "UPDATE subscriptions SET email = 'ann@x.example, home@x.example' WHERE id = 1")
+    ann, home = SubjectKey("email", "ann@x.example"), SubjectKey("email", "home@x.example")
+    with opened(database, shape(SUBSCRIPTIONS, email="email/3")) as store:
+        for unclear in ({"shared": frozenset([home])}, {"doubtful": frozenset([home])}):
+            one = Subject(1, frozenset([ann, SubjectKey("user_id", "1")]), **unclear)
+            for counts in (store.count([one], ACME, CUTOFF), store.verify([one], ACME, CUTOFF)):
+                assert (counts[1]["subscriptions"].due, counts[1]["subscriptions"].ambiguous) == (0, 1)
+            both = [one, Subject(2, frozenset([home]))]
+            for counts in (store.count(both, ACME, CUTOFF), store.verify(both, ACME, CUTOFF)):
+                assert counts[1]["subscriptions"].due == 1
+
+
 def test_a_record_that_names_its_person_by_a_key_is_not_ambiguous(database: str) -> None:
     execute(database, _SUBSCRIPTIONS)
     execute(database, "ALTER TABLE subscriptions ADD user_id text; UPDATE subscriptions SET user_id = '9' WHERE id = 2")

@@ -53,6 +53,22 @@ class Whose:
         self._walk(accepted)
         return None if _several({key for key in accepted if self._kind(key) == "person"}) else frozenset(accepted)
 
+    def unclear(self, accepted: Keys) -> Keys:
+        """Reusable keys that the rows of these tell, not theirs for certain, and nobody else's.
+
+        The person's own rows tell them; or they lead to nobody, or to this person among others.
+        """
+        persons = {key for key in accepted if self._kind(key) == "person"}
+        own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted))
+        hearsay = set().union(*(self._reference.told(self._state, frozenset([key]), hearsay=True) for key in accepted))
+        told = {one for key in accepted for one in self._next(key)} | hearsay
+        return frozenset(
+            one
+            for one in told - accepted
+            if self._kind(one) == "reusable" and not self._shareable(one)
+            if one in own or not self._persons(one) or self._persons(one) & persons
+        )
+
     def undecided(self, given: Keys) -> bool:
         """Several keys, and no person behind any: the rows must have something in common.
 

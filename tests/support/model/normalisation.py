@@ -40,7 +40,7 @@ def _integer(text: str) -> str | None:
 
 
 def _uuid(text: str) -> str | None:
-    return text.lower()
+    return text.strip(" ").lower()
 
 
 def _exact(text: str) -> str | None:

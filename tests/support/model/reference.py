@@ -141,19 +141,22 @@ class Reference:
         shareable: bool = False,
         claims: Claims | None = None,
         began: Began = MappingProxyType({}),
+        unclear: Keys = frozenset(),
     ) -> dict[str, dict[Row, Found]]:
         """Every row of the scope linked to these keys, over links to any depth.
 
         A key that people share selects nothing, unless the question is only whom it may mean. With claims, a value that
-        others have leads to no row that is known by it alone. A row that is older than the person's claim is not
-        theirs.
+        others have leads to no row that is known by it alone; nor does an unclear one, whoever has it. A row that is
+        older than the person's claim is not theirs.
         """
         found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
         while True:
             before = {name: dict(rows) for name, rows in found.items()}
             for name in self.scope:
                 for row, cells in self._owned(name, state):
-                    how = self._how(name, cells, keys, found, state, sealed or {}, claims, began, shareable=shareable)
+                    how = self._how(
+                        name, cells, keys, found, state, sealed or {}, claims, began, unclear, shareable=shareable
+                    )
                     if how is not None:
                         found[name][row] = how
             if found == before:
@@ -192,12 +195,18 @@ class Reference:
                 yield lead, ours, theirs
 
     def _values(
-        self, lead: str, columns: tuple[str, ...], found: Mapping[str, Mapping[Row, Found]], state: State
+        self,
+        lead: str,
+        columns: tuple[str, ...],
+        found: Mapping[str, Mapping[Row, Found]],
+        state: State,
+        *,
+        firm: bool = False,
     ) -> Iterator[tuple[Cell, ...]]:
-        """What stands in these columns of the rows that belong to the subject; newer rows lead nowhere."""
+        """What stands in these columns of rows that belong to the subject (by a key, if `firm`); newer lead nowhere."""
         table = self._tables[lead]
         for row, how in found[lead].items():
-            if how.belongs:
+            if how.firm if firm else how.belongs:
                 values = tuple(compared(table.column(one), state[table.text][row][one]) for one in columns)
                 if None not in values:
                     yield values
@@ -212,14 +221,16 @@ class Reference:
         sealed: Sealed,
         claims: Claims | None,
         began: Began,
+        unclear: Keys,
         *,
         shareable: bool,
     ) -> Found | None:
         table, spec = self._tables[name], self._collections[name]
-        firm = nominated = claimed = theirs_firmly = theirs_by_value = False
+        firm = nominated = claimed = refused = theirs_firmly = theirs_by_value = False
         for lead, ours, theirs in self._leads(name, cells):
             values = tuple(compared(table.column(one), cells[one]) for one in ours)
-            here = values in set(self._values(lead, theirs, found, state))
+            # While keys are resolved a person who is found by a value leads on only by the own key, asked for next.
+            here = values in set(self._values(lead, theirs, found, state, firm=shareable and self._is_person(lead)))
             taken = claims is not None and values in claims.columns.get((lead, theirs), ())
             known = values in sealed.get((lead, theirs), ())
             taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
@@ -235,7 +246,8 @@ class Reference:
             identity = self._identities[link["identity"]]
             if identity.get("shareable") and not shareable:
                 continue
-            matched = {(link["identity"], one) for one in sought(identity["normaliser"], link, cells)} & keys
+            named = {(link["identity"], one) for one in sought(identity["normaliser"], link, cells)}
+            matched, refused = named & keys, refused or bool(named & unclear)
             if identity["kind"] == "internal" and claims is not None:
                 matched -= {one for one in matched if self._key_of_others(one, found, state)}
             firm = firm or bool(matched and identity["kind"] != "reusable")
@@ -253,7 +265,9 @@ class Reference:
             return None if self._somebody_else(spec, keys) else Found(old=True)
         if theirs_firmly or (theirs_by_value and old):
             return Found(unclear=True)
-        if claimed and self._alone(name, cells):
+        if refused and "person" in spec:
+            return None if old and self._somebody_else(spec, keys) else Found(unclear=old)
+        if (claimed or refused) and self._alone(name, cells):
             return Found(unclear=old)
         return Found() if nominated or theirs_by_value else None
 
@@ -299,6 +313,9 @@ class Reference:
             for row, cells in holding.items()
             if not done or self.tombstoned(name, cells) != cells or (row in found[name] and found[name][row].belongs)
         }
+
+    def _is_person(self, name: str) -> bool:
+        return "person" in self._collections[name]
 
     def _holders(self, identity: str) -> set[str]:
         """The persons whose own rows hold such values."""
@@ -463,8 +480,11 @@ class Reference:
         """A person who is not the one that was found, though an e-mail address is the same."""
         return "person" in spec and any(namespace == spec["person"] for namespace, _ in keys)
 
-    def told(self, state: State, keys: Keys) -> set[tuple[str, str]]:
-        """The further keys that the rows of these keys declare; a tombstone tells only what it still holds."""
+    def told(self, state: State, keys: Keys, *, hearsay: bool = False) -> set[tuple[str, str]]:
+        """The further keys that the rows of these keys declare; a tombstone tells only what it still holds.
+
+        What other people's rows declare as well is none of them; or it alone is wanted.
+        """
         told: set[tuple[str, str]] = set()
         for name, rows in self.found(state, keys, shareable=True, began=self.began(state)).items():
             own = {row for row, how in rows.items() if how.belongs}
@@ -475,7 +495,9 @@ class Reference:
                 if row not in own and self._names_person(name, cells)
             ]
             told |= {
-                one for one in set().union(*said) if one not in set().union(*others) or not self._hearsay(name, one[0])
+                one
+                for one in set().union(*said)
+                if hearsay == (one in set().union(*others) and self._hearsay(name, one[0]))
             }
         return told
 
@@ -553,20 +575,20 @@ class Reference:
     # ---- what is right for each
 
     def counts(
-        self, state: State, subjects: Mapping[int, tuple[Keys, Sealed, Began]], *, together: bool
+        self, state: State, subjects: Mapping[int, tuple[Keys, Sealed, Began, Keys]], *, together: bool
     ) -> dict[int, dict[str, Count]]:
         """Of each subject of a chunk.
 
         Args:
             state: The rows.
-            subjects: Number -> keys, sealed values, and since when recycled ones are theirs.
+            subjects: Number -> keys, sealed values, since when recycled ones are theirs, and keys that are unclear.
             together: Of a shared row, owners who go in this chunk are no owners any more (what a plan says); without
                 it any row that points there is one (what is seen at this moment).
         """
-        claims = self.claims(state, frozenset[tuple[str, str]]().union(*(one for one, _, _ in subjects.values())))
+        claims = self.claims(state, frozenset[tuple[str, str]]().union(*(one for one, _, _, _ in subjects.values())))
         found = {
-            number: self.found(state, keys, sealed, claims=claims, began=began)
-            for number, (keys, sealed, began) in subjects.items()
+            number: self.found(state, keys, sealed, claims=claims, began=began, unclear=unclear)
+            for number, (keys, sealed, began, unclear) in subjects.items()
         }
         going: set[tuple[str, Row]] = set()
         result: dict[int, dict[str, Count]] = {number: {} for number in subjects}

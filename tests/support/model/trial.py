@@ -65,7 +65,7 @@ class Trial:
             self._between()
             chunks = [self._resolve(state, chunk) for chunk in self._world.chunks]
             if self._world.passes_on and chunks:
-                self._pass_on(state, [keys for _, predicted in chunks for keys, _, _ in predicted.values()])
+                self._pass_on(state, [keys for _, predicted in chunks for keys, *_ in predicted.values()])
             for chunk in chunks:
                 self._between(moves=True)
                 if not self._chunk(self._state(), chunk):
@@ -117,7 +117,9 @@ class Trial:
                 for column in columns:
                     postgres.pass_on(self._url, table, column, giver, taker)
 
-    def _resolve(self, state: State, chunk: list[Ask]) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began]]]:
+    def _resolve(
+        self, state: State, chunk: list[Ask]
+    ) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began, Keys]]]:
         """Whom the chunk means, by the real resolution and by the model, which must agree."""
         given = {ask.number: frozenset(SubjectKey(*key) for key in ask.given) for ask in chunk}
         resolved = member_proof.resolve(
@@ -147,14 +149,16 @@ class Trial:
             assert real == keys, f"subject {ask.number}: resolution says {real}, the model {keys}"
             self._seen["nobody"] += keys is None
             if keys is not None:
-                subjects.append(Subject(ask.number, answer.keys))
+                subjects.append(Subject(ask.number, answer.keys, shared=answer.shared, doubtful=answer.doubtful))
+                unclear = whose.unclear(keys)
+                self._seen["unclear"] += bool(unclear)
                 began = self._model.began(state, keys)
                 told = self._model.found(state, keys, began=self._model.began(state))
                 sealed = self._model.seal(state, told)
-                predicted[ask.number] = keys, sealed, began
+                predicted[ask.number] = keys, sealed, began, unclear
         return member_proof.visible_to("main", subjects, self._scope, self._map), predicted
 
-    def _chunk(self, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began]]]) -> bool:
+    def _chunk(self, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began, Keys]]]) -> bool:
         """Count, erase, verify; False if the chunk was rightly refused."""
         people, keys = self._with_keys_of_their_own(chunk[0]), chunk[1]
         planned = self._model.counts(state, keys, together=True)
@@ -165,7 +169,7 @@ class Trial:
         self._between()
         due = {(name, row) for one in planned.values() for name, count in one.items() for row in count.due}
         began: dict[tuple[str, str], datetime | None] = {}
-        for each, _, since in keys.values():
+        for each, _, since, _ in keys.values():
             for key in each:
                 told = [one.get(key) for one in (since, began) if key in began or one is since]
                 began[key] = None if None in told else min(one for one in told if one is not None)

@@ -67,12 +67,13 @@ class _Place:
         return self.spellings.read(text, self.source.region)
 
     def said(self, text: str, values: AbstractSet[str], holders: Holders) -> Iterator[Said]:
-        """Whose text it is. One that names somebody who is not asked about is nobody's alone."""
+        """Whose text it is. One that names somebody who may be somebody else is nobody's alone."""
         asked = holders[self.identity]
-        others = not self.of_several and len(values) > 1 and not all(value in asked for value in values)
+        theirs = (any(not of_others for _, of_others in asked.get(value, ())) for value in values)
+        others = not self.of_several and len(values) > 1 and not all(theirs)
         for value in values:
-            for number, shared in asked.get(value, ()):
-                yield number, text, value, shared or others
+            for number, of_others in asked.get(value, ()):
+                yield number, text, value, of_others or others
 
     def unread(self, text: str, holders: Holders, by_token: ByToken) -> Iterator[Unread]:
         """Whom a text that cannot be read may name."""

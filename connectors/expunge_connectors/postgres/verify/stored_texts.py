@@ -130,7 +130,8 @@ def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -
         identity = column.link.identity or ""
         for (text,) in ask(column.statement()):
             values = column.spellings.read(text, column.link.region).values
-            together = column.of_several or len(values) == 1 or all((identity, value) in holders for value in values)
+            theirs = (any(followed for _, followed, _ in holders.get((identity, one), ())) for one in values)
+            together = column.of_several or len(values) == 1 or all(theirs)
             for value in values:
                 for number, followed, attributed in holders.get((identity, value), ()):
                     since = began.get((number, identity, value))
