@@ -211,7 +211,7 @@ class Reference:
                 if None not in values:
                     yield values
 
-    def _how(  # noqa: C901, PLR0917 - one question with its circumstances
+    def _how(  # noqa: C901, PLR0912, PLR0917 - one question with its circumstances
         self,
         name: str,
         cells: Cells,
