@@ -79,3 +79,39 @@ def test_whoever_gets_the_id_loses_nothing_at_settling(
     data, vouched = (tmp_path / "receipt.json").read_bytes(), (tmp_path / "trust.json").read_bytes()
     *_, settled = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC)).statements
     assert (settled.event, settled.body["ambiguous"]) == ("settled", 4)  # what stands under the id is said
+
+
+def test_a_retry_ends_where_one_of_two_stores_gave_the_id_again(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """The account that the other store keeps is found by the address as well: it is under the id all the same."""
+    execute(
+        database,
+        """CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+        INSERT INTO users VALUES (1, '1@x.example'); CREATE TABLE customers (LIKE users INCLUDING ALL);
+        INSERT INTO customers SELECT * FROM users;
+        CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+        CREATE TRIGGER no BEFORE DELETE ON customers FOR EACH ROW EXECUTE FUNCTION no()""",
+    )
+    [users, *_] = COLLECTIONS.strip().split("orders:")
+    document = small_document(users)
+    crm = small_document(users.replace("users: {table: public.users", "customers: {table: public.customers"))
+    document["stores"]["crm"] = crm["stores"]["main"]
+    document["identities"]["user_id"]["same_person"] = {"reason": "copied", "approved_by": "nobody"}
+    write_document(tmp_path / "datamap.yaml", document)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_SETTLING": "PT0S"}
+    stores = {f"EXPUNGE_STORES__{name}__URL": database for name in ("MAIN", "CRM")}
+    cli = CliRunner(tmp_path, plain | ours | stores, fork_server)
+    succeeded(cli.run("keys", "init"))
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    assert cli.run("erase", plan["id"], "--confirm", plan["digest"]).code == 1
+    execute(database, "DROP TRIGGER no ON customers; INSERT INTO users VALUES (1, 'new@x.example', now())")
+    succeeded(cli.run("retry", plan["id"]))
+    status = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert {name: one["ambiguous"] for name, one in status["collections"].items()} == {
+        "main.users": 1,
+        "crm.customers": 1,
+    }
+    assert left(database, "users") == left(database, "customers") == [1]

@@ -82,7 +82,12 @@ def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:
         return counts
     others = claimed_keys.without_given_again([one for one in subjects if one.number in again], again)
     rest = _seen(context, others)
-    return {**counts, **{one.number: claimed_keys.as_ambiguous(counts[one.number], rest[one.number]) for one in others}}
+    # A row that such a key leads to is not erased, though another key of the person's led there as well.
+    under = _seen(context, [Subject(one.number, again[one.number]) for one in others])
+    told = {
+        one.number: claimed_keys.as_ambiguous(counts[one.number], rest[one.number], under[one.number]) for one in others
+    }
+    return {**counts, **told}
 
 
 def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:

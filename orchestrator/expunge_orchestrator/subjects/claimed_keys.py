@@ -137,12 +137,18 @@ def without_given_again(subjects: Sequence[Subject], again: Mapping[int, frozens
     ]
 
 
-def as_ambiguous(counts: Mapping[str, RecordCounts], rest: Mapping[str, RecordCounts]) -> dict[str, RecordCounts]:
-    """What is due of one person by every key; what is not due any more without some of them is ambiguous."""
+def as_ambiguous(
+    counts: Mapping[str, RecordCounts], rest: Mapping[str, RecordCounts], under: Mapping[str, RecordCounts]
+) -> dict[str, RecordCounts]:
+    """What is due of one person by every key; of it what some of them lead to (`under`) is ambiguous.
+
+    And so is what is not due any more without these (`rest`).
+    """
+    nothing = RecordCounts()
     return {
-        name: replace(one, due=left.due, ambiguous=one.ambiguous + max(0, one.due - left.due))
+        name: replace(one, due=due, ambiguous=one.ambiguous + one.due - due)
         for name, one in counts.items()
-        for left in [rest.get(name, RecordCounts())]
+        for due in [max(0, min(rest.get(name, nothing).due, one.due - under.get(name, nothing).due))]
     }
 
 
