@@ -5,6 +5,7 @@ state                  what every call works with
 routes/                a router for each resource
 schemas/               request and response bodies
 opendsr/               OpenDSR 2.0
+authentication         whose a call is, by its API key, token or follow-up secret
 call_context           authenticate, authorise, open transactions for one call
 request_responses      create erasure requests and answer them
 receipt_responses      receipts and openings as responses

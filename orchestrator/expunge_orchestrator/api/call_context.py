@@ -18,19 +18,17 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from expunge_connectors.contract import Scope
-from expunge_orchestrator.api import idempotency_header
+from expunge_orchestrator.api import authentication, idempotency_header
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.write_queue import WriteJob
-from expunge_orchestrator.auth import api_keys, bearer_secrets, token_replay
-from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
+from expunge_orchestrator.auth import token_replay
+from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.auth.permissions import Operation, is_allowed
-from expunge_orchestrator.auth.principals import Principal, Role
+from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.request_tables import request as request_table
-from expunge_orchestrator.requests.submission import FOLLOW_UP
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -114,9 +112,9 @@ def requires(operation: Operation) -> Callable[..., Awaitable[CallContext]]:
         credential = request.headers.get("authorization")
         at = state.clock()
         try:
-            principal = await _principal(state, credential, at)
+            principal = await authentication.principal_of(state, credential, at)
         except NotAuthenticatedError:
-            await limiter.count_guess(_kind_of(credential), address)
+            await limiter.count_guess(authentication.kind_of(credential), address)
             raise
         request.state.actor = principal.actor
         await limiter.count_call(_counted(principal))
@@ -193,14 +191,6 @@ def _digest(request: Request, body: bytes) -> bytes:
     return digest.digest()
 
 
-def _kind_of(credential: str | None) -> str:
-    """What a credential claims to be: wrong ones of one kind are nobody's trouble who brings another."""
-    if not credential:
-        return "none"
-    given = bearer_secrets.parse(credential.partition(" ")[2])
-    return given.prefix if given is not None and given.prefix in {api_keys.PREFIX, FOLLOW_UP} else "token"
-
-
 def _counted(principal: Principal) -> str:
     """Whose calls they are counted as: people's by who they are, not by their application."""
     identifiers = sorted((key.namespace, key.value) for key in principal.identifiers)
@@ -210,37 +200,3 @@ def _counted(principal: Principal) -> str:
 def _refused(state: AppState, principal: Principal, operation: Operation, at: datetime) -> None:
     with state.workspace.ledger.begin() as connection:
         audit_log.append(connection, at, principal.actor, operation.value, None, "role-missing")
-
-
-async def _principal(state: AppState, header: str | None, at: datetime) -> Principal:
-    """Who brings the credential.
-
-    Raises:
-        NotAuthenticatedError: It is missing or not accepted.
-    """
-    scheme, _, text = (header or "").partition(" ")
-    if scheme.lower() != "bearer" or not text:
-        raise no_credential()
-    given = bearer_secrets.parse(text)
-    if given is not None:
-        return await run_in_threadpool(_handed_out, state, given, at)
-    # Here: to check a signature takes less time than to hand it to another thread.
-    return await state.issuers.principal_of(text, state.workspace.data_map, at)
-
-
-def _handed_out(state: AppState, given: bearer_secrets.PresentedSecret, at: datetime) -> Principal:
-    with reading(state.workspace.ledger) as connection:
-        if given.prefix == api_keys.PREFIX:
-            return api_keys.principal_of(connection, given, state.workspace.data_map, at)
-        if given.prefix != FOLLOW_UP:
-            raise not_accepted()
-        row = connection.execute(
-            sa.select(request_table.c.follow_up, request_table.c.controller).where(
-                request_table.c.uid == f"rq_{given.id}"
-            )
-        ).first()
-    if not bearer_secrets.matches(given, None if row is None else row.follow_up) or row is None:
-        raise not_accepted()
-    return Principal(
-        "follower", frozenset({Role.FOLLOWER}), frozenset({Scope(row.controller)}), request=f"rq_{given.id}"
-    )

@@ -141,7 +141,7 @@ item = sa.Table(
     sa.Column("unread", sa.JSON(none_as_null=True)),
 )
 
-# Keyed hashes of everybody erased: durable before the first destructive statement, replayed after a restore.
+# Keyed hashes of everybody erased: durable before the first destructive statement. Nothing replays them yet.
 suppression = sa.Table(
     "suppression",
     metadata,

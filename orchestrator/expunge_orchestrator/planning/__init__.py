@@ -2,6 +2,7 @@
 
 planner    count, check limits and freeze
 batch_cut  which people are in one chunk
+plan_digest  what is confirmed and approved
 totals     the counts, chunk by chunk
 approval   a second pair of eyes on one digest
 """

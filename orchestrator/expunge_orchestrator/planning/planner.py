@@ -23,7 +23,6 @@ The digest covers the data map, the stores' identities, the random series ids an
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -43,6 +42,7 @@ from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning.batch_cut import BatchCut, Part, People
+from expunge_orchestrator.planning.plan_digest import plan_digest
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import plan_limits_and_drift
@@ -51,7 +51,7 @@ from expunge_orchestrator.rules.scope import actions_for, collections_in
 from expunge_orchestrator.subjects import claimed_keys
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports import canonical, opening
+from expunge_reports import opening
 from expunge_reports.statement import new_series
 
 Progress = Callable[[int], None]
@@ -162,7 +162,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         }
     if replaces is not None:
         plan["replaces"] = {"batch_id": replaces[0], "reason": replaces[1]}
-    digest = _digest(workspace.map_digest, scope, plan, series)
+    digest = plan_digest(workspace.map_digest, scope, plan, series)
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or current_actor(workspace.settings)
     listed = (
@@ -181,11 +181,6 @@ def _parts(cut: BatchCut) -> Iterator[tuple[Part, bool]]:
 
 def _shared(seen: SubjectLookup, workspace: Workspace) -> dict[int, frozenset[SubjectKey]]:
     return {one.number: claimed_keys.shared_values(one.shared, workspace.data_map) for one in seen.subjects}
-
-
-def _digest(map_digest: str, scope: Scope, plan: Mapping[str, Any], series: Sequence[str]) -> str:
-    covered = {"data_map": map_digest, "controller": str(scope), "plan": dict(plan), "series": sorted(series)}
-    return hashlib.sha256(canonical.encode(covered)).hexdigest()
 
 
 def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns

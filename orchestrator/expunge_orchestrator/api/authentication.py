@@ -1,0 +1,59 @@
+"""Authentication of a call: which credential it brings (API key, token, follow-up secret), and whose it is (ADR 12)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from starlette.concurrency import run_in_threadpool
+
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.api.state import AppState
+from expunge_orchestrator.auth import api_keys, bearer_secrets
+from expunge_orchestrator.auth.errors import no_credential, not_accepted
+from expunge_orchestrator.auth.principals import Principal, Role
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_tables import request as request_table
+from expunge_orchestrator.requests.submission import FOLLOW_UP
+
+
+async def principal_of(state: AppState, header: str | None, at: datetime) -> Principal:
+    """Who brings the credential.
+
+    Raises:
+        NotAuthenticatedError: It is missing or not accepted.
+    """
+    scheme, _, text = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not text:
+        raise no_credential()
+    given = bearer_secrets.parse(text)
+    if given is not None:
+        return await run_in_threadpool(_handed_out, state, given, at)
+    # Here: to check a signature takes less time than to hand it to another thread.
+    return await state.issuers.principal_of(text, state.workspace.data_map, at)
+
+
+def _handed_out(state: AppState, given: bearer_secrets.PresentedSecret, at: datetime) -> Principal:
+    with reading(state.workspace.ledger) as connection:
+        if given.prefix == api_keys.PREFIX:
+            return api_keys.principal_of(connection, given, state.workspace.data_map, at)
+        if given.prefix != FOLLOW_UP:
+            raise not_accepted()
+        row = connection.execute(
+            sa.select(request_table.c.follow_up, request_table.c.controller).where(
+                request_table.c.uid == f"rq_{given.id}"
+            )
+        ).first()
+    if not bearer_secrets.matches(given, None if row is None else row.follow_up) or row is None:
+        raise not_accepted()
+    return Principal(
+        "follower", frozenset({Role.FOLLOWER}), frozenset({Scope(row.controller)}), request=f"rq_{given.id}"
+    )
+
+
+def kind_of(credential: str | None) -> str:
+    """What a credential claims to be: wrong ones of one kind are nobody's trouble who brings another."""
+    if not credential:
+        return "none"
+    given = bearer_secrets.parse(credential.partition(" ")[2])
+    return given.prefix if given is not None and given.prefix in {api_keys.PREFIX, FOLLOW_UP} else "token"
