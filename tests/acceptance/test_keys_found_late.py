@@ -178,7 +178,9 @@ def test_who_was_known_by_a_number_alone_is_taken_for_nobody_else(
     anns = filled_in(inspector, fresh_phone(), email)
     filled_in(inspector, phone, "bob@bob.example")
     second = uploading.plan(asked.csv, asked.controller)
-    assert uploading.erase(second).state is BatchState.FAILED
-    assert first.uid in uploading.failures(second)
+    assert uploading.erase(second).state is BatchState.ERASED, uploading.failures(second)
+    assert uploading.outcomes(second) == {"partially-erased": 1}
+    [reason] = uploading.reasons(second)
+    assert first.uid in reason
     assert inspector.one("SELECT count(*) FROM leads WHERE id = %s", anns) == 1
     assert there(inspector, name) == (0, 1)
