@@ -258,7 +258,8 @@ class Filler:
         if column.fills == "postal":
             return values.house(dice.number(1, 3))
         if column.fills == "email" and dice.chance(10):
-            return dice.pick(values.NO_ADDRESSES)
+            lists = self._builder.identities["email"]["normaliser"] == "email/3"  # two addresses are not drawn in one
+            return dice.pick([one for one in values.NO_ADDRESSES if not (lists and "," in one)])
         whose = dice.number(0, self._people) if human is None or dice.chance(15) else human
         if column.fills == "email":
             return dice.pick(values.spellings(values.address(whose)))

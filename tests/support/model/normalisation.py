@@ -24,6 +24,14 @@ def _email(text: str) -> str | None:
     return bare if "'" not in domain and re.fullmatch(r".+\..+", domain) else None
 
 
+def _mailbox(text: str) -> str | None:
+    """Of an address with a name beside it, or a link."""
+    bare = text.strip(_SPACES)
+    named = re.fullmatch(r'(?:"[^"<>]*"|[^",;<>@]*)\s*<([^<>]*)>', bare)
+    found = _email(named[1] if named else re.sub("(?i)^mailto:", "", bare))
+    return None if found is None else found.lower()  # of every script
+
+
 def _phone(text: str) -> str | None:
     bare = "".join(one for one in text if one not in _SPACES and one not in "().-/")
     return bare if re.fullmatch(r"\+[1-9][0-9]{6,14}", bare) else None
@@ -49,6 +57,7 @@ def _exact(text: str) -> str | None:
 
 _RULES = {
     "email/2": _email,
+    "email/3": _mailbox,
     "e164/1": _phone,
     "postal/1": _postal,
     "integer/2": _integer,

@@ -632,7 +632,9 @@ class Reference:
             else:
                 count.due.add(row)
         named = [day for day in days if day is not None]
-        count.until = max(named) if named else None
+        count.until = (
+            max(named) if named and len(named) == len(days) else None
+        )  # where one has no end, none is the last
         return count
 
     def _expired(self, spec: Mapping[str, str], cells: Cells, days: list[date | None]) -> bool:

@@ -28,7 +28,11 @@ class Builder:
         self._shop = Workshop(dice, shapes)
         self.tables, self.parts = self._shop.tables, self._shop.parts
         self.identities: dict[str, dict[str, Any]] = {
-            "email": {"kind": "reusable", "normaliser": "email/2", **dice.pick([{}, {"recycled": True}])},
+            "email": {
+                "kind": "reusable",
+                "normaliser": dice.pick(["email/2", "email/2", "email/3"]),
+                **dice.pick([{}, {"recycled": True}]),
+            },
             "phone": {"kind": "reusable", "normaliser": "e164/1", **dice.pick([{}, {}, {"recycled": False}])},
             "postal": {"kind": "reusable", "normaliser": "postal/1", "shareable": True},
             "token": {"kind": "internal", "normaliser": "exact/1"},

@@ -148,8 +148,9 @@ def address(human: int) -> str:
 
 
 def spellings(email: str) -> tuple[str, ...]:
-    """The same address as people write it."""
-    return email, email.upper(), f"  {email}\n", email.capitalize(), f"\u00a0{email}\t"
+    """The same address as people write it; the last few are read by a library, or by nobody."""
+    plain = (email, email.upper(), f"  {email}\n", email.capitalize(), f"\u00a0{email}\t")
+    return *plain, *plain, f"Ann Lee <{email}>", f'"Lee, Ann" <{email.upper()}>', f"mailto:{email}", f" <{email}> "
 
 
 def telephone(human: int) -> str:
