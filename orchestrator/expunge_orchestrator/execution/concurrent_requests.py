@@ -78,6 +78,12 @@ def unfinished(
     left = residual_keys.of_people(
         context.workspace, context.batch.scope, ((item.id, context.unsealed(item)) for item in people)
     )
+    for item in people:
+        for one in left.get(item.id, ()):
+            if not one.whole and one.proven and not _taken(context, item, one):  # ended since: the next round takes it
+                found.setdefault(item.id, []).append(
+                    ConcurrentRequest(one.batch, running=False, places=frozenset(one.places))
+                )
     return found, left
 
 
