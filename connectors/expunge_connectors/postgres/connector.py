@@ -47,8 +47,8 @@ from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, F
 from expunge_connectors.postgres.catalog.tenant_shapes import Shape
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
-from expunge_connectors.postgres.erase import waiting_rows
-from expunge_connectors.postgres.erase.deletion import Eraser, TransactionResult, slices
+from expunge_connectors.postgres.erase import awaited_keys
+from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, slices
 from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
@@ -393,7 +393,7 @@ class PostgresStore:
     ) -> Mapping[int, Mapping[str, Sequence[str]]]:
         """Collections of which rows stay, for keys in them are not known to be the person's."""
         return self._reading(
-            lambda connection: waiting_rows.waiting(
+            lambda connection: awaited_keys.waiting(
                 connection, self._mapped(connection, scope), subjects, scope, cutoff
             )
         )

@@ -32,7 +32,7 @@ from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.rules import blind_findings, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding, Searched
-from expunge_orchestrator.subjects import claimed_keys, member_proof
+from expunge_orchestrator.subjects import followed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 UNSEARCHED = sa.exists().where(
@@ -181,7 +181,7 @@ def _subjects(workspace: Workspace, batch: Batch, people: Sequence[Item]) -> lis
         )
     changed = stores_followed.changed(workspace, batch)
     following = workspace_following(workspace, changed, batch.scope) if changed else workspace
-    return claimed_keys.without_claimed_anywhere(subjects, batch.scope, following)
+    return followed_keys.without_claimed_anywhere(subjects, batch.scope, following)
 
 
 def _record(connection: sa.Connection, begun: _Pass, found: BlindSearch, chunks: Sequence[int]) -> None:

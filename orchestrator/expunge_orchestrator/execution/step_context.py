@@ -26,7 +26,7 @@ from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions
-from expunge_orchestrator.subjects import claimed_keys, member_proof
+from expunge_orchestrator.subjects import followed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 MAX_ROUNDS = 3
@@ -206,8 +206,8 @@ class StepContext:
         changed = [one for one in self.changed if self.out_of_sight(one)]
         all_asked = to_erase and not isinstance(self.workspace.stores[name], KnowsClaims)
         begun = () if to_look else [item.id for item in items if item.touched or all_asked]
-        visible = claimed_keys.without_given_again(visible, self.given_again(begun, items))
-        return claimed_keys.without_claimed(name, visible, scope, self.workspace, changed)
+        visible = followed_keys.without_given_again(visible, self.given_again(begun, items))
+        return followed_keys.without_claimed(name, visible, scope, self.workspace, changed)
 
     def given_again(self, asked: Collection[int], items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> keys of the person that somebody else has by now; of those with any.
@@ -220,7 +220,7 @@ class StepContext:
             return {}
         known = self._together([self.subject(item) for item in items])
         subjects = [one for one in known if one.number in asked]
-        return claimed_keys.given_again(subjects, self.batch.scope, self.workspace, self.cutoffs)
+        return followed_keys.given_again(subjects, self.batch.scope, self.workspace, self.cutoffs)
 
     def _together(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The subjects with the values that people share who all go: what of them is followed depends on the stores.
@@ -231,7 +231,7 @@ class StepContext:
             return list(subjects)
         going = {one.number for one in subjects} - self.held.keys()
         staying = (self.shared(item) for item in self.items if item.id not in going and item.sealed_keys is not None)
-        return claimed_keys.followed_together(
+        return followed_keys.followed_together(
             subjects, self.workspace.data_map, frozenset[SubjectKey]().union(*staying)
         )
 

@@ -15,7 +15,7 @@ from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CountRecord
 from expunge_orchestrator.rules.scope import restrict_to
-from expunge_orchestrator.subjects import claimed_keys
+from expunge_orchestrator.subjects import followed_keys
 
 Place = tuple[str, str]
 """(store, collection)"""
@@ -80,12 +80,13 @@ def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:
     again = context.given_again(some, people)
     if not again:
         return counts
-    others = claimed_keys.without_given_again([one for one in subjects if one.number in again], again)
+    others = followed_keys.without_given_again([one for one in subjects if one.number in again], again)
     rest = _seen(context, others)
     # A row that such a key leads to is not erased, though another key of the person's led there as well.
     under = _seen(context, [Subject(one.number, again[one.number]) for one in others])
     told = {
-        one.number: claimed_keys.as_ambiguous(counts[one.number], rest[one.number], under[one.number]) for one in others
+        one.number: followed_keys.as_ambiguous(counts[one.number], rest[one.number], under[one.number])
+        for one in others
     }
     return {**counts, **told}
 
@@ -96,8 +97,8 @@ def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:
     counts = store.verify(subjects, scope, cutoff)
     if isinstance(store, KnowsClaims):
         return counts
-    unfollowed = claimed_keys.left_under_claimed(subjects, context.workspace.passing[context.store])
-    return claimed_keys.with_ambiguous(counts, store.verify(unfollowed, scope, cutoff)) if unfollowed else counts
+    unfollowed = followed_keys.left_under_claimed(subjects, context.workspace.passing[context.store])
+    return followed_keys.with_ambiguous(counts, store.verify(unfollowed, scope, cutoff)) if unfollowed else counts
 
 
 def record_counts(context: StepContext, items: list[Item], counts: Counts, column: str) -> StepWrite:

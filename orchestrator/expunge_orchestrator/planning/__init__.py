@@ -1,8 +1,8 @@
 """Planning: counts what is due, checks limits, freezes the plan under a digest, and has it approved.
 
-planner    count, check limits and freeze
-batch_cut  which people are in one chunk
-plan_digest  what is confirmed and approved
-totals     the counts, chunk by chunk
-approval   a second pair of eyes on one digest
+planner           count, check limits and freeze
+chunk_assignment  which people are in one chunk
+plan_digest       what is confirmed and approved
+totals            the counts, chunk by chunk
+approval          a second pair of eyes on one digest
 """

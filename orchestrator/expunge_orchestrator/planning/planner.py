@@ -41,14 +41,14 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
-from expunge_orchestrator.planning.batch_cut import BatchCut, Part, People
+from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, People
 from expunge_orchestrator.planning.plan_digest import plan_digest
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import plan_limits_and_drift
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.scope import actions_for, collections_in
-from expunge_orchestrator.subjects import claimed_keys
+from expunge_orchestrator.subjects import followed_keys
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import opening
@@ -180,7 +180,7 @@ def _parts(cut: BatchCut) -> Iterator[tuple[Part, bool]]:
 
 
 def _shared(seen: SubjectLookup, workspace: Workspace) -> dict[int, frozenset[SubjectKey]]:
-    return {one.number: claimed_keys.shared_values(one.shared, workspace.data_map) for one in seen.subjects}
+    return {one.number: followed_keys.shared_values(one.shared, workspace.data_map) for one in seen.subjects}
 
 
 def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns

@@ -5,7 +5,7 @@ lookup          resolve and count people, read-only
 attributions    whose records under an unclear value are, as two people say
 member_proof    which keys a controller's member has proven (law 2)
 unread_values   what nobody can read
-claimed_keys    keys that another person holds, for stores that cannot tell
+followed_keys   which keys a store is told, by whose they are just then
 joint_lookup    what rows lead to that people are found by together
 residual_keys   sealed keys to what a cancelled request left (ADR 8)
 """

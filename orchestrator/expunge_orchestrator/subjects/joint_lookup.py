@@ -16,7 +16,7 @@ from datetime import datetime
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import HEARSAY, SINCE, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey
 from expunge_orchestrator.rules.identity_resolution import MAX_ROUNDS
-from expunge_orchestrator.subjects import claimed_keys, member_proof
+from expunge_orchestrator.subjects import followed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -44,9 +44,9 @@ def told_together(
     data_map = workspace.data_map
     alone = {one.number: one.keys for one in subjects}
     together = [
-        one for one in claimed_keys.followed_together(subjects, data_map, staying) if one.keys > alone[one.number]
+        one for one in followed_keys.followed_together(subjects, data_map, staying) if one.keys > alone[one.number]
     ]
-    together = claimed_keys.without_claimed_anywhere(together, scope, workspace)
+    together = followed_keys.without_claimed_anywhere(together, scope, workspace)
     going = _going(together, data_map)
     ahead = {one.number: Subject(one.number, one.keys) for one in together if one.keys - alone[one.number]}
     shared = {one.number: one.keys - alone[one.number] for one in ahead.values()}

@@ -13,7 +13,7 @@ from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope,
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.scope import collections_in
-from expunge_orchestrator.subjects import attributions, claimed_keys, joint_lookup, member_proof, residual_keys
+from expunge_orchestrator.subjects import attributions, followed_keys, joint_lookup, member_proof, residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
@@ -49,7 +49,7 @@ class SubjectLookup:
         """As they would go, all together."""
         data_map = self.workspace.data_map
         visible = member_proof.visible_to(store, self.subjects, self.scope, data_map)
-        return claimed_keys.followed_together(visible, data_map)
+        return followed_keys.followed_together(visible, data_map)
 
     def counts(self) -> dict[str, Counts]:
         """What is there of the subjects, by store, each in every collection of the scope; several stores at once.

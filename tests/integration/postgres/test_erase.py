@@ -30,7 +30,7 @@ from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres import connector
 from expunge_connectors.postgres.connection import PinnedConnection
 from expunge_connectors.postgres.erase import handed_over_rows
-from expunge_connectors.postgres.erase.deletion import Eraser, slices
+from expunge_connectors.postgres.erase.eraser import Eraser, slices
 
 ACCOUNT_ACTIONS = actions(data_map(), "calltrack")
 CLIENT_ACTIONS = actions(data_map(), "client")

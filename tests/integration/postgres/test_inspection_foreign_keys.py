@@ -10,7 +10,7 @@ from tests.support.postgres.small_schemas import ACME, left, shape
 
 from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import StillReferencedError, StructureChangedError, TerminalError
-from expunge_connectors.postgres.erase.deletion import Eraser
+from expunge_connectors.postgres.erase.eraser import Eraser
 
 MAP = """
 users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}

@@ -14,7 +14,7 @@ from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, erased, left, shape
 
 from expunge_connectors.contract import Severity, no_beat
-from expunge_connectors.postgres.erase.deletion import Eraser
+from expunge_connectors.postgres.erase.eraser import Eraser
 from expunge_connectors.postgres.sql.subject_search import Search
 
 USERS = """

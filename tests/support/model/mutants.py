@@ -155,7 +155,7 @@ MUTANTS = (
     ),
     Mutant(
         "of a list only one's own elements go",
-        f"{_POSTGRES}/erase/delete_statements.py",
+        f"{_POSTGRES}/erase/erasing_statements.py",
         'or_(*(_held(path, source, sql.SQL("e.item::text")) for source, path in ways))',
         "TRUE",
     ),

@@ -1,15 +1,15 @@
 """`erase`: deletes and tombstones rows.
 
-deletion            order, transactions, limits
-delete_statements   DELETE and UPDATE that check once more what was found
+eraser              order, transactions, limits
+erasing_statements  DELETE and UPDATE that check once more what was found
 found_rows          the rows found, with what matched
-held_rows           rows known by where they stand, locked there
-deferred_rows       rows that wait for keys which are not resolved yet
-waiting_rows        which of these stay, and for which keys
+locked_rows         rows known by where they stand, locked there
+rows_awaiting_keys  rows that wait for keys which are not resolved yet
+awaited_keys        which of these stay, and for which keys
 handed_over_rows    rows that became another's while a statement waited
 reference_guard     rows that stay but point to rows that go
 side_effect_guard   roll back when triggers or cascades change other rows
-withheld_rows       rows that a trigger or a rule keeps from going
+intercepted_rows    rows that a trigger or a rule keeps from going
 carried_values      what a trigger keeps of a replaced value in the same row
 redacted_writes     writes whose errors quote no values
 lock_blockers       who holds a lock that was not to be had

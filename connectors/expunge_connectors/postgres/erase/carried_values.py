@@ -13,7 +13,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.erase.delete_statements import due
+from expunge_connectors.postgres.erase.erasing_statements import due
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import named, place_names, row_id, same_row

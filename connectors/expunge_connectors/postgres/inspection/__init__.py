@@ -29,7 +29,7 @@ triggers                what the database does by itself when rows are written
 accepted_triggers       may the role do what accepted triggers do
 privileges              GRANTs: too few, too many
 server_settings         version, encoding, what the server records
-derived_copies          materialised views, publications, replication slots, foreign tables
+replication_and_copies  materialised views, publications, replication slots, foreign tables
 indexes                 missing indexes
 untied_columns          columns that look like a person's id
 declared_unmapped       places that the map calls free of personal data
@@ -49,7 +49,6 @@ from expunge_connectors.postgres.inspection import (
     collations,
     columns,
     declared_unmapped,
-    derived_copies,
     foreign_keys,
     found_by,
     indexes,
@@ -61,6 +60,7 @@ from expunge_connectors.postgres.inspection import (
     pointed_people,
     privileges,
     read_samples,
+    replication_and_copies,
     row_kinds,
     same_person,
     server_settings,
@@ -123,7 +123,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *tombstone_leftovers.findings(connection, inspection),
         *privileges.findings(connection, inspection),
         *triggers.findings(connection, inspection),
-        *derived_copies.findings(connection, inspection),
+        *replication_and_copies.findings(connection, inspection),
         *declared_unmapped.findings(connection, inspection),
         *untied_columns.findings(connection, inspection),
         *indexes.findings(connection, inspection),

@@ -106,7 +106,7 @@ def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
 def put(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
     """What a tombstone puts into a column: computed from the key alone, or what is left of a document."""
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]
-    assert not isinstance(wanted, Elements)  # what is left of a list depends on the keys: see `delete_statements`
+    assert not isinstance(wanted, Elements)  # what is left of a list depends on the keys: see `erasing_statements`
     if isinstance(wanted, Removal):
         return without(column(alias, name), wanted, live.type)
     keys = sql.SQL(", ").join(column(alias, key) for key in mapped.table.key)

@@ -1,4 +1,4 @@
-"""Held rows: rows that are known by where they stand stay there until the transaction ends (ADR 24).
+"""Locked rows: rows that are known by where they stand stay there until the transaction ends (ADR 24).
 
 A ctid says which row it is as long as nobody changes the row. So rows that were found are locked: what is not where it
 was found was moved, or deleted, between the search and the lock, and is searched for again.

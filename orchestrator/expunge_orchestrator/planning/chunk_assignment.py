@@ -1,4 +1,4 @@
-"""Batch cut: which people of a list are in one chunk.
+"""Chunk assignment: which people of a list are in one chunk.
 
 People are listed in chunks of one size. Those who share a value with others are set aside as they are looked up, and
 are in chunks of their own behind: everybody who shares a value with another of the batch is in one chunk with them, for

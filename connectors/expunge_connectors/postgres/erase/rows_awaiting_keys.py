@@ -1,4 +1,4 @@
-"""Deferred rows: rows whose keys are not resolved yet stay for now, with the rows they refer to (laws 2 and 6).
+"""Rows awaiting keys: rows whose keys are not resolved yet stay for now, with the rows they refer to (laws 2 and 6).
 
 They stay due: verification shows them, and once their keys are resolved and durable they go.
 """

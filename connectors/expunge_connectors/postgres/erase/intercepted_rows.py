@@ -1,4 +1,4 @@
-"""Withheld rows: what a statement of ours chose and left as it was, because a trigger or a rule had it so.
+"""Intercepted rows: what a statement of ours chose and left as it was, because a trigger or a rule had it so.
 
 A trigger that returns NULL, a rule DO INSTEAD NOTHING, a trigger that writes back what a tombstone replaced: the server
 calls none of them an error. So where a table has such, its rows are looked at again after each statement.
@@ -16,7 +16,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.erase import carried_values
-from expunge_connectors.postgres.erase.delete_statements import still_due
+from expunge_connectors.postgres.erase.erasing_statements import still_due
 from expunge_connectors.postgres.errors import RaisedError, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.fragments import TRUE

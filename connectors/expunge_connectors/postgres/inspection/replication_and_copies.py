@@ -1,4 +1,4 @@
-"""Derived copies: materialised views, publications, replication slots, foreign tables, large objects."""
+"""Replication and copies: materialised views, publications, replication slots, foreign tables, large objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting rows: which collections have rows that are due and stay, and for which keys they wait (see `deferred_rows`).
+"""Awaited keys: for which keys rows that are due wait, by collection (see `rows_awaiting_keys`).
 
 A row whose keys nobody knows as this person's is not deleted: what they lead to could not be found any more. Where
 another person's record holds the same value, no resolution will ever follow it, and somebody has to look.
@@ -13,7 +13,7 @@ from psycopg import sql
 
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.erase import deferred_rows
+from expunge_connectors.postgres.erase import rows_awaiting_keys
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
@@ -45,8 +45,8 @@ def waiting(
             if not evidence.paths:
                 continue
             search.keep("erase", mapped, evidence.statement, evidence.columns)
-            deferred_rows.look(search, mapped)
-            if mapped.name in search.waiting and deferred_rows.no_identifiers(search, mapped):
+            rows_awaiting_keys.look(search, mapped)
+            if mapped.name in search.waiting and rows_awaiting_keys.no_identifiers(search, mapped):
                 search.keep("erase", mapped, evidence.statement, evidence.columns)
             for identity in mapped.binding if mapped.name in search.waiting else ():
                 known = known_identity(search, mapped, identity, "t", column("f", "number"))

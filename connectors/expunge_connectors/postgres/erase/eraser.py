@@ -1,4 +1,4 @@
-"""Deletion: children before parents, persons last, in transactions of bounded size."""
+"""Eraser: children before parents, persons last, in transactions of bounded size."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.erase import deferred_rows, handed_over_rows, held_rows
-from expunge_connectors.postgres.erase.delete_statements import delete, nothing, tombstone, unreferred
+from expunge_connectors.postgres.erase import handed_over_rows, locked_rows, rows_awaiting_keys
+from expunge_connectors.postgres.erase.erasing_statements import delete, nothing, tombstone, unreferred
 from expunge_connectors.postgres.erase.found_rows import FoundRows
+from expunge_connectors.postgres.erase.intercepted_rows import Interceptors
 from expunge_connectors.postgres.erase.redacted_writes import carry_out_together, execute
 from expunge_connectors.postgres.erase.reference_guard import changed_by, lock, owned_again
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import Throttle
-from expunge_connectors.postgres.erase.withheld_rows import Interceptors
 from expunge_connectors.postgres.errors import RaisedError, still_referenced, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
@@ -225,14 +225,14 @@ class Eraser:
     def _keep(self, search: Search, evidence: FoundRows) -> None:
         mapped = evidence.mapped
         search.keep("erase", mapped, evidence.statement, evidence.columns)
-        deferred_rows.look(search, mapped)
-        if mapped.name in search.waiting and deferred_rows.no_identifiers(search, mapped):
+        rows_awaiting_keys.look(search, mapped)
+        if mapped.name in search.waiting and rows_awaiting_keys.no_identifiers(search, mapped):
             search.waiting.discard(mapped.name)
             search.keep("erase", mapped, evidence.statement, evidence.columns)
-            deferred_rows.look(search, mapped)
+            rows_awaiting_keys.look(search, mapped)
 
     def _hold(self, search: Search, mapped: BoundTable) -> None:
-        held_rows.hold(search, mapped, lambda: self._keep(search, FoundRows.of(search, mapped)))
+        locked_rows.hold(search, mapped, lambda: self._keep(search, FoundRows.of(search, mapped)))
 
     def _kept_at_hand(self, mapped: BoundTable) -> bool:
         if mapped.leads or mapped.own or mapped.binding or mapped.spec.sharing is not None:
@@ -259,7 +259,7 @@ class Eraser:
         if mapped.action is Action.TOMBSTONE:
             compose = partial(tombstone, search, mapped, paths, limit)
             return execute(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
-        deferred_rows.defer_parents(search, [mapped])
+        rows_awaiting_keys.defer_parents(search, [mapped])
         self._ask_before(search, mapped, (mapped,))
         if mapped.spec.sharing is not None:
             unowned = unreferenced(self.store, mapped, "t")
@@ -278,7 +278,7 @@ class Eraser:
         for mapped in circle:
             self._hold(search, mapped)
         going = [mapped for mapped in circle if search.found.get(mapped.name)]
-        deferred_rows.defer_parents(search, going)
+        rows_awaiting_keys.defer_parents(search, going)
         for mapped in going:
             self._ask_before(search, mapped, circle)
         if not going:

@@ -1,4 +1,4 @@
-"""Claimed keys in stores that cannot tell whose a value is (ADR 18, claims).
+"""Followed keys: which of a person's keys a store is told, by whose they are just then (ADR 18, claims).
 
 A cache or a bucket has records named after an e-mail or a phone number, and no row that says whose that is by now. Just
 before such a store is asked, the stores that know are: a key that another person holds is not followed there. Between
