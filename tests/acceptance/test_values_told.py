@@ -87,6 +87,7 @@ def test_hearsay_leads_to_neither_and_is_told_of_both(cli: CliRunner, database: 
     )
     plan, status = erased(cli, 1, 2)
     assert (plan["news"]["due"], plan["news"]["ambiguous"]) == (0, 2)
+    assert "2 records stay" in cli.run("status", status["id"]).output
     assert left(database, "gifts") == [3]
     assert left(database, "news") == [1, 2]
     assert status["outcomes"] == {"partially-erased": 2}

@@ -118,7 +118,10 @@ def _show_person(one: PersonLocation, controller: str) -> None:
             " before they are handed out."
         )
     if one.unfollowed:
-        out.print(f"{one.unfollowed} identifiers in these records lead to other people as well, and were not followed.")
+        out.print(
+            f"{one.unfollowed} identifiers in these records lead to other people as well, and were not followed."
+            " Who knows whose records are under them: expunge attribute --help"
+        )
     for batch, places in sorted(one.unfinished.items()):
         named = ", ".join(".".join(place) for place in sorted(places))
         out.print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -105,6 +105,18 @@ def ask(question: str, expected: str) -> bool:
         return False
     answer: Any = typer.prompt(question, default="", show_default=False, err=True)
     return str(answer).strip() == expected
+
+
+def left_ambiguous(records: Iterable[int | None]) -> None:
+    """What to do about records of which nobody can tell whose they are, where there are any."""
+    number = sum(one or 0 for one in records)
+    if number:
+        stay = "1 record stays" if number == 1 else f"{number} records stay"
+        console().print(
+            f"ambiguous: {stay}, known by a value alone that other people have or may have. Who knows whose they are"
+            " says so before the batch is settled: expunge attribute --help",
+            soft_wrap=True,
+        )
 
 
 def unread(values: Mapping[str, int], *, searched: bool) -> None:
