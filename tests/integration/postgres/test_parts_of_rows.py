@@ -196,6 +196,22 @@ def test_a_row_that_is_found_through_somebody_elses_row(database: str) -> None:
     assert told(loaded).keys() == {"posts"}
 
 
+def test_rows_of_a_tree_below_one_that_is_nobodys(database: str) -> None:
+    """Ann's folder leads to one without an owner, and that one to Bob's."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE folders (id int PRIMARY KEY, owner text, parent int REFERENCES folders);"
+        "INSERT INTO folders VALUES (1, 'ann', NULL), (2, NULL, 1), (3, NULL, 2), (4, 'ann', 3)",
+    )
+    folders = (
+        "folders: {table: public.folders, found_by: [{column: owner, of: users.id}, {column: parent, of: folders.id}]}"
+    )
+    with opened(database, shape(USERS + folders)) as store:
+        assert ("several-people", "folders") not in codes(store.inspect())
+        execute(database, "INSERT INTO folders VALUES (5, 'bob', 3)")
+        assert ("several-people", "folders") in codes(store.inspect())
+
+
 def test_rows_below_what_people_share_are_no_strangers(database: str) -> None:
     """A joint account goes with the last holder, and leads to what Ann paid from it no sooner."""
     execute(

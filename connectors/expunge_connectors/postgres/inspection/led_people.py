@@ -26,7 +26,7 @@ from expunge_connectors.postgres.table_spec import Link, TableSpec
 
 _SECONDS = 20
 _LEVELS = 3
-"""Rows above a row of which the person is asked: a like of a post in a thread of a forum."""
+"""Rows above a row of which the person is asked: a like of a post in a thread of a forum, a folder in folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ def own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[s
 def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: str, levels: int) -> Iterator[Person]:
     """Whose the rows are that lead to the row `alias` by this link.
 
-    But for persons themselves, and for rows that people share: those lead here only once all of them are gone.
+    But for persons themselves, and for rows that people share: those lead here only once all of them are gone. In a
+    tree these are the rows of the same table above it, of which some are nobody's.
     """
     lead, columns = link.lead or ("", ())
     if names_people(inspection.spec, link, inspection.data_map) is not None or not levels:
@@ -128,11 +129,7 @@ def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: st
         for one, other in pairs
     ]
     join = sql.SQL(" JOIN {} AS {} ON {}").format(theirs.identifier, raw(above), and_(tells(link.where, alias), *same))
-    further = (
-        _above(inspection, parent, up, above, levels - 1)
-        for up in parent.found_by
-        if up.lead is not None and up.lead[0] != lead and parent is not spec
-    )
+    further = (_above(inspection, parent, up, above, levels - 1) for up in parent.found_by if up.lead is not None)
     for person in (*own(inspection, parent, above).values(), *chain.from_iterable(further)):
         yield Person(person.identity, person.value, (join, *person.joins))
 
