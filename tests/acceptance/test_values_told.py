@@ -139,22 +139,82 @@ def test_two_people_say_whose_it_is(cli: CliRunner, database: str) -> None:
     assert not any(b"home@x" in one for one in kept)
 
 
+@pytest.mark.parametrize("whose", ["theirs", "others"])
+def test_what_is_said_before_the_settling_check_holds_there(cli: CliRunner, database: str, whose: str) -> None:
+    """Ann and Bob have one address; by the settling check Ann's own row is gone. Nothing else of hers came back."""
+    execute(
+        database,
+        "UPDATE users SET email = 'home@x.example' WHERE id < 3; INSERT INTO news VALUES (1, 'home@x.example');",
+    )
+    plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n").out)
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    say(cli, "--as", whose)
+    cli.run("run-due")
+    status = json.loads(cli.run("status", plan["id"], "--json").out)
+    assert status["state"] == "settled"
+    assert left(database, "news") == ([] if whose == "theirs" else [1])
+    assert status["collections"]["main.news"]["ambiguous"] == 0
+
+
+def say(cli: CliRunner, *whose: str) -> str:
+    """Two people say whose it is that is under Ann's address."""
+    said = b"user_id,email\n1,home@x.example\n"
+    told = cli.run("attribute", "propose", "-", *whose, "--reason", "A letter", "-c", "acme", "--json", stdin=said)
+    made = str(json.loads(told.out)["id"])
+    assert cli.run("attribute", "approve", made, settings=SOMEBODY_ELSE).code == 0
+    return made
+
+
 def test_what_is_somebody_elses_is_ambiguous_no_more(cli: CliRunner, database: str) -> None:
-    """Ann and Bob have one address, and the rest that stands under it is Bob's: Ann is erased whole."""
+    """Ann and Bob have one address, and the rest under it is Bob's: also once nobody but Ann has it any more."""
     execute(
         database,
         "UPDATE users SET email = 'home@x.example' WHERE id < 3;"
         "INSERT INTO news VALUES (1, 'home@x.example');"
         "INSERT INTO orders VALUES (1, 'home@x.example', NULL)",
     )
-    reason = ("--reason", "Bob says so", "-c", "acme", "--json")
-    said = b"user_id,email\n1,home@x.example\n"
-    made = json.loads(cli.run("attribute", "propose", "-", "--as", "others", *reason, stdin=said).out)
-    assert cli.run("attribute", "approve", made["id"], settings=SOMEBODY_ELSE).code == 0
-    plan, status = erased(cli, 1)
-    assert plan["news"]["ambiguous"] == 0
+    made = say(cli, "--as", "others")
+    plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n").out)
+    assert plan["stores"]["main"]["collections"]["news"]["ambiguous"] == 0
+    execute(database, "UPDATE users SET email = 'bob@x.example' WHERE id = 2")
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    cli.run("run-due")
+    status = json.loads(cli.run("status", plan["id"], "--json").out)
     assert status["outcomes"] == {"erased": 1}
+    assert left(database, "users") == [2, 3]
     assert left(database, "news") == left(database, "orders") == [1]
-    made = json.loads(cli.run("attribute", "withdraw", made["id"], "--json").out)
-    assert made["state"] == "withdrawn"
+    ended = json.loads(cli.run("attribute", "withdraw", made, "--json").out)
+    assert ended["state"] == "withdrawn"
     assert json.loads(cli.run("attribute", "list", "--json").out) == {"attributions": []}
+
+
+def test_no_record_is_too_old_for_a_value_that_is_theirs(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    """A number is handed on; a callback of last year is a predecessor's, or hers, as two people say."""
+    document = small_document(_COLLECTIONS.replace("email: email}", "email: email, phone: phone}", 1), email="email/3")
+    document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1", "recycled": True}
+    users = document["stores"]["main"]["collections"]["users"]
+    users["found_by"] += [{"column": "phone", "identity": "phone"}]
+    write_document(tmp_path / "datamap.yaml", document)
+    execute(
+        database,
+        "ALTER TABLE users ADD phone text; UPDATE users SET phone = '+4930123456' WHERE id = 1;"
+        "INSERT INTO callbacks VALUES (1, '+4930123456', '2024-06-01'), (2, '+4930123456', '2025-06-01')",
+    )
+    said = cli.run(
+        "attribute",
+        "propose",
+        "-",
+        "--as",
+        "theirs",
+        "--reason",
+        "Hers since 2019",
+        "-c",
+        "acme",
+        "--json",
+        stdin=b"user_id,phone\n1,+4930123456\n",
+    )
+    assert cli.run("attribute", "approve", json.loads(said.out)["id"], settings=SOMEBODY_ELSE).code == 0
+    plan, status = erased(cli, 1)
+    assert (plan["callbacks"]["due"], plan["callbacks"]["ambiguous"]) == (2, 0)
+    assert status["outcomes"] == {"erased": 1}
+    assert left(database, "callbacks") == []

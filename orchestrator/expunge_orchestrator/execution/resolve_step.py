@@ -19,7 +19,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
-from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, other_than
+from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, other_than
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import attributions, joint_lookup, member_proof, residual_keys, unread_values
 
@@ -69,8 +69,10 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         settling = item.outcome is not None
         if answer.ambiguity is not None and item.touched and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
-        keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset()))
-        unclear = replace(answer, shared=answer.shared - keys, doubtful=answer.doubtful - keys - answer.shared)
+        keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset())) - answer.others
+        keys = attributions.without_ages(keys, answer.attributed)
+        decided = keys | answer.others
+        unclear = replace(answer, shared=answer.shared - decided, doubtful=answer.doubtful - decided - answer.shared)
         if unclear.unread:
             not_read.append({"id": item.id, "unread": unread_values.by_place(unclear.unread)})
         sealing = member_proof.sealed_together(keys, unclear)
@@ -173,21 +175,21 @@ def _ask_decided(
     """The answers, with what was decided of unclear values; what was unclear before counts where it is decided now."""
     items = {item.id: item for item in people}
 
-    def ask(attributed: Mapping[int, frozenset[SubjectKey]]) -> Mapping[int, Resolved]:
-        answers = _ask(context, [items[number] for number in attributed], known, attributed)
+    def ask(said: Mapping[int, Said]) -> Mapping[int, Resolved]:
+        answers = _ask(context, [items[number] for number in said], known, said)
         return {
             number: _with_remembered(context, items[number], one) if number in known else one
             for number, one in answers.items()
         }
 
-    return attributions.applied(ask(dict.fromkeys(items, frozenset())), ask, context.workspace, context.batch.scope)
+    return attributions.applied(ask(dict.fromkeys(items, Said())), ask, context.workspace, context.batch.scope)
 
 
 def _ask(
     context: StepContext,
     people: Sequence[Item],
     known: Mapping[int, frozenset[SubjectKey]],
-    attributed: Mapping[int, frozenset[SubjectKey]],
+    said: Mapping[int, Said],
 ) -> dict[int, Resolved]:
     """Of whom something is erased, the person's own key says who it is: what the others led to may be gone.
 
@@ -211,7 +213,7 @@ def _ask(
         cutoffs=context.cutoffs,
         data_map=workspace.data_map,
         known=known,
-        attributed=attributed,
+        said=said,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
@@ -29,7 +30,7 @@ from expunge_orchestrator.rules import outcomes, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.rules.scope import restrict_to
-from expunge_orchestrator.subjects import residual_keys
+from expunge_orchestrator.subjects import attributions, residual_keys
 
 
 def review(context: StepContext) -> StepWrite:
@@ -65,9 +66,11 @@ def review(context: StepContext) -> StepWrite:
 def re_resolve(context: StepContext) -> StepWrite:
     """For those of whom something came back: the keys that it leads to are durable before it is erased.
 
+    And for those of whom it was said meanwhile whose the records under a value are (`subjects.attributions`).
+
     If it is nobody, the chunk settles at once.
     """
-    again = [] if context.ending else with_residue(context)
+    again = [] if context.ending else _looked_at_again(context)
     if not again:
         onward = pipeline.first(context.batch.pipeline, pipeline.SETTLE)
         return lambda _connection: Transition(step=onward)
@@ -76,7 +79,7 @@ def re_resolve(context: StepContext) -> StepWrite:
 
 def re_count(context: StepContext) -> StepWrite:
     """What their late keys lead to is found by now, durably, before it is erased: the review did not know of it."""
-    again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
+    again = [] if context.ending else [item for item in _looked_at_again(context) if item.reason is None]
     if not again:
         return lambda _connection: Transition()
     context = context.following()
@@ -213,6 +216,18 @@ def settle(context: StepContext) -> StepWrite:
         return Transition(state=ChunkState.DONE)
 
     return write
+
+
+def _looked_at_again(context: StepContext) -> list[Item]:
+    """Those with residue, and those of whom two people said whose a value is."""
+    residue = {item.id for item in with_residue(context)}
+
+    def known() -> dict[int, frozenset[SubjectKey]]:
+        subjects = (context.subject(item) for item in context.concluded if item.sealed_keys is not None)
+        return {one.number: one.keys | one.unclear | (one.refused or frozenset()) for one in subjects}
+
+    said = attributions.decided(context.workspace, context.batch.scope, known)
+    return [item for item in context.concluded if item.id in residue or item.id in said]
 
 
 def with_residue(context: StepContext) -> list[Item]:

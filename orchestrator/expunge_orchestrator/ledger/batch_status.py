@@ -113,12 +113,13 @@ def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str
     sums: dict[str, Counter[str]] = {}
     unknown: set[str] = set()
     rows = connection.execute(
-        sa.select(tables.item.c.found, tables.item.c.verified, tables.item.c.unread).where(
+        sa.select(*(tables.item.c[name] for name in ("found", "verified", "reviewed", "reverified", "unread"))).where(
             tables.item.c.batch_id == batch.id
         )
     )
     for row in rows:
-        found, verified = row.found or {}, row.verified or {}
+        # As it was seen last: by the settling check, where there was one.
+        found, verified = row.found or {}, {**(row.verified or {}), **(row.reviewed or {}), **(row.reverified or {})}
         unknown |= {
             f"{store}.{name}"
             for store, collections in found.items()

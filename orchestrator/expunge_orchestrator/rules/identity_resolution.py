@@ -48,6 +48,7 @@ class Resolved:
         shared: Those of them that the person's own record holds.
         doubtful: Those of them that records merely tell, and that lead to nobody else: nobody can say whose they are.
         attributed: Those of the keys that an operator says are this person's, whoever else has them.
+        others: Values that an operator says are not this person's: they are none of the keys, and not unclear either.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
     """
 
@@ -57,12 +58,21 @@ class Resolved:
     shared: frozenset[SubjectKey] = frozenset()
     doubtful: frozenset[SubjectKey] = frozenset()
     attributed: frozenset[SubjectKey] = frozenset()
+    others: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
 
     @property
     def unfollowed(self) -> int:
         """How many keys were not followed."""
         return len(self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was decided of a person's values, by two people (`subjects.attributions`)."""
+
+    theirs: frozenset[SubjectKey] = frozenset()
+    others: frozenset[SubjectKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,7 @@ class KeyGraph:
     given: frozenset[SubjectKey]
     known: frozenset[SubjectKey] = frozenset()
     attributed: frozenset[SubjectKey] = frozenset()
+    others: frozenset[SubjectKey] = frozenset()
     edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     asked: set[SubjectKey] = field(default_factory=set)
     unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
@@ -145,7 +156,7 @@ def resolve(
     lookup: Lookup,
     data_map: DataMap,
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
-    attributed: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
+    said: Mapping[int, Said] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
     """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
 
@@ -154,13 +165,14 @@ def resolve(
         lookup: One round over all stores, for keys not asked before.
         data_map: Says what each identity proves.
         known: Subject number -> keys that an earlier resolution accepted, for those that had one.
-        attributed: Subject number -> values of theirs that were found to be unclear, and are this person's for certain.
+        said: Subject number -> what was decided of values, for those with any.
     """
     rules = _Rules.of(data_map)
     nothing = frozenset[SubjectKey]()
     trails = {
-        number: KeyGraph(keys, known.get(number, nothing) - keys, attributed.get(number, nothing))
+        number: KeyGraph(keys, known.get(number, nothing) - keys, decided.theirs, decided.others - keys)
         for number, keys in given.items()
+        for decided in [said.get(number, Said())]
     }
     resolved: dict[int, Resolved] = {}
     # Before anything was asked there is nothing to decide: every given key is wanted, and no other.
@@ -296,7 +308,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
     accepted = {key for key in trail.given if not rules.shareable(key)}
-    unfollowed = _strangers(trail, _persons_among(accepted, rules), rules)
+    unfollowed = _strangers(trail, _persons_among(accepted, rules), rules) | trail.others
     nominated = trail.known - unfollowed
     accepted |= nominated
     told_of = trail.told_by_attributed()
@@ -325,11 +337,18 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     unfollowed |= (told | values | trail.told_by_several(accepted)) - accepted
     if not unfollowed:
         return Resolved(frozenset(accepted), attributed=trail.attributed)
-    shared = unfollowed & (trail.own(accepted) | trail.known)
+    unclear = unfollowed - trail.others
+    shared = unclear & (trail.own(accepted) | trail.known)
     persons = _persons_among(accepted, rules)
-    doubtful = {key for key in unfollowed - shared if _nobodys(key, trail, rules, persons)}
+    doubtful = {key for key in unclear - shared if _nobodys(key, trail, rules, persons)}
     return Resolved(
-        frozenset(accepted), None, frozenset(unfollowed), frozenset(shared), frozenset(doubtful), trail.attributed
+        frozenset(accepted),
+        None,
+        frozenset(unfollowed),
+        frozenset(shared),
+        frozenset(doubtful),
+        trail.attributed,
+        trail.others,
     )
 
 

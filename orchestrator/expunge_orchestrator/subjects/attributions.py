@@ -23,11 +23,11 @@ from expunge_orchestrator.errors import NotConfirmedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.identity_resolution import Resolved, Said
 from expunge_orchestrator.workspace import Workspace
 
-Ask = Callable[[Mapping[int, frozenset[SubjectKey]]], Mapping[int, Resolved]]
-"""Resolves some people again: number -> the values that are theirs -> the answers."""
+Ask = Callable[[Mapping[int, Said]], Mapping[int, Resolved]]
+"""Resolves some people again: number -> what was decided -> the answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +177,15 @@ def by_uid(connection: sa.Connection, uid: str) -> Attribution:
 
 
 def decided(
-    workspace: Workspace, scope: Scope, people: Mapping[int, tuple[frozenset[SubjectKey], frozenset[SubjectKey]]]
-) -> dict[int, dict[SubjectKey, bool]]:
-    """Number -> value -> whether it is this person's; of values of which that was decided.
+    workspace: Workspace, scope: Scope, people: Callable[[], Mapping[int, frozenset[SubjectKey]]]
+) -> dict[int, Said]:
+    """Number -> what was decided of this person's values; of those of whom anything was.
 
     Args:
         workspace: The ledger, and the key of its hashes.
         scope: For whom the request speaks.
-        people: Number -> what says who it is, and the values that are unclear.
+        people: Number -> every key that is known of the person; asked for only where anything was decided.
     """
-    tagger = Tagger(workspace.keys.suppression)
-    values = {tagger.tag(value): value for _, unclear in people.values() for value in unclear}
-    if not values:
-        return {}
     table, value = tables.attribution.c, tables.attribution_value.c
     query = (
         sa.select(value.person, value.value, table.theirs)
@@ -199,55 +195,54 @@ def decided(
         .order_by(table.id)  # the last word counts
     )
     with reading(workspace.ledger) as connection:
-        said = {(row.person, row.value): row.theirs for row in connection.execute(query)}
-    found: dict[int, dict[SubjectKey, bool]] = {}
-    for number, (persons, unclear) in people.items() if said else ():
-        tags = [tagger.tag(one) for one in persons]
-        for tag, one in values.items():
-            answers = [said[person, tag] for person in tags if (person, tag) in said] if one in unclear else []
-            if answers:
-                found.setdefault(number, {})[one] = answers[-1]
+        theirs = {(row.person, row.value): row.theirs for row in connection.execute(query)}
+    tagger, identities = Tagger(workspace.keys.suppression), workspace.data_map.identities
+    found: dict[int, Said] = {}
+    for number, keys in people().items() if theirs else ():
+        persons = [tagger.tag(key) for key in keys if key.namespace in workspace.data_map.person_identities]
+        said: dict[bool, set[SubjectKey]] = {True: set(), False: set()}
+        for key in keys:
+            if key.namespace in identities and identities[key.namespace].kind is IdentityKind.REUSABLE:
+                tag = tagger.tag(key)
+                for own in [theirs[person, tag] for person in persons if (person, tag) in theirs][-1:]:
+                    said[own].add(key)
+        if any(said.values()):
+            found[number] = Said(frozenset(said[True]), frozenset(said[False]))
     return found
 
 
-def applied(
-    resolved: Mapping[int, Resolved],
-    ask: Ask,
-    workspace: Workspace,
-    scope: Scope,
-) -> dict[int, Resolved]:
-    """The answers, with what was decided of values that are unclear.
+def applied(resolved: Mapping[int, Resolved], ask: Ask, workspace: Workspace, scope: Scope) -> dict[int, Resolved]:
+    """The answers, with what was decided of any value that is known of a person, clear or not.
 
     Args:
         resolved: Number -> the answer.
-        ask: Resolves those again of whom a value is theirs.
+        ask: Resolves those again of whom something was decided.
         workspace: The ledger.
         scope: For whom the request speaks.
 
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    persons = workspace.data_map.person_identities
-    unclear = {
-        number: (frozenset(key for key in one.keys if key.namespace in persons), values)
-        for number, one in resolved.items()
-        if one.ambiguity is None and (values := one.shared | one.doubtful)
-    }
-    said = decided(workspace, scope, unclear) if unclear else {}
-    theirs = {number: frozenset(key for key, own in one.items() if own) for number, one in said.items()}
-    again = ask({number: keys for number, keys in theirs.items() if keys}) if any(theirs.values()) else {}
-    answers = {**resolved, **again}
-    return answers | {
-        number: _without(answers[number], frozenset(one) - theirs[number]) for number, one in said.items()
+
+    def known() -> dict[int, frozenset[SubjectKey]]:
+        clear = ((number, one) for number, one in resolved.items() if one.ambiguity is None)
+        return {number: one.keys | one.refused | one.shared | one.doubtful for number, one in clear}
+
+    said = decided(workspace, scope, known)
+    again = ask(said) if said else {}
+    return {
+        **resolved,
+        **{number: replace(one, keys=without_ages(one.keys, one.attributed)) for number, one in again.items()},
     }
 
 
-def _without(answer: Resolved, others: frozenset[SubjectKey]) -> Resolved:
-    """Without these values: they are somebody else's. And without since when those attributed are this person's."""
-    ages = {
+def without_ages(keys: frozenset[SubjectKey], attributed: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """The keys without since when attributed values are this person's: no record is too old for these."""
+    if not attributed:
+        return keys
+    return frozenset(
         key
-        for key in answer.keys
-        if key.namespace.startswith(SINCE)
-        and SubjectKey(key.namespace.removeprefix(SINCE), key.value.partition("|")[2]) in answer.attributed
-    }
-    return replace(answer, keys=answer.keys - ages, shared=answer.shared - others, doubtful=answer.doubtful - others)
+        for key in keys
+        if not key.namespace.startswith(SINCE)
+        or SubjectKey(key.namespace.removeprefix(SINCE), key.value.partition("|")[2]) not in attributed
+    )

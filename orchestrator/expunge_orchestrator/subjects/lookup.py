@@ -11,7 +11,7 @@ from datetime import datetime
 
 from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.identity_resolution import Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
 from expunge_orchestrator.subjects import attributions, followed_keys, joint_lookup, member_proof, residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
@@ -108,19 +108,19 @@ def look_up(
     )
     vouched = residual_keys.vouched_for(workspace, scope, given)
 
-    def ask(attributed: Mapping[int, frozenset[SubjectKey]]) -> Mapping[int, Resolved]:
+    def ask(said: Mapping[int, Said]) -> Mapping[int, Resolved]:
         return member_proof.resolve(
-            {number: given[number] - vouched.get(number, frozenset()) for number in attributed},
+            {number: given[number] - vouched.get(number, frozenset()) for number in said},
             stores=workspace.stores,
             names=list(cutoffs),
             scope=scope,
             cutoffs=cutoffs,
             data_map=workspace.data_map,
             known=vouched,
-            attributed=attributed,
+            said=said,
         )
 
-    resolved = attributions.applied(ask(dict.fromkeys(given, frozenset())), ask, workspace, scope)
+    resolved = attributions.applied(ask(dict.fromkeys(given, Said())), ask, workspace, scope)
     keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
     left = residual_keys.of_people(workspace, scope, keys.items())
     taken = residual_keys.inherited_keys(left)

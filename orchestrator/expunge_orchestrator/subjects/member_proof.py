@@ -16,7 +16,7 @@ from types import MappingProxyType
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import UNREAD, DiscoveredKey, Scope, StoreConnector, Subject, SubjectKey
 from expunge_orchestrator.rules import identity_resolution
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.identity_resolution import Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
 
 _MARK = ":"  # ends every mark; no namespace of a map holds one
@@ -129,7 +129,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     cutoffs: Mapping[str, datetime],
     data_map: DataMap,
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
-    attributed: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
+    said: Mapping[int, Said] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
     """Resolve a chunk over the named stores; given keys without standing come back marked.
 
@@ -144,7 +144,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     }
     round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
     before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
-    resolved = identity_resolution.resolve(given, round_.lookup, data_map, before, attributed)
+    resolved = identity_resolution.resolve(given, round_.lookup, data_map, before, said)
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
 
