@@ -17,7 +17,7 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTa
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, row_conditions
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, comma_list, or_, raw
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, known_by_value_alone, requested
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
@@ -188,23 +188,25 @@ def _by_value(
 
     Where the subject's person keys are known such a row is another person's; one who registered since is newer. Where
     none is known it is due, so that verification shows it; but it is not erased (see `BoundTable.erasing`). Under a
-    value that was not followed nobody can tell.
+    value that was not followed, or where the row has no person's key, nobody can tell.
     """
     old = row_conditions.old_enough(mapped, "t", search.cutoff)
     known = next((one for one in mapped.selecting if one.sure and one.namespace == mapped.spec.person), None)
     persons = None if known is None else search.staged.table(known.namespace, known.types)
     unknown = TRUE if persons is None else raw("k.unknown")
-    asked = and_(old, unknown)
-    whose = or_(unknown, sql.SQL("NOT ({})").format(old))
+    nameless = FALSE if known is None else sql.SQL("{} IS NULL").format(column("t", known.columns[0].name))
+    asked = and_(old, unknown, sql.SQL("NOT ({})").format(nameless))
+    unclear = and_(old, nameless)
+    whose = or_(unknown, nameless, sql.SQL("NOT ({})").format(old))
 
     def asking(rows: sql.Composable) -> SearchPath:
         return replace(path, table=rows if persons is None else _WITHOUT_PERSON.format(persons, rows))
 
     place = search.staged.places[path.link.staged]
     if not place.claimable:
-        return [joined(mapped, asking(path.table), facts(asked, FALSE), whose)]
+        return [joined(mapped, asking(path.table), facts(asked, FALSE, unclear), whose)]
     followed, refused = (asking(place.rows(refused=refused)) for refused in (False, True))
     return [
-        joined(mapped, followed, facts(asked, FALSE), whose),
-        joined(mapped, refused, facts(FALSE, FALSE, asked), whose),
+        joined(mapped, followed, facts(asked, FALSE, unclear), whose),
+        joined(mapped, refused, facts(FALSE, FALSE, or_(asked, unclear)), whose),
     ]

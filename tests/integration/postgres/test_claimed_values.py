@@ -14,7 +14,7 @@ from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
+from expunge_connectors.contract import RecordCounts, Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresStore
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
@@ -250,6 +250,27 @@ def test_a_text_that_names_somebody_who_is_not_followed_as_well_stays(database: 
             both = [one, Subject(2, frozenset([home]))]
             for counts in (store.count(both, ACME, CUTOFF), store.verify(both, ACME, CUTOFF)):
                 assert counts[1]["subscriptions"].due == 1
+
+
+def test_a_persons_row_without_a_key_is_somebodys_and_claims_its_address(database: str) -> None:
+    """A guest's, in the table of accounts: `check` refuses it, and neither Ann nor who asks by the address takes it."""
+    execute(database, _SUBSCRIPTIONS.replace("id text PRIMARY KEY", "id text UNIQUE"))
+    loaded = shape(SUBSCRIPTIONS)
+    with opened(database, loaded) as store:
+        [warned] = [one for one in store.inspect() if one.code == "person-without-key"]
+        execute(database, "INSERT INTO users VALUES (NULL, 'guest', 'ann@x.example', '2025-01-01')")
+        store.relations(ACME)
+        [refused] = [one for one in store.inspect() if one.code == "person-without-key"]
+        assert (warned.severity, refused.severity) == (Severity.WARNING, Severity.ERROR)
+        for asked in ({"user_id": "1", "email": "ann@x.example"}, {"email": "ann@x.example"}):
+            one = subject(1, **asked)
+            counted = store.count([one], ACME, CUTOFF)
+            assert counted == store.verify([one], ACME, CUTOFF)
+            assert counted[1]["subscriptions"] == RecordCounts(ambiguous=1)
+            assert counted[1]["users"].ambiguous == 1
+        store.erase([subject(1, user_id="1", email="ann@x.example")], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "users", "username") == ["guest", "zoe"]
+    assert left(database, "subscriptions") == [1, 2]
 
 
 def test_a_record_that_names_its_person_by_a_key_is_not_ambiguous(database: str) -> None:

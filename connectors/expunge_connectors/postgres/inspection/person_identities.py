@@ -15,6 +15,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.found_by import uniques
+from expunge_connectors.postgres.sql.comparison import tells
 from expunge_connectors.postgres.table_spec import TableSpec
 
 
@@ -22,6 +23,8 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     """Tables of persons that nothing keeps from holding two of them under one value; an error where it is so."""
     unique = uniques(connection, inspection)
     for name, spec, table in inspection.live_data():
+        if spec.person is not None:
+            yield from _nameless(connection, inspection, name, spec, table)
         declared = inspection.data_map.identities.get(spec.person or "")
         if declared is None or declared.same_person is not None:
             continue
@@ -50,6 +53,42 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 f" holding one value of {place}{within}. None was seen, or the table could not be read in time.",
                 remedy,
             )
+
+
+def _nameless(
+    connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec, table: Table
+) -> Iterator[Finding]:
+    """Rows that are persons and have no key of one: whose they are nobody can say, and a request cannot name them."""
+    source = spec.yields.get(spec.person or "")
+    if source is None or source.several or source.decode or source.column not in table.columns:
+        return
+    if table.columns[source.column].not_null:
+        return
+    place = f"{table.text}.{source.column}"
+    empty = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} AND {} IS NULL)").format(
+        table.identifier, tells(source.where, "t"), sql.Identifier("t", source.column)
+    )
+    answer = table_sampling.asked(connection, empty)
+    remedy = (
+        "Give each such row a key; or let `person` be for the rows that have one, and find the others (guests) by their"
+        " addresses in a collection of their own, told apart by `where`."
+    )
+    if answer == [(True,)]:
+        yield inspection.error(
+            "person-without-key",
+            name,
+            f"A row of {table.text} is said to be one person, and there are rows without a value in {place}: they are"
+            " nobody's, are not erased, and what stands under their addresses stays as well, as ambiguous.",
+            remedy,
+        )
+    else:
+        yield inspection.warning(
+            "person-without-key",
+            name,
+            f"A row of {table.text} is said to be one person, and {place} may be empty. No such row was seen, or the"
+            " table could not be read in time.",
+            remedy,
+        )
 
 
 def _columns(spec: TableSpec, table: Table) -> frozenset[str]:

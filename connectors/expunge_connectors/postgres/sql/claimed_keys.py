@@ -173,11 +173,11 @@ def _by_others(
     others = [
         in_scope(mapped, "u"),
         of_kind(person.where, "u"),
-        *(sql.SQL("{} IS NOT NULL").format(column("u", live.name)) for live in person.columns),
     ]
     persons = staged.table(person.namespace, person.types)
     if persons is not None:
-        others.append(sql.SQL("NOT ({})").format(reached(SearchPath(person, persons, ("c0",)), "u")))
+        # Nor is a row without a person's key one of theirs: a guest's.
+        others.append(sql.SQL("({}) IS NOT TRUE").format(reached(SearchPath(person, persons, ("c0",)), "u")))
     if mapped.action is Action.TOMBSTONE:
         others.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
     key = dict(zip(names, (kind.ddl for kind in value.types), strict=False))

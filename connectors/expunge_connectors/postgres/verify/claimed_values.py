@@ -167,8 +167,8 @@ class ClaimedValues:
         named = sql.Composed([verbatim(head), in_row(table.columns[person.names[0]], rule), verbatim(tail)])
         kinds = [sql.SQL("{} AND ").format(one) for one in of_kind(person.where, table)]
         of_others = sql.SQL(
-            "{kinds}{named} NOT IN (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed)"
-            " AND NOT {tombstone}{ours}"
+            "{kinds}({named} IN (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed))"
+            " IS NOT TRUE AND NOT {tombstone}{ours}"
         ).format(
             kinds=sql.Composed(kinds),
             named=named,

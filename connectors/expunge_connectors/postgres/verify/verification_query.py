@@ -285,9 +285,11 @@ class VerificationQuery:
                 "(SELECT d.*, d.number NOT IN (SELECT b.number FROM {0} AS b WHERE b.namespace = {1}"
                 " AND b.number IS NOT NULL) AS unknown FROM {0} AS d OFFSET 0)"
             ).format(self.asked, sql.Literal(spec.person))
-            asked = sql.SQL("({} AND a.followed AND a.unknown)").format(old_enough)
-            unclear = sql.SQL("({} AND NOT a.followed AND a.unknown)").format(old_enough)
-            followed = sql.SQL(" AND (a.unknown OR NOT {})").format(old_enough)  # newer
+            # Of a row without a person's key nobody can tell either.
+            nameless = self._nameless(spec)
+            asked = sql.SQL("({} AND a.followed AND a.unknown AND NOT {})").format(old_enough, nameless)
+            unclear = sql.SQL("({} AND (NOT a.followed AND a.unknown OR {}))").format(old_enough, nameless)
+            followed = sql.SQL(" AND (a.unknown OR {} OR NOT {})").format(nameless, old_enough)  # newer
             leads = sql.SQL("false")
         rows = sql.SQL("{} AS r").format(table.identifier)
         if link.several:
@@ -322,6 +324,14 @@ class VerificationQuery:
             sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, named),
             sql.SQL("({} OR {} AND ({}) IS TRUE)").format(unclear, asked, named),
         )
+
+    @staticmethod
+    def _nameless(spec: TableSpec) -> sql.Composed:
+        """The row `r` is a person, and has no key of one: a guest's."""
+        person = next((link for link in spec.found_by if link.identity == spec.person and not link.several), None)
+        if person is None:
+            return sql.SQL("false").format()
+        return sql.SQL("({} IS NULL)").format(sql.Identifier("r", person.names[0]))
 
     def _handed_on(self, link: Link) -> bool:
         return link.identity is not None and self.data_map.identities[link.identity].handed_on
