@@ -14,6 +14,7 @@ from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.servers import Keyspace
 
 DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
 _COLLECTIONS = """
@@ -218,3 +219,20 @@ def test_no_record_is_too_old_for_a_value_that_is_theirs(cli: CliRunner, databas
     assert (plan["callbacks"]["due"], plan["callbacks"]["ambiguous"]) == (2, 0)
     assert status["outcomes"] == {"erased": 1}
     assert left(database, "callbacks") == []
+
+
+def test_a_plan_counts_what_a_cache_has_under_a_shared_value(
+    cli: CliRunner, database: str, keyspace: Keyspace, tmp_path: Path
+) -> None:
+    """As the receipt will: Ann and Bob have one address, and a key in Redis is called by it."""
+    document = small_document(_COLLECTIONS, email="email/3")
+    document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1"}
+    profile = {"key": "m:{email}", "type": "string", "data_type": "gone", "owner": {"controller": "acme"}}
+    cached = {"connector": "redis", "collections": {"profile": profile | {"undated": "erase"}}}
+    write_document(tmp_path / "datamap.yaml", {**document, "stores": {**document["stores"], "cache": cached}})
+    execute(database, "UPDATE users SET email = 'home@x.example' WHERE id < 3")
+    keyspace.client.set("m:home@x.example", "x")
+    ours = {"EXPUNGE_STORES__CACHE__URL": keyspace.url}
+    assert cli.run("adopt", "cache", settings=ours).code == 0
+    planned = cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n", settings=ours)
+    assert json.loads(planned.out)["stores"]["cache"]["collections"]["profile"]["ambiguous"] == 1

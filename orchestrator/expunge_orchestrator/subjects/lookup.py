@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
+from expunge_connectors.contract import Counts, KnowsClaims, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
@@ -51,6 +51,17 @@ class SubjectLookup:
         visible = member_proof.visible_to(store, self.subjects, self.scope, data_map)
         return followed_keys.followed_together(visible, data_map)
 
+    def _count(self, name: str) -> Counts:
+        """What a store says; where it cannot tell whose a value is, with what is under those that are not followed."""
+        store, subjects = self.workspace.stores[name], self._visible_to(name)
+        counts = store.count(subjects, self.scope, self.cutoffs[name])
+        if isinstance(store, KnowsClaims):
+            return counts
+        unfollowed = followed_keys.left_under_claimed(subjects, self.workspace.passing[name])
+        if not unfollowed:
+            return counts
+        return followed_keys.with_ambiguous(counts, store.count(unfollowed, self.scope, self.cutoffs[name]))
+
     def counts(self) -> dict[str, Counts]:
         """What is there of the subjects, by store, each in every collection of the scope; several stores at once.
 
@@ -59,7 +70,7 @@ class SubjectLookup:
         """
         return store_calls.gather(
             self.cutoffs,
-            lambda name: self.workspace.stores[name].count(self._visible_to(name), self.scope, self.cutoffs[name]),
+            self._count,
             self.workspace.settings.stores_at_once,
         )
 
@@ -71,10 +82,10 @@ class SubjectLookup:
         """
 
         def count(name: str) -> tuple[Counts, Sequence[Obstacle]]:
-            store, asked = self.workspace.stores[name], (self._visible_to(name), self.scope, self.cutoffs[name])
-            return (
-                store.count_with_obstacles(*asked) if isinstance(store, KnowsObstacles) else (store.count(*asked), ())
-            )
+            store = self.workspace.stores[name]
+            if not isinstance(store, KnowsObstacles):
+                return self._count(name), ()
+            return store.count_with_obstacles(self._visible_to(name), self.scope, self.cutoffs[name])
 
         names = [name for name in self.cutoffs if name in stores]
         return store_calls.gather(names, count, self.workspace.settings.stores_at_once)
