@@ -212,6 +212,40 @@ def test_rows_of_a_tree_below_one_that_is_nobodys(database: str) -> None:
         assert ("several-people", "folders") in codes(store.inspect())
 
 
+def test_a_row_that_is_found_through_rows_of_two_people(database: str) -> None:
+    """Who sells the product would take the line of the buyer's order along, though no line names anybody."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE orders (id int PRIMARY KEY, buyer text);"
+        "CREATE TABLE shops (id int PRIMARY KEY, who text);"
+        "CREATE TABLE products (id int PRIMARY KEY, shop int);"
+        "CREATE TABLE items (ordered int, product int, billed int);"
+        "INSERT INTO orders VALUES (1, 'ann'), (2, 'bob'); INSERT INTO shops VALUES (1, 'ann');"
+        "INSERT INTO products VALUES (1, 1), (2, NULL);"
+        "INSERT INTO items VALUES (1, 1, 1), (2, 2, 2), (NULL, 1, 1)",
+    )
+    market = """
+orders: {table: public.orders, found_by: [{column: buyer, of: users.id}]}
+shops: {table: public.shops, found_by: [{column: who, of: users.id}]}
+products: {table: public.products, found_by: [{column: shop, of: shops.id}]}
+items:
+  table: public.items
+  found_by: [{column: ordered, of: orders.id}, {column: product, of: products.id}, {column: billed, of: orders.id}]
+"""
+
+    def told(collections: str = market) -> dict[str | None, str]:
+        with opened(database, shape(USERS + collections)) as store:
+            return {one.collection: one.message for one in store.inspect() if one.code == "several-people"}
+
+    assert told() == {}, "each line is one person's, by whatever it is found"
+    execute(database, "INSERT INTO items VALUES (2, 1, NULL)")
+    assert told().keys() == {"items"}
+    assert "ordered of orders and product of products" in told()["items"]
+    assert told(market + "  goes_with_any: {reason: lines go with both, approved_by: A. Officer}\n") == {}
+    execute(database, "DELETE FROM items WHERE billed IS NULL; INSERT INTO items VALUES (1, NULL, 2)")
+    assert "ordered of orders and billed of orders" in told()["items"], "the two rows above stand in one table"
+
+
 def test_rows_below_what_people_share_are_no_strangers(database: str) -> None:
     """A joint account goes with the last holder, and leads to what Ann paid from it no sooner."""
     execute(

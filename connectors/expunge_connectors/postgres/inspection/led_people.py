@@ -1,15 +1,16 @@
-"""Led people: rows that name their own person, and are found through a row of somebody else's as well.
+"""Led people: rows that are found through a row of somebody else's as well.
 
-A comment names its author, and is found by the post below which it stands: with whoever wrote the post it would go.
+A comment names its author, and is found by the post below which it stands: with whoever wrote the post it would go. An
+order's line names nobody, and is found by the order and by the product: with the buyer, and with the seller.
 Where a recording names the caller whom its call names too, the same link is harmless: so the data is asked.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, combinations, product
 
 from psycopg import sql
 
@@ -22,7 +23,7 @@ from expunge_connectors.postgres.inspection import several_people, table_samplin
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _SECONDS = 20
 _LEVELS = 3
@@ -38,48 +39,94 @@ class Person:
     joins: tuple[sql.Composable, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """A link that leads from other rows to a row, and whose those are.
+
+    Attributes:
+        text: `post of posts`.
+    """
+
+    text: str
+    people: tuple[Person, ...]
+
+
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Rows that would go whole with the person of a row that leads to them, and are another person's."""
     until = time.monotonic() + _SECONDS
     for name, spec, _ in inspection.live_data():
         if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None or spec.sharing is not None:
             continue
-        named = own(inspection, spec, "t")
-        said = {
-            f"{', '.join(link.names)} of {link.lead[0]}": _led(connection, inspection, spec, link, until)
-            for link in spec.found_by
-            if link.lead is not None
-        }
-        if unsaid := sorted(lead for lead, answer in said.items() if answer is None):
+        named, leads = own(inspection, spec, "t"), list(_leads(inspection, spec))
+        rows = _Rows(connection, inspection.catalogue.tables[spec.table].identifier, until)
+        led = {lead.text: rows.differ(named.values(), lead.people) for lead in leads}
+        pairs = combinations((lead for lead in leads if not led[lead.text]), 2)
+        met = {f"{one.text} and {other.text}": rows.differ(one.people, other.people) for one, other in pairs}
+        if unsaid := sorted(lead for lead, answer in led.items() if answer is None):
             what = f"Whether rows of {spec.table} are found by {', '.join(unsaid)} through rows of another person"
             yield several_people.unknown(inspection, name, what)
-        if strange := [lead for lead, answer in said.items() if answer]:
-            leads = ", ".join(strange)
-            yield inspection.error(
-                "several-people",
-                name,
-                f"Rows of {spec.table} say by {', '.join(sorted(named))} whose they are, and are found by {leads} as"
-                " well: some of them through rows of another person, with whom they go whole.",
-                "Leave this link out: then a row goes with its own person alone. Give the link a collection of the same"
-                " table, of a data type that is tombstoned, if the column must let go of the other's row. Or say"
-                " `goes_with_any: {reason: ..., approved_by: ...}`.",
+        elif unsaid := sorted(pair for pair, answer in met.items() if answer is None):
+            what = f"Whether rows of {spec.table} are found through rows of two people, by {'; by '.join(unsaid)}"
+            yield several_people.unknown(inspection, name, what)
+        if strange := [lead for lead, answer in led.items() if answer]:
+            message = (
+                f"Rows of {spec.table} say by {', '.join(sorted(named))} whose they are, and are found by"
+                f" {', '.join(strange)} as well: some of them through rows of another person, with whom they go whole."
             )
+            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"))
+        if strange := [pair for pair, answer in met.items() if answer]:
+            message = (
+                f"Rows of {spec.table} are found by {'; by '.join(strange)}: some of them through rows of two people,"
+                " with each of whom they go whole."
+            )
+            yield inspection.error("several-people", name, message, _REMEDY.format("Leave one of these links out"))
 
 
-def _led(
-    connection: Connection, inspection: InspectionContext, spec: TableSpec, link: Link, until: float
-) -> bool | None:
-    """Whether some row is another person's than one that leads to it by this link. None: nobody knows."""
-    known: bool | None = False
-    for mine in own(inspection, spec, "t").values():
-        for theirs in _above(inspection, spec, link, "t", _LEVELS):
-            if mine.identity != theirs.identity:
+_REMEDY = (
+    "{}: then a row goes with its own person alone. Give the link a collection of the same table, of a data type that"
+    " is tombstoned, if the column must let go of the other's row. Or say `goes_with_any: {{reason: ..., approved_by:"
+    " ...}}`."
+)
+
+
+def _leads(inspection: InspectionContext, spec: TableSpec) -> Iterator[_Lead]:
+    """The links by which other rows lead to a row `t`."""
+    for place, link in enumerate(spec.found_by):
+        people = tuple(_above(inspection, spec, place, "t"))
+        if link.lead is not None and people:
+            yield _Lead(f"{', '.join(link.names)} of {link.lead[0]}", people)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows `t` of a table, and until when the server is asked about them."""
+
+    connection: Connection
+    table: sql.Identifier
+    until: float
+
+    def differ(self, some: Iterable[Person], others: Iterable[Person]) -> bool | None:
+        """Whether some row is one person's by the ones, and another's by the others. None: nobody knows.
+
+        Where they are named by different identities, that can be one human: it is not asked.
+        """
+        known: bool | None = False
+        for one, other in product(some, others):
+            if one.identity != other.identity:
                 continue
-            differ = _differ(connection, inspection, spec, mine, theirs) if time.monotonic() < until else None
-            if differ:
+            answer = self._differ(one, other) if time.monotonic() < self.until else None
+            if answer:
                 return True
-            known = None if differ is None else known
-    return known
+            known = None if answer is None else known
+        return known
+
+    def _differ(self, one: Person, other: Person) -> bool | None:
+        """None: the server would not say, or not in time."""
+        statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {} <> {})").format(
+            self.table, sql.Composed([*one.joins, *other.joins]), one.value, other.value
+        )
+        answer = table_sampling.asked(self.connection, statement)
+        return None if answer is None else answer == [(True,)]
 
 
 def own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[str, Person]:
@@ -103,15 +150,18 @@ def own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[s
     return found
 
 
-def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: str, levels: int) -> Iterator[Person]:
-    """Whose the rows are that lead to the row `alias` by this link.
+def _above(
+    inspection: InspectionContext, spec: TableSpec, place: int, alias: str, levels: int = _LEVELS
+) -> Iterator[Person]:
+    """Whose the rows are that lead to the row `alias` by the link at this place of `found_by`.
 
     But for persons themselves, and for rows that people share: those lead here only once all of them are gone. In a
-    tree these are the rows of the same table above it, of which some are nobody's.
+    tree these are the rows of the same table above it, of which some are nobody's. Each way up has aliases of its own.
     """
-    lead, columns = link.lead or ("", ())
-    if names_people(inspection.spec, link, inspection.data_map) is not None or not levels:
+    link = spec.found_by[place]
+    if names_people(inspection.spec, link, inspection.data_map) is not None or link.lead is None or not levels:
         return
+    lead, columns = link.lead
     parent = inspection.spec.collections[lead]
     ours, theirs = inspection.catalogue.tables[spec.table], inspection.catalogue.tables.get(parent.table)
     pairs = list(zip(link.names, columns, strict=True))
@@ -119,7 +169,7 @@ def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: st
         return
     if theirs is None or any(one not in ours.columns or other not in theirs.columns for one, other in pairs):
         return  # that it is missing is told already
-    above = f"a{levels}"
+    above = f"{alias}_{place}"
     same = [
         sql.SQL("{ours}{cast} = {theirs}{cast}").format(
             ours=column(alias, one),
@@ -129,17 +179,6 @@ def _above(inspection: InspectionContext, spec: TableSpec, link: Link, alias: st
         for one, other in pairs
     ]
     join = sql.SQL(" JOIN {} AS {} ON {}").format(theirs.identifier, raw(above), and_(tells(link.where, alias), *same))
-    further = (_above(inspection, parent, up, above, levels - 1) for up in parent.found_by if up.lead is not None)
+    further = (_above(inspection, parent, up, above, levels - 1) for up in range(len(parent.found_by)))
     for person in (*own(inspection, parent, above).values(), *chain.from_iterable(further)):
         yield Person(person.identity, person.value, (join, *person.joins))
-
-
-def _differ(
-    connection: Connection, inspection: InspectionContext, spec: TableSpec, mine: Person, theirs: Person
-) -> bool | None:
-    """There is such a row. None: the server would not say, or not in time."""
-    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {} <> {})").format(
-        inspection.catalogue.tables[spec.table].identifier, sql.Composed(theirs.joins), mine.value, theirs.value
-    )
-    answer = table_sampling.asked(connection, statement)
-    return None if answer is None else answer == [(True,)]
