@@ -79,7 +79,7 @@ def same_person_complaints(
     Args:
         identities: All of the map.
         persons: Identity -> the collections with `person` of it, each with its store.
-        many: Identities of persons of whom each member of a controller has a table of its own.
+        many: Identities of persons in tables that tell the members of a controller apart: each may count for itself.
     """
     for name, identity in identities.items():
         there = persons.get(name, ())

@@ -125,11 +125,6 @@ class CollectionSpec(Model):
         return self.owner is not None and self.owner.column is not None
 
     @property
-    def one_a_member(self) -> bool:
-        """There is one such place for each of the controller's members. Connectors' models know."""
-        return False
-
-    @property
     def names_member(self) -> bool:
         """A record is called after the controller's member as well. Connectors' models know."""
         return False
@@ -289,7 +284,7 @@ class DataMap(Model):
         persons: dict[str, list[str]] = {name: [] for name in self.identities}
         for store, collection, spec in self.collections():
             persons.get(spec.person_identity or "", []).append(f"{store}.{collection}")
-        many = {spec.person_identity or "" for _, _, spec in self.collections() if spec.one_a_member}
+        many = {spec.person_identity or "" for _, _, spec in self.collections() if spec.tells_member}
         yield from same_person_complaints(self.identities, persons, many)
         yield from self._self_service_complaints()
 

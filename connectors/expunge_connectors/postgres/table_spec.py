@@ -305,11 +305,6 @@ class TableSpec(CollectionSpec):
         return "*" in self.table.partition(".")[0]
 
     @property
-    def one_a_member(self) -> bool:
-        """In the member's schema."""
-        return self.by_pattern
-
-    @property
     def tells_member(self) -> bool:
         """By the owner's column, or by the schema."""
         return self.by_pattern or super().tells_member

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import codes, findings
-from tests.support.postgres.small_schemas import left, shape
+from tests.support.postgres.small_schemas import beside, left, shape, small_document
 
 from expunge_connectors.contract import Scope, Severity, no_beat
 from expunge_connectors.errors import UnknownMemberError
@@ -107,3 +107,59 @@ def test_a_label_that_was_renamed_meanwhile_stops_nothing(database):
         assert due(store.verify([ada], scope, CUTOFF)) == due(store.count([ada], scope, CUTOFF)) == {}
         assert store.erase([ada], actions(MAP, "client"), scope, CUTOFF, no_beat) == 0
     assert left(database, "callers") == [1, 2]
+
+
+COUNTED = """
+users: {table: public.users, owner: {controller: client, column: tenant}, person: user_id,
+  found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+wishes: {table: public.wishes, owner: {controller: client, column: tenant},
+  found_by: [{column: who, identity: user_id}], yields: {user_id: who}}
+"""
+COMMENTS = "comments: {table: public.comments, owner: {controller: client, %s}, found_by: [%s]}"
+TENANT, INHERITED = "column: tenant", "inherited: true"
+BY_ID, BY_WISH = "{column: author, of: users.id}", "{column: author, of: wishes.who}"
+BY_BOTH = "{columns: [tenant, author], of: users, of_columns: [tenant, id]}"
+SAME = {"same_person": {"reason": "one sequence for all tenants", "approved_by": "dba"}}
+
+
+def numbered(database, key):
+    """Users whose number is unique alone, or together with the tenant."""
+    execute(
+        database,
+        f"CREATE TABLE users (id int, tenant int, PRIMARY KEY ({key}));"
+        "CREATE TABLE wishes (who int, tenant int, nr int, PRIMARY KEY (tenant, who, nr));"
+        "CREATE TABLE comments (id int PRIMARY KEY, tenant int NOT NULL, author int NOT NULL)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "comments", "said", "told"),
+    [
+        ("tenant, id", (INHERITED, BY_ID), {}, {("tie-not-unique", "comments")}),
+        ("tenant, id", (INHERITED, BY_WISH), {}, {("tie-not-unique", "comments")}),
+        ("tenant, id", (TENANT, BY_ID), {}, set()),
+        ("tenant, id", (INHERITED, BY_BOTH), {}, set()),
+        ("tenant, id", (INHERITED, BY_ID), SAME, set()),
+        ("id", (INHERITED, BY_ID), {}, set()),
+        ("id", (INHERITED, BY_WISH), {}, set()),
+    ],
+)
+def test_an_id_that_each_member_counts_leads_to_rows_that_tell_the_member(database, key, comments, said, told):
+    numbered(database, key)
+    document = small_document(COUNTED + COMMENTS % comments)
+    document["identities"]["user_id"] |= said
+    assert codes(findings(database, checked(document)), Severity.ERROR) == told
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "told"),
+    [
+        ("tenant, id", "profile:{user_id}", {("tenant-key-elsewhere", "users")}),
+        ("tenant, id", "profile:{controller}:{user_id}", set()),
+        ("id", "profile:{user_id}", set()),
+    ],
+)
+def test_an_id_that_each_member_counts_names_nothing_elsewhere_alone(database, key, name, told):
+    numbered(database, key)
+    loaded = beside(small_document(COUNTED), name)
+    assert codes(findings(database, loaded), Severity.ERROR) == told

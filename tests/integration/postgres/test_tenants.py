@@ -6,16 +6,14 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
-from tests.support.postgres.small_schemas import ACME, shape, small_document
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.small_schemas import ACME, beside, shape, small_document
 from tests.support.postgres.tenants import COLLECTIONS, NAMES, SHARED, add_tenants, places
 from tests.support.public_schemas import tables
 
-from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Scope, Severity, no_beat
 from expunge_connectors.errors import StructureChangedError, TerminalError, UnknownMemberError
 from expunge_connectors.postgres import PostgresStore
-from expunge_connectors.redis.spec import RedisSpec
 from expunge_orchestrator.rules import reachability
 
 MAP = shape(COLLECTIONS)
@@ -274,22 +272,12 @@ def test_samples_say_which_schema_they_are_of(store: PostgresStore) -> None:
     assert (ids.where, {member for member, _ in ids.keys}) == ("tenant_acme.users.id", {"acme"})
 
 
-def beside(key: str) -> DataMap:
-    """A cache that goes by the ids of users."""
-    document = small_document(COLLECTIONS)
-    cached = {"type": "string", "key": key, "owner": {"controller": "client", "inherited": True}, "data_type": "gone"}
-    document["stores"]["cache"] = {"connector": "redis", "collections": {"profiles": cached}}
-    cache = RedisSpec.model_validate(document["stores"].pop("cache"))
-    loaded = checked(document)
-    return loaded.model_copy(update={"stores": {**loaded.stores, "cache": cache}})
-
-
 def test_ids_that_each_schema_counts_lead_nowhere_where_members_are_not_told_apart(clients: str) -> None:
-    with opened(clients, beside("profile:{user_id}")) as store:
+    with opened(clients, beside(small_document(COLLECTIONS), "profile:{user_id}")) as store:
         [found] = errors(store)
         assert (found.code, found.collection) == ("tenant-key-elsewhere", "users")
         assert "cache.profiles" in found.message
-    told_apart = beside("profile:{controller}:{user_id}")
+    told_apart = beside(small_document(COLLECTIONS), "profile:{controller}:{user_id}")
     with opened(clients, told_apart) as store:
         assert errors(store) == []
     assert reachability.findings(told_apart) == []  # a member's schema proves its keys

@@ -9,6 +9,7 @@ from tests.support.postgres.company import CUTOFF, actions, checked, due, dump, 
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, Severity, no_beat
+from expunge_connectors.redis.spec import RedisSpec
 
 ACME = Scope("acme")
 _MAP = """
@@ -45,6 +46,14 @@ def small_document(collections: str, **normalisers: str) -> dict[str, Any]:
             collection.setdefault("data_type", "gone")
     document["stores"] = {"main": {"connector": "postgres", "collections": found}}
     return document
+
+
+def beside(document: dict[str, Any], key: str) -> DataMap:
+    """The map with a cache whose keys are called so, which tells no members apart but by the key."""
+    cached = {"type": "string", "key": key, "owner": {"controller": "client", "inherited": True}, "data_type": "gone"}
+    cache = RedisSpec.model_validate({"connector": "redis", "collections": {"profiles": cached}})
+    loaded = checked(document)
+    return loaded.model_copy(update={"stores": {**loaded.stores, "cache": cache}})
 
 
 def erased(url: str, loaded: DataMap, *, limit: int = 10_000, expected: dict[str, int], **keys: str) -> None:

@@ -114,6 +114,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *row_kinds.findings(connection, inspection),
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),
+        *tenants.by_owner(connection, inspection),
         *internal_identities.findings(connection, inspection),
         *person_identities.findings(connection, inspection),
         *same_person.findings(connection, inspection),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
@@ -29,20 +30,21 @@ Uniques = Mapping[str, tuple[frozenset[str], ...]]
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Links that are not precise."""
     unique = uniques(connection, inspection)
+    by_owner = counted_by_owner(inspection, unique)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
         yield from _not_told(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
         for link in spec.found_by:
-            if link.lead is not None and not _precise(inspection, unique, spec, link):
+            if link.lead is not None and not _precise(inspection, unique, by_owner, spec, link):
                 yield inspection.error(
                     "tie-not-unique",
                     name,
                     f"{spec.table}.{', '.join(link.names)} is linked to {link.lead[0]}.{', '.join(link.lead[1])}, but"
                     " rows of several people may hold one value there: rows of strangers could be reached.",
-                    f"Link to a unique column of `{link.lead[0]}`; or let it yield the column as an identity of kind"
-                    " internal, if a value never belongs to two people.",
+                    f"Link to a unique column of `{link.lead[0]}`, or by `columns` to one and the owner's; or let it"
+                    " yield the column as an identity of kind internal, if a value never belongs to two people.",
                 )
 
 
@@ -98,13 +100,12 @@ def _person(inspection: InspectionContext, link: Link) -> str:
     return lead or link.identity or ""
 
 
-def _sure(inspection: InspectionContext, link: Link) -> bool:
-    return link.identity is None or inspection.data_map.identities[link.identity].kind is not IdentityKind.REUSABLE
-
-
-def _precise(inspection: InspectionContext, unique: Uniques, spec: TableSpec, link: Link) -> bool:
+def _precise(
+    inspection: InspectionContext, unique: Uniques, by_owner: Collection[str], spec: TableSpec, link: Link
+) -> bool:
     lead, columns = link.lead or ("", ())
-    if spec.sharing is not None or _of_one_person(inspection, unique, lead, frozenset(columns), frozenset()):
+    search = _OfOnePerson(inspection, unique, frozenset() if spec.tells_member else frozenset(by_owner))
+    if spec.sharing is not None or search.holds(lead, frozenset(columns), frozenset()):
         return True
     # Towards a parent. A deletion that would take a row which others point to is refused by the foreign key; a
     # tombstone would not be.
@@ -122,35 +123,70 @@ def _precise(inspection: InspectionContext, unique: Uniques, spec: TableSpec, li
     )
 
 
-def _of_one_person(
-    inspection: InspectionContext, unique: Uniques, lead: str, columns: frozenset[str], seen: frozenset[str]
-) -> bool:
-    """No value of these columns stands in rows of two people.
+@dataclass(frozen=True)
+class _OfOnePerson:
+    """Whether no value of some columns stands in rows of two people.
 
-    They are unique; or the map says so (an identity that is never re-used); or the rows themselves are found through
-    these columns, by values that are one person's.
+    Attributes:
+        by_owner: Identities of which two members may have one value; none where the rows that are found tell theirs.
     """
-    spec = inspection.spec.collections[lead]
-    if any(one <= columns for one in unique.get(spec.table, ())):
-        return True
-    if any(
-        not source.several
-        and source.column in columns
-        and inspection.data_map.identities[identity].kind is not IdentityKind.REUSABLE
-        for identity, source in spec.yields.items()
-    ):
-        return True
-    if lead in seen or not spec.found_by:
-        return False
 
-    def own(link: Link) -> bool:
-        if not set(link.names) <= columns or link.several:
+    inspection: InspectionContext
+    unique: Uniques
+    by_owner: frozenset[str]
+
+    def holds(self, lead: str, columns: frozenset[str], seen: frozenset[str]) -> bool:
+        """The columns are unique.
+
+        Or the map says so (an identity that is never re-used); or the rows themselves are found through these columns,
+        by values that are one person's.
+        """
+        spec = self.inspection.spec.collections[lead]
+        if any(one <= columns for one in self.unique.get(spec.table, ())):
+            return True
+        if any(
+            not source.several and source.column in columns and self._one_persons(identity)
+            for identity, source in spec.yields.items()
+        ):
+            return True
+        if lead in seen or not spec.found_by:
             return False
-        if link.lead is None:
-            return _sure(inspection, link)
-        return _of_one_person(inspection, unique, link.lead[0], frozenset(link.lead[1]), seen | {lead})
 
-    return all(own(link) for link in spec.found_by)
+        def own(link: Link) -> bool:
+            if not set(link.names) <= columns or link.several:
+                return False
+            if link.lead is None:
+                return self._one_persons(link.identity or "")
+            return self.holds(link.lead[0], frozenset(link.lead[1]), seen | {lead})
+
+        return all(own(link) for link in spec.found_by)
+
+    def _one_persons(self, identity: str) -> bool:
+        reusable = self.inspection.data_map.identities[identity].kind is IdentityKind.REUSABLE
+        return not reusable and identity not in self.by_owner
+
+
+def counted_by_owner(inspection: InspectionContext, unique: Uniques) -> Mapping[str, tuple[str, TableSpec, str]]:
+    """Identities of which two members may have one value -> the collection, its table, and the column there.
+
+    In the table that counts them the column is unique only together with the owner's, and nobody says that two members
+    never have one value.
+    """
+    found: dict[str, tuple[str, TableSpec, str]] = {}
+    alone: set[str] = set()
+    for name, spec, _ in inspection.live_data():
+        owner = None if spec.owner is None else spec.owner.column
+        for identity, source in spec.yields.items():
+            declared = inspection.data_map.identities[identity]
+            reusable = declared.kind is IdentityKind.REUSABLE
+            if reusable or (declared.kind is IdentityKind.PERSON and spec.person != identity):
+                continue
+            there = unique.get(spec.table, ())
+            if {source.column} in there or declared.same_person is not None or source.never_shared is not None:
+                alone.add(identity)
+            elif owner is not None and any({source.column, owner} <= one for one in there):
+                found.setdefault(identity, (name, spec, source.column))
+    return {identity: place for identity, place in found.items() if identity not in alone}
 
 
 def _unscoped(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:

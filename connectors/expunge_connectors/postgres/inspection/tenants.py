@@ -15,6 +15,7 @@ from expunge_connectors.postgres.catalog.reader import Catalogue, ForeignKey
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.found_by import counted_by_owner, uniques
 from expunge_connectors.postgres.mapping.table_binding import store_spec
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -131,15 +132,32 @@ def _counted_anew(inspection: InspectionContext, data_map: DataMap) -> Iterator[
             continue
         for identity in sorted(_by_schema(table, data_map)):
             if places := list(_going_by(inspection.store, identity, table.owner.controller, data_map)):
-                yield inspection.error(
-                    "tenant-key-elsewhere",
-                    name,
-                    f"Each schema counts `{identity}` for itself, and {_listed(places)}, where no member is told from"
-                    " another, goes by it: the same number of two members is one there.",
-                    "Have the name of the record hold the member, `{controller}`. Or, if no value is ever given to two"
-                    f" people in all schemas, say so: `same_person` of the identity `{identity}`, or `never_shared`"
-                    " where an internal one is yielded.",
-                )
+                counted = f"Each schema counts `{identity}` for itself"
+                yield _elsewhere(inspection, name, identity, places, counted)
+
+
+def by_owner(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+    """Keys that are unique only together with the owner's column, and places that tell no members apart by them."""
+    counted = counted_by_owner(inspection, uniques(connection, inspection))
+    for identity, (name, spec, column) in sorted(counted.items()):
+        assert spec.owner is not None
+        if places := list(_going_by(inspection.store, identity, spec.owner.controller, inspection.data_map)):
+            together = f"{spec.table}.{column} is unique only together with {spec.owner.column}"
+            yield _elsewhere(inspection, name, identity, places, together)
+
+
+def _elsewhere(
+    inspection: InspectionContext, name: str, identity: str, places: Collection[str], counted: str
+) -> Finding:
+    return inspection.error(
+        "tenant-key-elsewhere",
+        name,
+        f"{counted}, and {_listed(places)}, where no member is told from another, goes by `{identity}`: the same number"
+        " of two members is one there.",
+        "Have the name of the record hold the member, `{controller}`. Or, if no value is ever given to two people of"
+        f" any members, say so: `same_person` of the identity `{identity}`, or `never_shared` where an internal one is"
+        " yielded.",
+    )
 
 
 def _by_schema(table: TableSpec, data_map: DataMap) -> Iterator[str]:
