@@ -246,6 +246,35 @@ items:
     assert "ordered of orders and billed of orders" in told()["items"], "the two rows above stand in one table"
 
 
+@pytest.mark.parametrize(
+    "links",
+    [
+        "{column: doc, path: [by], identity: user_id}, {column: thread, of: threads.id}",
+        "{column: author, of: users.id}, {column: token, identity: token}",
+        "{columns: [pupil, course], of: places, of_columns: [pupil, course]}, {column: thread, of: threads.id}",
+    ],
+    ids=["in a document", "by an internal key", "by two columns"],
+)
+def test_another_persons_row_is_told_by_whatever_it_is_tied(database: str, links: str) -> None:
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE threads (id int PRIMARY KEY, starter text, token text UNIQUE);"
+        "CREATE TABLE places (pupil text, course int, PRIMARY KEY (pupil, course));"
+        "CREATE TABLE posts (thread int, token text, doc jsonb, author text, pupil text, course int);"
+        "INSERT INTO threads VALUES (1, 'ann', 't1'); INSERT INTO places VALUES ('ann', 1), ('bob', 1);"
+        """INSERT INTO posts VALUES (1, 't1', '{"by": "ann"}', 'ann', 'ann', 1), (1, 't1', NULL, NULL, NULL, NULL)""",
+    )
+    collections = f"""
+threads: {{table: public.threads, yields: {{token: token}}, found_by: [{{column: starter, of: users.id}}]}}
+places: {{table: public.places, found_by: [{{column: pupil, of: users.id}}]}}
+posts: {{table: public.posts, found_by: [{links}]}}
+"""
+    with opened(database, shape(USERS + collections)) as store:
+        assert ("several-people", "posts") not in codes(store.inspect())
+        execute(database, """INSERT INTO posts VALUES (1, 't1', '{"by": "bob"}', 'bob', 'bob', 1)""")
+        assert ("several-people", "posts") in codes(store.inspect())
+
+
 def test_rows_below_what_people_share_are_no_strangers(database: str) -> None:
     """A joint account goes with the last holder, and leads to what Ann paid from it no sooner."""
     execute(

@@ -14,16 +14,18 @@ from itertools import chain, combinations, product
 
 from psycopg import sql
 
-from expunge_config.datamap import Action
+from expunge_config.datamap import Action, IdentityKind
+from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import spelling
+from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import several_people, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
+from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
-from expunge_connectors.postgres.table_spec import TableSpec
+from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
 
 _SECONDS = 20
 _LEVELS = 3
@@ -44,7 +46,7 @@ class _Lead:
     """A link that leads from other rows to a row, and whose those are.
 
     Attributes:
-        text: `post of posts`.
+        text: `post of posts`, `token (token)`.
     """
 
     text: str
@@ -93,8 +95,9 @@ def _leads(inspection: InspectionContext, spec: TableSpec) -> Iterator[_Lead]:
     """The links by which other rows lead to a row `t`."""
     for place, link in enumerate(spec.found_by):
         people = tuple(_above(inspection, spec, place, "t"))
-        if link.lead is not None and people:
-            yield _Lead(f"{', '.join(link.names)} of {link.lead[0]}", people)
+        if people:
+            by = f"({link.identity})" if link.lead is None else f"of {link.lead[0]}"
+            yield _Lead(f"{', '.join(link.names)} {by}", people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +133,34 @@ class _Rows:
 
 
 def own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[str, Person]:
-    """By the column in which a person's key stands: whose the row `alias` is."""
+    """By the column (or the path in a document) where a person's key stands: whose the row `alias` is."""
     table = inspection.catalogue.tables[spec.table]
     found: dict[str, Person] = {}
-    for link in spec.found_by:
+    for place, link in enumerate(spec.found_by):
         named = names_people(inspection.spec, link, inspection.data_map) == PERSONS_KEY
-        if not named or link.several or link.names[0] not in table.columns:
+        if not named or link.names[0] not in table.columns:
             continue
         lead = None if link.lead is None else inspection.spec.collections[link.lead[0]].person
         identity = lead or link.identity or ""
         rule = inspection.data_map.identities[identity].rule
-        if rule.spellings is None:  # otherwise which texts are one value is decided by reading them
-            live = table.columns[link.names[0]]
-            text = column(alias, live.name)
-            held = taken_out(link.source, text) if link.lead is None else text
-            value = normalised(spelling(rule, live), held)
-            value = sql.SQL("CASE WHEN {} THEN {} END").format(tells(link.where, alias), value)
-            found[live.name] = Person(identity, value)
+        if rule.spellings is not None:
+            continue  # which texts are one value is decided by reading them
+        live = table.columns[link.names[0]]
+        if link.several:
+            held = f"{alias}_held{place}"
+            join = sql.SQL(" CROSS JOIN LATERAL {} AS {} (value)").format(values(link.source, alias), raw(held))
+            value = normalised(spelling(rule, live, inside=True), column(held, "value"))
+            found[".".join((live.name, *(link.path or ())))] = Person(identity, value, (join,))
+        else:
+            source = Source(column=live.name, where=link.where) if link.lead is not None else link.source
+            found[live.name] = Person(identity, _plain(rule, live, source, alias))
     return found
+
+
+def _plain(rule: Normaliser, live: Column, source: Source, alias: str) -> sql.Composed:
+    """The key that stands in the row `alias`; NULL in rows of other kinds, and where another text stands."""
+    value = normalised(spelling(rule, live), taken_out(source, column(alias, live.name)))
+    return sql.SQL("CASE WHEN {} THEN {} END").format(tells(source.where, alias), value)
 
 
 def _above(
@@ -158,27 +171,49 @@ def _above(
     But for persons themselves, and for rows that people share: those lead here only once all of them are gone. In a
     tree these are the rows of the same table above it, of which some are nobody's. Each way up has aliases of its own.
     """
-    link = spec.found_by[place]
-    if names_people(inspection.spec, link, inspection.data_map) is not None or link.lead is None or not levels:
+    if not levels:
         return
-    lead, columns = link.lead
-    parent = inspection.spec.collections[lead]
-    ours, theirs = inspection.catalogue.tables[spec.table], inspection.catalogue.tables.get(parent.table)
-    pairs = list(zip(link.names, columns, strict=True))
-    if parent.sharing is not None:
+    for parent, above, same in _parents(inspection, spec, spec.found_by[place], f"{alias}_{place}", alias):
+        table = inspection.catalogue.tables[parent.table].identifier
+        join = sql.SQL(" JOIN {} AS {} ON {}").format(table, raw(above), same)
+        further = (_above(inspection, parent, up, above, levels - 1) for up in range(len(parent.found_by)))
+        for person in (*own(inspection, parent, above).values(), *chain.from_iterable(further)):
+            yield Person(person.identity, person.value, (join, *person.joins))
+
+
+def _parents(
+    inspection: InspectionContext, spec: TableSpec, link: Link, above: str, alias: str
+) -> Iterator[tuple[TableSpec, str, sql.Composed]]:
+    """The collections whose rows lead to the row `alias` by this link, an alias for each, and when its row does.
+
+    By `of`, or by an internal identity that both rows hold. What is missing in the database is told already.
+    """
+    ours, live = inspection.catalogue.tables[spec.table], inspection.catalogue.tables
+    if names_people(inspection.spec, link, inspection.data_map) is not None or set(link.names) - ours.columns.keys():
         return
-    if theirs is None or any(one not in ours.columns or other not in theirs.columns for one, other in pairs):
-        return  # that it is missing is told already
-    above = f"{alias}_{place}"
-    same = [
-        sql.SQL("{ours}{cast} = {theirs}{cast}").format(
-            ours=column(alias, one),
-            theirs=column(above, other),
-            cast=raw("" if ours.columns[one].type == theirs.columns[other].type else "::text"),
-        )
-        for one, other in pairs
-    ]
-    join = sql.SQL(" JOIN {} AS {} ON {}").format(theirs.identifier, raw(above), and_(tells(link.where, alias), *same))
-    further = (_above(inspection, parent, up, above, levels - 1) for up in range(len(parent.found_by)))
-    for person in (*own(inspection, parent, above).values(), *chain.from_iterable(further)):
-        yield Person(person.identity, person.value, (join, *person.joins))
+    if link.lead is not None:
+        parent = inspection.spec.collections[link.lead[0]]
+        theirs = live.get(parent.table)
+        if parent.sharing is None and theirs is not None and not set(link.lead[1]) - theirs.columns.keys():
+            same = [
+                sql.SQL("{ours}{cast} = {theirs}{cast}").format(
+                    ours=column(alias, one),
+                    theirs=column(above, other),
+                    cast=raw("" if ours.columns[one].type == theirs.columns[other].type else "::text"),
+                )
+                for one, other in zip(link.names, link.lead[1], strict=True)
+            ]
+            yield parent, above, and_(tells(link.where, alias), *same)
+        return
+    identity = inspection.data_map.identities[link.identity or ""]
+    if identity.kind is not IdentityKind.INTERNAL or link.several or identity.rule.spellings is not None:
+        return
+    held = _plain(identity.rule, ours.columns[link.names[0]], link.source, alias)
+    for number, (_, parent, theirs) in enumerate(inspection.live_data()):
+        source = parent.yields.get(link.identity or "")
+        if source is None or source.several or source.decode or source.column not in theirs.columns:
+            continue
+        if parent.sharing is None:
+            there = f"{above}_{number}"
+            told = _plain(identity.rule, theirs.columns[source.column], source, there)
+            yield parent, there, sql.SQL("{} = {}").format(held, told)

@@ -23,7 +23,7 @@ from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.table_spec import TableSpec
 
 _OTHERS = sql.SQL(
-    "SELECT EXISTS (SELECT FROM {} AS t WHERE {} IS NOT NULL AND {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {}))"
+    "SELECT EXISTS (SELECT FROM {} AS t{} WHERE {} IS NOT NULL AND {} AND NOT EXISTS (SELECT FROM {} AS p{} WHERE {}))"
 )
 
 
@@ -89,9 +89,11 @@ def _others(
                 persons = inspection.catalogue.tables[record.persons.table].identifier
                 statement = _OTHERS.format(
                     inspection.catalogue.tables[spec.table].identifier,
+                    sql.Composed(mine.joins),
                     mine.value,
                     and_(*(sql.SQL("{} IS NOT NULL").format(column("t", ours)) for ours in key.columns)),
                     persons,
+                    sql.Composed(theirs.joins),
                     and_(*same, sql.SQL("{} = {}").format(theirs.value, mine.value)),
                 )
                 answer = table_sampling.asked(connection, statement)
