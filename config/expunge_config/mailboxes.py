@@ -5,6 +5,7 @@ The normalised form is the address alone, in small letters, its domain as the DN
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -47,8 +48,12 @@ _QUOTED = re.compile(rf"(^|<[{_SPACES}]*)[{_QUOTES}]({_ADDRESS})[{_QUOTES}]([{_S
 _AROUND = re.compile(rf"[{_SPACES}]*@[{_SPACES}]*")
 # A word or two that say what follows: `E-Mail: ann@x.example`. What stands before a colon without a blank is a scheme.
 _LABEL = re.compile(rf"^[^@:<>\"(){_SPACES}]+(?:[{_SPACES}][^@:<>\"(){_SPACES}]+){{0,2}}:[{_SPACES}]+(?=[^<>]+$)")
-_SEPARATORS = re.compile(r'[][\t\n\v\f\r ,;:<>()"?]+')
-_UNUSUAL = re.compile(r"(^|[,@])[^,@]*[^ -$&-~,@][^,@]*")
+_DNS = re.compile(r"[a-z0-9._-]+")
+# All of ASCII but small letters, digits and `._+-@%`. A mailbox may have some of it: the token of one that has is what
+# stands next to the @, as of several that are joined by it (`ann@x.example|dora@x.example`).
+_SEPARATORS = re.compile(r"(?:[\x01-$&-*,/:-?\[-^`{-\x7f]|\.\.)+")
+_UNUSUAL = re.compile(r"(^|[,@])[^,@]*[^a-z0-9._+,@-][^,@]*")
+_SEVERAL = re.compile(r"@([^,@]*)(?=@)")
 
 
 def items(text: str, _region: str | None = None) -> Iterator[str | None]:
@@ -97,29 +102,34 @@ def address(text: str) -> str | None:
         except (idna.IDNAError, UnicodeError):
             return None
     found = f"{local}@{domain}"
-    return found if re.fullmatch(_ADDRESS, found) else None
+    return found if _DNS.fullmatch(domain) and re.fullmatch(_ADDRESS, found) else None
 
 
 def tokens(value: str) -> frozenset[str]:
     """The address, and what is left of it where a part is written in a way that SQL does not read."""
-    address_ = next(iter(text_tokens(value)))
-    local, _, domain = address_.rpartition("@")
-    plain = {address_, f"{local}@", f"@{domain}", "@"}
-    # The SQL takes an apostrophe and a dot for a part of the address.
-    return frozenset(plain | {f"'{address_}'", f"'{local}@", f"@{domain}'", f"{address_}.", f"@{domain}."})
+    found = {"@"}
+    for address_ in text_tokens(value):
+        local, _, domain = address_.rpartition("@")
+        # The SQL takes a dot for a part of the address.
+        found |= {address_, f"{address_}.", f"{local}@", f"@{domain}", f"@{domain}."}
+    return frozenset(found)
 
 
 def text_tokens(text: str) -> frozenset[str]:
     """The addresses in a text, roughly; a part with anything but plain ASCII in it is left empty."""
     pieces = _SEPARATORS.sub(",", text.translate(_LOWER).replace("%40", "@").translate(_AT))
-    return frozenset(one for one in _UNUSUAL.sub(r"\1", pieces).split(",") if "@" in one)
+    usual = _SEVERAL.sub(r"@\1,\1", _UNUSUAL.sub(r"\1", pieces))
+    return frozenset(one for one in usual.split(",") if "@" in one)
 
 
 def may_name(value: str, text: str) -> bool:
-    """The address stands in the text; of one that is not plain ASCII nobody can tell."""
-    plain = next(iter(text_tokens(value)))
-    usual = not plain.startswith("@") and not plain.endswith("@")
-    return usual and not text_tokens(text).isdisjoint({plain, f"'{plain}'", f"{plain}."})
+    """The address stands in the text, between characters that are no more of it."""
+    local, _, domain = value.rpartition("@")
+    with contextlib.suppress(idna.IDNAError, UnicodeError):
+        domain = f"(?:{re.escape(domain)}|{re.escape(idna.decode(domain))})"
+    stands = re.compile(rf"(?<![\w+-])(?<!\w[.']){re.escape(local)}@{domain}(?![\w-]|\.[\w-])")
+    texts = (text, unquote(text))
+    return any(stands.search(unicodedata.normalize("NFC", one.translate(_PLAIN).lower())) for one in texts)
 
 
 def spellings() -> Spellings:
@@ -127,6 +137,7 @@ def spellings() -> Spellings:
     lower = "replace(lower({column}::text COLLATE \"C\"), E'\\u002540', '@')"
     signs = "".join(f"\\u{ord(one):04X}" for one in _SIGNS)
     lower = f"translate({lower}, E'{signs}', '{'@' * len(_SIGNS)}')"
-    pieces = f"regexp_replace({lower}, E'[][\\\\t\\\\n\\\\v\\\\f\\\\r ,;:<>()\"?]+', ',', 'g')"
-    usual = f"regexp_replace({pieces}, '(^|[,@])[^,@]*[^ -$&-~,@][^,@]*', '\\1', 'g')"
-    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({usual}, ',')")
+    pieces = f"regexp_replace({lower}, '([\\u0001-$&-*,/:-?[-^`{{-\\u007f]|[.][.])+', ',', 'g')"
+    usual = f"regexp_replace({pieces}, '(^|[,@])[^,@]*[^a-z0-9._+,@-][^,@]*', '\\1', 'g')"
+    several = f"regexp_replace({usual}, '@([^,@]*)(?=@)', '@\\1,\\1', 'g')"
+    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({several}, ',')", within=True)

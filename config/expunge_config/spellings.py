@@ -33,9 +33,10 @@ class Spellings:
             it may be; None: the item cannot be read.
         tokens: A normalised value -> every spelling of it has one of these tokens.
         text_tokens: A stored text -> its tokens, as the SQL has them.
-        may_name: A normalised value, and a stored text that cannot be read -> the value's own characters stand in it.
+        may_name: A normalised value, and a stored text that is not read as it -> its own characters stand in the text.
         sql: The tokens of a stored text, as an array: SQL with `{column}`, immutable, so that an index can hold it.
         regional: A text means something else in another region.
+        within: Also where a text is read, as another value, this one may be meant: `prvs=1=ann@x.example`.
     """
 
     items: Callable[[str, str | None], Iterable[str | None]]
@@ -44,6 +45,7 @@ class Spellings:
     may_name: Callable[[str, str], bool]
     sql: str
     regional: bool = False
+    within: bool = False
 
     def read(self, text: str, region: str | None = None) -> Reading:
         """What stands in a text, in a column of this region."""

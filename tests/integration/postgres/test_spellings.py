@@ -214,3 +214,63 @@ def test_what_may_be_a_key_and_cannot_be_read_is_told(database: str, mine: tuple
         assert {(one.via.namespace, one.key.namespace) for one in told} == (
             {("email", "unread:main.mails"), ("phone", "unread:main.calls")} if mine[0] else set()
         )
+
+
+JOINED = (
+    *(
+        "ann@x.example|dora@x.example",
+        "ann@x.example/dora@x.example",
+        "bob@x.example=ann@x.example",
+        "ann@x.example&a=b",
+    ),
+    *(
+        "*ann@x.example*",
+        "*ann@x.example",
+        "https://h.example/?m=ann@x.example",
+        "https://h.example/?m%3Dann%40x.example&b",
+    ),
+    *(
+        "ann@x.example\u2028dora@x.example",
+        "bob@x.example\u3001Ann@X.example",
+        "ann@x.example\u00b7",
+        "dora@x.example\u2192ann@x.example",
+    ),
+    *(
+        "{'mail': 'ann@x.example'}",
+        "'ann@x.example, 'bob@x.example'",
+        "ann@x.example...",
+        "`ann@x.example` or none",
+        "joe/ann@x.example",
+    ),
+)
+NOT_HERS = (
+    *(
+        "joann@x.example|dora@x.example",
+        "dora/joe.ann@x.example",
+        "d'ann@x.example",
+        "ann@x.example.org|dora@x.example",
+    ),
+    *(
+        "j.ann@x.example*",
+        "ann+news@x.example|x",
+        "dora@x.example/bob@x.example",
+        "h.example/ann",
+        "bob@x.example <o'ann@x.example>",
+    ),
+)
+
+
+def test_an_address_that_is_joined_to_something_is_told(database: str) -> None:
+    """What joins it may stand in a mailbox as well: nobody reads it, and the row stays."""
+    execute(database, f"CREATE TABLE mails (id serial PRIMARY KEY, v text, {CREATED})")
+    document = small_document(
+        "mails: {table: public.mails, created: created, found_by: [{column: v, identity: email}]}", email="email/3"
+    )
+    with opened(database, checked(document)) as store:
+        for text in (*JOINED, *NOT_HERS):
+            quoted = text.replace("'", "''")
+            execute(database, f"TRUNCATE mails; INSERT INTO mails (v) VALUES ('{quoted}')")
+            ann = subject(1, email="ann@x.example")
+            told = {one.key.namespace for one in store.resolve([ann], ACME, CUTOFF)}
+            assert told == ({"unread:main.mails"} if text in JOINED else set()), ascii(text)
+            assert due(store.count([ann], ACME, CUTOFF)) == due(store.verify([ann], ACME, CUTOFF)) == {}, ascii(text)

@@ -92,6 +92,9 @@ def test_what_is_no_number_is_told(text: str, region: str | None, values: set[st
         ("ANN%40x.example", {"ann@x.example"}),
         ("E-Mail: ann@x.example", {"ann@x.example"}),
         ("Ann's mail: ann@x.example", {"ann@x.example"}),
+        ("'o'brien@x.example'", {"o'brien@x.example"}),
+        ("a%40b@x.example", {"a%40b@x.example"}),
+        ("prvs=1a/b|c@x.example", {"prvs=1a/b|c@x.example"}),
         (" ", set()),
     ],
 )
@@ -111,6 +114,8 @@ def test_mailboxes_are_read_in_every_spelling(text: str, values: set[str]) -> No
         ("ann@x.example, n/a", {"ann@x.example"}),
         ("xmpp:ann@x.example", set()),
         ("write to ann@x.example", set()),
+        ("*ann@x.example*", set()),
+        ("ann@x.example|dora@x.example", set()),
     ],
 )
 def test_what_is_no_mailbox_is_told(text: str, values: set[str]) -> None:

@@ -37,7 +37,7 @@ Said = tuple[int, str, str, bool]
 ByToken = Mapping[str, Sequence[str]]
 """Token -> the values that have it."""
 Unread = tuple[int, str, str, str, str]
-"""Subject number, identity, value, collection, and a text with the value's characters in it that nobody can read."""
+"""Subject number, identity, value, collection, and a text with the value's characters in it that is not read as it."""
 Holders = Mapping[str, Mapping[str, Sequence[tuple[int, bool]]]]
 """Identity -> value -> the subjects' numbers, and whether it is another person's as well."""
 
@@ -111,7 +111,7 @@ class StoredSpellings:
                     set(place.said(text, reading.values, self._holders)) - self.rows[place.staged]
                 )
                 # What stands in rows of other members is nothing to tell a member of.
-                if not reading.whole and place.mapped.member_column is None:
+                if (place.spellings.within or not reading.whole) and place.mapped.member_column is None:
                     unread = place.unread(text, self._holders, self._by_token(place))
                     self.unread.update(one for one in unread if one[2] not in reading.values)
         for staged, rows in found.items():
