@@ -359,6 +359,23 @@ lists:
     assert left(database, "lists", "id, members") == [(1, ["bob@x.example"])]
 
 
+def test_an_array_of_arrays_is_left_as_it_is(database: str) -> None:
+    """Without some elements it would be a flat list of all the others. Nor is it chosen again and again."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE rooms (id int PRIMARY KEY, name text, guests text[]);"
+        "INSERT INTO rooms VALUES (2, 'a', '{bob,ann}'), (3, 'b', '[0:1]={ann,bob}')",
+    )
+    with opened(database, loaded := shape(USERS + ROOMS), rows_per_transaction=1) as store:
+        assert ("nested-array", "rooms") not in codes(store.inspect())
+        execute(database, "INSERT INTO rooms VALUES (1, 'c', '{{ann,x},{bob,y}}')")
+        assert ("nested-array", "rooms") in codes(store.inspect())
+        people = resolved(store, [subject(1, user_id="ann")], ACME)
+        assert store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat) == 3
+        assert due(store.verify(people, ACME, CUTOFF)) == {"rooms": 1}, "it still names her"
+    assert left(database, "rooms", "id, guests") == [(1, [["ann", "x"], ["bob", "y"]]), (2, ["bob"]), (3, ["bob"])]
+
+
 MEETINGS = """
 meetings:
   {table: public.meetings, data_type: anchor, created: at,

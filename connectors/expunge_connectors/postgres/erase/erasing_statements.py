@@ -6,7 +6,7 @@ the server checks again on a row that changed in between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -54,8 +54,11 @@ def tombstone(
     limit: int | None,
     further: sql.Composable = TRUE,
 ) -> sql.Composed:
-    """UPDATE what is due and no tombstone yet, and of these only what the further condition allows."""
-    only = and_(sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")), further)
+    """UPDATE what is due and no tombstone yet, and of these only what the further condition allows.
+
+    A row with an array of arrays stays as it is, and due: without some elements it would be a flat list of the others.
+    """
+    only = and_(sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")), further, *_flat(mapped))
     chosen = _chosen(search, mapped, paths, limit, only)
     using = sql.SQL("") if chosen.found is None else sql.SQL(" FROM {} AS f").format(chosen.found)
     return sql.SQL("UPDATE {} AS t SET {}{} WHERE {} AND {}").format(
@@ -73,6 +76,13 @@ def tombstone(
         chosen.condition,
         _still(search, mapped, paths, only),
     )
+
+
+def _flat(mapped: BoundTable) -> Iterator[sql.Composed]:
+    """No array of which elements are taken out has more than one dimension."""
+    for name in sorted({link.names[0] for link in mapped.spec.found_by if link.each}):
+        if isinstance(mapped.spec.tombstone.get(name), Elements):
+            yield sql.SQL("(pg_catalog.array_ndims({}) > 1) IS NOT TRUE").format(column("t", name))
 
 
 def _other_elements(search: Search, mapped: BoundTable, name: str) -> sql.Composed:
@@ -116,7 +126,7 @@ def still_due(
 ) -> sql.Composed:
     """How many of the found rows either of these statements would choose now."""
     if mapped.action is Action.TOMBSTONE:
-        only = and_(sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")), only)
+        only = and_(sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")), only, *_flat(mapped))
     return sql.SQL("SELECT count(*) FROM {} AS t WHERE EXISTS (SELECT FROM {} AS f WHERE {} AND {} AND {})").format(
         mapped.table.identifier,
         search.table(mapped.name),

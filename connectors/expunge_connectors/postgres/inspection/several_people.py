@@ -24,6 +24,7 @@ from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Collections of such rows, unless the map says that they go with anybody."""
     for name, spec, _ in inspection.live_data():
+        yield from _nested(connection, inspection, name, spec)
         if spec.goes_with_any is not None:
             continue
         if inspection.action(spec) is Action.TOMBSTONE:
@@ -86,6 +87,27 @@ def _cleared(connection: Connection, inspection: InspectionContext, name: str, s
                 " them.",
                 "Take out what is this person's alone: `{elements: true}`. Or say `goes_with_any: {reason: ...,"
                 " approved_by: ...}`.",
+            )
+
+
+def _nested(connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """Arrays of arrays, out of which no single element can be taken."""
+    taken = {link.names[0] for link in spec.found_by if link.each}
+    for place in sorted(place for place in taken if isinstance(spec.tombstone.get(place), Elements)):
+        statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE pg_catalog.array_ndims({}) > 1)").format(
+            inspection.catalogue.tables[spec.table].identifier, column("t", place)
+        )
+        answer = table_sampling.asked(connection, statement)
+        if answer is None:
+            yield unknown(inspection, name, f"Whether arrays of arrays stand in {spec.table}.{place}")
+        elif answer == [(True,)]:
+            yield inspection.error(
+                "nested-array",
+                name,
+                f"Arrays of arrays stand in {spec.table}.{place}: no element of one can be taken out, so it stays as it"
+                " is, and due.",
+                "Keep lists of one dimension there, or a JSON document; or give an expression in the place of"
+                " `elements`, which clears the whole column, and `goes_with_any`.",
             )
 
 
