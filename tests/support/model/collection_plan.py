@@ -201,6 +201,8 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
 def _expression(dice: Dice, table: Table, column: Column) -> Expression:
     """A value that the column takes, and that its UNIQUE leaves standing."""
     keys = table.primary_key if table.declared else ()
+    if column.unique and table.declared != "PRIMARY KEY":
+        column.nullable = True  # or its rows would be known by it, and a tombstone must not change that
     joined = " || '-' || ".join(f"{quoted(one)}::text" for one in keys)
     if column.nullable and (dice.chance(40) or (column.unique and not keys)):
         return Expression("NULL", lambda _: None)

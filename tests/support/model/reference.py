@@ -594,7 +594,7 @@ class Reference:
         result: dict[int, dict[str, Count]] = {number: {} for number in subjects}
         for name in self._shared_last():
             for number in subjects:
-                keys = subjects[number][0]
+                keys = subjects[number][0] | subjects[number][3]
                 result[number][name] = self._count(name, found[number][name], state, going, keys, together=together)
             going |= {(name, row) for number in subjects for row in result[number][name].due}
         return result
@@ -618,7 +618,7 @@ class Reference:
         for row, how in found.items():
             cells = rows[row]
             if self.action(name) == "tombstone" and self.tombstoned(name, cells, keys) == cells:
-                continue
+                continue  # of a list, nobody's element is in it any more, not one that is unclear either
             if how.unclear:
                 if self.action(name) != "retain" or self._expired(spec, cells, []):
                     count.ambiguous.add(row)
