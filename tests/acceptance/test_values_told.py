@@ -124,10 +124,12 @@ def test_two_people_say_whose_it_is(cli: CliRunner, database: str) -> None:
     reason = ("--reason", "A letter", "-c", "acme", "--json")
     made = json.loads(cli.run("attribute", "propose", "-", "--as", "theirs", *reason, stdin=said).out)
     assert made["state"] == "awaiting-approval"
-    assert cli.run("attribute", "approve", made["id"]).code == 7, "one's own"
+    assert cli.run("attribute", "approve", made["id"], "-", stdin=said).code == 7, "one's own"
+    other = said.replace(b"home@", b"cleo@")
+    assert cli.run("attribute", "approve", made["id"], "-", stdin=other, settings=SOMEBODY_ELSE).code == 7, "unseen"
     assert erased(cli, 1)[1]["outcomes"] == {"partially-erased": 1}, "nothing follows from what nobody approved"
     execute(database, "INSERT INTO users VALUES (1, 'home@x.example')")
-    assert cli.run("attribute", "approve", made["id"], settings=SOMEBODY_ELSE).code == 0
+    assert cli.run("attribute", "approve", made["id"], "-", stdin=said, settings=SOMEBODY_ELSE).code == 0
 
     plan, status = erased(cli, 1)
     assert (plan["orders"]["due"], plan["news"]["due"], plan["callbacks"]["ambiguous"]) == (1, 1, 1)
@@ -162,7 +164,7 @@ def say(cli: CliRunner, *whose: str) -> str:
     said = b"user_id,email\n1,home@x.example\n"
     told = cli.run("attribute", "propose", "-", *whose, "--reason", "A letter", "-c", "acme", "--json", stdin=said)
     made = str(json.loads(told.out)["id"])
-    assert cli.run("attribute", "approve", made, settings=SOMEBODY_ELSE).code == 0
+    assert cli.run("attribute", "approve", made, "-", stdin=said, settings=SOMEBODY_ELSE).code == 0
     return made
 
 
@@ -201,20 +203,10 @@ def test_no_record_is_too_old_for_a_value_that_is_theirs(cli: CliRunner, databas
         "ALTER TABLE users ADD phone text; UPDATE users SET phone = '+4930123456' WHERE id = 1;"
         "INSERT INTO callbacks VALUES (1, '+4930123456', '2024-06-01'), (2, '+4930123456', '2025-06-01')",
     )
-    said = cli.run(
-        "attribute",
-        "propose",
-        "-",
-        "--as",
-        "theirs",
-        "--reason",
-        "Hers since 2019",
-        "-c",
-        "acme",
-        "--json",
-        stdin=b"user_id,phone\n1,+4930123456\n",
-    )
-    assert cli.run("attribute", "approve", json.loads(said.out)["id"], settings=SOMEBODY_ELSE).code == 0
+    said, reason = b"user_id,phone\n1,+4930123456\n", ("--reason", "Hers since 2019", "-c", "acme", "--json")
+    made = json.loads(cli.run("attribute", "propose", "-", "--as", "theirs", *reason, stdin=said).out)
+    approved = cli.run("attribute", "approve", made["id"], "-", stdin=said, settings=SOMEBODY_ELSE)
+    assert approved.code == 0
     plan, status = erased(cli, 1)
     assert (plan["callbacks"]["due"], plan["callbacks"]["ambiguous"]) == (2, 0)
     assert status["outcomes"] == {"erased": 1}

@@ -15,10 +15,12 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.ledger import attributions as ledger_attributions
+from expunge_orchestrator.ledger.attributions import Attribution
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.subjects import attributions
-from expunge_orchestrator.subjects.attributions import Attribution, Proposal
+from expunge_orchestrator.subjects.attributions import Proposal
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
 
@@ -77,25 +79,33 @@ def propose(
         output.emit(_view(made))
     else:
         output.console().print(
-            f"{made.uid} waits for somebody else: expunge attribute approve {made.uid} (they know the list from you)."
+            f"{made.uid} waits for somebody else, who looks at the same list: expunge attribute approve {made.uid} CSV"
         )
 
 
 def approve(
     attribution: Annotated[str, typer.Argument(help="An attribution that waits for approval (at_…).")],
+    people: Annotated[
+        str, typer.Argument(help="The list that you looked at, as it was proposed: a file, or -.", metavar="CSV")
+    ],
     as_json: output.Json = False,
 ) -> None:
-    """Put an attribution in force, as somebody other than who proposed it.
+    """Put an attribution in force, as somebody other than who proposed it, with the list that was looked at.
 
     It counts for plans that are made and steps that are begun from now on. People of a batch that settles are looked at
     again by their settling check, by which they have to be erased: afterwards their identifiers are gone. Exit codes:
-    0 in force, 2 it waits for no approval, 7 it is your own.
+    0 in force, 2 it waits for no approval, 7 it is your own, or the list is another one.
 
-    Example: expunge attribute approve at_1f0c3a5b7d9e
+    Example: expunge attribute approve at_1f0c3a5b7d9e values.csv
     """
     settings = load_settings()
-    with opened(settings, installed()) as workspace, workspace.ledger.begin() as connection:
-        approved = attributions.approve(connection, attribution, current_actor(settings))
+    with opened(settings, installed()) as workspace:
+        with output.people_from(people) as stream:
+            listed = read_people(stream, workspace.data_map)
+        looked_at = attributions.person_and_values(listed, workspace.data_map)
+        tagger = Tagger(workspace.keys.suppression)
+        with workspace.ledger.begin() as connection:
+            approved = attributions.approve(connection, attribution, looked_at, tagger, current_actor(settings))
     if as_json:
         output.emit(_view(approved))
     else:
@@ -133,7 +143,7 @@ def list_attributions(
     Example: expunge attribute list --all
     """
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
-        found = [one for one in attributions.listed(connection) if everything or one.withdrawn_at is None]
+        found = [one for one in ledger_attributions.listed(connection) if everything or one.withdrawn_at is None]
     if as_json:
         output.emit({"attributions": [_view(one) for one in found]})
         return

@@ -8,7 +8,6 @@ and settling check follow the value for this person, whoever else has it, or do 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,9 +17,9 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.contract import SINCE, Scope, SubjectKey
 from expunge_orchestrator.auth import local_actor
-from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import NotConfirmedError
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import attributions
+from expunge_orchestrator.ledger.attributions import Attribution, Pair
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved, Said
@@ -28,36 +27,8 @@ from expunge_orchestrator.workspace import Workspace
 
 Ask = Callable[[Mapping[int, Said]], Mapping[int, Resolved]]
 """Resolves some people again: number -> what was decided -> the answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attribution:
-    """As the ledger has it. It is in force once it is approved, until it is withdrawn.
-
-    Attributes:
-        values: How many values it is about, each of one person.
-        theirs: What stands under them alone is this person's; False: it is somebody else's.
-    """
-
-    uid: str
-    controller: str
-    member: str | None
-    values: int
-    theirs: bool
-    reason: str
-    asked_by: str
-    asked_at: str
-    approved_by: str | None
-    approved_at: str | None
-    withdrawn_by: str | None
-    withdrawn_at: str | None
-
-    @property
-    def state(self) -> str:
-        """awaiting-approval, in-force or withdrawn."""
-        if self.withdrawn_at is not None:
-            return "withdrawn"
-        return "awaiting-approval" if self.approved_at is None else "in-force"
+People = Sequence[tuple[SubjectKey, frozenset[SubjectKey]]]
+"""Of each person one key that says who it is, and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +36,11 @@ class Proposal:
     """What somebody says of some values, before it is written down.
 
     Attributes:
-        people: Of each one key that says who it is, and the values.
+        people: Whom and what it is about.
     """
 
     scope: Scope
-    people: Sequence[tuple[SubjectKey, frozenset[SubjectKey]]] = field(repr=False)
+    people: People = field(repr=False)
     theirs: bool
     reason: str
 
@@ -98,48 +69,35 @@ def person_and_values(
 
 def propose(connection: sa.Connection, wanted: Proposal, tagger: Tagger, actor: str) -> Attribution:
     """Write down what somebody says. Nothing follows from it before somebody else approves it."""
-    uid = f"at_{secrets.token_hex(6)}"
-    made: int = connection.execute(
-        sa.insert(tables.attribution)
-        .values(
-            uid=uid,
-            controller=wanted.scope.controller,
-            member=wanted.scope.member,
-            theirs=wanted.theirs,
-            reason=wanted.reason,
-            asked_by=actor,
-            asked_at=stamp(now()),
-        )
-        .returning(tables.attribution.c.id)
-    ).scalar_one()
-    rows = {(tagger.tag(person), tagger.tag(value)) for person, values in wanted.people for value in values}
-    connection.execute(
-        sa.insert(tables.attribution_value),
-        [{"attribution_id": made, "person": person, "value": value} for person, value in sorted(rows)],
-    )
-    return by_uid(connection, uid)
+    pairs = _pairs(wanted.people, tagger)
+    return attributions.insert(connection, wanted.scope, pairs, theirs=wanted.theirs, reason=wanted.reason, by=actor)
 
 
-def approve(connection: sa.Connection, uid: str, actor: str) -> Attribution:
-    """Put one in force, as somebody else than who proposed it.
+def approve(connection: sa.Connection, uid: str, people: People, tagger: Tagger, actor: str) -> Attribution:
+    """Put one in force, as somebody else than who proposed it, with the list that was looked at.
+
+    The ledger has keyed hashes alone: an approver who gives no list would approve what they cannot see.
 
     Raises:
         UsageError: There is none such that waits for approval.
-        NotConfirmedError: The approver is who proposed it.
+        NotConfirmedError: The approver is who proposed it, or the list is another one.
     """
-    wanted = by_uid(connection, uid)
-    if wanted.state != "awaiting-approval":
-        raise UsageError(
-            f"This attribution is {wanted.state}: it waits for no approval.", remedy="expunge attribute list"
-        )
-    if local_actor.same_actor(actor, wanted.asked_by):
-        raise NotConfirmedError(
-            "Nothing was approved: whoever proposed it cannot approve it.",
-            remedy="Somebody else looks at the records and approves it, under a login or EXPUNGE_ACTOR of their own.",
-        )
-    table = tables.attribution
-    connection.execute(sa.update(table).where(table.c.uid == uid).values(approved_by=actor, approved_at=stamp(now())))
-    return by_uid(connection, uid)
+    wanted = attributions.by_uid(connection, uid)
+    if wanted.state == "awaiting-approval":
+        if local_actor.same_actor(actor, wanted.asked_by):
+            raise NotConfirmedError(
+                "Nothing was approved: whoever proposed it cannot approve it.",
+                remedy="Somebody else looks at the records and approves it, by a login or EXPUNGE_ACTOR of their own.",
+            )
+        if _pairs(people, tagger) != attributions.pairs_of(connection, uid):
+            raise NotConfirmedError(
+                "Nothing was approved: the list is not the one that was proposed.",
+                remedy="Give the list that you looked at; if it is right and the proposal is not, withdraw that one.",
+            )
+    if not attributions.set_approved(connection, uid, actor):
+        state = attributions.by_uid(connection, uid).state
+        raise UsageError(f"This attribution is {state}: it waits for no approval.", remedy="expunge attribute list")
+    return attributions.by_uid(connection, uid)
 
 
 def withdraw(connection: sa.Connection, uid: str, actor: str) -> Attribution:
@@ -148,32 +106,14 @@ def withdraw(connection: sa.Connection, uid: str, actor: str) -> Attribution:
     Raises:
         UsageError: There is none such, or it was withdrawn before.
     """
-    if by_uid(connection, uid).state == "withdrawn":
+    attributions.by_uid(connection, uid)
+    if not attributions.set_withdrawn(connection, uid, actor):
         raise UsageError("This attribution was withdrawn before.", remedy="expunge attribute list --all")
-    table = tables.attribution
-    connection.execute(sa.update(table).where(table.c.uid == uid).values(withdrawn_by=actor, withdrawn_at=stamp(now())))
-    return by_uid(connection, uid)
+    return attributions.by_uid(connection, uid)
 
 
-def listed(connection: sa.Connection) -> list[Attribution]:
-    """All of them, the oldest first."""
-    table, value = tables.attribution, tables.attribution_value.c
-    number = sa.select(sa.func.count()).where(value.attribution_id == table.c.id).scalar_subquery()
-    wanted = [table.c[one] for one in Attribution.__slots__ if one != "values"]
-    query = sa.select(*wanted, number.label("values")).order_by(table.c.id)
-    return [Attribution(**row) for row in connection.execute(query).mappings()]
-
-
-def by_uid(connection: sa.Connection, uid: str) -> Attribution:
-    """One of them.
-
-    Raises:
-        UsageError: There is none such.
-    """
-    found = next((one for one in listed(connection) if one.uid == uid), None)
-    if found is None:
-        raise UsageError("There is no such attribution.", remedy="expunge attribute list")
-    return found
+def _pairs(people: People, tagger: Tagger) -> frozenset[Pair]:
+    return frozenset((tagger.tag(person), tagger.tag(value)) for person, values in people for value in values)
 
 
 def decided(
@@ -186,16 +126,8 @@ def decided(
         scope: For whom the request speaks.
         people: Number -> every key that is known of the person; asked for only where anything was decided.
     """
-    table, value = tables.attribution.c, tables.attribution_value.c
-    query = (
-        sa.select(value.person, value.value, table.theirs)
-        .join(tables.attribution, table.id == value.attribution_id)
-        .where(table.controller == scope.controller, table.member.is_not_distinct_from(scope.member))
-        .where(table.approved_at.is_not(None), table.withdrawn_at.is_(None))
-        .order_by(table.id)  # the last word counts
-    )
     with reading(workspace.ledger) as connection:
-        theirs = {(row.person, row.value): row.theirs for row in connection.execute(query)}
+        theirs = attributions.in_force(connection, scope)
     tagger, identities = Tagger(workspace.keys.suppression), workspace.data_map.identities
     found: dict[int, Said] = {}
     for number, keys in people().items() if theirs else ():
