@@ -36,7 +36,7 @@ def open_ledger(url: str) -> sa.Engine:
     Raises:
         LedgerError: The database cannot be opened or its schema is newer than this program.
     """
-    engine = sa.create_engine(url, pool_size=8, max_overflow=8, json_serializer=_COMPACT.encode)
+    engine = sa.create_engine(url, pool_size=8, max_overflow=8, json_serializer=_COMPACT.encode, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _private_file(url)
         event.listen(engine, "connect", _sqlite_pragmas)
@@ -63,7 +63,7 @@ def open_read_only(url: str) -> Iterator[sa.Connection | None]:
     """
     refused = LedgerError("The ledger cannot be read.", remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME.")
     try:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
     except (SQLAlchemyError, ImportError):
         raise refused from None
     file = engine.url.database

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 from expunge_orchestrator.ledger import request_tables, tables
+from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.ledger.database import open_ledger
 from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.ledger.schema_upgrade import HEAD
@@ -33,6 +34,19 @@ def test_migrations_make_the_schema_that_the_code_uses(url: str) -> None:
     engine = open_ledger(url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), request_tables.metadata) == []
+    engine.dispose()
+
+
+def test_what_was_to_be_written_is_in_no_error(url: str) -> None:
+    engine = open_ledger(url)
+    row = {"at": "now", "actor": "ann@x.example", "action": None, "target": None, "result": "done"}
+    for write in (
+        lambda connection: connection.execute(sa.insert(request_tables.audit), row),
+        lambda connection: write_rows(connection, sa.insert(request_tables.audit), [row]),
+    ):
+        with pytest.raises(sa.exc.IntegrityError) as caught, engine.begin() as connection:
+            write(connection)
+        assert "ann@x.example" not in str(caught.value)
     engine.dispose()
 
 
