@@ -88,7 +88,9 @@ def test_hearsay_leads_to_neither_and_is_told_of_both(cli: CliRunner, database: 
     )
     plan, status = erased(cli, 1, 2)
     assert (plan["news"]["due"], plan["news"]["ambiguous"]) == (0, 2)
-    assert "2 records stay" in cli.run("status", status["id"]).output
+    told = cli.run("status", status["id"]).output
+    assert "2 records stay" in told
+    assert "expunge attribute" not in told, "it is too late: the batch is settled"
     assert left(database, "gifts") == [3]
     assert left(database, "news") == [1, 2]
     assert status["outcomes"] == {"partially-erased": 2}
@@ -151,6 +153,7 @@ def test_what_is_said_before_the_settling_check_holds_there(cli: CliRunner, data
     )
     plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n").out)
     cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    assert "expunge attribute" in cli.run("status", plan["id"]).output
     say(cli, "--as", whose)
     cli.run("run-due")
     status = json.loads(cli.run("status", plan["id"], "--json").out)

@@ -107,16 +107,17 @@ def ask(question: str, expected: str) -> bool:
     return str(answer).strip() == expected
 
 
-def left_ambiguous(records: Iterable[int | None]) -> None:
-    """What to do about records of which nobody can tell whose they are, where there are any."""
+def left_ambiguous(records: Iterable[int | None], *, over: bool = False) -> None:
+    """What to do about records of which nobody can tell whose they are, where there are any.
+
+    Once a batch is over its people's identifiers are gone, and it is too late to say so.
+    """
     number = sum(one or 0 for one in records)
     if number:
         stay = "1 record stays" if number == 1 else f"{number} records stay"
-        console().print(
-            f"ambiguous: {stay}, known by a value alone that other people have or may have. Who knows whose they are"
-            " says so before the batch is settled: expunge attribute --help",
-            soft_wrap=True,
-        )
+        known = f"ambiguous: {stay}, known by a value alone that other people have or may have."
+        say = " Who knows whose they are says so before the batch is settled: expunge attribute --help"
+        console().print(known if over else known + say, soft_wrap=True)
 
 
 def unread(values: Mapping[str, int], *, searched: bool) -> None:
