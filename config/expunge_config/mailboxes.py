@@ -5,7 +5,6 @@ The normalised form is the address alone, in small letters, its domain as the DN
 
 from __future__ import annotations
 
-import contextlib
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -124,9 +123,12 @@ def text_tokens(text: str) -> frozenset[str]:
 
 def may_name(value: str, text: str) -> bool:
     """The address stands in the text, between characters that are no more of it."""
-    local, _, domain = value.rpartition("@")
-    with contextlib.suppress(idna.IDNAError, UnicodeError):
-        domain = f"(?:{re.escape(domain)}|{re.escape(idna.decode(domain))})"
+    local, _, ascii_domain = value.rpartition("@")
+    try:
+        shown = idna.decode(ascii_domain)
+    except (idna.IDNAError, UnicodeError):
+        shown = ascii_domain  # `x_y.example` is a name in the DNS, and has no other form
+    domain = f"(?:{re.escape(ascii_domain)}|{re.escape(shown)})"
     stands = re.compile(rf"(?<![\w+-])(?<!\w[.']){re.escape(local)}@{domain}(?![\w-]|\.[\w-])")
     texts = (text, unquote(text))
     return any(stands.search(unicodedata.normalize("NFC", one.translate(_PLAIN).lower())) for one in texts)
