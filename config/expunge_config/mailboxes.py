@@ -127,7 +127,7 @@ def may_name(value: str, text: str) -> bool:
     try:
         shown = idna.decode(ascii_domain)
     except (idna.IDNAError, UnicodeError):
-        shown = ascii_domain  # `x_y.example` is a name in the DNS, and has no other form
+        shown = ascii_domain  # a name with an underscore is one in the DNS, and has no other form
     domain = f"(?:{re.escape(ascii_domain)}|{re.escape(shown)})"
     stands = re.compile(rf"(?<![\w+-])(?<!\w[.']){re.escape(local)}@{domain}(?![\w-]|\.[\w-])")
     texts = (text, unquote(text))
