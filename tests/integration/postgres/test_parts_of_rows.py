@@ -196,6 +196,51 @@ def test_a_row_that_is_found_through_somebody_elses_row(database: str) -> None:
     assert told(loaded).keys() == {"posts"}
 
 
+ACCOUNTS = USERS.replace("found_by: [", "undated: erase\n  found_by: [{column: email, identity: email}, ").replace(
+    "yields: {", "yields: {email: email, "
+)
+_ACCOUNTS = _USERS + "ALTER TABLE users ADD email text; UPDATE users SET email = id || '@x.example';"
+
+
+@pytest.mark.parametrize("named", ["", ", {column: author_email, identity: email}"], ids=["unmapped", "mapped"])
+@pytest.mark.parametrize("normaliser", ["email/1", "email/3"])
+def test_a_row_that_tells_the_address_of_another_than_whose_row_leads_to_it(
+    database: str, named: str, normaliser: str
+) -> None:
+    """Bob's post in Ann's thread says by his address alone that it is his. Dan has no account."""
+    execute(
+        database,
+        f"{_ACCOUNTS} CREATE TABLE threads (id int PRIMARY KEY, starter text);"
+        "CREATE TABLE posts (id int PRIMARY KEY, thread int, author_email text, body text, who text);"
+        "INSERT INTO threads VALUES (1, 'ann'), (2, 'bob');"
+        "INSERT INTO posts VALUES (1, 1, 'Ann@x.example', 'b', NULL), (2, 2, 'bob@x.example', 'bob@x.example', NULL),"
+        " (3, 1, 'dan@x.example', 'ask bob@x.example', NULL), (4, 1, NULL, 'b', NULL)",
+    )
+    dated = "undated: erase, " if named else ""
+    forum = f"""
+threads: {{table: public.threads, found_by: [{{column: starter, of: users.id}}]}}
+posts: {{table: public.posts, {dated}found_by: [{{column: thread, of: threads.id}}{named}]}}
+"""
+
+    def told(collections: str = ACCOUNTS + forum) -> list[str]:
+        with opened(database, shape(collections, email=normaliser)) as store:
+            return [one.message for one in store.inspect() if one.code.startswith("several-people")]
+
+    assert told() == []
+    execute(database, "INSERT INTO posts VALUES (5, 1, ' Bob@x.example', 'b', NULL)")
+    [message] = told()
+    assert "author_email" in message
+    assert "thread of threads" in message
+    execute(database, "UPDATE users SET email = 'Bob@x.example' WHERE id = 'ann'")
+    assert told() == [], "an address of both: it is Ann's as well"
+    execute(
+        database,
+        "UPDATE users SET email = 'ann@x.example' WHERE id = 'ann'; UPDATE posts SET who = 'ann' WHERE thread = 1",
+    )
+    by_key = ACCOUNTS + forum.replace("[{column: thread", "[{column: who, of: users.id}, {column: thread")
+    assert told(by_key) == [], "whom a row names by a key it belongs to, whatever else it tells"
+
+
 def test_rows_of_a_tree_below_one_that_is_nobodys(database: str) -> None:
     """Ann's folder leads to one without an owner, and that one to Bob's."""
     execute(

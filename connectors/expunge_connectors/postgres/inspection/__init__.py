@@ -10,6 +10,7 @@ found_by                links lead to the person's own rows, and to nobody else'
 kind_values             whether a column holds names of tables
 several_people          rows that name more than one person, and would go with one of them
 led_people              rows of one person that a row of another leads to
+told_people             columns that tell an address of a person
 pointed_people          rows of one person that point to the record of another
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling

@@ -8,7 +8,7 @@ Where a recording names the caller whom its call names too, the same link is har
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, product
 
@@ -21,8 +21,9 @@ from expunge_connectors.postgres.catalog.key_types import spelling
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import several_people, table_sampling
+from expunge_connectors.postgres.inspection import several_people, table_sampling, told_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.told_people import ToldPeople
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
 from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
@@ -62,6 +63,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         named, leads = own(inspection, spec, "t"), list(_leads(inspection, spec))
         rows = _Rows(connection, inspection.catalogue.tables[spec.table].identifier, until)
         led = {lead.text: rows.differ(named.values(), lead.people) for lead in leads}
+        yield from _by_values(connection, inspection, name, rows, [lead for lead in leads if not led[lead.text]])
         pairs = combinations((lead for lead in leads if not led[lead.text]), 2)
         met = {f"{one.text} and {other.text}": rows.differ(one.people, other.people) for one, other in pairs}
         if unsaid := sorted(lead for lead, answer in led.items() if answer is None):
@@ -82,6 +84,31 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 " with each of whom they go whole."
             )
             yield inspection.error("several-people", name, message, _REMEDY.format("Leave one of these links out"))
+
+
+def _by_values(
+    connection: Connection, inspection: InspectionContext, name: str, rows: _Rows, leads: Sequence[_Lead]
+) -> Iterator[Finding]:
+    """Rows that name nobody by a key, and tell an address that an account of somebody else's holds."""
+    spec = inspection.spec.collections[name]
+    told = told_people.told_people(connection, inspection, spec) if leads else []
+    asked = {
+        (one.name, lead.text): rows.tell(own(inspection, spec, "t"), one, lead.people)
+        for one in told or ()
+        for lead in leads
+    }
+    for (place, lead), answer in asked.items():
+        if answer:
+            message = (
+                f"Rows of {spec.table} say by an e-mail address or phone number in {place} whose they are, which the"
+                f" row of that person holds, and are found by {lead} as well: some of them through rows of another"
+                " person, with whom they go whole."
+            )
+            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"))
+    if told is None or None in asked.values():
+        places = sorted({place for (place, _), answer in asked.items() if answer is None})
+        what = f"Whether rows of {spec.table} tell addresses of another person than whose row leads to them"
+        yield several_people.unknown(inspection, name, f"{what} ({', '.join(places)})" if places else what)
 
 
 _REMEDY = (
@@ -119,6 +146,22 @@ class _Rows:
                 continue
             answer = self._differ(one, other) if time.monotonic() < self.until else None
             if answer:
+                return True
+            known = None if answer is None else known
+        return known
+
+    def tell(self, named: Mapping[str, Person], told: ToldPeople, others: Iterable[Person]) -> bool | None:
+        """Whether some row that names nobody by a key tells a value of a person who is none of the others."""
+        known: bool | None = False
+        for other in others:
+            if other.identity != told.holders.identity:
+                continue
+            nobody = [one.value for one in named.values() if not one.joins]
+            statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {})").format(
+                self.table, sql.Composed(other.joins), told.other_than(other.value, nobody)
+            )
+            answer = table_sampling.asked(self.connection, statement) if time.monotonic() < self.until else None
+            if answer == [(True,)]:
                 return True
             known = None if answer is None else known
         return known

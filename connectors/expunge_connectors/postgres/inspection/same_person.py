@@ -15,7 +15,6 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
-from expunge_connectors.postgres.inspection.table_sampling import SampledTable
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -70,7 +69,7 @@ def _pair(
     ]
     statement = sql.SQL("SELECT count(*), {} FROM {} JOIN {} AS o ON {}").format(
         sql.SQL(", ").join(differ),
-        table_sampling.sample(_sampled(connection, one[2]), _ROWS, one[2].columns),
+        table_sampling.sample(table_sampling.sampled(connection, one[2]), _ROWS, one[2].columns),
         other[2].identifier,
         _same(inspection, identity, one, other),
     )
@@ -123,11 +122,3 @@ def _same(inspection: InspectionContext, identity: str, one: Holder, other: Hold
     return sql.SQL("{} = {}").format(
         _spelled(inspection, identity, other, "o"), _spelled(inspection, identity, one, "s")
     )
-
-
-def _sampled(connection: Connection, table: Table) -> SampledTable:
-    row = connection.execute(
-        "SELECT greatest(c.reltuples, 0)::bigint, c.relpages FROM pg_catalog.pg_class c WHERE c.oid = %s", (table.oid,)
-    ).fetchone()
-    rows, pages = row or (0, 0)
-    return SampledTable(table.schema, table.name, rows, pages, table.text, ())

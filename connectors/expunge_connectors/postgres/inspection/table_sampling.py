@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.column_names import textual
+from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.sql.fragments import raw
 
@@ -136,6 +137,16 @@ def tables(connection: Connection) -> list[SampledTable]:
     for schema, name, rows, pages, *column, root in connection.execute(_COLUMNS).fetchall():
         found.setdefault((schema, name, rows, pages, root), []).append(SampledColumn(*column))
     return [SampledTable(*table, tuple(columns)) for table, columns in found.items()]
+
+
+def sampled(connection: Connection, table: Table, columns: Iterable[Column] = ()) -> SampledTable:
+    """A table of the catalogue, with these of its columns."""
+    row = connection.execute(
+        "SELECT greatest(c.reltuples, 0)::bigint, c.relpages FROM pg_catalog.pg_class c WHERE c.oid = %s", (table.oid,)
+    ).fetchone()
+    rows, pages = row or (0, 0)
+    held = (SampledColumn(one.name, one.base, one.not_null, foreign=False, key=False, readable=True) for one in columns)
+    return SampledTable(table.schema, table.name, rows, pages, table.text, tuple(held))
 
 
 def counted(
