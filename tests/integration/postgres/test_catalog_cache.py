@@ -15,7 +15,8 @@ BUILT = """
 CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE DOMAIN short AS text;
 CREATE DOMAIN shorter AS short;
-CREATE TABLE users (id int PRIMARY KEY, mood mood, nick shorter, plain short);
+CREATE TYPE pair AS (a int, b int);
+CREATE TABLE users (id int PRIMARY KEY, mood mood, nick shorter, plain short, pair pair, moods mood[]);
 CREATE TABLE notes (id int PRIMARY KEY, user_id int REFERENCES users, body varchar(20));
 CREATE TABLE others (id int PRIMARY KEY, user_id int);
 """
@@ -29,6 +30,9 @@ CHANGES = {
     "a label": "ALTER TYPE mood ADD VALUE 'middling'",
     "a label's name": "ALTER TYPE mood RENAME VALUE 'bad' TO 'worse'",
     "a type's name": "ALTER TYPE mood RENAME TO temper",
+    "a composite type's name": "ALTER TYPE pair RENAME TO couple",
+    "a composite type's schema": "CREATE SCHEMA away; ALTER TYPE pair SET SCHEMA away",
+    "the elements' schema": "ALTER TABLE users DROP mood; CREATE SCHEMA away; ALTER TYPE mood SET SCHEMA away",
     "an inner type's name": "ALTER DOMAIN short RENAME TO brief",
     "no primary key": "ALTER TABLE notes DROP CONSTRAINT notes_pkey",
     "another primary key": "ALTER TABLE notes DROP CONSTRAINT notes_pkey, ADD PRIMARY KEY (user_id, id)",
@@ -99,6 +103,7 @@ def test_a_change_is_seen(database, change):
         assert remembered.read(connection) is before
         execute(database, "INSERT INTO users VALUES (1, 'good', 'a', 'b'); ANALYZE")
         connection.execute("VACUUM users")
+        connection.execute("CREATE TEMPORARY TABLE scratch (id int)")
         assert remembered.read(connection) is before
         execute(database, change)
         after = remembered.read(connection)

@@ -20,19 +20,22 @@ from expunge_connectors.postgres.connection import Connection
 
 # Everything that `reader`, `relations` and `schema_fingerprint` look at: how many rows, and the sum of their digests.
 # `pg_class` by its values, for statistics are written into its rows. `oids` are of the tables and of all below them.
+# Names of relations and types come from the server's caches: a join for them takes longer than all the rest. Of types
+# by themselves all but those that come and go with a table, temporary ones among them.
 _STAMP = """
 SELECT 'tables', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
-         c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity), 0))
+         c.oid, c.oid::pg_catalog.regclass, c.relkind, c.relrowsecurity, c.relforcerowsecurity), 0))
   FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = ANY (%(oids)s::oid[])
 UNION ALL
 SELECT 'columns', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
-         a.xmin, t.xmin, b.xmin), 0))
+         a.xmin, pg_catalog.format_type(a.atttypid, NULL)), 0))
   FROM pg_catalog.pg_attribute a
-  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-  LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
  WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0
+UNION ALL
+SELECT 'types', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t.xmin::text, 0))
+  FROM pg_catalog.pg_type t
+ WHERE t.typtype <> 'c' AND t.typcategory <> 'A'
 UNION ALL
 SELECT 'labels', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(e.xmin::text, 0))
   FROM pg_catalog.pg_enum e
@@ -41,16 +44,10 @@ SELECT 'indexes', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextende
   FROM pg_catalog.pg_index x
  WHERE x.indrelid = ANY (%(oids)s::oid[])
 UNION ALL
-SELECT 'foreign keys', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
-         k.xmin, c.relname, c.relnamespace, p.relname, p.relnamespace), 0))
+SELECT 'constraints', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
+         k.xmin, k.conrelid::pg_catalog.regclass, k.confrelid::pg_catalog.regclass), 0))
   FROM pg_catalog.pg_constraint k
-  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-  JOIN pg_catalog.pg_class p ON p.oid = k.confrelid
- WHERE k.contype = 'f'
-UNION ALL
-SELECT 'constraints', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(k.xmin::text, 0))
-  FROM pg_catalog.pg_constraint k
- WHERE k.conrelid = ANY (%(oids)s::oid[])
+ WHERE k.contype = 'f' OR k.conrelid = ANY (%(oids)s::oid[])
 UNION ALL
 SELECT 'triggers', pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ',
          g.xmin, f.xmin), 0))
