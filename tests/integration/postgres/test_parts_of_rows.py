@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import codes
-from tests.support.postgres.small_schemas import ACME, erased, left, shape
+from tests.support.postgres.small_schemas import ACME, erased, left, shape, small_document
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import no_beat
@@ -199,6 +199,7 @@ def test_a_row_that_is_found_through_somebody_elses_row(database: str) -> None:
 ACCOUNTS = USERS.replace("found_by: [", "undated: erase\n  found_by: [{column: email, identity: email}, ").replace(
     "yields: {", "yields: {email: email, "
 )
+PEOPLE = ("ann", "bob", "cleo", "dan")
 _ACCOUNTS = _USERS + "ALTER TABLE users ADD email text; UPDATE users SET email = id || '@x.example';"
 
 
@@ -363,6 +364,57 @@ def test_a_row_that_points_to_somebody_elses_record(database: str) -> None:
     assert told(", goes_with_any: {reason: sold by whoever it names, approved_by: A. Officer}") == {}
     execute(database, "ALTER TABLE partners RENAME email TO street")
     assert told() == {}, "an address, which several people may have"
+
+
+CONTACTS = """
+deals: {table: public.deals, found_by: [{column: seller, of: users.id}]}
+contacts: {table: public.contacts, sharing: last_owner, found_by: [{column: id, of: deals.contact}]}
+"""
+
+
+@pytest.mark.parametrize("column", ["email", "reach_me", "phone"])
+def test_a_shared_row_with_an_address_of_its_own_is_another_humans(database: str, column: str) -> None:
+    """Ann's only deal is with Cleo, who is no user: Cleo's record would go with it. Bob's is for himself."""
+    ours, kind = ("email", "text") if column != "phone" else ("phone", "varchar(20)")
+    values = {one: f"{one}@x.example" if ours == "email" else f"+49 30 12345{n}" for n, one in enumerate(PEOPLE)}
+    users = ACCOUNTS.replace("email", ours)
+    execute(
+        database,
+        f"{_USERS} ALTER TABLE users ADD {ours} {kind}; CREATE TABLE contacts (id int PRIMARY KEY, {column} {kind});"
+        "CREATE TABLE deals (id int PRIMARY KEY, seller text, contact int REFERENCES contacts);"
+        + "".join(f"UPDATE users SET {ours} = '{value}' WHERE id = '{one}';" for one, value in values.items())
+        + f"INSERT INTO contacts VALUES (1, '{values['bob'].upper()}'), (2, NULL), (3, 'ask at the desk');"
+        "INSERT INTO deals VALUES (1, 'bob', 1), (2, 'ann', 1), (3, 'ann', 2), (4, 'ann', 3)",
+    )
+
+    def told(with_any: str = "") -> list[str]:
+        document = small_document(users + CONTACTS.replace("sharing", f"{with_any}sharing"), email="email/3")
+        document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1"}
+        with opened(database, checked(document)) as store:
+            return [one.message for one in store.inspect() if one.code in {"shared-person", "several-people-unknown"}]
+
+    assert told() == [], "of one of those who point to it, of nobody, or no address"
+    stranger = "cleo" if ours == "phone" else "dan"
+    execute(database, f"INSERT INTO contacts VALUES (4, '{values[stranger]}'); INSERT INTO deals VALUES (5, 'ann', 4)")
+    [message] = told()
+    assert column in message
+    assert told("goes_with_any: {reason: offices, approved_by: A. Officer}, ") == []
+
+
+def test_a_shared_row_with_an_address_where_accounts_have_none(database: str) -> None:
+    """Ann's account points to her own record; Cleo's is pointed to by Ann's deal alone."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE contacts (id int PRIMARY KEY, email text); ALTER TABLE users ADD contact int;"
+        "CREATE TABLE deals (id int PRIMARY KEY, seller text, contact int REFERENCES contacts);"
+        "INSERT INTO contacts VALUES (1, 'ann@x.example'), (2, 'cleo@x.example');"
+        "UPDATE users SET contact = 1 WHERE id = 'ann'; INSERT INTO deals VALUES (1, 'ann', 1)",
+    )
+    contacts = CONTACTS.replace("found_by: [{column: id", "found_by: [{column: id, of: users.contact}, {column: id")
+    with opened(database, shape(USERS + contacts)) as store:
+        assert ("shared-person", "contacts") not in codes(store.inspect())
+        execute(database, "INSERT INTO deals VALUES (2, 'ann', 2)")
+        assert ("shared-person", "contacts") in codes(store.inspect())
 
 
 ROOMS = """

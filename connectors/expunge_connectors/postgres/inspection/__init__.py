@@ -12,6 +12,7 @@ several_people          rows that name more than one person, and would go with o
 led_people              rows of one person that a row of another leads to
 told_people             columns that tell an address of a person
 pointed_people          rows of one person that point to the record of another
+shared_records          rows that people share, and that are somebody's own
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
 internal_identities     a value belongs to one person
@@ -66,6 +67,7 @@ from expunge_connectors.postgres.inspection import (
     same_person,
     server_settings,
     several_people,
+    shared_records,
     tenants,
     timestamps,
     tombstone_constraints,
@@ -112,6 +114,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *several_people.findings(connection, inspection),
         *led_people.findings(connection, inspection),
         *pointed_people.findings(connection, inspection),
+        *shared_records.findings(connection, inspection),
         *row_kinds.findings(connection, inspection),
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),

@@ -43,14 +43,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lead:
+class Lead:
     """A link that leads from other rows to a row, and whose those are.
 
     Attributes:
         text: `post of posts`, `token (token)`.
+        persons: Those rows are persons.
     """
 
     text: str
+    persons: bool
     people: tuple[Person, ...]
 
 
@@ -60,11 +62,11 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     for name, spec, _ in inspection.live_data():
         if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None or spec.sharing is not None:
             continue
-        named, leads = own(inspection, spec, "t"), list(_leads(inspection, spec))
+        named, led_by = own(inspection, spec, "t"), list(leads(inspection, spec))
         rows = _Rows(connection, inspection.catalogue.tables[spec.table].identifier, until)
-        led = {lead.text: rows.differ(named.values(), lead.people) for lead in leads}
-        yield from _by_values(connection, inspection, name, rows, [lead for lead in leads if not led[lead.text]])
-        pairs = combinations((lead for lead in leads if not led[lead.text]), 2)
+        led = {lead.text: rows.differ(named.values(), lead.people) for lead in led_by}
+        yield from _by_values(connection, inspection, name, rows, [lead for lead in led_by if not led[lead.text]])
+        pairs = combinations((lead for lead in led_by if not led[lead.text]), 2)
         met = {f"{one.text} and {other.text}": rows.differ(one.people, other.people) for one, other in pairs}
         if unsaid := sorted(lead for lead, answer in led.items() if answer is None):
             what = f"Whether rows of {spec.table} are found by {', '.join(unsaid)} through rows of another person"
@@ -87,7 +89,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
 
 
 def _by_values(
-    connection: Connection, inspection: InspectionContext, name: str, rows: _Rows, leads: Sequence[_Lead]
+    connection: Connection, inspection: InspectionContext, name: str, rows: _Rows, leads: Sequence[Lead]
 ) -> Iterator[Finding]:
     """Rows that name nobody by a key, and tell an address that an account of somebody else's holds."""
     spec = inspection.spec.collections[name]
@@ -118,13 +120,14 @@ _REMEDY = (
 )
 
 
-def _leads(inspection: InspectionContext, spec: TableSpec) -> Iterator[_Lead]:
+def leads(inspection: InspectionContext, spec: TableSpec) -> Iterator[Lead]:
     """The links by which other rows lead to a row `t`."""
     for place, link in enumerate(spec.found_by):
         people = tuple(_above(inspection, spec, place, "t"))
         if people:
             by = f"({link.identity})" if link.lead is None else f"of {link.lead[0]}"
-            yield _Lead(f"{', '.join(link.names)} {by}", people)
+            persons = link.lead is not None and inspection.spec.collections[link.lead[0]].person is not None
+            yield Lead(f"{', '.join(link.names)} {by}", persons, people)
 
 
 @dataclass(frozen=True, slots=True)

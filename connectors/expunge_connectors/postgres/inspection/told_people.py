@@ -6,7 +6,7 @@ an account of his holds the address, and none of the person above does: so the d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -47,9 +47,13 @@ class Holders:
     held: Column
     kind: str
 
+    def value(self, alias: str) -> sql.Composed:
+        """What the person's row `alias` holds, as it is compared."""
+        return _spelled(self.kind, column(alias, self.held.name))
+
     def hold(self, value: sql.Composable, alias: str) -> sql.Composed:
         """The person's row `alias` holds the value."""
-        return sql.SQL("{} = {}").format(_spelled(self.kind, column(alias, self.held.name)), value)
+        return sql.SQL("{} = {}").format(self.value(alias), value)
 
     def named(self, alias: str) -> sql.Composed:
         """The key in the person's row `alias`."""
@@ -83,46 +87,67 @@ class ToldPeople:
         )
 
 
-def holders(inspection: InspectionContext) -> Iterator[tuple[str, Holders]]:
-    """Who holds values that pass on, by the identity of the values; of a kind that is known by its looks."""
-    live = inspection.catalogue.tables
-    for name, claims in inspection.passing.items():
-        kind = _kind(inspection.data_map.identities[name].rule) if name in inspection.data_map.identities else None
-        for claim in claims if kind is not None else ():
-            persons = inspection.spec.collections[claim.collection]
-            table, person, value = live.get(persons.table), claim.person, claim.value
-            if table is None or value.several or not {*person.names, *value.names} <= table.columns.keys():
-                continue
-            rule = inspection.data_map.identities[persons.person or ""].rule
-            if rule.spellings is None:
-                key, held = table.columns[person.names[0]], table.columns[value.names[0]]
-                yield name, Holders(table, persons.person or "", (key.name, spelling(rule, key)), held, kind or "")
+def holders(inspection: InspectionContext) -> Iterator[Holders]:
+    """Who holds values that pass on, of a kind that is known by its looks."""
+    live, identities = inspection.catalogue.tables, inspection.data_map.identities
+    claims = ((name, claim) for name, found in inspection.passing.items() if name in identities for claim in found)
+    for name, claim in claims:
+        kind, persons, value = _kind(identities[name].rule), inspection.spec.collections[claim.collection], claim.value
+        table, person = live.get(persons.table), persons.person or ""
+        if kind is None or value.several or table is None or identities[person].rule.spellings is not None:
+            continue
+        if {*claim.person.names, *value.names} <= table.columns.keys():
+            key = table.columns[claim.person.names[0]]
+            keyed = (key.name, spelling(identities[person].rule, key))
+            yield Holders(table, person, keyed, table.columns[value.names[0]], kind)
 
 
 def told_people(connection: Connection, inspection: InspectionContext, spec: TableSpec) -> list[ToldPeople] | None:
-    """The columns of a table in which such values stand. None: the server would not say which look so.
+    """The columns of a table in which such values stand. None: the server would not say which look so."""
+    known = list(holders(inspection))
+    told = places(connection, inspection, spec, {one.kind for one in known})
+    return None if told is None else [people for name, kind in told for people in told_in(name, kind, known)]
 
-    Those that the map names, and those of which some value of a sample looks so.
+
+def told_in(name: str, kind: str, known: Iterable[Holders]) -> list[ToldPeople]:
+    """Of whom a column of the row `t` tells."""
+    return [ToldPeople(name, value(name, kind), held) for held in known if held.kind == kind]
+
+
+def places(
+    connection: Connection, inspection: InspectionContext, spec: TableSpec, kinds: Collection[str]
+) -> list[tuple[str, str]] | None:
+    """(column, kind) where values of these kinds stand: the map says so, or some value of a sample looks so.
+
+    None: the server would not say which look so.
     """
-    table, known = inspection.catalogue.tables[spec.table], list(holders(inspection))
-    said = {(link.identity, link.names[0]) for link in spec.found_by if link.lead is None and not link.several}
-    said |= {(identity, source.column) for identity, source in spec.yields.items() if not source.several}
-    used = {one for link in spec.found_by for one in link.names}
+    table, identities = inspection.catalogue.tables[spec.table], inspection.data_map.identities
+    sources = [(link.identity or "", link.source) for link in spec.found_by if link.lead is None]
+    said = {
+        (source.column, _kind(identities[name].rule))
+        for name, source in (*sources, *spec.yields.items())
+        if name in identities and not identities[name].shareable and not source.several
+    }
+    compared = {one for link in spec.found_by for one in link.names}
     texts = [one for one in table.columns.values() if one.base in _TEXTS or one.base.rpartition(".")[2] == "citext"]
-    free = [one for one in texts if one.name not in used]
-    looks: set[tuple[str, str]] | None = set()
-    if known and free:
-        looks = _looks(connection, table, free, sorted({one.kind for _, one in known}))
+    asked = [(one, kind) for one in texts for kind in sorted(kinds) if (one.name, kind) not in said]
+    seen = _seen(connection, table, [(one, kind) for one, kind in asked if one.name not in compared])
     return (
         None
-        if looks is None
-        else [
-            ToldPeople(one.name, _spelled(held.kind, column("t", one.name)), held)
-            for one in texts
-            for identity, held in known
-            if (identity, one.name) in said or (held.kind, one.name) in looks
-        ]
+        if seen is None
+        else [(one.name, kind) for one in texts for kind in kinds if (one.name, kind) in said | seen]
     )
+
+
+def value(name: str, kind: str) -> sql.Composed:
+    """What a column of the row `t` tells, as it is compared; NULL where it does not look so."""
+    return sql.SQL("CASE WHEN {} THEN {} END").format(
+        _looks(kind, column("t", name)), _spelled(kind, column("t", name))
+    )
+
+
+def _looks(kind: str, value: sql.Composable) -> sql.Composed:
+    return table_sampling.matches(sql.SQL("pg_catalog.btrim({}::text)").format(value), _SHAPES[kind])
 
 
 def _kind(rule: Normaliser) -> str | None:
@@ -135,15 +160,14 @@ def _spelled(kind: str, value: sql.Composable) -> sql.Composed:
     return normalised(_RULES[kind], value)
 
 
-def _looks(
-    connection: Connection, table: Table, texts: Sequence[Column], kinds: Sequence[str]
-) -> set[tuple[str, str]] | None:
-    """(kind, column) where some value of a sample looks so."""
-    places = [(kind, one.name) for kind in kinds for one in texts]
+def _seen(connection: Connection, table: Table, asked: Sequence[tuple[Column, str]]) -> set[tuple[str, str]] | None:
+    """(column, kind) where some value of a sample looks so."""
+    if not asked:
+        return set()
     counts = table_sampling.counted(
         connection,
-        table_sampling.sampled(connection, table, texts),
+        table_sampling.sampled(connection, table, {one.name: one for one, _ in asked}.values()),
         _ROWS,
-        {f"{kind} {name}": table_sampling.matches(column("s", name), _SHAPES[kind]) for kind, name in places},
+        {f"{kind} {one.name}": _looks(kind, column("s", one.name)) for one, kind in asked},
     )
-    return None if counts is None else {one for one in places if counts[1][" ".join(one)]}
+    return None if counts is None else {(one.name, kind) for one, kind in asked if counts[1][f"{kind} {one.name}"]}

@@ -1,0 +1,93 @@
+"""Shared records: rows that go with the last one that points to them, and are somebody's own.
+
+A deal names the user who sells, and points to a contact with an address of its own. With the last of the seller's
+deals the contact would go, who asked for nothing. A household's row that has the address of one of those who point to
+it is theirs; so the data is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from psycopg import sql
+
+from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import led_people, several_people, table_sampling, told_people
+from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.led_people import Lead, Person
+from expunge_connectors.postgres.inspection.told_people import Holders
+from expunge_connectors.postgres.sql.fragments import and_, or_
+
+
+def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+    """Shared rows with an address of their own, which none of the people has who point to them."""
+    for name, spec, _ in inspection.live_data():
+        if spec.sharing is None or spec.goes_with_any is not None:
+            continue
+        leads = list(led_people.leads(inspection, spec))
+        places = told_people.places(connection, inspection, spec, ("email", "phone")) if leads else []
+        asked = {place: _others(connection, inspection, spec.table, place, leads) for place in places or ()}
+        if columns := sorted({column for (column, _), answer in asked.items() if answer}):
+            yield inspection.error(
+                "shared-person",
+                name,
+                f"Rows of {spec.table} are shared, and go with the last row that points to them. Some tell in"
+                f" {', '.join(columns)} an address or a number of their own, which nobody has who points to them: the"
+                " record of another human would go.",
+                "If each row is a human, say so: `person` instead of `sharing`, found by its own key and address, so"
+                " that it goes when that human asks. If none is (an office, a household), say"
+                " `goes_with_any: {reason: ..., approved_by: ...}`.",
+            )
+        if places is None or None in asked.values():
+            yield several_people.unknown(inspection, name, f"Whether shared rows of {spec.table} are somebody's own")
+
+
+def _others(
+    connection: Connection, inspection: InspectionContext, table: str, place: tuple[str, str], leads: Sequence[Lead]
+) -> bool | None:
+    """Some row tells a value that none of those has who point to it. None: the server would not say.
+
+    It is another's for certain where somebody's own row holds it. An e-mail address that no such row holds is as well,
+    where those who point to it are known by addresses; where they are known by none, unless one's own row points to it.
+    A number may be of a household.
+    """
+    value, holders = told_people.value(*place), [one for one in told_people.holders(inspection) if one.kind == place[1]]
+    people = [(lead, person) for lead in leads for person in lead.people]
+    pairs = [(held, person) for held in holders for _, person in people if held.identity == person.identity]
+    theirs = [_pointing(held, person, value) for held, person in pairs]
+    others = [_persons(held, held.hold(value, "p")) for held in holders]
+    if place[1] == "email":
+        others += [_pointing(held, person, None) for held, person in pairs]
+        unknown = [
+            (lead, person) for lead, person in people if person.identity not in {one.identity for one in holders}
+        ]
+        theirs += [_led(person) for lead, person in unknown if lead.persons]
+        others += [_led(person) for lead, person in unknown if not lead.persons]
+    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} IS NOT NULL AND NOT {} AND {})").format(
+        inspection.catalogue.tables[table].identifier,
+        value,
+        or_(*theirs),
+        or_(*others),
+    )
+    answer = table_sampling.asked(connection, statement) if others else []
+    return None if answer is None else answer == [(True,)]
+
+
+def _led(person: Person) -> sql.Composed:
+    """Somebody points to the row `t`."""
+    return sql.SQL("EXISTS (SELECT FROM (SELECT) AS nothing{} WHERE {} IS NOT NULL)").format(
+        sql.Composed(person.joins), person.value
+    )
+
+
+def _pointing(held: Holders, person: Person, value: sql.Composable | None) -> sql.Composed:
+    """The own row of a person who points to the row `t` holds this value, or any."""
+    holds = sql.SQL("{} IS NOT NULL").format(held.value("p")) if value is None else held.hold(value, "p")
+    return _persons(held, and_(holds, sql.SQL("{} = {}").format(held.named("p"), person.value)), person.joins)
+
+
+def _persons(held: Holders, condition: sql.Composable, joins: Sequence[sql.Composable] = ()) -> sql.Composed:
+    return sql.SQL("EXISTS (SELECT FROM {} AS p{} WHERE {})").format(
+        held.table.identifier, sql.Composed(joins), condition
+    )
