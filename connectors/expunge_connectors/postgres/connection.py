@@ -39,6 +39,9 @@ PINNED = {
     "quote_all_identifiers": "off",
     # An index of documents or arrays may otherwise answer with a random sample of its rows.
     "gin_fuzzy_search_limit": "0",
+    # What a literal of ours says: a backslash is one, and NULL in an array is nothing.
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
     # `x = NULL` is no row.
     "transform_null_equals": "off",
     # One text for each value: https://www.postgresql.org/docs/current/runtime-config-client.html. Days are UTC days.

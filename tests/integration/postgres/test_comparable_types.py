@@ -277,3 +277,24 @@ def test_nothing_of_ours_stays_in_a_session(database: str) -> None:
         with store._connections.lease() as session, psycopg.connect(database) as fresh:
             said = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' ORDER BY name"
             assert session.execute(said).fetchall() == fresh.execute(said).fetchall()
+
+
+@pytest.mark.parametrize("value", ["ann@x.example", "Ann%@x.example", "Ann <ann@x.example>", "mailto:ann@x.example"])
+@pytest.mark.parametrize("setting", ["standard_conforming_strings", "array_nulls"])
+def test_what_a_literal_says_is_no_setting_of_theirs(database: str, setting: str, value: str) -> None:
+    """With the string literals of older servers, patterns of ours lost their backslashes and found nothing."""
+    execute(
+        database,
+        f"CREATE TABLE lists (id int PRIMARY KEY, members text[]); CREATE TABLE news (id int PRIMARY KEY, email text);"
+        f"INSERT INTO lists VALUES (1, ARRAY['{value}', NULL]); INSERT INTO news VALUES (1, '{value}');"
+        f'ALTER DATABASE "{database.rpartition("/")[2]}" SET {setting} = off',
+    )
+    loaded = shape(
+        "lists: {table: public.lists, undated: erase, found_by: [{column: members, each: true, identity: email}]}\n"
+        "news: {table: public.news, undated: erase, found_by: [{column: email, identity: email}]}",
+        email="email/3",
+    )
+    person = subject(1, email="ann%@x.example" if "%" in value else "ann@x.example")
+    with opened(database, loaded) as store:
+        assert due(store.count([person], ACME, CUTOFF)) == {"lists": 1, "news": 1}
+        assert due(store.verify([person], ACME, CUTOFF)) == {"lists": 1, "news": 1}
