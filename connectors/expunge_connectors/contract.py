@@ -94,12 +94,6 @@ SINCE = "since:"
 The person's own row says it, and it is sealed with the keys, for the row goes. It is never asked for by itself.
 """
 
-HEARSAY = "hearsay:"
-"""Begins the namespace of a value that rows of several people tell (`hearsay:email`); it leads to none of them.
-
-Not told at all, what stands under it would be nobody's, and the answer that nothing is left.
-"""
-
 
 def claim_text(when: str, value: str) -> str:
     """A time (ISO 8601, UTC) and the value of which it is."""
@@ -110,8 +104,7 @@ class DiscoveredKey(NamedTuple):
     """A record of `collection`, found for subject `number` through the key `via`, names a further key.
 
     Or, under a namespace that begins with `UNREAD`, a value that should be one and cannot be read as one; or, under one
-    that begins with `SINCE`, when the person whom the record is took such a value; or, under one that begins with
-    `HEARSAY`, a value that rows of other people tell as well.
+    that begins with `SINCE`, when the person whom the record is took such a value.
     """
 
     number: int
@@ -330,6 +323,16 @@ class KnowsClaims(Protocol):
 
         Of reusable identities that another person's record holds; and those that a record tells which people share,
         while it is not to go with this subject.
+        """
+        ...
+
+    def told_by_others(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> Mapping[int, frozenset[SubjectKey]]:
+        """Subject number -> those of the `doubtful` keys that a record of somebody else holds. Reads only.
+
+        A record that says by a key whose it is, and is not found for this subject: it tells the value, or is found by
+        it.
         """
         ...
 

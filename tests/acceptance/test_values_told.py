@@ -25,6 +25,10 @@ orders: {table: public.orders, created: created_at, yields: {phone: phone},
 callbacks: {table: public.callbacks, created: created_at, found_by: [{column: phone, identity: phone}]}
 gifts: {table: public.gifts, yields: {email: for_email}, found_by: [{column: user_id, of: users.id}]}
 news: {table: public.news, created: created_at, found_by: [{column: email, identity: email}]}
+parcels: {table: public.parcels, found_by: [{column: user_id, of: users.id}]}
+labels: {table: public.labels, yields: {email: email}, found_by: [{column: parcel_id, of: parcels.id}]}
+friends: {table: public.friends, created: created_at,
+  found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]}
 """
 SOMEBODY_ELSE = {"EXPUNGE_ACTOR": "somebody else"}
 SCHEMA = f"""
@@ -33,6 +37,9 @@ CREATE TABLE orders (id int PRIMARY KEY, email text, phone text, {DAY});
 CREATE TABLE callbacks (id int PRIMARY KEY, phone text, {DAY});
 CREATE TABLE gifts (id int PRIMARY KEY, user_id int, for_email text);
 CREATE TABLE news (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE parcels (id int PRIMARY KEY, user_id int);
+CREATE TABLE labels (id int PRIMARY KEY, parcel_id int, email text);
+CREATE TABLE friends (id int PRIMARY KEY, user_id int, email text, {DAY});
 INSERT INTO users VALUES (1, 'ann@x.example'), (2, 'bob@x.example'), (3, 'cleo@x.example');
 """
 
@@ -94,6 +101,39 @@ def test_hearsay_leads_to_neither_and_is_told_of_both(cli: CliRunner, database: 
     assert left(database, "gifts") == [3]
     assert left(database, "news") == [1, 2]
     assert status["outcomes"] == {"partially-erased": 2}
+
+
+_SAID_BY_BOB = {
+    "a row of another table": "INSERT INTO parcels VALUES (1, 2); INSERT INTO labels VALUES (1, 1, 'Gran@x.example')",
+    "a row that is found by it": "INSERT INTO friends VALUES (1, 2, 'gran@x.example')",
+}
+_SAID_BY_ANN = {
+    "a row of hers": "INSERT INTO gifts VALUES (1, 1, 'gran@x.example')",
+    "a row below one of hers": "INSERT INTO parcels VALUES (9, 1); INSERT INTO labels VALUES (9, 9, 'gran@x.example')",
+}
+
+
+@pytest.mark.parametrize("bobs", _SAID_BY_BOB)
+@pytest.mark.parametrize("anns", _SAID_BY_ANN)
+def test_hearsay_is_what_any_row_of_somebody_else_holds(cli: CliRunner, database: str, anns: str, bobs: str) -> None:
+    """Bob's newsletter went with Ann, whose gift names the address that a parcel of Bob's names."""
+    execute(database, f"{_SAID_BY_ANN[anns]}; {_SAID_BY_BOB[bobs]}; INSERT INTO news VALUES (1, 'gran@x.example')")
+    plan, status = erased(cli, 1)
+    assert (plan["news"]["due"], plan["news"]["ambiguous"]) == (0, 1)
+    assert left(database, "news") == [1]
+    assert status["outcomes"] == {"partially-erased": 1}
+
+
+def test_what_several_rows_of_one_person_tell_is_followed(cli: CliRunner, database: str) -> None:
+    """Ann's own rows are nobody else's, whatever tables they stand in, and neither is a guest's."""
+    execute(
+        database,
+        f"{'; '.join(_SAID_BY_ANN.values())}; INSERT INTO friends VALUES (2, NULL, 'gran@x.example');"
+        "INSERT INTO news VALUES (1, 'gran@x.example')",
+    )
+    _, status = erased(cli, 1)
+    assert (left(database, "news"), left(database, "friends")) == ([], [])
+    assert status["outcomes"] == {"erased": 1}
 
 
 def test_what_is_somebody_elses_for_certain_is_not_ambiguous(cli: CliRunner, database: str) -> None:

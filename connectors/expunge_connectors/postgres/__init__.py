@@ -10,6 +10,7 @@ claims             which values pass from one person to another, and whose rows 
 shared_owners      what holds a row that people share, beside the links of the map (pure)
 resolve            `resolve`: what the rows say about further keys
 count              `count`
+hearsay            values that records merely tell, and records of somebody else as well
 joint_keys         what shared rows tell that somebody else owns by now
 keys_given_again   persons' keys that somebody else has by now
 obstacles          rows that stay and point to rows that would be deleted

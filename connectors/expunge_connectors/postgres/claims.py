@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace
+from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 
 _MEANINGLESS = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
 """Types of keys that are made, not chosen."""
@@ -86,12 +86,6 @@ def _person(table: TableSpec) -> Link | None:
     return next((link for link in table.found_by if link.identity == table.person and not link.several), None)
 
 
-def person_link(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> Link | None:
-    """The link by which a row names its person by that person's own key."""
-    plain = (link for link in table.found_by if not link.several)
-    return next((link for link in plain if _person_named(spec, link, data_map) is not None), None)
-
-
 def named_by(spec: PostgresSpec, table: TableSpec, claims: Sequence[Claim], data_map: DataMap) -> tuple[Link, ...]:
     """The links by which a row names people who hold such values in rows of their own.
 
@@ -107,9 +101,7 @@ def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | Non
     """What a link names people by: `PERSONS_KEY`, or a reusable identity; None: it names a thing, or rows below."""
     if _person_named(spec, link, data_map) is not None:
         return PERSONS_KEY
-    identity = data_map.identities.get(link.identity or "")
-    reusable = identity is not None and identity.kind is IdentityKind.REUSABLE and not identity.shareable
-    return link.identity if reusable else None
+    return link.identity if _reusable(link.identity or "", data_map) else None
 
 
 def _person_named(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:
@@ -121,31 +113,36 @@ def _person_named(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | No
     return person if person is not None and columns == (spec.collections[lead].yields[person].column,) else None
 
 
-def hearsay(
-    spec: PostgresSpec, table: TableSpec, data_map: DataMap, passing: Mapping[str, Sequence[Claim]]
-) -> tuple[Link, ...]:
-    """Reusable values that a row merely tells, as links; of rows that name their person.
+def told(table: TableSpec, data_map: DataMap) -> tuple[Link, ...]:
+    """Reusable values that a row tells and is not found by, as links; of rows that say by a key whose they are.
 
-    The address on a customer's order may be anybody's: where orders of two people tell it, it leads to neither. Where
-    rows are found by the value and lead to whom they name, this shows by itself; but one that is whose it says leads
-    nobody there (see `named_by`).
+    Such an address may be anybody's: where a row of somebody else holds it too, it leads to neither (see `hearsay`).
+    What has to be decoded no index finds, and no statement compares.
     """
-    if table.person is not None or person_link(spec, table, data_map) is None:
+    firm = any(link.lead is not None or not _reusable(link.identity or "", data_map) for link in table.found_by)
+    if table.person is not None or table.log is not None or not firm:
         return ()
-
-    def leads_there(identity: str, source: Source) -> bool:
-        return any(link.identity == identity and link.source.same_place(source) for link in table.found_by) and not (
-            named_by(spec, table, passing.get(identity, ()), data_map)
-        )
-
     return tuple(
-        Link(column=source.column, identity=identity, path=source.path, each=source.each, where=source.where)
+        Link(
+            column=source.column,
+            identity=identity,
+            path=source.path,
+            each=source.each,
+            region=source.region,
+            where=source.where,
+            template=source.template,
+        )
         for identity, source in table.yields.items()
-        if identity in data_map.identities
-        and data_map.identities[identity].kind is IdentityKind.REUSABLE
-        and not data_map.identities[identity].shareable
-        and not leads_there(identity, source)
+        if _reusable(identity, data_map)
+        and not source.decode
+        and not any(link.identity == identity and link.source.same_place(source) for link in table.found_by)
     )
+
+
+def _reusable(identity: str, data_map: DataMap) -> bool:
+    """Its values pass from one person to another, and people do not share them."""
+    declared = data_map.identities.get(identity)
+    return declared is not None and declared.kind is IdentityKind.REUSABLE and not declared.shareable
 
 
 def _never_reused(spec: PostgresSpec, child: TableSpec, link: Link, data_map: DataMap, catalogue: Catalogue) -> bool:

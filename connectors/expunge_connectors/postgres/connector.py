@@ -32,6 +32,7 @@ from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
 from expunge_connectors.postgres import (
     count,
+    hearsay,
     inspection,
     joint_keys,
     keys_given_again,
@@ -377,6 +378,16 @@ class PostgresStore:
             number: held.get(number, frozenset()) | owned.get(number, frozenset())
             for number in held.keys() | owned.keys()
         }
+
+    def told_by_others(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+    ) -> Mapping[int, frozenset[SubjectKey]]:
+        """Doubtful keys that rows hold which say by a key that they are somebody else's."""
+        return self._reading(
+            lambda connection: hearsay.told_by_others(
+                connection, self._mapped(connection, scope), subjects, scope, cutoff
+            )
+        )
 
     def given_again(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime

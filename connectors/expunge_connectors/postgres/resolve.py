@@ -13,7 +13,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Reading
-from expunge_connectors.contract import HEARSAY, SINCE, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey, claim_text
+from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey, claim_text
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
@@ -56,7 +56,7 @@ def resolve(
     anybody else owns neither yields nor leads: another subject too, for that one may have to stay (ADR 26).
     """
     reporting = {name for name, mapped in store.scoped.items() if mapped.yields or _reported(mapped)}
-    leads_on = closure(_leading_to(store), reporting)
+    leads_on = closure(store.leading, reporting)
     on_the_way = reporting | leads_on
     links = {link.namespace for name in on_the_way for link in store.scoped[name].links}
     spelt = {link.namespace for mapped in store.scoped.values() for link in mapped.links if link.spellings is not None}
@@ -131,31 +131,9 @@ def _one_by_one(
             if mapped.name in leads_on or mapped.own or shared_values.is_looked_at_again(mapped):
                 search.keep("resolve", mapped, partial(_found, search, mapped, paths), partial(_columns, mapped))
             if mapped.name in reporting and search.found.get(mapped.name) != 0:
-                discovered = list(_discovered(search, mapped, paths, known))
-                hearsay = shared_values.told_by_others(search, mapped, discovered)
-                yield from (_as_hearsay(one) if (one.number, one.key) in hearsay else one for one in discovered)
+                yield from _discovered(search, mapped, paths, known)
     with translated(store.name):
         probe(search.connection, store.name, unread)
-
-
-def _as_hearsay(told: DiscoveredKey) -> DiscoveredKey:
-    namespace, value = told.key
-    return told._replace(key=SubjectKey(f"{HEARSAY}{namespace}", value))
-
-
-def _leading_to(store: BoundStore) -> dict[str, list[str]]:
-    """Collection -> the collections that lead to it, or whose rows may own a shared row of it."""
-    owners = {
-        name: [one.name for key in keys for one in store.takers(key.child)] for name, keys in store.owning.items()
-    }
-    return {
-        name: [
-            one
-            for one in (*(link.of[0] for link in mapped.links if link.of is not None), *owners.get(name, ()))
-            if one in store.scoped
-        ]
-        for name, mapped in store.scoped.items()
-    }
 
 
 def _reported(mapped: BoundTable) -> list[OutgoingKey]:

@@ -2,7 +2,8 @@
 
 Pure rules over the edges that connectors report (law 2). A person key is proof; a reusable key (e-mail, phone,
 address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A reusable
-key that records yield is followed only if it leads to nobody else. Shareable keys agree or disagree, and never select.
+key that records yield is followed only if it leads to nobody else, and, where it does not stand in the person's own
+record, no record of somebody else holds it. Shareable keys agree or disagree, and never select.
 
 A further round also asks about the keys that were accepted before: records that came since may hang on them. These
 decide nothing any more: where one leads to a person who was not found by then, it is not followed.
@@ -18,12 +19,15 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import HEARSAY, SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
+from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
 
 MAX_ROUNDS = 32
 
 Lookup = Callable[[Sequence[Subject]], Iterable[tuple[str, Iterable[DiscoveredKey]]]]
 """Asks every store for the yields of these keys (one step of the contract's `resolve`): its name, and what it says."""
+
+ToldByOthers = Callable[[Sequence[Subject]], Mapping[int, frozenset[SubjectKey]]]
+"""Asks every store that can tell which of the subjects' doubtful keys records of others hold."""
 
 
 class Ambiguity(StrEnum):
@@ -121,8 +125,8 @@ class KeyGraph:
     unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     told_of_person: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     """Of the edges, those through a record that is a person."""
-    hearsay: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
-    """What rows say that a key led to, and rows of other people as well (`contract.HEARSAY`)."""
+    hearsay: frozenset[SubjectKey] = frozenset()
+    """Values that records merely tell, and that records of somebody else hold: they lead to nobody."""
 
     def add(self, via: SubjectKey, key: SubjectKey, *, of_person: bool) -> None:
         """Take note that one key leads to another, through a record that may itself be a person."""
@@ -130,8 +134,6 @@ class KeyGraph:
             return
         if key.namespace.startswith(UNREAD):
             self.unread[via].add(key)
-        elif key.namespace.startswith(HEARSAY):
-            self.hearsay[via].add(SubjectKey(key.namespace.removeprefix(HEARSAY), key.value))
         else:
             self.edges[via].add(key)
             if of_person:
@@ -146,15 +148,13 @@ class KeyGraph:
         told = [self.edges.get(key, set()) - self.told_of_person.get(key, set()) for key in self.attributed]
         return set().union(*told)
 
-    def told_by_several(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
-        """What rows of other people tell as well, of those that the keys accepted led to."""
-        return set().union(*(self.hearsay.get(key, ()) for key in accepted)) if self.hearsay else set()
 
-
-def resolve(
+def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known from before
     given: Mapping[int, frozenset[SubjectKey]],
     lookup: Lookup,
+    told_by_others: ToldByOthers,
     data_map: DataMap,
+    *,
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
     said: Mapping[int, Said] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
@@ -163,6 +163,7 @@ def resolve(
     Args:
         given: Subject number -> the identifiers of the request.
         lookup: One round over all stores, for keys not asked before.
+        told_by_others: Asked when everything is known of a person: of values that the person's records merely tell.
         data_map: Says what each identity proves.
         known: Subject number -> keys that an earlier resolution accepted, for those that had one.
         said: Subject number -> what was decided of values, for those with any.
@@ -195,8 +196,34 @@ def resolve(
         frontier = ahead
         if not frontier:
             break
+    _follow_no_hearsay(resolved, trails, told_by_others, rules)
     answers = {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
     return {number: _with_unread(answer, trails[number]) for number, answer in answers.items()}
+
+
+def _follow_no_hearsay(
+    resolved: dict[int, Resolved], trails: Mapping[int, KeyGraph], told_by_others: ToldByOthers, rules: _Rules
+) -> None:
+    """Decide once more about those whose records merely tell values: none is followed that records of others hold.
+
+    Whose a record is can be said when every key of a person is known, those aside that only such values led to.
+    """
+    asked = []
+    for number, answer in resolved.items():
+        trail = trails[number]
+        if told := _merely_told(answer, trail, rules):
+            trail.hearsay = told
+            asked.append(Subject(number, _decide(trail, rules).keys, doubtful=told))
+    held = told_by_others(asked) if asked else {}
+    for one in asked:
+        trails[one.number].hearsay = held.get(one.number, frozenset())
+        resolved[one.number] = _decide(trails[one.number], rules)
+
+
+def _merely_told(answer: Resolved, trail: KeyGraph, rules: _Rules) -> frozenset[SubjectKey]:
+    """The values accepted that the request does not give, nor the person's own records hold."""
+    told = {key for key in answer.keys if key.namespace in rules.reusable} - trail.given - trail.known
+    return frozenset(told - trail.attributed - trail.own(answer.keys) if told else told)
 
 
 def _with_unread(answer: Resolved, trail: KeyGraph) -> Resolved:
@@ -211,8 +238,7 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
         return set(trail.given)
     reached = set(trail.given) | trail.known | decided.keys
     # A yielded reusable key must be asked about before it can be accepted or rejected, or is known to be another's.
-    told = {target for key in decided.keys for target in trail.edges.get(key, ())}
-    return reached | told | trail.told_by_several(decided.keys)
+    return reached | {target for key in decided.keys for target in trail.edges.get(key, ())}
 
 
 def _persons(key: SubjectKey, trail: KeyGraph, rules: _Rules) -> set[SubjectKey]:
@@ -308,7 +334,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
     accepted = {key for key in trail.given if not rules.shareable(key)}
-    unfollowed = _strangers(trail, _persons_among(accepted, rules), rules) | trail.others
+    unfollowed = _strangers(trail, _persons_among(accepted, rules), rules) | trail.others | trail.hearsay
     nominated = trail.known - unfollowed
     accepted |= nominated
     told_of = trail.told_by_attributed()
@@ -334,7 +360,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     values = {key for key in told_of if key.namespace in rules.reusable}
-    unfollowed |= (told | values | trail.told_by_several(accepted)) - accepted
+    unfollowed |= (told | values) - accepted
     if not unfollowed:
         return Resolved(frozenset(accepted), attributed=trail.attributed)
     unclear = unfollowed - trail.others

@@ -14,7 +14,15 @@ from datetime import datetime
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import UNREAD, DiscoveredKey, Scope, StoreConnector, Subject, SubjectKey
+from expunge_connectors.contract import (
+    UNREAD,
+    DiscoveredKey,
+    KnowsClaims,
+    Scope,
+    StoreConnector,
+    Subject,
+    SubjectKey,
+)
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
@@ -144,7 +152,9 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     }
     round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
     before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
-    resolved = identity_resolution.resolve(given, round_.lookup, data_map, before, said)
+    resolved = identity_resolution.resolve(
+        given, round_.lookup, round_.told_by_others, data_map, known=before, said=said
+    )
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
 
@@ -177,13 +187,26 @@ class ProvingLookup:
             return
         self._prove(subjects)
         inherited = [name for name in self.names if name not in self.owned]
-        allowed = [
-            Subject(one.number, one.keys.difference(self._without_standing(one.number, one.keys)))
-            for one in subjects
-            if inherited
-        ]
+        allowed = self._with_standing(subjects) if inherited else []
         for name in inherited:
             yield name, self.stores[name].resolve(allowed, self.scope, self.cutoffs[name])
+
+    def told_by_others(self, subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+        """Of values that records of these people merely tell, those that records of others hold in any store."""
+        found: dict[int, frozenset[SubjectKey]] = {}
+        for name in self.names:
+            store = self.stores[name]
+            if isinstance(store, KnowsClaims):
+                asked = subjects if name in self.owned or self.scope.member is None else self._with_standing(subjects)
+                for number, keys in store.told_by_others(asked, self.scope, self.cutoffs[name]).items():
+                    found[number] = found.get(number, frozenset()) | keys
+        return found
+
+    def _with_standing(self, subjects: Sequence[Subject]) -> list[Subject]:
+        """The people with such keys alone as a store may be told that checks no owner."""
+        return [
+            replace(one, keys=one.keys.difference(self._without_standing(one.number, one.keys))) for one in subjects
+        ]
 
     def marked(self, number: int, answer: Resolved) -> Resolved:
         """The answer with a mark on every key without standing."""

@@ -26,13 +26,22 @@ class Whose:
         The rules: a person key is one person; any other leads to the persons in the rows behind it. All given keys
         must lead to the same ones. From there everything that the person's own rows tell is theirs; a reusable key
         only if nobody else is behind it, and what its rows tell is not followed to a further reusable one. What a row
-        that is no person merely tells leads to no person who was not found before.
+        that is no person merely tells leads to no person who was not found before, and nowhere at all where a row of
+        somebody else holds it.
         """
         behind = {key: self._persons(key) for key in given}
         if any(_several(one) for one in behind.values()) or _several(set().union(*behind.values())):
             return None
         if any(behind.values()) and not all(behind.values()):
             return None
+        accepted = self._followed(given, frozenset())
+        if accepted is None or not (told := self._merely_told(accepted, given)):
+            return accepted
+        known = self._followed(given, told)
+        return self._followed(given, self._reference.told_by_others(self._state, known or frozenset(), told))
+
+    def _followed(self, given: Keys, barred: Keys) -> Keys | None:
+        """Every key that leads on from those given; values that are barred lead nowhere."""
         accepted = {key for key in given if not self._shareable(key)}
         if not accepted:
             return None
@@ -42,7 +51,7 @@ class Whose:
             return None
         nominated = []
         own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted))
-        for further in sorted({one for key in accepted for one in self._next(key)} - accepted):
+        for further in sorted({one for key in accepted for one in self._next(key)} - accepted - barred):
             if self._shareable(further) or _several(persons | self._persons(further)):
                 continue
             if further not in own and not self._persons(further) <= persons:
@@ -53,6 +62,15 @@ class Whose:
         self._walk(accepted)
         return None if _several({key for key in accepted if self._kind(key) == "person"}) else frozenset(accepted)
 
+    def _merely_told(self, accepted: Keys, given: Keys) -> Keys:
+        """The reusable keys that no row of the person's own holds, as another key of the person's finds it."""
+        told = {key for key in accepted if self._kind(key) == "reusable"} - given
+        return frozenset(
+            one
+            for one in told
+            if not any(one in self._reference.own(self._state, frozenset([key])) for key in accepted - {one})
+        )
+
     def unclear(self, accepted: Keys) -> Keys:
         """Reusable keys that the rows of these tell, not theirs for certain, and nobody else's.
 
@@ -60,8 +78,7 @@ class Whose:
         """
         persons = {key for key in accepted if self._kind(key) == "person"}
         own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted))
-        hearsay = set().union(*(self._reference.told(self._state, frozenset([key]), hearsay=True) for key in accepted))
-        told = {one for key in accepted for one in self._next(key)} | hearsay
+        told = {one for key in accepted for one in self._next(key)}
         return frozenset(
             one
             for one in told - accepted

@@ -98,6 +98,12 @@ MUTANTS = (
         "    return False\n",
     ),
     Mutant(
+        "what rows of somebody else hold as well is hearsay",
+        f"{_RULES}/identity_resolution.py",
+        "    held = told_by_others(asked) if asked else {}\n",
+        "    held = {}\n",
+    ),
+    Mutant(
         "a request is for one member's rows",
         f"{_SQL}/row_conditions.py",
         "    if mapped.member_column is None:\n",

@@ -480,26 +480,36 @@ class Reference:
         """A person who is not the one that was found, though an e-mail address is the same."""
         return "person" in spec and any(namespace == spec["person"] for namespace, _ in keys)
 
-    def told(self, state: State, keys: Keys, *, hearsay: bool = False) -> set[tuple[str, str]]:
-        """The further keys that the rows of these keys declare; a tombstone tells only what it still holds.
+    def told(self, state: State, keys: Keys) -> set[tuple[str, str]]:
+        """The further keys that the rows of these keys declare; a tombstone tells only what it still holds."""
+        return {
+            one
+            for name, rows in self.found(state, keys, shareable=True, began=self.began(state)).items()
+            for row, how in rows.items()
+            if how.belongs
+            for one in self._declared(name, state[self._tables[name].text][row])
+        }
 
-        What other people's rows declare as well is none of them; or it alone is wanted.
-        """
-        told: set[tuple[str, str]] = set()
-        for name, rows in self.found(state, keys, shareable=True, began=self.began(state)).items():
-            own = {row for row, how in rows.items() if how.belongs}
-            said = [self._declared(name, state[self._tables[name].text][row]) for row in own]
-            others = [
-                self._declared(name, cells)
-                for row, cells in self._owned(name, state)
-                if row not in own and self._names_person(name, cells)
-            ]
-            told |= {
-                one
-                for one in set().union(*said)
-                if hearsay == (one in set().union(*others) and self._hearsay(name, one[0]))
-            }
-        return told
+    def told_by_others(self, state: State, keys: Keys, values: Keys) -> Keys:
+        """Those of the values that rows hold which say by a key whose they are, and are not these keys' rows."""
+        found = self.found(state, keys, began=self.began(state)) if values else {}
+        return frozenset(
+            one
+            for name in self.scope
+            if values and "person" not in self._collections[name]
+            for row, cells in self._owned(name, state)
+            if not (row in found[name] and found[name][row].belongs) and not self._alone(name, cells)
+            for one in values & (self._declared(name, cells) | self._sought(name, cells))
+        )
+
+    def _sought(self, name: str, cells: Cells) -> set[tuple[str, str]]:
+        """The keys of identities that a row is found by."""
+        links = [link for link in self._collections[name]["found_by"] if "identity" in link and of_kind(link, cells)]
+        return {
+            (link["identity"], one)
+            for link in links
+            for one in sought(self._identities[link["identity"]]["normaliser"], link, cells)
+        }
 
     def _declared(self, name: str, cells: Cells) -> set[tuple[str, str]]:
         """The keys that a row declares."""
@@ -513,25 +523,6 @@ class Reference:
             declared |= {(identity, one) for one in spellings(self._identities[identity]["normaliser"], link, cells)}
         return declared
 
-    def _hearsay(self, name: str, identity: str) -> bool:
-        """Rows that name their person merely tell it: where another person's row does too, it leads to neither.
-
-        Unless rows are found by it and lead to the persons that they name.
-        """
-        spec, declared = self._collections[name], self._identities[identity]
-        silent = self._holders(identity) & {person for _, _, person in self._naming(name)}
-        return (
-            declared["kind"] == "reusable"
-            and not declared.get("shareable")
-            and (
-                bool(silent)
-                or not any(
-                    link.get("identity") == identity and same_place(link, spec["yields"][identity])
-                    for link in spec["found_by"]
-                )
-            )
-        )
-
     def own(self, state: State, keys: Keys) -> set[tuple[str, str]]:
         """What the rows of these keys declare that are persons themselves."""
         return {
@@ -542,10 +533,6 @@ class Reference:
             if how.belongs
             for one in self._declared(name, state[self._tables[name].text][row])
         }
-
-    def _names_person(self, name: str, cells: Cells) -> bool:
-        """The row says by a person's own key whose it is, and is no person itself."""
-        return bool(self._named(name, cells))
 
     def _named(self, name: str, cells: Cells) -> set[str]:
         """The identities of person by which the row says whose it is; none where it is a person itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -50,8 +50,14 @@ def lookup_over(edges: dict[SubjectKey, set[SubjectKey]], collection: str = "col
     return lambda subjects: [("main", list(told(subjects)))]
 
 
+def nothing_told(subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+    """No record of anybody else holds what these people's records merely tell."""
+    del subjects
+    return {}
+
+
 def answer(given: set[SubjectKey], edges: dict[SubjectKey, set[SubjectKey]], data_map: DataMap) -> Resolved:
-    return resolve({1: frozenset(given)}, lookup_over(edges), data_map)[1]
+    return resolve({1: frozenset(given)}, lookup_over(edges), nothing_told, data_map)[1]
 
 
 def test_an_email_leads_to_the_person_and_to_what_only_the_person_has(data_map: DataMap) -> None:
@@ -118,7 +124,7 @@ def test_a_chunk_is_resolved_in_rounds_not_one_by_one(data_map: DataMap) -> None
         return inner(subjects)
 
     given = {1: frozenset({EMAIL}), 2: frozenset({OTHER_EMAIL}), 3: frozenset({USER_7})}
-    resolved = resolve(given, counting, data_map)
+    resolved = resolve(given, counting, nothing_told, data_map)
     assert resolved[1].keys == {EMAIL, USER_7, TOKEN}
     assert resolved[2].keys == {OTHER_EMAIL, USER_9}
     assert rounds <= 4
@@ -148,7 +154,7 @@ def again(
     given: set[SubjectKey], known: set[SubjectKey], edges: dict[SubjectKey, set[SubjectKey]], data_map: DataMap
 ) -> Resolved:
     """A further round, in which keys are known from before."""
-    return resolve({1: frozenset(given)}, lookup_over(edges), data_map, {1: frozenset(known)})[1]
+    return resolve({1: frozenset(given)}, lookup_over(edges), nothing_told, data_map, known={1: frozenset(known)})[1]
 
 
 def test_what_came_since_is_reached_over_a_known_key(data_map: DataMap) -> None:
@@ -182,11 +188,11 @@ def test_what_cannot_be_read_is_told_of_the_persons_own_records_alone(data_map: 
     """It leads nowhere, and counts where the way to it is followed."""
     mine, theirs = SubjectKey("unread:main.users", "1"), SubjectKey("unread:main.notes", "2")
     told = [DiscoveredKey(1, USER_7, "users", mine), DiscoveredKey(1, OTHER_EMAIL, "notes", theirs)]
-    answer = resolve({1: frozenset([USER_7])}, lambda _: [("main", told)], data_map)[1]
+    answer = resolve({1: frozenset([USER_7])}, lambda _: [("main", told)], nothing_told, data_map)[1]
     assert answer.unread == {mine}
     assert answer.keys == {USER_7}
     told = [DiscoveredKey(1, key, "leads", theirs) for key in (EMAIL, PHONE)]
-    answer = resolve({1: frozenset([EMAIL, PHONE])}, lambda _: [("main", told)], data_map)[1]
+    answer = resolve({1: frozenset([EMAIL, PHONE])}, lambda _: [("main", told)], nothing_told, data_map)[1]
     assert answer.unread == {theirs}
     assert answer.keys == {EMAIL, PHONE}
 
@@ -199,9 +205,19 @@ def test_a_strangers_address_beside_the_persons_key_is_not_asked_first(data_map:
 
 
 def test_hearsay_is_nobodys_unless_it_leads_to_somebody_else(data_map: DataMap) -> None:
-    """Rows of several people tell an address: it is asked about, so that what is Bob's for certain is not in doubt."""
-    hearsay = SubjectKey(f"hearsay:{OTHER_EMAIL.namespace}", OTHER_EMAIL.value)
-    assert answer({USER_7}, {USER_7: {hearsay}}, data_map).doubtful == {OTHER_EMAIL}
-    found = answer({USER_7}, {USER_7: {hearsay}, OTHER_EMAIL: {USER_9}}, data_map)
-    assert (found.keys, found.refused, found.doubtful) == ({USER_7}, {OTHER_EMAIL}, frozenset())
-    assert answer({USER_7}, {USER_7: {OTHER_EMAIL}, OTHER_EMAIL: {hearsay}}, data_map).doubtful == frozenset()
+    """Of an address that records of several people hold; what leads to Bob is his for certain, and is not asked of."""
+    asked: list[Subject] = []
+
+    def held(subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+        asked.extend(subjects)
+        return {one.number: one.doubtful for one in subjects}
+
+    def found(edges: dict[SubjectKey, set[SubjectKey]], collection: str = "collection") -> Resolved:
+        return resolve({1: frozenset([USER_7])}, lookup_over(edges, collection), held, data_map)[1]
+
+    edges = {USER_7: {OTHER_EMAIL}, OTHER_EMAIL: {TOKEN}}
+    assert (found(edges).keys, found(edges).doubtful) == ({USER_7}, {OTHER_EMAIL})
+    assert asked[0] == Subject(1, frozenset([USER_7]), doubtful=frozenset([OTHER_EMAIL])), "without what it led to"
+    asked.clear()
+    bobs = found({USER_7: {OTHER_EMAIL}, OTHER_EMAIL: {USER_9}})
+    assert (bobs.keys, bobs.refused, bobs.doubtful, asked) == ({USER_7}, {OTHER_EMAIL}, frozenset(), [])

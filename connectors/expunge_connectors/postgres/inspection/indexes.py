@@ -12,7 +12,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.key_types import TEXT, as_it_is, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
-from expunge_connectors.postgres.claims import hearsay
+from expunge_connectors.postgres.claims import told
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.row_kinds import compared
@@ -48,7 +48,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     missing: dict[str, tuple[str, str]] = {}
     unclear: dict[str, tuple[str, str, sql.Composed]] = {}
     for name, spec, table in inspection.live_data():
-        for link in (*spec.found_by, *hearsay(inspection.spec, spec, inspection.data_map, inspection.passing)):
+        for link in (*spec.found_by, *told(spec, inspection.data_map)):
             named = {*link.names, *(kind.column for kind in link.where)}
             if link.several or not named <= set(table.columns):
                 continue

@@ -96,11 +96,9 @@ class BoundTable:
         yields: Identity -> (where it stands, its normaliser).
         binding: The identities among them of kind person or internal: who such a row belongs to, or what hangs on it,
             is known only when that key is.
-        hearsay: Reusable identities among them that a row merely tells: a row of somebody else's may tell the same
-            value, and not be found by it.
+        tells: Reusable values that a row tells and is not found by, as links (see `claims.told`).
         since: Identities among them that a person's row claims and that are handed on -> when the claim began; None:
             perhaps always.
-        names: The link by which a row names whose it is; None: it is a person, or names nobody by a person's own key.
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
     """
@@ -112,9 +110,8 @@ class BoundTable:
     feeds: tuple[OutgoingKey, ...]
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
-    hearsay: tuple[str, ...]
+    tells: tuple[BoundLink, ...]
     since: Mapping[str, Column | None]
-    names: BoundLink | None
     action: Action
     period: str | None
     member_column: str | None
@@ -160,6 +157,7 @@ class BoundStore:
             claims them.
         aged: Identities among them of which a row must not be older than the claim on its value (see `claims.aged`).
         statements: The statements about it that were put together so far.
+        telling: The same store, in which rows are found by what they merely tell as well (see `hearsay`).
     """
 
     name: str
@@ -173,6 +171,7 @@ class BoundStore:
     aged: frozenset[str] = frozenset()
     owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
+    telling: BoundStore | None = field(default=None, repr=False, compare=False)
 
     def claimable(self, namespace: str) -> bool:
         """Rows of persons may say that a key of this namespace is another's."""
@@ -204,6 +203,21 @@ class BoundStore:
     def place(self, name: str) -> int:
         """The collection's number, in link order: part of the names of its temporary tables."""
         return list(self.collections).index(name)
+
+    @property
+    def leading(self) -> Mapping[str, Sequence[str]]:
+        """Collection of the scope -> the collections that lead to it, or whose rows may own a shared row of it."""
+        owners = {
+            name: [one.name for key in keys for one in self.takers(key.child)] for name, keys in self.owning.items()
+        }
+        return {
+            name: [
+                one
+                for one in (*(link.of[0] for link in mapped.links if link.of is not None), *owners.get(name, ()))
+                if one in self.scoped
+            ]
+            for name, mapped in self.scoped.items()
+        }
 
     @property
     def scoped(self) -> Mapping[str, BoundTable]:

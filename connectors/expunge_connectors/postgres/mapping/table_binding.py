@@ -18,7 +18,7 @@ from expunge_connectors.postgres.catalog.key_types import (
     spelling,
 )
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import Claim, aged, hearsay, named_by, passing_values, person_link
+from expunge_connectors.postgres.claims import Claim, aged, named_by, passing_values, told
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
@@ -26,6 +26,7 @@ from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace, sought_namespace
 
 
@@ -66,9 +67,9 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         if identity in internal
         and len(holders := tuple(table for table in tables.values() if identity in table.yields)) > 1
     }
-    links = [link for table in tables.values() for link in table.links]
+    links = [link for table in tables.values() for link in (*table.links, *table.tells)]
     in_texts = {link.staged[0]: passing[link.namespace] for link in links if link.namespace in passing}
-    return BoundStore(
+    store = BoundStore(
         name,
         tables,
         catalogue.foreign_keys,
@@ -80,6 +81,8 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         builder.aged(),
         owning,
     )
+    by_more = {one: replace(table, links=(*table.links, *table.tells)) for one, table in tables.items()}
+    return replace(store, telling=replace(store, collections=by_more, statements=StatementCache()))
 
 
 def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
@@ -154,8 +157,7 @@ class _TableBinder:
                 for one in self.passing[identity]
                 if one.collection == name
             },
-            hearsay=tuple(link.identity or "" for link in self._hearsay(spec)),
-            names=self._names(name, spec),
+            tells=tuple(self._unclaimed(name, spec, self._link(name, link)) for link in told(spec, self.data_map)),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,
@@ -241,10 +243,6 @@ class _TableBinder:
             ends=source.ends,
         )
 
-    def _names(self, name: str, spec: TableSpec) -> BoundLink | None:
-        named = None if spec.person is not None else person_link(self.spec, spec, self.data_map)
-        return None if named is None else self._link(name, named)
-
     def _kinds(self, name: str, where: tuple[RowKind, ...]) -> tuple[BoundKind, ...]:
         return bound(where, lambda column: self._column(name, column), self.store, name)
 
@@ -259,10 +257,6 @@ class _TableBinder:
             told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, claims, self.data_map)),
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )
-
-    def _hearsay(self, spec: TableSpec) -> tuple[Link, ...]:
-        claims = {namespace: self._claims(namespace) for namespace in self.passing}
-        return hearsay(self.spec, spec, self.data_map, claims)
 
     def aged(self) -> frozenset[str]:
         """Identities of which a row must not be older than the claim on its value, in the scope."""

@@ -1,25 +1,20 @@
 """Shared values: checks that a value which must be one person's is, before other places go by it (law 2).
 
 Within a table the database makes sure of it, or the map says so (`never_shared`). Between tables nothing does: each
-column is unique for itself. A reusable value that a row merely tells, and another person's row as well, is hearsay.
+column is unique for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser, NotNormalisable
-from expunge_config.spellings import Spellings
-from expunge_connectors.contract import DiscoveredKey, SubjectKey
+from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.sql import stored_spellings
-from expunge_connectors.postgres.sql.comparison import may_lead, normalised, same_row, taken_out, tells, values
+from expunge_connectors.postgres.sql.comparison import normalised, same_row, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
-from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.table_spec import Source
 
@@ -36,70 +31,7 @@ _GOING = sql.SQL("{row}.asked AND NOT {row}.waits AND NOT {row}.stays")
 
 def is_looked_at_again(mapped: BoundTable) -> bool:
     """Rows with the same values are looked for, so those that were found must be at hand."""
-    return bool(mapped.hearsay) or any(source.never_shared is not None for source, _ in mapped.yields.values())
-
-
-def told_by_others(
-    search: Search, mapped: BoundTable, discovered: Iterable[DiscoveredKey]
-) -> frozenset[tuple[int, SubjectKey]]:
-    """Subject and reusable key, where a row that names another person tells the same value: it leads to neither.
-
-    Args:
-        search: Its found rows are at hand.
-        mapped: The collection.
-        discovered: What these rows tell.
-    """
-    if mapped.names is None or not search.found.get(mapped.name):
-        return frozenset()
-    named = (sql.SQL("{} IS NOT NULL").format(column("o", one.name)) for one in mapped.names.columns[:1])
-    somebody = and_(*named, *may_lead(mapped.names, "o"), in_scope(mapped, "o"))
-    keys: set[tuple[int, SubjectKey]] = set()
-    for identity in mapped.hearsay:
-        source, rule = mapped.yields[identity]
-        if rule.spellings is not None:
-            said = [one for one in discovered if one.key.namespace == identity]
-            keys.update(_told_in_texts(search, mapped, source, rule.spellings, said, somebody))
-            continue
-        statement = _statement(search, mapped, source, rule, (mapped, source), somebody)
-        for number, text in search.connection.execute(statement).fetchall():
-            keys.update((number, SubjectKey(identity, value)) for value in source.read(rule, text).values)
-    return frozenset(keys)
-
-
-def _told_in_texts(  # noqa: PLR0913, PLR0917 - a table, what is read there, and what is asked of it
-    search: Search,
-    mapped: BoundTable,
-    source: Source,
-    spellings: Spellings,
-    discovered: Iterable[DiscoveredKey],
-    somebody: sql.Composable,
-) -> Iterator[tuple[int, SubjectKey]]:
-    """The same where values stand in texts that have to be read."""
-    told: dict[str, tuple[SubjectKey, set[int]]] = {}
-    for number, _, _, key in discovered:
-        told.setdefault(key.value, (key, set()))[1].add(number)
-    if not told:
-        return
-    name = f"{mapped.name}, {source.text}"
-    stored_spellings.propose(search.connection, {name: (spellings, told)})
-    rows: sql.Composable = sql.SQL("{} AS o").format(mapped.table.identifier)
-    text = column("o", source.column)
-    if source.several:
-        rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(source, "o"))
-        text = column("v", "value")
-    statement = sql.SQL(
-        "SELECT DISTINCT {}::text, ARRAY(SELECT g.number FROM {} AS g WHERE {}) FROM {} WHERE {}"
-    ).format(
-        text,
-        search.table(mapped.name),
-        same_row(mapped, "o", "g"),
-        rows,
-        and_(stored_spellings.proposed(text, spellings, name), tells(source.where, "o"), somebody),
-    )
-    for said, finders in search.connection.execute(statement).fetchall():
-        for value in spellings.read(said, source.region).values & told.keys():
-            key, numbers = told[value]
-            yield from ((number, key) for number in numbers.difference(finders))
+    return any(source.never_shared is not None for source, _ in mapped.yields.values())
 
 
 def shared(search: Search, mapped: BoundTable) -> frozenset[tuple[int, SubjectKey]]:
