@@ -120,7 +120,8 @@ def test_a_cancel_is_met_before_the_store_is_asked(fleet: Installation, inspecto
     assert following is not None
     assert following.name == "withdraw"
     assert run_step(following, RunObserver()) is None
-    batch_lifecycle.refresh(fleet.workspace)
+    with fleet.workspace.ledger.begin() as connection:
+        batch_lifecycle.refresh(connection)
     assert changed(was, inspector.contents()) == {}
     assert fleet.again(batch).state is BatchState.CANCELLED
     assert fleet.events(batch) == [["accepted", "cancelled"]]

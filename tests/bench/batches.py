@@ -185,8 +185,7 @@ def erase_here(workspace: Workspace, share: Share) -> None:
             delivery = claim(workspace, chunk, no_beat)
             while delivery is not None:
                 delivery = run_step(delivery, RunObserver())
-        publish(workspace.ledger, writer)
-    batch_lifecycle.refresh(workspace)
+        publish(workspace.ledger, writer, batch_lifecycle.refresh)
 
 
 class Lap:

@@ -234,7 +234,7 @@ def test_ledger_from_before_the_run_is_refused(chaos: Chaos, name: str) -> None:
 def test_ledger_from_the_middle_of_the_run_is_refused(chaos: Chaos) -> None:
     scenario = scene_of(chaos, "holders, erase")
     # The first chunk's statements are in the log and noted; the second chunk has not begun.
-    fatal = scenario.ending.points.index("after commit of statement") + 1
+    fatal = scenario.ending.points.index("after commit of statement, batch") + 1
     home, _ = chaos.fresh(scenario.start)
     assert chaos.run(scenario.request, scenario.half, home, fatal)[0] == KILLED
     kept = keep_ledger(home)

@@ -18,7 +18,7 @@ from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
-from expunge_orchestrator.ledger.batches import Batch, batches, batches_by_id
+from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
@@ -35,17 +35,20 @@ UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
 
 
 # Built once: what is asked for one person is asked for thousands.
-_BATCH = sa.select(tables.batch).where(tables.batch.c.id == sa.bindparam("of"))
-_CHUNK_STATES = (
+_AT_WORK = sa.select(tables.batch.c.id).where(
+    tables.batch.c.state.in_([state.value for state in (*RUNNING, BatchState.PAUSED)])
+)
+_BATCH = sa.select(
+    *(tables.batch.c[name] for name in ("id", "state", "pipeline", "settle_at", "cancelled_at", "undisclosed"))
+).where(tables.batch.c.id == sa.bindparam("of"))
+_CHUNKS = (
     sa.select(
         tables.chunk.c.state,
         (tables.chunk.c.step <= sa.bindparam("concluding", type_=sa.Integer)).label("erasing"),
+        sa.func.min(tables.chunk.c.settle_at).label("settle_at"),
     )
     .where(tables.chunk.c.batch_id == sa.bindparam("of"))
-    .distinct()
-)
-_NEXT_CLOCK = sa.select(sa.func.min(tables.chunk.c.settle_at)).where(
-    tables.chunk.c.batch_id == sa.bindparam("of"), tables.chunk.c.state == ChunkState.WAITING.value
+    .group_by("state", "erasing")
 )
 
 
@@ -223,11 +226,9 @@ def take_up(connection: sa.Connection, steps: Mapping[int, int], *, ending: bool
         connection.execute(sa.update(tables.item).where(of_chunks, unsearched).values(searched=None))
 
 
-def refresh(workspace: Workspace) -> None:
+def refresh(connection: sa.Connection) -> None:
     """Follow the state of every batch at work from the states of its chunks."""
-    with workspace.ledger.begin() as connection:
-        found = batches(connection, (*RUNNING, BatchState.PAUSED))
-        sync_state(connection, [batch.id for batch in found])
+    sync_state(connection, connection.scalars(_AT_WORK).all())
 
 
 def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
@@ -241,11 +242,10 @@ def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
             cancellation.set_batch_apart(connection, batch_id)
         elif batch.state in NOT_RUNNABLE:
             continue
-        chunks, withdrawing = _chunks(connection, batch)
+        chunks, withdrawing, next_clock = _chunks(connection, batch)
         state = derived(chunks, withdrawing=withdrawing)
         if batch.state == BatchState.PAUSED and state is not BatchState.CANCELLED:
             state = BatchState.PAUSED
-        next_clock = connection.scalar(_NEXT_CLOCK, {"of": batch_id})
         undisclosed = state is not BatchState.CANCELLED and _waits_undisclosed(connection, batch_id, chunks)
         if state != batch.state and not change_state(connection, batch_id, batch.state, state):
             continue  # somebody paused or cancelled it meanwhile, and means it
@@ -257,16 +257,19 @@ def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
             connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(changed))
 
 
-def _chunks(connection: sa.Connection, batch: sa.Row[*tuple[Any, ...]]) -> tuple[set[tuple[ChunkState, bool]], bool]:
-    """What `derived` asks of a batch: its chunks, and whether people are still to be withdrawn."""
+def _chunks(
+    connection: sa.Connection, batch: sa.Row[*tuple[Any, ...]]
+) -> tuple[set[tuple[ChunkState, bool]], bool, str | None]:
+    """What `derived` asks of a batch: its chunks, and whether people are still to be withdrawn. And the next clock."""
     concluding = pipeline.first(batch.pipeline, pipeline.CONCLUDE)
-    rows = connection.execute(_CHUNK_STATES, {"of": batch.id, "concluding": concluding})
+    rows = connection.execute(_CHUNKS, {"of": batch.id, "concluding": concluding}).all()
     chunks = {(ChunkState(row.state), bool(row.erasing)) for row in rows}
+    next_clock = min((row.settle_at for row in rows if row.state == ChunkState.WAITING), default=None)
     if batch.cancelled_at is None:
-        return chunks, False
+        return chunks, False, next_clock
     running = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state == ChunkState.RUNNING.value)
     withdrawing = ChunkState.WITHDRAWING in {state for state, _ in chunks}
-    return chunks, withdrawing or cancellation.any_withdrawable(connection, running)
+    return chunks, withdrawing or cancellation.any_withdrawable(connection, running), next_clock
 
 
 def _waits_undisclosed(connection: sa.Connection, batch_id: int, chunks: Collection[tuple[ChunkState, bool]]) -> bool:
@@ -279,7 +282,7 @@ def _waits_undisclosed(connection: sa.Connection, batch_id: int, chunks: Collect
 
 def state_if_resumed(connection: sa.Connection, batch: Batch) -> BatchState:
     """The state that a paused batch would have if it went on now."""
-    chunks, withdrawing = _chunks(connection, connection.execute(_BATCH, {"of": batch.id}).one())
+    chunks, withdrawing, _ = _chunks(connection, connection.execute(_BATCH, {"of": batch.id}).one())
     return derived(chunks, withdrawing=withdrawing)
 
 

@@ -19,7 +19,7 @@ from expunge_orchestrator.execution import (
 from expunge_orchestrator.execution.concurrent_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import counted_at, verified_at
+from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
@@ -63,22 +63,22 @@ def conclude(context: StepContext) -> StepWrite:
     def write(connection: sa.Connection) -> Transition:
         backup_copies.record(connection, listings)
         cited = statement_issuer.store_document(connection, statement_bodies.copies_document(listings, held))
-        verified = verified_at(connection, context.chunk_id, pipeline.VERIFY)
-        counted = counted_at(connection, context.chunk_id)
+        done_at = last_done(connection, context.chunk_id)
+        verified = verified_at(done_at, pipeline.VERIFY)
         conclusions = OutcomeBodies(
             context.batch,
             cutoffs=context.cutoffs,
             grounds=grounds,
             map_digest=context.workspace.map_digest,
             normalisers=sorted({one.normaliser for one in context.workspace.data_map.identities.values()}),
-            counted=counted,
+            counted=done_at[pipeline.RECOUNT],
             at=verified,
             context=[cited, *_extended(connection, context)],
         )
         drafts, ended = [], []
-        denied = _denied_before(connection, context.chunk_id)
+        ambiguous = _not_denied(connection, [item for item in context.items if item.outcome == Result.AMBIGUOUS])
         for item in context.items:
-            if item.outcome == Result.AMBIGUOUS and item.id not in denied:
+            if item.id in ambiguous:
                 drafts.append(_draft(item, "denied", statement_bodies.denied(context.batch, item.reason or "")))
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
@@ -144,14 +144,14 @@ def _said(context: StepContext, why: Mapping[int, str]) -> str:
     return f"{len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
 
 
-def _denied_before(connection: sa.Connection, chunk_id: int) -> set[int]:
-    """The people of a chunk who were told already that they are ambiguous."""
-    return set(
-        connection.scalars(
-            sa.select(tables.statement.c.item_id)
-            .join(tables.item, tables.item.c.id == tables.statement.c.item_id)
-            .where(tables.item.c.chunk_id == chunk_id, tables.statement.c.event == "denied")
-        )
+def _not_denied(connection: sa.Connection, ambiguous: Sequence[Item]) -> set[int]:
+    """Those of the ambiguous people of a chunk who were not told so already."""
+    people = {item.id for item in ambiguous}
+    if not people:
+        return people
+    told = tables.statement.c
+    return people.difference(
+        connection.scalars(sa.select(told.item_id).where(told.item_id.in_(people), told.event == "denied"))
     )
 
 

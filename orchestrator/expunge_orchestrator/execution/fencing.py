@@ -39,24 +39,26 @@ class ClaimedStep:
 
 
 # Built once: a step of one person asks the ledger as often as a step of thousands.
-_OPEN = (
-    sa.select(
-        tables.chunk.c.state.label("chunk_state"),
+_ITS_BATCH = tables.batch.c.id == tables.chunk.c.batch_id
+_WITHDRAWING = ChunkState.WITHDRAWING.value
+_TAKE = (
+    sa.update(tables.chunk)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"), sa.exists().where(_ITS_BATCH, RUNNABLE))
+    .values(
+        epoch=tables.chunk.c.epoch + 1,
+        state=sa.case((tables.chunk.c.state == _WITHDRAWING, _WITHDRAWING), else_=ChunkState.RUNNING.value),
+    )
+    .returning(
+        tables.chunk.c.state,
         tables.chunk.c.epoch,
         tables.chunk.c.step,
         tables.chunk.c.rounds,
         tables.chunk.c.repeats,
         tables.chunk.c.ending,
-        tables.batch.c.cancelled_at,
+        sa.select(tables.batch.c.cancelled_at).where(_ITS_BATCH).scalar_subquery().label("cancelled_at"),
     )
-    .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"), RUNNABLE)
 )
-_TAKE = (
-    sa.update(tables.chunk)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("seen"))
-    .values(epoch=sa.bindparam("next_epoch"), state=sa.bindparam("next_state"))
-)
+_STATE = sa.select(tables.chunk.c.state).where(tables.chunk.c.id == sa.bindparam("chunk"))
 
 # Attempts are over when the step that failed is passed, not when one before it is done again on the way there.
 _OWNED = (
@@ -108,37 +110,26 @@ class _Source(NamedTuple):
 
 
 def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedStep | None:
-    seen = connection.execute(_OPEN, {"chunk": chunk_id}).first()
-    if seen is not None and seen.cancelled_at is not None:
+    taken = connection.execute(_TAKE, {"chunk": chunk_id}).first()
+    if taken is None:
+        return None
+    state = taken.state
+    if taken.cancelled_at is not None:
         cancellation.set_apart(connection, tables.chunk.c.id == chunk_id)
-        seen = connection.execute(_OPEN, {"chunk": chunk_id}).first()
-    if seen is None:
-        return None
+        state = connection.scalar(_STATE, {"chunk": chunk_id})
     batch = source.batch
-    withdrawing = seen.chunk_state == ChunkState.WITHDRAWING
-    name = cancellation.WITHDRAW if withdrawing else str(batch.pipeline[seen.step])
+    name = cancellation.WITHDRAW if state == _WITHDRAWING else str(batch.pipeline[taken.step])
     verb, store = pipeline.split(name)
-    moved = connection.execute(
-        _TAKE,
-        {
-            "chunk": chunk_id,
-            "seen": seen.epoch,
-            "next_epoch": seen.epoch + 1,
-            "next_state": seen.chunk_state if withdrawing else ChunkState.RUNNING.value,
-        },
-    ).rowcount
-    if not moved:
-        return None
     items = items_of_chunk(connection, chunk_id)
     erasing = verb in {pipeline.ERASE, pipeline.RE_ERASE} or any(item.touched for item in items)
     context = StepContext(
         workspace=source.workspace,
         batch=batch,
         chunk_id=chunk_id,
-        epoch=seen.epoch + 1,
-        round=seen.rounds,
-        repeats=seen.repeats,
-        ending=seen.ending,
+        epoch=taken.epoch,
+        round=taken.rounds,
+        repeats=taken.repeats,
+        ending=taken.ending,
         items=items,
         cutoffs=source.cutoffs,
         store=store,
@@ -147,7 +138,7 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
         actions=batch.actions,
         held=hold_enforcement.holds_at_claim(connection, source.workspace, batch, chunk_id, items, erasing=erasing),
     )
-    return ClaimedStep(seen.step, name, context)
+    return ClaimedStep(taken.step, name, context)
 
 
 def finish(connection: sa.Connection, delivery: ClaimedStep, write: StepWrite) -> Transition | None:

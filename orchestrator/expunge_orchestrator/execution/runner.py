@@ -32,7 +32,7 @@ from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_nex
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.database import checkpoint_wal, serialise_writers
+from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers
 from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState
 from expunge_orchestrator.receipts.statement_issuer import publish
@@ -135,14 +135,12 @@ def run(
                 flight.pop(finished)
                 finished.result()
                 news = True
-        publish(workspace.ledger, writer)
         checkpoint_wal(workspace.ledger)
 
 
 def _publish(workspace: Workspace, writer: LogWriter) -> None:
     """Bring the log and the batches' states up to date with the chunks."""
-    publish(workspace.ledger, writer)
-    batch_lifecycle.refresh(workspace)
+    publish(workspace.ledger, writer, batch_lifecycle.refresh)
 
 
 def _open_chunks(
@@ -153,7 +151,7 @@ def _open_chunks(
     Nobody waits for those that are put off: a run takes them up whose time had come when it began.
     """
     moment, most = now(), workspace.settings.max_attempts
-    with workspace.ledger.begin() as connection:
+    with reading(workspace.ledger) as connection:
         if only is None:
             rows = connection.execute(_OPEN_CHUNKS).all()
         else:

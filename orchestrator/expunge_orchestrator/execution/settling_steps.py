@@ -22,7 +22,7 @@ from expunge_orchestrator.execution.step_context import StepContext, StepWrite, 
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import verified_at
+from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
@@ -166,9 +166,10 @@ def settle(context: StepContext) -> StepWrite:
             return stopped
         backup_copies.record(connection, listings)
         cited = statement_issuer.store_document(connection, document)
-        reviewed = verified_at(connection, context.chunk_id, pipeline.REVIEW)
+        done_at = last_done(connection, context.chunk_id)
+        reviewed = verified_at(done_at, pipeline.REVIEW)
         last = pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY
-        reverified = verified_at(connection, context.chunk_id, last)
+        reverified = verified_at(done_at, last)
         settling_search.forget(connection, [one.item.id for one in kept])
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified)
         if waiting is not None:

@@ -76,19 +76,11 @@ _IN_STATES = (
     .where(tables.batch.c.state.in_(sa.bindparam("states", expanding=True)))
     .order_by(tables.batch.c.id)
 )
-_COUNTED = sa.select(sa.func.max(tables.step_log.c.at)).where(
-    tables.step_log.c.chunk_id == sa.bindparam("chunk"), tables.step_log.c.name == "recount"
-)
-_LATEST = (
-    sa.select(sa.func.max(tables.step_log.c.at).label("at"))
-    .where(
-        tables.step_log.c.chunk_id == sa.bindparam("chunk"),
-        tables.step_log.c.name.startswith(sa.bindparam("verb")),
-    )
+_DONE = (
+    sa.select(tables.step_log.c.name, sa.func.max(tables.step_log.c.at).label("at"))
+    .where(tables.step_log.c.chunk_id == sa.bindparam("chunk"))
     .group_by(tables.step_log.c.name)
-    .subquery()
 )
-_VERIFIED = sa.select(sa.func.min(_LATEST.c.at))
 
 
 def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
@@ -153,9 +145,9 @@ def _batch(row: sa.Row[Any]) -> Batch:
     )
 
 
-def counted_at(connection: sa.Connection, chunk_id: int) -> datetime:
-    """When the chunk's people were last counted before erasing: what receipts call found was there then, or earlier."""
-    return parse(connection.execute(_COUNTED, {"chunk": chunk_id}).scalar_one())
+def last_done(connection: sa.Connection, chunk_id: int) -> dict[str, datetime]:
+    """Step by name -> when it was last done for the chunk."""
+    return {row.name: parse(row.at) for row in connection.execute(_DONE, {"chunk": chunk_id})}
 
 
 def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
@@ -172,6 +164,11 @@ def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
     return {name.removeprefix("verify:") for name in names}
 
 
-def verified_at(connection: sa.Connection, chunk_id: int, verb: str) -> datetime:
-    """When the oldest of the chunk's latest verifications was made: one moment at which all stores had been asked."""
-    return parse(connection.execute(_VERIFIED, {"chunk": chunk_id, "verb": f"{verb}:"}).scalar_one())
+def verified_at(done: Mapping[str, datetime], verb: str) -> datetime:
+    """When the oldest of a chunk's latest verifications was made: one moment at which all stores had been asked.
+
+    Args:
+        done: Its steps, of `last_done`.
+        verb: What verified each store.
+    """
+    return min(at for name, at in done.items() if name.startswith(f"{verb}:"))

@@ -168,9 +168,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     listed = (
         [(line, series[line - 1], keys, totals.persons[line]) for line, keys in part.items()] for part in cut.chunks()
     )
-    _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
-    with workspace.ledger.begin() as connection:
-        return batch_by_uid(connection, uid)
+    return _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
 
 
 def _parts(cut: BatchCut) -> Iterator[tuple[Part, bool]]:
@@ -193,7 +191,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     planned: Sequence[Mapping[str, Mapping[str, int]]],
     actor: str,
     frozen: Frozen,
-) -> None:
+) -> Batch:
     seal = ItemCipher(workspace.keys.wrapping)
     moment = stamp(now())
     with workspace.ledger.begin() as connection:
@@ -248,3 +246,4 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 )
             connection.execute(sa.insert(tables.item), rows)
         frozen(connection, batch_id)
+        return batch_by_uid(connection, uid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import LedgerBehindError, LedgerError
 from expunge_orchestrator.ledger.bulk_writes import write_rows
-from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.database import insert_unless_there, reading
 from expunge_orchestrator.ledger.tables import document, statement
 from expunge_reports import canonical, dsse
 from expunge_reports import statement as statements
-from expunge_reports.export import document_digest
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import leaf
 from expunge_reports.log.append_only_log import Log, LogWriter
@@ -24,7 +23,6 @@ from expunge_reports.statement import NOTHING_OPEN, Open
 _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
 # Built once: a step of one person asks the ledger as often as a step of thousands.
-_DOCUMENT = sa.select(document.c.digest).where(document.c.digest == sa.bindparam("of"))
 _LAST_OF_EACH = (
     sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
     .where(statement.c.series.in_(sa.bindparam("of", expanding=True)))
@@ -62,11 +60,10 @@ class StatementDraft:
 
 def store_document(connection: sa.Connection, body: Mapping[str, object]) -> str:
     """Keep a document that many statements cite; returns its `sha256:…`."""
-    cited = document_digest(body)
-    hexadecimal = cited.removeprefix("sha256:")
-    if connection.scalar(_DOCUMENT, {"of": hexadecimal}) is None:
-        connection.execute(sa.insert(document).values(digest=hexadecimal, body=canonical.encode(dict(body))))
-    return cited
+    encoded = canonical.encode(dict(body))
+    digest = canonical.digest(encoded)
+    insert_unless_there(connection, document, {"digest": digest, "body": encoded})
+    return f"sha256:{digest}"
 
 
 def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDraft], at: datetime) -> None:
@@ -145,11 +142,16 @@ def _indexed(connection: sa.Connection) -> int:
     return 0 if last is None else last + 1
 
 
-def publish(ledger: sa.Engine, writer: LogWriter) -> int:
+def publish(ledger: sa.Engine, writer: LogWriter, also: Callable[[sa.Connection], None]) -> int:
     """Append every statement that is not in the log yet, and note where it stands. Returns how many.
 
     Safe to repeat after a crash at any point: leaves that reached the log without their index being noted are found
     again there. One writer at a time (the log's own lock).
+
+    Args:
+        ledger: Where the statements are.
+        writer: Of the log.
+        also: Called in the transaction that notes the last of them: what else is to be brought up to date.
 
     Raises:
         LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
@@ -162,11 +164,13 @@ def publish(ledger: sa.Engine, writer: LogWriter) -> int:
         if pending:
             first = writer.append(list(pending))
             logged += [{"row": row_id, "index": index} for index, row_id in enumerate(pending.values(), first)]
-        if logged:
-            with ledger.begin() as connection:
-                write_rows(connection, _LOGGED, logged)
+        is_last = len(pending) < _PUBLISHED_AT_ONCE
+        with ledger.begin() as connection:
+            write_rows(connection, _LOGGED, logged)
+            if is_last:
+                also(connection)
         published += len(pending)
-        if len(pending) < _PUBLISHED_AT_ONCE:
+        if is_last:
             return published
 
 
