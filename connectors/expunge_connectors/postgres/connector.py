@@ -275,7 +275,8 @@ class PostgresStore:
 
         def counted(connection: Connection) -> tuple[Counts, Sequence[Obstacle]]:
             search = count.searched(connection, self._mapped(connection, scope), subjects, scope, cutoff)
-            return count.count(search, subjects), obstacles.obstacles(search, self._data_map)
+            counts = count.count(search, subjects)
+            return counts, obstacles.obstacles(search, self._data_map, counts)
 
         return self._reading(counted)
 

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Obstacle
+from expunge_connectors.contract import Counts, Obstacle
 from expunge_connectors.postgres import count
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.errors import translated
@@ -26,19 +26,24 @@ from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
-def obstacles(search: Search, data_map: DataMap) -> list[Obstacle]:
-    """What is in the way of these people, all of whom are erased together. Rows that were counted are known."""
+def obstacles(search: Search, data_map: DataMap, counts: Counts) -> list[Obstacle]:
+    """What is in the way of these people, all of whom are erased together. Rows that were counted are known.
+
+    Nothing is in the way of collections in which the `counts` of this search see nothing due: these are not asked.
+    """
     store = search.store
     specs = {name: one.spec for name, one in store.collections.items()}
+    due = {name for tallies in counts.values() for name, tally in tallies.items() if tally.due}
     keys = [
         (key, store.collections[parent])
         for key, parent in loose_keys(specs, data_map, store.foreign_keys)
-        if store.collections[parent].in_scope
+        if parent in due
     ]
     if not keys:
         return []
     wanted = _Wanted(keys, frozenset(text for key, _ in keys for text in (key.parent, key.child)), data_map)
-    combined = answers(search, "obstacles", partial(wanted.combined, search)) if search.staged.few else None
+    what = ("obstacles", frozenset(parent.name for _, parent in keys))
+    combined = answers(search, what, partial(wanted.combined, search)) if search.staged.few else None
     found = wanted.one_by_one(search) if combined is None else combined
     return [Obstacle(number, name, table, constraint, rows) for name, table, constraint, number, rows in found]
 

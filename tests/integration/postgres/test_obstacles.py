@@ -11,6 +11,7 @@ from tests.support.postgres.small_schemas import ACME, left, shape
 
 from expunge_connectors.contract import Obstacle, SubjectKey, no_beat
 from expunge_connectors.errors import StillReferencedError
+from expunge_connectors.postgres import obstacles
 
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY);
@@ -59,3 +60,16 @@ def test_rows_of_others_that_point_to_what_would_go_are_counted_before(database)
         assert dump(database) == before
         store.erase([ann, bob, cleo], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
     assert [left(database, table) for table in ("users", "posts", "likes")] == [[], [], []]
+
+
+def test_what_is_in_the_way_is_not_asked_where_nothing_is_due(database, monkeypatch):
+    execute(database, TABLES)
+    asked = []
+    answers = obstacles.answers
+    monkeypatch.setattr(obstacles, "answers", lambda search, *what: asked.append(search) or answers(search, *what))
+    with opened(database, shape(MAP)) as store:
+        ann, dora = resolved(store, [subject(number, user_id=str(number)) for number in (1, 4)], ACME)
+        assert store.count_with_obstacles([dora], ACME, CUTOFF)[1] == []
+        assert asked == []
+        assert store.count_with_obstacles([ann], ACME, CUTOFF)[1] != []
+        assert len(asked) == 1

@@ -7,7 +7,7 @@ Rows of many keys stand in tables of their own, for the planner must know how ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,7 +55,7 @@ class CombinedQuery:
         return sql.SQL("SAVEPOINT expunge_combined;\n{}").format(together)
 
 
-def answers(search: Search, what: str, compose: Callable[[], sql.Composed]) -> list[tuple[Any, ...]] | None:
+def answers(search: Search, what: Hashable, compose: Callable[[], sql.Composed]) -> list[tuple[Any, ...]] | None:
     """The rows of a combined query; None where it was refused, and each collection has to be asked by itself.
 
     Of one statement nobody could say which collection it was refused for.
