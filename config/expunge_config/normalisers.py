@@ -60,6 +60,7 @@ class Normaliser:
         normalise: Value of a request -> the form compared; raises `NotNormalisable` with a reason free of values.
         sql: SQL expression with the placeholder `{column}` giving the same form for a stored value (text).
         counts: Its identifiers are whole numbers (ADR 16).
+        form: What every value matches once it is normalised, for Python and SQL alike; None: no pattern says it.
         spellings: Which texts are the same value is decided by reading them, not in SQL.
     """
 
@@ -68,6 +69,7 @@ class Normaliser:
     sql: str
     counts: bool = False
     spellings: Spellings | None = None
+    form: str | None = None
 
     def read(self, text: str, region: str | None = None) -> Reading:
         """What stands in a stored text, in a column of this region."""
@@ -202,9 +204,9 @@ def builtin() -> Mapping[str, Normaliser]:
         Normaliser("email/3", _only(mailbox, "e-mail address"), "{column}::text", spellings=mailbox),
         Normaliser("phone/1", _only(phone, "phone number with its country's code"), "{column}::text", spellings=phone),
         Normaliser("e164/1", _e164, f"translate({{column}}::text COLLATE \"C\", E'{_SQL_SPACE}{_WITHIN_NUMBERS}', '')"),
-        Normaliser("integer/1", _integer, "{column}::text", counts=True),
-        Normaliser("integer/2", _integer_2, trimmed, counts=True),
-        Normaliser("uuid/1", _uuid, f'lower({trimmed} COLLATE "C")'),
+        Normaliser("integer/1", _integer, "{column}::text", counts=True, form=_INTEGER.pattern),
+        Normaliser("integer/2", _integer_2, trimmed, counts=True, form=_INTEGER_2.pattern),
+        Normaliser("uuid/1", _uuid, f'lower({trimmed} COLLATE "C")', form=_UUID.pattern),
         Normaliser("postal/1", _postal, _sql_folded(f"btrim({one_space}, ' ')")),
         Normaliser("exact/1", _exact, "{column}::text"),
     )

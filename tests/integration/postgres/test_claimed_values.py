@@ -252,6 +252,36 @@ def test_a_text_that_names_somebody_who_is_not_followed_as_well_stays(database: 
                 assert counts[1]["subscriptions"].due == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "normaliser", "good", "bad"),
+    [
+        ("text", "integer/2", " 7 ", "guest-7"),
+        ("varchar(60)", "uuid/1", "0A000000-0000-0000-0000-000000000007", "7"),
+        ("numeric", "integer/2", "7.00", "NaN"),
+        ("numeric", "integer/2", "-7", "7.5"),
+        ("numeric", "integer/2", "9" * 38, "9" * 39),
+        ("numeric", "exact/1", "7.5", "NaN"),
+        ("numeric", "exact/1", "7.5", "-Infinity"),
+        ("text", "exact/1", "guest-7", None),
+        ("bigint", "integer/2", "7", None),
+    ],
+)
+def test_a_persons_key_that_cannot_be_read_is_told(
+    database: str, kind: str, normaliser: str, good: str, bad: str | None
+) -> None:
+    """Asked for by the address its row was due for ever: the key is nobody's whom a request can name."""
+    execute(database, f"CREATE TABLE users (id {kind} UNIQUE NOT NULL, email text, created_at date NOT NULL)")
+    execute(database, f"INSERT INTO users VALUES ('{good}', 'ann@x.example', '2025-01-01')")
+    with opened(database, shape(USERS, user_id=normaliser)) as store:
+        assert not [one for one in store.inspect() if one.code == "person-without-key"]
+        if bad is not None:
+            execute(database, f"INSERT INTO users VALUES ('{bad}', 'dan@x.example', '2025-01-01')")
+            [told] = [one for one in store.inspect() if one.code == "person-without-key"]
+            assert told.severity is Severity.ERROR
+            assert normaliser in told.message
+            assert bad not in told.message.replace(normaliser, "")
+
+
 def test_a_persons_row_without_a_key_is_somebodys_and_claims_its_address(database: str) -> None:
     """A guest's, in the table of accounts: `check` refuses it, and neither Ann nor who asks by the address takes it."""
     execute(database, _SUBSCRIPTIONS.replace("id text PRIMARY KEY", "id text UNIQUE"))

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
+from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.key_types import counted, spelling
+from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.found_by import uniques
-from expunge_connectors.postgres.sql.comparison import tells
-from expunge_connectors.postgres.table_spec import TableSpec
+from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
+from expunge_connectors.postgres.table_spec import Source, TableSpec
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
@@ -62,33 +64,58 @@ def _nameless(
     source = spec.yields.get(spec.person or "")
     if source is None or source.several or source.decode or source.column not in table.columns:
         return
-    if table.columns[source.column].not_null:
-        return
-    place = f"{table.text}.{source.column}"
-    empty = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} AND {} IS NULL)").format(
-        table.identifier, tells(source.where, "t"), sql.Identifier("t", source.column)
-    )
-    answer = table_sampling.asked(connection, empty)
-    remedy = (
-        "Give each such row a key; or let `person` be for the rows that have one, and find the others (guests) by their"
-        " addresses in a collection of their own, told apart by `where`."
-    )
-    if answer == [(True,)]:
-        yield inspection.error(
-            "person-without-key",
-            name,
-            f"A row of {table.text} is said to be one person, and there are rows without a value in {place}: they are"
-            " nobody's, are not erased, and what stands under their addresses stays as well, as ambiguous.",
-            remedy,
+    rule, live = inspection.data_map.identities[spec.person or ""].rule, table.columns[source.column]
+    place, value = f"{table.text}.{source.column}", sql.Identifier("t", live.name)
+    if not live.not_null:
+        empty = _seen(connection, table, source, sql.SQL("{} IS NULL").format(value))
+        remedy = (
+            "Give each such row a key; or let `person` be for the rows that have one, and find the others (guests) by"
+            " their addresses in a collection of their own, told apart by `where`."
         )
-    else:
-        yield inspection.warning(
-            "person-without-key",
-            name,
-            f"A row of {table.text} is said to be one person, and {place} may be empty. No such row was seen, or the"
-            " table could not be read in time.",
-            remedy,
-        )
+        if empty:
+            yield inspection.error(
+                "person-without-key",
+                name,
+                f"A row of {table.text} is said to be one person, and there are rows without a value in {place}: they"
+                " are nobody's, are not erased, and what stands under their addresses stays as well, as ambiguous.",
+                remedy,
+            )
+        else:
+            yield inspection.warning(
+                "person-without-key",
+                name,
+                f"A row of {table.text} is said to be one person, and {place} may be empty. No such row was seen, or"
+                " the table could not be read in time.",
+                remedy,
+            )
+    for unread in () if live.name in spec.tombstone else _unreadable(rule, live, source):
+        if _seen(connection, table, source, unread):
+            yield inspection.error(
+                "person-without-key",
+                name,
+                f"A row of {table.text} is said to be one person, and in {place} stand values that {rule.name} cannot"
+                f" read as a `{spec.person}`: no request can name these people, and they can never be erased.",
+                f"A normaliser that takes what stands there (`exact/1` takes every text) for `{spec.person}`; or let"
+                " `person` be for the rows that have such a key, and find the others in a collection of their own, told"
+                " apart by `where`.",
+            )
+
+
+def _unreadable(rule: Normaliser, live: Column, source: Source) -> Iterator[sql.Composed]:
+    """Conditions on a row `t`, one of them at most: another key stands there than can be read."""
+    value = taken_out(source, sql.Identifier("t", live.name))
+    if rule.form is not None and (live.base == "numeric" or not counted(live)):
+        told = normalised(spelling(rule, live), value)
+        yield sql.SQL("{} !~ {}").format(told, sql.Literal(f"^({rule.form})$"))
+    elif live.base == "numeric":
+        yield sql.SQL("{}::text ~ {}").format(value, sql.Literal("^(NaN|-?Infinity)$"))
+
+
+def _seen(connection: Connection, table: Table, source: Source, condition: sql.Composable) -> bool:
+    """Some row of the kind meets it; not where the server would not say."""
+    rows = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} AND {})")
+    answer = table_sampling.asked(connection, rows.format(table.identifier, tells(source.where, "t"), condition))
+    return answer == [(True,)]
 
 
 def _columns(spec: TableSpec, table: Table) -> frozenset[str]:
