@@ -33,7 +33,9 @@ _DENIED = "42501"  # insufficient_privilege
 _RAISED = "P0"  # PL/pgSQL error
 _ADVICE = {
     **dict.fromkeys(
-        _REFERENCED, "A row outside the request points to one that should go: tombstone the latter's table."
+        _REFERENCED,
+        "A row that stays points to one that should go: one that is retained longer (give both tables one `start`),"
+        " or one outside the request. Or tombstone the latter's table.",
     ),
     "53100": "Make room: look for log files that a replication slot or archive_command holds back. Nothing of the"
     " transaction is kept, and it is done again by itself.",

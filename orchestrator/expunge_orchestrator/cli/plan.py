@@ -81,9 +81,9 @@ def _obstacles(batch: Batch) -> Iterator[str]:
         stay, point = ("stays", "points") if one["records"] == 1 else ("stay", "point")
         yield (
             f"{whole}: {rows} of {one['table']} that {stay} {point} to rows that would be deleted (constraint"
-            f" {one['constraint']}): {output.people(one['people'])} will fail. Have those whose rows they are in the"
-            f" same request; link {one['table']} to `{one['collection']}`, if its rows go too; or tombstone"
-            f" `{one['collection']}`."
+            f" {one['constraint']}): {output.people(one['people'])} will fail. If they are retained longer, give both"
+            " tables one `start`; if they are other people's, have those in the same request; link"
+            f" {one['table']} to `{one['collection']}`, if its rows go too; or tombstone `{one['collection']}`."
         )
 
 

@@ -23,6 +23,7 @@ unnormalised_values     values in another than the normalised form
 collations              the columns that are compared
 timestamps              times without a zone
 foreign_keys            who points to what will be deleted
+kept_children           retained rows that outlast what they point to
 inheritance             partitions and children
 tombstone_expressions   can they be computed from the key
 tombstone_constraints   do CHECK, UNIQUE and foreign keys allow them
@@ -56,6 +57,7 @@ from expunge_connectors.postgres.inspection import (
     indexes,
     inheritance,
     internal_identities,
+    kept_children,
     led_people,
     owner_columns,
     person_identities,
@@ -123,6 +125,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *person_identities.findings(connection, inspection),
         *same_person.findings(connection, inspection),
         *foreign_keys.findings(inspection),
+        *kept_children.findings(connection, inspection),
         *tombstone_expressions.findings(connection, inspection),
         *tombstone_constraints.findings(connection, inspection),
         *tombstone_leftovers.findings(connection, inspection),

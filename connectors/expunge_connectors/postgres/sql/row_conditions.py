@@ -130,8 +130,12 @@ def kept_until(mapped: BoundTable, alias: str) -> sql.Composable:
     """The day on which the row's retention ends (UTC); NULL where nothing is retained or no day can be named."""
     if mapped.period is None or mapped.spec.start is None:
         return sql.SQL("NULL::date")
-    start = column(alias, mapped.spec.start)
-    until = sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(mapped.period))
+    return ends(column(alias, mapped.spec.start), mapped.period)
+
+
+def ends(start: sql.Composable, period: str) -> sql.Composed:
+    """The day on which a period ends that begins then; NULL where no day can be named."""
+    until = sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(period))
     # An application's "never", or a day that no calendar of ours has; the server refuses to add to its own last days.
     return sql.SQL("CASE WHEN {} < date '10000-01-01' THEN CASE WHEN {} < date '10000-01-01' THEN {} END END").format(
         start, until, until
