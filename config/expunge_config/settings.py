@@ -23,6 +23,7 @@ from expunge_config.search_settings import SearchSettings
 DEFAULT_FILE = "expunge.env"
 SETTINGS_FILE = "EXPUNGE_SETTINGS_FILE"
 SECRETS_DIR = "EXPUNGE_SECRETS_DIR"
+LARGEST_CHUNK = 10_000
 _PREFIX = "EXPUNGE_"
 _FOR_TESTS = ("EXPUNGE_TEST_", "EXPUNGE_CHAOS_", "EXPUNGE_LOAD_", "EXPUNGE_MODEL_", "EXPUNGE_FUZZ_")
 
@@ -63,7 +64,7 @@ class Settings(BaseSettings):
     keys_dir: Path | None = None
     log_dir: Path | None = None
     stores: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
-    chunk_size: int = Field(default=2000, ge=1, le=10_000)
+    chunk_size: int = Field(default=2000, ge=1, le=LARGEST_CHUNK)
     settling: Span = timedelta(hours=24)
     plan_lifetime: Span = timedelta(days=7)
     inspection_holds: Span = timedelta(minutes=1)

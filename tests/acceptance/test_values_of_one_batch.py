@@ -104,6 +104,35 @@ def test_what_it_leads_to_goes_as_well_but_for_what_is_perhaps_somebody_elses(cl
     succeeded(cli.run("end", plan["id"], "--confirm", plan["digest"]))
 
 
+def test_a_plan_counts_shared_rows_as_they_go_whatever_the_chunks(cli: CliRunner, database: str) -> None:
+    """The first two homes have one address, the third and a fourth, which is not asked for, another one."""
+    execute(database, "UPDATE orders SET address = 1 WHERE id = 2; UPDATE orders SET address = 3 WHERE id = 4")
+    plans = [
+        json.loads(
+            succeeded(
+                cli.run(
+                    "plan",
+                    "-",
+                    "-c",
+                    "acme",
+                    "--json",
+                    stdin=listed(1, 3, 5, 2, 4, 6),
+                    settings={"EXPUNGE_CHUNK_SIZE": size},
+                )
+            )
+        )
+        for size in ("1", "10")
+    ]
+    apart, together = (one["stores"]["main"]["collections"] for one in plans)
+    assert apart == together
+    assert (apart["addresses"]["due"], apart["addresses"]["retained"]) == (4, 2)
+    assert plans[0]["max_records_per_person"] == plans[1]["max_records_per_person"] == 3
+    status = settled(cli, plans[0])
+    assert left(database, "addresses") == [2, 3, 4]
+    seen = status["collections"]["main.addresses"]
+    assert (seen["found"], seen["due"], seen["retained"]) == (6, 0, 2), "as the plan said"
+
+
 def test_it_stays_where_the_erasure_of_one_of_them_fails(cli: CliRunner, database: str) -> None:
     execute(database, "INSERT INTO notes VALUES (1, 2, NULL), (2, 7, 1)")  # somebody else's, that answers
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(1, 2))))

@@ -126,6 +126,8 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
             clocks = None  # of the first chunk: later ones begin later
             done += len(mine)
             progress(done)
+            if len(planned) > 1 and done == len(people):
+                totals.count_owners_together(seen)
     plan: dict[str, Any] = {
         "people": len(people),
         "ambiguous": totals.ambiguous,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import EstimatesSize, Scope, Subject, SubjectKey
+from expunge_config.settings import LARGEST_CHUNK
+from expunge_connectors.contract import EstimatesSize, RecordCounts, Scope, Subject, SubjectKey
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.ledger import tables
@@ -33,6 +35,10 @@ class PlanTotals:
         self.on_hold = 0
         self.also_in: Counter[str] = Counter()
         self.most_per_person = 0
+        self._owners: dict[int, Subject] = {}
+        """Of whom a shared record is counted as retained: people of other chunks may be its other owners."""
+        self._theirs: dict[tuple[int, str], Mapping[str, RecordCounts]] = {}
+        """(number, store) -> what was counted of these people."""
         self._obstacles: dict[tuple[str, str, str, str], list[int]] = {}
         self.persons: dict[int, tuple[SubjectKey, ...] | None] = {}
         """Number -> who it is (person keys); None where the request itself says it, by such keys alone."""
@@ -92,30 +98,58 @@ class PlanTotals:
         found: set[int] = set()
         rows: Counter[int] = Counter()
         shared: Counter[tuple[str, str]] = Counter()
+        owners: set[int] = set()
+        counted: dict[str, Mapping[int, Mapping[str, RecordCounts]]] = {}
         for name, (answer, obstacles) in seen.counts_with_obstacles(self.actions).items():
-            counts = restrict_to(answer, self.actions[name])
-            for number, tallies in counts.items():
+            counted[name] = restrict_to(answer, self.actions[name])
+            for number, tallies in counted[name].items():
+                found.update([number] if any(not tally.empty for tally in tallies.values()) else ())
                 for collection, tally in tallies.items():
-                    total = self.counts[name][collection]
-                    total["due"] += tally.due
+                    self._count(name, collection, tally)
                     rows[number] += tally.due
-                    total["retained"] += tally.retained
-                    shared[name, collection] += tally.retained * (tally.ground == SHARED)
-                    total["newer"] += tally.newer
-                    total["ambiguous"] += tally.ambiguous
-                    total["people"] += bool(tally.due or tally.retained)
-                    if not tally.empty:
-                        found.add(number)
-            for one in obstacles:
-                if one.collection in self.actions[name]:
-                    place = (name, one.collection, one.table, one.constraint)
-                    self._obstacles.setdefault(place, []).append(one.records)
+                    if tally.retained and tally.ground == SHARED:
+                        shared[name, collection] += tally.retained
+                        owners.add(number)
+            for one in (one for one in obstacles if one.collection in self.actions[name]):
+                place = (name, one.collection, one.table, one.constraint)
+                self._obstacles.setdefault(place, []).append(one.records)
         self.not_found += len(subjects) - len(found)
         self.most_per_person = max([self.most_per_person, *rows.values()])
+        self._owners.update({one.number: one for one in subjects if one.number in owners})
+        self._theirs.update(
+            {(number, name): each[number] for name, each in counted.items() for number in owners & each.keys()}
+        )
         return {
             store: {name: number - before[store][name] + shared[store, name] for name, number in collections.items()}
             for store, collections in self.due().items()
         }
+
+    def count_owners_together(self, seen: SubjectLookup) -> None:
+        """Count them once more, all at once: a shared record all of whose owners are in the batch goes with the last.
+
+        Not more of them than a chunk may have: a store holds the keys of all of them in one transaction.
+
+        Args:
+            seen: The look at any chunk.
+        """
+        if len(self._owners) not in range(2, LARGEST_CHUNK + 1):
+            return
+        rows: Counter[int] = Counter()
+        for name, answer in replace(seen, subjects=list(self._owners.values())).counts().items():
+            counted = restrict_to(answer, self.actions.get(name, {}))
+            for number in self._owners:
+                tallies, before = counted.get(number, {}), self._theirs.get((number, name), {})
+                for collection in tallies.keys() | before.keys():
+                    self._count(name, collection, tallies.get(collection, RecordCounts()))
+                    self._count(name, collection, before.get(collection, RecordCounts()), -1)
+                rows[number] += sum(tally.due for tally in tallies.values())
+        self.most_per_person = max([self.most_per_person, *rows.values()])
+
+    def _count(self, store: str, collection: str, tally: RecordCounts, times: int = 1) -> None:
+        total = self.counts[store][collection]
+        for kind in ("due", "retained", "newer", "ambiguous"):
+            total[kind] += times * getattr(tally, kind)
+        total["people"] += times * bool(tally.due or tally.retained)
 
 
 def _named(
