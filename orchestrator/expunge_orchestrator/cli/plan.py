@@ -79,10 +79,11 @@ def _obstacles(batch: Batch) -> Iterator[str]:
     for one in batch.plan["obstacles"]:
         rows, whole = output.number_of(one["records"], "row"), f"{one['store']}.{one['collection']}"
         stay, point = ("stays", "points") if one["records"] == 1 else ("stay", "point")
+        others = " unless these rows go with others of this batch" if batch.plan["people"] > one["people"] else ""
         yield (
             f"{whole}: {rows} of {one['table']} that {stay} {point} to rows that would be deleted (constraint"
-            f" {one['constraint']}): {output.people(one['people'])} will fail. If they are retained longer, give both"
-            " tables one `start`; if they are other people's, have those in the same request; link"
+            f" {one['constraint']}): {output.people(one['people'])} will fail{others}. If they are retained longer,"
+            " give both tables one `start`; if they are other people's, have those in the same request; link"
             f" {one['table']} to `{one['collection']}`, if its rows go too; or tombstone `{one['collection']}`."
         )
 

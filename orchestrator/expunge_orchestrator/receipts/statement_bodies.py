@@ -9,7 +9,7 @@ from importlib.metadata import version
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import BackupCopy, CopyListing
+from expunge_connectors.contract import BackupCopy, CopyListing, RecordCounts
 from expunge_orchestrator import backup_copies, deadlines
 from expunge_orchestrator.blind_search import BlindSearch
 from expunge_orchestrator.clock import exact, parse, stamp
@@ -350,6 +350,12 @@ def in_store(store: str, cutoffs: Mapping[str, datetime]) -> dict[str, object]:
     return {"store": store, "level": "deleted", "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
 
 
+def _gone(found: RecordCounts, seen: RecordCounts) -> int:
+    """How many of those found are not there any more, at least: what became ambiguous since then is there."""
+    unclear = max(0, seen.ambiguous - found.ambiguous)
+    return max(0, found.due + found.retained - seen.due - seen.retained - unclear)
+
+
 def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object]:
     """What a statement says of one person in one collection."""
     assert line.verified is not None
@@ -363,11 +369,9 @@ def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object
     }
     if line.verified.ambiguous:
         told["ambiguous"] = line.verified.ambiguous
-        if gone := line.found.due + line.found.retained - line.verified.retained:
-            told["gone"] = max(0, gone)
+    if (line.verified.ambiguous or line.verified.retained) and (gone := _gone(line.found, line.verified)):
+        told["gone"] = gone
     if line.verified.retained:
-        if gone := line.found.due + line.found.retained - line.verified.retained:
-            told["gone"] = max(0, gone)
         told["ground"] = ground_of(line.verified, line.store, line.collection, grounds)
         told["until"] = line.verified.until and line.verified.until.isoformat()
     return told

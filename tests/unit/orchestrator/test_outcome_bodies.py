@@ -2,16 +2,18 @@
 
 from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Scope
+from expunge_connectors.contract import RecordCounts, Scope
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.receipts import statement_bodies
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.outcomes import CollectionOutcome
 from expunge_reports import canonical
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -103,3 +105,21 @@ def test_lines_follow_the_actions_and_say_when_nobody_looked():
     until = outcomes.lines(BATCH.actions, {}, {"main": {"users": [0, 1, 0, "2027-01-02", None, 0]}})[0].verified
     assert until is not None
     assert until.until == date(2027, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("found", "seen", "gone"),
+    [
+        ((2, 0, 0), (0, 0, 1), 1),
+        ((1, 0, 0), (0, 0, 1), 0),
+        ((2, 0, 1), (0, 0, 1), 2),
+        ((2, 1, 0), (0, 1, 1), 1),
+        ((2, 1, 0), (1, 1, 0), 1),
+        ((0, 1, 0), (0, 2, 0), 0),
+    ],
+)
+def test_what_became_ambiguous_is_not_gone(found: tuple[int, int, int], seen: tuple[int, int, int], gone: int) -> None:
+    """An order that was due, and under an address that somebody else took before it was erased: it is there."""
+    before, after = (RecordCounts(due, retained, 0, None, None, unclear) for due, retained, unclear in (found, seen))
+    line = CollectionOutcome("main", "orders", Action.DELETE, before, after, outcomes.Outcome.AMBIGUOUS)
+    assert statement_bodies.in_collection(line, {}).get("gone", 0) == gone
