@@ -5,13 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import findings, free
 from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.roles import role
-from tests.support.postgres.small_schemas import ACME, left, small_document
+from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
-from expunge_connectors.contract import Severity, SubjectKey, no_beat
+from expunge_connectors.contract import Scope, Severity, SubjectKey, no_beat
 
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY, name text);
@@ -246,3 +247,46 @@ def test_who_comes_to_own_a_shared_row_while_it_is_erased_keeps_what_hangs_below
             erasing.result(60)
     assert (left(database, "accounts"), left(database, "tx")) == ([1, 2, 3], [1, 2])
     assert left(database, "owners", "user_id, account_id") == [(2, 1), (2, 2)]
+
+
+TENANTS_ROWS = """
+users: {table: public.users, owner: {controller: client, column: tenant}, person: user_id,
+  found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+lives_at: {table: public.lives_at, owner: {controller: client, column: tenant},
+  found_by: [{columns: [tenant, user_id], of: users, of_columns: [tenant, id]}]}
+addresses: {table: public.addresses, owner: {controller: client, column: tenant}, sharing: last_owner, data_type: ACTION
+  found_by: [{columns: [tenant, id], of: lives_at, of_columns: [tenant, address_id]}]}
+"""
+
+
+@pytest.mark.parametrize("action", ["gone,", "anchor, tombstone: {street: \"'x'\"},"])
+@pytest.mark.parametrize("foreign_key", ["REFERENCES addresses (tenant, id)", ""])
+def test_shared_rows_that_each_tenant_counts_for_itself(database: str, action: str, foreign_key: str) -> None:
+    """Person 1 of the one tenant and of the other live at number 1, which are two addresses; Bob lives with Ann."""
+    key = f"FOREIGN KEY (tenant, address_id) {foreign_key}," if foreign_key else ""
+    execute(
+        database,
+        "CREATE TABLE users (tenant int, id int, PRIMARY KEY (tenant, id));"
+        "CREATE TABLE addresses (tenant int, id int, street text, PRIMARY KEY (tenant, id));"
+        f"CREATE TABLE lives_at (tenant int, user_id int, address_id int, {key} UNIQUE (tenant, user_id, address_id),"
+        " FOREIGN KEY (tenant, user_id) REFERENCES users);"
+        "INSERT INTO users VALUES (1, 1), (1, 2), (2, 1), (2, 2);"
+        "INSERT INTO addresses SELECT t, n, 's' FROM generate_series(1, 2) t, generate_series(1, 3) n;"
+        "INSERT INTO lives_at VALUES (1, 1, 1), (1, 2, 1), (1, 1, 2), (2, 1, 1), (2, 2, 2), (2, 2, 3)",
+    )
+    loaded = shape(TENANTS_ROWS.replace("ACTION", action), user_id="integer/2")
+    one = Scope("client", "1")
+    with opened(database, loaded) as store:
+        assert [found for found in store.inspect() if found.severity is Severity.ERROR] == []
+        for number, person in enumerate(("1", "2"), 1):
+            people = resolved(store, [subject(number, user_id=person)], one)
+            mine = store.count(people, one, CUTOFF)[number]["addresses"]
+            assert (mine.due, mine.retained) == ((1, 1) if person == "1" else (1, 0))
+            store.erase(people, actions(loaded, "client"), one, CUTOFF, no_beat)
+            seen = store.verify(people, one, CUTOFF)
+            assert due(seen) == {}
+            assert seen[number]["addresses"].retained == (person == "1"), "Bob lives there"
+            gone = [(1, 2)] if person == "1" else [(1, 1), (1, 2)]
+            kept = [(1, n) for n in (1, 2, 3) if (1, n) not in gone] + [(2, 1), (2, 2), (2, 3)]
+            assert execute(database, "SELECT tenant, id FROM addresses WHERE street = 's' ORDER BY 1, 2") == kept
+    assert left(database, "users", "tenant, id") == [(2, 1), (2, 2)]
