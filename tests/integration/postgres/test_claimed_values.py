@@ -16,6 +16,7 @@ from tests.support.postgres.small_schemas import ACME, left, shape, small_docume
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import RecordCounts, Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresStore
+from expunge_connectors.postgres.inspection import table_sampling
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
 
@@ -280,6 +281,28 @@ def test_a_persons_key_that_cannot_be_read_is_told(
             assert told.severity is Severity.ERROR
             assert normaliser in told.message
             assert bad not in told.message.replace(normaliser, "")
+
+
+def test_what_there_is_no_time_to_look_at_is_told(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_sampling, "SECONDS_A_TABLE", 0.001)
+    execute(
+        database,
+        "CREATE TABLE users (id text UNIQUE NOT NULL, email text, created_at date NOT NULL);"
+        "CREATE TABLE bills (id int PRIMARY KEY, who text REFERENCES users (id), at date NOT NULL);"
+        "CREATE TABLE lines (id int PRIMARY KEY, bill int REFERENCES bills, at date NOT NULL);"
+        "INSERT INTO users SELECT n::text, NULL, '2025-01-01' FROM generate_series(1, 20000) n;"
+        "INSERT INTO bills SELECT n, n::text, '2025-01-01' FROM generate_series(1, 20000) n;"
+        "INSERT INTO lines SELECT n, n, '2025-01-01' FROM generate_series(1, 20000) n",
+    )
+    kept = """
+bills: {table: public.bills, data_type: kept, start: at, found_by: [{column: who, of: users.id}]}
+lines: {table: public.lines, data_type: kept, start: at, found_by: [{column: bill, of: bills.id}]}
+"""
+    with opened(database, shape(USERS + kept, user_id="integer/2")) as store:
+        told = {one.code: one for one in store.inspect() if one.code in {"person-without-key", "kept-longer"}}
+    assert told["person-without-key"].severity is Severity.WARNING
+    assert told["kept-longer"].severity is Severity.INFO
+    assert all("unknown" in one.message for one in told.values())
 
 
 def test_a_persons_row_without_a_key_is_somebodys_and_claims_its_address(database: str) -> None:

@@ -26,16 +26,32 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     for key in inspection.catalogue.foreign_keys:
         for child in _retained(inspection, key.child):
             for parent in _retained(inspection, key.parent):
-                longer = _longer(connection, inspection, key, child[1], parent[1])
-                if longer:
-                    yield inspection.warning(
-                        "kept-longer",
-                        child[0],
-                        f"{'Rows' if longer > 1 else 'A row'} of {key.child} ({longer}) will be kept longer than what"
-                        f" {'they point' if longer > 1 else 'it points'} to in {key.parent} (constraint {key.name}):"
-                        f" once the period of `{parent[0]}` is over, whoever's they are fails.",
-                        f"Write one date into `start` of both, with one period; or tombstone `{parent[0]}`.",
-                    )
+                yield from _told(
+                    inspection, key, child[0], parent[0], _longer(connection, inspection, key, child[1], parent[1])
+                )
+
+
+def _told(
+    inspection: InspectionContext, key: ForeignKey, child: str, parent: str, longer: int | None
+) -> Iterator[Finding]:
+    remedy = f"Write one date into `start` of both, with one period; or tombstone `{parent}`."
+    if longer is None:
+        yield inspection.info(
+            "kept-longer",
+            child,
+            f"Whether rows of {key.child} are kept longer than what they point to in {key.parent} is unknown: the"
+            f" server would not say, or not in {table_sampling.SECONDS_A_TABLE} seconds.",
+            remedy,
+        )
+    elif longer:
+        yield inspection.warning(
+            "kept-longer",
+            child,
+            f"{'Rows' if longer > 1 else 'A row'} of {key.child} ({longer}) will be kept longer than what"
+            f" {'they point' if longer > 1 else 'it points'} to in {key.parent} (constraint {key.name}): once the"
+            f" period of `{parent}` is over, whoever's they are fails.",
+            remedy,
+        )
 
 
 def _retained(inspection: InspectionContext, table: str) -> list[tuple[str, TableSpec]]:

@@ -89,15 +89,27 @@ def _nameless(
                 remedy,
             )
     for unread in () if live.name in spec.tombstone else _unreadable(rule, live, source):
-        if _seen(connection, table, source, unread):
+        seen = _seen(connection, table, source, unread)
+        remedy = (
+            f"A normaliser that takes what stands there (`exact/1` takes every text) for `{spec.person}`; or let"
+            " `person` be for the rows that have such a key, and find the others in a collection of their own, told"
+            " apart by `where`."
+        )
+        if seen is None:
+            yield inspection.warning(
+                "person-without-key",
+                name,
+                f"Whether every value in {place} is one that {rule.name} can read as a `{spec.person}` is unknown: the"
+                f" server would not say, or not in {table_sampling.SECONDS_A_TABLE} seconds.",
+                remedy,
+            )
+        elif seen:
             yield inspection.error(
                 "person-without-key",
                 name,
                 f"A row of {table.text} is said to be one person, and in {place} stand values that {rule.name} cannot"
                 f" read as a `{spec.person}`: no request can name these people, and they can never be erased.",
-                f"A normaliser that takes what stands there (`exact/1` takes every text) for `{spec.person}`; or let"
-                " `person` be for the rows that have such a key, and find the others in a collection of their own, told"
-                " apart by `where`.",
+                remedy,
             )
 
 
@@ -111,11 +123,11 @@ def _unreadable(rule: Normaliser, live: Column, source: Source) -> Iterator[sql.
         yield sql.SQL("{}::text ~ {}").format(value, sql.Literal("^(NaN|-?Infinity)$"))
 
 
-def _seen(connection: Connection, table: Table, source: Source, condition: sql.Composable) -> bool:
-    """Some row of the kind meets it; not where the server would not say."""
+def _seen(connection: Connection, table: Table, source: Source, condition: sql.Composable) -> bool | None:
+    """Some row of the kind meets it. None: the server would not say."""
     rows = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} AND {})")
     answer = table_sampling.asked(connection, rows.format(table.identifier, tells(source.where, "t"), condition))
-    return answer == [(True,)]
+    return None if answer is None else answer == [(True,)]
 
 
 def _columns(spec: TableSpec, table: Table) -> frozenset[str]:
