@@ -9,12 +9,13 @@ of ours stays in a session that a pooler hands on to others.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import Params, QueryNoTemplate
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 
@@ -56,16 +57,22 @@ PINNED = {
 """Settings on which the meaning of our statements depends."""
 
 
-_BEGIN = {None: b"BEGIN; "} | {
-    level: b"BEGIN ISOLATION LEVEL %s; " % level.name.replace("_", " ").encode() for level in psycopg.IsolationLevel
+_BEGIN = {None: b"BEGIN"} | {
+    level: b"BEGIN ISOLATION LEVEL %s" % level.name.replace("_", " ").encode() for level in psycopg.IsolationLevel
 }
 
 
 class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection whose transactions begin by saying their settings."""
+    """A connection whose transactions begin by saying their settings, in one message with what is asked first.
 
-    settings: bytes = b""
+    A transaction in which nothing is asked is none, and sends nothing.
+    """
+
+    settings: Sequence[bytes] = ()
     """SET LOCAL of each, as the server gets them."""
+
+    _beginning: Sequence[bytes] = ()
+    """What begins the transaction, as long as nothing was asked in it."""
 
     @contextmanager
     def transaction(
@@ -77,22 +84,52 @@ class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
 
         An outermost transaction takes no `psycopg.Rollback`: none of ours is left by one.
         """
+        self._begin()
         if self.info.transaction_status is not TransactionStatus.IDLE:
             with super().transaction(savepoint_name, force_rollback) as begun:
                 yield begun
             return
+        self._beginning = (_BEGIN[self.isolation_level], *self.settings)
         try:
-            self.execute(_BEGIN[self.isolation_level] + self.settings)
             yield psycopg.Transaction(self)
         except BaseException:
+            self._beginning = ()
             # A lost connection has ended the transaction already; why it was lost is what the caller must hear.
             with suppress(psycopg.Error):
                 self.rollback()
             raise
+        self._beginning = ()
         if force_rollback:
             self.rollback()
         else:
             self.commit()
+
+    def execute(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no templates here
+        self, query: QueryNoTemplate, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        """As of psycopg; one without parameters goes in the message that begins the transaction.
+
+        Not with a backslash: the server reads a message before it carries out any of it, and how it reads a backslash
+        in a literal is one of the settings.
+        """
+        text = _text(query, self) if params is None and self._beginning else None
+        if text is None or b"\\" in text:
+            return super().execute(query, params, prepare=prepare, binary=binary)
+        before, self._beginning = self._beginning, ()
+        cursor = super().execute(b"; ".join((*before, text)), binary=binary)
+        for _ in before:
+            cursor.nextset()
+        return cursor
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - psycopg has a signature for each kind
+        """As of psycopg; the transaction has begun then."""
+        self._begin()
+        return super().cursor(*args, **kwargs)
+
+    def _begin(self) -> None:
+        before, self._beginning = self._beginning, ()
+        if before:
+            super().execute(b"; ".join(before))
 
 
 class Connections:
@@ -166,7 +203,7 @@ class Connections:
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
             )
             connection = PinnedConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
-            connection.settings = _set_local(self._pinned()).as_bytes(connection)
+            connection.settings = [one.as_bytes(connection) for one in _set_local(self._pinned())]
             return connection
 
     def _pinned(self) -> dict[str, str]:
@@ -177,10 +214,15 @@ class Connections:
         }
 
 
-def _set_local(settings: Mapping[str, str]) -> sql.Composed:
-    """One message; a statement with parameters would take several."""
-    said = [
+def _set_local(settings: Mapping[str, str]) -> list[sql.Composed]:
+    """Without parameters, so that all of them fit in one message."""
+    return [
         sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
         for name, value in settings.items()
     ]
-    return sql.SQL("; ").join(said)
+
+
+def _text(query: QueryNoTemplate, connection: Connection) -> bytes:
+    if isinstance(query, str):
+        return query.encode()
+    return query if isinstance(query, bytes) else query.as_bytes(connection)

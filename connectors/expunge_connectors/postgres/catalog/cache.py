@@ -108,4 +108,5 @@ class CachedCatalog:
 
 def _stamp(connection: Connection, of: Catalogue) -> _Stamp:
     oids = [*(table.oid for table in of.tables.values()), *of.below]
-    return connection.execute(_STAMP, {"oids": oids}).fetchall()
+    # They are numbers of ours, not parameters: so the look goes in the message that begins its transaction.
+    return connection.execute(_STAMP.replace("%(oids)s", f"'{{{','.join(map(str, oids))}}}'").encode()).fetchall()
