@@ -366,6 +366,26 @@ def test_a_row_that_points_to_somebody_elses_record(database: str) -> None:
     assert told() == {}, "an address, which several people may have"
 
 
+@pytest.mark.parametrize("told", ["bob@x.example", "Bob B. <Bob@x.example>", "mailto:bob@x.example"])
+def test_rows_above_and_below_tell_two_peoples_addresses(database: str, told: str) -> None:
+    """No key says whose thread it is, or whose post."""
+    execute(
+        database,
+        f"{_ACCOUNTS} CREATE TABLE threads (id int PRIMARY KEY, starter text);"
+        "CREATE TABLE posts (id int PRIMARY KEY, thread int, author text);"
+        "INSERT INTO threads VALUES (1, 'ann@x.example');"
+        "INSERT INTO posts VALUES (1, 1, 'Ann <ann@x.example>'), (2, 1, 'Dan <dan@x.example>')",
+    )
+    forum = """
+threads: {table: public.threads, undated: erase, found_by: [{column: starter, identity: email}]}
+posts: {table: public.posts, found_by: [{column: thread, of: threads.id}]}
+"""
+    with opened(database, shape(ACCOUNTS + forum, email="email/3")) as store:
+        assert ("several-people", "posts") not in codes(store.inspect())
+        execute(database, f"INSERT INTO posts VALUES (3, 1, '{told}')")
+        assert ("several-people", "posts") in codes(store.inspect())
+
+
 CONTACTS = """
 deals: {table: public.deals, found_by: [{column: seller, of: users.id}]}
 contacts: {table: public.contacts, sharing: last_owner, found_by: [{column: id, of: deals.contact}]}

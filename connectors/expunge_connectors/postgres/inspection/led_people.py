@@ -223,8 +223,21 @@ def _above(
         table = inspection.catalogue.tables[parent.table].identifier
         join = sql.SQL(" JOIN {} AS {} ON {}").format(table, raw(above), same)
         further = (_above(inspection, parent, up, above, levels - 1) for up in range(len(parent.found_by)))
-        for person in (*own(inspection, parent, above).values(), *chain.from_iterable(further)):
+        here = (*own(inspection, parent, above).values(), *_by_value(inspection, parent, above))
+        for person in (*here, *chain.from_iterable(further)):
             yield Person(person.identity, person.value, (join, *person.joins))
+
+
+def _by_value(inspection: InspectionContext, spec: TableSpec, alias: str) -> Iterator[Person]:
+    """Who holds the address by which the row `alias` is found, where no key says whose it is."""
+    nobody = [one.value for one in own(inspection, spec, alias).values() if not one.joins]
+    for number, (name, held) in enumerate(told_people.found_by_values(inspection, spec)):
+        person = f"{alias}_by{number}"
+        same = held.hold(told_people.value(name, held.kind, alias), person)
+        join = sql.SQL(" JOIN {} AS {} ON {}").format(
+            held.table.identifier, raw(person), and_(same, *(sql.SQL("{} IS NULL").format(one) for one in nobody))
+        )
+        yield Person(held.identity, held.named(person), (join,))
 
 
 def _parents(

@@ -22,11 +22,15 @@ from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.table_spec import TableSpec
 
 _ROWS = 1000
-_SHAPES = {"email": "^[^@[:space:]]+@[^@[:space:]]+$", "phone": r"^[+]?[(]?[0-9][-0-9 ()./]{5,24}$"}
+_SHAPES = {"email": "^([^@<>]*<)?[^@[:space:]<>]+@[^@[:space:]<>]+>?$", "phone": r"^[+]?[(]?[0-9][-0-9 ()./]{5,24}$"}
 """What a value of such a column looks like."""
 _TEXTS = {"text", "character varying", "character"}
-_RULES = {"email": builtin()["email/2"].sql, "phone": builtin()["e164/1"].sql}
-"""Spellings that need reading are not compared: these say for certain that two values are one."""
+_ADDRESS = r"pg_catalog.regexp_replace({column}::text, '^.*<([^<>]+)>\s*$|^\s*mailto:', '\1', 'i')"
+_RULES = {
+    "email": builtin()["email/2"].sql.replace("{column}::text", _ADDRESS),
+    "phone": builtin()["e164/1"].sql,
+}
+"""Of spellings that need reading only the most frequent are compared: these say for certain that two values are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +143,23 @@ def places(
     )
 
 
-def value(name: str, kind: str) -> sql.Composed:
-    """What a column of the row `t` tells, as it is compared; NULL where it does not look so."""
-    return sql.SQL("CASE WHEN {} THEN {} END").format(
-        _looks(kind, column("t", name)), _spelled(kind, column("t", name))
-    )
+def value(name: str, kind: str, alias: str = "t") -> sql.Composed:
+    """What a column of a row tells, as it is compared; NULL where it does not look so."""
+    told = column(alias, name)
+    return sql.SQL("CASE WHEN {} THEN {} END").format(_looks(kind, told), _spelled(kind, told))
+
+
+def found_by_values(inspection: InspectionContext, spec: TableSpec) -> Iterator[tuple[str, Holders]]:
+    """The columns by whose values rows are found which persons hold, with these."""
+    table = inspection.catalogue.tables[spec.table]
+    plain = [
+        link for link in spec.found_by if link.lead is None and not link.several and link.names[0] in table.columns
+    ]
+    for held in holders(inspection):
+        for link in plain:
+            identity = inspection.data_map.identities[link.identity or ""]
+            if not identity.shareable and _kind(identity.rule) == held.kind:
+                yield link.names[0], held
 
 
 def _looks(kind: str, value: sql.Composable) -> sql.Composed:
