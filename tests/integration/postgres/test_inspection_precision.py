@@ -394,7 +394,12 @@ sessions:
     )
     given = {number: subject(number, user_id=str(number)).keys for number in (1, 2, 3)}
     with opened(database, loaded) as store:
-        told = resolve(given, lambda asked: [("main", store.resolve(asked, ACME, CUTOFF))], loaded)
+        told = resolve(
+            given,
+            lambda asked: [("main", store.resolve(asked, ACME, CUTOFF))],
+            lambda asked: store.told_by_others(asked, ACME, CUTOFF),
+            loaded,
+        )
     assert {number for number, one in told.items() if one.ambiguity is not None} == {1, 2}
     assert SubjectKey("token", "own") in told[3].keys
 
