@@ -56,6 +56,11 @@ PINNED = {
 }
 """Settings on which the meaning of our statements depends."""
 
+# What a commit has reported outlives the server's next crash. Whoever waits for standbys as well goes on to do so.
+_DURABLE = sql.SQL(
+    "SELECT pg_catalog.set_config('synchronous_commit', 'local', true)"
+    " WHERE pg_catalog.current_setting('synchronous_commit') = 'off'"
+)
 
 _BEGIN = {None: b"BEGIN"} | {
     level: b"BEGIN ISOLATION LEVEL %s" % level.name.replace("_", " ").encode() for level in psycopg.IsolationLevel
@@ -69,7 +74,7 @@ class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
     """
 
     settings: Sequence[bytes] = ()
-    """SET LOCAL of each, as the server gets them."""
+    """What says them, as the server gets it."""
 
     _beginning: Sequence[bytes] = ()
     """What begins the transaction, as long as nothing was asked in it."""
@@ -216,10 +221,11 @@ class Connections:
 
 def _set_local(settings: Mapping[str, str]) -> list[sql.Composed]:
     """Without parameters, so that all of them fit in one message."""
-    return [
+    said = (
         sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), sql.Literal(value))
         for name, value in settings.items()
-    ]
+    )
+    return [*said, _DURABLE.format()]
 
 
 def _text(query: QueryNoTemplate, connection: Connection) -> bytes:

@@ -30,8 +30,9 @@ _HOLDS_LOCK = 0x65787068
 def open_ledger(url: str) -> sa.Engine:
     """Open (and create or migrate) the ledger.
 
-    SQLite runs in WAL mode with full synchronisation: intent must be durable before the first destructive statement.
-    `secure_delete` overwrites destroyed keys and sealed identifiers in the file.
+    Intent must be durable before the first destructive statement: SQLite runs in WAL mode with full synchronisation,
+    and a Postgres whose commits need not reach the disk is told that ours do. `secure_delete` overwrites destroyed
+    keys and sealed identifiers in the file.
 
     Raises:
         LedgerError: The database cannot be opened or its schema is newer than this program.
@@ -41,6 +42,8 @@ def open_ledger(url: str) -> sa.Engine:
         _private_file(url)
         event.listen(engine, "connect", _sqlite_pragmas)
         event.listen(engine, "begin", _sqlite_begin)
+    else:
+        event.listen(engine, "begin", _postgres_begin)
     try:
         with reading(engine) as connection:
             version = schema_upgrade.version(connection)
@@ -111,6 +114,14 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     # Readers say so (`reading`), and then wait for nobody.
     reading = connection.get_execution_options().get("expunge_reading", False)
     connection.exec_driver_sql("begin deferred" if reading else "begin immediate")
+
+
+def _postgres_begin(connection: sa.Connection) -> None:
+    if not connection.get_execution_options().get("expunge_reading", False):
+        connection.exec_driver_sql(
+            "SELECT pg_catalog.set_config('synchronous_commit', 'local', true)"
+            " WHERE pg_catalog.current_setting('synchronous_commit') = 'off'"
+        ).close()
 
 
 def serialise_writers(connection: sa.Connection) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 from importlib.resources import files
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 from expunge_orchestrator.ledger import request_tables, tables
 from expunge_orchestrator.ledger.bulk_writes import write_rows
-from expunge_orchestrator.ledger.database import open_ledger
+from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.ledger.schema_upgrade import HEAD
 
@@ -47,6 +48,18 @@ def test_what_was_to_be_written_is_in_no_error(url: str) -> None:
         with pytest.raises(sa.exc.IntegrityError) as caught, engine.begin() as connection:
             write(connection)
         assert "ann@x.example" not in str(caught.value)
+    engine.dispose()
+
+
+def test_a_commit_outlives_the_server_whatever_the_database_says(database: str) -> None:
+    """Intent is durable before the first destructive statement; who only reads does not care."""
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{database.rpartition("/")[2]}" SET synchronous_commit = off')
+    engine = open_ledger(database.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        assert connection.scalar(sa.text("SHOW synchronous_commit")) == "local"
+    with reading(engine) as connection:
+        assert connection.scalar(sa.text("SHOW synchronous_commit")) == "off"
     engine.dispose()
 
 
