@@ -2,12 +2,13 @@
 
 An address on Ann's gift that is in nobody's own row may be anybody's. What it leads to is hers only while no row that
 says by a key whose it is, and is not found for her, tells it too or is found by it: Bob's parcel, a line of his order.
-`k` is a staged key, `t` a row that holds it, `f` a row found for the subject without such values.
+`k` is a staged key, `t` a row that holds it, `m` a key that is the subject's without such values, `f` a row that those
+lead to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -20,12 +21,13 @@ from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
-from expunge_connectors.postgres.sql.comparison import same_row
-from expunge_connectors.postgres.sql.fragments import TRUE, column
+from expunge_connectors.postgres.sql.comparison import equal, same_row
+from expunge_connectors.postgres.sql.fragments import column
 from expunge_connectors.postgres.sql.row_conditions import known_by_value_alone
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined
 
+_NOT_NAMED = sql.SQL("NOT EXISTS (SELECT FROM {keys} AS m WHERE m.number = k.number AND {same})")
 _NOT_FOUND = sql.SQL("NOT EXISTS (SELECT FROM {found} AS f WHERE f.number = k.number AND f.asked AND {same})")
 
 
@@ -50,25 +52,39 @@ def told_by_others(
         for name, mapped in store.scoped.items()
         if mapped.spec.person is None and (paths := claimed_paths(search, mapped))
     }
+    if not _held(search, holding):  # by rows that name somebody else themselves, or through a row above
+        return {}
     leading = holding.keys() | closure(store.leading, holding)
-    found: dict[int, set[SubjectKey]] = {}
     for name, mapped in store.scoped.items():
         with translated(store.name, name):
             if name in leading and (paths := search_paths(search, mapped.selecting)):
                 rows = partial(count.found, search, mapped, paths)
                 search.keep("hearsay", mapped, rows, partial(count.columns, mapped))
-            for at, path in enumerate(holding.get(name, ())):
-                identity, value = search.staged.spellings.key(path.link.staged)
-                statement = search.compiled(("hearsay", name, at), partial(_theirs, search, mapped, path, value))
-                for number, text in connection.execute(statement).fetchall():
+    return _held(search, holding)
+
+
+def _held(search: Search, holding: Mapping[str, Sequence[SearchPath]]) -> dict[int, frozenset[SubjectKey]]:
+    """What rows hold that say by a key whose they are, and are not known to be the subject's by now."""
+    found: dict[int, set[SubjectKey]] = {}
+    for name, paths in holding.items():
+        mapped = search.store.collections[name]
+        for at, path in enumerate(paths):
+            identity, value = search.staged.spellings.key(path.link.staged)
+            statement = search.compiled(("hearsay", name, at), partial(_theirs, search, mapped, path, value))
+            with translated(search.store.name, name):
+                for number, text in search.connection.execute(statement).fetchall():
                     found.setdefault(number, set()).add(SubjectKey(identity, text))
     return {number: frozenset(keys) for number, keys in found.items()}
 
 
 def _theirs(search: Search, mapped: BoundTable, path: SearchPath, value: str) -> sql.Composed:
-    """Subject's number and key, of rows that say by a key whose they are, and were not found for the subject."""
-    not_found: sql.Composable = TRUE
+    """Subject's number and key, of such rows: of those that a key of the subject's stands in itself none is."""
+    mine: list[sql.Composable] = [
+        _NOT_NAMED.format(keys=own.table, same=equal(own.link, "t", [column("m", one) for one in own.columns]))
+        for own in search_paths(search, [link for link in mapped.selecting if link.sure and not link.below])
+        if own.lead is None and (own.link.source is None or not own.link.source.several)
+    ]
     if search.found.get(mapped.name):
-        not_found = _NOT_FOUND.format(found=search.table(mapped.name), same=same_row(mapped, "t", "f"))
+        mine.append(_NOT_FOUND.format(found=search.table(mapped.name), same=same_row(mapped, "t", "f")))
     named = sql.SQL("NOT ({})").format(known_by_value_alone(mapped, "t"))
-    return joined(mapped, path, sql.SQL("DISTINCT k.number, {}").format(column("k", value)), named, not_found)
+    return joined(mapped, path, sql.SQL("DISTINCT k.number, {}").format(column("k", value)), named, *mine)
