@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.catalog.reader import Catalogue
+from expunge_connectors.postgres.row_kinds import disjoint
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 
@@ -86,15 +87,61 @@ def _person(table: TableSpec) -> Link | None:
     return next((link for link in table.found_by if link.identity == table.person and not link.several), None)
 
 
-def named_by(spec: PostgresSpec, table: TableSpec, claims: Sequence[Claim], data_map: DataMap) -> tuple[Link, ...]:
-    """The links by which a row names people who hold such values in rows of their own.
+def named_by(
+    spec: PostgresSpec, table: TableSpec, link: Link, claims: Sequence[Claim], data_map: DataMap
+) -> tuple[Link, ...]:
+    """The links by which a row names people who hold such values in rows of their own, beside the one that led there.
 
     Those rows say whose a value is. So a row that names somebody is theirs, whatever value stands in it: the order of a
-    gift is the customer's.
+    gift is the customer's, and so is a line of it.
     """
-    holders = {spec.collections[one.collection].person for one in claims}
-    plain = [] if table.person is not None else [link for link in table.found_by if not link.several]
-    return tuple(one for one in plain if _person_named(spec, one, data_map) in holders - {None})
+    holders = {spec.collections[one.collection].person for one in claims} - {None}
+    return tuple(one for one in _firm(spec, table) if one != link and persons_named(spec, one, data_map) & holders)
+
+
+def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
+    """Further links by which a row names people as it does by this one: it is theirs as well.
+
+    A row goes when everybody does whom it names, unless the map says that it goes with any of them. Of a shared row
+    its owners decide; a row of one kind names nobody by what another kind says.
+    """
+    if table.sharing is not None or table.goes_with_any is not None:
+        return ()
+    named = persons_named(spec, link, data_map, table)
+    return tuple(
+        one
+        for one in _firm(spec, table)
+        if one != link and not disjoint(one.where, link.where) and persons_named(spec, one, data_map) & named
+    )
+
+
+def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
+    """The identities of the persons whom a row names by a link: by their own key, or through rows above.
+
+    Args:
+        spec: The store.
+        link: Of a table.
+        data_map: Says which identities are persons'.
+        through: The tables below.
+    """
+    if link.lead is None:
+        return data_map.person_identities & {link.identity}
+    lead = spec.collections[link.lead[0]]
+    if lead.person is not None:
+        return frozenset([lead.person])
+    if lead.sharing is not None or lead.goes_with_any is not None or lead in through[1:]:
+        return frozenset()
+    above = (persons_named(spec, one, data_map, *through, lead) for one in lead.found_by if not one.several)
+    return frozenset().union(*above)
+
+
+def _firm(spec: PostgresSpec, table: TableSpec) -> list[Link]:
+    """The links of one value by which a row that is no person names somebody, but for those from row to row."""
+    if table.person is not None:
+        return []
+    return [
+        one for one in table.found_by if not one.several and not (one.lead and spec.collections[one.lead[0]] is table)
+    ]
 
 
 def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:

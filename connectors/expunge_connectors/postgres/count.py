@@ -18,7 +18,8 @@ from expunge_connectors.postgres.sql import claimed_keys, key_staging, row_condi
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, known_by_value_alone, requested
+from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, known_by_value_alone
+from expunge_connectors.postgres.sql.row_owners import requested, unclear
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
@@ -117,13 +118,13 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
     """The rows that the ways, and links within the collection from there, lead to: each once for a subject."""
     stays = or_(row_conditions.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
-    def facts(asked: sql.Composable, leads: sql.Composable, unclear: sql.Composable = FALSE) -> sql.Composed:
+    def facts(asked: sql.Composable, leads: sql.Composable, waits: sql.Composable = FALSE) -> sql.Composed:
         return comma_list(
             sql.SQL("k.number"),
             *named(place_names(mapped), row_id(mapped, "t")),
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             sql.SQL("{} AS asked, {} AS leads, {} AS unclear, {} AS stays, {} AS until, {} AS tombstone").format(
-                asked, leads, unclear, stays, kept_until(mapped, "t"), is_tombstone(mapped, "t")
+                asked, leads, waits, stays, kept_until(mapped, "t"), is_tombstone(mapped, "t")
             ),
         )
 
@@ -132,13 +133,12 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         if path.link not in mapped.erasing:
             selects += _by_value(search, mapped, path, facts)
             continue
-        asked = requested(mapped, path.link, "t", search.cutoff, path.since)
-        waits = row_conditions.unclear(mapped, path.link, "t", search.cutoff, path.since)
-        selects.append(joined(mapped, path, facts(asked, asked, waits)))
+        asked = requested(search, mapped, path.link, "t", path.since)
+        selects.append(joined(mapped, path, facts(asked, asked, unclear(search, mapped, path.link, "t", path.since))))
     alone = known_by_value_alone(mapped, "t")
     for path in claimed_paths(search, mapped):
-        unclear = row_conditions.old_enough(mapped, "t", search.cutoff)
-        selects.append(joined(mapped, path, facts(FALSE, FALSE, unclear), alone))
+        old = row_conditions.old_enough(mapped, "t", search.cutoff)
+        selects.append(joined(mapped, path, facts(FALSE, FALSE, old), alone))
     if len(selects) == 1 and not mapped.own and paths[0].once:
         return selects[0]
     same = raw(", ".join(["number", *place_names(mapped), *(f"l{at}" for at in range(len(mapped.leads)))]))
@@ -155,12 +155,19 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
         sql.SQL(" UNION ").join(selects),
-        facts(TRUE, TRUE),
+        facts(*_below(search, mapped)),
         mapped.table.identifier,
         or_(*(join_condition(path, "t") for path in below)),
         and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
         merged.format(same=same, found=sql.SQL("every")),
     )
+
+
+def _below(search: Search, mapped: BoundTable) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
+    """Asked, leads and unclear of a row `t` below one of its own collection."""
+    link = mapped.own[0]  # by each of them a row names the same people
+    asked = requested(search, mapped, link, "t")
+    return asked, asked, unclear(search, mapped, link, "t")
 
 
 def columns(mapped: BoundTable) -> sql.Composed:
@@ -196,7 +203,7 @@ def _by_value(
     unknown = TRUE if persons is None else raw("k.unknown")
     nameless = FALSE if known is None else sql.SQL("{} IS NULL").format(column("t", known.columns[0].name))
     asked = and_(old, unknown, sql.SQL("NOT ({})").format(nameless))
-    unclear = and_(old, nameless)
+    waits = and_(old, nameless)
     whose = or_(unknown, nameless, sql.SQL("NOT ({})").format(old))
 
     def asking(rows: sql.Composable) -> SearchPath:
@@ -204,9 +211,9 @@ def _by_value(
 
     place = search.staged.places[path.link.staged]
     if not place.claimable:
-        return [joined(mapped, asking(path.table), facts(asked, FALSE, unclear), whose)]
+        return [joined(mapped, asking(path.table), facts(asked, FALSE, waits), whose)]
     followed, refused = (asking(place.rows(refused=refused)) for refused in (False, True))
     return [
-        joined(mapped, followed, facts(asked, FALSE, unclear), whose),
-        joined(mapped, refused, facts(FALSE, FALSE, or_(asked, unclear)), whose),
+        joined(mapped, followed, facts(asked, FALSE, waits), whose),
+        joined(mapped, refused, facts(FALSE, FALSE, or_(asked, waits)), whose),
     ]

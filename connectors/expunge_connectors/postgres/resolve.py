@@ -30,7 +30,8 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
+from expunge_connectors.postgres.sql.row_conditions import in_scope, retained
+from expunge_connectors.postgres.sql.row_owners import nominated
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
@@ -166,7 +167,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
             mapped,
             path,
             _facts(search, mapped, _origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
-            requested(mapped, path.link, "t", search.cutoff, path.since),
+            nominated(search, mapped, path.link, "t", path.since),
         )
         for path in paths
     ]

@@ -142,12 +142,14 @@ class Reference:
         claims: Claims | None = None,
         began: Began = MappingProxyType({}),
         unclear: Keys = frozenset(),
+        people: Keys | None = None,
     ) -> dict[str, dict[Row, Found]]:
         """Every row of the scope linked to these keys, over links to any depth.
 
         A key that people share selects nothing, unless the question is only whom it may mean. With claims, a value that
         others have leads to no row that is known by it alone; nor does an unclear one, whoever has it. A row that is
-        older than the person's claim is not theirs.
+        older than the person's claim is not theirs. Where the keys of everybody who goes are given, a row that names
+        somebody else as well is not.
         """
         found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
         while True:
@@ -155,7 +157,17 @@ class Reference:
             for name in self.scope:
                 for row, cells in self._owned(name, state):
                     how = self._how(
-                        name, cells, keys, found, state, sealed or {}, claims, began, unclear, shareable=shareable
+                        name,
+                        cells,
+                        keys,
+                        found,
+                        state,
+                        sealed or {},
+                        claims,
+                        began,
+                        unclear,
+                        people,
+                        shareable=shareable,
                     )
                     if how is not None:
                         found[name][row] = how
@@ -184,15 +196,10 @@ class Reference:
         With cells, of those alone that lead to a row of its kind.
         """
         for link in self._collections[name].get("found_by", ()):
-            if "of" not in link or (cells is not None and not of_kind(link, cells)):
-                continue
-            if "columns" in link:
-                lead, ours, theirs = link["of"], tuple(link["columns"]), tuple(link["of_columns"])
-            else:
-                lead, _, column = link["of"].partition(".")
-                ours, theirs = (link["column"],), (column,)
-            if everybodys or lead in self.scope:
-                yield lead, ours, theirs
+            if "of" in link and (cells is None or of_kind(link, cells)):
+                lead, ours, theirs = _of(link)
+                if everybodys or lead in self.scope:
+                    yield lead, ours, theirs
 
     def _values(
         self,
@@ -222,12 +229,16 @@ class Reference:
         claims: Claims | None,
         began: Began,
         unclear: Keys,
+        people: Keys | None,
         *,
         shareable: bool,
     ) -> Found | None:
         table, spec = self._tables[name], self._collections[name]
         firm = nominated = claimed = refused = theirs_firmly = theirs_by_value = False
-        for lead, ours, theirs in self._leads(name, cells):
+        for link in spec.get("found_by", ()):
+            if "of" not in link or not of_kind(link, cells) or _of(link)[0] not in self.scope:
+                continue
+            lead, ours, theirs = _of(link)
             values = tuple(compared(table.column(one), cells[one]) for one in ours)
             # While keys are resolved a person who is found by a value leads on only by the own key, asked for next.
             here = values in set(self._values(lead, theirs, found, state, firm=shareable and self._is_person(lead)))
@@ -236,7 +247,8 @@ class Reference:
             taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
             if here or (known and not taken):
                 holders = {self._collections[lead]["person"]} if self._passes_on(name, ours, lead, theirs) else set()
-                of_another = bool(self._named(name, cells) & holders)
+                of_another = self._names(name, link, holders, cells, state)
+                of_another = of_another or self._beside(name, link, cells, state, people)
                 firm, theirs_firmly = firm or not of_another, theirs_firmly or of_another
             elif known and claims is not None:
                 claimed = claimed or values in claims.columns.get((lead, theirs), ())
@@ -250,10 +262,12 @@ class Reference:
             matched, refused = named & keys, refused or bool(named & unclear)
             if identity["kind"] == "internal" and claims is not None:
                 matched -= {one for one in matched if self._key_of_others(one, found, state)}
-            firm = firm or bool(matched and identity["kind"] != "reusable")
+            if matched and identity["kind"] != "reusable":
+                of_another = self._beside(name, link, cells, state, people)
+                firm, theirs_firmly = firm or not of_another, theirs_firmly or of_another
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
-                of_another = bool(self._named(name, cells) & self._holders(link["identity"]))
+                of_another = self._names(name, link, self._holders(link["identity"]), cells, state)
                 too_old = {one for one in matched if self._too_old(spec, cells, began.get(one))}
                 nominated = nominated or bool(matched - taken_keys - too_old and not of_another)
                 theirs_by_value = theirs_by_value or bool(matched - taken_keys and (too_old or of_another))
@@ -534,30 +548,78 @@ class Reference:
             for one in self._declared(name, state[self._tables[name].text][row])
         }
 
-    def _named(self, name: str, cells: Cells) -> set[str]:
-        """The identities of person by which the row says whose it is; none where it is a person itself."""
-        return {
-            person
-            for link, columns, person in self._naming(name)
-            if of_kind(link, cells) and says(link, columns, cells)
-        }
+    def _names(self, name: str, found_by: Mapping[str, Any], who: AbstractSet[str], cells: Cells, state: State) -> bool:
+        """The row says by another link whose it is, of such persons; it is no person itself."""
+        if "person" in self._collections[name]:
+            return False
+        firm = (one for one in self._firm(name) if one is not found_by and self._kinds(name, one) & who)
+        return any(self._says_whose(name, one, cells, state, None) for one in firm)
 
-    def _naming(self, name: str) -> Iterator[tuple[Mapping[str, Any], list[str], str]]:
-        """(link, its columns, the identity) of the links by which rows name persons by their own keys."""
-        for link in self._collections[name]["found_by"] if "person" not in self._collections[name] else ():
-            if "path" in link or link.get("each"):
+    def _beside(self, name: str, found_by: Mapping[str, Any], cells: Cells, state: State, people: Keys | None) -> bool:
+        """The row names somebody as well, as it does by this link, who is none of these people."""
+        spec = self._collections[name]
+        if people is None or "person" in spec or "sharing" in spec or "goes_with_any" in spec:
+            return False
+        who = self._kinds(name, found_by)
+        firm = (one for one in self._firm(name) if one is not found_by and self._kinds(name, one) & who)
+        return any(self._says_whose(name, one, cells, state, people) for one in firm)
+
+    def _firm(self, name: str) -> list[Mapping[str, Any]]:
+        """The links of one value, but for those from row to row."""
+        return [
+            one
+            for one in self._collections[name]["found_by"]
+            if "path" not in one and not one.get("each") and ("of" not in one or _of(one)[0] != name)
+        ]
+
+    def _kinds(self, name: str, link: Mapping[str, Any], below: tuple[str, ...] = ()) -> set[str]:
+        """The identities of the persons whom a row names by a link, itself or through rows above."""
+        if "of" not in link:
+            return {link["identity"]} if self._identities[link["identity"]]["kind"] == "person" else set()
+        lead, *_ = _of(link)
+        above = self._collections[lead]
+        if "person" in above:
+            return {above["person"]}
+        if "sharing" in above or "goes_with_any" in above or lead in below:
+            return set()
+        further = [one for one in above["found_by"] if "path" not in one and not one.get("each")]
+        return set().union(*(self._kinds(lead, one, (*below, lead)) for one in further))
+
+    def _says_whose(self, name: str, link: Mapping[str, Any], cells: Cells, state: State, people: Keys | None) -> bool:
+        """The row names somebody by this link; or, where people are given, somebody who is none of them.
+
+        Where no key of such a person is among theirs, nothing can be said.
+        """
+        columns = [link["column"]] if "of" not in link else list(_of(link)[1])
+        if not of_kind(link, cells) or not says(link, columns, cells):
+            return False
+        if "of" not in link:
+            return people is None or self._none_of(link["identity"], link, cells, people)
+        lead, ours, theirs = _of(link)
+        spec, who = self._collections[lead], self._kinds(name, link)
+        if "person" in spec and people is None:
+            return True
+        ours_, above = self._tables[name], self._tables[lead]
+        values = tuple(compared(ours_.column(one), cells[one]) for one in ours)
+        for row in state[above.text].values():
+            if tuple(compared(above.column(one), row[one]) for one in theirs) != values:
                 continue
-            if "of" in link:
-                lead, _, column = link["of"].partition(".")
-                theirs, ours = link.get("of_columns", [column]), link.get("columns", [link.get("column")])
-                person = self._collections[lead].get("person")
-                place = self._collections[lead].get("yields", {}).get(person)
-                names = person is not None and theirs == [place["column"] if isinstance(place, dict) else place]
-            else:
-                ours, person = [link["column"]], link["identity"]
-                names = self._identities[person]["kind"] == "person"
-            if names:
-                yield link, ours, str(person)
+            if "person" in spec and people is not None:
+                own = next(one for one in spec["found_by"] if one.get("identity") == spec["person"])
+                if says(own, [own["column"]], row) and self._none_of(spec["person"], own, row, people):
+                    return True
+            elif "person" not in spec and any(
+                self._says_whose(lead, one, row, state, people)
+                for one in self._firm(lead)
+                if self._kinds(lead, one) & who
+            ):
+                return True
+        return False
+
+    def _none_of(self, identity: str, link: Mapping[str, Any], cells: Cells, people: Keys) -> bool:
+        """Keys of the kind are known, and the one that stands in the row is not among them."""
+        known = {value for namespace, value in people if namespace == identity}
+        return bool(known) and not known & sought(self._identities[identity]["normaliser"], link, cells)
 
     # ---- what is right for each
 
@@ -572,9 +634,10 @@ class Reference:
             together: Of a shared row, owners who go in this chunk are no owners any more (what a plan says); without
                 it any row that points there is one (what is seen at this moment).
         """
-        claims = self.claims(state, frozenset[tuple[str, str]]().union(*(one for one, _, _, _ in subjects.values())))
+        people = frozenset[tuple[str, str]]().union(*(one for one, _, _, _ in subjects.values()))
+        claims = self.claims(state, people)
         found = {
-            number: self.found(state, keys, sealed, claims=claims, began=began, unclear=unclear)
+            number: self.found(state, keys, sealed, claims=claims, began=began, unclear=unclear, people=people)
             for number, (keys, sealed, began, unclear) in subjects.items()
         }
         going: set[tuple[str, Row]] = set()
@@ -719,6 +782,14 @@ class Reference:
             if _points(child, key.columns, theirs) == _points(key.parent, key.parent_columns, cells) is not None
         ]
         return left, blocked
+
+
+def _of(link: Mapping[str, Any]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Leading collection, our columns, its columns, of a link `of`."""
+    if "columns" in link:
+        return link["of"], tuple(link["columns"]), tuple(link["of_columns"])
+    lead, _, column = link["of"].partition(".")
+    return lead, (link["column"],), (column,)
 
 
 def _enforced(table: Table, row: Row) -> bool:

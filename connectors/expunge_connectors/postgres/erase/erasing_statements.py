@@ -24,7 +24,8 @@ from expunge_connectors.postgres.sql.comparison import (
     taken_out,
 )
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, older, requested, retained
+from expunge_connectors.postgres.sql.row_conditions import in_scope, older, retained
+from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, put, without_elements
@@ -172,7 +173,7 @@ def _chosen(
             mapped,
             path,
             sql.SQL("DISTINCT t.ctid"),  # the limit counts rows, and two subjects may share one
-            requested(mapped, path.link, "t", search.cutoff, path.since),
+            requested(search, mapped, path.link, "t", path.since),
             *conditions,
         )
         for path in paths
@@ -189,7 +190,7 @@ def _still(search: Search, mapped: BoundTable, paths: Sequence[SearchPath], only
     )
     if mapped.name in search.found:
         return and_(FoundRows.of(search, mapped).still(), *rest)
-    linked = or_(*(and_(reached(path, "t"), requested(mapped, path.link, "t", search.cutoff)) for path in paths))
+    linked = or_(*(and_(reached(path, "t"), requested(search, mapped, path.link, "t")) for path in paths))
     return and_(linked, *rest)
 
 

@@ -30,7 +30,8 @@ from expunge_connectors.postgres.sql.comparison import (
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity
-from expunge_connectors.postgres.sql.row_conditions import in_scope, requested, retained
+from expunge_connectors.postgres.sql.row_conditions import in_scope, retained
+from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
@@ -130,7 +131,7 @@ class FoundRows:
         linked = [
             and_(
                 sql.SQL("({}) IS TRUE").format(matches(path.link, "t", [column("f", name) for name in names])),
-                requested(self.mapped, path.link, "t", self.search.cutoff, since.get(id(path))),
+                requested(self.search, self.mapped, path.link, "t", since.get(id(path))),
             )
             for path, names in self._compared()
         ]
@@ -156,7 +157,7 @@ class FoundRows:
             # Who owns one on which nothing depends is asked as late as can be, when it is deleted.
             stays = others_left(search, mapped, "t")
             waits = and_(waits, sql.SQL("NOT ({})").format(stays))
-        asked = TRUE if chosen is None else requested(mapped, chosen.link, "t", search.cutoff, chosen.since)
+        asked = requested(search, mapped, (chosen or self.own[0]).link, "t", None if chosen is None else chosen.since)
         evidence = []
         for path, names in self._compared():
             here = path is chosen or (chosen is None and path in self.own)

@@ -78,7 +78,7 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
             for link in spec.found_by
             if link not in persons
             and (claims := passing.get(sought_namespace(inspection.store, link))) is not None
-            and not named_by(inspection.spec, spec, claims, inspection.data_map)
+            and not named_by(inspection.spec, spec, link, claims, inspection.data_map)
         }
     )
     told = {source.column for one, source in spec.yields.items() if one in inspection.data_map.person_identities}

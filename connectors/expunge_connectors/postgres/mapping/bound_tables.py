@@ -36,8 +36,11 @@ class BoundLink:
         of: (collection, columns) that lead here, for a link inside the store.
         below: A link within one collection: it leads from a row to the rows below it.
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
+        persons: The identities of the persons whom a row names by it (see `claims.persons_named`).
         told_by: Links by which a row names people; one that names somebody is theirs, whatever value stands in it (see
             `claims.named_by`).
+        beside: Links by which a row names people as it does by this one; it goes with all of them (see
+            `claims.beside`).
         dated: When the row was created, where one that is older than the claim on the value is not the claimant's.
         where: Of which kind the row must be: the link leads to no other.
         ends: What stands before the value in the column's text, and behind it; None: nothing does.
@@ -55,7 +58,9 @@ class BoundLink:
     of: tuple[str, tuple[str, ...]] | None = None
     below: bool = False
     unclaimed: bool = False
+    persons: frozenset[str] = frozenset()
     told_by: tuple[BoundLink, ...] = ()
+    beside: tuple[BoundLink, ...] = ()
     dated: Column | None = None
     where: tuple[BoundKind, ...] = ()
     ends: tuple[str, str] | None = None

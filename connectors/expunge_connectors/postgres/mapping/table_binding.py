@@ -18,7 +18,7 @@ from expunge_connectors.postgres.catalog.key_types import (
     spelling,
 )
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import Claim, aged, named_by, passing_values, told
+from expunge_connectors.postgres.claims import Claim, aged, beside, named_by, passing_values, persons_named, told
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
@@ -140,7 +140,7 @@ class _TableBinder:
             name=name,
             spec=spec,
             table=table,
-            links=tuple(self._unclaimed(name, spec, self._link(name, link)) for link in spec.found_by),
+            links=tuple(self._whose(name, spec, link) for link in spec.found_by),
             feeds=self._feeds(name),
             yields={
                 identity: (self._source(name, source), self.data_map.identities[identity].rule)
@@ -157,7 +157,7 @@ class _TableBinder:
                 for one in self.passing[identity]
                 if one.collection == name
             },
-            tells=tuple(self._unclaimed(name, spec, self._link(name, link)) for link in told(spec, self.data_map)),
+            tells=tuple(self._whose(name, spec, link) for link in told(spec, self.data_map)),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,
@@ -206,6 +206,10 @@ class _TableBinder:
         return source
 
     def _link(self, name: str, link: Link) -> BoundLink:
+        """A link by itself."""
+        return replace(self._compared(name, link), persons=persons_named(self.spec, link, self.data_map))
+
+    def _compared(self, name: str, link: Link) -> BoundLink:
         columns = tuple(self._column(name, column) for column in link.names)
         where = self._kinds(name, link.where)
         if link.lead is not None:
@@ -246,7 +250,9 @@ class _TableBinder:
     def _kinds(self, name: str, where: tuple[RowKind, ...]) -> tuple[BoundKind, ...]:
         return bound(where, lambda column: self._column(name, column), self.store, name)
 
-    def _unclaimed(self, name: str, spec: TableSpec, link: BoundLink) -> BoundLink:
+    def _whose(self, name: str, spec: TableSpec, written: Link) -> BoundLink:
+        """A link, with what else says whose a row is that it leads to."""
+        link = self._link(name, written)
         claims = self._claims(link.namespace)
         unclaimed = spec.person is None and link.namespace in self.passing
         dated = unclaimed and spec.created is not None and link.namespace in self.aged()
@@ -254,7 +260,8 @@ class _TableBinder:
             link,
             unclaimed=unclaimed,
             dated=self._column(name, spec.created or "") if dated else None,
-            told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, claims, self.data_map)),
+            told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, written, claims, self.data_map)),
+            beside=tuple(self._link(name, one) for one in beside(self.spec, spec, written, self.data_map)),
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )
 

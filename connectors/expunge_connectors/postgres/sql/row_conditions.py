@@ -1,4 +1,4 @@
-"""Row conditions in SQL: in scope, requested, retained."""
+"""Row conditions in SQL: in scope, old enough, known by a value alone, retained."""
 
 from __future__ import annotations
 
@@ -20,45 +20,6 @@ def in_scope(mapped: BoundTable, alias: str) -> sql.Composable:
     return sql.SQL("{}::text = {}").format(column(alias, mapped.member_column), MEMBER)
 
 
-def requested(
-    mapped: BoundTable,
-    link: BoundLink,
-    alias: str,
-    cutoff: datetime | None,
-    since: sql.Composable | None = None,
-) -> sql.Composable:
-    """A row found through this link belongs to the request; otherwise it is newer, or another's.
-
-    Args:
-        mapped: The collection.
-        link: What it was found through.
-        alias: The row.
-        cutoff: None: of any age.
-        since: When the claim began on the value that led there; None: no row is too old.
-    """
-    old = TRUE if link.sure else old_enough(mapped, alias, cutoff)
-    others = _others(link, alias, since)
-    return and_(old, *(sql.SQL("({}) IS NOT TRUE").format(one) for one in others)) if others else old
-
-
-def unclear(
-    mapped: BoundTable,
-    link: BoundLink,
-    alias: str,
-    cutoff: datetime | None,
-    since: sql.Composable | None = None,
-) -> sql.Composable:
-    """A row found through this link is of an age with the request, and another's."""
-    others = _others(link, alias, since)
-    return and_(TRUE if link.sure else old_enough(mapped, alias, cutoff), or_(*others)) if others else FALSE
-
-
-def _others(link: BoundLink, alias: str, since: sql.Composable | None) -> list[sql.Composable]:
-    """What makes it another's: it says so, or was there before this person had the value."""
-    another = names_another(link, alias)
-    return [*([] if another is FALSE else [another]), *([] if since is None else [older(link, alias, since)])]
-
-
 def older(link: BoundLink, alias: str, since: sql.Composable) -> sql.Composable:
     """The row was created before that time, for certain: its day is over by then, and rounding does not matter."""
     if link.dated is None:
@@ -69,22 +30,6 @@ def older(link: BoundLink, alias: str, since: sql.Composable) -> sql.Composable:
     if link.dated.rounding:
         created = sql.SQL("{} + interval {}").format(created, sql.Literal(str(link.dated.rounding)))
     return sql.SQL("{} < {}").format(created, since)
-
-
-def names_another(link: BoundLink, alias: str) -> sql.Composable:
-    """The row was found by a value that passes on, and says by a person's key whose it is.
-
-    It is nobody else's, whatever value stands in it: the customer's, if it is the order of a gift. The customer's own
-    key leads to it as well.
-    """
-    if not link.told_by:
-        return FALSE
-    return or_(*(_names(one, alias) for one in link.told_by))
-
-
-def _names(link: BoundLink, alias: str) -> sql.Composable:
-    there = [sql.SQL("{} IS NOT NULL").format(column(alias, one.name)) for one in link.columns]
-    return and_(*there, *may_lead(link, alias))
 
 
 def old_enough(mapped: BoundTable, alias: str, cutoff: datetime | None) -> sql.Composable:

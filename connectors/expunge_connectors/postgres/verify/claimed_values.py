@@ -190,18 +190,3 @@ class ClaimedValues:
                 namespace if claim.value.identity is None else stored_texts.namespace(claim.value, spec, self.data_map)
             ),
         )
-
-
-def names_somebody(links: Sequence[Link], table: Table) -> sql.Composed:
-    """The row `r` says by one of these links whose it is."""
-    named = [
-        sql.SQL(" AND ").join(
-            [
-                *(sql.SQL("{} IS NOT NULL").format(sql.Identifier("r", one)) for one in link.names),
-                *of_kind(link.where, table),
-                *like_template(link.template, link.names[0]),
-            ]
-        )
-        for link in links
-    ]
-    return sql.SQL("({})").format(sql.SQL(" OR ").join(named))

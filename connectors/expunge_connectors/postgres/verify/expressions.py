@@ -40,9 +40,9 @@ def readable(column: Column, rule: Normaliser) -> bool:
     return rule.counts and _READ_AS.get(column.base) in {"bigint", "numeric"}
 
 
-def in_row(column: Column, rule: Normaliser) -> sql.Composable:
-    """The column of the row `r`; where numbers are wanted, without zeros at the end of a fraction."""
-    there = sql.Identifier("r", column.name)
+def in_row(column: Column, rule: Normaliser, row: str = "r") -> sql.Composable:
+    """The column of the row; where numbers are wanted, without zeros at the end of a fraction."""
+    there = sql.Identifier(row, column.name)
     return sql.SQL("trim_scale({})").format(there) if rule.counts and column.base == "numeric" else there
 
 
@@ -94,14 +94,14 @@ def without_template(template: str, text: sql.Composable) -> sql.Composed:
     ).format(sql.SQL("({})::text").format(text), head, tail)
 
 
-def like_template(template: str | None, column: str) -> Iterator[sql.Composed]:
-    """The column of the row `r` holds a text of this template, if there is one."""
+def like_template(template: str | None, column: str, row: str = "r") -> Iterator[sql.Composed]:
+    """The column of the row holds a text of this template, if there is one."""
     if template is not None:
         head, tail = _around(template)
         yield sql.SQL(
             "starts_with({0}::text, {1}) AND right({0}::text, length({2})) = {2}"
             " AND length({0}::text) > length({1} || {2})"
-        ).format(sql.Identifier("r", column), head, tail)
+        ).format(sql.Identifier(row, column), head, tail)
 
 
 def _around(template: str) -> tuple[sql.Literal, sql.Literal]:
@@ -109,13 +109,13 @@ def _around(template: str) -> tuple[sql.Literal, sql.Literal]:
     return sql.Literal(head), sql.Literal(rest.partition("}")[2])
 
 
-def of_kind(where: Sequence[RowKind], table: Table) -> Iterator[sql.Composed]:
-    """What restricts the row `r` to the kind: in each column stands one of these texts."""
+def of_kind(where: Sequence[RowKind], table: Table, row: str = "r") -> Iterator[sql.Composed]:
+    """What restricts the row to the kind: in each column stands one of these texts."""
     for kind in where:
         if kind.any_value is not None:
             continue
         live = table.columns[kind.column]
-        ours: sql.Composable = sql.Identifier("r", kind.column)
+        ours: sql.Composable = sql.Identifier(row, kind.column)
         type_ = "bigint" if _READ_AS.get(live.base) == "bigint" else "uuid" if live.base == "uuid" else "text"
         if type_ == "text" and live.base not in _TEXTUAL:
             ours = sql.SQL("{}::text").format(ours)

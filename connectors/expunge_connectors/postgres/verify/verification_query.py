@@ -17,13 +17,13 @@ from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import Claim, named_by, passing_values
+from expunge_connectors.postgres.claims import Claim, beside, named_by, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify import owner_check, stored_texts
-from expunge_connectors.postgres.verify.claimed_values import ClaimedValues, names_somebody
+from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
 from expunge_connectors.postgres.verify.expressions import (
     as_stored,
     equal,
@@ -37,6 +37,7 @@ from expunge_connectors.postgres.verify.expressions import (
     with_key,
     without_template,
 )
+from expunge_connectors.postgres.verify.row_owners import RowOwners
 from expunge_connectors.postgres.verify.shared_rows import pointed_at
 from expunge_connectors.postgres.verify.stored_texts import ReadColumn
 
@@ -234,7 +235,7 @@ class VerificationQuery:
                 parts.append(self._from_key(table, spec, link, namespaces, facts))
             lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
-                parts.append(self._from_row(table, spec, [link], facts))
+                parts.append(self._from_row(table, spec, [link], namespaces, facts))
         if not parts:
             nothing = sql.SQL(
                 "SELECT NULL::integer AS subject, false AS asked, false AS leads, false AS unclear, {}"
@@ -243,7 +244,7 @@ class VerificationQuery:
             parts.append(nothing.format(facts, table.identifier))
         own = [link for link in spec.found_by if link.lead is not None and link.lead[0] == name]
         if own:
-            parts.append(self._from_row(table, spec, own, facts))
+            parts.append(self._from_row(table, spec, own, namespaces, facts))
         return sql.SQL("{} AS (\n  {}\n)").format(self._called(name), sql.SQL("\n  UNION\n  ").join(parts))
 
     def _called(self, name: str) -> sql.Identifier:
@@ -274,7 +275,7 @@ class VerificationQuery:
                     sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, older),
                     sql.SQL("({} OR ({} AND ({}) IS TRUE))").format(unclear, old_enough, older),
                 )
-        asked, unclear = self._whose(spec, table, passing, asked, unclear)
+        asked, unclear = self._but(self._of_others(spec, table, link, namespaces), asked, unclear)
         leads = asked
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is. Under one that
@@ -312,17 +313,28 @@ class VerificationQuery:
             self.of_member(spec),
         )
 
-    def _whose(
-        self, spec: TableSpec, table: Table, namespace: str, asked: sql.Composable, unclear: sql.Composable
+    def _of_others(
+        self, spec: TableSpec, table: Table, link: Link, namespaces: AbstractSet[str]
+    ) -> sql.Composed | None:
+        """A row that a link leads to is somebody else's, or theirs as well, by a key in it or in a row above it."""
+        owners = RowOwners(self.spec, self.data_map, self.asked, frozenset(namespaces), self.live)
+        claims = self.passing().get(link.identity or self._namespace(link, spec), ())
+        told = named_by(self.spec, spec, link, claims, self.data_map)
+        further = beside(self.spec, spec, link, self.data_map)
+        if not told and not further:
+            return None
+        return sql.SQL("({} OR {})").format(owners.somebody(told, table), owners.somebody_else(further, table))
+
+    @staticmethod
+    def _but(
+        others: sql.Composed | None, asked: sql.Composable, unclear: sql.Composable
     ) -> tuple[sql.Composable, sql.Composable]:
-        """Asked and unclear of a row that a value leads to: by a person's key in it, it is that person's."""
-        links = named_by(self.spec, spec, self.passing().get(namespace, ()), self.data_map)
-        if not links:
+        """Asked and unclear, but for rows of others."""
+        if others is None:
             return asked, unclear
-        named = names_somebody(links, table)
         return (
-            sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, named),
-            sql.SQL("({} OR {} AND ({}) IS TRUE)").format(unclear, asked, named),
+            sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, others),
+            sql.SQL("({} OR {} AND ({}) IS TRUE)").format(unclear, asked, others),
         )
 
     @staticmethod
@@ -376,7 +388,14 @@ class VerificationQuery:
         keys = ["a.value"] if len(columns) == 1 else [f"(a.value::jsonb) ->> {at}" for at in range(len(columns))]
         return sql.SQL(" AND ").join([as_stored(one, key) for one, key in zip(columns, keys, strict=True)])
 
-    def _from_row(self, table: Table, spec: TableSpec, links: Sequence[Link], facts: sql.Composable) -> sql.Composed:
+    def _from_row(
+        self,
+        table: Table,
+        spec: TableSpec,
+        links: Sequence[Link],
+        namespaces: AbstractSet[str],
+        facts: sql.Composable,
+    ) -> sql.Composed:
         """From the rows of one collection, by any of these links."""
         [lead] = {link.lead[0] for link in links if link.lead is not None}
         order = self._led_from(lead)
@@ -396,7 +415,8 @@ class VerificationQuery:
             )
             for link in links
         ]
-        asked, unclear = self._whose(spec, table, self._namespace(links[0], spec), sql.SQL("true"), sql.SQL("false"))
+        others = self._of_others(spec, table, links[0], namespaces)
+        asked, unclear = self._but(others, sql.SQL("true"), sql.SQL("false"))
         return sql.SQL(
             "SELECT p.subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE {}{}"
         ).format(

@@ -1,0 +1,153 @@
+"""A row that says by a key whose it is, itself or through a row above, is theirs, whatever leads there (ADR 18)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, subject
+from tests.support.postgres.small_schemas import ACME, left, shape
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Counts, Subject, no_beat
+from expunge_connectors.postgres import PostgresStore
+from expunge_orchestrator.subjects import member_proof
+
+_USERS = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
+  created: created_at, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+carts: {table: public.carts, found_by: [{column: user_id, of: users.id}]}
+"""
+_SCHEMA = """
+CREATE TABLE users (id int PRIMARY KEY, email text, tenant int NOT NULL DEFAULT 1, number int UNIQUE, name text UNIQUE,
+  created_at timestamptz NOT NULL DEFAULT '2025-01-01', UNIQUE (tenant, id));
+INSERT INTO users (id, email, number, name) VALUES (1, 'ann@x.example', 101, 'ann'), (2, 'bob@x.example', 102, 'bob');
+CREATE TABLE carts (id int PRIMARY KEY, user_id int);
+INSERT INTO carts VALUES (11, 1), (12, 2), (13, NULL);
+"""
+_ITEMS = """
+CREATE TABLE items (id int PRIMARY KEY, tenant int DEFAULT 1, owner {type}, email text DEFAULT 'ann@x.example');
+INSERT INTO items (id, owner) VALUES (1, {hers}), (2, {his}), (3, NULL);
+"""
+NAMED = {
+    "by two columns": (
+        "columns: [tenant, owner], of: users, of_columns: [tenant, id]",
+        _ITEMS.format(type="int", hers=1, his=2),
+    ),
+    "by a second key": ("column: owner, of: users.number", _ITEMS.format(type="int", hers=101, his=102)),
+    "by a user name": ("column: owner, of: users.name", _ITEMS.format(type="text", hers="'ann'", his="'bob'")),
+    "through a row above": (
+        "column: owner, of: carts.id",
+        _ITEMS.format(type="int", hers=11, his=12) + "INSERT INTO items (id, owner) VALUES (4, 13)",
+    ),
+}
+_FOREIGN_KEYS = {
+    "by two columns": "(tenant, owner) REFERENCES users (tenant, id)",
+    "by a second key": "(owner) REFERENCES users (number)",
+    "by a user name": "(owner) REFERENCES users (name)",
+    "through a row above": "(owner) REFERENCES carts",
+}
+
+
+def known(store: PostgresStore, loaded: DataMap, *people: int) -> list[Subject]:
+    """These people, with every key that is not of a row of somebody else's, as the commands ask."""
+    answers = member_proof.resolve(
+        {one: subject(one, user_id=str(one)).keys for one in people},
+        stores={"main": store},
+        names=["main"],
+        scope=ACME,
+        cutoffs={"main": CUTOFF},
+        data_map=loaded,
+    )
+    people = [Subject(one, found.keys, shared=found.shared, doubtful=found.doubtful) for one, found in answers.items()]
+    others = store.given_again(people, ACME, datetime(9999, 1, 1, tzinfo=UTC))
+    return [replace(one, keys=one.keys - others.get(one.number, frozenset())) for one in people]
+
+
+def told(url: str, loaded: DataMap, *, erased: bool = False) -> Counts:
+    """What every verb says of Ann, and agrees on; afterwards, if she is erased."""
+    with opened(url, loaded) as store:
+        [ann] = known(store, loaded, 1)
+        counted = store.count([ann], ACME, CUTOFF)
+        assert store.verify([ann], ACME, CUTOFF) == counted
+        if not erased:
+            return counted
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        after = store.verify([ann], ACME, CUTOFF)
+        assert due(after) == {}
+        assert store.count([ann], ACME, CUTOFF) == after
+        return after
+
+
+@pytest.mark.parametrize("how", NAMED)
+@pytest.mark.parametrize("foreign_key", [False, True])
+def test_a_row_under_the_persons_value_that_names_somebody_else_is_theirs(
+    database: str, how: str, *, foreign_key: bool
+) -> None:
+    """Bob's order goes to Ann's address. Nobody's, a guest's, is hers."""
+    link, rows = NAMED[how]
+    execute(database, _SCHEMA + rows)
+    if foreign_key:
+        execute(database, f"ALTER TABLE items ADD FOREIGN KEY {_FOREIGN_KEYS[how]}")
+    by_value = "{column: email, identity: email}"
+    items = f"items: {{table: public.items, undated: erase, found_by: [{by_value}, {{{link}}}]}}"
+    loaded = shape(_USERS + items, email="email/3")
+    before = told(database, loaded)
+    assert before[1]["items"].ambiguous == 1
+    assert told(database, loaded, erased=True)[1]["items"].ambiguous == 1
+    assert left(database, "items") == [2]
+
+
+POSTS = (
+    _USERS
+    + """
+posts: {table: public.posts, found_by: [{column: author, of: users.id}]}
+comments: {table: public.comments, found_by: [{column: author, of: users.id}, {column: post, of: posts.id}]}
+likes: {table: public.likes, found_by: [{column: author, identity: user_id}, {column: comment, of: comments.id}]}
+"""
+)
+_POSTS = """
+CREATE TABLE posts (id int PRIMARY KEY, author int);
+CREATE TABLE comments (id int PRIMARY KEY, author int, post int);
+CREATE TABLE likes (id int PRIMARY KEY, author int, comment int);
+INSERT INTO posts VALUES (1, 1), (2, 2);
+INSERT INTO comments VALUES (1, 1, 1), (2, 2, 1), (3, 1, 2), (4, NULL, 1), (5, 1, 77), (6, 2, 2);
+INSERT INTO likes VALUES (1, 1, 1), (2, 2, 1), (3, NULL, 2), (4, NULL, 1), (5, 1, 6);
+"""
+
+
+def test_a_row_of_two_people_goes_with_neither_alone(database: str) -> None:
+    """Such rows are refused by `check`; one that was written since is spared, and told."""
+    execute(database, _SCHEMA + _POSTS)
+    loaded = shape(POSTS)
+    before = told(database, loaded)[1]
+    assert {name: (one.due, one.ambiguous) for name, one in before.items() if name not in {"users", "carts"}} == {
+        "posts": (1, 0),
+        "comments": (3, 2),  # hers, nobody's below her post, hers below a post that is gone
+        "likes": (2, 2),
+    }
+    told(database, loaded, erased=True)
+    assert left(database, "posts") == [2]
+    assert left(database, "comments") == [2, 3, 6]
+    assert left(database, "likes") == [2, 3, 5]
+
+
+def test_a_row_of_two_people_goes_where_both_do(database: str) -> None:
+    execute(database, _SCHEMA + _POSTS)
+    loaded = shape(POSTS)
+    with opened(database, loaded) as store:
+        people = known(store, loaded, 1, 2)
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(people, ACME, CUTOFF)) == {}
+    assert left(database, "comments") == []
+    assert left(database, "likes") == []
+
+
+def test_a_row_of_two_people_goes_with_any_where_the_map_says_so(database: str) -> None:
+    execute(database, _SCHEMA + _POSTS)
+    anybody = "goes_with_any: {reason: they talk to each other, approved_by: Dora}, found_by: [{column: author, of"
+    one = "found_by: [{column: author, of: users.id}, {column: post"
+    loaded = shape(POSTS.replace(one, f"{anybody}: users.id}}, {{column: post"))
+    told(database, loaded, erased=True)
+    assert left(database, "comments") == [6]
