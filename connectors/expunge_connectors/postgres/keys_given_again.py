@@ -20,11 +20,11 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others
+from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, column
 from expunge_connectors.postgres.sql.key_staging import Staged
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined
-from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.statement_cache import Placeholder
 from expunge_connectors.postgres.table_spec import internal_namespace
 
@@ -60,8 +60,9 @@ def _of_persons(search: Search, keys_of: Keys, cutoff: datetime) -> Keys:
             continue
         identity = mapped.spec.person or ""
         names = {identity, internal_namespace(store.name, mapped.name, [mapped.spec.yields[identity].column])}
+        compose = partial(_newer, store, mapped, link, search.staged, cutoff)
         with translated(store.name, mapped.name):
-            newer = search.compiled(("given again", mapped.name), partial(_newer, mapped, link, search.staged, cutoff))
+            newer = search.compiled(("given again", mapped.name), compose)
             for (number,) in search.connection.execute(newer).fetchall():
                 passed = frozenset(key for key in keys_of[number] if key.namespace in names)
                 found[number] = found.get(number, frozenset()) | passed
@@ -105,7 +106,7 @@ def _persons(store: BoundStore) -> Iterator[tuple[BoundTable, BoundLink]]:
                 break
 
 
-def _newer(mapped: BoundTable, link: BoundLink, staged: Staged, cutoff: datetime) -> sql.Composed:
+def _newer(store: BoundStore, mapped: BoundTable, link: BoundLink, staged: Staged, cutoff: datetime) -> sql.Composed:
     """The subjects whose key such a row holds. A day without a time is later only on the days after."""
     keys = staged.table(*link.staged)
     assert keys is not None
@@ -113,6 +114,6 @@ def _newer(mapped: BoundTable, link: BoundLink, staged: Staged, cutoff: datetime
     later = sql.SQL("{} > {}::date" if live.base == "date" else "{} > {}").format(
         column("t", live.name), Placeholder("cutoff", cutoff)
     )
-    alive = sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")) if mapped.action is Action.TOMBSTONE else TRUE
+    alive = sql.SQL("NOT ({})").format(is_erased(store, mapped, "t")) if mapped.action is Action.TOMBSTONE else TRUE
     path = SearchPath(link, keys, tuple(f"c{place}" for place in range(len(link.types))))
     return joined(mapped, path, sql.SQL("DISTINCT k.number"), later, alive)

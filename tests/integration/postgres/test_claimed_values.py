@@ -355,6 +355,21 @@ def test_a_tombstone_claims_nothing(database: str) -> None:
     assert left(database, "subscriptions") == [1]
 
 
+def test_who_merely_looks_like_a_tombstone_claims_what_they_hold(database: str) -> None:
+    """Eve never chose a user name, and a tombstone has none."""
+    execute(database, _SUBSCRIPTIONS)
+    execute(database, "INSERT INTO users VALUES ('3', NULL, 'zoe@x.example')")
+    anchored = SUBSCRIPTIONS.replace("  person:", "  data_type: anchor\n  keeps: {email: law}\n  tombstone:"
+        ' {username: "NULL"}\n  person:')  # fmt: skip
+    with opened(database, loaded := shape(anchored)) as store:
+        zoe = Subject(1, frozenset([SubjectKey("user_id", "9"), SubjectKey("email", "zoe@x.example")]))
+        store.erase([zoe], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        counted, verified = store.count([zoe], ACME, CUTOFF), store.verify([zoe], ACME, CUTOFF)
+        assert counted == verified
+        assert counted[1]["subscriptions"].ambiguous == 1
+    assert left(database, "subscriptions") == [1, 2]
+
+
 ORDERS = (
     SUBSCRIPTIONS
     + """

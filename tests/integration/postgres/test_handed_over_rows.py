@@ -10,7 +10,7 @@ from tests.support.postgres.company import CUTOFF, actions, execute, opened, res
 from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import ACME, left, shape
 
-from expunge_connectors.contract import no_beat
+from expunge_connectors.contract import SubjectKey, no_beat
 
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY);
@@ -61,6 +61,22 @@ TOMBSTONED = """orders:
   data_type: anchor
   tombstone: {user_id: "NULL", note: "NULL"}
 """
+
+
+def test_a_row_that_looks_like_a_tombstone_is_its_new_owners(database: str) -> None:
+    """Ann's order has no note, as a tombstone has none: it is Bob's all the same, and so are its lines."""
+    execute(database, TABLES.replace("REFERENCES orders", "").replace("REFERENCES lines", ""))
+    execute(database, "UPDATE orders SET note = NULL WHERE id = 1")
+    loaded = shape(MAP.replace("orders:\n", 'orders:\n  data_type: anchor\n  tombstone: {note: "NULL"}\n'))
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        execute(database, TO_BOB)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert left(database, "lines") == left(database, "parts") == [1, 3]
+        again = store.given_again([ann], ACME, CUTOFF)[1]
+        assert {(key.namespace, key.value) for key in again} == {("main.orders.id", "1"), ("main.lines.id", "1")}
+        execute(database, "DELETE FROM users WHERE id = 2")  # nobody is left whose it could be
+        assert SubjectKey("main.orders.id", "1") not in store.given_again([ann], ACME, CUTOFF).get(1, ())
 
 
 @pytest.mark.parametrize("tombstoned", [False, True])

@@ -77,7 +77,7 @@ people:
   person: user_id
   found_by: [{column: id, identity: user_id}]
   yields: {user_id: id}
-  tombstone: {name: "'erased'"}
+  tombstone: {name: "'erased ' || id"}
 addresses:
   table: public.addresses
   data_type: anchor
@@ -105,6 +105,56 @@ parcels: {table: public.parcels, found_by: [{column: address_id, of: addresses.i
             assert due(verified) == {}
             assert left(database, "parcels") == parcels
     assert left(database, "addresses", "id, street") == [(1, "erased"), (2, "erased"), (3, "a store's")]
+
+
+LOOKS_ERASED = """
+CREATE TABLE addresses (id int PRIMARY KEY, street text);
+CREATE TABLE people (id int PRIMARY KEY, name text, address_id int NOT NULL REFERENCES addresses);
+CREATE TABLE orders (id int PRIMARY KEY, user_id int, note text, address_id int NOT NULL REFERENCES addresses);
+INSERT INTO addresses VALUES (1, 'of both'), (3, 'of her order and his'), (4, 'of her order and one of nobody''s');
+INSERT INTO people VALUES (1, 'Ann', 1), (2, NULL, 1);
+INSERT INTO orders VALUES (1, 1, 'a', 3), (2, 2, NULL, 3), (3, 1, 'b', 4), (4, 99, NULL, 4);
+"""
+
+
+@pytest.mark.parametrize("people", [1, 300])
+def test_who_merely_looks_like_a_tombstone_owns_a_shared_row(database: str, people: int) -> None:
+    """Bob has no name, and his order no note: both hold what a tombstone puts there."""
+    execute(database, LOOKS_ERASED)
+    loaded = company_map(
+        """
+people:
+  table: public.people
+  data_type: anchor
+  person: user_id
+  found_by: [{column: id, identity: user_id}]
+  yields: {user_id: id}
+  tombstone: {name: "NULL"}
+orders:
+  table: public.orders
+  data_type: anchor
+  found_by: [{column: user_id, of: people.id}]
+  tombstone: {note: "NULL"}
+addresses:
+  table: public.addresses
+  data_type: anchor
+  sharing: last_owner
+  found_by: [{column: id, of: people.address_id}, {column: id, of: orders.address_id}]
+  tombstone: {street: "'erased'"}
+"""
+    )
+    with opened(database, loaded) as store:
+        asked = [subject(n, user_id=str(n)) for n in (1, *range(100, 99 + people))]
+        chunk = resolved(store, asked, ACME)
+        counted = store.count(chunk, ACME, CUTOFF)[1]["addresses"]
+        # Nobody is left who had the other order.
+        assert (counted.due, counted.retained, counted.ground) == (1, 2, "shared")
+        store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        verified = store.verify(chunk, ACME, CUTOFF)
+        assert store.count(chunk, ACME, CUTOFF) == verified
+        assert due(verified) == {}
+    streets = dict(left(database, "addresses", "id, street"))
+    assert (streets[1], streets[3], streets[4]) == ("of both", "of her order and his", "erased")
 
 
 def test_a_table_of_the_companys_is_no_log_and_what_it_points_to_has_to_stay(database):

@@ -302,7 +302,7 @@ class Reference:
         holding = (
             one for one in rows if tuple(compared(table.column(name), one[1][name]) for name in columns) == values
         )
-        return self._held_by(lead, dict(holding), found) == {False}
+        return self._held_by(lead, dict(holding), found, state) == {False}
 
     def _key_of_others(self, key: tuple[str, str], found: Mapping[str, Mapping[Row, Found]], state: State) -> bool:
         """The same of the key of an internal identity, in whatever collection."""
@@ -310,23 +310,52 @@ class Reference:
         for name in self.scope:
             if key[0] in self._collections[name].get("yields", {}):
                 holding = {row: one for row, one in self._owned(name, state) if key in self._declared(name, one)}
-                held |= self._held_by(name, holding, found)
+                held |= self._held_by(name, holding, found, state)
         return held == {False}
 
     def _held_by(
-        self, name: str, holding: Mapping[Row, dict[str, Cell]], found: Mapping[str, Mapping[Row, Found]]
+        self, name: str, holding: Mapping[Row, dict[str, Cell]], found: Mapping[str, Mapping[Row, Found]], state: State
     ) -> set[bool]:
         """Whether these rows are the subject's, as far as they live; of rows that people share it says nothing."""
         spec = self._collections[name]
         in_lists = any(isinstance(one, dict) and "elements" in one for one in spec.get("tombstone", {}).values())
         if in_lists or "sharing" in spec:
             return set()
-        done = self.action(name) == "tombstone"
-        return {
-            row in found[name] and found[name][row].belongs
-            for row, cells in holding.items()
-            if not done or self.tombstoned(name, cells) != cells or (row in found[name] and found[name][row].belongs)
-        }
+        theirs = {row: row in found[name] and found[name][row].belongs for row in holding}
+        return {theirs[row] for row, cells in holding.items() if theirs[row] or not self._erased(name, cells, state)}
+
+    def _erased(self, name: str, cells: Cells, state: State) -> bool:
+        """The row is a tombstone, and no living person's that looks like one by nature.
+
+        A value says so that the row's own key made; or whatever the row is found through is gone.
+        """
+        spec, table = self._collections[name], self._tables[name]
+        if self.action(name) != "tombstone" or self.tombstoned(name, cells) != cells:
+            return False
+        key = table.primary_key if table.declared else ()
+        of_another = {**cells, **dict.fromkeys(key, "another")}
+        for column, what in spec["tombstone"].items():
+            if not isinstance(what, dict) and cells[column] is not None:
+                expression = self._world.expressions[name, column]
+                if expression.value(of_another) != expression.value(cells):
+                    return True
+        return "person" not in spec and all(self._gone(name, link, cells, state) for link in spec["found_by"])
+
+    def _gone(self, name: str, link: Mapping[str, Any], cells: Cells, state: State) -> bool:
+        """The link leads to nobody: nothing stands there, or no living row of this store is the one it names."""
+        ours = link.get("columns", [link["column"]] if "column" in link else [])
+        if not of_kind(link, cells) or any(cells[one] is None for one in ours) or not says(link, ours, cells):
+            return True
+        lead, _, column = link.get("of", "").partition(".")
+        if lead in {"", name}:
+            return False
+        theirs = link.get("of_columns", [column])
+        values = tuple(compared(self._tables[name].column(one), cells[one]) for one in ours)
+        return not any(
+            tuple(compared(self._tables[lead].column(one), other[one]) for one in theirs) == values
+            and not self._erased(lead, other, state)
+            for other in state[self._tables[lead].text].values()
+        )
 
     def _is_person(self, name: str) -> bool:
         return "person" in self._collections[name]
@@ -387,8 +416,9 @@ class Reference:
         for identity, columns in self._dated().items():
             for name, column in columns.items():
                 for row, cells in self._owned(name, state):
-                    done = self.action(name) == "tombstone" and self.tombstoned(name, cells) == cells
-                    if done or (found is not None and not (row in found[name] and found[name][row].belongs)):
+                    if self._erased(name, cells, state) or (
+                        found is not None and not (row in found[name] and found[name][row].belongs)
+                    ):
                         continue
                     told = cells[column] if column is not None else None
                     since = datetime.min.replace(tzinfo=UTC) if told is None else moment(told)
@@ -440,7 +470,7 @@ class Reference:
         own = next(one for one in spec["found_by"] if one.get("identity") == spec["person"])
         for _, cells in self._owned(name, state):
             person = spelt(normaliser, cells[own["column"]])
-            done = self.action(name) == "tombstone" and self.tombstoned(name, cells) == cells
+            done = self._erased(name, cells, state)
             if person is not None and (spec["person"], person) not in people and not done:
                 yield cells
 

@@ -253,16 +253,14 @@ class Eraser:
             return execute(search.connection, search.compiled(("nothing", mapped.name), partial(nothing, mapped)))
         if mapped.action is Action.TOMBSTONE and mapped.spec.sharing is not None:
             self._lock(search, mapped)
-            return execute(
-                search.connection, tombstone(search, mapped, paths, None, unreferenced(self.store, mapped, "t"))
-            )
+            return execute(search.connection, tombstone(search, mapped, paths, None, unreferenced(search, mapped, "t")))
         if mapped.action is Action.TOMBSTONE:
             compose = partial(tombstone, search, mapped, paths, limit)
             return execute(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
         rows_awaiting_keys.defer_parents(search, [mapped])
         self._ask_before(search, mapped, (mapped,))
         if mapped.spec.sharing is not None:
-            unowned = unreferenced(self.store, mapped, "t")
+            unowned = unreferenced(search, mapped, "t")
             return execute(search.connection, delete(search, mapped, paths, None, unowned))
         own = [one for one in self.store.foreign_keys if one.child == one.parent == mapped.table.text]
         if (own or mapped.own) and limit is not None and search.found[mapped.name] > limit:

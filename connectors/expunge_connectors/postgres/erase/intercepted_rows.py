@@ -126,5 +126,5 @@ class Interceptors:
 
 
 def _statement(search: Search, mapped: BoundTable) -> sql.Composed:
-    only = TRUE if mapped.spec.sharing is None else unreferenced(search.store, mapped, "t")
+    only = TRUE if mapped.spec.sharing is None else unreferenced(search, mapped, "t")
     return still_due(search, mapped, search_paths(search, mapped.erasing), only)

@@ -23,7 +23,7 @@ def changed_by(
     Counted, not merely looked for: a planner that hopes to stop at the first row may read the whole child table
     for the usual answer, which is none.
     """
-    only = unreferenced(search.store, mapped, "t") if mapped.spec.sharing is not None else TRUE
+    only = unreferenced(search, mapped, "t") if mapped.spec.sharing is not None else TRUE
     parents = sql.SQL("SELECT DISTINCT {} FROM {} AS f JOIN {} AS t ON {} WHERE {}").format(
         comma_list(*(column("t", name) for name in key.parent_columns)),
         search.table(mapped.name),

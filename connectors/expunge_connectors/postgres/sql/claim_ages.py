@@ -18,10 +18,10 @@ from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import equal, values
+from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
 from expunge_connectors.postgres.sql.key_staging import Staged
 from expunge_connectors.postgres.sql.row_conditions import in_scope
-from expunge_connectors.postgres.sql.tombstones import is_tombstone
 
 # No calendar of ours has more: an application's "never", and "for ever".
 _ALWAYS, _NEVER = "timestamptz '0001-01-02 00:00:00+00'", "timestamptz '9999-12-30 00:00:00+00'"
@@ -52,7 +52,7 @@ def _read(store: BoundStore, staged: Staged) -> sql.Composed:
         identity, key = staged.spellings.key(wanted)
         name = key if place.columns is None else place.columns[int(key[1:])]
         held = [
-            _held(mapped, link, staged)
+            _held(store, mapped, link, staged)
             for mapped in store.scoped.values()
             if identity in mapped.since
             for link in mapped.links
@@ -67,7 +67,7 @@ def _read(store: BoundStore, staged: Staged) -> sql.Composed:
     return sql.SQL("; ").join(statements)
 
 
-def _held(mapped: BoundTable, link: BoundLink, staged: Staged) -> sql.Composed:
+def _held(store: BoundStore, mapped: BoundTable, link: BoundLink, staged: Staged) -> sql.Composed:
     """Each key of an identity that a row of these persons holds, and since when it says so."""
     rows: sql.Composable = sql.SQL("{} AS u").format(mapped.table.identifier)
     inside = None
@@ -76,7 +76,7 @@ def _held(mapped: BoundTable, link: BoundLink, staged: Staged) -> sql.Composed:
         inside = column("v", "value")
     conditions = [equal(link, "u", [column("k", "c0")], inside), in_scope(mapped, "u")]
     if mapped.action is Action.TOMBSTONE:
-        conditions.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
+        conditions.append(sql.SQL("NOT ({})").format(is_erased(store, mapped, "u")))
     _, key = staged.spellings.key(link.staged)
     held = sql.SQL("SELECT k.{} AS value, {} AS since FROM {} AS k CROSS JOIN {} WHERE {}")
     return held.format(

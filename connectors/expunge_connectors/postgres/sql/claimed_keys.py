@@ -25,11 +25,11 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import equal, of_kind, values
+from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
 from expunge_connectors.postgres.sql.key_staging import Staged, Wanted
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import SearchPath, reached
-from expunge_connectors.postgres.sql.tombstones import is_tombstone
 
 _ONE_BY_ONE = sql.SQL(
     "SELECT {names} FROM (SELECT DISTINCT {names} FROM {keys} AS k) AS k CROSS JOIN LATERAL"
@@ -179,7 +179,7 @@ def _by_others(
         # Nor is a row without a person's key one of theirs: a guest's.
         others.append(sql.SQL("({}) IS NOT TRUE").format(reached(SearchPath(person, persons, ("c0",)), "u")))
     if mapped.action is Action.TOMBSTONE:
-        others.append(sql.SQL("NOT ({})").format(is_tombstone(mapped, "u")))
+        others.append(sql.SQL("NOT ({})").format(is_erased(store, mapped, "u")))
     key = dict(zip(names, (kind.ddl for kind in value.types), strict=False))
     with translated(store.name, mapped.name):
         served = index_use.served(connection, "k", key, rows, equal(replace(value, where=()), "u", keys, inside))

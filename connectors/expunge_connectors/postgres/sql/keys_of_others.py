@@ -18,11 +18,11 @@ from expunge_connectors.contract import SubjectKey
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, named_there, same_row, values
+from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted, yielded
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import Search
-from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_spec import Elements
 
 _HELD = sql.SQL("EXISTS (SELECT FROM {rows} WHERE {same} AND {alive})")
@@ -101,7 +101,9 @@ def any_held(search: Search, mapped: BoundTable) -> bool:
         return False
     looked_up = [
         sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {} AND {})").format(
-            held.place.table, _given(held), _HELD.format(rows=held.rows, same=held.same, alive=_alive(mapped))
+            held.place.table,
+            _given(held),
+            _held_now(search, mapped, held),
         )
         for held in _held(search.store, search.staged, mapped, elsewhere=True)
     ]
@@ -159,8 +161,10 @@ def _given(held: _Held) -> sql.Composed:
     return sql.SQL("{} IS NOT NULL").format(column("s", held.names[0]))
 
 
-def _alive(mapped: BoundTable) -> sql.Composed:
-    return and_(in_scope(mapped, "t"), sql.SQL("NOT ({})").format(is_tombstone(mapped, "t")))
+def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
+    """A live row holds the key, whoever's."""
+    alive = and_(in_scope(mapped, "t"), sql.SQL("NOT ({})").format(is_erased(search.store, mapped, "t")))
+    return _HELD.format(rows=held.rows, same=held.same, alive=alive)
 
 
 def _deleted(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
@@ -175,6 +179,6 @@ def _deleted(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
         )
     return sql.SQL("DELETE FROM {} AS s WHERE {} RETURNING s.number, {}").format(
         held.place.table,
-        and_(_given(held), _HELD.format(rows=held.rows, same=held.same, alive=_alive(mapped)), not_theirs),
+        and_(_given(held), _held_now(search, mapped, held), not_theirs),
         comma_list(*(sql.SQL("{}::text").format(column("s", name)) for name in held.names)),
     )

@@ -1,7 +1,8 @@
 """Shared rows in SQL: who else points to one. A shared row goes with the last row that points to it.
 
 Owners are the rows that links come from, and the rows of any table whose foreign key leads there (`shared_owners`).
-A row that is overwritten instead of deleted is held by owners that are no tombstones.
+A row that is overwritten instead of deleted is held by owners that are neither erased (see `erased_rows`) nor the
+request's own tombstones.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, same_row
+from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
@@ -36,14 +38,14 @@ class _Owner:
     mapped: Sequence[BoundTable]
 
 
-def unreferenced(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Composed:
+def unreferenced(search: Search, mapped: BoundTable, alias: str) -> sql.Composed:
     """No row points to this shared row any more."""
     return and_(
         *(
             sql.SQL("NOT EXISTS (SELECT FROM {} AS o WHERE {})").format(
-                owner.table, and_(owner.points, _no_tombstone(store, mapped, owner))
+                owner.table, and_(owner.points, _there(search, mapped, owner))
             )
-            for owner in _owners(store, mapped, alias)
+            for owner in _owners(search.store, mapped, alias)
         )
     )
 
@@ -65,7 +67,7 @@ def others_left(search: Search, mapped: BoundTable, alias: str, *, over: bool = 
         *(
             sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
                 owner.table,
-                and_(owner.points, _no_tombstone(search.store, mapped, owner), _staying(search, mapped, owner, over)),
+                and_(owner.points, _there(search, mapped, owner), _staying(search, mapped, owner, over)),
             )
             for owner in _owners(search.store, mapped, alias)
         )
@@ -103,15 +105,27 @@ def _points(lead: BoundTable, link: BoundLink, alias: str) -> sql.Composed:
     )
 
 
-def _no_tombstone(store: BoundStore, mapped: BoundTable, owner: _Owner) -> sql.Composable:
+def _there(search: Search, mapped: BoundTable, owner: _Owner) -> sql.Composable:
     """The row `o` is nobody's who is gone. Of a row with several people's parts that cannot be told."""
     if mapped.action is not Action.TOMBSTONE or len(owner.mapped) != 1:
         return TRUE
     [lead] = owner.mapped
-    several = sum(one.table.oid == lead.table.oid for one in store.collections.values()) > 1
+    several = sum(one.table.oid == lead.table.oid for one in search.store.collections.values()) > 1
     if several or lead.action is not Action.TOMBSTONE:
         return TRUE
-    return sql.SQL("NOT ({})").format(is_tombstone(lead, "o"))
+    erased: sql.Composable = is_erased(search.store, lead, "o")
+    if search.found.get(lead.name):
+        own = sql.SQL("EXISTS (SELECT FROM {} AS f WHERE {})").format(
+            search.table(lead.name), _going(search, lead, TRUE)
+        )
+        erased = or_(erased, and_(is_tombstone(lead, "o"), own))
+    return sql.SQL("NOT ({})").format(erased)
+
+
+def _going(search: Search, lead: BoundTable, further: sql.Composable) -> sql.Composed:
+    """The row `o` is the one found as `f`, which goes."""
+    subject = sql.SQL("f.number = k.number") if search.apart else TRUE
+    return and_(same_row(lead, "o", "f"), sql.SQL("f.leads AND NOT f.stays"), subject, further)
 
 
 def _staying(search: Search, mapped: BoundTable, owner: _Owner, over: bool) -> sql.Composable:  # noqa: FBT001
@@ -126,12 +140,7 @@ def _staying(search: Search, mapped: BoundTable, owner: _Owner, over: bool) -> s
     going = [
         sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {})").format(
             search.table(lead.name),
-            and_(
-                same_row(lead, "o", "f"),
-                sql.SQL("f.leads AND NOT f.stays"),
-                sql.SQL("f.number = k.number") if search.apart else TRUE,
-                sql.SQL("f.waits") if over and lead.action is Action.DELETE else TRUE,
-            ),
+            _going(search, lead, sql.SQL("f.waits") if over and lead.action is Action.DELETE else TRUE),
         )
         for lead in owner.mapped
         if search.found.get(lead.name)

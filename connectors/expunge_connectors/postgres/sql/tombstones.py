@@ -13,7 +13,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, raw
+from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.table_spec import Elements, Removal
 
 # Types without an equality operator are compared by their text.
@@ -156,6 +156,25 @@ def is_tombstone(mapped: BoundTable, alias: str) -> sql.Composable:
     if mapped.action is not Action.TOMBSTONE:
         return FALSE
     return and_(*(_holds(mapped, name, alias) for name in mapped.spec.tombstone))
+
+
+def says_so(mapped: BoundTable, alias: str) -> sql.Composable:
+    """The row's own key made one of the values that a tombstone puts there: by nature no row holds such a value."""
+    key = [mapped.table.columns[name] for name in mapped.table.key]
+    own = comma_list(*(column(alias, one.name) for one in key))
+    of_none = comma_list(*(sql.SQL("NULL::{} AS {}").format(raw(one.base), sql.Identifier(one.name)) for one in key))
+    texts = sql.SQL("{} IS NOT NULL AND {} IS DISTINCT FROM {}")
+    return or_(
+        *(
+            texts.format(column(alias, name), _text(wanted, own), _text(wanted, of_none))
+            for name, wanted in mapped.spec.tombstone.items()
+            if key and isinstance(wanted, str)
+        )
+    )
+
+
+def _text(wanted: str, keys: sql.Composable) -> sql.Composed:
+    return sql.SQL("(SELECT ({})::text FROM (SELECT {}) AS key)").format(raw(wanted), keys)
 
 
 def _holds(mapped: BoundTable, name: str, alias: str) -> sql.Composable:

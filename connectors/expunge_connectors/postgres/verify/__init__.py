@@ -5,6 +5,7 @@ verification_query   the independent counting statement
 claimed_values       values that another person's row holds by now
 row_owners           whom a row names by the keys in it and in the rows above it
 shared_rows          whether anything still points to a row that people share
+erased_rows          tombstones that cannot be a living person's row
 stored_texts         texts that a library reads as keys that were asked for
 expressions          SQL expressions of the verifying side
 owner_check          the owner check of the verifying side

@@ -45,7 +45,7 @@ class ClaimedValues:
         live: Collection -> its table.
         holds: (table, link) -> the row `r` holds the key `a`.
         ours: What restricts `r` to the request's member, beginning with AND.
-        is_tombstone: (a collection, its table) -> the row `r` is a tombstone.
+        is_erased: (a collection, `r`) -> the row `r` is a tombstone, and no living person's row.
         marked: The keys say themselves whether they are claimed (see `marking`). Where nothing can be written, on a
             standby, a common table expression says it.
     """
@@ -58,7 +58,7 @@ class ClaimedValues:
     live: Callable[[str], Table]
     holds: Callable[[Table, Link], sql.Composed]
     ours: Callable[[TableSpec], sql.Composable]
-    is_tombstone: Callable[[TableSpec, Table], sql.Composable]
+    is_erased: Callable[[TableSpec, str], sql.Composable]
     marked: bool
 
     def can_be_claimed(self, namespaces: AbstractSet[str]) -> bool:
@@ -168,13 +168,13 @@ class ClaimedValues:
         kinds = [sql.SQL("{} AND ").format(one) for one in of_kind(person.where, table)]
         of_others = sql.SQL(
             "{kinds}({named} IN (SELECT b.value FROM {asked} AS b WHERE b.namespace = {person} AND b.followed))"
-            " IS NOT TRUE AND NOT {tombstone}{ours}"
+            " IS NOT TRUE AND NOT {erased}{ours}"
         ).format(
             kinds=sql.Composed(kinds),
             named=named,
             asked=self.asked,
             person=sql.Literal(person.identity),
-            tombstone=self.is_tombstone(spec, table),
+            erased=self.is_erased(spec, "r"),
             ours=self.ours(spec),
         )
         holds = self.holds(table, claim.value)

@@ -6,36 +6,33 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from psycopg import sql
 
-from expunge_config.datamap import Action, DataMap
-from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_config.datamap import Action
 from expunge_connectors.postgres.shared_owners import owning_keys
-from expunge_connectors.postgres.table_spec import TableSpec
-from expunge_connectors.postgres.verify.expressions import equal, put
+from expunge_connectors.postgres.verify.erased_rows import ErasedRows
+from expunge_connectors.postgres.verify.expressions import equal
 
 
-def pointed_at(
-    name: str, collections: Mapping[str, TableSpec], data_map: DataMap, catalogue: Catalogue
-) -> sql.Composed:
+def pointed_at(name: str, erased: ErasedRows, own: Mapping[str, sql.Identifier]) -> sql.Composed:
     """Rows still lead to a shared row. The request's own are counted in their own collection, as due.
 
     Args:
         name: The collection of shared rows.
-        collections: All of the store.
-        data_map: Says what happens to rows.
-        catalogue: The live tables and foreign keys.
+        erased: Says which rows are nobody's any more.
+        own: Collection -> the expression that has the request's own rows, of those on the way there.
     """
+    collections, catalogue = erased.collections, erased.catalogue
     spec = collections[name]
     table = catalogue.tables[spec.table]
-    overwritten = data_map.data_types[spec.data_type or ""].on_request is Action.TOMBSTONE
+    overwritten = erased.data_map.data_types[spec.data_type or ""].on_request is Action.TOMBSTONE
     pointers: list[sql.Composed] = []
-    for holder, pairs in _pointing(name, collections, catalogue):
+    for holder, pairs in _pointing(name, erased):
         conditions: list[sql.Composable] = [
             equal(table.columns[theirs], sql.Identifier("q", ours), sql.Identifier("r", theirs))
             for ours, theirs in pairs
         ]
-        held = [one for one in collections.values() if one.table == holder and one.log is None]
+        held = [one for one, other in collections.items() if other.table == holder and other.log is None]
         if overwritten and len(held) == 1:
-            conditions += _no_tombstone(held[0], catalogue.tables[holder], data_map)
+            conditions += _there(held[0], erased, own.get(held[0]))
         schema, _, text = holder.partition(".")
         pointers.append(
             sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
@@ -45,18 +42,22 @@ def pointed_at(
     return sql.SQL("({})").format(sql.SQL(" OR ").join(pointers))
 
 
-def _pointing(
-    name: str, collections: Mapping[str, TableSpec], catalogue: Catalogue
-) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+def _pointing(name: str, erased: ErasedRows) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
     """(table, pairs of its columns and the shared row's) of every table whose rows may point there."""
+    collections = erased.collections
     for link in collections[name].found_by:
         if link.lead is not None:
             yield collections[link.lead[0]].table, list(zip(link.lead[1], link.names, strict=True))
-    for key in owning_keys(name, collections, catalogue.foreign_keys):
+    for key in owning_keys(name, collections, erased.catalogue.foreign_keys):
         yield key.child, list(zip(key.columns, key.parent_columns, strict=True))
 
 
-def _no_tombstone(spec: TableSpec, table: Table, data_map: DataMap) -> Iterator[sql.Composed]:
+def _there(name: str, erased: ErasedRows, own: sql.Identifier | None) -> Iterator[sql.Composed]:
     """The row `q` has not been overwritten: what it keeps pointing to it does not hold."""
-    if data_map.data_types[spec.data_type or ""].on_request is Action.TOMBSTONE:
-        yield sql.SQL("NOT (SELECT {} FROM (SELECT q.*) AS r)").format(put(spec, table))
+    spec = erased.collections[name]
+    if erased.data_map.data_types[spec.data_type or ""].on_request is Action.TOMBSTONE:
+        yield sql.SQL("NOT {}").format(erased.is_erased(spec, "q"))
+        if own is not None:
+            yield sql.SQL(
+                "NOT ({} AND (q.tableoid, q.ctid) IN (SELECT w.relation, w.place FROM {} AS w WHERE w.leads))"
+            ).format(erased.looks_like_one(spec, "q"), own)

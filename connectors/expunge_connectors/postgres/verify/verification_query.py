@@ -24,6 +24,7 @@ from expunge_connectors.postgres.statement_cache import CompiledStatement, Place
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify import owner_check, stored_texts
 from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
+from expunge_connectors.postgres.verify.erased_rows import ErasedRows
 from expunge_connectors.postgres.verify.expressions import (
     as_stored,
     equal,
@@ -189,7 +190,7 @@ class VerificationQuery:
             live=self.live,
             holds=self.equal_to_key,
             ours=self.of_member,
-            is_tombstone=self.is_tombstone,
+            is_erased=self._erased().is_erased,
             marked=self.marked,
         )
 
@@ -232,7 +233,7 @@ class VerificationQuery:
         for link in spec.found_by:
             shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
             if self._namespace(link, spec) in namespaces and not shareable:
-                parts.append(self._from_key(table, spec, link, namespaces, facts))
+                parts.append(self._from_key(name, table, link, namespaces, facts))
             lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
                 parts.append(self._from_row(table, spec, [link], namespaces, facts))
@@ -252,8 +253,9 @@ class VerificationQuery:
         return sql.Identifier(f"{list(self.spec.collections).index(name)} {name[:10]}")
 
     def _from_key(
-        self, table: Table, spec: TableSpec, link: Link, namespaces: AbstractSet[str], facts: sql.Composable
+        self, name: str, table: Table, link: Link, namespaces: AbstractSet[str], facts: sql.Composable
     ) -> sql.Composed:
+        spec = self.spec.collections[name]
         namespace = self._namespace(link, spec)
         identity = None if link.identity is None else self.data_map.identities[link.identity]
         sure = identity is None or identity.kind is not IdentityKind.REUSABLE
@@ -296,7 +298,7 @@ class VerificationQuery:
         if link.several:
             rows = sql.SQL("({} CROSS JOIN LATERAL {})").format(rows, inside(link))
         if link.lead is not None:
-            followed = sql.SQL("{}{}").format(followed, self._unless_owned(*link.lead))
+            followed = sql.SQL("{}{}").format(followed, self._unless_owned(name, *link.lead))
         return sql.SQL(
             "SELECT a.number AS subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS a JOIN {} ON {}"
             " WHERE a.namespace = {}{}{}"
@@ -431,15 +433,23 @@ class VerificationQuery:
             self.of_member(spec),
         )
 
-    def _unless_owned(self, lead: str, columns: Sequence[str]) -> sql.Composed:
+    def _unless_owned(self, name: str, lead: str, columns: Sequence[str]) -> sql.Composed:
         """The key `a` came from no shared row that others own: such a row stays, and so does what hangs on it."""
         if self.spec.collections[lead].sharing is None:
             return sql.SQL("").format()
         return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS r WHERE {} AND {})").format(
             self.live(lead).identifier,
             self._key_of([self.live(lead).columns[one] for one in columns]),
-            pointed_at(lead, self.spec.collections, self.data_map, self.catalogue),
+            self._pointed_at(lead, name),
         )
+
+    def _erased(self) -> ErasedRows:
+        return ErasedRows(self.spec.collections, self.data_map, self.catalogue)
+
+    def _pointed_at(self, shared: str, asking: str) -> sql.Composed:
+        """Rows still lead to the shared row `r`; said in the expression of the collection that asks."""
+        before = {one: self._called(one) for one in self._way(asking) if one != asking}
+        return pointed_at(shared, self._erased(), before)
 
     def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
@@ -447,7 +457,7 @@ class VerificationQuery:
         data_type = self.data_map.data_types[spec.data_type or ""]
         if spec.sharing is not None:
             yield sql.SQL("NULL::date AS until")
-            yield sql.SQL("{} AS stays").format(pointed_at(name, self.spec.collections, self.data_map, self.catalogue))
+            yield sql.SQL("{} AS stays").format(self._pointed_at(name, name))
         elif data_type.on_request is Action.RETAIN and spec.start is not None:
             # A day so late that nothing can be added to it: without an end.
             until = sql.SQL(
