@@ -8,9 +8,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
 from tests.support.cli import CliResult, CliRunner
 from tests.support.data_map_text import write_document
+from tests.support.faulty_connector import before_call
 from tests.support.fork_server import ForkServer
+from tests.support.installation import CompanyStack, fresh_installation
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
@@ -115,3 +118,34 @@ def test_a_retry_ends_where_one_of_two_stores_gave_the_id_again(
         "crm.customers": 1,
     }
     assert left(database, "users") == left(database, "customers") == [1]
+
+
+def test_what_another_database_says_of_a_key_is_asked_before_the_first_deletion(
+    database: str, calltrack: CompanyStack, tmp_path: Path
+) -> None:
+    """The tickets of one database are known by numbers that orders of another one tell; one order is 2's by then."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');"
+        "CREATE TABLE orders (id int PRIMARY KEY, user_id int, ticket text UNIQUE); CREATE TABLE tickets (id text);"
+        "INSERT INTO users VALUES (1), (2); INSERT INTO orders VALUES (1, 1, 'T1'), (2, 2, 'T2'), (3, 1, 'T3');"
+        "INSERT INTO tickets SELECT ticket FROM orders",
+    )
+    [users, *_] = COLLECTIONS.strip().split("orders:")
+    document = small_document(users + "\ntickets: {table: public.tickets, found_by: [{column: id, identity: token}]}")
+    orders = "{table: public.orders, found_by: [{column: user_id, identity: user_id}], yields: {token: ticket}}"
+    document["stores"]["shop"] = small_document(f"orders: {orders}")["stores"]["main"]
+    write_document(tmp_path / "datamap.yaml", document)
+    url = {"url": SecretStr(database)}
+    places = {"data_map": tmp_path / "datamap.yaml", "stores": {"main": url, "shop": url}}
+    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+        shop = before_call(
+            installation.workspace.stores["shop"],
+            "given_again",
+            lambda: execute(database, "UPDATE orders SET user_id = 2 WHERE id = 1"),
+        )
+        batch = installation.plan("user_id\n1\n", "acme")
+        installation.erase(batch, installation.with_stores({"shop": shop}))
+        assert left(database, "orders") == [1, 2]
+        assert left(database, "tickets") == ["T1", "T2"]
+        assert installation.outcomes(batch) == {"partially-erased": 1}

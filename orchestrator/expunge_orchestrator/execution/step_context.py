@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import (
     Heartbeat,
-    KnowsClaims,
     KnowsRelations,
     RelationChange,
     Scope,
@@ -197,30 +196,37 @@ class StepContext:
         """The people with all their accepted keys, unsealed, as far as a store (the step's own) may be told them.
 
         Of whom something was erased, without the keys that somebody else has since; not where a store is only looked
-        into, which sees first whether there is anything. What a store is to erase that cannot tell whose its records
-        are goes by nobody's key but the person's.
+        into, which sees first whether there is anything. What a store is to erase goes by nobody's key but the
+        person's, as far as other stores can tell: it tells of its own records itself, as it erases them.
         """
         name, scope = store or self.store, self.batch.scope
         sealed = [self.subject(item) for item in items]
         visible = self._together(member_proof.visible_to(name, sealed, scope, self.workspace.data_map))
         changed = [one for one in self.changed if self.out_of_sight(one)]
-        all_asked = to_erase and not isinstance(self.workspace.stores[name], KnowsClaims)
-        begun = () if to_look else [item.id for item in items if item.touched or all_asked]
-        visible = followed_keys.without_given_again(visible, self.given_again(begun, items))
+        if not to_look:
+            begun = [item.id for item in items if item.touched]
+            visible = followed_keys.without_given_again(visible, self.given_again(begun, items))
+        if to_erase:
+            fresh = [item.id for item in items if not item.touched]
+            visible = followed_keys.without_given_again(visible, self.given_again(fresh, items, erasing=name))
         return followed_keys.without_claimed(name, visible, scope, self.workspace, changed)
 
-    def given_again(self, asked: Collection[int], items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
+    def given_again(
+        self, asked: Collection[int], items: Sequence[Item], erasing: str | None = None
+    ) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> keys of the person that somebody else has by now; of those with any.
 
         Args:
             asked: Of whom (ids).
             items: All who are at work with them: what people share who all go is theirs.
+            erasing: A store that is not asked.
         """
-        if not asked:
+        know = followed_keys.knowing(self.workspace, self.cutoffs, but=erasing)
+        if not asked or not know:
             return {}
         known = self._together([self.subject(item) for item in items])
         subjects = [one for one in known if one.number in asked]
-        return followed_keys.given_again(subjects, self.batch.scope, self.workspace, self.cutoffs)
+        return followed_keys.given_again(subjects, self.batch.scope, self.workspace.data_map, know, self.cutoffs)
 
     def _together(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The subjects with the values that people share who all go: what of them is followed depends on the stores.

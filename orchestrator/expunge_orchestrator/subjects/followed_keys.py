@@ -104,21 +104,33 @@ def without_claimed_anywhere(subjects: Sequence[Subject], scope: Scope, workspac
     return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
 
 
+def knowing(workspace: Workspace, names: Collection[str], but: str | None = None) -> dict[str, KnowsClaims]:
+    """Those of the stores that say whose a key is, without one of them."""
+    return {
+        name: one
+        for name, one in workspace.stores.items()
+        if isinstance(one, KnowsClaims) and name in names and name != but
+    }
+
+
 def given_again(
-    subjects: Sequence[Subject], scope: Scope, workspace: Workspace, cutoffs: Mapping[str, datetime]
+    subjects: Sequence[Subject],
+    scope: Scope,
+    data_map: DataMap,
+    know: Mapping[str, KnowsClaims],
+    cutoffs: Mapping[str, datetime],
 ) -> dict[int, frozenset[SubjectKey]]:
     """Subject number -> keys that somebody else has by now, though they were the person's; of those with any.
 
     Raises:
         ConnectorError: A store that knows cannot be asked.
     """
-    know = {name: one for name, one in workspace.stores.items() if isinstance(one, KnowsClaims) and name in cutoffs}
     found: dict[int, frozenset[SubjectKey]] = {}
     asked = list(subjects)
     while asked:
         new: dict[int, frozenset[SubjectKey]] = {}
         for name, connector in know.items():
-            told = member_proof.visible_to(name, asked, scope, workspace.data_map)
+            told = member_proof.visible_to(name, asked, scope, data_map)
             for number, keys in connector.given_again(told, scope, cutoffs[name]).items():
                 new[number] = new.get(number, frozenset()) | keys
         found |= {number: found.get(number, frozenset()) | keys for number, keys in new.items()}
