@@ -120,6 +120,33 @@ def test_a_retry_ends_where_one_of_two_stores_gave_the_id_again(
     assert left(database, "users") == left(database, "customers") == [1]
 
 
+def test_a_name_in_an_index_is_whose_row_holds_it(
+    database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """One name of 1's index is 2's by the row that holds it; another comes to the index while the erasure runs."""
+    execute(database, SCHEMA)
+    keyspace.client.mset({"image:a1": "x", "image:a2": "x", "image:a3": "x"})
+    keyspace.client.sadd("images:1", "a1", "a2")
+    document = small_document(COLLECTIONS)
+    index = {**json.loads(json.dumps(IMAGES)), "key": "images:{user_id}", "type": "set", "yields": "token"}
+    document["stores"]["cache"] = {"connector": "redis", "collections": {"index": index, "images": IMAGES}}
+    write_document(tmp_path / "datamap.yaml", document)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
+    ours["EXPUNGE_STORES__CACHE__URL"] = keyspace.url
+    cli = CliRunner(tmp_path, plain | ours, fork_server)
+    succeeded(cli.run("keys", "init"))
+    succeeded(cli.run("adopt", "cache"))
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
+    assert sorted(keyspace.client.keys("image*")) == [b"image:a2", b"image:a3"]
+    keyspace.client.sadd("images:1", "a3")
+    succeeded(cli.run("run-due"))
+    assert sorted(keyspace.client.keys("image*")) == [b"image:a2", b"image:a3"]
+    status = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
+    assert (status["outcomes"], status["collections"]["cache.images"]["ambiguous"]) == ({"partially-erased": 1}, 2)
+
+
 def test_what_another_database_says_of_a_key_is_asked_before_the_first_deletion(
     database: str, calltrack: CompanyStack, tmp_path: Path
 ) -> None:

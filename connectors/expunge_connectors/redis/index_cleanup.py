@@ -22,13 +22,16 @@ def normalised(data_map: DataMap, namespace: str, member: str) -> SubjectKey | N
 
 
 def self_contained_identities(store: str, data_map: DataMap, spec: RedisSpec) -> frozenset[str]:
-    """Identities of which everything is in this store, and no index: a call that erases here sees all there is."""
+    """Identities of which everything is in this store, and no index: a call that erases here sees all there is.
+
+    Nor does a record elsewhere tell one, which might say that it is somebody else's by now.
+    """
     elsewhere: set[str] = set()
     for name, other in data_map.stores.items():
         flows = None if name == store else other.key_flow(name, data_map)
         if name != store and flows is None:  # it does not say
             return frozenset()
-        elsewhere.update(*(one.incoming for one in (flows or {}).values()))
+        elsewhere.update(*(one.incoming | one.outgoing for one in (flows or {}).values()))
     leading = {keys.namespace for keys in spec.collections.values() if keys.yields is not None}
     return frozenset(data_map.identities) - elsewhere - leading
 

@@ -26,8 +26,9 @@ def gathered(
     """Every record of the subjects: those that their keys name, and those that live indexes name beyond that.
 
     The second half finds records that appeared after the keys were resolved. A record that is only reached through an
-    index that is itself not due is not due either.
+    index that is itself not due is not due either. A name that was refused is somebody else's, whichever index has it.
     """
+    refused = {(one.number, key) for one in subjects for key in one.refused or ()}
     records = names.records(kinds, subjects)
     known = {(record.number, record.kind.name, record.via) for record in records}
     members: Members = {}
@@ -42,7 +43,7 @@ def gathered(
                     continue
                 for member in sorted(filter(None, found)):
                     via = SubjectKey(kind.namespace, member)
-                    if (index.number, kind.name, via) not in known:
+                    if (index.number, kind.name, via) not in known and (index.number, via) not in refused:
                         known.add((index.number, kind.name, via))
                         fresh.append(names.record(index.number, kind, via, due=index.due and kind.certain, late=True))
         records = records + fresh
