@@ -8,7 +8,7 @@ in the erasing transaction and again before its commit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_config.datamap import DataMap, IdentityKind
@@ -69,14 +69,18 @@ def passing_values(
     return {namespace: tuple(found) for namespace, found in claims.items()}
 
 
-def aged(passing: Mapping[str, Sequence[Claim]], data_map: DataMap) -> frozenset[str]:
-    """The identities whose values are handed on, where somebody's row says since when they have one."""
+def aged(passing: Collection[str], data_map: DataMap) -> frozenset[str]:
+    """The identities whose values are handed on, where somebody's row in any store says since when they have one."""
     return frozenset(
-        namespace
-        for namespace, claims in passing.items()
-        if namespace in data_map.identities
-        and data_map.identities[namespace].handed_on
-        and any(one.since is not None for one in claims)
+        identity
+        for spec in data_map.stores.values()
+        if isinstance(spec, PostgresSpec)
+        for table in spec.collections.values()
+        if _person(table) is not None
+        for identity in table.yields
+        if identity in passing
+        and data_map.identities[identity].handed_on
+        and table.since.get(identity, table.created) is not None
     )
 
 

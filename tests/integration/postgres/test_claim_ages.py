@@ -132,3 +132,27 @@ def test_since_is_refused_where_it_would_say_nothing() -> None:
     said = dict(spec.complaints(DataMap.model_validate(document)))
     assert "not `recycled`" in said["collections", "users", "since", "email"]
     assert "a person's row yields" in said["collections", "bookings", "since", "email"]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_is_older_stays_in_another_database_as_well(
+    database: str, monkeypatch: pytest.MonkeyPatch, *, many: bool
+) -> None:
+    """The bookings are in a store without persons: since when the number is Ann's, rows of the other store say."""
+    if many:
+        monkeypatch.setattr(key_staging, "_FEW", -1)
+    execute(database, _ROWS.replace("{type}", "timestamptz"))
+    users, bookings = _MAP.split("bookings:")
+    document = small_document(users, email="e164/1")
+    shop = small_document(f"bookings:{bookings.replace(', {column: of_user, of: users.id}', '')}")
+    document["stores"]["shop"] = shop["stores"]["main"]
+    loaded = checked(document)
+    with opened(database, loaded) as store, opened(database, loaded, name="shop") as other:
+        assert [one for one in other.inspect() if one.severity == "error"] == []
+        [known] = resolved(store, [subject(1, user_id="1")], ACME)
+        [ann] = resolved(other, [known], ACME)
+        assert ann.values("token") == ["f2", "f3", "f5"]
+        _seen(other, ann, 3, 2)
+        other.erase([ann], {"bookings": loaded.data_types["gone"].on_request}, ACME, CUTOFF, no_beat)
+        _seen(other, ann, 0, 2)
+    assert left(database, "bookings") == [1, 4, 6]

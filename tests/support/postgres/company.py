@@ -124,11 +124,11 @@ def execute(url: str, statements: str) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def opened(url: str, loaded: DataMap | None = None, **settings: Any) -> Iterator[PostgresStore]:
+def opened(url: str, loaded: DataMap | None = None, name: str = "main", **settings: Any) -> Iterator[PostgresStore]:
     """The connector, with instant retries and no patience with old transactions."""
     settings = {"verification_wait_seconds": 0, "lock_timeout": "2s", **settings}
     connection = PostgresConnection.model_validate({"url": url, **settings})
-    store = PostgresStore("main", loaded or data_map(), connection, wait=wait_none())
+    store = PostgresStore(name, loaded or data_map(), connection, wait=wait_none())
     try:
         yield store
     finally:

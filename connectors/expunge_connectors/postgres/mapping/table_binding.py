@@ -266,8 +266,8 @@ class _TableBinder:
         )
 
     def aged(self) -> frozenset[str]:
-        """Identities of which a row must not be older than the claim on its value, in the scope."""
-        return aged({namespace: self._claims(namespace) for namespace in self.passing}, self.data_map)
+        """Identities of which a row must not be older than the claim on its value."""
+        return aged(self.passing, self.data_map)
 
     def _claims(self, namespace: str) -> list[Claim]:
         return [one for one in self.passing.get(namespace, ()) if self._in_scope(one.collection)]

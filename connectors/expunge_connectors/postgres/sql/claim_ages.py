@@ -58,6 +58,8 @@ def _read(store: BoundStore, staged: Staged) -> sql.Composed:
             for link in mapped.links
             if link.namespace == identity and link.staged in staged.places
         ]
+        if not held:
+            continue  # rows of another store say it
         statements.append(
             sql.SQL(
                 "UPDATE {} AS s SET since = least(s.since, c.since) FROM"
