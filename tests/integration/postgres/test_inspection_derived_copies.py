@@ -7,9 +7,11 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from tests.support.postgres.company import data_map, execute
-from tests.support.postgres.inspection import codes, database, edit, findings, free
+from tests.support.postgres.company import checked, data_map, execute
+from tests.support.postgres.inspection import codes, edit, findings, free
+from tests.support.postgres.inspection import database as named
 from tests.support.postgres.roles import role
+from tests.support.postgres.small_schemas import small_document
 
 from expunge_connectors.contract import Severity
 from expunge_connectors.postgres.inspection.triggers import targets
@@ -109,7 +111,7 @@ WARNINGS = [
 @pytest.mark.parametrize(("code", "collection", "statements", "place"), WARNINGS)
 def test_warnings_and_where_the_map_says_that_the_place_is_free(company, code, collection, statements, place):
     assert (code, collection) not in codes(findings(company))
-    execute(company, statements.replace("{database}", database(company)))
+    execute(company, statements.replace("{database}", named(company)))
     try:
         found = [one for one in findings(company) if one.code == code]
         assert [(one.severity, one.collection) for one in found] == [(Severity.WARNING, collection)]
@@ -120,7 +122,7 @@ def test_warnings_and_where_the_map_says_that_the_place_is_free(company, code, c
             assert code in {one.code for one in findings(company, data_map(free(f"{place}x")))}
     finally:
         if code == "subscribed":
-            name = f"s_{database(company)}"
+            name = f"s_{named(company)}"
             with closing(psycopg.connect(company, autocommit=True)) as connection:
                 connection.execute(f"ALTER SUBSCRIPTION {name} SET (slot_name = NONE)")
                 connection.execute(f"DROP SUBSCRIPTION {name}")
@@ -159,6 +161,42 @@ def test_an_accepted_trigger_is_no_error_and_one_that_is_not_there_is_noticed(co
     assert not {"trigger-writes", "trigger", "trigger-unknown"} & {code for code, _ in found(accepted)}
     assert ("trigger-writes", "messages") in found({**accepted, "writes": ["public.clients"]})
     assert ("trigger-unknown", "messages") in found({**accepted, "trigger": "T"})
+
+
+HISTORY = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}], undated: erase,
+  triggers_ok: [{trigger: kept, writes: [public.history], reason: keeps a history, approved_by: nobody}]}
+history: {table: public.history, found_by: [{column: email, identity: email}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dated", "link", "refused"),
+    [
+        ({"created": "at"}, {}, True),
+        ({"undated": "keep"}, {}, True),
+        ({"undated": "erase"}, {}, False),
+        ({"created": "at"}, {"column": "user_id", "identity": "user_id"}, False),
+    ],
+)
+def test_a_copy_that_an_accepted_trigger_makes_would_count_as_newer(
+    database: str, dated: dict[str, str], link: dict[str, str], *, refused: bool
+) -> None:
+    execute(
+        database,
+        "CREATE TABLE users (id text PRIMARY KEY, email text);"
+        "CREATE TABLE history (id serial, user_id text, email text, at timestamptz NOT NULL DEFAULT now());"
+        "CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO history (user_id, email) VALUES (old.id, old.email); RETURN old; END $$;"
+        "CREATE TRIGGER kept BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION kept()",
+    )
+    document = small_document(HISTORY)
+    history = document["stores"]["main"]["collections"]["history"]
+    history |= dated
+    history["found_by"] += [link] if link else []
+    found = codes(findings(database, checked(document)), Severity.ERROR)
+    assert (("trigger-copies", "users") in found) == refused
 
 
 def test_a_publication_without_deletions_keeps_rows_for_good_and_the_remedy_works(company):

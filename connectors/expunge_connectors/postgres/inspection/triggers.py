@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import Table
@@ -54,6 +55,7 @@ SELECT n.nspname::text, c.relname::text
 """
 
 _DELETE, _UPDATE = 8, 16  # pg_trigger.tgtype, src/include/catalog/pg_trigger.h
+_INSERTING = frozenset({"INSERT", "MERGE", "COPY"})
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 # Functions of the server, and of its extension `lo`; a function in C has its symbol for a source.
 _LARGE_OBJECTS = re.compile(r"\b(?:lo_unlink|lo_manage|lo_put|lo_truncate(?:64)?|lowrite)\b", re.IGNORECASE)
@@ -151,6 +153,7 @@ def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
     event = ours(inspection, spec)
     fires = bool(trigger.events & event) and trigger.always
     accepted = {one.trigger: frozenset(one.writes) for one in spec.triggers_ok}.get(trigger.name, frozenset())
+    copied = {place for place, words in written(trigger.source, tables).items() if words & _INSERTING}
     for place in sorted(targets(trigger.source, tables)):
         collection = inspection.collection_of(place)
         log = collection is not None and inspection.spec.collections[collection].log is not None
@@ -163,6 +166,16 @@ def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
                 f" {'deletes' if event == _DELETE else 'overwrites'} a row: such a transaction is rolled back.",
                 "Give the trigger a WHEN condition that leaves out Expunge's role, or "
                 + ("tombstone the collection." if event == _DELETE else "limit it to other columns."),
+            )
+        elif fires and collection is not None and place in copied and _stays_newer(inspection, collection):
+            yield inspection.error(
+                "trigger-copies",
+                name,
+                f"The trigger {trigger.name} of {table.text} inserts into {place} when Expunge"
+                f" {'deletes' if event == _DELETE else 'overwrites'} a row. Rows there are found by a value alone,"
+                " where they are older than the request: a copy of the row would count as newer, and stay.",
+                "Give the trigger a WHEN condition that leaves out Expunge's role; or let it write a key as well that"
+                f" is never given to somebody else, and let {collection} be found by it.",
             )
         elif fires and not log and not free:
             yield inspection.error(
@@ -182,6 +195,16 @@ def _written(  # noqa: PLR0913, PLR0917 - one trigger and its place
                 " the row may stand there.",
                 f"Map {place}, declare it a log, or say under `unmapped_ok` that it holds no personal data.",
             )
+
+
+def _stays_newer(inspection: InspectionContext, collection: str) -> bool:
+    """What is written into it while Expunge erases is found by values alone, and so as a record that came later."""
+    spec = inspection.spec.collections[collection]
+    by_value = (
+        link.identity is not None and inspection.data_map.identities[link.identity].kind is IdentityKind.REUSABLE
+        for link in spec.found_by
+    )
+    return all(by_value) and (spec.created is not None or spec.undated == "keep")
 
 
 def targets(source: str, tables: list[tuple[str, str]]) -> set[str]:
