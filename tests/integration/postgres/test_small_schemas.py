@@ -637,3 +637,24 @@ bills:
     assert (counted[1]["bills"].due, counted[1]["bills"].retained) == (0, 1)
     assert (counted[1]["bills"].until is None) == (start != "9000-01-01")  # ten years later
     assert left(database, "bills") == [1, 4]
+
+
+@pytest.mark.parametrize("kind", ["text", "varchar(9)", "character(9)"])
+def test_an_empty_text_refers_to_nobody(database: str, kind: str) -> None:
+    """Ann has no card, and nor have anonymous travellers: nothing was filled in, as where NULL stands."""
+    execute(
+        database,
+        f"CREATE TABLE users (id int PRIMARY KEY, card {kind} NOT NULL UNIQUE);"
+        f"CREATE TABLE trips (id int PRIMARY KEY, card {kind} NOT NULL, code {kind} NOT NULL UNIQUE, above {kind});"
+        "INSERT INTO users VALUES (1, ''), (2, 'c2');"
+        "INSERT INTO trips VALUES (1, '', 't1', NULL), (2, 'c2', '', NULL), (3, '', 't3', ''), (4, '', 't4', 't1')",
+    )
+    loaded = shape("""
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+trips: {table: public.trips, goes_with_any: {reason: r, approved_by: a},
+  found_by: [{column: card, of: users.card}, {column: above, of: trips.code}]}
+""")
+    erased(database, loaded, expected={"users": 1}, user_id="1")
+    assert left(database, "trips") == [1, 2, 3, 4]
+    erased(database, loaded, expected={"users": 1, "trips": 1}, user_id="2")
+    assert left(database, "trips") == [1, 3, 4]

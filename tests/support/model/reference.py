@@ -215,7 +215,7 @@ class Reference:
         for row, how in found[lead].items():
             if how.firm if firm else how.belongs:
                 values = tuple(compared(table.column(one), state[table.text][row][one]) for one in columns)
-                if None not in values:
+                if None not in values and values != ("",):  # an empty text names nothing, as NULL does not
                     yield values
 
     def _how(  # noqa: C901, PLR0912, PLR0917 - one question with its circumstances

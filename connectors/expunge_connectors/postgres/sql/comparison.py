@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from psycopg import sql
 
+from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, equals, key_type, spelling
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
@@ -119,8 +120,20 @@ def may_lead(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
     """What must be true of the row `alias` for its columns to name what the link compares them with."""
     if link.where:
         yield of_kind(link.where, alias)
+    yield from _no_empty_text(link, alias)
     if link.ends is not None:
         yield sql.SQL("{}::text ~ {}").format(column(alias, link.columns[0].name), _pattern(link.ends))
+
+
+def of_its_kind(link: BoundLink, alias: str) -> sql.Composable:
+    """The row `alias` is of the link's kind, and its columns name something."""
+    return and_(of_kind(link.where, alias), *_no_empty_text(link, alias))
+
+
+def _no_empty_text(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
+    """Where nothing was filled in there is no reference, be it written as NULL or as an empty text."""
+    if link.of is not None and len(link.columns) == 1 and textual(link.columns[0].base):
+        yield sql.SQL("{}::text <> ''").format(column(alias, link.columns[0].name))
 
 
 def of_kind(where: Sequence[BoundKind], alias: str) -> sql.Composable:
@@ -193,7 +206,7 @@ def equal(
     link: BoundLink, alias: str, theirs: Sequence[sql.Composable], value: sql.Composable | None = None
 ) -> sql.Composed:
     """The link's columns of the row `alias` (or a `value` inside it) equal these, and the row is of the link's kind."""
-    of_this_kind = of_kind(link.where, alias)
+    of_this_kind = of_its_kind(link, alias)
     if link.source is None:
         return and_(
             of_this_kind,

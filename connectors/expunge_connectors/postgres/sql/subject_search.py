@@ -25,7 +25,7 @@ from expunge_connectors.postgres.sql.comparison import (
     equal,
     filled,
     normalised,
-    of_kind,
+    of_its_kind,
     taken_out,
     values,
 )
@@ -212,7 +212,7 @@ def reached(path: SearchPath, alias: str) -> sql.Composed:
             sql.SQL("").join([filled(link.ends, column("k", path.columns[0]))]),
         )
     return and_(
-        of_kind(link.where, alias),
+        of_its_kind(link, alias),
         sql.SQL("({}) IN (SELECT {} FROM {} AS k WHERE {})").format(
             comma_list(*ours), theirs, path.table, and_(leading)
         ),

@@ -19,7 +19,14 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 from expunge_connectors.postgres.verify import stored_texts
-from expunge_connectors.postgres.verify.expressions import in_row, inside, like_template, of_kind, verbatim
+from expunge_connectors.postgres.verify.expressions import (
+    in_row,
+    inside,
+    like_template,
+    no_empty_text,
+    of_kind,
+    verbatim,
+)
 
 CLAIMED = sql.Identifier(":claimed")  # no collection is called so
 _ONE_BY_ONE = sql.SQL(
@@ -138,7 +145,7 @@ class ClaimedValues:
         another kind.
         """
         sure = {
-            (link.names, link.where, link.template)
+            (link.names, link.where, link.template, link.lead is not None): link
             for link in spec.found_by
             if not link.several
             and self._namespace(link) not in self.passing
@@ -146,9 +153,9 @@ class ClaimedValues:
             and (link.lead is None or self.spec.collections[link.lead[0]] is not spec)
         }
         empty = []
-        for names, where, template in sorted(sure, key=repr):
+        for (names, where, template, _), link in sorted(sure.items(), key=repr):
             other = [sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names]
-            needed = [*of_kind(where, table), *like_template(template, names[0])]
+            needed = [*of_kind(where, table), *like_template(template, names[0]), *no_empty_text(link, table)]
             other += [sql.SQL("({}) IS NOT TRUE").format(one) for one in needed]
             empty.append(sql.SQL("({})").format(sql.SQL(" OR ").join(other)))
         return sql.SQL("({})").format(sql.SQL(" AND ").join(empty) if empty else sql.SQL("true"))

@@ -10,7 +10,7 @@ from psycopg import sql
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.table_spec import Link, TableSpec
-from expunge_connectors.postgres.verify.expressions import equal, like_template, of_kind, put, verbatim
+from expunge_connectors.postgres.verify.expressions import equal, like_template, no_empty_text, of_kind, put, verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,12 @@ class ErasedRows:
     def _gone(self, spec: TableSpec, table: Table, link: Link, alias: str) -> sql.Composed:
         """The link leads to nobody."""
         gone = [sql.SQL("{} IS NULL").format(sql.Identifier(alias, one)) for one in link.names]
-        needed = (*of_kind(link.where, table), *like_template(link.template, link.names[0]))
-        gone += [self._of_row(sql.SQL("({}) IS NOT TRUE").format(one), alias) for one in needed]
+        needed = (
+            *of_kind(link.where, table, alias),
+            *like_template(link.template, link.names[0], alias),
+            *no_empty_text(link, table, alias),
+        )
+        gone += [sql.SQL("({}) IS NOT TRUE").format(one) for one in needed]
         if link.lead is not None and self.collections[link.lead[0]] is not spec:
             lead, there = self.collections[link.lead[0]], f"{alias}_of"
             same = [

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
+from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.table_spec import Elements, Link, Removal, TableSpec
@@ -120,6 +121,12 @@ def of_kind(where: Sequence[RowKind], table: Table, row: str = "r") -> Iterator[
         if type_ == "text" and live.base not in _TEXTUAL:
             ours = sql.SQL("{}::text").format(ours)
         yield sql.SQL("{} = ANY ({}::{}[])").format(ours, sql.Literal(list(kind.values)), verbatim(type_))
+
+
+def no_empty_text(link: Link, table: Table, row: str = "r") -> Iterator[sql.Composed]:
+    """What a link `of` compares is filled in: an empty text names nothing, as NULL does not."""
+    if link.lead is not None and len(link.names) == 1 and textual(table.columns[link.names[0]].base):
+        yield sql.SQL("{}::text <> ''").format(sql.Identifier(row, link.names[0]))
 
 
 def put(spec: TableSpec, table: Table) -> sql.Composed:

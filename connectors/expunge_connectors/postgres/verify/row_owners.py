@@ -19,6 +19,7 @@ from expunge_connectors.postgres.verify.expressions import (
     equal,
     in_row,
     like_template,
+    no_empty_text,
     of_kind,
     verbatim,
     without_template,
@@ -94,6 +95,7 @@ class RowOwners:
                 *(sql.SQL("{} IS NOT NULL").format(sql.Identifier(row, one)) for one in link.names),
                 *of_kind(link.where, table, row),
                 *like_template(link.template, link.names[0], row),
+                *no_empty_text(link, table, row),
             ]
         )
 
@@ -118,8 +120,9 @@ class RowOwners:
             equal(table.columns[ours], sql.Identifier(row, ours), sql.Identifier(alias, theirs))
             for ours, theirs in zip(link.names, columns, strict=True)
         )
+        named = sql.SQL(" AND ").join([*same, *no_empty_text(link, table, row)])
         return sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND {})").format(
-            self.live(name).identifier, sql.Identifier(alias), sql.SQL(" AND ").join(same), condition
+            self.live(name).identifier, sql.Identifier(alias), named, condition
         )
 
 

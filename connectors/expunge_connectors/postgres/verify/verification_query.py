@@ -30,6 +30,7 @@ from expunge_connectors.postgres.verify.expressions import (
     equal,
     in_row,
     inside,
+    no_empty_text,
     of_kind,
     put,
     readable,
@@ -360,7 +361,9 @@ class VerificationQuery:
 
     def equal_to_key(self, table: Table, link: Link) -> sql.Composed:
         """The row's value, or values, are those of the key `a`, and it is of the link's kind."""
-        return sql.SQL(" AND ").join([self._compared(table, link), *of_kind(link.where, table)])
+        return sql.SQL(" AND ").join(
+            [self._compared(table, link), *of_kind(link.where, table), *no_empty_text(link, table)]
+        )
 
     def _compared(self, table: Table, link: Link) -> sql.Composed:
         if link.identity is None:
@@ -413,6 +416,7 @@ class VerificationQuery:
                         for ours, one in zip(link.names, link.lead[1] if link.lead is not None else (), strict=True)
                     ),
                     *of_kind(link.where, table),
+                    *no_empty_text(link, table),
                 ]
             )
             for link in links
