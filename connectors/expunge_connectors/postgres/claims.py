@@ -55,10 +55,9 @@ def passing_values(
     persons = {name: link for name, table in spec.collections.items() if (link := _person(table)) is not None}
     for name, person in persons.items():
         table = spec.collections[name]
-        for identity, source in table.yields.items():
-            held = [link for link in table.found_by if link.identity == identity and link.source.same_place(source)]
-            if identity in claims and held:
-                claims[identity].append(Claim(name, person, held[0], table.since.get(identity, table.created)))
+        for identity in table.yields:
+            if identity in claims and (held := _held(table, identity)) is not None:
+                claims[identity].append(Claim(name, person, held, table.since.get(identity, table.created)))
     for child in spec.collections.values():
         for link in child.found_by:
             lead, columns = link.lead or ("", ())
@@ -96,11 +95,35 @@ def named_by(
 ) -> tuple[Link, ...]:
     """The links by which a row names people who hold such values in rows of their own, beside the one that led there.
 
-    Those rows say whose a value is. So a row that names somebody is theirs, whatever value stands in it: the order of a
-    gift is the customer's, and so is a line of it.
+    Those rows say whose a value is, whichever store they are in. So a row that names somebody is theirs, whatever value
+    stands in it: the order of a gift is the customer's, and so is a line of it.
     """
-    holders = {spec.collections[one.collection].person for one in claims} - {None}
+    holders = {spec.collections[one.collection].person for one in claims} | _holders(table, link, data_map)
+    holders -= {None}
     return tuple(one for one in _firm(spec, table) if one != link and persons_named(spec, one, data_map) & holders)
+
+
+def _holders(table: TableSpec, link: Link, data_map: DataMap) -> set[str | None]:
+    """The identities of the same controller's persons whose rows hold such values, in any store of the map."""
+    if not _reusable(link.identity or "", data_map) or table.owner is None:
+        return set()
+    return {
+        other.person
+        for spec in data_map.stores.values()
+        if isinstance(spec, PostgresSpec)
+        for other in spec.collections.values()
+        if _person(other) is not None
+        and other.owner is not None
+        and other.owner.controller == table.owner.controller
+        and _held(other, link.identity or "") is not None
+    }
+
+
+def _held(table: TableSpec, identity: str) -> Link | None:
+    """The link by which a row that is a person is found by a value that it yields in the same place."""
+    source = table.yields.get(identity)
+    links = (link for link in table.found_by if link.identity == identity)
+    return next((link for link in links if source is not None and link.source.same_place(source)), None)
 
 
 def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, subject
-from tests.support.postgres.small_schemas import ACME, left, shape
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
+from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Counts, Subject, no_beat
+from expunge_connectors.contract import Counts, Severity, Subject, no_beat
 from expunge_connectors.postgres import PostgresStore
+from expunge_connectors.postgres.sql import key_staging
 from expunge_orchestrator.subjects import member_proof
 
 _USERS = """
@@ -151,3 +152,36 @@ def test_a_row_of_two_people_goes_with_any_where_the_map_says_so(database: str) 
     loaded = shape(POSTS.replace(one, f"{anybody}: users.id}}, {{column: post"))
     told(database, loaded, erased=True)
     assert left(database, "comments") == [6]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_row_in_another_database_is_whose_key_it_holds(
+    database: str, monkeypatch: pytest.MonkeyPatch, *, many: bool
+) -> None:
+    """Bob's gift goes to Ann's address: it is his, also where accounts are in one database and orders in another."""
+    if many:
+        monkeypatch.setattr(key_staging, "_FEW", -1)
+    execute(
+        database,
+        "CREATE TABLE users (id text PRIMARY KEY, email text);"
+        "CREATE TABLE orders (id int PRIMARY KEY, user_id text, email text);"
+        "INSERT INTO users VALUES ('1', 'ann@x.example'), ('2', 'bob@x.example');"
+        "INSERT INTO orders VALUES (1, '1', 'ann@x.example'), (2, '2', 'ann@x.example'), (3, NULL, 'ann@x.example')",
+    )
+    document = small_document("""
+users: {table: public.users, person: user_id, undated: erase, yields: {user_id: id, email: email},
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+""")
+    document["stores"]["shop"] = small_document("""
+orders: {table: public.orders, undated: erase, yields: {user_id: user_id},
+  found_by: [{column: user_id, identity: user_id}, {column: email, identity: email}]}
+""")["stores"]["main"]
+    loaded = checked(document)
+    with opened(database, loaded, name="shop") as shop:
+        assert [one for one in shop.inspect() if one.severity is Severity.ERROR] == []
+        [ann] = resolved(shop, [subject(1, user_id="1", email="ann@x.example")], ACME)
+        for due_now in (2, 0):
+            for counts in (shop.count([ann], ACME, CUTOFF), shop.verify([ann], ACME, CUTOFF)):
+                assert (counts[1]["orders"].due, counts[1]["orders"].ambiguous) == (due_now, 1)
+            shop.erase([ann], {"orders": loaded.data_types["gone"].on_request}, ACME, CUTOFF, no_beat)
+    assert left(database, "orders") == [2]
