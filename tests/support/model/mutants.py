@@ -68,9 +68,9 @@ MUTANTS = (
     ),
     Mutant(
         "a row that is older than the claim is another's",
-        f"{_SQL}/row_conditions.py",
-        "[] if since is None else [older(link, alias, since)]",
-        "[]",
+        f"{_SQL}/row_owners.py",
+        "    if since is not None:\n",
+        "    if False:\n",
     ),
     Mutant(
         "verification leaves what is older than the claim",
@@ -81,8 +81,8 @@ MUTANTS = (
     Mutant(
         "a claim begins when the map says",
         f"{_POSTGRES}/claims.py",
-        "table.since.get(identity, table.created)",
-        "table.created",
+        "held, table.since.get(identity, table.created)",
+        "held, table.created",
     ),
     Mutant(
         "an erasure goes by the claims that were sealed",
