@@ -37,6 +37,7 @@ from expunge_orchestrator.receipts import statement_issuer
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import Workspace, load_map, opened
+from expunge_reports.log.append_only_log import LogWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +221,15 @@ def _counted(ledger: sa.Engine, sent: _Sent) -> Iterator[None]:
 def _without_receipts() -> Iterator[None]:
     with (
         mock.patch.object(statement_issuer, "issue", return_value=None),
-        mock.patch.object(runner, "publish", return_value=0),
+        mock.patch.object(runner, "publish", _states_alone),
     ):
         yield
+
+
+def _states_alone(ledger: sa.Engine, _writer: LogWriter, also: Callable[[sa.Connection], None]) -> int:
+    with ledger.begin() as connection:
+        also(connection)
+    return 0
 
 
 def _own_seconds() -> float:
