@@ -22,7 +22,7 @@ from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import StillReferencedError, TerminalError
 from expunge_orchestrator.api.schemas import batches as batch_schemas
 from expunge_orchestrator.cli.erase import report
-from expunge_orchestrator.execution import batch_lifecycle, poison_isolation
+from expunge_orchestrator.execution import poison_isolation, settling_time
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
@@ -264,7 +264,7 @@ def test_a_neighbour_does_not_stop_the_clock(inspector: StoreInspector, tmp_path
         batch = installation.plan(crowd.csv)
         with poisoned(inspector, [crowd.ids[1]]):
             assert installation.erase(batch).state is BatchState.FAILED
-        assert batch_lifecycle.start_due_settling(installation.workspace) == 0
+        assert settling_time.start_due(installation.workspace) == 0
         with installation.workspace.ledger.begin() as connection:
             first = connection.scalar(sa.select(sa.func.min(tables.chunk.c.id)))
             assert connection.scalar(sa.select(sa.func.count(tables.chunk.c.settle_at))) == 2

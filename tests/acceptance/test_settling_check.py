@@ -22,7 +22,7 @@ from tests.support.statements import assert_chain_intact, chunks, lines_of, stat
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.execution import settling_time
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
 
@@ -162,7 +162,7 @@ def test_run_due_counts_the_checks_that_an_interrupted_run_had_begun(
 ) -> None:
     batch = installation.plan(make_holder(inspector).csv)
     assert installation.erase(batch).state is BatchState.ERASED
-    assert batch_lifecycle.start_due_settling(installation.workspace) == 1  # and then the process died
+    assert settling_time.start_due(installation.workspace) == 1  # and then the process died
     cli = CliRunner(tmp_path, installation.calltrack.environment(installation.home), fork_server)
     assert "1 settling check done" in cli.run("run-due").output
     assert installation.again(batch).state is BatchState.SETTLED

@@ -22,7 +22,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_config.search_settings import SearchSettings
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator.execution import batch_lifecycle, settling_search
+from expunge_orchestrator.execution import settling_search, settling_time
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
@@ -214,7 +214,7 @@ def assert_checks_wait(searching: Installation, ann: SeededPerson) -> None:
         searching.settle()
         assert searching.again(batch).state is BatchState.ERASED
     assert settling_search.search_due(searching.workspace, lambda: True) == 0  # told to stop
-    assert batch_lifecycle.start_due_settling(searching.workspace) == 0
+    assert settling_time.start_due(searching.workspace) == 0
 
     def unreachable(*_: object) -> None:
         raise TransientError("store cache: it does not answer.")

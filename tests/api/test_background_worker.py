@@ -21,7 +21,7 @@ from expunge_config.search_settings import SearchSettings
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.api.background_worker import Worker
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.execution import settling_time
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.requests import scheduler
@@ -44,7 +44,7 @@ def test_it_goes_on_after_rounds_that_failed(
 ) -> None:
     """Of the starter and of the runner, whether it was foreseen or not. What failed is told by its kind alone."""
     failures = [RuntimeError("ann.secret@mail.example"), TransientError("ann.secret@mail.example")]
-    start, wake = scheduler.start_due, batch_lifecycle.start_due_settling
+    start, wake = scheduler.start_due, settling_time.start_due
     starter, runner = list(failures), list(failures)
 
     def starts(*given: Any) -> int:
@@ -58,7 +58,7 @@ def test_it_goes_on_after_rounds_that_failed(
         return wake(workspace)
 
     monkeypatch.setattr(scheduler, "start_due", starts)
-    monkeypatch.setattr(batch_lifecycle, "start_due_settling", wakes)
+    monkeypatch.setattr(settling_time, "start_due", wakes)
     with caplog.at_level(logging.INFO, "expunge.worker"), open_api(inspector.calltrack, tmp_path, api=OFTEN) as api:
         state = ask(api, make_caller(inspector).id)
         worker = Worker(api.installation.workspace, api.clock)

@@ -27,7 +27,7 @@ from expunge_orchestrator import dev_servers
 from expunge_orchestrator.cli.erase import carry_out
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.demo import loader, scenario
-from expunge_orchestrator.execution import batch_lifecycle, settling_search
+from expunge_orchestrator.execution import settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import initialise, open_log
 from expunge_orchestrator.ledger import batch_status
@@ -208,7 +208,7 @@ class Installation:
         """Do the settling checks that are due."""
         chosen = workspace or self.workspace
         settling_search.search_due(chosen)
-        batch_lifecycle.start_due_settling(chosen)
+        settling_time.start_due(chosen)
         with open_log(chosen.settings, chosen.data_map.operator, chosen.keys) as writer:
             run(chosen, writer, RunObserver())
 

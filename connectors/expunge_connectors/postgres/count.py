@@ -14,11 +14,12 @@ from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
-from expunge_connectors.postgres.sql import claimed_keys, key_staging, row_conditions
+from expunge_connectors.postgres.sql import claimed_keys, key_staging, retention, row_conditions
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import leading, named, place_names, place_types, row_id
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, kept_until, known_by_value_alone
+from expunge_connectors.postgres.sql.retention import kept_until
+from expunge_connectors.postgres.sql.row_conditions import in_scope, known_by_value_alone
 from expunge_connectors.postgres.sql.row_owners import requested, unclear
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
@@ -116,7 +117,7 @@ def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) 
 
 def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """The rows that the ways, and links within the collection from there, lead to: each once for a subject."""
-    stays = or_(row_conditions.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
+    stays = or_(retention.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
 
     def facts(asked: sql.Composable, leads: sql.Composable, waits: sql.Composable = FALSE) -> sql.Composed:
         return comma_list(

@@ -30,7 +30,8 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, retained
+from expunge_connectors.postgres.sql.retention import retained
+from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.row_owners import nominated
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left

@@ -16,7 +16,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError
-from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.notifications import delivery, outbox
@@ -113,7 +113,7 @@ class Worker:
         workspace = self._workspace
         workspace.refuse_unmapped_holds()
         try:
-            batch_lifecycle.start_due_settling(workspace)
+            settling_time.start_due(workspace)
         except (FindingsError, ConnectorError) as error:  # what was begun, withdrawn or ended goes on without it
             _put_off(error)
         batch_lifecycle.forget_stale_plans(workspace)

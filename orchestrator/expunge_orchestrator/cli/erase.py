@@ -16,7 +16,7 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.errors import BatchBlockedError, LedgerBusyError, NotConfirmedError, NotErasedError
-from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, operator_retry
 from expunge_orchestrator.execution.runner import RunObserver, rests, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.json_views import batch_view
@@ -154,7 +154,7 @@ def carry_out(workspace: Workspace, batch: Batch) -> None:
     """
     batch_lifecycle.start(workspace, batch)
     if batch.state is BatchState.FAILED:
-        batch_lifecycle.retry(workspace, batch)
+        operator_retry.retry(workspace, batch)
     with workspace.ledger.begin() as connection:
         hold_enforcement.release(connection)
     attach(workspace, batch)

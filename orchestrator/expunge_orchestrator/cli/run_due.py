@@ -16,7 +16,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
-from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search
+from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import batches
@@ -128,7 +128,7 @@ def _run(workspace: Workspace) -> None:
 def _start_settling(workspace: Workspace) -> ExpungeError | None:
     """Start the settling checks that are due; why some could not be. What was begun, withdrawn or ended goes on."""
     try:
-        batch_lifecycle.start_due_settling(workspace)
+        settling_time.start_due(workspace)
     except (FindingsError, ConnectorError) as error:
         return error
     return None

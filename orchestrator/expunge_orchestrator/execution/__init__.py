@@ -8,6 +8,7 @@ verify_step           ask a store again what is left
 resolve_step          every key of every person, durable before anything is erased
 conclude_step         outcomes, statements, what comes next
 settling_steps        the settling check: review, erase again, settle
+settling_time         when a settling check is due; start those whose time has come
 settling_search       the blind search before the settling checks that are due
 store_erasure         ask a store to erase, once the ledger knows for whom
 stores_followed       dropped and renamed tables keep no settling check waiting
@@ -15,8 +16,9 @@ step_retry            another attempt, isolation, or a failed chunk
 poison_isolation      bisect a failing chunk to one person
 hold_enforcement      leave people on hold out of a step; release them later
 concurrent_requests   unfinished requests about the same people
-batch_lifecycle       start, derive, requeue, wake
+batch_lifecycle       start, derive the state, forget stale plans
 batch_control         start, pause, resume on an operator's command
+operator_retry        chunks that failed, or rest, run again
 operator_cancel       cancel a batch on an operator's command
 cancellation          withdraw people for whom no store was asked to erase
 operator_end          end people whom a store refuses for good

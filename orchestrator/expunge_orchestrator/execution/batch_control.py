@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.execution import batch_lifecycle, operator_retry
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
@@ -95,7 +95,7 @@ def resume(
         ).rowcount
         if not resumed:
             raise UsageError(f"This batch is {_told(connection, batch)}, not paused.", remedy=_look(batch))
-        batch_lifecycle.requeue(connection, batch, (ChunkState.READY,))
+        operator_retry.requeue(connection, batch, (ChunkState.READY,))
         batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
         return batch_by_uid(connection, batch.uid)

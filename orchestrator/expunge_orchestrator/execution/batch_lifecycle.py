@@ -1,24 +1,22 @@
-"""Batch lifecycle: start a batch, derive its state from its chunks, requeue them, wake due settling checks."""
+"""Batch lifecycle: start a batch, derive its state from its chunks, forget plans that nobody carries out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_config.errors import ExpungeError
-from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
-from expunge_orchestrator.execution import cancellation, settling_search, stores_followed
+from expunge_orchestrator.execution import cancellation, stores_followed
 from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
-from expunge_orchestrator.ledger.batches import Batch, batches_by_id
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
@@ -26,13 +24,8 @@ from expunge_orchestrator.ledger.states import ENDED, NOT_RUNNABLE, RUNNING, Bat
 from expunge_orchestrator.planning import approval
 from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules import pipeline
-from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import actions_for
 from expunge_orchestrator.workspace import Workspace
-
-UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
-"""Outcomes of people with whom it is not over."""
-
 
 # Built once: what is asked for one person is asked for thousands.
 _AT_WORK = sa.select(tables.batch.c.id).where(
@@ -173,59 +166,6 @@ def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
     return {store: at for store, (_, at, _) in found.items()}
 
 
-def retry(workspace: Workspace, batch: Batch) -> int:
-    """Bring failed chunks back to the step that failed, or before it where its ground is stale; returns how many."""
-    with workspace.ledger.begin() as connection:
-        return requeue(connection, batch, (ChunkState.FAILED,))
-
-
-def requeue(connection: sa.Connection, batch: Batch, states: Collection[ChunkState]) -> int:
-    """Let chunks in one of these states run again; who failed in them has no outcome any more. Returns how many.
-
-    Chunks that somebody else brought back at this moment are theirs. A chunk whose end failed is erased from again; one
-    whose end was paused goes on with it.
-    """
-    rows = connection.execute(
-        sa.select(tables.chunk.c.id, tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending)
-        .where(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state.in_([state.value for state in states]))
-        .with_for_update()
-    ).all()
-    for row in rows:
-        ending = row.ending and row.state == ChunkState.READY
-        again = pipeline.resume_step if ending else pipeline.retry_step
-        take_up(connection, {row.id: again(batch.pipeline, row.step)}, ending=ending)
-    if rows:
-        sync_state(connection, [batch.id])
-    return len(rows)
-
-
-def take_up(connection: sa.Connection, steps: Mapping[int, int], *, ending: bool) -> None:
-    """Let chunks run again from a step on, as if they had not stopped; who failed in them has no outcome any more."""
-    for chunk_id, step in steps.items():
-        connection.execute(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id == chunk_id)
-            .values(
-                state=ChunkState.READY.value,
-                step=step,
-                attempts=0,
-                stuck_at=None,
-                not_before=None,
-                rounds=tables.chunk.c.rounds + 1,
-                repeats=0,
-                bisection_id=None,
-                ending=ending,
-            )
-        )
-    of_chunks = tables.item.c.chunk_id.in_(list(steps))
-    connection.execute(
-        sa.update(tables.item).where(of_chunks, tables.item.c.outcome.in_(UNFINISHED)).values(outcome=None, reason=None)
-    )
-    if not ending:  # what a blind search found is looked for again; who is ended is told what it was
-        unsearched = tables.item.c.searched.is_not(None)
-        connection.execute(sa.update(tables.item).where(of_chunks, unsearched).values(searched=None))
-
-
 def refresh(connection: sa.Connection) -> None:
     """Follow the state of every batch at work from the states of its chunks."""
     sync_state(connection, connection.scalars(_AT_WORK).all())
@@ -304,76 +244,6 @@ def derived(chunks: Collection[tuple[ChunkState, bool]], *, withdrawing: bool) -
         if chunk in present:
             return batch
     return BatchState.SETTLED
-
-
-def start_due_settling(workspace: Workspace) -> int:
-    """Start the settling check of every chunk whose time has come. Returns in how many batches.
-
-    A table that was dropped or renamed since keeps nobody waiting: the check looks at the rest as it is built by now.
-    Where settling waits for a blind search, those for whom none was made go on waiting (`settling_search`).
-
-    Why others go on waiting is written down with them.
-
-    Raises:
-        FindingsError: `check` would show an error otherwise: a look through a map that no longer fits proves nothing.
-            What it does not concern was started.
-        ConnectorError: A store cannot be asked.
-    """
-    due = (
-        sa.select(tables.chunk.c.id, tables.chunk.c.batch_id, tables.batch.c.pipeline)
-        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
-        .where(
-            tables.chunk.c.state == ChunkState.WAITING.value,
-            tables.chunk.c.settle_at <= stamp(now()),
-            tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
-        )
-    )
-    with reading(workspace.ledger) as connection:
-        waiting = connection.execute(due.limit(1)).first()
-    if waiting is None:
-        return 0
-    require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-    with reading(workspace.ledger) as connection:
-        found = batches_by_id(connection, sorted(set(connection.scalars(due.with_only_columns(tables.batch.c.id)))))
-    try:
-        fit, refused = stores_followed.fit_to_settle(workspace, found)
-    except ConnectorError as error:
-        _note_refused(workspace, due, (), error)
-        raise
-    if refused is not None:
-        _note_refused(workspace, due, fit, refused)
-    waits = [one.id for one in found if settling_search.wanted(workspace, one)]
-    unsearched = sa.and_(tables.batch.c.id.in_(waits), settling_search.UNSEARCHED)
-    with workspace.ledger.begin() as connection:
-        rows = connection.execute(due.where(tables.batch.c.id.in_(fit), ~unsearched)).all() if fit else []
-        for row in rows:
-            connection.execute(
-                sa.update(tables.chunk)
-                .where(tables.chunk.c.id == row.id)
-                .values(
-                    state=ChunkState.READY.value,
-                    step=pipeline.first(row.pipeline, pipeline.REVIEW),
-                    repeats=0,
-                    failure=None,
-                )
-            )
-        concerned = {row.batch_id for row in rows}
-        sync_state(connection, concerned)
-    if refused is not None:
-        raise refused
-    return len(concerned)
-
-
-def _note_refused(workspace: Workspace, due: sa.Select[Any, Any, Any], fit: Collection[int], why: ExpungeError) -> None:
-    """Write down why chunks go on waiting though their time has come: so that it is seen, and they can be ended."""
-    said = f"settling check not begun: {why}"[:500]
-    others = due.where(tables.batch.c.id.not_in(fit)).with_only_columns(tables.chunk.c.id)
-    with workspace.ledger.begin() as connection:
-        connection.execute(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id.in_(others), tables.chunk.c.failure.is_distinct_from(said))
-            .values(failure=said)
-        )
 
 
 def change_state(connection: sa.Connection, batch_id: int, before: str, after: BatchState) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Heartbeat
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation
+from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, settling_time
 from expunge_orchestrator.execution.step_context import Opened, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batches import Batch
@@ -170,8 +170,7 @@ def _move(connection: sa.Connection, context: StepContext, step: int, onward: Tr
         "new_failure": onward.failure,
     }
     if onward.state is ChunkState.WAITING:
-        settling = timedelta(0) if onward.settles_at_once else context.workspace.settings.settling
-        settle_at = stamp(now() + settling)
+        settle_at = stamp(settling_time.settles_at(onward, context.workspace.settings.settling))
         connection.execute(_MOVED_TO_WAIT, values | {"new_settle_at": settle_at})
     else:
         connection.execute(_MOVED, values)

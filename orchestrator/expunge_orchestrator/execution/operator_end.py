@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_lifecycle, poison_isolation
+from expunge_orchestrator.execution import batch_lifecycle, operator_retry, poison_isolation
 from expunge_orchestrator.execution.cancellation import WITHDRAWABLE
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk
@@ -183,7 +183,7 @@ def end(
                 poison_isolation.split_chunk(connection, row, others, {name: getattr(row, name) for name in _STAYS})
             erasing = row.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
             step = pipeline.first(batch.pipeline, pipeline.VERIFY if erasing else pipeline.REVIEW)
-            batch_lifecycle.take_up(connection, {chunk_id: step}, ending=True)
+            operator_retry.take_up(connection, {chunk_id: step}, ending=True)
         connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(changed_by=actor))
         batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)

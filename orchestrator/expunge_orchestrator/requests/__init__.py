@@ -1,6 +1,7 @@
 """Erasure requests before and around their batch (ADR 11).
 
 submission           a submitted request becomes durable, once
+identifier_tags      keyed hashes by which a person's requests are found again
 idempotency          what was made under an Idempotency-Key
 request_states       states of a request, until its batch takes over
 repository           Request, and reading requests from the ledger

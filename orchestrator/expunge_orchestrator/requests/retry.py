@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
-from expunge_orchestrator.execution import batch_control, batch_lifecycle, hold_enforcement
+from expunge_orchestrator.execution import batch_control, batch_lifecycle, hold_enforcement, operator_retry
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -163,7 +163,7 @@ def _take_up(
 
 
 def _failed(connection: sa.Connection, batch: Batch) -> int:
-    return batch_lifecycle.requeue(connection, batch, (ChunkState.FAILED,))
+    return operator_retry.requeue(connection, batch, (ChunkState.FAILED,))
 
 
 def _held(connection: sa.Connection, batch: Batch) -> int:

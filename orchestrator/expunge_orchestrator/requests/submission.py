@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from expunge_orchestrator.auth import bearer_secrets
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
-from expunge_orchestrator.requests import idempotency, repository
+from expunge_orchestrator.requests import idempotency, identifier_tags, repository
 from expunge_orchestrator.requests.idempotency import IdempotencyKey
 from expunge_orchestrator.requests.repository import Origin, Request
 from expunge_orchestrator.requests.request_states import RequestState
@@ -104,13 +104,13 @@ def prepare(wish: RequestSubmission, key: str | None, ring: KeyRing, data_map: D
     """
     person = wish.origin is Origin.PERSON
     identifier = secrets.token_hex(12)
-    open_tags = person_tags(wish.identifiers, wish.scope, ring, data_map) if person else []
+    open_tags = identifier_tags.person_tags(wish.identifiers, wish.scope, ring, data_map) if person else []
     # Two people's applications may well make up the same key.
     whose = open_tags[0].hex() if person else wish.asked_by
     kept = _handout(identifier, ring)[1] if person else None
     return PreparedRequest(
         row=_row(wish, f"rq_{identifier}", kept, ItemCipher(ring.wrapping)),
-        tags=sorted(identifier_tag(one, ring) for one in wish.identifiers),
+        tags=sorted(identifier_tags.identifier_tag(one, ring) for one in wish.identifiers),
         open_tags=open_tags,
         asked=None if key is None else IdempotencyKey.of(whose, key, _encoded(wish), ring),
         received_at=wish.received_at,
@@ -162,35 +162,6 @@ def follow_up(there: Request, ring: KeyRing) -> str | None:
     """
     text, digest = _handout(there.uid.removeprefix("rq_"), ring)
     return text if there.follow_up is not None and hmac.compare_digest(digest, there.follow_up) else None
-
-
-def found_by(
-    connection: sa.Connection, identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing
-) -> list[Request]:
-    """The requests of a controller that were made with one of these identifiers, the newest first."""
-    tags = [identifier_tag(key, ring) for key in identifiers]
-    ids = sa.select(request_tag.c.request_id).where(request_tag.c.tag.in_(tags))
-    query = repository.QUERY.where(
-        request.c.id.in_(ids), repository.within(request.c.controller, request.c.member, [scope])
-    ).order_by(request.c.id.desc())
-    return [repository.from_row(row) for row in connection.execute(query).mappings()]
-
-
-def identifier_tag(key: SubjectKey, ring: KeyRing) -> bytes:
-    """32 bytes under the look-up key; the suppression tags are others."""
-    return _keyed(ring, "identifier", f"{key.namespace}\x00{key.value}")
-
-
-def proving(identifiers: Iterable[SubjectKey], data_map: DataMap) -> list[SubjectKey]:
-    """The identifiers that are one person's for good."""
-    return sorted(key for key in identifiers if key.namespace in data_map.person_identities)
-
-
-def person_tags(identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing, data_map: DataMap) -> list[bytes]:
-    """Of the identifiers that are one person's for good, per controller."""
-    return sorted(
-        _keyed(ring, "open", f"{scope}\x00{key.namespace}\x00{key.value}") for key in proving(identifiers, data_map)
-    )
 
 
 def _open_of(connection: sa.Connection, tags: Sequence[bytes]) -> str | None:
@@ -263,8 +234,4 @@ def _encoded(wish: RequestSubmission) -> bytes:
 
 
 def _handout(identifier: str, ring: KeyRing) -> tuple[str, bytes]:
-    return bearer_secrets.derive(FOLLOW_UP, identifier, _keyed(ring, "follow-up", identifier))
-
-
-def _keyed(ring: KeyRing, purpose: str, text: str) -> bytes:
-    return hmac.digest(ring.lookup, f"expunge-{purpose}/1\x00{text}".encode(), "sha256")
+    return bearer_secrets.derive(FOLLOW_UP, identifier, identifier_tags.keyed(ring, "follow-up", identifier))

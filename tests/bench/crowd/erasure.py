@@ -25,7 +25,7 @@ from tests.bench.measurements import Stages, Timed, resident_megabytes
 from expunge_config.settings import Settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import batch_lifecycle, runner
+from expunge_orchestrator.execution import batch_lifecycle, runner, settling_time
 from expunge_orchestrator.execution.fencing import ClaimedStep
 from expunge_orchestrator.execution.runner import RunObserver
 from expunge_orchestrator.installation_setup import initialise, open_log
@@ -130,7 +130,7 @@ def erase(url: str, home: Path, callers: Sequence[int], *, receipts: bool) -> By
         assert outcomes == {"erased": len(callers) - 1}, f"not everybody was erased: {outcomes}"
         started = time.perf_counter()
         if receipts:
-            batch_lifecycle.start_due_settling(workspace)
+            settling_time.start_due(workspace)
             _run(workspace)
         settled = time.perf_counter() - started
         memory.append(resident_megabytes())

@@ -43,7 +43,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator import workspace as workspace_module
 from expunge_orchestrator.errors import LedgerBusyError, LedgerError, is_ledger_failure
-from expunge_orchestrator.execution import batch_lifecycle, operator_cancel, operator_end
+from expunge_orchestrator.execution import batch_lifecycle, operator_cancel, operator_end, operator_retry, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batches
@@ -148,7 +148,7 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
             for batch in _meant(workspace, order["batch"]):
                 _end(workspace, batch)
         else:
-            batch_lifecycle.start_due_settling(workspace)
+            settling_time.start_due(workspace)
             batch_lifecycle.forget_stale_plans(workspace)
             for batch in _meant(workspace, order["batch"]):
                 _bring_back(workspace, batch)
@@ -184,7 +184,7 @@ def _meant(workspace: Workspace, uid: str | None) -> list[Batch]:
 def _bring_back(workspace: Workspace, batch: Batch) -> None:
     """What `expunge erase BATCH` does with a failed batch, and `expunge retry BATCH`."""
     if batch.state is BatchState.FAILED:
-        batch_lifecycle.retry(workspace, batch)
+        operator_retry.retry(workspace, batch)
 
 
 def _end(workspace: Workspace, batch: Batch) -> None:

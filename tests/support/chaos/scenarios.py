@@ -23,7 +23,7 @@ from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.faulty_connector import FaultyConnector
 
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.execution import batch_lifecycle, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import HoldRequest
@@ -329,7 +329,7 @@ def refused_half_way(workspace: Workspace) -> None:
 
 def refused_at_settling(workspace: Workspace) -> None:
     """Let the database refuse at the settling check to erase what arrived late."""
-    batch_lifecycle.start_due_settling(workspace)
+    settling_time.start_due(workspace)
     _run(_refusing(workspace, "main"), RunObserver())
     assert _batch(workspace).state is BatchState.FAILED
 

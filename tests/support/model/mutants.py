@@ -149,7 +149,7 @@ MUTANTS = (
     ),
     Mutant(
         "a period that ends today is over",
-        f"{_SQL}/row_conditions.py",
+        f"{_SQL}/retention.py",
         "coalesce({} > {}::date, true)",
         "coalesce({} >= {}::date, true)",
     ),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from expunge_config.examples.calltrack.people import Identity, identity
+from expunge_config.examples.calltrack.person import Identity, identity
 from expunge_config.examples.calltrack.random_draws import Draws
 from expunge_config.examples.calltrack.rows import (
     Call,

@@ -15,7 +15,7 @@ from typing import Literal
 from expunge_config.examples.calltrack import redis_entries, s3_objects
 from expunge_config.examples.calltrack.account_holders import Holder, HolderMaker
 from expunge_config.examples.calltrack.callers import Caller, CallerMaker
-from expunge_config.examples.calltrack.people import identity
+from expunge_config.examples.calltrack.person import identity
 from expunge_config.examples.calltrack.redis_entries import Entry
 from expunge_config.examples.calltrack.rows import TABLES, Client, MarketingOptout, Row
 from expunge_config.examples.calltrack.s3_objects import StoredObject

@@ -24,7 +24,8 @@ from expunge_connectors.postgres.sql.comparison import (
     taken_out,
 )
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.row_conditions import in_scope, older, retained
+from expunge_connectors.postgres.sql.retention import retained
+from expunge_connectors.postgres.sql.row_conditions import in_scope, older
 from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached

@@ -17,7 +17,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.fragments import and_, column
-from expunge_connectors.postgres.sql.row_conditions import ends
+from expunge_connectors.postgres.sql.retention import ends
 from expunge_connectors.postgres.table_spec import TableSpec
 
 

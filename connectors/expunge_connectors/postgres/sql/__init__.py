@@ -8,7 +8,8 @@ subject_search   finding the rows of a chunk
 search_paths     the ways that lead to a collection's rows
 combined_query   one statement for few keys
 comparison       row identity and key comparison
-row_conditions   in scope, old enough, known by a value alone, retained
+row_conditions   in scope, old enough, known by a value alone
+retention        until when a row is kept by its data type
 row_owners       whose a row is, by the keys in it and in the rows above it
 keys_of_others   takes staged internal keys out that another's row holds by now
 erased_rows      tombstones of people who are gone, not rows that look like one

@@ -1,4 +1,4 @@
-"""Row conditions in SQL: in scope, old enough, known by a value alone, retained."""
+"""Row conditions in SQL: in scope, old enough, known by a value alone."""
 
 from __future__ import annotations
 
@@ -69,26 +69,3 @@ def _of_another(link: BoundLink, alias: str) -> sql.Composable:
     """The row is of no kind to which the link leads: it names something else by these columns."""
     needed = list(may_lead(link, alias))
     return sql.SQL("({}) IS NOT TRUE").format(and_(*needed)) if needed else FALSE
-
-
-def kept_until(mapped: BoundTable, alias: str) -> sql.Composable:
-    """The day on which the row's retention ends (UTC); NULL where nothing is retained or no day can be named."""
-    if mapped.period is None or mapped.spec.start is None:
-        return sql.SQL("NULL::date")
-    return ends(column(alias, mapped.spec.start), mapped.period)
-
-
-def ends(start: sql.Composable, period: str) -> sql.Composed:
-    """The day on which a period ends that begins then; NULL where no day can be named."""
-    until = sql.SQL("({} + {}::interval)::date").format(start, sql.Literal(period))
-    # An application's "never", or a day that no calendar of ours has; the server refuses to add to its own last days.
-    return sql.SQL("CASE WHEN {} < date '10000-01-01' THEN CASE WHEN {} < date '10000-01-01' THEN {} END END").format(
-        start, until, until
-    )
-
-
-def retained(mapped: BoundTable, alias: str, cutoff: datetime | None) -> sql.Composable:
-    """The row is retained by its data type. Without a start no end can be named, so it stays."""
-    if mapped.period is None:
-        return FALSE
-    return sql.SQL("coalesce({} > {}::date, true)").format(kept_until(mapped, alias), Placeholder("cutoff", cutoff))

@@ -28,7 +28,7 @@ from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view
 from expunge_orchestrator.notifications import email_files
-from expunge_orchestrator.requests import repository, response_deadlines, submission, withdrawal
+from expunge_orchestrator.requests import identifier_tags, repository, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
 
 router = APIRouter(prefix="/v1/me/erasure_requests", tags=["self-service"])
@@ -146,8 +146,8 @@ def _found(call: CallContext, connection: sa.Connection) -> list[repository.Requ
     scope = Scope(_self_service(call).controller)
     keys, data_map = call.state.workspace.keys, call.state.workspace.data_map
     # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
-    proven = submission.proving(call.principal.identifiers, data_map)
-    return [one for one in submission.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
+    proven = identifier_tags.proving(call.principal.identifiers, data_map)
+    return [one for one in identifier_tags.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
 
 
 def _own(call: CallContext, connection: sa.Connection, request_id: str) -> repository.Request:
