@@ -127,17 +127,40 @@ class KeyGraph:
     """Of the edges, those through a record that is a person."""
     hearsay: frozenset[SubjectKey] = frozenset()
     """Values that records merely tell, and that records of somebody else hold: they lead to nobody."""
+    tellers: dict[SubjectKey, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Key -> the stores that said what it leads to; of since when a value is the person's, that said so."""
 
-    def add(self, via: SubjectKey, key: SubjectKey, *, of_person: bool) -> None:
+    def add(self, via: SubjectKey, key: SubjectKey, store: str, *, of_person: bool) -> None:
         """Take note that one key leads to another, through a record that may itself be a person."""
         if key == via:
             return
+        self.tellers[key if key.namespace.startswith(SINCE) else via].add(store)
         if key.namespace.startswith(UNREAD):
             self.unread[via].add(key)
         else:
             self.edges[via].add(key)
             if of_person:
                 self.told_of_person[via].add(key)
+
+    def since(self) -> set[SubjectKey]:
+        """Since when values are the person's, as far as that was told."""
+        return {key for key in self.tellers if key.namespace.startswith(SINCE)}
+
+    def ask_again(self, before: AbstractSet[SubjectKey]) -> None:
+        """Of a value that other stores were asked about, one says by now since when the person has it.
+
+        What records lead to that are older is not theirs, and the other stores could not tell: they are asked again.
+
+        Args:
+            before: What was told of that before this round.
+        """
+        for since in self.since() - before:
+            value = SubjectKey(since.namespace.removeprefix(SINCE), since.value.partition("|")[2])
+            if value in self.asked and self.tellers[value] - self.tellers[since]:
+                self.edges[value] = {key for key in self.edges[value] if key.namespace.startswith(SINCE)}
+                for told in (self.told_of_person, self.unread, self.tellers):
+                    told.pop(value, None)
+                self.asked.discard(value)
 
     def own(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
         """What the person's own records hold, by the keys accepted."""
@@ -181,9 +204,12 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     for _ in range(MAX_ROUNDS):
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
+        before = {subject.number: trails[subject.number].since() for subject in frontier}
         for store, told in lookup(frontier):
             for number, via, collection, key in told:
-                trails[number].add(via, key, of_person=(store, collection) in rules.persons)
+                trails[number].add(via, key, store, of_person=(store, collection) in rules.persons)
+        for subject in frontier:
+            trails[subject.number].ask_again(before[subject.number])
         ahead: list[Subject] = []
         for subject in frontier:
             trail = trails[subject.number]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
-from expunge_connectors.contract import DiscoveredKey, Subject, SubjectKey
+from expunge_connectors.contract import SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Resolved, resolve
 
 USER_7 = SubjectKey("user_id", "7")
@@ -221,3 +221,23 @@ def test_hearsay_is_nobodys_unless_it_leads_to_somebody_else(data_map: DataMap) 
     asked.clear()
     bobs = found({USER_7: {OTHER_EMAIL}, OTHER_EMAIL: {USER_9}})
     assert (bobs.keys, bobs.refused, bobs.doubtful, asked) == ({USER_7}, {OTHER_EMAIL}, frozenset(), [])
+
+
+@pytest.mark.parametrize("order", [("main", "shop"), ("shop", "main")])
+@pytest.mark.parametrize("given", [{PHONE}, {PHONE, USER_7}])
+def test_what_another_store_said_before_it_was_known_since_when_a_value_is_theirs_is_asked_again(
+    data_map: DataMap, given: set[SubjectKey], order: tuple[str, str]
+) -> None:
+    """A booking of the predecessor's names a token: the store of the bookings was not told the time at first."""
+    since, old = SubjectKey(f"{SINCE}phone", claim_text("2024-05-05", PHONE.value)), SubjectKey("session_token", "old")
+
+    def lookup(subjects: Sequence[Subject]) -> Iterator[tuple[str, list[DiscoveredKey]]]:
+        [one] = subjects
+        users = {PHONE: {USER_7, PHONE, since}, USER_7: {USER_7, PHONE, since}}
+        bookings = {PHONE: {TOKEN} if since in one.keys else {TOKEN, old}}
+        for store in order:
+            told = users if store == "main" else bookings
+            yield store, [DiscoveredKey(1, via, store, key) for via in one.keys for key in told.get(via, ())]
+
+    found = resolve({1: frozenset(given)}, lookup, nothing_told, data_map)[1]
+    assert found.keys == {PHONE, USER_7, TOKEN, since}
