@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import psycopg
 import pytest
-from tests.support.postgres.company import CUTOFF, due, execute, opened, resolved, subject
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
 from tests.support.postgres.small_schemas import ACME, erased, left, shape
 from tests.support.servers import fresh_database
 
 from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.dev_servers import Endpoints
 
@@ -82,18 +83,22 @@ def typed(servers: Endpoints) -> Iterator[str]:
         connection.execute("CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2)")
         for at, (kind, values) in enumerate(VALUES.items()):
             connection.execute(
-                f"CREATE TABLE parent_{at} (id int PRIMARY KEY, user_id int REFERENCES users, k {kind});"
-                f"CREATE TABLE child_{at} (id int PRIMARY KEY, k {kind})"
+                f"CREATE DOMAIN public.over_{at} AS {kind}; CREATE DOMAIN public.twice_{at} AS over_{at}"
             )
-            for number, value in enumerate(values):
-                # The first half is Ada's.
-                given = (number, 1 + (number > len(values) // 2), value)
-                connection.execute(f"INSERT INTO parent_{at} SELECT %s, %s, %s::{kind}", given)
-                connection.execute(f"INSERT INTO child_{at} SELECT %s, %s::{kind}", (number, value))
+            for table, type_ in ((f"{at}", kind), (f"domain_{at}", f"public.twice_{at}")):
+                connection.execute(
+                    f"CREATE TABLE parent_{table} (id int PRIMARY KEY, user_id int REFERENCES users, k {type_});"
+                    f"CREATE TABLE child_{table} (id int PRIMARY KEY, k {type_})"
+                )
+                for number, value in enumerate(values):
+                    # The first half is Ada's.
+                    given = (number, 1 + (number > len(values) // 2), value)
+                    connection.execute(f"INSERT INTO parent_{table} SELECT %s, %s, %s::{type_}", given)
+                    connection.execute(f"INSERT INTO child_{table} SELECT %s, %s::{type_}", (number, value))
         yield url
 
 
-def between(parent: int, child: int) -> DataMap:
+def between(parent: int | str, child: int | str) -> DataMap:
     """A map of these tables."""
     return shape(
         "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
@@ -125,6 +130,25 @@ def test_a_link_finds_what_the_database_calls_equal_or_is_refused(typed: str, ou
             wrong.append(f"{theirs}: {rows} rows instead of {expected}")
     assert wrong == []
     assert ours in found or ours not in PLAIN
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_a_domain_is_compared_as_what_it_is_over(typed: str, kind: str) -> None:
+    at = list(VALUES).index(kind)
+    assert [told(typed, *pair) for pair in ((at, f"domain_{at}"), (f"domain_{at}", at), (f"domain_{at}",) * 2)] == [
+        told(typed, at, at)
+    ] * 3
+
+
+def told(url: str, parent: int | str, child: int | str) -> int | str | None:
+    """How many children a link finds, counting and verifying; None: it is refused."""
+    with opened(url, between(parent, child)) as store:
+        try:
+            [one] = resolved(store, [subject(1, user_id="1")], ACME)
+        except TerminalError as error:
+            return None if "exactly" in str(error) else str(error)
+        counted, verified = store.count([one], ACME, CUTOFF), store.verify([one], ACME, CUTOFF)
+        return due(counted).get("children", 0) if counted == verified else "verifying differs"
 
 
 @pytest.mark.parametrize(
@@ -182,6 +206,48 @@ def elements(kind: str) -> DataMap:
     """A map that looks for people in the elements of an array."""
     link = "{column: k, each: true, identity: user_id}"
     return shape(f"things: {{table: public.child_{list(VALUES).index(kind)}, found_by: [{link}]}}")
+
+
+@pytest.mark.parametrize("kind", ["public.digit", "public.citext", "integer", "character varying(9)"])
+def test_a_domain_serves_wherever_a_key_stands(database: str, kind: str) -> None:
+    """The key of persons and of rows, in a tree, a tombstone, a kind and a row that people share."""
+    execute(
+        database,
+        "CREATE EXTENSION citext SCHEMA public; CREATE TYPE public.digit AS ENUM ('0', '1', '2', '3', '4');"
+        f"CREATE DOMAIN public.key AS {kind};"
+        "CREATE TABLE homes (k key PRIMARY KEY); INSERT INTO homes VALUES ('1'), ('2');"
+        "CREATE TABLE users (id key PRIMARY KEY, home key); INSERT INTO users VALUES ('1', '1'), ('2', '2');"
+        "CREATE TABLE posts (k key PRIMARY KEY, uid key, above key);"
+        "INSERT INTO posts VALUES ('1', '1', NULL), ('2', NULL, '1'), ('3', '2', NULL);"
+        "CREATE TABLE notes (id int PRIMARY KEY, sort key, post key, said key); INSERT INTO notes"
+        " VALUES (1, '1', '1', '2'), (2, '2', '1', '2'), (3, '1', '3', '2');"
+        "CREATE TABLE visits (k key PRIMARY KEY, uid key); INSERT INTO visits VALUES ('4', '1')",
+    )
+    loaded = shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+        "homes: {table: public.homes, sharing: last_owner, found_by: [{column: k, of: users.home}]}\n"
+        "posts: {table: public.posts, goes_with_any: {reason: answers, approved_by: A. Officer},"
+        " found_by: [{column: uid, of: users.id}, {column: above, of: posts.k}]}\n"
+        "notes: {table: public.notes, data_type: anchor, tombstone: {said: 'NULL', post: \"'0'\"},"
+        " found_by: [{column: post, of: posts.k, where: {sort: '1'}}]}\n"
+        "visits: {table: public.visits, found_by: [{column: uid, identity: user_id}]}"
+    )
+    with opened(database, loaded) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+        [one] = resolved(store, [subject(1, user_id="1")], ACME)
+        due_now = {"users": 1, "homes": 1, "posts": 2, "notes": 1, "visits": 1}
+        assert due(store.count([one], ACME, CUTOFF)) == due_now
+        # As long as the user is there, the home is somebody's.
+        assert due(store.verify([one], ACME, CUTOFF)) == {name: due_now[name] for name in due_now if name != "homes"}
+        store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([one], ACME, CUTOFF)) == due(store.count([one], ACME, CUTOFF)) == {}
+    assert [left(database, *of) for of in (("homes", "k::text"), ("users", "id::text"), ("posts", "k::text"))] == [
+        ["2"],
+        ["2"],
+        ["3"],
+    ]
+    assert left(database, "notes", "id, post::text, said::text") == [(1, "0", None), (2, "1", "2"), (3, "3", "2")]
 
 
 SETTINGS = (

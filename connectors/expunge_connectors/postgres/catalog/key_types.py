@@ -171,6 +171,16 @@ def counted(column: Column) -> bool:
     return _NATIVE.get(column.base) in {INTEGER, NUMERIC, UUID}
 
 
+def plain(live: Column, value: sql.Composable) -> sql.Composable:
+    """A value of the column in the type by which it is compared: the operators of enums take no domain over one."""
+    return value if live.labels is None else sql.SQL("{}::{}").format(value, sql.SQL(live.base))  # pyright: ignore[reportArgumentType] - the catalogue's
+
+
+def same_value(live: Column, ours: sql.Composable, theirs: sql.Composable) -> sql.Composed:
+    """A value of the column equals another one of its type."""
+    return equals(plain(live, ours), plain(live, theirs), live.equality)
+
+
 def equals(ours: sql.Composable, theirs: sql.Composable, schema: str | None) -> sql.Composed:
     """`ours = theirs`, by the type's own operator (see `Column.equality`)."""
     operator = sql.SQL("=") if schema is None else sql.SQL("OPERATOR({}.=)").format(sql.Identifier(schema))

@@ -17,7 +17,7 @@ from psycopg import sql
 from expunge_config.datamap import Action, IdentityKind
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.key_types import spelling
+from expunge_connectors.postgres.catalog.key_types import same_value, spelling
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
@@ -255,11 +255,9 @@ def _parents(
         theirs = live.get(parent.table)
         if parent.sharing is None and theirs is not None and not set(link.lead[1]) - theirs.columns.keys():
             same = [
-                sql.SQL("{ours}{cast} = {theirs}{cast}").format(
-                    ours=column(alias, one),
-                    theirs=column(above, other),
-                    cast=raw("" if ours.columns[one].type == theirs.columns[other].type else "::text"),
-                )
+                same_value(ours.columns[one], column(alias, one), column(above, other))
+                if ours.columns[one].base == theirs.columns[other].base
+                else sql.SQL("{}::text = {}::text").format(column(alias, one), column(above, other))
                 for one, other in zip(link.names, link.lead[1], strict=True)
             ]
             yield parent, above, and_(tells(link.where, alias), *same)

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
+from expunge_connectors.postgres.catalog.key_types import as_it_is, same_value, spelling
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
@@ -118,7 +118,7 @@ def _same(inspection: InspectionContext, identity: str, one: Holder, other: Hold
     rule = inspection.data_map.identities[identity].rule
     ours, theirs = _column(identity, one), _column(identity, other)
     if ours.base == theirs.base and as_it_is(rule, ours):
-        return equals(sql.Identifier("o", theirs.name), sql.Identifier("s", ours.name), theirs.equality)
+        return same_value(theirs, sql.Identifier("o", theirs.name), sql.Identifier("s", ours.name))
     return sql.SQL("{} = {}").format(
         _spelled(inspection, identity, other, "o"), _spelled(inspection, identity, one, "s")
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.column_names import textual
-from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, equals, key_type, spelling
+from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, equals, key_type, plain, same_value, spelling
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
@@ -49,13 +49,11 @@ def itself(mapped: BoundTable, alias: str, other: str) -> sql.Composed:
 
 
 def _same(mapped: BoundTable, alias: str, theirs: Sequence[sql.Composable]) -> sql.Composed:
-    equalities = [mapped.table.columns[name].equality for name in mapped.table.row_key] or [None] * len(_STANDS)
-    return and_(
-        *(
-            equals(ours, other, schema)
-            for ours, other, schema in zip(row_id(mapped, alias), theirs, equalities, strict=True)
-        )
-    )
+    pairs = zip(row_id(mapped, alias), theirs, strict=True)
+    if not mapped.table.row_key:
+        return and_(*(equals(ours, other, None) for ours, other in pairs))
+    keys = [mapped.table.columns[name] for name in mapped.table.row_key]
+    return and_(*(same_value(live, ours, other) for live, (ours, other) in zip(keys, pairs, strict=True)))
 
 
 def refers(
@@ -64,7 +62,7 @@ def refers(
     """The row `child` of the table refers by these columns to the row `parent` of any."""
     return and_(
         *(
-            equals(column(child, ours), column(parent, theirs), mapped.table.columns[ours].equality)
+            same_value(mapped.table.columns[ours], column(child, ours), column(parent, theirs))
             for ours, theirs in zip(columns, parent_columns, strict=True)
         )
     )
@@ -72,7 +70,8 @@ def refers(
 
 def compared(live: Column, kind: KeyType, alias: str) -> sql.Composable:
     """A column as it is compared."""
-    return sql.SQL("{}::text").format(column(alias, live.name)) if kind.cast else column(alias, live.name)
+    there = column(alias, live.name)
+    return sql.SQL("{}::text").format(there) if kind.cast else plain(live, there)
 
 
 def normalised(rule: str, value: sql.Composable) -> sql.Composed:
@@ -147,7 +146,9 @@ def _any_of(kind: BoundKind, alias: str) -> sql.Composed:
     read = compared_as.read()
     values_ = [sql.Literal(read(value) if native else value) for value in kind.values]
     there = column(alias, kind.column.name)
-    return sql.SQL("{} IN ({})").format(there if native else sql.SQL("{}::text").format(there), comma_list(*values_))
+    return sql.SQL("{} IN ({})").format(
+        plain(kind.column, there) if native else sql.SQL("{}::text").format(there), comma_list(*values_)
+    )
 
 
 def tells(where: tuple[RowKind, ...], alias: str) -> sql.Composable:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from expunge_config.datamap import Action
-from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.catalog.key_types import equals, same_value
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, same_row
 from expunge_connectors.postgres.sql.erased_rows import is_erased
@@ -85,7 +85,7 @@ def _owners(store: BoundStore, mapped: BoundTable, alias: str) -> Iterator[_Owne
         schema, _, name = key.child.partition(".")
         points = and_(
             *(
-                equals(column("o", ours), column(alias, theirs), mapped.table.columns[theirs].equality)
+                same_value(mapped.table.columns[theirs], column("o", ours), column(alias, theirs))
                 for ours, theirs in zip(key.columns, key.parent_columns, strict=True)
             )
         )

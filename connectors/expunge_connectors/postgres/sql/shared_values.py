@@ -11,7 +11,7 @@ from psycopg import sql
 from expunge_config.normalisers import Normaliser, NotNormalisable
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, spelling
+from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, same_value, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import normalised, same_row, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
@@ -110,14 +110,15 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
         others = inside.format(there.table.identifier, values(source_there, "o"))
         theirs = column("w", "value")
     live, live_there = mapped.table.columns[source.column], there.table.columns[source_there.column]
-    equality = None if source.several else live.equality
     value = normalised("{column}::text" if source.decode else spelling(rule, live, inside=source.several), ours)
     alike = source.several == source_there.several and (source.several or live.base == live_there.base)
     # What has to be decoded is compared as it stands: within a table, of which the map says that none is shared.
     plain = bool(source.decode) or (rule.plain if source.several else as_it_is(rule, live))
     if not alike or not plain:
         spelt = spelling(rule, live_there, inside=source_there.several)
-        ours, theirs, equality = value, normalised(spelt, theirs), None
+        ours, theirs = value, normalised(spelt, theirs)
+    as_stored = alike and plain and not source.several
+    equal = same_value(live, theirs, ours) if as_stored else equals(theirs, ours, None)
     not_theirs: sql.Composable = TRUE
     if search.found.get(there.name):
         known = same_row(there, "o", "g")
@@ -131,7 +132,7 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
         same=same_row(mapped, "t", "f"),
         mine=mine,
         others=others,
-        equal=and_(equals(theirs, ours, equality), tells(source.where, "t"), tells(source_there.where, "o")),
+        equal=and_(equal, tells(source.where, "t"), tells(source_there.where, "o")),
         followed=followed,
         not_theirs=not_theirs,
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from expunge_config.datamap import Action
+from expunge_connectors.postgres.catalog.key_types import plain
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, comma_list, or_, raw
@@ -197,4 +198,4 @@ def _holds(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
 
 def comparable(of: Column, value: sql.Composable) -> sql.Composable:
     """A value of the column's type in a form that has an equality."""
-    return sql.SQL("{}::text").format(value) if of.base in _WITHOUT_EQUALITY or of.equality else value
+    return sql.SQL("{}::text").format(value) if of.base in _WITHOUT_EQUALITY or of.equality else plain(of, value)

@@ -67,6 +67,8 @@ def as_stored(column: Column, key: str) -> sql.Composed:
 
 def equal(column: Column, ours: sql.Composable, theirs: sql.Composable) -> sql.Composed:
     """`ours = theirs`, by the equality of the column's type."""
+    if column.labels is not None:  # operators of enums take no domain over one
+        return sql.SQL("{0}::{2} = {1}::{2}").format(ours, theirs, verbatim(column.base))
     if column.equality is None:
         return sql.SQL("{} = {}").format(ours, theirs)
     return sql.SQL("{} OPERATOR({}.=) {}").format(ours, sql.Identifier(column.equality), theirs)
@@ -141,7 +143,8 @@ def put(spec: TableSpec, table: Table) -> sql.Composed:
         if isinstance(expression, Removal):
             tests += [_absent(column, path) for path in expression.remove]
             continue
-        as_text = verbatim("::text" if live.base in _NO_EQUALITY or live.equality else "")
+        # Operators of enums take no domain over one.
+        as_text = verbatim("::text" if live.base in _NO_EQUALITY or live.equality or live.labels is not None else "")
         tests.append(
             sql.SQL("(SELECT ({})::{}{} FROM (SELECT {}) AS own_key) IS NOT DISTINCT FROM {}{}").format(
                 verbatim(expression), verbatim(live.uncut), as_text, keys, sql.Identifier("r", column), as_text
