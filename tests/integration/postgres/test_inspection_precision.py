@@ -231,6 +231,7 @@ def test_a_tombstone_that_fits_is_not_complained_about(company, statements, chan
     def by_generated(document):
         users = document["stores"]["main"]["collections"]["users"]
         users["found_by"].append({"column": "lower", "identity": "email"})
+        users["goes_with_any"] = {"reason": "one address in two columns", "approved_by": "A. Officer"}
 
     loaded = data_map(by_generated if change else None)
     assert [one.code for one in findings(company, loaded) if one.severity is Severity.ERROR] == []

@@ -140,10 +140,11 @@ received:
         "[{column: author, of: users.id}, {column: approver, of: users.id}]",
         "[{column: author, identity: user_id}, {column: approver, of: users.id}]",
         "[{column: readers, identity: user_id, each: true}]",
+        "[{column: doc, path: [by], identity: user_id}, {column: doc, path: [to], identity: user_id}]",
     ],
 )
 def test_a_collection_whose_rows_name_several_people_takes_none_of_them_whole(database: str, links: str) -> None:
-    execute(database, _POSTS + "ALTER TABLE posts ADD readers text[]")
+    execute(database, _POSTS + "ALTER TABLE posts ADD readers text[], ADD doc jsonb")
     collections = USERS + f"posts: {{table: public.posts, found_by: {links}}}"
     with opened(database, shape(collections)) as store:
         assert ("several-people", "posts") in codes(store.inspect())
@@ -552,6 +553,127 @@ meetings: {table: public.meetings, created: at, found_by: [{column: doc, path: [
     )
     with opened(database, shape(cleared)) as store:
         assert ("several-people", "meetings") in codes(store.inspect())
+
+
+CLEARED = ', data_type: anchor, tombstone: {body: "NULL", author: "NULL"}, found_by:'
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        "[{column: author, of: users.id}, {column: approver, of: users.id}]",
+        "[{column: author, identity: user_id}, {column: approver, identity: user_id}]",
+        "[{column: author, identity: email}, {column: approver, identity: email}]",
+        "[{column: readers, identity: user_id, each: true}]",
+        "[{column: doc, path: [by], identity: user_id}, {column: doc, path: [to], identity: user_id}]",
+    ],
+)
+def test_a_tombstone_clears_no_row_that_names_several_people(database: str, links: str) -> None:
+    """Ann's request would empty what Bob wrote to her. One collection a person clears that person's part."""
+    execute(database, _POSTS + "ALTER TABLE posts ADD readers text[], ADD body text, ADD doc jsonb")
+    cleared = USERS + f"posts: {{table: public.posts, undated: erase{CLEARED} {links}}}"
+    with opened(database, shape(cleared)) as store:
+        assert ("several-people", "posts") in codes(store.inspect())
+    with_any = cleared.replace("undated", "goes_with_any: {reason: of one team, approved_by: A. Officer}, undated")
+    with opened(database, shape(with_any)) as store:
+        assert ("several-people", "posts") not in codes(store.inspect())
+    authors = f"posts: {{table: public.posts{CLEARED} [{{column: author, of: users.id}}]}}\n"
+    approvers = authors.replace("posts: {", "approvals: {").replace("author", "approver").replace('body: "NULL", ', "")
+    with opened(database, shape(USERS + authors + approvers)) as store:
+        assert "several-people" not in {one.code for one in store.inspect()}
+
+
+@pytest.mark.parametrize(
+    ("link", "yields", "told"),
+    [
+        ("{column: contact, identity: contact_id}", ", contact_id: contact", set()),
+        ("{column: contact, identity: contact_id}", "", {"users"}),
+        ("{column: manager, of: users.id}", "", {"users"}),
+    ],
+)
+@pytest.mark.parametrize("data_type", ["gone", "anchor, tombstone: {email: 'NULL'}"])
+def test_a_person_may_have_keys_of_two_identities(
+    database: str, link: str, yields: str, told: set[str], data_type: str
+) -> None:
+    """A user and their contact are one, where the user's row yields the contact's key. A manager is another person."""
+    execute(
+        database,
+        "CREATE TABLE contacts (id text PRIMARY KEY);"
+        "CREATE TABLE users (id text PRIMARY KEY, email text, contact text, manager text)",
+    )
+    document = small_document(
+        "contacts: {table: public.contacts, person: contact_id, found_by: [{column: id, identity: contact_id}],"
+        " yields: {contact_id: id}}\n"
+        f"users: {{table: public.users, data_type: {data_type}, person: user_id, yields: {{user_id: id{yields}}},"
+        f" found_by: [{{column: id, identity: user_id}}, {link}]}}"
+    )
+    document["identities"]["contact_id"] = {"kind": "person", "normaliser": "exact/1"}
+    with opened(database, checked(document)) as store:
+        assert {name for code, name in codes(store.inspect()) if code == "several-people"} == told
+
+
+def test_a_tombstone_clears_no_row_of_another_than_whose_row_leads_to_it(database: str) -> None:
+    """Bob's comment below Ann's post."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE threads (id int PRIMARY KEY, author text, body text);"
+        "CREATE TABLE posts (id int PRIMARY KEY, thread int, author text, body text);"
+        "INSERT INTO threads VALUES (1, 'ann', 'a'), (2, 'bob', 'b'); INSERT INTO posts VALUES (1, 1, 'ann', 'a')",
+    )
+    forum = f"""
+threads: {{table: public.threads{CLEARED} [{{column: author, of: users.id}}]}}
+posts: {{table: public.posts{CLEARED} [{{column: author, of: users.id}}, {{column: thread, of: threads.id}}]}}
+"""
+
+    def told() -> dict[str | None, str]:
+        with opened(database, shape(USERS + forum)) as store:
+            return {one.collection: one.message for one in store.inspect() if one.code == "several-people"}
+
+    assert told() == {}
+    execute(database, "INSERT INTO posts VALUES (2, 1, 'bob', 'b')")
+    assert told().keys() == {"posts"}
+
+
+GAMES = """
+games:
+  {table: public.games, data_type: anchor, found_by: [PATHS], tombstone: {doc: {elements: true}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("paths", "of_one", "of_two"),
+    [
+        (("m, winner", "m, loser"), '{"m": [{"winner": "ann"}, {"loser": "bob"}, {"winner": "ann", "loser": "ann"}]}',
+         '{"m": [{"winner": "ann", "loser": "bob"}]}'),
+        (("teams, lead", "teams, players, id"), '{"teams": [{"lead": "ann", "players": [{"id": "ann"}]}]}',
+         '{"teams": [{"lead": "ann", "players": [{"id": "bob"}]}]}'),
+        (("winner", "loser"), '{"winner": "ann", "loser": "bob"}', '[{"winner": "ann", "loser": "bob"}]'),
+        (("m, winner", "m, loser", "m"), '{"m": ["ann", {"winner": "bob"}]}',
+         '{"m": [["ann"], {"winner": ["bob"], "loser": "ann"}]}'),
+    ],
+)  # fmt: skip
+def test_an_element_that_names_two_people_goes_with_neither(
+    database: str, paths: tuple[str, ...], of_one: str, of_two: str
+) -> None:
+    made = f"CREATE TABLE games (id int PRIMARY KEY, doc jsonb); INSERT INTO games VALUES (1, '{of_one}')"
+    execute(database, _USERS + made)
+    games = GAMES.replace("PATHS", ", ".join(f"{{column: doc, path: [{one}], identity: user_id}}" for one in paths))
+    with opened(database, shape(USERS + games)) as store:
+        assert ("several-people", "games") not in codes(store.inspect())
+        execute(database, f"INSERT INTO games VALUES (2, '{of_two}')")
+        assert ("several-people", "games") in codes(store.inspect())
+    with_any = games.replace("data_type", "goes_with_any: {reason: one game, approved_by: A. Officer}, data_type")
+    with opened(database, shape(USERS + with_any)) as store:
+        assert ("several-people", "games") not in codes(store.inspect())
+
+
+def test_another_column_is_cleared_for_all_who_stand_in_a_list(database: str) -> None:
+    execute(database, f"{_USERS} CREATE TABLE rooms (id int PRIMARY KEY, name text, guests text[])")
+    with opened(database, shape(USERS + ROOMS)) as store:
+        assert ("several-people", "rooms") not in codes(store.inspect())
+    cleared = ROOMS.replace("true}}, keeps: {name: of the room", 'true}, name: "NULL"')
+    with opened(database, shape(USERS + cleared)) as store:
+        assert ("several-people", "rooms") in codes(store.inspect())
 
 
 def test_what_there_is_no_time_to_look_at_is_told(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from itertools import chain, combinations, product
 
 from psycopg import sql
 
-from expunge_config.datamap import Action, IdentityKind
+from expunge_config.datamap import IdentityKind
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import same_value, spelling
@@ -57,10 +57,10 @@ class Lead:
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
-    """Rows that would go whole with the person of a row that leads to them, and are another person's."""
+    """Rows that would go, or be cleared, with the person of a row that leads to them, and are another person's."""
     until = time.monotonic() + _SECONDS
     for name, spec, _ in inspection.live_data():
-        if inspection.action(spec) is Action.TOMBSTONE or spec.goes_with_any is not None or spec.sharing is not None:
+        if several_people.by_elements(spec) or spec.goes_with_any is not None or spec.sharing is not None:
             continue
         named, led_by = own(inspection, spec, "t"), list(leads(inspection, spec))
         rows = _Rows(connection, inspection.catalogue.tables[spec.table].identifier, until)
@@ -77,13 +77,14 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         if strange := [lead for lead, answer in led.items() if answer]:
             message = (
                 f"Rows of {spec.table} say by {', '.join(sorted(named))} whose they are, and are found by"
-                f" {', '.join(strange)} as well: some of them through rows of another person, with whom they go whole."
+                f" {', '.join(strange)} as well: some of them through rows of another person, with whom they go"
+                " whole, or are cleared."
             )
             yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"))
         if strange := [pair for pair, answer in met.items() if answer]:
             message = (
                 f"Rows of {spec.table} are found by {'; by '.join(strange)}: some of them through rows of two people,"
-                " with each of whom they go whole."
+                " with each of whom they go whole, or are cleared."
             )
             yield inspection.error("several-people", name, message, _REMEDY.format("Leave one of these links out"))
 
@@ -104,7 +105,7 @@ def _by_values(
             message = (
                 f"Rows of {spec.table} say by an e-mail address or phone number in {place} whose they are, which the"
                 f" row of that person holds, and are found by {lead} as well: some of them through rows of another"
-                " person, with whom they go whole."
+                " person, with whom they go whole, or are cleared."
             )
             yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"))
     if told is None or None in asked.values():

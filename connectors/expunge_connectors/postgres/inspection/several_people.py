@@ -7,17 +7,18 @@ tell, or not in time, that is told as well: it is not taken for fine.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 
 from psycopg import sql
 
-from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.claims import names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.sql.comparison import normalised, values
+from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import column
+from expunge_connectors.postgres.sql.tombstones import without_elements
 from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec
 
 
@@ -27,10 +28,15 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         yield from _nested(connection, inspection, name, spec)
         if spec.goes_with_any is not None:
             continue
-        if inspection.action(spec) is Action.TOMBSTONE:
-            yield from _cleared(connection, inspection, name, spec)
+        if by_elements(spec):
+            yield from _elements(connection, inspection, name, spec)
         else:
             yield from _taken(connection, inspection, name, spec)
+
+
+def by_elements(spec: TableSpec) -> bool:
+    """A person's elements go out of a list, and nothing else of the row."""
+    return bool(spec.tombstone) and all(isinstance(one, Elements) for one in spec.tombstone.values())
 
 
 def unknown(inspection: InspectionContext, name: str, what: str) -> Finding:
@@ -44,50 +50,105 @@ def unknown(inspection: InspectionContext, name: str, what: str) -> Finding:
 
 
 def _taken(connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
-    """Rows that would go whole with one of the people whom they name, and are the others' as well."""
-    by: dict[str, set[tuple[str, ...]]] = {}
+    """Rows that would go, or be cleared, with one of the people whom they name, and are the others' as well."""
+    by: dict[str, dict[str, str]] = {}
+    listed: set[str] = set()
     for link in spec.found_by:
         kind = names_people(inspection.spec, link, inspection.data_map)
         if kind is None:
             continue
-        by.setdefault(kind, set()).add(link.names)
+        by.setdefault(kind, {})[_place(link)] = "" if _own_key(inspection, spec, link) else _place(link)
         lists = _lists(connection, inspection, spec, link)
         if lists is None:
             yield unknown(inspection, name, _MAY_HOLD.format(spec.table, link.names[0]))
         elif lists:
-            by[kind].add((*link.names, "each"))
-    columns = sorted({names[0] for found in by.values() if len(found) > 1 for names in found})
-    if columns:
+            listed.add(kind)
+    several = [found for kind, found in by.items() if len(set(found.values())) > 1 or kind in listed]
+    if places := sorted({place for found in several for place in found}):
         yield inspection.error(
             "several-people",
             name,
-            f"A row of {spec.table} may name several people ({', '.join(columns)}): with one of them it goes whole.",
-            "Let this collection find the one person with whom the row goes. Give every other person a collection of"
-            " the same table, of a data type that is tombstoned, whose `tombstone` clears that person's part. Or say"
-            " `goes_with_any: {reason: ..., approved_by: ...}`.",
+            f"A row of {spec.table} may name several people ({', '.join(places)}): with one of them it"
+            " goes whole, or is cleared, for all.",
+            "Let this collection find the one person with whom the row goes, or whose part it clears. Give every other"
+            " person a collection of the same table, of a data type that is tombstoned, whose `tombstone` clears that"
+            " person's part alone (of a list: `{elements: true}`). Or say `goes_with_any: {reason: ...,"
+            " approved_by: ...}`.",
         )
 
 
-def _cleared(connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
-    """Tombstones that clear a whole list of people for one of them."""
-    for link in spec.found_by:
-        wanted = spec.tombstone.get(link.names[0])
-        if wanted is None or isinstance(wanted, Elements):
-            continue
-        if names_people(inspection.spec, link, inspection.data_map) is None:
-            continue
-        lists = _lists(connection, inspection, spec, link)
-        if lists is None:
-            yield unknown(inspection, name, _MAY_HOLD.format(spec.table, link.names[0]))
-        elif lists:
-            yield inspection.error(
-                "several-people",
-                name,
-                f"{spec.table}.{link.names[0]} names several people, and its tombstone clears it for all with one of"
-                " them.",
-                "Take out what is this person's alone: `{elements: true}`. Or say `goes_with_any: {reason: ...,"
-                " approved_by: ...}`.",
-            )
+def _own_key(inspection: InspectionContext, spec: TableSpec, link: Link) -> bool:
+    """A person's own row yields it: of whichever identity (a user's and their contact's), it is that person's."""
+    return spec.person is not None and any(
+        identity in inspection.data_map.person_identities
+        and (source.column, source.path) == (link.names[0], link.path)
+        and len(link.names) == 1
+        for identity, source in spec.yields.items()
+    )
+
+
+def _elements(connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """Elements of lists in documents that would go with one of the people whom they name, and are another's as well."""
+    people = [
+        (kind, link)
+        for link in spec.found_by
+        if link.path is not None and (kind := names_people(inspection.spec, link, inspection.data_map)) is not None
+    ]
+    pairs = [(link, other) for (kind, link), (theirs, other) in permutations(people, 2) if kind == theirs]
+    found: dict[str, bool | None] = {}
+    for link, other in pairs:
+        both = " and ".join(sorted((_place(link), _place(other))))
+        answer = table_sampling.asked(connection, _lost(inspection, spec, link, other))
+        found[both] = found.get(both) or (None if answer is None else answer == [(True,)])
+    if strange := sorted(both for both, answer in found.items() if answer):
+        yield inspection.error(
+            "several-people",
+            name,
+            f"An element of a list in {spec.table} may name several people (by {'; by '.join(strange)}): with one of"
+            " them it goes.",
+            "Let this collection find the one person with whom an element goes, and leave the other link out; what"
+            " names the other stays in the element, and no request finds it. Or say `goes_with_any: {reason: ...,"
+            " approved_by: ...}`.",
+        )
+    if unsaid := sorted(both for both, answer in found.items() if answer is None):
+        yield unknown(inspection, name, f"Whether elements in {spec.table} name two people by {'; by '.join(unsaid)}")
+
+
+def _place(link: Link) -> str:
+    return ".".join((*link.names, *(link.path or ())))
+
+
+def _lost(inspection: InspectionContext, spec: TableSpec, link: Link, other: Link) -> sql.Composed:
+    """Whether by the one link a person's elements would go with what names another by the other link.
+
+    Where the two name people by different identities, that is anybody.
+    """
+    table, rules = inspection.catalogue.tables[spec.table], inspection.data_map.identities
+    rule, theirs = rules[link.identity or ""].rule, rules[other.identity or ""].rule
+    going = normalised(rule.sql, taken_out(link.source, column("held", "value")))
+    live, place = table.columns[link.names[0]], link.path or ()
+    named = normalised(theirs.sql, column("w", "value"))
+    someone = sql.SQL("{} <> one.value" if link.identity == other.identity else "{} IS NOT NULL").format(named)
+    return _LOST.format(
+        table=table.identifier,
+        named=normalised(rule.sql, column("v", "value")),
+        held=values(link.source, "t"),
+        left=without_elements(column("t", live.name), [(place, sql.SQL("{} = one.value").format(going))], live.type),
+        column=sql.Identifier(live.name),
+        kind=tells(other.where, "t"),
+        someone=someone,
+        before=values(other.source.model_copy(update={"where": ()}), "t"),
+        after=values(other.source.model_copy(update={"where": ()}), "after"),
+    )
+
+
+_LOST = sql.SQL(
+    "SELECT EXISTS (SELECT FROM {table} AS t"
+    " CROSS JOIN LATERAL (SELECT DISTINCT {named} AS value FROM {held} AS v (value)) AS one"
+    " CROSS JOIN LATERAL (SELECT {left} AS {column}) AS after WHERE {kind}"
+    " AND (SELECT count(*) FROM {before} AS w (value) WHERE {someone})"
+    " > (SELECT count(*) FROM {after} AS w (value) WHERE {someone}))"
+)
 
 
 def _nested(connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
