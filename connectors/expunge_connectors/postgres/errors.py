@@ -64,6 +64,9 @@ _MEANING = {
 # refusal from an absence; in any other language a refusal counts as transient, which only costs a few attempts.
 _REFUSED = ("authentication failed", "no pg_hba.conf entry", "does not exist", "not permitted to log in", "no password")
 
+OF_THE_CATALOGUE = "expunge: names of the catalogue"
+"""What our own statements say as the name of a type where they have looked up the other names of an error."""
+
 
 class RaisedError(TerminalError):
     """A trigger raised an exception."""
@@ -73,7 +76,8 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
     """The error of ours that stands for a driver's error; raise it `from None`.
 
     Args:
-        error: What the driver raised. Only its SQLSTATE, class and the names of table and constraint are used.
+        error: What the driver raised. Only its SQLSTATE and class are used, and the names of table and constraint where
+            a statement of ours has looked them up: whoever raises an error may give any text as a name.
         store: Name of the store in the data map.
         collection: The collection at work, where there was one.
     """
@@ -82,8 +86,8 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
     if state is None:
         return _without_state(error, where, store)
     meaning = _MEANING.get(state)
-    text = f"{where}: {meaning} (SQLSTATE {state})" if meaning else f"{where}: SQLSTATE {state}"
-    if error.diag.constraint_name:  # a field that PL/pgSQL raises without is empty, not absent
+    text = f"{where}: {meaning} (SQLSTATE {state})" if meaning else f"{where}: {_told(state)}"
+    if error.diag.datatype_name == OF_THE_CATALOGUE and error.diag.constraint_name:
         text += f", constraint {error.diag.constraint_name}"
         if error.diag.table_name:
             text += f" of table {error.diag.schema_name}.{error.diag.table_name}"
@@ -93,6 +97,15 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
     if state.startswith(_RAISED):
         kind = RaisedError
     return kind(f"{text}.", remedy=_ADVICE.get(state))
+
+
+def _told(state: str) -> str:
+    """An SQLSTATE as we tell it: one of the documented ones. A RAISE may give any five letters and digits."""
+    try:
+        psycopg.errors.lookup(state)
+    except KeyError:
+        return "an SQLSTATE of its own"
+    return f"SQLSTATE {state}"
 
 
 def _without_state(error: psycopg.Error, where: str, store: str) -> ConnectorError:

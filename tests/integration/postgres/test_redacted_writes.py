@@ -13,6 +13,7 @@ from tests.support.postgres.small_schemas import ACME, shape
 
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.postgres.errors import translated
 from expunge_orchestrator import dev_servers
 
 TOMBSTONED = """
@@ -29,6 +30,8 @@ RAISING = """
 CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RAISE EXCEPTION 'not %', OLD USING DETAIL = OLD.name, HINT = OLD.name; END $$;
 """
+ON_UPDATE = "CREATE TRIGGER no BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION no()"
+ALL_NAMES = "SCHEMA = OLD.name, TABLE = OLD.name, COLUMN = OLD.name, DATATYPE = OLD.name"
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +60,21 @@ def logged(logging):
     [
         ("ALTER TABLE users ADD UNIQUE (name); INSERT INTO users VALUES (2, 'gone', '{secret}')", "23505"),
         ("ALTER TABLE users ADD CHECK (name <> 'gone' OR other <> '{secret}')", "23514"),
-        (RAISING + "CREATE TRIGGER no BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION no()", "P0001"),
+        (RAISING + ON_UPDATE, "P0001"),
         (
             RAISING + "CREATE CONSTRAINT TRIGGER no AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED"
             " FOR EACH ROW EXECUTE FUNCTION no()",
             "P0001",
         ),
         ("CREATE TABLE others (thing text REFERENCES things); INSERT INTO others VALUES ('{secret}')", "23503"),
+        (RAISING.replace("DETAIL = ", f"CONSTRAINT = OLD.name, {ALL_NAMES}, DETAIL = ") + ON_UPDATE, "P0001"),
+        (
+            RAISING.replace("DETAIL = ", f"ERRCODE = '23503', CONSTRAINT = 'users_pkey', {ALL_NAMES}, DETAIL = ")
+            + ON_UPDATE,
+            "23503.*users_pkey",
+        ),
     ],
-    ids=["unique", "check", "trigger", "deferred trigger", "foreign key"],
+    ids=["unique", "check", "trigger", "deferred trigger", "foreign key", "names", "names beside a constraint"],
 )
 def test_what_the_server_refuses_is_not_quoted_in_its_log(logged, refusing, state):
     database, log_file = logged
@@ -87,8 +96,18 @@ def test_what_the_server_refuses_is_not_quoted_in_its_log(logged, refusing, stat
     assert secret not in str(caught.value)
     assert execute(database, f"SELECT count(*) FROM users WHERE name = '{secret}'") == [(1,)]
     log = log_file.read_text(errors="replace")
-    assert f"{state}: refused" in log
+    assert f"{state[:5]}: refused" in log
     assert secret not in log
+
+
+@pytest.mark.parametrize("state", ["23503", "22000", "AB123"])
+def test_what_a_function_of_theirs_raises_names_nothing(database: str, state: str) -> None:
+    """It may raise while rows are read, too: a row policy's. A name is a text there, and a code any five characters."""
+    raised = f"RAISE 'x' USING ERRCODE = '{state}', {ALL_NAMES}, CONSTRAINT = OLD.name".replace("OLD.name", "'secret'")
+    with psycopg.connect(database) as connection, pytest.raises(TerminalError) as caught, translated("main"):
+        connection.execute(f"DO $$ BEGIN {raised}; END $$")
+    assert "secret" not in str(caught.value)
+    assert (state in str(caught.value)) == (state != "AB123")
 
 
 def test_a_lock_that_is_not_to_be_had_is_still_a_passing_matter(database):

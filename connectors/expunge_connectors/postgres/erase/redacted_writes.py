@@ -2,7 +2,8 @@
 
 A refusal quotes what it refuses: `Key (email)=(…) already exists`, `Failing row contains (…)`, and whatever a trigger
 raises. An error that PL/pgSQL catches is not logged; the one raised in its place has the same SQLSTATE and names
-the constraint. A cancelled statement is not caught, and quotes nothing.
+the constraint, if the catalogue has it: a trigger may give any text as a name (`USING CONSTRAINT = OLD.email`). A
+cancelled statement is not caught, and quotes nothing.
 
 Triggers find what they name without a schema as they do when the application writes: by the search path that the role
 has by itself. Ours is empty everywhere else; here, too, the server's own operators and functions come first.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.errors import OF_THE_CATALOGUE
 
 _BLOCK = """DO {quote}
 #variable_conflict use_column
@@ -34,9 +36,20 @@ EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS
     expunge_state = RETURNED_SQLSTATE, expunge_schema = SCHEMA_NAME,
     expunge_table = TABLE_NAME, expunge_constraint = CONSTRAINT_NAME;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conname = expunge_constraint)
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_class i WHERE i.relname = expunge_constraint AND i.relkind IN ('i', 'I'))
+  THEN
+    expunge_constraint := '';
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                  WHERE c.relname = expunge_table AND n.nspname = expunge_schema)
+  THEN
+    expunge_schema := '';
+    expunge_table := '';
+  END IF;
   RAISE EXCEPTION USING
     ERRCODE = expunge_state, MESSAGE = 'refused', SCHEMA = expunge_schema,
-    TABLE = expunge_table, CONSTRAINT = expunge_constraint;
+    TABLE = expunge_table, CONSTRAINT = expunge_constraint, DATATYPE = {looked_up};
 END {quote}"""
 _ROWS = sql.SQL("GET DIAGNOSTICS expunge_touched = ROW_COUNT;")
 
@@ -75,7 +88,9 @@ def _run(connection: Connection, statement: sql.Composed, counted: sql.SQL) -> i
     quote = sql.SQL(f"${mark}$")  # pyright: ignore[reportArgumentType]
     cursor = connection.execute(
         sql.SQL("{}; SELECT pg_catalog.current_setting('expunge.touched')").format(
-            sql.SQL(_BLOCK).format(quote=quote, statement=statement, counted=counted)
+            sql.SQL(_BLOCK).format(
+                quote=quote, statement=statement, counted=counted, looked_up=sql.Literal(OF_THE_CATALOGUE)
+            )
         )
     )
     cursor.nextset()
