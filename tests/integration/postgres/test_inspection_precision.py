@@ -589,3 +589,30 @@ def test_two_rows_of_one_number_are_two_people(database, key, second, owner, sev
     document["identities"]["number_id"] = {"kind": "person", "normaliser": "integer/2"}
     found = [one for one in findings(database, checked(document)) if one.code == "person-not-unique"]
     assert [one.severity for one in found] == ([] if severity is None else [severity])
+
+
+UUID_ = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+
+
+@pytest.mark.parametrize(
+    ("rule", "type_", "keys", "severity"),
+    [
+        ("integer/2", "text", ("7", "7 "), Severity.ERROR),
+        ("integer/2", "text", ("7", "8"), Severity.WARNING),
+        ("uuid/1", "text", (UUID_, UUID_.upper()), Severity.ERROR),
+        ("uuid/1", "uuid", (UUID_, UUID_.replace("a", "b")), None),
+        ("exact/1", "text", ("7", "7 "), None),
+        ("integer/2", "numeric", ("7.00", "8"), None),
+    ],
+)
+def test_two_spellings_of_one_key_are_two_rows_of_one_person(database, rule, type_, keys, severity):
+    """The column is unique, and the normaliser makes one key of both: a request for one would take both."""
+    execute(database, f"CREATE TABLE users (id {type_} PRIMARY KEY)")
+    execute(database, "INSERT INTO users VALUES " + ", ".join(f"('{one}')" for one in keys))
+    document = small_document(
+        "users: {table: public.users, person: number_id, found_by: [{column: id, identity: number_id}],"
+        " yields: {number_id: id}}"
+    )
+    document["identities"]["number_id"] = {"kind": "person", "normaliser": rule}
+    found = [one for one in findings(database, checked(document)) if one.code == "person-not-unique"]
+    assert [one.severity for one in found] == ([] if severity is None else [severity])

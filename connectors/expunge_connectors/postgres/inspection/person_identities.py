@@ -5,19 +5,20 @@ A column that is unique for each tenant alone (`PRIMARY KEY (tenant_id, id)`) na
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.key_types import counted, spelling
+from expunge_connectors.postgres.catalog.key_types import as_it_is, counted, spelling
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.found_by import uniques
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
+from expunge_connectors.postgres.sql.fragments import and_, comma_list
 from expunge_connectors.postgres.table_spec import Source, TableSpec
 
 
@@ -31,20 +32,26 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         if declared is None or declared.same_person is not None:
             continue
         columns = _columns(spec, table)
-        if not columns or any(one <= columns for one in unique.get(spec.table, ())):
+        if not columns:
             continue
-        place = f"{table.text}.{spec.yields[spec.person or ''].column}"
+        source = spec.yields[spec.person or ""]
+        live = table.columns[source.column]
+        # Any other spelling rule makes one key of values that a unique index takes for two.
+        if as_it_is(declared.rule, live) and any(one <= columns for one in unique.get(spec.table, ())):
+            continue
+        place = f"{table.text}.{live.name}"
         within = "" if len(columns) == 1 else f", for each {spec.owner.column if spec.owner else ''}"
         remedy = (
-            "Make it unique; or, where it counts for each tenant, name the tenants' column:"
-            " `owner: {controller: tenant, column: tenant_id}`."
+            "Make it unique, in a type that has one spelling of each key (bigint, uuid) or under `exact/1`; or, where"
+            " it counts for each tenant, name the tenants' column: `owner: {controller: tenant, column: tenant_id}`."
         )
-        if _seen_twice(connection, table, columns):
+        key = normalised(spelling(declared.rule, live), taken_out(source, sql.Identifier("t", live.name)))
+        if _seen_twice(connection, table, [key, *(sql.Identifier("t", one) for one in columns - {live.name})]):
             yield inspection.error(
                 "person-not-unique",
                 name,
-                f"A row of {table.text} is said to be one person, but two rows hold one value of {place}{within}: a"
-                " request for one of them would take the other as well.",
+                f"A row of {table.text} is said to be one person, but two rows hold one `{spec.person}` in"
+                f" {place}{within}: a request for one of them would take the other as well.",
                 remedy,
             )
         else:
@@ -52,7 +59,8 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 "person-not-unique",
                 name,
                 f"A row of {table.text} is said to be one person, and nothing in the database keeps two rows from"
-                f" holding one value of {place}{within}. None was seen, or the table could not be read in time.",
+                f" holding one `{spec.person}` in {place}{within}. None was seen, or the table could not be read in"
+                " time.",
                 remedy,
             )
 
@@ -140,11 +148,11 @@ def _columns(spec: TableSpec, table: Table) -> frozenset[str]:
     return frozenset({source.column, *of_kind, *([] if owner is None or owner not in table.columns else [owner])})
 
 
-def _seen_twice(connection: Connection, table: Table, columns: frozenset[str]) -> bool:
-    names = sql.SQL(", ").join(map(sql.Identifier, sorted(columns)))
-    filled = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier(one)) for one in sorted(columns))
-    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1)").format(
-        table.identifier, filled, names
+def _seen_twice(connection: Connection, table: Table, told: Sequence[sql.Composable]) -> bool:
+    """Two rows `t` hold the same of all that is told, and nothing of it is empty."""
+    filled = and_(*(sql.SQL("{} IS NOT NULL").format(one) for one in told))
+    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} GROUP BY {} HAVING count(*) > 1)").format(
+        table.identifier, filled, comma_list(*told)
     )
     answer = table_sampling.asked(connection, statement)
     return answer is not None and bool(answer[0][0])
