@@ -94,6 +94,7 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
         return
     try:
         value = _value(connection, _trial(wanted, table, column))
+        reads_rows = _reads_rows(connection, wanted, table, column)
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
@@ -108,7 +109,7 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
             else "Write a constant, or give the table a primary key.",
         )
         return
-    if _reads_rows(connection, wanted, table, column):
+    if reads_rows:
         yield inspection.error(
             "tombstone-expression",
             name,
@@ -185,7 +186,8 @@ def _trial(expression: str, table: Table, column: str) -> sql.Composed:
 def _reads_rows(connection: Connection, expression: str, table: Table, column: str) -> bool:
     """Whether the expression holds a sub-select: the server is asked, as it allows none in a CHECK constraint.
 
-    What a function does inside is not seen.
+    What a function does inside is not seen. There the key stands in a table of another name than in our statements, so
+    that an expression which holds such a name (`key.id`) cannot be computed: nor can it when we erase or verify.
     """
     columns = sql.SQL(", ").join(
         [
