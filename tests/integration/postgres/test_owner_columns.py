@@ -163,3 +163,37 @@ def test_an_id_that_each_member_counts_names_nothing_elsewhere_alone(database, k
     numbered(database, key)
     loaded = beside(small_document(COUNTED), name)
     assert codes(findings(database, loaded), Severity.ERROR) == told
+
+
+def test_rows_without_an_owner_are_told(database):
+    """They are no member's: whatever a request names, they stay."""
+    execute(database, "CREATE TABLE callers (id int PRIMARY KEY, client int); INSERT INTO callers VALUES (1, 42)")
+    assert "owner-empty" not in {one.code for one in findings(database, MAP)}
+    execute(database, "INSERT INTO callers VALUES (2, NULL), (3, NULL)")
+    [told] = [one for one in findings(database, MAP) if one.code == "owner-empty"]
+    assert told.severity is Severity.WARNING
+    assert "2 of them are empty" in told.message
+
+
+LINKED = shape(
+    "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+    " yields: {user_id: id}}\n"
+    "devices: {table: public.devices, found_by: [{column: user_id, of: users.id}]}\n"
+    "readings: {table: public.readings,"
+    " found_by: [{columns: [serial, rev], of: devices, of_columns: [number, rev]}]}"
+)
+
+
+@pytest.mark.parametrize(("distinct", "told"), [("NULLS NOT DISTINCT", ["1 of them is empty"]), ("", [])])
+def test_a_link_that_compares_no_null_is_told_where_an_index_does(database, distinct, told):
+    """Ann's device without a revision is one device to the index, and none to a link."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY);"
+        f"CREATE TABLE devices (number text NOT NULL, rev varchar(9), user_id int, UNIQUE {distinct} (number, rev));"
+        "CREATE TABLE readings (id int PRIMARY KEY, serial text, rev text);"
+        "INSERT INTO devices VALUES ('S1', NULL, 1), ('S1', 'b', 2), ('S2', 'a', 1);"
+        "INSERT INTO readings VALUES (1, 'S1', 'b'), (2, 'S1', NULL), (3, 'S2', NULL), (4, NULL, NULL), (5, NULL, 'b')",
+    )
+    found = [one.message for one in findings(database, LINKED) if one.code == "tie-empty"]
+    assert [part in message for part, message in zip(told, found, strict=True)] == [True] * len(told)

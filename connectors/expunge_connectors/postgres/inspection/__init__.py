@@ -15,6 +15,7 @@ pointed_people          rows of one person that point to the record of another
 shared_records          rows that people share, and that are somebody's own
 row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
+empty_columns           rows that are nobody's because a column is NULL
 internal_identities     a value belongs to one person
 person_identities       a value is one row of the table of persons
 tenants                 schemas of members: how many, which are built otherwise, what leads across
@@ -52,6 +53,7 @@ from expunge_connectors.postgres.inspection import (
     collations,
     columns,
     declared_unmapped,
+    empty_columns,
     foreign_keys,
     found_by,
     indexes,
@@ -120,6 +122,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *row_kinds.findings(connection, inspection),
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),
+        *empty_columns.findings(connection, inspection),
         *tenants.by_owner(connection, inspection),
         *internal_identities.findings(connection, inspection),
         *person_identities.findings(connection, inspection),
