@@ -175,11 +175,12 @@ PLAIN = frozenset({"integer", "bigint", "numeric", "text", "uuid", "date", "time
 
 
 def equal_rows(url: str, parent: int, child: int) -> int | str:
-    """How many children the database calls equal to one of Ada's parents."""
+    """How many children the database calls equal to one of Ada's parents; an empty text refers to nobody."""
     try:
         [(number,)] = execute(
             url,
-            f"SELECT count(DISTINCT c.id) FROM parent_{parent} p JOIN child_{child} c ON c.k = p.k WHERE p.user_id = 1",
+            f"SELECT count(DISTINCT c.id) FROM parent_{parent} p JOIN child_{child} c ON c.k = p.k"
+            " WHERE p.user_id = 1 AND c.k::text <> ''",
         )
     except psycopg.errors.UndefinedFunction:
         return "no such comparison"
