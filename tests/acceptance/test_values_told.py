@@ -27,6 +27,11 @@ gifts: {table: public.gifts, yields: {email: for_email}, found_by: [{column: use
 news: {table: public.news, created: created_at, found_by: [{column: email, identity: email}]}
 parcels: {table: public.parcels, found_by: [{column: user_id, of: users.id}]}
 labels: {table: public.labels, yields: {email: email}, found_by: [{column: parcel_id, of: parcels.id}]}
+bills: {table: public.bills, data_type: kept, start: created_at, created: created_at,
+  found_by: [{column: email, identity: email}]}
+visits: {table: public.visits, found_by: [{column: user_id, of: users.id}]}
+visitors: {table: public.visits, data_type: anchor, undated: erase, found_by: [{column: email, identity: email}],
+  tombstone: {email: "NULL"}, keeps: {id: k, user_id: k}}
 friends: {table: public.friends, created: created_at,
   found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]}
 """
@@ -37,6 +42,8 @@ CREATE TABLE orders (id int PRIMARY KEY, email text, phone text, {DAY});
 CREATE TABLE callbacks (id int PRIMARY KEY, phone text, {DAY});
 CREATE TABLE gifts (id int PRIMARY KEY, user_id int, for_email text);
 CREATE TABLE news (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE bills (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE visits (id int PRIMARY KEY, user_id int, email text);
 CREATE TABLE parcels (id int PRIMARY KEY, user_id int);
 CREATE TABLE labels (id int PRIMARY KEY, parcel_id int, email text);
 CREATE TABLE friends (id int PRIMARY KEY, user_id int, email text, {DAY});
@@ -106,6 +113,7 @@ def test_hearsay_leads_to_neither_and_is_told_of_both(cli: CliRunner, database: 
 _SAID_BY_BOB = {
     "a row of another table": "INSERT INTO parcels VALUES (1, 2); INSERT INTO labels VALUES (1, 1, 'Gran@x.example')",
     "a row that is found by it": "INSERT INTO friends VALUES (1, 2, 'gran@x.example')",
+    "a row that another collection says is Bob's": "INSERT INTO visits VALUES (1, 2, 'gran@x.example')",
 }
 _SAID_BY_ANN = {
     "a row of hers": "INSERT INTO gifts VALUES (1, 1, 'gran@x.example')",
@@ -134,6 +142,17 @@ def test_what_several_rows_of_one_person_tell_is_followed(cli: CliRunner, databa
     _, status = erased(cli, 1)
     assert (left(database, "news"), left(database, "friends")) == ([], [])
     assert status["outcomes"] == {"erased": 1}
+
+
+def test_a_retained_record_that_is_unclear_is_told(cli: CliRunner, database: str) -> None:
+    """Kept it is in any case; whether it is Ann's nobody can say, and she is not erased without a word of it."""
+    execute(
+        database, "UPDATE users SET email = 'ann@x.example' WHERE id = 2; INSERT INTO bills VALUES (1, 'ann@x.example')"
+    )
+    plan, status = erased(cli, 1)
+    assert (plan["bills"]["due"], plan["bills"]["retained"], plan["bills"]["ambiguous"]) == (0, 0, 1)
+    assert left(database, "bills") == [1]
+    assert status["outcomes"] == {"partially-erased": 1}
 
 
 def test_what_is_somebody_elses_for_certain_is_not_ambiguous(cli: CliRunner, database: str) -> None:

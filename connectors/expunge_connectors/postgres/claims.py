@@ -187,13 +187,16 @@ def _person_named(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | No
     return person if person is not None and columns == (spec.collections[lead].yields[person].column,) else None
 
 
-def told(table: TableSpec, data_map: DataMap) -> tuple[Link, ...]:
+def told(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, ...]:
     """Reusable values that a row tells and is not found by, as links; of rows that say by a key whose they are.
+
+    All collections of a table say it.
 
     Such an address may be anybody's: where a row of somebody else holds it too, it leads to neither (see `hearsay`).
     What has to be decoded no index finds, and no statement compares.
     """
-    firm = any(link.lead is not None or not _reusable(link.identity or "", data_map) for link in table.found_by)
+    links = (link for one in spec.collections.values() if one.table == table.table for link in one.found_by)
+    firm = any(link.lead is not None or not _reusable(link.identity or "", data_map) for link in links)
     if table.person is not None or table.log is not None or not firm:
         return ()
     return tuple(

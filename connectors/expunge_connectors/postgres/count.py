@@ -99,7 +99,7 @@ _STATEMENT = sql.SQL(
     " count(*) FILTER (WHERE NOT asked AND NOT unclear),"
     " CASE WHEN bool_and(until IS NOT NULL) FILTER (WHERE asked AND stays)"
     " THEN max(until) FILTER (WHERE asked AND stays) END,"
-    " count(*) FILTER (WHERE NOT asked AND unclear AND NOT stays)"
+    " count(*) FILTER (WHERE NOT asked AND unclear)"
     " FROM {} WHERE NOT tombstone GROUP BY number"
 )
 # Of no row: a table that may not be read is not one that holds nothing.

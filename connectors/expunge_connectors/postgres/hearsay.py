@@ -22,7 +22,7 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import equal, same_row
-from expunge_connectors.postgres.sql.fragments import column
+from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.sql.row_conditions import known_by_value_alone
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined
@@ -54,7 +54,8 @@ def told_by_others(
     }
     if not _held(search, holding):  # by rows that name somebody else themselves, or through a row above
         return {}
-    leading = holding.keys() | closure(store.leading, holding)
+    beside = {one.name for name in holding for one in _of_table(store, store.collections[name])}
+    leading = beside | closure(store.leading, beside)
     for name, mapped in store.scoped.items():
         with translated(store.name, name):
             if name in leading and (paths := search_paths(search, mapped.selecting)):
@@ -79,12 +80,22 @@ def _held(search: Search, holding: Mapping[str, Sequence[SearchPath]]) -> dict[i
 
 def _theirs(search: Search, mapped: BoundTable, path: SearchPath, value: str) -> sql.Composed:
     """Subject's number and key, of such rows: of those that a key of the subject's stands in itself none is."""
+    every = _of_table(search.store, mapped)
+    links = [link for one in every for link in one.selecting if link.sure and not link.below]
     mine: list[sql.Composable] = [
         _NOT_NAMED.format(keys=own.table, same=equal(own.link, "t", [column("m", one) for one in own.columns]))
-        for own in search_paths(search, [link for link in mapped.selecting if link.sure and not link.below])
+        for own in search_paths(search, links)
         if own.lead is None and (own.link.source is None or not own.link.source.several)
     ]
-    if search.found.get(mapped.name):
-        mine.append(_NOT_FOUND.format(found=search.table(mapped.name), same=same_row(mapped, "t", "f")))
-    named = sql.SQL("NOT ({})").format(known_by_value_alone(mapped, "t"))
+    mine += [
+        _NOT_FOUND.format(found=search.table(one.name), same=same_row(one, "t", "f"))
+        for one in every
+        if search.found.get(one.name)
+    ]
+    named = sql.SQL("NOT ({})").format(and_(*(known_by_value_alone(one, "t") for one in every)))
     return joined(mapped, path, sql.SQL("DISTINCT k.number, {}").format(column("k", value)), named, *mine)
+
+
+def _of_table(store: BoundStore, mapped: BoundTable) -> list[BoundTable]:
+    """The collections of its table: what one of them does not compare, another one may."""
+    return [one for one in store.scoped.values() if one.table.text == mapped.table.text]

@@ -541,8 +541,10 @@ class Reference:
             one
             for name in self.scope
             if values and "person" not in self._collections[name]
+            for table in [[one for one in self.scope if self._tables[one] is self._tables[name]]]
             for row, cells in self._owned(name, state)
-            if not (row in found[name] and found[name][row].belongs) and not self._alone(name, cells)
+            if not any(row in found[one] and found[one][row].belongs for one in table)
+            if not all(self._alone(one, cells) for one in table)
             for one in values & (self._declared(name, cells) | self._sought(name, cells))
         )
 
@@ -700,8 +702,7 @@ class Reference:
             if self.action(name) == "tombstone" and self.tombstoned(name, cells, keys) == cells:
                 continue  # of a list, nobody's element is in it any more, not one that is unclear either
             if how.unclear:
-                if self.action(name) != "retain" or self._expired(spec, cells, []):
-                    count.ambiguous.add(row)
+                count.ambiguous.add(row)
             elif not how.belongs:
                 count.newer.add(row)
             elif "sharing" in spec and self._other_owners(name, cells, state, going if together else set()):

@@ -48,7 +48,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     missing: dict[str, tuple[str, str]] = {}
     unclear: dict[str, tuple[str, str, sql.Composed]] = {}
     for name, spec, table in inspection.live_data():
-        for link in (*spec.found_by, *told(spec, inspection.data_map)):
+        for link in (*spec.found_by, *told(inspection.spec, spec, inspection.data_map)):
             named = {*link.names, *(kind.column for kind in link.where)}
             if link.several or not named <= set(table.columns):
                 continue

@@ -157,7 +157,7 @@ class _TableBinder:
                 for one in self.passing[identity]
                 if one.collection == name
             },
-            tells=tuple(self._whose(name, spec, link) for link in told(spec, self.data_map)),
+            tells=tuple(self._whose(name, spec, link) for link in told(self.spec, spec, self.data_map)),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,

@@ -162,7 +162,7 @@ class VerificationQuery:
                 # Where one has no end, no day is the last.
                 " CASE WHEN count(until) FILTER (WHERE asked AND stays) = count(*) FILTER (WHERE asked AND stays)"
                 " THEN max(until) FILTER (WHERE asked AND stays) END,"
-                " count(*) FILTER (WHERE NOT asked AND unclear AND NOT stays)\n"
+                " count(*) FILTER (WHERE NOT asked AND unclear)\n"
                 "FROM (SELECT subject, relation, place, bool_or(asked) AS asked, bool_or(unclear) AS unclear,"
                 " bool_or(stays) AS stays, max(until) AS until FROM {} WHERE NOT tombstone"
                 " GROUP BY subject, relation, place) AS one"
