@@ -15,6 +15,7 @@ from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.sql import key_staging
 from expunge_orchestrator.subjects import member_proof
 
+_LATE = datetime(9999, 1, 1, tzinfo=UTC)
 _USERS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
   created: created_at, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
@@ -62,7 +63,7 @@ def known(store: PostgresStore, loaded: DataMap, *people: int) -> list[Subject]:
         data_map=loaded,
     )
     people = [Subject(one, found.keys, shared=found.shared, doubtful=found.doubtful) for one, found in answers.items()]
-    others = store.given_again(people, ACME, datetime(9999, 1, 1, tzinfo=UTC))
+    others = store.given_again(people, ACME, _LATE)
     return [replace(one, keys=one.keys - others.get(one.number, frozenset())) for one in people]
 
 
@@ -185,3 +186,25 @@ orders: {table: public.orders, undated: erase, yields: {user_id: user_id},
                 assert (counts[1]["orders"].due, counts[1]["orders"].ambiguous) == (due_now, 1)
             shop.erase([ann], {"orders": loaded.data_types["gone"].on_request}, ACME, CUTOFF, no_beat)
     assert left(database, "orders") == [2]
+
+
+def test_a_row_that_names_itself_as_the_one_above_is_found_by_nothing_of_its_own(database: str) -> None:
+    """A guest's comment, the first of its thread, under Ann's address, which Bob has taken over since."""
+    execute(
+        database,
+        _SCHEMA
+        + "CREATE TABLE notes (id int PRIMARY KEY, above int, email text);"
+        + "INSERT INTO notes VALUES (1, 1, 'ann@x.example'), (2, 1, NULL), (3, 3, 'own@x.example')",
+    )
+    by_value = "{column: email, identity: email}"
+    notes = f"notes: {{table: public.notes, undated: erase, found_by: [{by_value}, {{column: above, of: notes.id}}]}}"
+    loaded = shape(_USERS + notes, email="email/3")
+    with opened(database, loaded) as store:
+        [ann] = known(store, loaded, 1)
+        execute(database, "UPDATE users SET email = 'ann@x.example' WHERE id = 2")
+        ann = replace(ann, keys=ann.keys - store.given_again([ann], ACME, _LATE).get(1, frozenset()))
+        counted = store.count([ann], ACME, CUTOFF)
+        assert (counted[1]["notes"].due, counted[1]["notes"].ambiguous) == (0, 1)
+        assert store.verify([ann], ACME, CUTOFF) == counted
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "notes") == [1, 2, 3]

@@ -240,6 +240,8 @@ class Reference:
                 continue
             lead, ours, theirs = _of(link)
             values = tuple(compared(table.column(one), cells[one]) for one in ours)
+            if lead == name and values == tuple(compared(table.column(one), cells[one]) for one in theirs):
+                continue  # no row is below itself
             # While keys are resolved a person who is found by a value leads on only by the own key, asked for next.
             here = values in set(self._values(lead, theirs, found, state, firm=shareable and self._is_person(lead)))
             taken = claims is not None and values in claims.columns.get((lead, theirs), ())

@@ -125,8 +125,22 @@ def may_lead(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
 
 
 def of_its_kind(link: BoundLink, alias: str) -> sql.Composable:
-    """The row `alias` is of the link's kind, and its columns name something."""
-    return and_(of_kind(link.where, alias), *_no_empty_text(link, alias))
+    """The row `alias` is of the link's kind, and its columns name something else."""
+    return and_(of_kind(link.where, alias), *_no_empty_text(link, alias), *_not_itself(link, alias))
+
+
+def _not_itself(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
+    """No row is below itself: the first comment of a thread may name itself as the one above it."""
+    if link.below and link.of is not None:
+        same = (
+            equals(
+                compared(live, kind, alias),
+                sql.SQL("{}::text" if kind.cast else "{}").format(column(alias, name)),
+                kind.equality,
+            )
+            for live, kind, name in zip(link.columns, link.types, link.of[1], strict=True)
+        )
+        yield sql.SQL("({}) IS NOT TRUE").format(and_(*same))
 
 
 def _no_empty_text(link: BoundLink, alias: str) -> Iterator[sql.Composable]:

@@ -362,8 +362,23 @@ class VerificationQuery:
     def equal_to_key(self, table: Table, link: Link) -> sql.Composed:
         """The row's value, or values, are those of the key `a`, and it is of the link's kind."""
         return sql.SQL(" AND ").join(
-            [self._compared(table, link), *of_kind(link.where, table), *no_empty_text(link, table)]
+            [
+                self._compared(table, link),
+                *of_kind(link.where, table),
+                *no_empty_text(link, table),
+                *self._not_itself(table, link),
+            ]
         )
+
+    def _not_itself(self, table: Table, link: Link) -> Iterator[sql.Composed]:
+        """Where a link leads from row to row of a collection, the row `r` is not the one above it."""
+        lead, columns = link.lead or (None, ())
+        if lead is not None and link in self.spec.collections[lead].found_by:
+            same = (
+                equal(table.columns[ours], sql.Identifier("r", ours), sql.Identifier("r", theirs))
+                for ours, theirs in zip(link.names, columns, strict=True)
+            )
+            yield sql.SQL("({}) IS NOT TRUE").format(sql.SQL(" AND ").join(same))
 
     def _compared(self, table: Table, link: Link) -> sql.Composed:
         if link.identity is None:
@@ -417,6 +432,7 @@ class VerificationQuery:
                     ),
                     *of_kind(link.where, table),
                     *no_empty_text(link, table),
+                    *self._not_itself(table, link),
                 ]
             )
             for link in links
