@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
-from psycopg import RawCursor, sql
+from psycopg import IsolationLevel, RawCursor, sql
 
 from expunge_connectors.contract import Counts, Finding, Heartbeat, RecordCounts, Severity, Subject, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
@@ -62,7 +62,6 @@ SELECT pg_catalog.current_setting('log_parameter_max_length', true) IS DISTINCT 
     OR coalesce(pg_catalog.current_setting('pgaudit.log_parameter', true), 'off') = 'on'
     OR pg_catalog.current_setting('debug_print_plan')::boolean
 """
-_ONE_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 
 class Lag(NamedTuple):
@@ -145,10 +144,9 @@ class Replicas:
             with (
                 self._named(number),
                 translated(self._store),
-                connections.lease() as connection,
+                connections.lease(IsolationLevel.REPEATABLE_READ) as connection,
                 connection.transaction(force_rollback=True),
             ):
-                connection.execute(_ONE_SNAPSHOT)
                 self._refuse_recording(connection)
                 seen = _recount(connection, replace(verifier(connection), asked=_ASKED, marked=False), subjects)
             found = larger(found, seen)
