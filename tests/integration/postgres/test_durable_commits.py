@@ -7,31 +7,18 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from tests.support.postgres.company import ACCOUNT, CUTOFF, actions, data_map, due, opened, populate, resolved, subject
+from tests.support.postgres.own_servers import own_servers
 
 from expunge_connectors.contract import no_beat
-from expunge_orchestrator.dev_servers import binaries, configurations
-from expunge_orchestrator.dev_servers.processes import Processes
+from expunge_orchestrator.dev_servers import configurations
 from expunge_orchestrator.dev_servers.server import Server
-from expunge_orchestrator.dev_servers.unprivileged_user import private_directory, scratch_parent, server_user
 
 
 @pytest.fixture
 def server() -> Iterator[tuple[Server, str]]:
     """A server of its own, whose log of commits reaches the disk late; and the address of its database."""
-    user = server_user()
-    programs = binaries.locate()
-    with Processes(scratch_parent(user, None)) as processes:
-        base = processes.directory
-        if not binaries.usable_by(programs, user):
-            copies = base / "programs"
-            copies.mkdir(mode=0o755)
-            programs = binaries.aside(programs, copies)
-        recipe = configurations.Postgres(
-            programs.postgres, private_directory(base / "single", user), user, "pass", name="single"
-        )
-        made = Server(recipe, processes, user, base / "single.log")
-        made.launch()
-        made.await_ready(first=True)
+    with own_servers() as start:
+        recipe, made = start(configurations.Postgres, "single")
         url = recipe.url(made.port)
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")

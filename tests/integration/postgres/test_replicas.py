@@ -24,6 +24,7 @@ from tests.support.postgres.company import (
     resolved,
     subject,
 )
+from tests.support.postgres.own_servers import own_servers
 from tests.support.servers import wait_until
 
 from expunge_connectors.contract import RecordCounts, Severity, no_beat
@@ -31,10 +32,7 @@ from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.verify.replicas import Replicas, larger
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
-from expunge_orchestrator.dev_servers import binaries, configurations
-from expunge_orchestrator.dev_servers.processes import Processes
-from expunge_orchestrator.dev_servers.server import Server
-from expunge_orchestrator.dev_servers.unprivileged_user import private_directory, scratch_parent, server_user
+from expunge_orchestrator.dev_servers import configurations
 
 ACTIONS = actions(data_map(), "calltrack")
 
@@ -67,22 +65,7 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     """Run both for the module."""
-    user = server_user()
-    programs = binaries.locate()
-    with Processes(scratch_parent(user, None)) as processes:
-        base = processes.directory
-        if not binaries.usable_by(programs, user):
-            copies = base / "programs"
-            copies.mkdir(mode=0o755)
-            programs = binaries.aside(programs, copies)
-
-        def server(kind, name, **more) -> tuple[configurations.Postgres, Server]:
-            recipe = kind(programs.postgres, private_directory(base / name, user), user, "pass", name=name, **more)
-            made = Server(recipe, processes, user, base / f"{name}.log")
-            made.launch()
-            made.await_ready(first=True)
-            return recipe, made
-
+    with own_servers() as server:
         primary, running = server(configurations.Postgres, "primary")
         url = primary.url(running.port)
         standby, following = server(Standby, "standby", upstream=url)
