@@ -133,11 +133,9 @@ def _not_itself(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
     """No row is below itself: the first comment of a thread may name itself as the one above it."""
     if link.below and link.of is not None:
         same = (
-            equals(
-                compared(live, kind, alias),
-                sql.SQL("{}::text" if kind.cast else "{}").format(column(alias, name)),
-                kind.equality,
-            )
+            sql.SQL("{}::text = {}::text").format(column(alias, live.name), column(alias, name))
+            if kind.cast
+            else same_value(live, column(alias, live.name), column(alias, name))
             for live, kind, name in zip(link.columns, link.types, link.of[1], strict=True)
         )
         yield sql.SQL("({}) IS NOT TRUE").format(and_(*same))
