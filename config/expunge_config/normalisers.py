@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from string import ascii_lowercase, ascii_uppercase
 from types import MappingProxyType
 
@@ -193,6 +194,7 @@ def _sql_folded(expression: str) -> str:
     return f'normalize(lower(normalize({expression}, NFC) COLLATE "C"), NFC)'
 
 
+@cache  # asked for with every value
 def builtin() -> Mapping[str, Normaliser]:
     """The normalisers that a data map may name."""
     trimmed = f"btrim({{column}}::text, E'{_SQL_SPACE}')"
