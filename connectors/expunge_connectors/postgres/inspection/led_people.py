@@ -8,7 +8,7 @@ Where a recording names the caller whom its call names too, the same link is har
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, combinations, product
 
@@ -23,7 +23,7 @@ from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import several_people, table_sampling, told_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.inspection.told_people import ToldPeople
+from expunge_connectors.postgres.inspection.told_people import Holders, ToldPeople
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
 from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
@@ -59,14 +59,23 @@ class Lead:
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Rows that would go, or be cleared, with the person of a row that leads to them, and are another person's."""
     until = time.monotonic() + _SECONDS
-    for name, spec, _ in inspection.live_data():
-        if several_people.by_elements(spec) or spec.goes_with_any is not None or spec.sharing is not None:
-            continue
-        named, led_by = own(inspection, spec, "t"), list(leads(inspection, spec))
+    looked = {
+        name: list(leads(inspection, spec))
+        for name, spec, _ in inspection.live_data()
+        if not several_people.by_elements(spec) and spec.goes_with_any is None and spec.sharing is None
+    }
+    holders = list(told_people.holders(inspection))
+    told = told_people.places(connection, inspection, {name: _kinds(holders, led) for name, led in looked.items()})
+    for name, led_by in looked.items():
+        spec = inspection.spec.collections[name]
         rows = _Rows(connection, inspection.catalogue.tables[spec.table].identifier, until)
+        named = own(inspection, spec, "t")
         led = {lead.text: rows.differ(named.values(), lead.people) for lead in led_by}
-        yield from _by_values(connection, inspection, name, rows, [lead for lead in led_by if not led[lead.text]])
-        pairs = combinations((lead for lead in led_by if not led[lead.text]), 2)
+        left = [lead for lead in led_by if not led[lead.text]]
+        people = told_people.told_in(told[name] or (), holders)
+        by_values = {(one.name, lead.text): rows.tell(named, one, lead.people) for one in people for lead in left}
+        yield from _by_values(inspection, name, by_values, known=told[name] is not None or not left)
+        pairs = combinations(left, 2)
         met = {f"{one.text} and {other.text}": rows.differ(one.people, other.people) for one, other in pairs}
         if unsaid := sorted(lead for lead, answer in led.items() if answer is None):
             what = f"Whether rows of {spec.table} are found by {', '.join(unsaid)} through rows of another person"
@@ -89,17 +98,24 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             yield inspection.error("several-people", name, message, _REMEDY.format("Leave one of these links out"))
 
 
+def _kinds(holders: Iterable[Holders], led_by: Iterable[Lead]) -> set[str]:
+    """The kinds of values by which a row can be somebody's other than of the rows that lead to it."""
+    led = {person.identity for lead in led_by for person in lead.people}
+    return {one.kind for one in holders if one.identity in led}
+
+
 def _by_values(
-    connection: Connection, inspection: InspectionContext, name: str, rows: _Rows, leads: Sequence[Lead]
+    inspection: InspectionContext, name: str, asked: Mapping[tuple[str, str], bool | None], *, known: bool
 ) -> Iterator[Finding]:
-    """Rows that name nobody by a key, and tell an address that an account of somebody else's holds."""
+    """Rows that name nobody by a key, and tell an address that an account of somebody else's holds.
+
+    Args:
+        inspection: Where the collection is.
+        name: Of the collection.
+        asked: (column that tells, link that leads) -> whether there are such rows.
+        known: The server said which columns tell anything.
+    """
     spec = inspection.spec.collections[name]
-    told = told_people.told_people(connection, inspection, spec) if leads else []
-    asked = {
-        (one.name, lead.text): rows.tell(own(inspection, spec, "t"), one, lead.people)
-        for one in told or ()
-        for lead in leads
-    }
     for (place, lead), answer in asked.items():
         if answer:
             message = (
@@ -108,7 +124,7 @@ def _by_values(
                 " person, with whom they go whole, or are cleared."
             )
             yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"))
-    if told is None or None in asked.values():
+    if not known or None in asked.values():
         places = sorted({place for (place, _), answer in asked.items() if answer is None})
         what = f"Whether rows of {spec.table} tell addresses of another person than whose row leads to them"
         yield several_people.unknown(inspection, name, f"{what} ({', '.join(places)})" if places else what)

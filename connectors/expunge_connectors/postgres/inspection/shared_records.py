@@ -22,11 +22,15 @@ from expunge_connectors.postgres.sql.fragments import and_, or_
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Shared rows with an address of their own, which none of the people has who point to them."""
-    for name, spec, _ in inspection.live_data():
-        if spec.sharing is None or spec.goes_with_any is not None:
-            continue
-        leads = list(led_people.leads(inspection, spec))
-        places = told_people.places(connection, inspection, spec, ("email", "phone")) if leads else []
+    led = {
+        name: leads
+        for name, spec, _ in inspection.live_data()
+        if spec.sharing is not None and spec.goes_with_any is None
+        if (leads := list(led_people.leads(inspection, spec)))
+    }
+    told = told_people.places(connection, inspection, dict.fromkeys(led, ("email", "phone")))
+    for name, leads in led.items():
+        spec, places = inspection.spec.collections[name], told[name]
         asked = {place: _others(connection, inspection, spec.table, place, leads) for place in places or ()}
         if columns := sorted({column for (column, _), answer in asked.items() if answer}):
             yield inspection.error(

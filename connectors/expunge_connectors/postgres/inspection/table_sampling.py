@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,10 +141,22 @@ def tables(connection: Connection) -> list[SampledTable]:
 
 def sampled(connection: Connection, table: Table, columns: Iterable[Column] = ()) -> SampledTable:
     """A table of the catalogue, with these of its columns."""
-    row = connection.execute(
-        "SELECT greatest(c.reltuples, 0)::bigint, c.relpages FROM pg_catalog.pg_class c WHERE c.oid = %s", (table.oid,)
-    ).fetchone()
-    rows, pages = row or (0, 0)
+    return all_sampled(connection, [(table, columns)])[0]
+
+
+def all_sampled(connection: Connection, tables: Iterable[tuple[Table, Iterable[Column]]]) -> list[SampledTable]:
+    """Tables of the catalogue, each with these of its columns."""
+    wanted = list(tables)
+    answer = connection.execute(
+        "SELECT c.oid::bigint, greatest(c.reltuples, 0)::bigint, c.relpages FROM pg_catalog.pg_class c"
+        " WHERE c.oid = ANY (%s::oid[])",
+        ([table.oid for table, _ in wanted],),
+    )
+    sizes = {oid: (rows, pages) for oid, rows, pages in answer.fetchall()}
+    return [_sampled(table, *sizes.get(table.oid, (0, 0)), columns) for table, columns in wanted]
+
+
+def _sampled(table: Table, rows: int, pages: int, columns: Iterable[Column]) -> SampledTable:
     held = (SampledColumn(one.name, one.base, one.not_null, foreign=False, key=False, readable=True) for one in columns)
     return SampledTable(table.schema, table.name, rows, pages, table.text, tuple(held))
 
@@ -175,6 +187,37 @@ def counted(
     return None if answer is None else (answer[0][0], dict(zip(conditions, answer[0][1:], strict=True)))
 
 
+def met(
+    connection: Connection, rows: int, tables: Sequence[tuple[SampledTable, Sequence[sql.Composable]]]
+) -> list[list[bool] | None]:
+    """Which conditions some row of each table's sample meets, asked in one statement.
+
+    Where the server would not say of all at once, it is asked of each table: one has its own rights, and its own time.
+
+    Args:
+        connection: Outside a transaction, or in one.
+        rows: The size of a sample, at most.
+        tables: Conditions on the row `s` of each.
+
+    Returns:
+        For each table, in their order; None if the server would not, or not in time.
+    """
+    if not tables:
+        return []
+    answer = asked(connection, sql.SQL("SELECT {}").format(sql.SQL(", ").join(_met(rows, *one) for one in tables)))
+    if answer is not None:
+        return list(answer[0])
+    return [None] if len(tables) == 1 else [met(connection, rows, [one])[0] for one in tables]
+
+
+def _met(rows: int, table: SampledTable, conditions: Sequence[sql.Composable]) -> sql.Composed:
+    """Whether each is met, as an array."""
+    each = (sql.SQL("coalesce(pg_catalog.bool_or({}), false)").format(condition) for condition in conditions)
+    return sql.SQL("(SELECT ARRAY[{}] FROM {})").format(
+        sql.SQL(", ").join(each), sample(table, rows, [one.name for one in table.columns])
+    )
+
+
 def sample(table: SampledTable, rows: int, columns: Iterable[str]) -> sql.Composed:
     """These columns of a sample, as `s`."""
     # TABLESAMPLE SYSTEM takes whole pages, each with this chance: so many that none at all is out of the question.
@@ -191,8 +234,8 @@ def asked(connection: Connection, statement: sql.Composed) -> list[tuple[Any, ..
     """What a statement about a sample answers; None if the server would not, or not in time."""
     try:
         with connection.transaction(force_rollback=True):
-            connection.execute("SET TRANSACTION READ ONLY")
-            connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(f"{SECONDS_A_TABLE}s")))
+            bound = sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(f"{SECONDS_A_TABLE}s"))
+            connection.execute(sql.SQL("SET TRANSACTION READ ONLY; {}").format(bound))
             return connection.execute(statement).fetchall()
     except psycopg.Error as error:
         if error.sqlstate is None or connection.closed:
