@@ -7,6 +7,7 @@ tenant_shapes        how the tables of each member's schema are built, for all s
 schema_fingerprint   what changed in the schema between inspection and erasure
 column_names         what the names of columns say about what they hold
 polymorphic_columns  columns with ids of many tables, by their names
+unique_columns       sets of columns whose values no two rows share
 key_types            the types under which keys are compared
 large_objects        those that only other roles may remove
 row_estimates        the planner's estimates

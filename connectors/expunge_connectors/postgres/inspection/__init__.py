@@ -45,7 +45,7 @@ from __future__ import annotations
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, ReadSample
-from expunge_connectors.postgres.catalog import reader, tenant_shapes
+from expunge_connectors.postgres.catalog import reader, tenant_shapes, unique_columns
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
@@ -114,7 +114,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *inheritance.findings(connection, inspection),
         *unnormalised_values.findings(inspection),
         *timestamps.findings(connection, inspection),
-        *found_by.findings(connection, inspection),
+        *found_by.findings(inspection),
         *several_people.findings(connection, inspection),
         *led_people.findings(connection, inspection),
         *pointed_people.findings(connection, inspection),
@@ -123,8 +123,8 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),
         *empty_columns.findings(connection, inspection),
-        *tenants.by_owner(connection, inspection),
-        *internal_identities.findings(connection, inspection),
+        *tenants.by_owner(inspection),
+        *internal_identities.findings(inspection),
         *person_identities.findings(connection, inspection),
         *same_person.findings(connection, inspection),
         *foreign_keys.findings(inspection),
@@ -181,4 +181,5 @@ def _inspection(
     if schemas is not None:
         live, crossing = tenants.split(live, schemas)
     row = connection.execute("SELECT CURRENT_USER").fetchone()
-    return InspectionContext(store, data_map, spec, live, str(row[0]) if row else "", schemas), crossing
+    unique, role = unique_columns.uniques(connection, live.tables.values()), str(row[0]) if row else ""
+    return InspectionContext(store, data_map, spec, live, role, unique, schemas), crossing

@@ -10,6 +10,7 @@ from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
+from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -22,6 +23,7 @@ class InspectionContext:
     Attributes:
         data_map: With the first schema of the tenants in the place of their pattern.
         role: The name of the role that we work as.
+        uniques: Of every table of the catalogue.
         tenants: The schemas with tables that are named by a pattern; None: none are.
     """
 
@@ -30,6 +32,7 @@ class InspectionContext:
     spec: PostgresSpec
     catalogue: Catalogue
     role: str
+    uniques: Uniques
     tenants: Tenants | None = None
 
     @cached_property

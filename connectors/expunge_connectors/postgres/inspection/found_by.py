@@ -7,29 +7,15 @@ from dataclasses import dataclass
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
+from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import PERSONS_KEY, named_by, names_people
-from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
-_UNIQUE = """
-SELECT x.indrelid::bigint,
-       ARRAY(SELECT a.attname::text
-               FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
-               JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
-              WHERE k.position <= x.indnkeyatts)
-  FROM pg_catalog.pg_index x
- WHERE x.indrelid = ANY (%s)
-   AND x.indisunique AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
-"""
 
-Uniques = Mapping[str, tuple[frozenset[str], ...]]
-"""`schema.table` -> sets of columns whose values no two rows share."""
-
-
-def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+def findings(inspection: InspectionContext) -> Iterator[Finding]:
     """Links that are not precise."""
-    unique = uniques(connection, inspection)
+    unique = inspection.uniques
     by_owner = counted_by_owner(inspection, unique)
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
@@ -46,18 +32,6 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                     f"Link to a unique column of `{link.lead[0]}`, or by `columns` to one and the owner's; or let it"
                     " yield the column as an identity of kind internal, if a value never belongs to two people.",
                 )
-
-
-def uniques(connection: Connection, inspection: InspectionContext) -> Uniques:
-    """The unique sets of columns of every mapped table.
-
-    An index of the root of an inheritance tree does not hold for the tables below it: two of them may hold one value.
-    """
-    by_oid = {table.oid: text for text, table in inspection.catalogue.tables.items() if not table.tree}
-    found: dict[str, tuple[frozenset[str], ...]] = {}
-    for oid, columns in connection.execute(_UNIQUE, (list(by_oid),)).fetchall():
-        found[by_oid[oid]] = (*found.get(by_oid[oid], ()), frozenset(columns))
-    return found
 
 
 def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:

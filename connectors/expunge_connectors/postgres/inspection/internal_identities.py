@@ -11,17 +11,16 @@ from expunge_config.datamap import IdentityKind
 from expunge_config.decodings import one_to_one
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
 from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
 
 # Any other spelling rule makes one key of values that a unique index takes for two.
 
 
-def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+def findings(inspection: InspectionContext) -> Iterator[Finding]:
     """Columns that yield an internal identity and whose values two people's rows may share."""
-    unique = uniques(connection, inspection)
+    unique = inspection.uniques
     for name, spec, table in inspection.live_data():
         for identity, source in spec.yields.items():
             if inspection.data_map.identities[identity].kind is not IdentityKind.INTERNAL:

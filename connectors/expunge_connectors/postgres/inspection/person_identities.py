@@ -16,7 +16,6 @@ from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.inspection.found_by import uniques
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
 from expunge_connectors.postgres.sql.fragments import and_, comma_list
 from expunge_connectors.postgres.table_spec import Source, TableSpec
@@ -24,7 +23,7 @@ from expunge_connectors.postgres.table_spec import Source, TableSpec
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Tables of persons that nothing keeps from holding two of them under one value; an error where it is so."""
-    unique = uniques(connection, inspection)
+    unique = inspection.uniques
     for name, spec, table in inspection.live_data():
         if spec.person is not None:
             yield from _nameless(connection, inspection, name, spec, table)

@@ -11,10 +11,10 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.polymorphic_columns import kind_column
 from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
 from expunge_connectors.postgres.inspection.kind_values import KindValues
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, misfits
 from expunge_connectors.postgres.row_kinds import RowKind, compared
@@ -27,7 +27,7 @@ _UNSEEN = sql.SQL("SELECT EXISTS (SELECT FROM {table}) AND NOT EXISTS (SELECT FR
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """What links and yields leave open of the kind of a row, or say wrongly."""
-    unique = uniques(connection, inspection)
+    unique = inspection.uniques
     until = time.monotonic() + _SECONDS
     for name, spec, table in inspection.live_data():
         yield from _undeclared(inspection, unique, KindValues(connection, until), name, spec, table)

@@ -11,10 +11,10 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is, same_value, spelling
 from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.inspection.found_by import Uniques, uniques
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -52,7 +52,7 @@ def _pair(
         and not other[1].yields[name].several
     ]
     place = f"with {inspection.store}.{other[0]}"
-    unique = uniques(connection, inspection)
+    unique = inspection.uniques
     if several := [name for name, spec, _ in (one, other) if not _one_row_each(unique, spec, identity)]:
         where = f"a person may have several rows in {' and '.join(several)}, and so values that the other does not tell"
         yield _uncompared(inspection, one[0], identity, f"{place}: {where}")

@@ -15,7 +15,7 @@ from expunge_connectors.postgres.catalog.reader import Catalogue, ForeignKey
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.inspection.found_by import counted_by_owner, uniques
+from expunge_connectors.postgres.inspection.found_by import counted_by_owner
 from expunge_connectors.postgres.mapping.table_binding import store_spec
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -136,9 +136,9 @@ def _counted_anew(inspection: InspectionContext, data_map: DataMap) -> Iterator[
                 yield _elsewhere(inspection, name, identity, places, counted)
 
 
-def by_owner(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
+def by_owner(inspection: InspectionContext) -> Iterator[Finding]:
     """Keys that are unique only together with the owner's column, and places that tell no members apart by them."""
-    counted = counted_by_owner(inspection, uniques(connection, inspection))
+    counted = counted_by_owner(inspection, inspection.uniques)
     for identity, (name, spec, column) in sorted(counted.items()):
         assert spec.owner is not None
         if places := list(_going_by(inspection.store, identity, spec.owner.controller, inspection.data_map)):
