@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -138,6 +138,8 @@ def unstable(connection: Connection, inspection: InspectionContext) -> Iterator[
         for column, wanted in spec.tombstone.items()
         if column in table.columns and isinstance(wanted, str)
     }
+    if not trials:
+        return
     first, second = (_values(connection, trials) for _ in range(2))
     for name, place in trials:
         if first[name, place] != second[name, place]:
@@ -153,16 +155,29 @@ def _values(
     connection: Connection, trials: Mapping[tuple[str, str], sql.Composed]
 ) -> Mapping[tuple[str, str], Any | None]:
     """What each expression says, in one transaction; None where it cannot be computed, which is another finding."""
-    found: dict[tuple[str, str], Any | None] = {}
     with connection.transaction(force_rollback=True):
-        for place, statement in trials.items():
-            try:
-                found[place] = _value(connection, statement)
-            except psycopg.Error as error:
-                if error.sqlstate is None:
-                    raise
-                found[place] = None
-    return found
+        try:
+            return dict(zip(trials, _all_values(connection, trials.values()), strict=True))
+        except psycopg.Error as error:
+            if error.sqlstate is None:
+                raise
+        return {place: _value_or_none(connection, statement) for place, statement in trials.items()}
+
+
+def _all_values(connection: Connection, statements: Iterable[sql.Composed]) -> tuple[Any, ...]:
+    """What each statement says, in one message."""
+    each = [sql.SQL("(SELECT value FROM ({}) AS tried (value, same))").format(statement) for statement in statements]
+    with connection.transaction(force_rollback=True):
+        return connection.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(each))).fetchall()[0]
+
+
+def _value_or_none(connection: Connection, statement: sql.Composed) -> Any | None:  # noqa: ANN401 - only compared
+    try:
+        return _value(connection, statement)
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise
+        return None
 
 
 def _trial(expression: str, table: Table, column: str) -> sql.Composed:
