@@ -26,9 +26,10 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             continue
         yield from _personal_key(inspection, name, spec, table)
         yield from _referenced(inspection, name, spec, table)
+        values = _fine(connection, spec, table)
         for column in spec.tombstone:
             if column in table.columns:
-                yield from _expression(connection, inspection, name, spec, table, column)
+                yield from _expression(connection, inspection, name, spec, table, column, values)
 
 
 def _another(table: Table) -> str:
@@ -66,7 +67,13 @@ def _referenced(inspection: InspectionContext, name: str, spec: TableSpec, table
 
 
 def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
-    connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec, table: Table, column: str
+    connection: Connection,
+    inspection: InspectionContext,
+    name: str,
+    spec: TableSpec,
+    table: Table,
+    column: str,
+    values: Mapping[str, Any],
 ) -> Iterator[Finding]:
     where = f"The tombstone of {table.text}.{column}"
     live = table.columns[column]
@@ -93,8 +100,8 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
     if isinstance(wanted, Elements):
         return
     try:
-        value = _value(connection, _trial(wanted, table, column))
-        reads_rows = _reads_rows(connection, wanted, table, column)
+        value = values[column] if column in values else _value(connection, _trial(wanted, table, column))
+        reads_rows = column not in values and _reads_rows(connection, table, {column: wanted})
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
@@ -122,6 +129,24 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
         yield inspection.error(
             "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
         )
+
+
+def _fine(connection: Connection, spec: TableSpec, table: Table) -> Mapping[str, Any]:
+    """The value of each expression of a table, if they all can be computed and read no rows; otherwise none."""
+    plain = {
+        column: wanted
+        for column, wanted in spec.tombstone.items()
+        if isinstance(wanted, str) and column in table.columns and column not in table.key
+    }
+    if not plain:
+        return {}
+    try:
+        values = _all_values(connection, [_trial(wanted, table, column) for column, wanted in plain.items()])
+        return {} if _reads_rows(connection, table, plain) else dict(zip(plain, values, strict=True))
+    except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise
+        return {}
 
 
 def unstable(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
@@ -166,7 +191,10 @@ def _values(
 
 def _all_values(connection: Connection, statements: Iterable[sql.Composed]) -> tuple[Any, ...]:
     """What each statement says, in one message."""
-    each = [sql.SQL("(SELECT value FROM ({}) AS tried (value, same))").format(statement) for statement in statements]
+    each = [
+        sql.SQL("(SELECT CASE WHEN same IS NOT NULL THEN value END FROM ({}) AS tried (value, same))").format(statement)
+        for statement in statements
+    ]
     with connection.transaction(force_rollback=True):
         return connection.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(each))).fetchall()[0]
 
@@ -198,8 +226,8 @@ def _trial(expression: str, table: Table, column: str) -> sql.Composed:
     ).format(equal, equal, value, keys)
 
 
-def _reads_rows(connection: Connection, expression: str, table: Table, column: str) -> bool:
-    """Whether the expression holds a sub-select: the server is asked, as it allows none in a CHECK constraint.
+def _reads_rows(connection: Connection, table: Table, expressions: Mapping[str, str]) -> bool:
+    """Whether an expression of a column holds a sub-select: the server allows none in a CHECK constraint, and is asked.
 
     What a function does inside is not seen. There the key stands in a table of another name than in our statements, so
     that an expression which holds such a name (`key.id`) cannot be computed: nor can it when we erase or verify.
@@ -207,7 +235,10 @@ def _reads_rows(connection: Connection, expression: str, table: Table, column: s
     columns = sql.SQL(", ").join(
         [
             *(sql.SQL("{} {}").format(sql.Identifier(key), raw(table.columns[key].type)) for key in table.key),
-            sql.SQL("CHECK (({})::{} IS NULL)").format(raw(expression), raw(table.columns[column].type)),
+            *(
+                sql.SQL("CHECK (({})::{} IS NULL)").format(raw(expression), raw(table.columns[column].type))
+                for column, expression in expressions.items()
+            ),
         ]
     )
     trial = sql.SQL("CREATE TEMPORARY TABLE expunge_trial ({})").format(columns)
