@@ -256,7 +256,7 @@ class House:
 
     Attributes:
         said: Command -> its answer.
-        disk: Command -> every byte of the installation after it: the ledger forgets, and must not have known.
+        disk: Command and file -> every byte of the installation after it: the ledger forgets, and must not have known.
         logs: Name -> a server's log after the whole walk, a failing constraint included.
     """
 
@@ -272,7 +272,7 @@ class House:
         """Keep what a command said and left."""
         title = f"{len(self.said)} {title}"
         self.said[title] = answer
-        self.disk[title] = b"\n".join(path.read_bytes() for path in files_below([self.home]))
+        self.disk.update({f"{title}: {path}": path.read_bytes() for path in files_below([self.home])})
         assert answer.code == code, (title, answer.code, answer.output[-300:])
         return answer
 
@@ -565,8 +565,7 @@ def test_nothing_of_it_is_in_ledger_log_keys_receipts_and_pages(walked: tuple[Ho
     names = {path.name for path in files_below(places)}
     assert {"ledger.sqlite3", "checkpoint", "receipt.json", "receipt.html", "trust.json"} <= names
     assert canaries.found_below(places) == {}
-    seen = {title: canaries.found_in(content) for title, content in house.disk.items()}
-    assert {title: found for title, found in seen.items() if found} == {}
+    assert canaries.found_in_each(house.disk) == {}
 
 
 def test_openings_are_the_one_place_that_holds_an_identifier(walked: tuple[House, Flock]) -> None:

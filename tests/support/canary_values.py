@@ -7,11 +7,14 @@ import json
 import re
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+_PIECE = 4096
+"""A page of SQLite."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -55,20 +58,40 @@ def _typed(value: str) -> Mapping[str, bytes]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Flock:
     """The canaries of one person: name of the place -> value."""
 
     birds: Mapping[str, str | bytes] = field(repr=False)
 
+    @cached_property
+    def _forms(self) -> Mapping[bytes, Sequence[str]]:
+        """What canaries look like -> `place as encoding`: many encodings leave many values as they are."""
+        found: dict[bytes, list[str]] = {}
+        for name, value in self.birds.items():
+            for encoding, form in forms(value).items():
+                found.setdefault(form, []).append(f"{name} as {encoding}")
+        return found
+
     def found_in(self, content: bytes) -> list[str]:
         """`place as encoding` for every canary seen; never the value itself."""
-        return [
-            f"{name} as {encoding}"
-            for name, value in self.birds.items()
-            for encoding, form in forms(value).items()
-            if form in content
-        ]
+        return [name for form, names in self._forms.items() if form in content for name in names]
+
+    def found_in_each(self, contents: Mapping[str, bytes]) -> dict[str, list[str]]:
+        """Title -> what was seen in a content, where anything was.
+
+        For contents that are mostly the same, as a file after each command is: what all of them hold is searched once,
+        piece by piece, with as much of the next piece as a canary may reach into.
+        """
+        further = max(map(len, self._forms))
+        pieces = {
+            content[start : start + _PIECE + further]
+            for content in contents.values()
+            for start in range(0, len(content), _PIECE)
+        }
+        if not self.found_in(b"\n".join(pieces)):
+            return {}
+        return {title: found for title, content in contents.items() if (found := self.found_in(content))}
 
     def found_below(self, directories: Iterable[Path]) -> dict[str, list[str]]:
         """File -> what was seen in its name or content."""
