@@ -55,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, and draw the seed once for all workers."""
     config.addinivalue_line("markers", "heavy: takes many seconds; not in `make test`, but in `make chaos`")
+    config.addinivalue_line("markers", "matrix(n): one case in n is in `make test`, the others are in `make chaos`")
     case_sampling.seed()
 
 

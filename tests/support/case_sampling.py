@@ -1,8 +1,9 @@
 """Case sampling: which cases of the slow tests one run takes. `--cases=sample`, `--cases=others`; without: all.
 
-Of a parametrised test that needs servers a sample takes a seeded fifth of the cases, at least one, and it leaves out
-tests that are marked `heavy`. Everything else always runs. `make test` takes the sample, `make chaos` the others:
-together they take every case. The seed is EXPUNGE_CHAOS_SEED, or the day: what is left out changes daily.
+Of a parametrised test that needs servers a sample takes a seeded fifth of the cases, at least one; of one that is
+marked `matrix(n)`, with servers or without, one in n; and it leaves out tests that are marked `heavy`. Everything else
+always runs. `make test` takes the sample, `make chaos` the others: together they take every case. The seed is
+EXPUNGE_CHAOS_SEED, or the day: what is left out changes daily.
 """
 
 from __future__ import annotations
@@ -33,16 +34,18 @@ def split(items: Sequence[pytest.Item], of: str) -> tuple[list[pytest.Item], lis
         items: What was collected.
         of: The seed.
     """
-    families: dict[str, list[pytest.Item]] = defaultdict(list)
+    families: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     left_out: set[str] = set()
     for item in items:
         if item.get_closest_marker("heavy"):
             left_out.add(item.nodeid)
+        elif matrix := item.get_closest_marker("matrix"):
+            families[item.nodeid.partition("[")[0], matrix.args[0]].append(item)
         elif not item.nodeid.startswith(WITHOUT_SERVERS + OWN_SAMPLES):
-            families[item.nodeid.partition("[")[0]].append(item)
-    for cases in families.values():
+            families[item.nodeid.partition("[")[0], SHARE].append(item)
+    for (_, share), cases in families.items():
         ranked = sorted(cases, key=lambda case: _rank(of, case.nodeid))
-        left_out.update(case.nodeid for case in ranked[-(-len(cases) // SHARE) :])
+        left_out.update(case.nodeid for case in ranked[-(-len(cases) // share) :])
     sampled = [item for item in items if item.nodeid not in left_out]
     return sampled, [item for item in items if item.nodeid in left_out]
 

@@ -108,6 +108,7 @@ def between(parent: int | str, child: int | str) -> DataMap:
     )
 
 
+@pytest.mark.matrix(16)  # each case is 49 maps
 @pytest.mark.parametrize("ours", VALUES)
 def test_a_link_finds_what_the_database_calls_equal_or_is_refused(typed: str, ours: str) -> None:
     names = list(VALUES)

@@ -13,6 +13,7 @@ from expunge_config import calendars
 from expunge_config.datamap import Calendar, DeadlineSpec, Statute
 from expunge_orchestrator import deadlines
 
+pytestmark = pytest.mark.matrix(5)  # each case is 3653 days
 FIRST, LAST = date(2024, 1, 1), date(2033, 12, 31)
 STARTS = [FIRST + place * DAY for place in range((LAST - FIRST).days + 1)]
 
