@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar, cast
 
@@ -55,11 +55,13 @@ class Registry:
         return LazyMapping({name: partial(_backup_spec, self.backups, name) for name in self.backups})
 
 
+@cache  # the packages' metadata are files, one of every package
 def installed() -> Registry:
     """Every connector that is installed, ours and those of others."""
+    points = entry_points()
     return Registry(
-        stores=LazyMapping({point.name: partial(_store_type, point) for point in entry_points(group=STORES)}),
-        backups=LazyMapping({point.name: partial(_backup_type, point) for point in entry_points(group=BACKUPS)}),
+        stores=LazyMapping({point.name: partial(_store_type, point) for point in points.select(group=STORES)}),
+        backups=LazyMapping({point.name: partial(_backup_type, point) for point in points.select(group=BACKUPS)}),
     )
 
 
