@@ -219,8 +219,7 @@ def test_the_person_shown_has_everything(people: int):
     company = Company(7, people, NOW)
     holder = company.showcase()
     assert company.one_person() == holder.user.email
-    others = [one for one in company.holders() if one.household == holder.household and one != holder]
-    assert others
+    assert any(one.household == holder.household and one != holder for one in company.holders())
     assert holder.exports
     assert holder.sessions
     assert any(visit.user_id for visit in holder.visits)
@@ -229,11 +228,8 @@ def test_the_person_shown_has_everything(people: int):
 
 def test_marks_stand_in_the_persons_records_and_nowhere_else():
     company = Company(7, 300, NOW)
-    holder = company.showcase()
-    for mark in holder.marks():
-        assert mark in repr(holder)
-        assert not any(mark in repr(other) for other in company.holders() if other != holder)
-    caller = company.caller(1)
-    for mark in caller.marks():
-        assert mark in repr(caller)
-        assert not any(mark in repr(other) for other in company.callers() if other != caller)
+    for one, everybody in ((company.showcase(), company.holders()), (company.caller(1), company.callers())):
+        others = [repr(other) for other in everybody if other != one]
+        for mark in one.marks():
+            assert mark in repr(one)
+            assert not any(mark in other for other in others)
