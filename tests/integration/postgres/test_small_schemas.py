@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
 from tests.support.postgres.small_schemas import ACME, erased, left, shape
@@ -658,3 +660,31 @@ trips: {table: public.trips, goes_with_any: {reason: r, approved_by: a},
     assert left(database, "trips") == [1, 2, 3, 4]
     erased(database, loaded, expected={"users": 1, "trips": 1}, user_id="2")
     assert left(database, "trips") == [1, 3, 4]
+
+
+class _KilledError(Exception):
+    """In place of a process that is killed."""
+
+
+def test_a_tree_that_is_overwritten_is_not_cut_in_two(database: str) -> None:
+    """A tombstone of which nobody can tell whose it was leads no further: what is below goes in its transaction."""
+    execute(
+        database,
+        "CREATE TABLE notes (id int PRIMARY KEY, email text, above int, place int, body text);"
+        "INSERT INTO notes VALUES (1, NULL, NULL, 7, 'root'), (2, 'ann@x.example', 1, 7, 'a'), (3, NULL, 2, 7, 'b'),"
+        " (4, NULL, 3, 7, 'c')",
+    )
+    loaded = shape("""
+notes: {table: public.notes, data_type: anchor, undated: erase, tombstone: {email: "NULL", body: "NULL"},
+  keeps: {place: nobody's}, found_by: [{column: email, identity: email}, {column: above, of: notes.id}]}
+""")
+
+    def killed() -> None:
+        raise _KilledError
+
+    with opened(database, loaded, rows_per_transaction=1) as store:
+        [ann] = resolved(store, [subject(1, email="ann@x.example")], ACME)
+        with contextlib.suppress(_KilledError):
+            store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, killed)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert execute(database, "SELECT id FROM notes WHERE body IS NOT NULL") == [(1,)]

@@ -255,6 +255,8 @@ class Eraser:
             self._lock(search, mapped)
             return execute(search.connection, tombstone(search, mapped, paths, None, unreferenced(search, mapped, "t")))
         if mapped.action is Action.TOMBSTONE:
+            # A row that is overwritten may lead to those below it no more: a tree is not split.
+            limit = None if mapped.own else limit
             compose = partial(tombstone, search, mapped, paths, limit)
             return execute(search.connection, _bounded(search, "tombstone", mapped, compose, limit))
         rows_awaiting_keys.defer_parents(search, [mapped])
