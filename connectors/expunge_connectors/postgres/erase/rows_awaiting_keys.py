@@ -1,6 +1,7 @@
 """Rows awaiting keys: rows whose keys are not resolved yet stay for now, with the rows they refer to (laws 2 and 6).
 
-They stay due: verification shows them, and once their keys are resolved and durable they go.
+They stay due: verification shows them, and once their keys are resolved and durable they go. What is not the request's
+stays anyway, and nothing waits for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ def look(search: Search, mapped: BoundTable) -> None:
     if mapped.binding or any(feed.needed for feed in mapped.feeds):
         statement = search.compiled(
             ("waits", mapped.name),
-            lambda: sql.SQL("SELECT EXISTS (SELECT FROM {} AS f WHERE f.waits)").format(search.table(mapped.name)),
+            lambda: sql.SQL("SELECT EXISTS (SELECT FROM {} AS f WHERE f.asked AND f.waits)").format(
+                search.table(mapped.name)
+            ),
         )
         if (search.connection.execute(statement).fetchone() or (False,))[0]:
             search.waiting.add(mapped.name)
@@ -83,7 +86,7 @@ def _held_back(search: Search, parent: BoundTable) -> int:
         held += search.connection.execute(
             sql.SQL(
                 "UPDATE {} AS f SET waits = true FROM {} AS t, {} AS c, {} AS g"
-                " WHERE NOT f.waits AND g.waits AND {} AND {} AND {}"
+                " WHERE NOT f.waits AND g.asked AND g.waits AND {} AND {} AND {}"
             ).format(
                 search.table(parent.name),
                 parent.table.identifier,
