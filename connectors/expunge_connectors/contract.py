@@ -5,8 +5,8 @@ chunks of subjects and answers for all of them at once: its cost per person must
 
 Vocabulary: a *subject* is one person of a request, known here by a number and a set of keys. A *collection* is a table,
 a kind of key or a kind of object. *due* is what must go, *retained* is kept with a ground, *newer* was found through a
-reusable identifier and created at or after the cutoff, *ambiguous* is known by a value alone that somebody else has, or
-had.
+reusable identifier and created at or after the cutoff, *ambiguous* names somebody else as well, or is known by a value
+alone that somebody else has, or had.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class Subject:
             one alone is ambiguous. They are never followed, whoever else has them.
         attributed: Those of the keys that an operator and an approver say are this person's: what is found by one alone
             is theirs, though others hold it as well.
+        known: Keys that an earlier round of the resolution followed. They lead nowhere in this one; a record that names
+            its person by one of them says whose it is.
     """
 
     number: int
@@ -60,6 +62,7 @@ class Subject:
     shared: frozenset[SubjectKey] = frozenset()
     doubtful: frozenset[SubjectKey] = frozenset()
     attributed: frozenset[SubjectKey] = frozenset()
+    known: frozenset[SubjectKey] = frozenset()
 
     @property
     def unclear(self) -> frozenset[SubjectKey]:

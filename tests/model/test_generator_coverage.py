@@ -14,7 +14,8 @@ def test_every_rare_shape_is_drawn_with_rows_in_it():
     for seed in range(WORLDS):
         one = world(Dice(seed))
         filled = {table.text for table, _, _ in one.rows}
-        for name, spec in one.document["stores"]["main"]["collections"].items():
+        collections = one.document["stores"]["main"]["collections"]
+        for name, spec in collections.items():
             if spec["table"] in filled:
-                seen.update(shapes(one.table_of(name), name, spec))
+                seen.update(shapes(one.table_of(name), name, collections))
     assert seen == set(RARE)

@@ -8,12 +8,11 @@ in the erasing transaction and again before its commit.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.catalog.reader import Catalogue
-from expunge_connectors.postgres.row_kinds import disjoint
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 
@@ -52,11 +51,11 @@ def passing_values(
         for name, identity in data_map.identities.items()
         if identity.kind is IdentityKind.REUSABLE and not identity.shareable
     }
-    persons = {name: link for name, table in spec.collections.items() if (link := _person(table)) is not None}
+    persons = {name: link for name, table in spec.collections.items() if (link := claiming(table)) is not None}
     for name, person in persons.items():
         table = spec.collections[name]
         for identity in table.yields:
-            if identity in claims and (held := _held(table, identity)) is not None:
+            if identity in claims and (held := held_by(table, identity)) is not None:
                 claims[identity].append(Claim(name, person, held, table.since.get(identity, table.created)))
     for child in spec.collections.values():
         for link in child.found_by:
@@ -75,7 +74,7 @@ def aged(passing: Collection[str], data_map: DataMap) -> frozenset[str]:
         for spec in data_map.stores.values()
         if isinstance(spec, PostgresSpec)
         for table in spec.collections.values()
-        if _person(table) is not None
+        if claiming(table) is not None
         for identity in table.yields
         if identity in passing
         and data_map.identities[identity].handed_on
@@ -83,92 +82,18 @@ def aged(passing: Collection[str], data_map: DataMap) -> frozenset[str]:
     )
 
 
-def _person(table: TableSpec) -> Link | None:
+def claiming(table: TableSpec) -> Link | None:
     """The link by which a row that is a person is found by that person's own key."""
     if table.log is not None or table.person is None:
         return None
     return next((link for link in table.found_by if link.identity == table.person and not link.several), None)
 
 
-def named_by(
-    spec: PostgresSpec, table: TableSpec, link: Link, claims: Sequence[Claim], data_map: DataMap
-) -> tuple[Link, ...]:
-    """The links by which a row names people who hold such values in rows of their own, beside the one that led there.
-
-    Those rows say whose a value is, whichever store they are in. So a row that names somebody is theirs, whatever value
-    stands in it: the order of a gift is the customer's, and so is a line of it.
-    """
-    holders = {spec.collections[one.collection].person for one in claims} | _holders(table, link, data_map)
-    holders -= {None}
-    return tuple(one for one in _firm(spec, table) if one != link and persons_named(spec, one, data_map) & holders)
-
-
-def _holders(table: TableSpec, link: Link, data_map: DataMap) -> set[str | None]:
-    """The identities of the same controller's persons whose rows hold such values, in any store of the map."""
-    if not _reusable(link.identity or "", data_map) or table.owner is None:
-        return set()
-    return {
-        other.person
-        for spec in data_map.stores.values()
-        if isinstance(spec, PostgresSpec)
-        for other in spec.collections.values()
-        if _person(other) is not None
-        and other.owner is not None
-        and other.owner.controller == table.owner.controller
-        and _held(other, link.identity or "") is not None
-    }
-
-
-def _held(table: TableSpec, identity: str) -> Link | None:
+def held_by(table: TableSpec, identity: str) -> Link | None:
     """The link by which a row that is a person is found by a value that it yields in the same place."""
     source = table.yields.get(identity)
     links = (link for link in table.found_by if link.identity == identity)
     return next((link for link in links if source is not None and link.source.same_place(source)), None)
-
-
-def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
-    """Further links by which a row names people as it does by this one: it is theirs as well.
-
-    A row goes when everybody does whom it names, unless the map says that it goes with any of them. Of a shared row
-    its owners decide; a row of one kind names nobody by what another kind says.
-    """
-    if table.sharing is not None or table.goes_with_any is not None:
-        return ()
-    named = persons_named(spec, link, data_map, table)
-    return tuple(
-        one
-        for one in _firm(spec, table)
-        if one != link and not disjoint(one.where, link.where) and persons_named(spec, one, data_map) & named
-    )
-
-
-def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
-    """The identities of the persons whom a row names by a link: by their own key, or through rows above.
-
-    Args:
-        spec: The store.
-        link: Of a table.
-        data_map: Says which identities are persons'.
-        through: The tables below.
-    """
-    if link.lead is None:
-        return data_map.person_identities & {link.identity}
-    lead = spec.collections[link.lead[0]]
-    if lead.person is not None:
-        return frozenset([lead.person])
-    if lead.sharing is not None or lead.goes_with_any is not None or lead in through[1:]:
-        return frozenset()
-    above = (persons_named(spec, one, data_map, *through, lead) for one in lead.found_by if not one.several)
-    return frozenset().union(*above)
-
-
-def _firm(spec: PostgresSpec, table: TableSpec) -> list[Link]:
-    """The links of one value by which a row that is no person names somebody, but for those from row to row."""
-    if table.person is not None:
-        return []
-    return [
-        one for one in table.found_by if not one.several and not (one.lead and spec.collections[one.lead[0]] is table)
-    ]
 
 
 def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:

@@ -6,7 +6,7 @@ points there is found by the same columns, it goes as well, and nothing can be i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.postgres.catalog.reader import ForeignKey
@@ -15,11 +15,20 @@ from expunge_connectors.postgres.table_spec import Link, TableSpec
 
 
 def loose_keys(
-    collections: Mapping[str, TableSpec], data_map: DataMap, foreign_keys: Iterable[ForeignKey]
+    collections: Mapping[str, TableSpec],
+    data_map: DataMap,
+    foreign_keys: Iterable[ForeignKey],
+    of_several: Container[str] = (),
 ) -> tuple[tuple[ForeignKey, str], ...]:
     """Foreign keys between mapped tables that other people's rows may have, with the collection that they lead to.
 
     Not those to rows that are overwritten, nor to shared ones, which stay as long as anything points there.
+
+    Args:
+        collections: All of the store.
+        data_map: Says what becomes of their rows.
+        foreign_keys: Those that are asked about.
+        of_several: Collections of which a row stays that is found by such a key, if it names somebody else as well.
     """
     data = {name: one for name, one in collections.items() if one.log is None}
     mapped = {one.table for one in data.values()}
@@ -31,7 +40,9 @@ def loose_keys(
         if one.table == key.parent
         and one.sharing is None
         and _action(one, data_map) is not Action.TOMBSTONE
-        and not any(_goes_along(other, key, name, data, data_map) for other in data.values())
+        and not any(
+            other not in of_several and _goes_along(spec, key, name, data, data_map) for other, spec in data.items()
+        )
     )
 
 

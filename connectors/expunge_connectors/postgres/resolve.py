@@ -32,7 +32,7 @@ from expunge_connectors.postgres.sql.comparison import (
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope
-from expunge_connectors.postgres.sql.row_owners import nominated
+from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
 from expunge_connectors.postgres.sql.subject_search import (
@@ -168,7 +168,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
             mapped,
             path,
             _facts(search, mapped, _origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
-            nominated(search, mapped, path.link, "t", path.since),
+            requested(search, mapped, path.link, "t", path.since),
         )
         for path in paths
     ]
@@ -183,7 +183,8 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
         _facts(search, mapped, _origin(below[0]), TRUE, FALSE),
         mapped.table.identifier,
         or_(*(join_condition(path, "t") for path in below)),
-        and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
+        # By each of the links within a collection a row names the same people.
+        and_(sql.SQL("k.leads"), in_scope(mapped, "t"), requested(search, mapped, mapped.own[0], "t")),
         sql.SQL("SELECT * FROM every"),
     )
 

@@ -37,7 +37,8 @@ def closure(connector: StoreConnector, harness: StoreHarness, subject: Subject, 
     """The subject with every key that resolution finds, fed back until nothing new appears."""
     keys, fresh = subject.keys, subject.keys
     while fresh:
-        found = connector.resolve([Subject(subject.number, fresh)], harness.scope, cutoff)
+        asked = Subject(subject.number, fresh, known=keys - fresh)
+        found = connector.resolve([asked], harness.scope, cutoff)
         fresh = frozenset(one.key for one in found if selects(harness, one.key)) - keys
         keys |= fresh
     return Subject(subject.number, keys)

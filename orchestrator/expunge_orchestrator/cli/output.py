@@ -114,9 +114,14 @@ def left_ambiguous(records: Iterable[int | None], *, over: bool = False) -> None
     """
     number = sum(one or 0 for one in records)
     if number:
-        stay = "1 record stays" if number == 1 else f"{number} records stay"
-        known = f"ambiguous: {stay}, known by a value alone that other people have or may have."
-        say = " Who knows whose they are says so before the batch is settled: expunge attribute --help"
+        stay, name, are = (
+            ("1 record stays", "names", "is") if number == 1 else (f"{number} records stay", "name", "are")
+        )
+        value = "known by a value alone that others have or may have"
+        known = (
+            f"ambiguous: {stay}, for {'it' if number == 1 else 'they'} {name} somebody else as well, or {are} {value}."
+        )
+        say = " Who knows whose a value is says so before the batch is settled: expunge attribute --help"
         console().print(known if over else known + say, soft_wrap=True)
 
 

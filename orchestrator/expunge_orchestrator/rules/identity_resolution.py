@@ -205,7 +205,11 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         for subject in frontier:
             trails[subject.number].asked |= subject.keys
         before = {subject.number: trails[subject.number].since() for subject in frontier}
-        for store, told in lookup(frontier):
+        asked = {subject.number for subject in frontier}
+        others = [
+            Subject(number, frozenset(), known=one.keys) for number, one in resolved.items() if number not in asked
+        ]
+        for store, told in lookup([*frontier, *others]):
             for number, via, collection, key in told:
                 trails[number].add(via, key, store, of_person=(store, collection) in rules.persons)
         for subject in frontier:
@@ -216,7 +220,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
             decided = _decide(trail, rules)
             unasked = next_keys(trail, decided) - trail.asked
             if any(not key.namespace.startswith(SINCE) for key in unasked):
-                ahead.append(Subject(subject.number, frozenset(unasked)))
+                ahead.append(Subject(subject.number, frozenset(unasked), known=decided.keys & trail.asked))
             else:
                 resolved[subject.number] = decided
         frontier = ahead
@@ -240,7 +244,9 @@ def _follow_no_hearsay(
         if told := _merely_told(answer, trail, rules):
             trail.hearsay = told
             asked.append(Subject(number, _decide(trail, rules).keys, doubtful=told))
-    held = told_by_others(asked) if asked else {}
+    numbers = {one.number for one in asked}
+    others = [Subject(number, frozenset(), known=one.keys) for number, one in resolved.items() if number not in numbers]
+    held = told_by_others([*asked, *others]) if asked else {}
     for one in asked:
         trails[one.number].hearsay = held.get(one.number, frozenset())
         resolved[one.number] = _decide(trails[one.number], rules)

@@ -49,6 +49,7 @@ class Part:
     pair: tuple[str, str] | None = None
     sharing: bool = False
     log: bool = False
+    with_everybody: bool = False
     whole: Part | None = None
     roles: list[Part] = field(default_factory=list)
 
@@ -70,7 +71,8 @@ class Part:
         if self.inherited:
             owner["inherited"] = True
         entry |= {"data_type": f"of-{self.name}", "owner": owner, "found_by": self.found_by}
-        if not any(isinstance(what, dict) and "elements" in what for what in self.tombstone.values()):
+        by_elements = any(isinstance(what, dict) and "elements" in what for what in self.tombstone.values())
+        if not self.with_everybody and not by_elements:
             entry["goes_with_any"] = {"reason": "drawn so", "approved_by": "The model"}
         optional = {
             "person": self.person,

@@ -19,6 +19,17 @@ class Whose:
         self._reference = reference
         self._state = state
         self._told: dict[Key, set[Key]] = {}
+        self.people: Keys = frozenset()
+
+    def look_up(self, asked: Iterable[Keys]) -> None:
+        """Find out who is meant by all of these, who go together: a row of two of them tells of both."""
+        while True:
+            found = [self.keys(given) for given in asked]
+            people = frozenset[Key]().union(*(one for one in found if one is not None))
+            if people <= self.people:
+                return
+            self.people |= people
+            self._told.clear()
 
     def keys(self, given: Keys) -> Keys | None:
         """Every key of the one person meant; None if several may be meant, or none can be named.
@@ -38,7 +49,9 @@ class Whose:
         if accepted is None or not (told := self._merely_told(accepted, given)):
             return accepted
         known = self._followed(given, told)
-        return self._followed(given, self._reference.told_by_others(self._state, known or frozenset(), told))
+        return self._followed(
+            given, self._reference.told_by_others(self._state, known or frozenset(), told, self.people)
+        )
 
     def _followed(self, given: Keys, barred: Keys) -> Keys | None:
         """Every key that leads on from those given; values that are barred lead nowhere."""
@@ -116,7 +129,7 @@ class Whose:
 
     def _next(self, key: Key) -> set[Key]:
         if key not in self._told:
-            self._told[key] = self._reference.told(self._state, frozenset([key])) - {key}
+            self._told[key] = self._reference.told(self._state, frozenset([key]), self.people) - {key}
         return self._told[key]
 
     def _kind(self, key: Key) -> str:

@@ -33,18 +33,22 @@ RARE = (
     "a role in a document's lists",
     "further persons",
     "a claim with a time of its own",
+    "rows that go with everybody whom they name",
+    "a row above that goes with anybody",
 )
 """All of them, as `shapes` tells them."""
 
 
-def shapes(table: Table, name: str, spec: Mapping[str, Any]) -> Iterator[str]:
+def shapes(table: Table, name: str, collections: Mapping[str, Any]) -> Iterator[str]:
     """Those of one collection and its table."""
+    spec = collections[name]
     if name.startswith("role-"):
         [link] = spec["found_by"]
         yield f"a role in a {'list' if link.get('each') else 'document' if 'path' in link else 'column'}"
         if "path" in link and spec["tombstone"][link["column"]] == {"elements": True}:
             yield "a role in a document's lists"
     yield from _of_persons(name, spec)
+    yield from _of_several(spec, collections)
     if table.declared != "PRIMARY KEY":
         yield "a unique key" if table.declared else "no key"
     for method in ("range", "list"):
@@ -57,6 +61,15 @@ def shapes(table: Table, name: str, spec: Mapping[str, Any]) -> Iterator[str]:
         yield "a yield by a template"
     for link in spec.get("found_by", ()):
         yield from _of_link(link, [table.column(one) for one in link.get("columns", ()) or [link["column"]]])
+
+
+def _of_several(spec: Mapping[str, Any], collections: Mapping[str, Any]) -> Iterator[str]:
+    if "goes_with_any" in spec or len(spec.get("found_by", ())) == 1:
+        return
+    yield "rows that go with everybody whom they name"
+    above = [collections[link["of"].partition(".")[0]] for link in spec.get("found_by", ()) if "of" in link]
+    if any("goes_with_any" in one and "sharing" not in one and "person" not in one for one in above):
+        yield "a row above that goes with anybody"
 
 
 def _of_persons(name: str, spec: Mapping[str, Any]) -> Iterator[str]:

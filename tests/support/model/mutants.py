@@ -100,7 +100,7 @@ MUTANTS = (
     Mutant(
         "what rows of somebody else hold as well is hearsay",
         f"{_RULES}/identity_resolution.py",
-        "    held = told_by_others(asked) if asked else {}\n",
+        "    held = told_by_others([*asked, *others]) if asked else {}\n",
         "    held = {}\n",
     ),
     Mutant(
@@ -176,6 +176,31 @@ MUTANTS = (
         f"{_SQL}/comparison.py",
         '_STANDS = {"tableoid": "oid", "ctid": "tid"}',
         '_STANDS = {"ctid": "tid"}',
+    ),
+    # Whose a row is.
+    Mutant(
+        "a row goes when everybody does whom it names",
+        f"{_SQL}/row_owners.py",
+        "    for one in link.beside:\n",
+        "    for one in ():\n",
+    ),
+    Mutant(
+        "a row is whose the row above is",
+        f"{_SQL}/row_owners.py",
+        "            said = self.of_links(lead)\n",
+        "            said = FALSE\n",
+    ),
+    Mutant(
+        "a row above that goes with anybody goes with one of them",
+        f"{_SQL}/row_owners.py",
+        "            if said is not FALSE and going is not FALSE:\n",
+        "            if False:\n",
+    ),
+    Mutant(
+        "what rows of others tell is not followed",
+        f"{_POSTGRES}/resolve.py",
+        '            requested(search, mapped, path.link, "t", path.since),\n',
+        "            TRUE,\n",
     ),
     # What a plan is about.
     Mutant(

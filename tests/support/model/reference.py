@@ -16,12 +16,14 @@ from typing import Any
 
 from tests.support.model.cell_values import (
     compared,
+    held,
     moment,
     of_kind,
     same_place,
     says,
     sought,
     spellings,
+    taken_out,
     without,
     without_elements,
 )
@@ -116,6 +118,7 @@ class Reference:
     def __init__(self, world: World) -> None:
         document = world.document
         self._world = world
+        self.of_others = 0
         self._identities = document["identities"]
         self._types = document["data_types"]
         self._collections = document["stores"]["main"]["collections"]
@@ -279,6 +282,7 @@ class Reference:
         old = self._old(spec, cells)
         if nominated and old:
             return None if self._somebody_else(spec, keys) else Found(old=True)
+        self.of_others += theirs_firmly
         if theirs_firmly or (theirs_by_value and old):
             return Found(unclear=True)
         if refused and "person" in spec:
@@ -345,6 +349,8 @@ class Reference:
 
     def _gone(self, name: str, link: Mapping[str, Any], cells: Cells, state: State) -> bool:
         """The link leads to nobody: nothing stands there, or no living row of this store is the one it names."""
+        if _several(link):
+            return not of_kind(link, cells) or not self._texts(link, cells)
         ours = link.get("columns", [link["column"]] if "column" in link else [])
         if not of_kind(link, cells) or any(cells[one] is None for one in ours) or not says(link, ours, cells):
             return True
@@ -389,7 +395,11 @@ class Reference:
                     continue
             else:
                 columns = [link["column"]]
-                if self._identities[link["identity"]]["kind"] == "reusable" or "path" in link or link.get("each"):
+                if self._identities[link["identity"]]["kind"] == "reusable":
+                    continue
+                if _several(link):
+                    if self._texts(link, cells):
+                        return False
                     continue
             if says(link, columns, cells):
                 return False
@@ -526,19 +536,23 @@ class Reference:
         """A person who is not the one that was found, though an e-mail address is the same."""
         return "person" in spec and any(namespace == spec["person"] for namespace, _ in keys)
 
-    def told(self, state: State, keys: Keys) -> set[tuple[str, str]]:
-        """The further keys that the rows of these keys declare; a tombstone tells only what it still holds."""
+    def told(self, state: State, keys: Keys, people: Keys) -> set[tuple[str, str]]:
+        """The further keys that the rows of these keys declare; a tombstone tells only what it still holds.
+
+        Rows of others say nothing: of those who are none of these people.
+        """
+        found = self.found(state, keys, shareable=True, began=self.began(state), people=people)
         return {
             one
-            for name, rows in self.found(state, keys, shareable=True, began=self.began(state)).items()
+            for name, rows in found.items()
             for row, how in rows.items()
             if how.belongs
             for one in self._declared(name, state[self._tables[name].text][row])
         }
 
-    def told_by_others(self, state: State, keys: Keys, values: Keys) -> Keys:
+    def told_by_others(self, state: State, keys: Keys, values: Keys, people: Keys) -> Keys:
         """Those of the values that rows hold which say by a key whose they are, and are not these keys' rows."""
-        found = self.found(state, keys, began=self.began(state)) if values else {}
+        found = self.found(state, keys, began=self.began(state), people=people | keys) if values else {}
         return frozenset(
             one
             for name in self.scope
@@ -584,76 +598,153 @@ class Reference:
 
     def _names(self, name: str, found_by: Mapping[str, Any], who: AbstractSet[str], cells: Cells, state: State) -> bool:
         """The row says by another link whose it is, of such persons; it is no person itself."""
-        if "person" in self._collections[name]:
-            return False
-        firm = (one for one in self._firm(name) if one is not found_by and self._kinds(name, one) & who)
-        return any(self._says_whose(name, one, cells, state, None) for one in firm)
+        return any(
+            self._names_whom("anybody", name, one, cells, self._kinds(name, one), state, frozenset())
+            for one in self._says(name)
+            if one is not found_by and self._kinds(name, one) & who
+        )
 
     def _beside(self, name: str, found_by: Mapping[str, Any], cells: Cells, state: State, people: Keys | None) -> bool:
-        """The row names somebody as well, as it does by this link, who is none of these people."""
-        spec = self._collections[name]
-        if people is None or "person" in spec or "sharing" in spec or "goes_with_any" in spec:
-            return False
-        who = self._kinds(name, found_by)
-        firm = (one for one in self._firm(name) if one is not found_by and self._kinds(name, one) & who)
-        return any(self._says_whose(name, one, cells, state, people) for one in firm)
+        """The row names somebody as well, as it does by this link, who is none of these people.
 
-    def _firm(self, name: str) -> list[Mapping[str, Any]]:
-        """The links of one value, but for those from row to row."""
-        return [
-            one
-            for one in self._collections[name]["found_by"]
-            if "path" not in one and not one.get("each") and ("of" not in one or _of(one)[0] != name)
-        ]
-
-    def _kinds(self, name: str, link: Mapping[str, Any], below: tuple[str, ...] = ()) -> set[str]:
-        """The identities of the persons whom a row names by a link, itself or through rows above."""
-        if "of" not in link:
-            return {link["identity"]} if self._identities[link["identity"]]["kind"] == "person" else set()
-        lead, *_ = _of(link)
-        above = self._collections[lead]
-        if "person" in above:
-            return {above["person"]}
-        if "sharing" in above or "goes_with_any" in above or lead in below:
-            return set()
-        further = [one for one in above["found_by"] if "path" not in one and not one.get("each")]
-        return set().union(*(self._kinds(lead, one, (*below, lead)) for one in further))
-
-    def _says_whose(self, name: str, link: Mapping[str, Any], cells: Cells, state: State, people: Keys | None) -> bool:
-        """The row names somebody by this link; or, where people are given, somebody who is none of them.
-
-        Where no key of such a person is among theirs, nothing can be said.
+        Of people whom the row above names, and who are of another kind, one is enough.
         """
-        columns = [link["column"]] if "of" not in link else list(_of(link)[1])
-        if not of_kind(link, cells) or not says(link, columns, cells):
+        spec = self._collections[name]
+        by_elements = any(isinstance(one, dict) and "elements" in one for one in spec.get("tombstone", {}).values())
+        if people is None or "sharing" in spec or "goes_with_any" in spec or by_elements:
             return False
-        if "of" not in link:
-            return people is None or self._none_of(link["identity"], link, cells, people)
-        lead, ours, theirs = _of(link)
-        spec, who = self._collections[lead], self._kinds(name, link)
-        if "person" in spec and people is None:
-            return True
-        ours_, above = self._tables[name], self._tables[lead]
-        values = tuple(compared(ours_.column(one), cells[one]) for one in ours)
-        for row in state[above.text].values():
-            if tuple(compared(above.column(one), row[one]) for one in theirs) != values:
+        ours = self._kinds(name, found_by)
+        for one in self._says(name):
+            kinds = self._kinds(name, one)
+            if one is found_by and not _several(one):
                 continue
-            if "person" in spec and people is not None:
-                own = next(one for one in spec["found_by"] if one.get("identity") == spec["person"])
-                if says(own, [own["column"]], row) and self._none_of(spec["person"], own, row, people):
-                    return True
-            elif "person" not in spec and any(
-                self._says_whose(lead, one, row, state, people)
-                for one in self._firm(lead)
-                if self._kinds(lead, one) & who
-            ):
+            other = self._names_whom("other", name, one, cells, kinds & ours, state, people)
+            if other and not self._names_whom("going", name, found_by, cells, ours - kinds, state, people):
                 return True
         return False
 
-    def _none_of(self, identity: str, link: Mapping[str, Any], cells: Cells, people: Keys) -> bool:
-        """Keys of the kind are known, and the one that stands in the row is not among them."""
-        known = {value for namespace, value in people if namespace == identity}
-        return bool(known) and not known & sought(self._identities[identity]["normaliser"], link, cells)
+    def _says(self, name: str) -> list[Mapping[str, Any]]:
+        """The links by which a row says whose it is, but for those from row to row; a person's own key says it."""
+        spec = self._collections[name]
+        return [] if "person" in spec else [one for one in spec["found_by"] if "of" not in one or _of(one)[0] != name]
+
+    def _kinds(self, name: str, link: Mapping[str, Any], way: tuple[str, ...] = ()) -> set[str]:
+        """The identities of the persons whom a row names by a link, itself or through rows above."""
+        if "of" not in link and self._identities[link["identity"]]["kind"] == "person":
+            return {link["identity"]}
+        above = [_of(link)[0]] if "of" in link else self._holding(link["identity"])
+        found: set[str] = set()
+        for lead in above:
+            spec = self._collections[lead]
+            if "person" in spec:
+                found.add(spec["person"])
+            elif lead not in way:
+                found.update(*(self._kinds(lead, one, (*way, lead)) for one in spec["found_by"]))
+        return found
+
+    def _holding(self, identity: str) -> list[str]:
+        """The collections whose rows have an internal key, which other rows name."""
+        return [
+            name
+            for name, spec in self._collections.items()
+            if self._identities[identity]["kind"] == "internal"
+            and (place := spec.get("yields", {}).get(identity)) is not None
+            and not any(one.get("identity") == identity and same_place(one, place) for one in spec["found_by"])
+        ]
+
+    def _names_whom(  # noqa: PLR0917 - one question with its circumstances
+        self,
+        who: str,
+        name: str,
+        link: Mapping[str, Any],
+        cells: Cells,
+        kinds: AbstractSet[str],
+        state: State,
+        people: Keys,
+        way: tuple[str, ...] = (),
+    ) -> bool:
+        """The row names by this link, itself or through rows above, somebody of these kinds.
+
+        Anybody at all; another one than these people; or one of them, who goes.
+        """
+        if not kinds & self._kinds(name, link) or not of_kind(link, cells):
+            return False
+        if "of" not in link and self._identities[link["identity"]]["kind"] == "person":
+            return self._itself(who, link, cells, people)
+        if "of" not in link:
+            texts = self._texts(link, cells)
+            return any(
+                self._names_above(who, lead, row, kinds, state, people, way)
+                for lead in self._holding(link["identity"])
+                for row in state[self._tables[lead].text].values()
+                if texts & self._yielded(lead, link["identity"], row)
+            )
+        lead, ours, theirs = _of(link)
+        if not says(link, ours, cells):
+            return False
+        if "person" in self._collections[lead] and who == "anybody":
+            return True
+        values = tuple(compared(self._tables[name].column(one), cells[one]) for one in ours)
+        above = self._tables[lead]
+        return values != ("",) and any(
+            self._names_above(who, lead, row, kinds, state, people, way)
+            for row in state[above.text].values()
+            if tuple(compared(above.column(one), row[one]) for one in theirs) == values
+        )
+
+    def _names_above(  # noqa: PLR0917 - one question with its circumstances
+        self,
+        who: str,
+        lead: str,
+        row: Cells,
+        kinds: AbstractSet[str],
+        state: State,
+        people: Keys,
+        way: tuple[str, ...],
+    ) -> bool:
+        """The same of a row above: shared, or going with any of its people, it is another's where none of them goes."""
+        spec = self._collections[lead]
+        if lead in way:
+            return False
+        if "person" in spec:
+            own = next(one for one in spec["found_by"] if one.get("identity") == spec["person"] and not _several(one))
+            return self._itself(who, own, row, people)
+
+        def names(whom: str) -> bool:
+            return any(
+                self._names_whom(whom, lead, one, row, kinds, state, people, (*way, lead)) for one in self._says(lead)
+            )
+
+        if who == "other" and ("goes_with_any" in spec or "sharing" in spec):
+            return names("anybody") and not names("going")
+        return names(who)
+
+    def _itself(self, who: str, link: Mapping[str, Any], cells: Cells, people: Keys) -> bool:
+        """A key that stands in the row is such a person's."""
+        if not _several(link) and not says(link, [link["column"]], cells):
+            return False
+        known = {value for namespace, value in people if namespace == link["identity"]}
+        texts = self._texts(link, cells)
+        return bool({"anybody": texts, "going": texts & known, "other": texts - known}[who])
+
+    def _texts(self, link: Mapping[str, Any], cells: Cells) -> set[str | None]:
+        """The keys that stand there; None: something that is none."""
+        found: set[str | None] = set()
+        rule = self._identities[link["identity"]]["normaliser"]
+        for text in held(link, cells):
+            value = taken_out(link, text)
+            if value is not None:
+                key = spelt(rule, value)
+                literally = "template" not in link or rule == "uuid/1" or key == str(value)
+                found.add(key if literally else None)
+        return found
+
+    def _yielded(self, name: str, identity: str, cells: Cells) -> set[str | None]:
+        place = self._collections[name]["yields"][identity]
+        link = {"identity": identity, **(place if isinstance(place, dict) else {"column": place})}
+        if not of_kind(link, cells):
+            return set()
+        return {*spellings(self._identities[identity]["normaliser"], link, cells)}
 
     # ---- what is right for each
 
@@ -823,6 +914,11 @@ def _of(link: Mapping[str, Any]) -> tuple[str, tuple[str, ...], tuple[str, ...]]
         return link["of"], tuple(link["columns"]), tuple(link["of_columns"])
     lead, _, column = link["of"].partition(".")
     return lead, (link["column"],), (column,)
+
+
+def _several(link: Mapping[str, Any]) -> bool:
+    """It looks into a document or an array."""
+    return "path" in link or bool(link.get("each"))
 
 
 def _enforced(table: Table, row: Row) -> bool:

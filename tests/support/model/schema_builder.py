@@ -44,6 +44,7 @@ class Builder:
         for family in self.families:
             self._person(family)
         makers = [self._child, self._child, *[self._direct] * 3, self._log, self._shared, self._upward, self._by_token]
+        makers += [self._joined] * 2 * ("with-everybody" in self._shapes)
         makers += [self._circle] * ("circle" in self._shapes) + [self._composite] * ("composite" in self._shapes)
         for _ in range(dice.pick([3, 1, 2, 4, 5])):
             dice.pick(makers)(dice.pick(self.families))
@@ -75,6 +76,7 @@ class Builder:
             if part.action == "retain":
                 self._shop.starts(part)
             self._shop.dates(part)
+            part.with_everybody = "with-everybody" in self._shapes and not part.sharing and dice.chance(50)
             self._shop.claims(part, [one for one in ("email", "phone") if recycled(self.identities[one])])
 
     def document(self) -> dict[str, Any]:
@@ -226,6 +228,31 @@ class Builder:
         if not table.primary_key:
             self._shop.keyed(part)
         self._mentions(part)
+        self._shop.filling(part)
+
+    def _joined(self, family: str) -> None:
+        """Rows found in several ways, for two people perhaps: what a teacher says of a child."""
+        dice, table = self._dice, self._shop.table()
+        part = self._shop.part(f"joined-{len(self.parts)}", family, table, "")
+        self._shop.keyed(part)
+        here = [one for one in self.parts if one.family == family and one is not part and not one.log]
+        leads = [one for one in here if one.lead and not one.sharing]
+        kind = self._person_of(family).column(self._part_of(family).lead).type
+        for _ in range(dice.pick([2, 2, 3])):
+            how = dice.pick(["row", "row", "token", "key", "inside"])
+            if how == "row":
+                self._shop.led(part, leads[dice.number(0, len(leads) - 1)])
+            elif how == "token" and any("token" in one.yields for one in here):
+                column = self._shop.column(table, "token", "text", nullable=dice.chance(30))
+                part.found_by.append({"column": column.name, "identity": "token"})
+            else:
+                self._shop.owned(part)
+                place = (
+                    self._shop.inside(table, "persons", kind, FAMILIES[family])
+                    if how == "inside" and "keys-inside" in self._shapes
+                    else {"column": self._shop.column(table, "lead", kind, nullable=dice.chance(30)).name}
+                )
+                part.found_by.append({**place, "identity": FAMILIES[family]})
         self._shop.filling(part)
 
     def _mentions(self, part: Part) -> None:

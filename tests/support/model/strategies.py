@@ -47,6 +47,7 @@ SHAPES = frozenset(
         "roles",
         "further-persons",
         "templates",
+        "with-everybody",
     }
 )
 """Shapes beyond the plain ones."""

@@ -28,6 +28,10 @@ class StopError(Exception):
     """The process that erased is gone."""
 
 
+_COMING = {"several-people", "person-not-told"}
+"""Maps are refused for rows of several people: here these come, as they may between two commands."""
+
+
 class Trial:
     """One world: predicted, erased, compared.
 
@@ -57,7 +61,9 @@ class Trial:
     def _run(self) -> None:
         try:
             state = self._state()
-            blocking = [one for one in self._store.inspect() if one.severity is Severity.ERROR]
+            blocking = [
+                one for one in self._store.inspect() if one.severity is Severity.ERROR and one.code not in _COMING
+            ]
             assert not blocking, "the map is refused: " + "; ".join(
                 f"{one.code} {one.collection}: {one.message}" for one in blocking
             )
@@ -71,6 +77,7 @@ class Trial:
                 if not self._chunk(self._state(), chunk):
                     return
         finally:
+            self._seen["somebody else's as well"] += self._model.of_others
             self._store.close()
 
     def _state(self) -> State:
@@ -131,6 +138,7 @@ class Trial:
             data_map=self._map,
         )
         whose = Whose(self._world, self._model, state)
+        whose.look_up([frozenset(ask.given) for ask in chunk])
         subjects, predicted = [], {}
         for ask in chunk:
             answer = resolved[ask.number]
@@ -153,7 +161,7 @@ class Trial:
                 unclear = whose.unclear(keys)
                 self._seen["unclear"] += bool(unclear)
                 began = self._model.began(state, keys)
-                told = self._model.found(state, keys, began=self._model.began(state))
+                told = self._model.found(state, keys, began=self._model.began(state), people=whose.people)
                 sealed = self._model.seal(state, told)
                 predicted[ask.number] = keys, sealed, began, unclear
         return member_proof.visible_to("main", subjects, self._scope, self._map), predicted

@@ -21,6 +21,7 @@ identities:
   email: {kind: reusable, normaliser: email/1}
   token: {kind: internal}
   number: {kind: internal, normaliser: integer/2}
+  order_no: {kind: internal}
 data_types:
   gone: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: delete}
   anchor: {purpose: p, categories: [c], rule: {start: collected, period: P1Y}, on_request: tombstone}

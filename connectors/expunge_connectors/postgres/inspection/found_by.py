@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
-from expunge_connectors.postgres.claims import PERSONS_KEY, named_by, names_people
+from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
+from expunge_connectors.postgres.owner_links import named_by
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
 

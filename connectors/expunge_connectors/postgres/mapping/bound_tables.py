@@ -36,11 +36,13 @@ class BoundLink:
         of: (collection, columns) that lead here, for a link inside the store.
         below: A link within one collection: it leads from a row to the rows below it.
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
-        persons: The identities of the persons whom a row names by it (see `claims.persons_named`).
+        persons: The identities of the persons whom a row names by it (see `owner_links.persons_named`).
+        holders: The collections whose rows hold the internal key by which it names one of them.
+        held_elsewhere: So do rows that no statement here compares: of another store, or encoded.
         told_by: Links by which a row names people; one that names somebody is theirs, whatever value stands in it (see
-            `claims.named_by`).
+            `owner_links.named_by`).
         beside: Links by which a row names people as it does by this one; it goes with all of them (see
-            `claims.beside`).
+            `owner_links.beside`).
         dated: When the row was created, where one that is older than the claim on the value is not the claimant's.
         where: Of which kind the row must be: the link leads to no other.
         ends: What stands before the value in the column's text, and behind it; None: nothing does.
@@ -59,6 +61,8 @@ class BoundLink:
     below: bool = False
     unclaimed: bool = False
     persons: frozenset[str] = frozenset()
+    holders: tuple[str, ...] = ()
+    held_elsewhere: bool = False
     told_by: tuple[BoundLink, ...] = ()
     beside: tuple[BoundLink, ...] = ()
     dated: Column | None = None
@@ -158,6 +162,8 @@ class BoundStore:
         internal: The internal identities.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
+        owner_keys: What keys are staged as by which rows say whose they are, where rows are asked whether they are
+            somebody else's as well (see `BoundLink.beside`).
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
             claims them.
         aged: Identities among them of which a row must not be older than the claim on its value (see `claims.aged`).
@@ -175,6 +181,7 @@ class BoundStore:
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
     aged: frozenset[str] = frozenset()
     owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
+    owner_keys: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
     telling: BoundStore | None = field(default=None, repr=False, compare=False)
 

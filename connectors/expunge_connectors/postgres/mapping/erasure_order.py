@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.dependency_graph import Edge, has_path, strongly_connected, topological_order
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore
+from expunge_connectors.postgres.dependency_graph import (
+    Edge,
+    closure,
+    has_path,
+    strongly_connected,
+    topological_order,
+)
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,17 @@ def checked_actions(store: BoundStore, actions: Mapping[str, Action], logs: Mapp
     return {name: action for name, action in actions.items() if store.collections[name].in_scope}
 
 
+def _saying_whose(store: BoundStore, mapped: BoundTable) -> frozenset[str]:
+    """The collections above a row that is asked whose it is: it goes before they do, for what is gone says nothing."""
+    above = {name: [one for link in table.links for one in _named(link)] for name, table in store.collections.items()}
+    asked = {one for link in mapped.links for further in (*link.beside, *link.told_by) for one in _named(further)}
+    return frozenset((asked | closure(above, asked)) - {mapped.name})
+
+
+def _named(link: BoundLink) -> tuple[str, ...]:
+    return link.holders if link.of is None else (link.of[0],)
+
+
 def order(store: BoundStore) -> ErasureOrder:
     """In which order the store's collections are emptied.
 
@@ -102,6 +119,7 @@ def order(store: BoundStore) -> ErasureOrder:
         if link.of is not None
     ]
     links = [(link.of[0], mapped.name) for mapped in store.collections.values() for link in mapped.links if link.of]
+    links += [(one, mapped.name) for mapped in store.collections.values() for one in _saying_whose(store, mapped)]
     persons = [mapped.name for mapped in store.collections.values() if mapped.spec.person is not None]
     sequence = children_first(store.collections, references, links, persons)
     for group in sequence.groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
@@ -11,6 +11,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import (
     TEXT,
+    KeyType,
     as_it_is,
     comparable,
     key_type,
@@ -18,11 +19,12 @@ from expunge_connectors.postgres.catalog.key_types import (
     spelling,
 )
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import Claim, aged, beside, named_by, passing_values, persons_named, told
+from expunge_connectors.postgres.claims import Claim, aged, passing_values, told
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
+from expunge_connectors.postgres.owner_links import beside, holding, named_by, persons_named
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.spec import PostgresSpec
@@ -80,6 +82,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         {**passing, **in_texts},
         builder.aged(),
         owning,
+        _owner_keys(tables.values()),
     )
     by_more = {one: replace(table, links=(*table.links, *table.tells)) for one, table in tables.items()}
     return replace(store, telling=replace(store, collections=by_more, statements=StatementCache()))
@@ -100,6 +103,14 @@ def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
 def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
     """(collection, columns) of every link inside the store."""
     return [link.lead for link in table.found_by if link.lead is not None]
+
+
+def _owner_keys(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType, ...]], ...]:
+    links = [link for table in tables for link in table.links]
+    if not any(link.beside for link in links):
+        return ()
+    said = [link for link in links if link.of is None and link.persons and (link.held_elsewhere or not link.holders)]
+    return tuple(dict.fromkeys(link.staged for link in said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +218,15 @@ class _TableBinder:
 
     def _link(self, name: str, link: Link) -> BoundLink:
         """A link by itself."""
-        return replace(self._compared(name, link), persons=persons_named(self.spec, link, self.data_map))
+        holders = list(holding(link, self.data_map))
+        here = [(one, table) for store, _, one, table in holders if store == self.store]
+        told = [one for one, table in here if not table.yields[link.identity or ""].decode]
+        return replace(
+            self._compared(name, link),
+            persons=persons_named(self.spec, link, self.data_map),
+            holders=tuple(told),
+            held_elsewhere=len(told) < len(holders),
+        )
 
     def _compared(self, name: str, link: Link) -> BoundLink:
         columns = tuple(self._column(name, column) for column in link.names)

@@ -189,6 +189,11 @@ def values(source: Source, alias: str) -> sql.Composed:
     )
 
 
+def nothing_inside(source: Source, alias: str) -> sql.Composed:
+    """No value stands inside the document or array."""
+    return sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE v.value IS NOT NULL)").format(values(source, alias))
+
+
 def _texts(source: Source, alias: str) -> sql.Composed:
     if source.path is not None:
         return sql.SQL(
@@ -241,6 +246,16 @@ def equal(
     return and_(
         of_this_kind, sql.SQL("{} = {}").format(normalised(link.normaliser or "{column}::text", stored), theirs[0])
     )
+
+
+def link_text(link: BoundLink, alias: str, value: sql.Composable | None = None) -> sql.Composed:
+    """The key that stands in the row `alias` by a link of one identity (or as a `value` inside it), as a text."""
+    assert link.source is not None
+    if value is not None:
+        return normalised(link.normaliser or "{column}::text", value)
+    live = link.columns[0]
+    rule = link.normaliser or ("pg_catalog.trim_scale({column})::text" if live.base == "numeric" else "{column}::text")
+    return normalised(rule, taken_out(link.source, column(alias, live.name)))
 
 
 def as_text(live: Column, alias: str) -> sql.Composable:

@@ -12,7 +12,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import compared, may_lead
+from expunge_connectors.postgres.sql.comparison import compared, may_lead, nothing_inside
 from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, or_
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, says_so
 
@@ -32,6 +32,8 @@ def _names_nobody(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Comp
 
 
 def _leads_to_nobody(store: BoundStore, link: BoundLink, alias: str) -> sql.Composable:
+    if link.source is not None and link.source.several:
+        return nothing_inside(link.source, alias)
     empty = [sql.SQL("{} IS NULL").format(column(alias, one.name)) for one in link.columns]
     if needed := list(may_lead(link, alias)):
         empty.append(sql.SQL("({}) IS NOT TRUE").format(and_(*needed)))

@@ -160,6 +160,8 @@ def stage(
     """
     scoped = store.scoped.values()
     wanted = dict.fromkeys(link.staged for mapped in scoped for link in mapped.links)
+    wanted |= dict.fromkeys(store.owner_keys)
+    wanted |= dict.fromkeys((known_as(namespace), types) for namespace, types in store.owner_keys)
     spelt = stored_spellings.found(connection, store, subjects)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
@@ -240,6 +242,9 @@ def _staged_rows(
             for namespace, value in keys:
                 if (listed := known.get(namespace)) is not None:
                     listed.append((subject.number, value))
+        for namespace, value in subject.known:
+            if (listed := accepted.get(known_as(namespace))) is not None:
+                listed.append((subject.number, value))
     for namespace, types in wanted:
         found: list[Row]
         if (namespace, types) in spelt.rows:
@@ -250,6 +255,11 @@ def _staged_rows(
         if namespace in unclear:
             found = [(*row, False) for row in found] + [(*row, None) for row in _rows(unclear[namespace], types)]
         yield (namespace, types), found
+
+
+def known_as(namespace: str) -> str:
+    """The namespace of such keys that an earlier round of the resolution followed: they lead nowhere in this one."""
+    return f"known {namespace}"
 
 
 def yielded(identity: str) -> Wanted:

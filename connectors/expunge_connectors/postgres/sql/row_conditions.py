@@ -7,7 +7,7 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
-from expunge_connectors.postgres.sql.comparison import may_lead
+from expunge_connectors.postgres.sql.comparison import may_lead, nothing_inside
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.key_staging import MEMBER
 from expunge_connectors.postgres.statement_cache import Placeholder
@@ -51,16 +51,18 @@ def old_enough(mapped: BoundTable, alias: str, cutoff: datetime | None) -> sql.C
 def known_by_value_alone(mapped: BoundTable, alias: str) -> sql.Composable:
     """The row names nobody by a key that is never re-used: by such a key it is that person's, whoever's value it holds.
 
-    A link that leads from rows below, or into documents and arrays, says nothing of one row.
+    A link that leads from rows below says nothing of one row.
     """
     return and_(
         *(
-            or_(
+            nothing_inside(link.source, alias)
+            if link.source is not None and link.source.several
+            else or_(
                 *(sql.SQL("{} IS NULL").format(column(alias, one.name)) for one in link.columns),
                 _of_another(link, alias),
             )
             for link in mapped.links
-            if not link.unclaimed and link.sure and not link.below and (link.source is None or not link.source.several)
+            if not link.unclaimed and link.sure and not link.below
         )
     )
 

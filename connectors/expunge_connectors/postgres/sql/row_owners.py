@@ -1,19 +1,30 @@
 """Row owners: whose a row is, by the keys in it and in the rows above it, whatever led there (ADR 18).
 
 Bob's order that goes to Ann's address is Bob's, and so is a line of it. A comment of Bob's below Ann's post is both
-theirs: it goes when both go. `t` is a row that was found, `k` a staged key of somebody who goes in this transaction;
-rows above are called `u` and how far above they are.
+theirs: it goes when both go. `t` is a row that was found, `k` a staged key of somebody who goes in this transaction,
+`v` a value inside a row; rows above are called `u` and how far above they are, `w` the values inside them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from psycopg import sql
 
+from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
-from expunge_connectors.postgres.sql.comparison import compared, equal, may_lead
+from expunge_connectors.postgres.sql.comparison import (
+    compared,
+    equal,
+    link_text,
+    may_lead,
+    named_there,
+    values,
+)
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
+from expunge_connectors.postgres.sql.key_staging import known_as
 from expunge_connectors.postgres.sql.row_conditions import old_enough, older
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
 
@@ -30,100 +41,174 @@ def requested(
         alias: The row.
         since: When the claim began on the value that led there; None: no row is too old.
     """
-    return _unless(_old(search, mapped, link, alias), _others(search, link, alias, since))
+    old = _old(search, mapped, link, alias)
+    return and_(old, *map(_not, _others(search, link, alias, since)))
 
 
 def unclear(
     search: Search, mapped: BoundTable, link: BoundLink, alias: str, since: sql.Composable | None = None
 ) -> sql.Composable:
     """A row found through this link is of an age with the request, and another's."""
-    others = _others(search, link, alias, since)
+    others = list(_others(search, link, alias, since))
     return and_(_old(search, mapped, link, alias), or_(*others)) if others else FALSE
-
-
-def nominated(
-    search: Search, mapped: BoundTable, link: BoundLink, alias: str, since: sql.Composable | None = None
-) -> sql.Composable:
-    """The row belongs to the request as far as can be said while the keys of its people are still being resolved."""
-    others = [*_told(search, link, alias), *_too_old(link, alias, since)]
-    return _unless(_old(search, mapped, link, alias), others)
-
-
-def _unless(old: sql.Composable, others: list[sql.Composable]) -> sql.Composable:
-    return and_(old, *(sql.SQL("({}) IS NOT TRUE").format(one) for one in others)) if others else old
 
 
 def _old(search: Search, mapped: BoundTable, link: BoundLink, alias: str) -> sql.Composable:
     return TRUE if link.sure else old_enough(mapped, alias, search.cutoff)
 
 
-def _others(search: Search, link: BoundLink, alias: str, since: sql.Composable | None) -> list[sql.Composable]:
-    """What makes it another's: it says so, or was there before this person had the value."""
-    beside = [one for one in (_names_other(search, one, alias, 1) for one in link.beside) if one is not FALSE]
-    return [*_told(search, link, alias), *beside, *_too_old(link, alias, since)]
+def _others(search: Search, link: BoundLink, alias: str, since: sql.Composable | None) -> Iterator[sql.Composable]:
+    """What makes it another's: it says so, or was there before this person had the value.
 
-
-def _told(search: Search, link: BoundLink, alias: str) -> Iterator[sql.Composable]:
-    """The row was found by a value that passes on, and says by a key whose it is: that person's key leads there too."""
-    yield from (_names(search, one, alias, 1) for one in link.told_by)
-
-
-def _too_old(link: BoundLink, alias: str, since: sql.Composable | None) -> Iterator[sql.Composable]:
+    A value leads to no row that names anybody: that person's own key leads there too. By a key it is the request's
+    unless it names somebody else of the same kind as well; where the row above names people of several kinds, and goes
+    with one of another kind, the others have no say.
+    """
+    for one in link.told_by:
+        yield _Question(search, _Who.ANYBODY, one.persons).asked_of(one, alias)
+    for one in link.beside:
+        other = _Question(search, _Who.OTHER, one.persons & link.persons).asked_of(one, alias)
+        going = _Question(search, _Who.GOING, link.persons - one.persons).asked_of(link, alias)
+        if other is not FALSE:
+            yield other if going is FALSE else and_(other, _not(going))
     if since is not None:
         yield older(link, alias, since)
 
 
-def _names(search: Search, link: BoundLink, alias: str, depth: int) -> sql.Composable:
-    """The row names somebody by this link, or the row above it does."""
-    there = [sql.SQL("{} IS NOT NULL").format(column(alias, one.name)) for one in link.columns]
-    lead = None if link.of is None else search.store.collections[link.of[0]]
-    if lead is None or lead.spec.person is not None:
-        return and_(*there, *may_lead(link, alias))
-    above = f"u{depth}"
-    named = or_(*(_names(search, one, above, depth + 1) for one in _firm(lead) if one.persons & link.persons))
-    return _above(lead, link, alias, above, named)
+class _Who(Enum):
+    """Whom a row is to name: anybody at all, somebody who does not go in this transaction, or one who does."""
+
+    ANYBODY = auto()
+    OTHER = auto()
+    GOING = auto()
 
 
-def _names_other(search: Search, link: BoundLink, alias: str, depth: int) -> sql.Composable:
-    """The row names somebody by this link who does not go, or the row above it does.
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Whether a row names such a person, by the keys of one search.
 
-    Where nobody who goes is known by such a key, nothing can be said.
+    Attributes:
+        kinds: The identities of persons that are asked about.
+        way: The tables on the way up to the row.
     """
-    lead = None if link.of is None else search.store.collections[link.of[0]]
-    if lead is None:
-        there = sql.SQL("{} IS NOT NULL").format(column(alias, link.columns[0].name))
-        return _no_key(search, link, alias, and_(there, *may_lead(link, alias)))
-    above = f"u{depth}"
-    if lead.spec.person is not None:
-        own = next(one for one in lead.links if one.namespace == lead.spec.person and one.of is None)
-        there = sql.SQL("{} IS NOT NULL").format(column(above, own.columns[0].name))
-        other = _no_key(search, own, above, there)
-    else:
-        wanted = [one for one in _firm(lead) if one.persons & link.persons]
-        others = [one for one in (_names_other(search, each, above, depth + 1) for each in wanted) if one is not FALSE]
-        other = or_(*others) if others else FALSE
-    return FALSE if other is FALSE else _above(lead, link, alias, above, other)
+
+    search: Search
+    who: _Who
+    kinds: frozenset[str]
+    way: tuple[str, ...] = ()
+
+    @property
+    def _upper(self) -> str:
+        """The row above."""
+        return f"u{len(self.way)}"
+
+    def asked_of(self, link: BoundLink, alias: str) -> sql.Composable:
+        """The row names one by this link, itself or through the rows above it; FALSE: no row does."""
+        if not self.kinds & link.persons:
+            return FALSE
+        if link.of is not None:
+            lead = self.search.store.collections[link.of[0]]
+            if lead.spec.person is not None and self.who is _Who.ANYBODY:
+                return and_(*_there(link, alias))
+            theirs = [
+                compared(lead.table.columns[name], kind, self._upper)
+                for name, kind in zip(link.of[1], link.types, strict=True)
+            ]
+            return self._above(lead, sql.SQL(""), equal(link, alias, theirs))
+        if not link.holders and not link.held_elsewhere:
+            return self._itself(link, alias)
+        found = [self._itself(link, alias)] if link.held_elsewhere else []
+        return _any([*found, *(self._held(link, alias, self.search.store.collections[one]) for one in link.holders)])
+
+    def _itself(self, link: BoundLink, alias: str) -> sql.Composable:
+        """The key that stands in the row is such a person's, or that of such a person's row."""
+        if self.who is _Who.GOING:
+            return _any(reached(path, alias) for path in self._keys(link))
+        if link.source is not None and link.source.several:
+            value = column("v", "value")
+            theirs = [
+                sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(link_text(link, alias, value), path.table)
+                for path in self._keys(link)
+            ]
+            said = [sql.SQL("{} IS NOT NULL").format(value), *self._none_of(theirs)]
+            return sql.SQL("EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(
+                values(link.source, alias), and_(*said)
+            )
+        return and_(*_there(link, alias), *self._none_of([reached(path, alias) for path in self._keys(link)]))
+
+    def _none_of(self, theirs: list[sql.Composed]) -> list[sql.Composable]:
+        return [_not(or_(*theirs))] if theirs and self.who is _Who.OTHER else []
+
+    def _keys(self, link: BoundLink) -> Iterator[SearchPath]:
+        """From the keys that this search follows, and those that earlier rounds of a resolution did."""
+        namespace, types = link.staged
+        for name in (namespace, known_as(namespace)):
+            keys = self.search.staged.table(name, types)
+            if keys is not None:
+                yield SearchPath(link, keys, tuple(f"c{at}" for at in range(len(types))))
+
+    def _held(self, link: BoundLink, alias: str, lead: BoundTable) -> sql.Composable:
+        """A row that holds the internal key which stands in this one names such a person."""
+        source, _ = lead.yields[link.namespace]
+        inner = f"w{len(self.way)}"
+        held: sql.Composable = sql.SQL("")
+        if source.several:
+            held = sql.SQL(" CROSS JOIN LATERAL {} AS {} (value)").format(
+                values(source, self._upper), sql.Identifier(inner)
+            )
+        theirs = named_there(lead, link.namespace, inner if source.several else self._upper)
+        if link.source is not None and link.source.several:
+            same: sql.Composable = sql.SQL("{} IN (SELECT {} FROM {} AS v (value))").format(
+                theirs, link_text(link, alias, column("v", "value")), values(link.source, alias)
+            )
+            return self._above(lead, held, same)
+        live, kind = lead.table.columns[source.column], link.types[0]
+        as_it_is = not (source.several or source.ends or source.where or link.normaliser or link.ends or kind.cast)
+        if as_it_is and live.base == link.columns[0].base:
+            ours = compared(link.columns[0], kind, alias)
+            same = equals(ours, compared(live, kind, self._upper), kind.equality)
+        else:
+            same = sql.SQL("{} = {}").format(link_text(link, alias), theirs)
+        return self._above(lead, held, and_(*may_lead(link, alias), same))
+
+    def _above(self, lead: BoundTable, held: sql.Composable, same: sql.Composable) -> sql.Composable:
+        """There is a row above, and it is, or names, such a person.
+
+        One that people share, or that goes with any of them, is somebody else's where none of them goes.
+        """
+        if lead.name in self.way:
+            return FALSE
+        if lead.spec.person is not None:
+            own = next(one for one in lead.links if one.namespace == lead.spec.person and one.of is None)
+            said = self._itself(own, self._upper)
+        elif self.who is _Who.OTHER and (lead.spec.goes_with_any is not None or lead.spec.sharing is not None):
+            said, going = (replace(self, who=who).of_links(lead) for who in (_Who.ANYBODY, _Who.GOING))
+            if said is not FALSE and going is not FALSE:
+                said = and_(said, _not(going))
+        else:
+            said = self.of_links(lead)
+        if said is FALSE:
+            return FALSE
+        return sql.SQL("EXISTS (SELECT FROM {} AS {}{} WHERE {} AND ({}))").format(
+            lead.table.identifier, sql.Identifier(self._upper), held, same, said
+        )
+
+    def of_links(self, lead: BoundTable) -> sql.Composable:
+        """The row above names one by any of its links."""
+        further = replace(self, way=(*self.way, lead.name))
+        return _any(further.asked_of(link, self._upper) for link in lead.links if not link.below)
 
 
-def _no_key(search: Search, link: BoundLink, alias: str, there: sql.Composable) -> sql.Composable:
-    keys = search.staged.table(*link.staged)
-    if keys is None:
-        return FALSE
-    theirs = reached(SearchPath(link, keys, tuple(f"c{at}" for at in range(len(link.types)))), alias)
-    return and_(there, sql.SQL("({}) IS NOT TRUE").format(theirs))
+def _there(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
+    """The row holds a key by this link."""
+    yield from (sql.SQL("{} IS NOT NULL").format(column(alias, one.name)) for one in link.columns)
+    yield from may_lead(link, alias)
 
 
-def _firm(mapped: BoundTable) -> list[BoundLink]:
-    """The links of one value by which its rows name somebody, but for those from row to row."""
-    return [one for one in mapped.links if not one.below and (one.source is None or not one.source.several)]
+def _not(condition: sql.Composable) -> sql.Composed:
+    return sql.SQL("({}) IS NOT TRUE").format(condition)
 
 
-def _above(lead: BoundTable, link: BoundLink, alias: str, above: str, condition: sql.Composable) -> sql.Composed:
-    """There is a row above, and this is so of it."""
-    assert link.of is not None
-    theirs = [
-        compared(lead.table.columns[name], kind, above) for name, kind in zip(link.of[1], link.types, strict=True)
-    ]
-    return sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND ({}))").format(
-        lead.table.identifier, sql.Identifier(above), equal(link, alias, theirs), condition
-    )
+def _any(conditions: Iterable[sql.Composable]) -> sql.Composable:
+    found = [one for one in conditions if one is not FALSE]
+    return or_(*found) if found else FALSE

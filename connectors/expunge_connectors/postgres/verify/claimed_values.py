@@ -24,6 +24,7 @@ from expunge_connectors.postgres.verify.expressions import (
     inside,
     like_template,
     no_empty_text,
+    nothing_inside,
     of_kind,
     verbatim,
 )
@@ -141,19 +142,20 @@ class ClaimedValues:
     def known_by_value_alone(self, spec: TableSpec, table: Table) -> sql.Composed:
         """The row `r` names nobody by a key that is never re-used: such a row is that person's, whoever else's value.
 
-        A link that leads from rows below, or into documents and arrays, says nothing of one row; nor does one to
-        another kind.
+        A link that leads from rows below says nothing of one row; nor does one to another kind.
         """
         sure = {
-            (link.names, link.where, link.template, link.lead is not None): link
+            (link.names, link.path, link.where, link.template, link.lead is not None): link
             for link in spec.found_by
-            if not link.several
-            and self._namespace(link) not in self.passing
+            if self._namespace(link) not in self.passing
             and (link.identity is None or self.data_map.identities[link.identity].kind is not IdentityKind.REUSABLE)
             and (link.lead is None or self.spec.collections[link.lead[0]] is not spec)
         }
         empty = []
-        for (names, where, template, _), link in sorted(sure.items(), key=repr):
+        for (names, _, where, template, _), link in sorted(sure.items(), key=repr):
+            if link.several:
+                empty.append(nothing_inside(link, table))
+                continue
             other = [sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names]
             needed = [*of_kind(where, table), *like_template(template, names[0]), *no_empty_text(link, table)]
             other += [sql.SQL("({}) IS NOT TRUE").format(one) for one in needed]

@@ -10,7 +10,15 @@ from psycopg import sql
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.table_spec import Link, TableSpec
-from expunge_connectors.postgres.verify.expressions import equal, like_template, no_empty_text, of_kind, put, verbatim
+from expunge_connectors.postgres.verify.expressions import (
+    equal,
+    like_template,
+    no_empty_text,
+    nothing_inside,
+    of_kind,
+    put,
+    verbatim,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ class ErasedRows:
 
     def _gone(self, spec: TableSpec, table: Table, link: Link, alias: str) -> sql.Composed:
         """The link leads to nobody."""
+        if link.several:
+            return nothing_inside(link, table, alias)
         gone = [sql.SQL("{} IS NULL").format(sql.Identifier(alias, one)) for one in link.names]
         needed = (
             *of_kind(link.where, table, alias),

@@ -166,9 +166,18 @@ def verbatim(text: str) -> sql.SQL:
     return sql.SQL(text)  # pyright: ignore[reportArgumentType] - the operator's own words
 
 
-def inside(link: Link) -> sql.Composed:
+def nothing_inside(link: Link, table: Table, row: str = "r") -> sql.Composed:
+    """No value stands inside the document or array."""
+    value: sql.Composable = sql.Identifier("inside", "value")
+    if link.template is not None:
+        value = without_template(link.template, value)
+    needed = [sql.SQL("{} IS NOT NULL").format(value), *of_kind(link.where, table, row)]
+    return sql.SQL("NOT EXISTS (SELECT FROM {} WHERE {})").format(inside(link, row), sql.SQL(" AND ").join(needed))
+
+
+def inside(link: Link, row: str = "r") -> sql.Composed:
     """The texts and numbers inside a document, or the elements of an array."""
-    column = sql.Identifier("r", link.names[0])
+    column = sql.Identifier(row, link.names[0])
     if link.path is None:
         return sql.SQL("unnest({}::text[]) AS inside (value)").format(column)
     steps = _THROUGH_ARRAYS.join(f".{json.dumps(key)}" for key in link.path)

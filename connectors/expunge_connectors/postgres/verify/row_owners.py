@@ -5,19 +5,21 @@ In the statements `r` is the row, `b` a key that was asked for; rows above are c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.postgres.catalog.reader import Table
-from expunge_connectors.postgres.claims import persons_named
+from expunge_connectors.postgres.owner_links import holding, owner_links, persons_named
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify.expressions import (
     equal,
     in_row,
+    inside,
     like_template,
     no_empty_text,
     of_kind,
@@ -25,106 +27,187 @@ from expunge_connectors.postgres.verify.expressions import (
     without_template,
 )
 
+Whom = Literal["somebody", "somebody else", "somebody asked for"]
+
 
 @dataclass(frozen=True, slots=True)
 class RowOwners:
     """Writes the conditions.
 
     Attributes:
+        store: The store's name.
         asked: Where the keys are that were asked for.
         known: The identities among them.
         live: Collection -> its table.
     """
 
+    store: str
     spec: PostgresSpec
     data_map: DataMap
     asked: sql.Identifier
     known: frozenset[str]
     live: Callable[[str], Table]
 
-    def somebody(self, links: Iterable[Link], table: Table, row: str = "r", depth: int = 1) -> sql.Composed:
+    def somebody(self, links: Iterable[Link], table: Table) -> Iterator[sql.Composed]:
         """The row says by one of these links whose it is."""
-        found = []
         for link in links:
-            said = self._said(link, table, row)
-            name, _ = link.lead or (None, ())
-            if name is not None and self.spec.collections[name].person is None:
-                further = self._further(self.spec.collections[name], link)
-                theirs = self.somebody(further, self.live(name), f"above {depth}", depth + 1)
-                said = sql.SQL("({} AND {})").format(said, self._above(link, table, row, depth, theirs))
-            found.append(said)
-        return _any(found)
+            yield from _Question(self, "somebody", self.kinds(link)).asked_of(link, table, "r")
 
-    def somebody_else(self, links: Iterable[Link], table: Table, row: str = "r", depth: int = 1) -> sql.Composed:
-        """The row says by one of these links that it is somebody's whose key was not asked for.
+    def somebody_else(self, found_by: Link, links: Iterable[Link], table: Table) -> Iterator[sql.Composed]:
+        """The row, found by a link, says by one of these that it is somebody's as well whose key was not asked for.
 
-        Where no such key was asked for at all, nothing can be said.
+        Unless the row above names people of another kind too, and goes with one of those.
         """
-        found = []
+        ours = self.kinds(found_by)
         for link in links:
-            if link.lead is None:
-                other = self._not_asked(link, table, row)
-            else:
-                name, above = link.lead[0], f"above {depth}"
-                lead = self.spec.collections[name]
-                if lead.person is None:
-                    theirs = self.somebody_else(self._further(lead, link), self.live(name), above, depth + 1)
-                else:
-                    own = next(one for one in lead.found_by if one.identity == lead.person and not one.several)
-                    there = self._said(own, self.live(name), above)
-                    theirs = sql.SQL("({} AND {})").format(there, self._not_asked(own, self.live(name), above))
-                other = self._above(link, table, row, depth, theirs)
-            found.append(sql.SQL("({} AND {})").format(self._said(link, table, row), other))
-        return _any(found)
+            kinds = self.kinds(link)
+            asked = list(_Question(self, "somebody asked for", ours - kinds).asked_of(found_by, table, "r"))
+            for other in _Question(self, "somebody else", kinds & ours).asked_of(link, table, "r"):
+                yield other if not asked else sql.SQL("({} AND ({}) IS NOT TRUE)").format(other, *asked)
 
-    def _further(self, lead: TableSpec, below: Link) -> list[Link]:
-        """The links by which rows of a table above name the same people."""
-        wanted = persons_named(self.spec, below, self.data_map)
-        return [
-            one
-            for one in lead.found_by
-            if not one.several
-            and (one.lead is None or self.spec.collections[one.lead[0]] is not lead)
-            and persons_named(self.spec, one, self.data_map) & wanted
-        ]
+    def kinds(self, link: Link) -> frozenset[str]:
+        """The identities of persons whom a row names by a link."""
+        return persons_named(self.spec, link, self.data_map)
 
-    @staticmethod
-    def _said(link: Link, table: Table, row: str) -> sql.Composed:
-        return sql.SQL(" AND ").join(
-            [
-                *(sql.SQL("{} IS NOT NULL").format(sql.Identifier(row, one)) for one in link.names),
-                *of_kind(link.where, table, row),
-                *like_template(link.template, link.names[0], row),
-                *no_empty_text(link, table, row),
-            ]
+    def itself(self, whom: Whom, link: Link, table: Table, row: str) -> sql.Composed:
+        """A key that stands in the row is such a person's; or an internal one, which names such a person's row."""
+        keys = sql.SQL("(SELECT b.value FROM {} AS b WHERE b.namespace = {} AND b.followed)").format(
+            self.asked, sql.Literal(link.identity)
+        )
+        value = sql.SQL("one.value").format() if link.several else self._value(link, table, row)
+        if whom == "somebody asked for":
+            said = sql.SQL("{} IN {}").format(value, keys) if link.identity in self.known else sql.SQL("false").format()
+        elif whom == "somebody else" and link.identity in self.known:
+            said = sql.SQL("{0} IS NOT NULL AND ({0} IN {1}) IS NOT TRUE").format(value, keys)
+        else:
+            said = sql.SQL("{} IS NOT NULL").format(value)
+        if link.several:
+            return sql.SQL("EXISTS (SELECT FROM ({}) AS one (value) WHERE {})").format(
+                self.values(link, table, row), said
+            )
+        return sql.SQL("({} AND {})").format(said_by(link, table, row), said)
+
+    def values(self, link: Link, table: Table, row: str) -> sql.Composed:
+        """SELECT the key, or keys, that stand in the row by a link of one identity."""
+        if not link.several:
+            return sql.SQL("SELECT {} WHERE {}").format(self._value(link, table, row), said_by(link, table, row))
+        kinds = list(of_kind(link.where, table, row)) or [sql.SQL("true").format()]
+        return sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            self._spelt(link, sql.Identifier("inside", "value")), inside(link, row), sql.SQL(" AND ").join(kinds)
         )
 
-    def _not_asked(self, link: Link, table: Table, row: str) -> sql.Composed:
-        if link.identity not in self.known:
-            return sql.SQL("false").format()
+    def _value(self, link: Link, table: Table, row: str) -> sql.Composed:
         rule = self.data_map.identities[link.identity or ""].rule
-        value = in_row(table.columns[link.names[0]], rule, row)
+        return self._spelt(link, in_row(table.columns[link.names[0]], rule, row))
+
+    def _spelt(self, link: Link, value: sql.Composable) -> sql.Composed:
+        head, tail = self.data_map.identities[link.identity or ""].rule.sql.split("{column}", 1)
         if link.template is not None:
             value = without_template(link.template, value)
-        head, tail = rule.sql.split("{column}", 1)
-        return sql.SQL(
-            "({} IN (SELECT b.value FROM {} AS b WHERE b.namespace = {} AND b.followed)) IS NOT TRUE"
-        ).format(sql.Composed([verbatim(head), value, verbatim(tail)]), self.asked, sql.Literal(link.identity))
-
-    def _above(self, link: Link, table: Table, row: str, depth: int, condition: sql.Composable) -> sql.Composed:
-        """There is a row above, and this is so of it."""
-        assert link.lead is not None
-        name, columns = link.lead
-        alias = f"above {depth}"
-        same = (
-            equal(table.columns[ours], sql.Identifier(row, ours), sql.Identifier(alias, theirs))
-            for ours, theirs in zip(link.names, columns, strict=True)
-        )
-        named = sql.SQL(" AND ").join([*same, *no_empty_text(link, table, row)])
-        return sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND {})").format(
-            self.live(name).identifier, sql.Identifier(alias), named, condition
-        )
+        return sql.Composed([verbatim(head), value, verbatim(tail)])
 
 
-def _any(found: list[sql.Composed]) -> sql.Composed:
-    return sql.SQL("({})").format(sql.SQL(" OR ").join(found) if found else sql.SQL("false"))
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Whether a row names such a person of these kinds; `way` are the tables on the way up to it."""
+
+    owners: RowOwners
+    whom: Whom
+    kinds: frozenset[str]
+    way: tuple[str, ...] = ()
+
+    def asked_of(self, link: Link, table: Table, row: str) -> Iterator[sql.Composed]:
+        """At most one condition: by this link, itself or through rows above."""
+        owners = self.owners
+        if not self.kinds & owners.kinds(link):
+            return
+        if link.lead is None and link.identity in owners.data_map.person_identities:
+            yield owners.itself(self.whom, link, table, row)
+            return
+        said = said_by(link, table, row)
+        if link.lead is None:
+            found = list(self._held(link, table, row))
+        else:
+            name, columns = link.lead
+            if self.whom == "somebody" and owners.spec.collections[name].person is not None:
+                yield said
+                return
+            same = sql.SQL(" AND ").join(
+                equal(table.columns[ours], sql.Identifier(row, ours), sql.Identifier(self._upper, theirs))
+                for ours, theirs in zip(link.names, columns, strict=True)
+            )
+            found = list(self._above(name, same))
+        if found:
+            yield sql.SQL("({} AND {})").format(said, _any(found))
+
+    @property
+    def _upper(self) -> str:
+        return f"above {len(self.way)}"
+
+    def _held(self, link: Link, table: Table, row: str) -> Iterator[sql.Composed]:
+        """By the rows that hold the internal key in this one; by the key itself where none can be asked."""
+        owners, identity, unseen = self.owners, link.identity or "", False
+        for store, _, name, one in holding(link, owners.data_map):
+            source = one.yields[identity]
+            if store != owners.store or source.decode:
+                unseen = True
+                continue
+            told = Link(
+                column=source.column,
+                identity=identity,
+                path=source.path,
+                each=source.each,
+                where=source.where,
+                template=source.template,
+            )
+            theirs = owners.values(told, owners.live(name), self._upper)
+            same = sql.SQL("EXISTS (SELECT FROM ({}) AS ours (value) JOIN ({}) AS theirs (value) USING (value))")
+            yield from self._above(name, same.format(owners.values(link, table, row), theirs))
+        if unseen:
+            yield owners.itself(self.whom, link, table, row)
+
+    def _above(self, name: str, same: sql.Composed) -> Iterator[sql.Composed]:
+        """There is a row above, and it is, or names, such a person.
+
+        One that people share, or that goes with any of them, is somebody else's where none of them was asked for.
+        """
+        lead, table = self.owners.spec.collections[name], self.owners.live(name)
+        if name in self.way:
+            return
+        if lead.person is not None:
+            own = next(one for one in lead.found_by if one.identity == lead.person and not one.several)
+            found = [self.owners.itself(self.whom, own, table, self._upper)]
+        elif self.whom == "somebody else" and (lead.goes_with_any is not None or lead.sharing is not None):
+            found, asked = (
+                replace(self, whom=whom).of_links(name, lead, table) for whom in ("somebody", "somebody asked for")
+            )
+            if found and asked:
+                found = [sql.SQL("({} AND ({}) IS NOT TRUE)").format(_any(found), _any(asked))]
+        else:
+            found = self.of_links(name, lead, table)
+        if found:
+            yield sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND {})").format(
+                table.identifier, sql.Identifier(self._upper), same, _any(found)
+            )
+
+    def of_links(self, name: str, lead: TableSpec, table: Table) -> list[sql.Composed]:
+        """The row above names one, by each of its links."""
+        further = replace(self, way=(*self.way, name))
+        links = owner_links(self.owners.spec, lead)
+        return [said for one in links for said in further.asked_of(one, table, self._upper)]
+
+
+def said_by(link: Link, table: Table, row: str) -> sql.Composed:
+    """The row holds something by this link."""
+    return sql.SQL(" AND ").join(
+        [
+            *(sql.SQL("{} IS NOT NULL").format(sql.Identifier(row, one)) for one in link.names),
+            *of_kind(link.where, table, row),
+            *(() if link.several else like_template(link.template, link.names[0], row)),
+            *no_empty_text(link, table, row),
+        ]
+    )
+
+
+def _any(found: Iterable[sql.Composed]) -> sql.Composed:
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(found))

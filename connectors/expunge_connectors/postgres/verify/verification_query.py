@@ -17,8 +17,9 @@ from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
-from expunge_connectors.postgres.claims import Claim, beside, named_by, passing_values
+from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.owner_links import beside, named_by
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -320,13 +321,12 @@ class VerificationQuery:
         self, spec: TableSpec, table: Table, link: Link, namespaces: AbstractSet[str]
     ) -> sql.Composed | None:
         """A row that a link leads to is somebody else's, or theirs as well, by a key in it or in a row above it."""
-        owners = RowOwners(self.spec, self.data_map, self.asked, frozenset(namespaces), self.live)
+        owners = RowOwners(self.store, self.spec, self.data_map, self.asked, frozenset(namespaces), self.live)
         claims = self.passing().get(link.identity or self._namespace(link, spec), ())
         told = named_by(self.spec, spec, link, claims, self.data_map)
         further = beside(self.spec, spec, link, self.data_map)
-        if not told and not further:
-            return None
-        return sql.SQL("({} OR {})").format(owners.somebody(told, table), owners.somebody_else(further, table))
+        others = [*owners.somebody(told, table), *owners.somebody_else(link, further, table)]
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(others)) if others else None
 
     @staticmethod
     def _but(

@@ -1,0 +1,116 @@
+"""Owner links: by which links a row says whose it is, itself or through rows above it. Pure (ADR 18).
+
+A link says it by a person's key, in a column, a document or an array; by a row above, of whatever table; or by an
+internal key (the number of an order) that another row holds, in this store or another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.postgres.claims import Claim, claiming, held_by
+from expunge_connectors.postgres.row_kinds import disjoint
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec
+
+
+def owner_links(spec: PostgresSpec, table: TableSpec) -> list[Link]:
+    """But for those from row to row of the table. Of a row that is a person none: its own key says who."""
+    if table.person is not None:
+        return []
+    return [one for one in table.found_by if one.lead is None or spec.collections[one.lead[0]] is not table]
+
+
+def named_by(
+    spec: PostgresSpec, table: TableSpec, link: Link, claims: Sequence[Claim], data_map: DataMap
+) -> tuple[Link, ...]:
+    """The links by which a row names people who hold such values in rows of their own, beside the one that led there.
+
+    Those rows say whose a value is, whichever store they are in. So a row that names somebody is theirs, whatever value
+    stands in it: the order of a gift is the customer's, and so is a line of it.
+    """
+    holders = {spec.collections[one.collection].person for one in claims} | _holders(table, link, data_map)
+    holders -= {None}
+    return tuple(
+        one for one in owner_links(spec, table) if one != link and persons_named(spec, one, data_map) & holders
+    )
+
+
+def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
+    """The links by which a row that this one leads to names people as it does by this one: it is theirs as well.
+
+    A row goes when everybody does whom it names, unless the map says that it goes with any of them. A document or an
+    array may name several people by one link. Of a shared row its owners decide, of an element that is taken out of a
+    list the element; a row of one kind names nobody by what another kind says.
+    """
+    by_elements = any(isinstance(one, Elements) for one in table.tombstone.values())
+    if table.sharing is not None or table.goes_with_any is not None or by_elements:
+        return ()
+    named = persons_named(spec, link, data_map)
+    return tuple(
+        one
+        for one in owner_links(spec, table)
+        if (one != link or one.several)
+        and not disjoint(one.where, link.where)
+        and persons_named(spec, one, data_map) & named
+    )
+
+
+def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
+    """The identities of the persons whom a row names by a link.
+
+    Args:
+        spec: The store.
+        link: Of a table.
+        data_map: Says which identities are persons'.
+        through: The tables on the way here.
+    """
+    if link.lead is not None:
+        return _of_rows(spec, spec.collections[link.lead[0]], data_map, *through)
+    if link.identity in data_map.person_identities:
+        return frozenset([link.identity or ""])
+    above = (_of_rows(other, table, data_map, *through) for _, other, _, table in holding(link, data_map))
+    return frozenset().union(*above)
+
+
+def _of_rows(spec: PostgresSpec, table: TableSpec, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
+    if table.person is not None:
+        return frozenset([table.person])
+    if any(one is table for one in through):
+        return frozenset()
+    return frozenset().union(*(persons_named(spec, one, data_map, *through, table) for one in table.found_by))
+
+
+def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, str, TableSpec]]:
+    """(store, its spec, collection, its spec) of the rows that an internal key names, whatever row names it.
+
+    They yield it. One that is found by it in the same place names such a row as others do.
+    """
+    declared = data_map.identities.get(link.identity or "")
+    if declared is None or declared.kind is not IdentityKind.INTERNAL:
+        return
+    for store, spec in data_map.stores.items():
+        for name, table in spec.collections.items() if isinstance(spec, PostgresSpec) else ():
+            source = table.yields.get(link.identity or "")
+            found = (one for one in table.found_by if one.identity == link.identity)
+            if source is not None and not any(one.source.same_place(source) for one in found):
+                assert isinstance(spec, PostgresSpec)
+                yield store, spec, name, table
+
+
+def _holders(table: TableSpec, link: Link, data_map: DataMap) -> set[str | None]:
+    """The identities of the same controller's persons whose rows hold such values, in any store of the map."""
+    declared = data_map.identities.get(link.identity or "")
+    if declared is None or declared.kind is not IdentityKind.REUSABLE or declared.shareable or table.owner is None:
+        return set()
+    return {
+        other.person
+        for spec in data_map.stores.values()
+        if isinstance(spec, PostgresSpec)
+        for other in spec.collections.values()
+        if claiming(other) is not None
+        and other.owner is not None
+        and other.owner.controller == table.owner.controller
+        and held_by(other, link.identity or "") is not None
+    }
