@@ -50,8 +50,14 @@ class Part:
     sharing: bool = False
     log: bool = False
     with_everybody: bool = False
+    dead_end: bool = False
     whole: Part | None = None
     roles: list[Part] = field(default_factory=list)
+
+    @property
+    def open(self) -> bool:
+        """Its rows may lead to others, and tell something."""
+        return not (self.log or self.sharing or self.dead_end)
 
     @property
     def named(self) -> set[str]:

@@ -34,6 +34,7 @@ RARE = (
     "further persons",
     "a claim with a time of its own",
     "rows that go with everybody whom they name",
+    "a row above that people share",
     "a row above that goes with anybody",
 )
 """All of them, as `shapes` tells them."""
@@ -68,6 +69,8 @@ def _of_several(spec: Mapping[str, Any], collections: Mapping[str, Any]) -> Iter
         return
     yield "rows that go with everybody whom they name"
     above = [collections[link["of"].partition(".")[0]] for link in spec.get("found_by", ()) if "of" in link]
+    if any("sharing" in one for one in above):
+        yield "a row above that people share"
     if any("goes_with_any" in one and "sharing" not in one and "person" not in one for one in above):
         yield "a row above that goes with anybody"
 

@@ -119,6 +119,7 @@ class Reference:
         document = world.document
         self._world = world
         self.of_others = 0
+        self._staying: AbstractSet[tuple[str, Row]] = frozenset()
         self._identities = document["identities"]
         self._types = document["data_types"]
         self._collections = document["stores"]["main"]["collections"]
@@ -146,14 +147,16 @@ class Reference:
         began: Began = MappingProxyType({}),
         unclear: Keys = frozenset(),
         people: Keys | None = None,
+        staying: AbstractSet[tuple[str, Row]] = frozenset(),
     ) -> dict[str, dict[Row, Found]]:
         """Every row of the scope linked to these keys, over links to any depth.
 
         A key that people share selects nothing, unless the question is only whom it may mean. With claims, a value that
         others have leads to no row that is known by it alone; nor does an unclear one, whoever has it. A row that is
         older than the person's claim is not theirs. Where the keys of everybody who goes are given, a row that names
-        somebody else as well is not.
+        somebody else as well is not. Rows that people share and that stay lead nowhere.
         """
+        self._staying = staying
         found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
         while True:
             before = {name: dict(rows) for name, rows in found.items()}
@@ -176,6 +179,32 @@ class Reference:
                         found[name][row] = how
             if found == before:
                 return found
+
+    def found_apart(
+        self, state: State, keys: Keys, *, began: Began, people: Keys
+    ) -> tuple[dict[str, dict[Row, Found]], frozenset[tuple[str, Row]]]:
+        """What is found where nobody counts on somebody else's going, and the shared rows that stay then."""
+        staying = self._shared_rows(state)
+        while True:
+            found = self.found(state, keys, began=began, people=people, staying=staying)
+            mine = {(name, row) for name in self.scope for row, how in found[name].items() if how.belongs}
+            left = frozenset(
+                (name, row)
+                for name, row in staying
+                if (name, row) not in mine
+                or self._other_owners(name, state[self._tables[name].text][row], state, mine - staying)
+            )
+            if left == staying:
+                return found, staying
+            staying = left
+
+    def _shared_rows(self, state: State) -> frozenset[tuple[str, Row]]:
+        return frozenset(
+            (name, row)
+            for name in self.scope
+            if "sharing" in self._collections[name]
+            for row in state[self._tables[name].text]
+        )
 
     def seal(self, state: State, found: Mapping[str, Mapping[Row, Found]]) -> Sealed:
         """What the rows found name for the links of others, to be known when they are gone."""
@@ -216,7 +245,7 @@ class Reference:
         """What stands in these columns of rows that belong to the subject (by a key, if `firm`); newer lead nowhere."""
         table = self._tables[lead]
         for row, how in found[lead].items():
-            if how.firm if firm else how.belongs:
+            if (how.firm if firm else how.belongs) and (lead, row) not in self._staying:
                 values = tuple(compared(table.column(one), state[table.text][row][one]) for one in columns)
                 if None not in values and values != ("",):  # an empty text names nothing, as NULL does not
                     yield values
@@ -248,7 +277,7 @@ class Reference:
             # While keys are resolved a person who is found by a value leads on only by the own key, asked for next.
             here = values in set(self._values(lead, theirs, found, state, firm=shareable and self._is_person(lead)))
             taken = claims is not None and values in claims.columns.get((lead, theirs), ())
-            known = values in sealed.get((lead, theirs), ())
+            known = values in sealed.get((lead, theirs), ()) and not self._stays(lead, theirs, values, state)
             taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
             if here or (known and not taken):
                 holders = {self._collections[lead]["person"]} if self._passes_on(name, ours, lead, theirs) else set()
@@ -290,6 +319,15 @@ class Reference:
         if (claimed or refused) and self._alone(name, cells):
             return Found(unclear=old)
         return Found() if nominated or theirs_by_value else None
+
+    def _stays(self, lead: str, columns: tuple[str, ...], values: tuple[Cell, ...], state: State) -> bool:
+        """A shared row that stays holds these values."""
+        rows = state[self._tables[lead].text]
+        return any(
+            tuple(compared(self._tables[lead].column(one), rows[row][one]) for one in columns) == values
+            for name, row in self._staying
+            if name == lead and row in rows
+        )
 
     def _of_others(
         self,
@@ -759,10 +797,28 @@ class Reference:
             together: Of a shared row, owners who go in this chunk are no owners any more (what a plan says); without
                 it any row that points there is one (what is seen at this moment).
         """
+        staying = self._shared_rows(state)
+        while True:
+            result, going = self._counts(state, subjects, staying, together=together)
+            if not staying & going:
+                return result
+            staying -= going
+
+    def _counts(
+        self,
+        state: State,
+        subjects: Mapping[int, tuple[Keys, Sealed, Began, Keys]],
+        staying: frozenset[tuple[str, Row]],
+        *,
+        together: bool,
+    ) -> tuple[dict[int, dict[str, Count]], set[tuple[str, Row]]]:
+        """The counts, and everything that is due, where these shared rows lead nowhere."""
         people = frozenset[tuple[str, str]]().union(*(one for one, _, _, _ in subjects.values()))
         claims = self.claims(state, people)
         found = {
-            number: self.found(state, keys, sealed, claims=claims, began=began, unclear=unclear, people=people)
+            number: self.found(
+                state, keys, sealed, claims=claims, began=began, unclear=unclear, people=people, staying=staying
+            )
             for number, (keys, sealed, began, unclear) in subjects.items()
         }
         going: set[tuple[str, Row]] = set()
@@ -772,7 +828,7 @@ class Reference:
                 keys = subjects[number][0] | subjects[number][3]
                 result[number][name] = self._count(name, found[number][name], state, going, keys, together=together)
             going |= {(name, row) for number in subjects for row in result[number][name].due}
-        return result
+        return result, going
 
     def _shared_last(self) -> list[str]:
         return sorted(self.scope, key=lambda name: "sharing" in self._collections[name])

@@ -117,7 +117,7 @@ class RowsOfSeveral:
         others = [
             one
             for one in before
-            if one.family == part.family and one.lead and not one.log and not one.sharing and one.name != lead
+            if one.family == part.family and one.lead and one.open and one.name != lead
             if _holds(compared, one.table.column(one.lead).type)
             if one.table.primary_key == (one.lead,) or one.table.column(one.lead).unique
         ]

@@ -152,11 +152,11 @@ class Builder:
     def _child(self, family: str) -> None:
         """Rows linked to a row of another collection, nearly always by a foreign key."""
         dice = self._dice
-        leads = [one for one in self.parts if one.family == family and one.lead and not one.log and not one.sharing]
+        leads = [one for one in self.parts if one.family == family and one.lead and one.open]
         lead = leads[dice.number(0, len(leads) - 1)]
         table = self._shop.table()
         part = self._shop.part(f"child-{len(self.parts)}", family, table, "")
-        pairs = [one for one in self.parts if one.family == family and one.pair and not one.log and not one.sharing]
+        pairs = [one for one in self.parts if one.family == family and one.pair and one.open]
         if pairs and "composite" in self._shapes and dice.chance(70):
             self._shop.paired(part, pairs[dice.number(0, len(pairs) - 1)])
             self._shop.keyed(part)
@@ -236,11 +236,16 @@ class Builder:
         part = self._shop.part(f"joined-{len(self.parts)}", family, table, "")
         self._shop.keyed(part)
         here = [one for one in self.parts if one.family == family and one is not part and not one.log]
-        leads = [one for one in here if one.lead and not one.sharing]
+        leads = [one for one in here if one.lead and one.open]
         kind = self._person_of(family).column(self._part_of(family).lead).type
         for _ in range(dice.pick([2, 2, 3])):
-            how = dice.pick(["row", "row", "token", "key", "inside"])
-            if how == "row":
+            how = dice.pick(["row", "row", "shared", "token", "key", "inside"])
+            if how == "shared" and not part.dead_end:
+                # Whether it goes is told in one round of the resolution: by the person's own key.
+                part.dead_end = True
+                self._shared(family, by_links=True)
+                self._shop.led(part, next(one for one in reversed(self.parts) if one.sharing))
+            elif how in {"row", "shared"}:
                 self._shop.led(part, leads[dice.number(0, len(leads) - 1)])
             elif how == "token" and any("token" in one.yields for one in here):
                 column = self._shop.column(table, "token", "text", nullable=dice.chance(30))
@@ -258,11 +263,7 @@ class Builder:
     def _mentions(self, part: Part) -> None:
         """Perhaps a reference that makes nothing somebody's: who approved it, say."""
         dice = self._dice
-        others = [
-            one
-            for one in self.parts
-            if one.family == part.family and one.lead and one is not part and not one.log and not one.sharing
-        ]
+        others = [one for one in self.parts if one.family == part.family and one.lead and one is not part and one.open]
         if dice.chance(50):
             other = dice.pick(others)
             kind = other.table.column(other.lead).type
@@ -284,8 +285,8 @@ class Builder:
         self._shop.column(table, "email", "text", nullable=True)
         self._shop.filling(part)
 
-    def _shared(self, family: str) -> None:
-        """Rows that go with the last row that points to them."""
+    def _shared(self, family: str, *, by_links: bool = False) -> None:
+        """Rows that go with the last row that points to them: by rows that only link them to persons, if it must be."""
         dice = self._dice
         table = self._shop.table()
         part = self._shop.part(f"shared-{len(self.parts)}", family, table, "")
@@ -295,8 +296,8 @@ class Builder:
             part.owner, part.inherited = None, True
         self._shop.keyed(part)
         for _ in range(dice.pick([1, 1, 2])):
-            if dice.chance(40):
-                owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
+            if not by_links and dice.chance(40):
+                owners = [one for one in self.parts if one.family == family and one.open]
                 owner = owners[dice.number(0, len(owners) - 1)]
                 if "emptied-owner" not in self._shapes:
                     owner.allowed &= {"delete"}
@@ -316,7 +317,7 @@ class Builder:
     def _upward(self, family: str) -> None:
         """Rows reached from the row that points to them (a call's recording)."""
         dice = self._dice
-        owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
+        owners = [one for one in self.parts if one.family == family and one.open]
         owner = owners[dice.number(0, len(owners) - 1)]
         table = self._shop.table()
         part = self._shop.part(f"upward-{len(self.parts)}", family, table, "")
@@ -331,7 +332,7 @@ class Builder:
     def _by_token(self, family: str) -> None:
         """A thing with a never re-used token, and rows elsewhere that only the token leads to."""
         dice = self._dice
-        owners = [one for one in self.parts if one.family == family and not one.log and not one.sharing]
+        owners = [one for one in self.parts if one.family == family and one.open]
         owner = owners[dice.number(0, len(owners) - 1)]
         if "token" not in owner.yields and "keys-inside" in self._shapes and dice.chance(35):
             approved = {"reason": "They count up", "approved_by": "an officer"}
@@ -412,7 +413,7 @@ class Builder:
             for key in one.table.foreign_keys
             if one.family == family and one.lead and not one.log and id(key.parent) in by_table
         ]
-        edges = [(one, to) for one, to in edges if to is not one and not to.sharing and not one.sharing]
+        edges = [(one, to) for one, to in edges if to is not one and to.open and one.open]
         if not edges:
             return self._child(family)
         child, parent = edges[dice.number(0, len(edges) - 1)]

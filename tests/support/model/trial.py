@@ -161,7 +161,7 @@ class Trial:
                 unclear = whose.unclear(keys)
                 self._seen["unclear"] += bool(unclear)
                 began = self._model.began(state, keys)
-                told = self._model.found(state, keys, began=self._model.began(state), people=whose.people)
+                told, _ = self._model.found_apart(state, keys, began=self._model.began(state), people=whose.people)
                 sealed = self._model.seal(state, told)
                 predicted[ask.number] = keys, sealed, began, unclear
         return member_proof.visible_to("main", subjects, self._scope, self._map), predicted
