@@ -136,7 +136,7 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
             continue
         asked = requested(search, mapped, path.link, "t", path.since)
         selects.append(joined(mapped, path, facts(asked, asked, unclear(search, mapped, path.link, "t", path.since))))
-    alone = known_by_value_alone(mapped, "t")
+    alone = known_by_value_alone(search.store, mapped, "t")
     for path in claimed_paths(search, mapped):
         old = row_conditions.old_enough(mapped, "t", search.cutoff)
         selects.append(joined(mapped, path, facts(FALSE, FALSE, old), alone))

@@ -92,7 +92,7 @@ def _theirs(search: Search, mapped: BoundTable, path: SearchPath, value: str) ->
         for one in every
         if search.found.get(one.name)
     ]
-    named = sql.SQL("NOT ({})").format(and_(*(known_by_value_alone(one, "t") for one in every)))
+    named = sql.SQL("NOT ({})").format(and_(*(known_by_value_alone(search.store, one, "t") for one in every)))
     return joined(mapped, path, sql.SQL("DISTINCT k.number, {}").format(column("k", value)), named, *mine)
 
 

@@ -15,17 +15,18 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres import count
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others
 from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import TRUE, column
+from expunge_connectors.postgres.sql.fragments import TRUE, and_
 from expunge_connectors.postgres.sql.key_staging import Staged
+from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
 from expunge_connectors.postgres.sql.search_paths import search_paths
-from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined
-from expunge_connectors.postgres.statement_cache import Placeholder
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, join_condition
 from expunge_connectors.postgres.table_spec import internal_namespace
 
 Keys = dict[int, frozenset[SubjectKey]]
@@ -70,6 +71,27 @@ def _of_persons(search: Search, keys_of: Keys, cutoff: datetime) -> Keys:
     return found
 
 
+def refuse(search: Search) -> None:
+    """Look whether a person's key that is followed is in a row made after the cutoff: in the erasing transaction.
+
+    Raises:
+        TerminalError: It is. Whose the rows under it are cannot be told, so nothing of them goes.
+    """
+    assert search.cutoff is not None
+    for mapped, link in _persons(search.store):
+        if link.staged not in search.staged.places:
+            continue
+        compose = partial(_newer, search.store, mapped, link, search.staged, search.cutoff)
+        with translated(search.store.name, mapped.name):
+            if search.connection.execute(search.compiled(("given again", mapped.name), compose)).fetchone():
+                raise TerminalError(
+                    f"store {search.store.name}, collection {mapped.name}: a row made after the erasure began has the"
+                    " id of this person: somebody else has it now, and whose the records under it are cannot be told.",
+                    remedy="End the request (expunge end). Plan it again if the row is this person's after all (a clock"
+                    " that runs ahead); otherwise see to the records under this id by hand.",
+                )
+
+
 def _of_rows(search: Search) -> Keys:
     """Look for the rows of these people until no further key turns out to be somebody else's."""
     found, more = Keys(), True
@@ -110,10 +132,11 @@ def _newer(store: BoundStore, mapped: BoundTable, link: BoundLink, staged: Stage
     """The subjects whose key such a row holds. A day without a time is later only on the days after."""
     keys = staged.table(*link.staged)
     assert keys is not None
-    live = mapped.table.columns[mapped.spec.created or ""]
-    later = sql.SQL("{} > {}::date" if live.base == "date" else "{} > {}").format(
-        column("t", live.name), Placeholder("cutoff", cutoff)
-    )
+    later = made_after(mapped, "t", cutoff)
     alive = sql.SQL("NOT ({})").format(is_erased(store, mapped, "t")) if mapped.action is Action.TOMBSTONE else TRUE
     path = SearchPath(link, keys, tuple(f"c{place}" for place in range(len(link.types))))
-    return joined(mapped, path, sql.SQL("DISTINCT k.number"), later, alive)
+    # One look into the index for each key (OFFSET 0 is a fence): the planner would read the table for what is seldom.
+    return sql.SQL(
+        "SELECT DISTINCT k.number FROM {} AS k CROSS JOIN LATERAL (SELECT t.* FROM {} AS t WHERE {} OFFSET 0) AS t"
+        " WHERE {}"
+    ).format(keys, mapped.table.identifier, and_(join_condition(path, "t"), in_scope(mapped, "t")), and_(later, alive))

@@ -6,7 +6,7 @@ internal key (the number of an order) that another row holds, in this store or a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.claims import Claim, claiming, held_by
@@ -15,11 +15,9 @@ from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec
 
 
-def owner_links(spec: PostgresSpec, table: TableSpec) -> list[Link]:
-    """But for those from row to row of the table. Of a row that is a person none: its own key says who."""
-    if table.person is not None:
-        return []
-    return [one for one in table.found_by if one.lead is None or spec.collections[one.lead[0]] is not table]
+def own_links(spec: PostgresSpec, table: TableSpec) -> list[Link]:
+    """The links from row to row of the table: from a folder to those in it."""
+    return [one for one in table.found_by if one.lead is not None and spec.collections[one.lead[0]] is table]
 
 
 def named_by(
@@ -32,8 +30,12 @@ def named_by(
     """
     holders = {spec.collections[one.collection].person for one in claims} | _holders(table, link, data_map)
     holders -= {None}
+    if by_elements(table):
+        return ()  # of an element of a list the element says whose it is
     return tuple(
-        one for one in owner_links(spec, table) if one != link and persons_named(spec, one, data_map) & holders
+        one
+        for one in table.found_by
+        if table.person is None and one != link and persons_named(spec, one, data_map) & holders
     )
 
 
@@ -44,17 +46,47 @@ def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) 
     array may name several people by one link. Of a shared row its owners decide, of an element that is taken out of a
     list the element; a row of one kind names nobody by what another kind says.
     """
-    by_elements = any(isinstance(one, Elements) for one in table.tombstone.values())
-    if table.sharing is not None or table.goes_with_any is not None or by_elements:
-        return ()
-    named = persons_named(spec, link, data_map)
+    if table.person is not None or table.sharing is not None or table.goes_with_any is not None or by_elements(table):
+        return ()  # a person's own key says who it is
+    named = persons_found(spec, link, data_map)
     return tuple(
         one
-        for one in owner_links(spec, table)
+        for one in table.found_by
         if (one != link or one.several)
         and not disjoint(one.where, link.where)
         and persons_named(spec, one, data_map) & named
     )
+
+
+def by_elements(table: TableSpec) -> bool:
+    """Of its rows elements of lists go, and nothing else."""
+    return any(isinstance(one, Elements) for one in table.tombstone.values())
+
+
+def persons_found(spec: PostgresSpec, link: Link, data_map: DataMap) -> frozenset[str]:
+    """The identities of the persons whose a row may be that is found by a link.
+
+    Those that it names by it; anybody's where that is not known: below a guest's order, or by a token that an index in
+    another store tells. By a value it is nobody's but the one's who holds it (see `named_by`).
+    """
+    declared = data_map.identities.get(link.identity or "")
+    if declared is not None and declared.kind is IdentityKind.REUSABLE:
+        return frozenset()
+    return persons_named(spec, link, data_map) or data_map.person_identities
+
+
+def towards_parent(spec: PostgresSpec, link: Link, row_key: Collection[str]) -> bool:
+    """The row is named by the one that leads there, and names nobody: a contact to which its person's row points.
+
+    Its own key is compared, and with what is not the other row's person's key: no column of it says whether such a row
+    is there.
+    """
+    if link.lead is None or not row_key or not set(row_key) <= set(link.names):
+        return False
+    lead, columns = link.lead
+    other = spec.collections[lead]
+    own = None if other.person is None else other.yields.get(other.person)
+    return own is None or own.column not in columns
 
 
 def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
@@ -75,11 +107,10 @@ def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: T
 
 
 def _of_rows(spec: PostgresSpec, table: TableSpec, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
-    if table.person is not None:
-        return frozenset([table.person])
+    own = frozenset() if table.person is None else frozenset([table.person])
     if any(one is table for one in through):
-        return frozenset()
-    return frozenset().union(*(persons_named(spec, one, data_map, *through, table) for one in table.found_by))
+        return own
+    return own.union(*(persons_named(spec, one, data_map, *through, table) for one in table.found_by))
 
 
 def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, str, TableSpec]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Counts, Severity, Subject, no_beat
+from expunge_connectors.errors import ConnectorError, TerminalError
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.sql import key_staging
 from expunge_orchestrator.subjects import member_proof
@@ -316,3 +320,156 @@ def test_a_row_that_names_itself_as_the_one_above_is_found_by_nothing_of_its_own
         assert store.verify([ann], ACME, CUTOFF) == counted
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
     assert left(database, "notes") == [1, 2, 3]
+
+
+def test_a_row_to_which_nobody_points_is_nobodys(database: str) -> None:
+    """A family from which everybody moved away, a contact that is no account's: its own key says nothing."""
+    execute(
+        database,
+        _SCHEMA
+        + "CREATE TABLE families (id int PRIMARY KEY, email text); ALTER TABLE users ADD family int;"
+        + "CREATE TABLE devices (id int PRIMARY KEY, family int, used_by int);"
+        + "INSERT INTO families VALUES (1, NULL), (2, NULL), (3, 'dan@x.example'), (4, 'dan@x.example');"
+        + "UPDATE users SET family = 1 WHERE id = 1; UPDATE users SET family = 4 WHERE id = 2;"
+        + "INSERT INTO devices VALUES (1, 1, 1), (2, 2, 1), (3, 4, 1), (4, 4, 2)",
+    )
+    loaded = shape(
+        _USERS
+        + """
+families: {table: public.families, undated: erase,
+  found_by: [{column: id, of: users.family}, {column: email, identity: email}]}
+devices: {table: public.devices, found_by: [{column: family, of: families.id}, {column: used_by, of: users.id}]}
+""",
+        email="email/3",
+    )
+    assert (told(database, loaded)[1]["devices"].due, told(database, loaded)[1]["devices"].ambiguous) == (2, 1)
+    told(database, loaded, erased=True)
+    assert left(database, "devices") == [3, 4]
+    with opened(database, loaded) as store:
+        [dan] = resolved(store, [subject(1, email="dan@x.example")], ACME)
+        counted = store.count([dan], ACME, CUTOFF)
+        assert (counted[1]["families"].due, counted[1]["families"].ambiguous) == (1, 1)
+        assert store.verify([dan], ACME, CUTOFF) == counted
+        store.erase([dan], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "families") == [2, 4]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_row_in_a_tree_is_whose_the_tree_is(database: str, monkeypatch: pytest.MonkeyPatch, *, many: bool) -> None:
+    """A folder deep in Bob's names nobody: what Ann uploaded there is both theirs; one with her address is his."""
+    if many:
+        monkeypatch.setattr(key_staging, "_FEW", -1)
+    execute(
+        database,
+        _SCHEMA
+        + "CREATE TABLE folders (id int PRIMARY KEY, owner int, above int, contact text);"
+        + "CREATE TABLE files (id int PRIMARY KEY, folder int, uploader int);"
+        + "INSERT INTO folders SELECT n, CASE n WHEN 1 THEN 2 WHEN 11 THEN 1 END,"
+        + " CASE WHEN n NOT IN (1, 11) THEN n - 1 END, CASE n WHEN 4 THEN 'ann@x.example' END"
+        + " FROM generate_series(1, 16) n;"
+        + "INSERT INTO files VALUES (1, 7, 1), (2, 7, 2), (3, 16, 1), (4, 16, NULL), (5, 16, 2)",
+    )
+    by_value = "{column: contact, identity: email}"
+    loaded = shape(
+        _USERS
+        + f"""
+folders: {{table: public.folders, undated: erase,
+  found_by: [{{column: owner, of: users.id}}, {{column: above, of: folders.id}}, {by_value}]}}
+files: {{table: public.files, found_by: [{{column: folder, of: folders.id}}, {{column: uploader, of: users.id}}]}}
+""",
+        email="email/3",
+    )
+    counts = told(database, loaded)[1]
+    assert (counts["folders"].due, counts["folders"].ambiguous) == (6, 1)
+    assert (counts["files"].due, counts["files"].ambiguous) == (2, 2)
+    told(database, loaded, erased=True)
+    assert left(database, "folders") == list(range(1, 11))
+    assert left(database, "files") == [1, 2, 5]
+
+
+def test_a_second_table_of_persons_says_whose_they_are_in_the_first(database: str) -> None:
+    """Customers are persons of their own, found by the user: a line of Bob's order with Ann's address is Bob's."""
+    execute(
+        database,
+        _SCHEMA
+        + "CREATE TABLE customers (id text PRIMARY KEY, user_id int);"
+        + "CREATE TABLE orders (id int PRIMARY KEY, customer text);"
+        + "CREATE TABLE lines (id int PRIMARY KEY, ordered int, email text);"
+        + "INSERT INTO customers VALUES ('c1', 1), ('c2', 2); INSERT INTO orders VALUES (1, 'c1'), (2, 'c2');"
+        + "INSERT INTO lines VALUES (1, 1, NULL), (2, 2, 'ann@x.example'), (3, NULL, 'ann@x.example')",
+    )
+    document = small_document(
+        _USERS
+        + """
+customers: {table: public.customers, person: customer_id, yields: {customer_id: id},
+  goes_with_any: {reason: one human, approved_by: Dora},
+  found_by: [{column: id, identity: customer_id}, {column: user_id, of: users.id}]}
+orders: {table: public.orders, found_by: [{column: customer, of: customers.id}]}
+lines: {table: public.lines, undated: erase,
+  found_by: [{column: ordered, of: orders.id}, {column: email, identity: email}]}
+"""
+    )
+    document["identities"]["customer_id"] = {"kind": "person", "normaliser": "exact/1"}
+    loaded = checked(document)
+    told(database, loaded, erased=True)
+    assert left(database, "lines") == [2]
+
+
+def test_a_key_that_another_kind_of_store_tells_leads_to_nobody_elses_row(database: str) -> None:
+    """An index in Redis names a token; the device that has it says by a key that it is Bob's."""
+    execute(
+        database,
+        _SCHEMA
+        + "CREATE TABLE devices (id int PRIMARY KEY, token text, owner int);"
+        + "INSERT INTO devices VALUES (1, 't', 1), (2, 't', 2), (3, 't', NULL)",
+    )
+    devices = "{table: public.devices, found_by: [{column: token, identity: token}, {column: owner, of: users.id}]}"
+    loaded = shape(f"{_USERS}devices: {devices}")
+    with opened(database, loaded) as store:
+        [ann] = known(store, loaded, 1)
+        ann = replace(ann, keys=ann.keys | subject(1, token="t").keys)
+        counted = store.count([ann], ACME, CUTOFF)
+        assert (counted[1]["devices"].due, counted[1]["devices"].ambiguous) == (2, 1)
+        assert store.verify([ann], ACME, CUTOFF) == counted
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "devices") == [2]
+
+
+def test_rows_of_a_person_whose_own_row_is_gone_are_found_by_the_key(database: str) -> None:
+    """The application deleted the account, and no foreign key took what refers to it."""
+    execute(database, _SCHEMA + "INSERT INTO carts VALUES (14, 7)")
+    loaded = shape(_USERS)
+    with opened(database, loaded) as store:
+        [gone] = resolved(store, [subject(1, user_id="7")], ACME)
+        assert store.count([gone], ACME, CUTOFF)[1]["carts"].due == 1
+        store.erase([gone], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify([gone], ACME, CUTOFF)) == {}
+    assert left(database, "carts") == [11, 12, 13]
+
+
+@pytest.mark.parametrize("waited", [False, True])
+def test_an_id_that_was_given_again_since_the_cutoff_takes_nobody_along(database: str, *, waited: bool) -> None:
+    """The application deleted Ann's account, and gave her id to Zed, before the first row went or while we waited."""
+    execute(database, _SCHEMA)
+    given_again = (
+        "UPDATE users SET name = 'zed', email = 'zed@x.example', created_at = '9999-01-01' WHERE id = 1",
+        "UPDATE carts SET user_id = 1 WHERE id = 13",
+    )
+    loaded = shape(_USERS)
+    with opened(database, loaded) as store:
+        [ann] = known(store, loaded, 1)
+        if not waited:
+            execute(database, "; ".join(given_again))
+            with pytest.raises(TerminalError, match="somebody else has it now"):
+                store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        else:
+            with psycopg.connect(database) as other, ThreadPoolExecutor(1) as pool:
+                other.execute("SELECT FROM carts WHERE id = 11 FOR UPDATE")
+                other.execute(given_again[0])
+                erasing = pool.submit(store.erase, [ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+                time.sleep(0.5)
+                other.commit()
+                with pytest.raises(ConnectorError, match="somebody else"):
+                    erasing.result()
+    assert left(database, "carts") == [11, 12, 13]
+    assert left(database, "users") == [1, 2]

@@ -192,6 +192,8 @@ class Filler:
                 if column.fills == "since" and column.nullable and dice.chance(25):
                     return None
                 chosen = dice.pick((*values.CREATED[:1] * 2, *values.CREATED[1:], *values.CREATED[-2:]))
+                if part is not None and part.person and chosen == values.CREATED[3] and dice.chance(90):
+                    chosen = values.CREATED[0]  # somebody else's, under an id that is asked for: nothing of it goes
                 return (
                     chosen[:10]
                     if column.type == "date"

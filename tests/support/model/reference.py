@@ -206,13 +206,24 @@ class Reference:
             for row in state[self._tables[name].text]
         )
 
-    def seal(self, state: State, found: Mapping[str, Mapping[Row, Found]]) -> Sealed:
+    def seal(self, state: State, found: Mapping[str, Mapping[Row, Found]], keys: Keys) -> Sealed:
         """What the rows found name for the links of others, to be known when they are gone."""
         sealed: dict[tuple[str, tuple[str, ...]], frozenset[tuple[Cell, ...]]] = {}
         for name in self.scope:
             for lead, _, theirs in self._leads(name):
-                sealed[lead, theirs] = frozenset(self._values(lead, theirs, found, state))
+                sealed[lead, theirs] = frozenset(self._values(lead, theirs, found, state)) | self._own_keys(
+                    lead, theirs, keys
+                )
         return sealed
+
+    def _own_keys(self, lead: str, columns: tuple[str, ...], keys: Keys) -> set[tuple[Cell, ...]]:
+        """A person's keys, where rows name the person by them: the person's own row may be gone."""
+        spec = self._collections[lead]
+        place = spec.get("yields", {}).get(spec.get("person"))
+        if self._world.member is not None or not isinstance(place, str) or columns != (place,):
+            return set()
+        live = self._tables[lead].column(place)
+        return {(compared(live, value),) for namespace, value in keys if namespace == spec["person"]}
 
     def _owned(self, name: str, state: State) -> Iterator[tuple[Row, dict[str, Cell]]]:
         column = self._collections[name]["owner"].get("column")
@@ -316,7 +327,7 @@ class Reference:
             return Found(unclear=True)
         if refused and "person" in spec:
             return None if old and self._somebody_else(spec, keys) else Found(unclear=old)
-        if (claimed or refused) and self._alone(name, cells):
+        if (claimed or refused) and self._alone(name, cells, state):
             return Found(unclear=old)
         return Found() if nominated or theirs_by_value else None
 
@@ -421,27 +432,31 @@ class Reference:
             )
         }
 
-    def _alone(self, name: str, cells: Cells) -> bool:
+    def _is_named(self, name: str, link: Mapping[str, Any], cells: Cells, state: State) -> bool:
+        """A row is there that leads to this one."""
+        lead, ours, theirs = _of(link)
+        values = tuple(compared(self._tables[name].column(one), cells[one]) for one in ours)
+        above = self._tables[lead]
+        return of_kind(link, cells) and any(
+            tuple(compared(above.column(one), row[one]) for one in theirs) == values
+            for row in state[above.text].values()
+        )
+
+    def _alone(self, name: str, cells: Cells, state: State) -> bool:
         """The row names nobody by a key that is never given to somebody else."""
-        for link in self._collections[name]["found_by"]:
-            if not of_kind(link, cells):
-                continue
-            if "of" in link:
-                lead, columns = link["of"].partition(".")[0], link.get("columns", [link.get("column")])
-                theirs = tuple(link.get("of_columns", [link["of"].partition(".")[2]]))
-                if lead == name or self._passes_on(name, tuple(columns), lead, theirs):
-                    continue
-            else:
-                columns = [link["column"]]
-                if self._identities[link["identity"]]["kind"] == "reusable":
-                    continue
-                if _several(link):
-                    if self._texts(link, cells):
-                        return False
-                    continue
-            if says(link, columns, cells):
+        return not any(self._names_by(name, link, cells, state) for link in self._collections[name]["found_by"])
+
+    def _names_by(self, name: str, link: Mapping[str, Any], cells: Cells, state: State) -> bool:
+        if "of" not in link:
+            if self._identities[link["identity"]]["kind"] == "reusable" or not of_kind(link, cells):
                 return False
-        return True
+            return bool(self._texts(link, cells)) if _several(link) else says(link, [link["column"]], cells)
+        lead, ours, theirs = _of(link)
+        if lead == name or self._passes_on(name, ours, lead, theirs) or not of_kind(link, cells):
+            return False
+        if self._towards_parent(name, link):
+            return self._is_named(name, link, cells, state)
+        return says(link, ours, cells)
 
     # ---- whose a value is
 
@@ -510,6 +525,24 @@ class Reference:
                         values = tuple(compared(self._tables[name].column(one), cells[one]) for one in theirs)
                         columns.setdefault((lead, theirs), set()).add(values)
         return Claims(frozenset(keys), columns)
+
+    def given_again(self, state: State, people: Keys) -> bool:
+        """A row that is one of these people was made after the cutoff: of a day without a time, on a later day."""
+        for name in self.scope:
+            spec = self._collections[name]
+            if "person" not in spec or "created" not in spec:
+                continue
+            normaliser = self._identities[spec["person"]]["normaliser"]
+            own = next(one for one in spec["found_by"] if one.get("identity") == spec["person"] and not _several(one))
+            for _, cells in self._owned(name, state):
+                created = cells[spec["created"]]
+                theirs = (spec["person"], spelt(normaliser, cells[own["column"]])) in people
+                if not theirs or created is None or self._erased(name, cells, state):
+                    continue
+                later = date.fromisoformat(created) > CUTOFF.date() if len(created) == 10 else moment(created) > CUTOFF
+                if later:
+                    return True
+        return False
 
     def others(self, name: str, state: State, people: Keys) -> Iterator[dict[str, Cell]]:
         """Rows that are persons, none of these, and no tombstones."""
@@ -598,7 +631,7 @@ class Reference:
             for table in [[one for one in self.scope if self._tables[one] is self._tables[name]]]
             for row, cells in self._owned(name, state)
             if not any(row in found[one] and found[one][row].belongs for one in table)
-            if not all(self._alone(one, cells) for one in table)
+            if not all(self._alone(one, cells, state) for one in table)
             for one in values & (self._declared(name, cells) | self._sought(name, cells))
         )
 
@@ -636,6 +669,8 @@ class Reference:
 
     def _names(self, name: str, found_by: Mapping[str, Any], who: AbstractSet[str], cells: Cells, state: State) -> bool:
         """The row says by another link whose it is, of such persons; it is no person itself."""
+        if self._by_elements(name):
+            return False  # an element of a list says itself whose it is
         return any(
             self._names_whom("anybody", name, one, cells, self._kinds(name, one), state, frozenset())
             for one in self._says(name)
@@ -648,23 +683,53 @@ class Reference:
         Of people whom the row above names, and who are of another kind, one is enough.
         """
         spec = self._collections[name]
-        by_elements = any(isinstance(one, dict) and "elements" in one for one in spec.get("tombstone", {}).values())
-        if people is None or "sharing" in spec or "goes_with_any" in spec or by_elements:
+        if people is None or "sharing" in spec or "goes_with_any" in spec or self._by_elements(name):
             return False
         ours = self._kinds(name, found_by)
+        persons = {identity for identity, one in self._identities.items() if one["kind"] == "person"}
         for one in self._says(name):
             kinds = self._kinds(name, one)
             if one is found_by and not _several(one):
                 continue
-            other = self._names_whom("other", name, one, cells, kinds & ours, state, people)
+            # Of a row that is found through rows of nobody whom the map knows, whoever it names decides.
+            other = self._names_whom("other", name, one, cells, kinds & (ours or persons), state, people)
             if other and not self._names_whom("going", name, found_by, cells, ours - kinds, state, people):
                 return True
         return False
 
     def _says(self, name: str) -> list[Mapping[str, Any]]:
-        """The links by which a row says whose it is, but for those from row to row; a person's own key says it."""
+        """The links by which a row says whose it is; a person's own key says it."""
         spec = self._collections[name]
-        return [] if "person" in spec else [one for one in spec["found_by"] if "of" not in one or _of(one)[0] != name]
+        return [] if "person" in spec else list(spec["found_by"])
+
+    def _by_elements(self, name: str) -> bool:
+        put = self._collections[name].get("tombstone", {}).values()
+        return any(isinstance(one, dict) and "elements" in one for one in put)
+
+    def _towards_parent(self, name: str, link: Mapping[str, Any]) -> bool:
+        """The row is named by the one that leads there: by its key, and by no person's key of that one."""
+        lead, ours, theirs = _of(link)
+        spec, table = self._collections[lead], self._tables[name]
+        place = spec.get("yields", {}).get(spec.get("person"))
+        own = place["column"] if isinstance(place, dict) else place
+        return bool(table.declared) and set(table.primary_key) <= set(ours) and own not in theirs
+
+    def _with_those_above(self, lead: str, rows: Iterable[Cells], state: State) -> list[Cells]:
+        """Rows, and in a tree all those above them."""
+        table, found = self._tables[lead], list(rows)
+        own = [one for one in self._collections[lead]["found_by"] if "of" in one and _of(one)[0] == lead]
+        for row in found:
+            for link in own:
+                _, ours, theirs = _of(link)
+                values = tuple(compared(table.column(one), row[one]) for one in ours)
+                if of_kind(link, row) and says(link, ours, row) and values != ("",):
+                    found += [
+                        other
+                        for other in state[table.text].values()
+                        if other not in found
+                        and tuple(compared(table.column(one), other[one]) for one in theirs) == values
+                    ]
+        return found
 
     def _kinds(self, name: str, link: Mapping[str, Any], way: tuple[str, ...] = ()) -> set[str]:
         """The identities of the persons whom a row names by a link, itself or through rows above."""
@@ -674,9 +739,8 @@ class Reference:
         found: set[str] = set()
         for lead in above:
             spec = self._collections[lead]
-            if "person" in spec:
-                found.add(spec["person"])
-            elif lead not in way:
+            found |= {spec["person"]} if "person" in spec else set()
+            if lead not in way:
                 found.update(*(self._kinds(lead, one, (*way, lead)) for one in spec["found_by"]))
         return found
 
@@ -714,20 +778,34 @@ class Reference:
             return any(
                 self._names_above(who, lead, row, kinds, state, people, way)
                 for lead in self._holding(link["identity"])
-                for row in state[self._tables[lead].text].values()
-                if texts & self._yielded(lead, link["identity"], row)
+                for row in self._with_those_above(
+                    lead,
+                    (
+                        one
+                        for one in state[self._tables[lead].text].values()
+                        if texts & self._yielded(lead, link["identity"], one)
+                    ),
+                    state,
+                )
             )
         lead, ours, theirs = _of(link)
         if not says(link, ours, cells):
             return False
-        if "person" in self._collections[lead] and who == "anybody":
+        if self._collections[lead].get("person") in kinds and who == "anybody" and not self._towards_parent(name, link):
             return True
         values = tuple(compared(self._tables[name].column(one), cells[one]) for one in ours)
         above = self._tables[lead]
         return values != ("",) and any(
             self._names_above(who, lead, row, kinds, state, people, way)
-            for row in state[above.text].values()
-            if tuple(compared(above.column(one), row[one]) for one in theirs) == values
+            for row in self._with_those_above(
+                lead,
+                (
+                    one
+                    for one in state[above.text].values()
+                    if tuple(compared(above.column(each), one[each]) for each in theirs) == values
+                ),
+                state,
+            )
         )
 
     def _names_above(  # noqa: PLR0917 - one question with its circumstances
@@ -744,13 +822,15 @@ class Reference:
         spec = self._collections[lead]
         if lead in way:
             return False
-        if "person" in spec:
+        if spec.get("person") in kinds:
             own = next(one for one in spec["found_by"] if one.get("identity") == spec["person"] and not _several(one))
             return self._itself(who, own, row, people)
 
         def names(whom: str) -> bool:
             return any(
-                self._names_whom(whom, lead, one, row, kinds, state, people, (*way, lead)) for one in self._says(lead)
+                self._names_whom(whom, lead, one, row, kinds, state, people, (*way, lead))
+                for one in spec["found_by"]
+                if "of" not in one or _of(one)[0] != lead
             )
 
         if who == "other" and ("goes_with_any" in spec or "sharing" in spec):

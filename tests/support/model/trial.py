@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
+import pytest
 from tenacity import wait_none
 from tests.support.model import postgres
 from tests.support.model.expected_persons import Whose
@@ -162,7 +163,7 @@ class Trial:
                 self._seen["unclear"] += bool(unclear)
                 began = self._model.began(state, keys)
                 told, _ = self._model.found_apart(state, keys, began=self._model.began(state), people=whose.people)
-                sealed = self._model.seal(state, told)
+                sealed = self._model.seal(state, told, keys)
                 predicted[ask.number] = keys, sealed, began, unclear
         return member_proof.visible_to("main", subjects, self._scope, self._map), predicted
 
@@ -181,6 +182,10 @@ class Trial:
             for key in each:
                 told = [one.get(key) for one in (since, began) if key in began or one is since]
                 began[key] = None if None in told else min(one for one in told if one is not None)
+        if self._model.given_again(state, frozenset().union(*(each for each, *_ in keys.values()))):
+            self._seen["an id given again"] += 1
+            self._somebody_elses(people, state)
+            return False
         left, blocked = self._model.erased(state, due, frozenset(began), began)
         self._seen["refused"] += bool(blocked)
         if blocked and self._refused(people, state, left, must=any(one.held for one in blocked)):
@@ -221,6 +226,12 @@ class Trial:
                 self._seen[f"due in: {name.removeprefix('firm-').removeprefix('client-').split('-')[0]}"] += len(
                     count.due
                 )
+
+    def _somebody_elses(self, people: list[Subject], state: State) -> None:
+        """A person's row was made after the cutoff: whose the records are cannot be told, and nothing goes."""
+        with pytest.raises(TerminalError, match="somebody else has it now"):
+            self._store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        assert_same(self._world, state, postgres.snapshot(self._url, self._world), "refused, and yet changed")
 
     def _refused(self, people: list[Subject], state: State, left: State, *, must: bool) -> bool:
         """Rows of others are in the way: an error, and no row that stays was touched."""

@@ -15,6 +15,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import RightMissingError, TerminalError, TransientError
+from expunge_connectors.postgres import keys_given_again
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import ForeignKey
@@ -105,11 +106,13 @@ class Eraser:
         with translated(self.store.name):
             interceptors = Interceptors.of(connection, [self.store.collections[name] for name in self.actions])
         search = self._search(connection, subjects, interceptors.named)
+        keys_given_again.refuse(search)
         done = self._step(search, watch, until, interceptors)
         watch.settle(connection)
         self._refuse_new_owners(search, over=done.complete)
         with translated(self.store.name):
             claimed_keys.refuse_new(connection, self.store, search.staged)
+        keys_given_again.refuse(search)  # while we waited for somebody's lock
         return done
 
     def _step(

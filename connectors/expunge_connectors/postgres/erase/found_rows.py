@@ -31,7 +31,7 @@ from expunge_connectors.postgres.sql.comparison import (
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity
 from expunge_connectors.postgres.sql.retention import retained
-from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
 from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import others_left
@@ -146,7 +146,13 @@ class FoundRows:
                     )
                     for live in feed.columns
                 ]
-        return and_(or_(*linked), *same, *self._inside())
+        return and_(or_(*linked), *same, *self._inside(), *self._of_new_person())
+
+    def _of_new_person(self) -> Iterator[sql.Composable]:
+        """The row is no account that was made since, under an id that was given again (see `keys_given_again`)."""
+        mapped, cutoff = self.mapped, self.search.cutoff
+        if mapped.spec.person is not None and mapped.spec.created is not None and cutoff is not None:
+            yield sql.SQL("({}) IS NOT TRUE").format(made_after(mapped, "t", cutoff))
 
     def _facts(self, chosen: SearchPath | None) -> sql.Composed:
         """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""

@@ -10,7 +10,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.owner_links import named_by
+from expunge_connectors.postgres.owner_links import by_elements, named_by, towards_parent
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
 
@@ -40,7 +40,7 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
 
     Where rows of persons hold such values none has to: the key in a row says whose it is, whatever value stands there.
     """
-    if spec.person is not None or spec.goes_with_any is not None:
+    if spec.person is not None or spec.goes_with_any is not None or by_elements(spec):
         return
     passing = inspection.passing
     persons = [
@@ -56,6 +56,24 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
             and not named_by(inspection.spec, spec, link, claims, inspection.data_map)
         }
     )
+    key = inspection.catalogue.tables[spec.table].key
+    above = [link for link in spec.found_by if towards_parent(inspection.spec, link, key)]
+    pointing = sorted(
+        link.lead[0]
+        for link in above
+        if link.lead is not None and inspection.spec.collections[link.lead[0]].person is not None
+    )
+    values = [one for one in values if not any(one == link.names[0] for link in above)]
+    if values and pointing:
+        yield inspection.error(
+            "person-not-told",
+            name,
+            f"A row of {spec.table} is the person's whose row of {pointing[0]} points to it, and is found by"
+            f" {', '.join(values)} as well: by such a value it would go alone, whoever points to it, and that person"
+            " would not be found.",
+            f"Leave {', '.join(values)} out of `found_by`: a request names the person by a key of {pointing[0]}. Or say"
+            " `goes_with_any: {reason: ..., approved_by: ...}`.",
+        )
     told = {source.column for one, source in spec.yields.items() if one in inspection.data_map.person_identities}
     if keys and values and not told & keys.keys():
         column, person = min(keys.items())

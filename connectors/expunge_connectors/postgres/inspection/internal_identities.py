@@ -86,8 +86,8 @@ def _one_persons(
     person's.
     """
     spec = inspection.spec.collections[name]
-    if spec.sharing is not None:  # one row, several people
-        return False
+    if spec.sharing is not None:  # one row, several people: with the last of them its values go
+        return any(one <= columns for one in unique.get(spec.table, ()))
     if any(one <= columns for one in unique.get(spec.table, ())) or _names_person(inspection, spec, columns):
         return True
     if name in seen or not spec.found_by:

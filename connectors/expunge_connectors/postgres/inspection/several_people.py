@@ -12,7 +12,7 @@ from itertools import permutations
 from psycopg import sql
 
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.claims import names_people
+from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
@@ -90,11 +90,18 @@ def _own_key(inspection: InspectionContext, spec: TableSpec, link: Link) -> bool
 def _elements(connection: Connection, inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
     """Elements of lists in documents that would go with one of the people whom they name, and are another's as well."""
     people = [
-        (kind, link)
-        for link in spec.found_by
+        (kind, link, one is spec)
+        for one in inspection.spec.collections.values()
+        if one is spec or (one.table == spec.table and by_elements(one))
+        for link in one.found_by
         if link.path is not None and (kind := names_people(inspection.spec, link, inspection.data_map)) is not None
     ]
-    pairs = [(link, other) for (kind, link), (theirs, other) in permutations(people, 2) if kind == theirs]
+    # Of what names its person by a key, an address does not say whose it is.
+    pairs = [
+        (link, other)
+        for (kind, link, ours), (theirs, other, _) in permutations(people, 2)
+        if ours and theirs in {kind, PERSONS_KEY}
+    ]
     found: dict[str, bool | None] = {}
     for link, other in pairs:
         both = " and ".join(sorted((_place(link), _place(other))))

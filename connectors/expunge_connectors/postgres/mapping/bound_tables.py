@@ -37,6 +37,8 @@ class BoundLink:
         below: A link within one collection: it leads from a row to the rows below it.
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
         persons: The identities of the persons whom a row names by it (see `owner_links.persons_named`).
+        found: Of those whose the row may be that is found by it (see `owner_links.persons_found`).
+        towards_parent: The row is named by the one that leads there (see `owner_links.towards_parent`).
         holders: The collections whose rows hold the internal key by which it names one of them.
         held_elsewhere: So do rows that no statement here compares: of another store, or encoded.
         told_by: Links by which a row names people; one that names somebody is theirs, whatever value stands in it (see
@@ -61,6 +63,8 @@ class BoundLink:
     below: bool = False
     unclaimed: bool = False
     persons: frozenset[str] = frozenset()
+    found: frozenset[str] = frozenset()
+    towards_parent: bool = False
     holders: tuple[str, ...] = ()
     held_elsewhere: bool = False
     told_by: tuple[BoundLink, ...] = ()
@@ -162,6 +166,9 @@ class BoundStore:
         internal: The internal identities.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
+        own_keys: Namespace of what links `of` a person's own key compare -> the identity: such rows are theirs also
+            where the person's row is gone. Only where no foreign key keeps any from staying behind,
+            and of a controller that is one: of a member's the person's row says whose they are.
         owner_keys: What keys are staged as by which rows say whose they are, where rows are asked whether they are
             somebody else's as well (see `BoundLink.beside`).
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
@@ -181,6 +188,7 @@ class BoundStore:
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
     aged: frozenset[str] = frozenset()
     owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
+    own_keys: Mapping[str, str] = field(default_factory=dict)
     owner_keys: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
     telling: BoundStore | None = field(default=None, repr=False, compare=False)

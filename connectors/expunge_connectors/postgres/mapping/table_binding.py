@@ -24,7 +24,14 @@ from expunge_connectors.postgres.dependency_graph import CycleError, has_path, t
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
-from expunge_connectors.postgres.owner_links import beside, holding, named_by, persons_named
+from expunge_connectors.postgres.owner_links import (
+    beside,
+    holding,
+    named_by,
+    persons_found,
+    persons_named,
+    towards_parent,
+)
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.spec import PostgresSpec
@@ -82,6 +89,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         {**passing, **in_texts},
         builder.aged(),
         owning,
+        _own_keys(tables.values()) if scope.member is None else {},
         _owner_keys(tables.values()),
     )
     by_more = {one: replace(table, links=(*table.links, *table.tells)) for one, table in tables.items()}
@@ -103,6 +111,19 @@ def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
 def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
     """(collection, columns) of every link inside the store."""
     return [link.lead for link in table.found_by if link.lead is not None]
+
+
+def _own_keys(tables: Iterable[BoundTable]) -> dict[str, str]:
+    return {
+        feed.namespace: mapped.spec.person
+        for mapped in tables
+        if mapped.in_scope and mapped.spec.person is not None
+        for source, rule in [mapped.yields[mapped.spec.person]]
+        if not (source.several or source.ends or source.decode or source.where)
+        and as_it_is(rule, mapped.table.columns[source.column])
+        for feed in mapped.feeds
+        if feed.needed and [one.name for one in feed.columns] == [source.column]
+    }
 
 
 def _owner_keys(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType, ...]], ...]:
@@ -224,6 +245,8 @@ class _TableBinder:
         return replace(
             self._compared(name, link),
             persons=persons_named(self.spec, link, self.data_map),
+            found=persons_found(self.spec, link, self.data_map),
+            towards_parent=towards_parent(self.spec, link, self._live(name).key),
             holders=tuple(told),
             held_elsewhere=len(told) < len(holders),
         )

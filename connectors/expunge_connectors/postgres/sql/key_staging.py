@@ -17,7 +17,7 @@ from typing import cast
 
 from psycopg import sql
 
-from expunge_connectors.contract import SINCE, Scope, Subject
+from expunge_connectors.contract import SINCE, Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType
 from expunge_connectors.postgres.connection import Connection
@@ -238,13 +238,11 @@ def _staged_rows(
     accepted: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
     unclear: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
     for subject in subjects:
-        for known, keys in ((accepted, subject.keys), (unclear, subject.unclear)):
+        given = subject.keys, subject.unclear, _own_keys(subject, store), _known_keys(subject)
+        for known, keys in zip((accepted, unclear, accepted, accepted), given, strict=True):
             for namespace, value in keys:
                 if (listed := known.get(namespace)) is not None:
                     listed.append((subject.number, value))
-        for namespace, value in subject.known:
-            if (listed := accepted.get(known_as(namespace))) is not None:
-                listed.append((subject.number, value))
     for namespace, types in wanted:
         found: list[Row]
         if (namespace, types) in spelt.rows:
@@ -255,6 +253,19 @@ def _staged_rows(
         if namespace in unclear:
             found = [(*row, False) for row in found] + [(*row, None) for row in _rows(unclear[namespace], types)]
         yield (namespace, types), found
+
+
+def _own_keys(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
+    """What rows refer to a person by whose own row may be gone, where the resolution did not tell it."""
+    for namespace, identity in store.own_keys.items():
+        for key in subject.keys:
+            if key.namespace == identity and (own := SubjectKey(namespace, key.value)) not in subject.keys:
+                yield own
+
+
+def _known_keys(subject: Subject) -> Iterator[SubjectKey]:
+    for namespace, value in subject.known:
+        yield SubjectKey(known_as(namespace), value)
 
 
 def known_as(namespace: str) -> str:

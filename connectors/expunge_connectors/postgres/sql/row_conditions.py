@@ -6,8 +6,8 @@ from datetime import datetime
 
 from psycopg import sql
 
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
-from expunge_connectors.postgres.sql.comparison import may_lead, nothing_inside
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.sql.comparison import compared, equal, may_lead, nothing_inside
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.key_staging import MEMBER
 from expunge_connectors.postgres.statement_cache import Placeholder
@@ -48,22 +48,41 @@ def old_enough(mapped: BoundTable, alias: str, cutoff: datetime | None) -> sql.C
     )
 
 
-def known_by_value_alone(mapped: BoundTable, alias: str) -> sql.Composable:
+def made_after(mapped: BoundTable, alias: str, cutoff: datetime) -> sql.Composed:
+    """The row was created after the cutoff. A day without a time is later only on the days after."""
+    live = mapped.table.columns[mapped.spec.created or ""]
+    return sql.SQL("{} > {}::date" if live.base == "date" else "{} > {}").format(
+        column(alias, live.name), Placeholder("cutoff", cutoff)
+    )
+
+
+def known_by_value_alone(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Composable:
     """The row names nobody by a key that is never re-used: by such a key it is that person's, whoever's value it holds.
 
-    A link that leads from rows below says nothing of one row.
+    A link that leads from rows below says nothing of one row; one by which rows above name it, only where one does.
     """
     return and_(
         *(
-            nothing_inside(link.source, alias)
-            if link.source is not None and link.source.several
-            else or_(
-                *(sql.SQL("{} IS NULL").format(column(alias, one.name)) for one in link.columns),
-                _of_another(link, alias),
-            )
+            _says_nothing(store, link, alias)
             for link in mapped.links
             if not link.unclaimed and link.sure and not link.below
         )
+    )
+
+
+def _says_nothing(store: BoundStore, link: BoundLink, alias: str) -> sql.Composable:
+    if link.source is not None and link.source.several:
+        return nothing_inside(link.source, alias)
+    if link.of is not None and link.towards_parent:
+        lead = store.collections[link.of[0]]
+        theirs = [
+            compared(lead.table.columns[name], kind, "u") for name, kind in zip(link.of[1], link.types, strict=True)
+        ]
+        return sql.SQL("NOT EXISTS (SELECT FROM {} AS u WHERE {})").format(
+            lead.table.identifier, equal(link, alias, theirs)
+        )
+    return or_(
+        *(sql.SQL("{} IS NULL").format(column(alias, one.name)) for one in link.columns), _of_another(link, alias)
     )
 
 

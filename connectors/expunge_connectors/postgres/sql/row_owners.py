@@ -67,7 +67,7 @@ def _others(search: Search, link: BoundLink, alias: str, since: sql.Composable |
     for one in link.told_by:
         yield _Question(search, _Who.ANYBODY, one.persons).asked_of(one, alias)
     for one in link.beside:
-        other = _Question(search, _Who.OTHER, one.persons & link.persons).asked_of(one, alias)
+        other = _Question(search, _Who.OTHER, one.persons & link.found).asked_of(one, alias)
         going = _Question(search, _Who.GOING, link.persons - one.persons).asked_of(link, alias)
         if other is not FALSE:
             yield other if going is FALSE else and_(other, _not(going))
@@ -108,7 +108,7 @@ class _Question:
             return FALSE
         if link.of is not None:
             lead = self.search.store.collections[link.of[0]]
-            if lead.spec.person is not None and self.who is _Who.ANYBODY:
+            if lead.spec.person in self.kinds and self.who is _Who.ANYBODY and not link.towards_parent:
                 return and_(*_there(link, alias))
             theirs = [
                 compared(lead.table.columns[name], kind, self._upper)
@@ -172,13 +172,13 @@ class _Question:
         return self._above(lead, held, and_(*may_lead(link, alias), same))
 
     def _above(self, lead: BoundTable, held: sql.Composable, same: sql.Composable) -> sql.Composable:
-        """There is a row above, and it is, or names, such a person.
+        """There is a row above, and it is, or names, such a person; or one above it does, in a tree.
 
         One that people share, or that goes with any of them, is somebody else's where none of them goes.
         """
         if lead.name in self.way:
             return FALSE
-        if lead.spec.person is not None:
+        if lead.spec.person in self.kinds:
             own = next(one for one in lead.links if one.namespace == lead.spec.person and one.of is None)
             said = self._itself(own, self._upper)
         elif self.who is _Who.OTHER and (lead.spec.goes_with_any is not None or lead.spec.sharing is not None):
@@ -189,14 +189,31 @@ class _Question:
             said = self.of_links(lead)
         if said is FALSE:
             return FALSE
-        return sql.SQL("EXISTS (SELECT FROM {} AS {}{} WHERE {} AND ({}))").format(
-            lead.table.identifier, sql.Identifier(self._upper), held, same, said
-        )
+        upper, table = sql.Identifier(self._upper), lead.table.identifier
+        if not lead.own:
+            return sql.SQL("EXISTS (SELECT FROM {} AS {}{} WHERE {} AND ({}))").format(table, upper, held, same, said)
+        further = []
+        for link in lead.own:
+            assert link.of is not None
+            theirs = [
+                compared(lead.table.columns[name], kind, "p") for name, kind in zip(link.of[1], link.types, strict=True)
+            ]
+            further.append(and_(equal(link, "b", theirs)))
+        return _OF_TREE.format(upper=upper, table=table, held=held, same=same, said=said, further=or_(*further))
 
     def of_links(self, lead: BoundTable) -> sql.Composable:
         """The row above names one by any of its links."""
         further = replace(self, way=(*self.way, lead.name))
         return _any(further.asked_of(link, self._upper) for link in lead.links if not link.below)
+
+
+_OF_TREE = sql.SQL(
+    "EXISTS (WITH RECURSIVE up (o, c) AS (SELECT {upper}.tableoid, {upper}.ctid FROM {table} AS {upper}{held}"
+    " WHERE {same} UNION SELECT p.tableoid, p.ctid FROM up JOIN {table} AS b ON b.tableoid = up.o AND b.ctid = up.c"
+    " JOIN {table} AS p ON {further})"
+    " SELECT FROM up JOIN {table} AS {upper} ON {upper}.tableoid = up.o AND {upper}.ctid = up.c WHERE {said})"
+)
+"""The row above, all rows above that one, and what is so of one of them."""
 
 
 def _there(link: BoundLink, alias: str) -> Iterator[sql.Composable]:

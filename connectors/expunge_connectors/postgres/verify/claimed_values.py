@@ -16,10 +16,12 @@ from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.owner_links import towards_parent
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.expressions import (
+    equal,
     in_row,
     inside,
     like_template,
@@ -156,11 +158,25 @@ class ClaimedValues:
             if link.several:
                 empty.append(nothing_inside(link, table))
                 continue
+            if towards_parent(self.spec, link, table.key):
+                empty.append(self._not_named(link, table))
+                continue
             other = [sql.SQL("{} IS NULL").format(sql.Identifier("r", one)) for one in names]
             needed = [*of_kind(where, table), *like_template(template, names[0]), *no_empty_text(link, table)]
             other += [sql.SQL("({}) IS NOT TRUE").format(one) for one in needed]
             empty.append(sql.SQL("({})").format(sql.SQL(" OR ").join(other)))
         return sql.SQL("({})").format(sql.SQL(" AND ").join(empty) if empty else sql.SQL("true"))
+
+    def _not_named(self, link: Link, table: Table) -> sql.Composed:
+        """No row is there that would name the row `r`."""
+        name, columns = link.lead or ("", ())
+        same = [
+            equal(table.columns[ours], sql.Identifier("r", ours), sql.Identifier("above", theirs))
+            for ours, theirs in zip(link.names, columns, strict=True)
+        ]
+        return sql.SQL("NOT EXISTS (SELECT FROM {} AS above WHERE {})").format(
+            self.live(name).identifier, sql.SQL(" AND ").join([*same, *of_kind(link.where, table)])
+        )
 
     def _namespace(self, link: Link) -> str:
         return sought_namespace(self.store, link)

@@ -13,7 +13,13 @@ from psycopg import sql
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.postgres.catalog.reader import Table
-from expunge_connectors.postgres.owner_links import holding, owner_links, persons_named
+from expunge_connectors.postgres.owner_links import (
+    holding,
+    own_links,
+    persons_found,
+    persons_named,
+    towards_parent,
+)
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify.expressions import (
@@ -58,11 +64,11 @@ class RowOwners:
 
         Unless the row above names people of another kind too, and goes with one of those.
         """
-        ours = self.kinds(found_by)
+        ours, theirs = self.kinds(found_by), persons_found(self.spec, found_by, self.data_map)
         for link in links:
             kinds = self.kinds(link)
             asked = list(_Question(self, "somebody asked for", ours - kinds).asked_of(found_by, table, "r"))
-            for other in _Question(self, "somebody else", kinds & ours).asked_of(link, table, "r"):
+            for other in _Question(self, "somebody else", kinds & theirs).asked_of(link, table, "r"):
                 yield other if not asked else sql.SQL("({} AND ({}) IS NOT TRUE)").format(other, *asked)
 
     def kinds(self, link: Link) -> frozenset[str]:
@@ -129,7 +135,8 @@ class _Question:
             found = list(self._held(link, table, row))
         else:
             name, columns = link.lead
-            if self.whom == "somebody" and owners.spec.collections[name].person is not None:
+            named = not towards_parent(owners.spec, link, table.key)
+            if self.whom == "somebody" and owners.spec.collections[name].person in self.kinds and named:
                 yield said
                 return
             same = sql.SQL(" AND ").join(
@@ -174,7 +181,7 @@ class _Question:
         lead, table = self.owners.spec.collections[name], self.owners.live(name)
         if name in self.way:
             return
-        if lead.person is not None:
+        if lead.person in self.kinds:
             own = next(one for one in lead.found_by if one.identity == lead.person and not one.several)
             found = [self.owners.itself(self.whom, own, table, self._upper)]
         elif self.whom == "somebody else" and (lead.goes_with_any is not None or lead.sharing is not None):
@@ -186,15 +193,48 @@ class _Question:
         else:
             found = self.of_links(name, lead, table)
         if found:
-            yield sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {} AND {})").format(
-                table.identifier, sql.Identifier(self._upper), same, _any(found)
+            rows = self._with_those_above(lead, table, same)
+            yield sql.SQL("EXISTS (SELECT FROM {} AS {} WHERE {})").format(
+                rows, sql.Identifier(self._upper), _any(found)
             )
+
+    def _with_those_above(self, lead: TableSpec, table: Table, same: sql.Composed) -> sql.Composed:
+        """The rows above of which this is so, and in a tree all those above them."""
+        upper = sql.Identifier(self._upper)
+        own = own_links(self.owners.spec, lead)
+        if not own:
+            return sql.SQL("(SELECT {0}.* FROM {1} AS {0} WHERE {2})").format(upper, table.identifier, same)
+        further = sql.SQL(" OR ").join(
+            sql.SQL("({})").format(
+                sql.SQL(" AND ").join(
+                    [
+                        *(
+                            equal(table.columns[ours], sql.Identifier("below", ours), sql.Identifier("parent", theirs))
+                            for ours, theirs in zip(link.names, (link.lead or ("", ()))[1], strict=True)
+                        ),
+                        *of_kind(link.where, table, "below"),
+                        *no_empty_text(link, table, "below"),
+                    ]
+                )
+            )
+            for link in own
+        )
+        return sql.SQL(
+            "(WITH RECURSIVE ancestors (relation, place) AS (SELECT {0}.tableoid, {0}.ctid FROM {1} AS {0} WHERE {2}"
+            " UNION SELECT parent.tableoid, parent.ctid FROM ancestors JOIN {1} AS below ON below.tableoid = relation"
+            " AND below.ctid = place JOIN {1} AS parent ON {3})"
+            " SELECT one.* FROM {1} AS one JOIN ancestors ON one.tableoid = relation AND one.ctid = place)"
+        ).format(upper, table.identifier, same, further)
 
     def of_links(self, name: str, lead: TableSpec, table: Table) -> list[sql.Composed]:
         """The row above names one, by each of its links."""
         further = replace(self, way=(*self.way, name))
-        links = owner_links(self.owners.spec, lead)
-        return [said for one in links for said in further.asked_of(one, table, self._upper)]
+        return [
+            said
+            for one in lead.found_by
+            if one not in own_links(self.owners.spec, lead)  # those above it are looked at as well
+            for said in further.asked_of(one, table, self._upper)
+        ]
 
 
 def said_by(link: Link, table: Table, row: str) -> sql.Composed:

@@ -105,13 +105,16 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
     them alone is ambiguous.
     """
     lists, scope, passing = verifier.composite(), verifier.scope, verifier.passing()
-    began = stored_texts.claim_ages(subjects)
+    began, own = stored_texts.claim_ages(subjects), verifier.own_keys()
     for subject in subjects:
         for key in subject.keys:
             if not key.namespace.startswith(SINCE) and _can_stand(key, of_several=key.namespace in lists):
                 since = began.get((subject.number, key.namespace, key.value))
                 attributed = key in subject.attributed
                 yield Asked(subject.number, *key, followed=True, attributed=attributed, since=since)
+            for namespace in own.get(key.namespace, ()):
+                if SubjectKey(namespace, key.value) not in subject.keys and _can_stand(key, of_several=False):
+                    yield Asked(subject.number, namespace, key.value, followed=True)
         for key in subject.unclear:
             if key.namespace in passing and _can_stand(key, of_several=key.namespace in lists):
                 yield Asked(subject.number, key.namespace, key.value, followed=False)

@@ -103,6 +103,23 @@ class VerificationQuery:
             namespace: [one for one in claims if self._in_scope(one.collection)] for namespace, claims in found.items()
         }
 
+    def own_keys(self) -> Mapping[str, Sequence[str]]:
+        """Identity of persons -> namespaces of what links `of` compare with the column that yields it.
+
+        Rows refer to a person by that key, also where the person's row is gone.
+        """
+        found: dict[str, list[str]] = {}
+        if self.scope.member is not None:
+            return found  # of a member's the person's row says whose they are
+        for name, table in self.spec.collections.items():
+            source = table.yields.get(table.person or "")
+            if source is None or source.several or source.template or source.decode or source.where:
+                continue
+            rule = self.data_map.identities[table.person or ""].rule
+            if self._in_scope(name) and readable(self.live(name).columns[source.column], rule):
+                found.setdefault(table.person or "", []).append(f"{self.store}.{name}.{source.column}")
+        return found
+
     def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
         """Collection -> its table."""
         return {name: self.live(name).identifier for name in names}
