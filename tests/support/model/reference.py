@@ -223,6 +223,8 @@ class Reference:
         if self._world.member is not None or not isinstance(place, str) or columns != (place,):
             return set()
         live = self._tables[lead].column(place)
+        if live.type.endswith("citext"):
+            return set()  # another spelling is another identifier
         return {(compared(live, value),) for namespace, value in keys if namespace == spec["person"]}
 
     def _owned(self, name: str, state: State) -> Iterator[tuple[Row, dict[str, Cell]]]:

@@ -120,7 +120,9 @@ def _own_keys(tables: Iterable[BoundTable]) -> dict[str, str]:
         if mapped.in_scope and mapped.spec.person is not None
         for source, rule in [mapped.yields[mapped.spec.person]]
         if not (source.several or source.ends or source.decode or source.where)
-        and as_it_is(rule, mapped.table.columns[source.column])
+        for live in [mapped.table.columns[source.column]]
+        if as_it_is(rule, live)
+        and live.equality is None  # to citext another spelling is the same key; to a map it is not
         for feed in mapped.feeds
         if feed.needed and [one.name for one in feed.columns] == [source.column]
     }

@@ -115,8 +115,8 @@ class VerificationQuery:
             source = table.yields.get(table.person or "")
             if source is None or source.several or source.template or source.decode or source.where:
                 continue
-            rule = self.data_map.identities[table.person or ""].rule
-            if self._in_scope(name) and readable(self.live(name).columns[source.column], rule):
+            rule, column = self.data_map.identities[table.person or ""].rule, self.live(name).columns[source.column]
+            if self._in_scope(name) and readable(column, rule) and column.equality is None:
                 found.setdefault(table.person or "", []).append(f"{self.store}.{name}.{source.column}")
         return found
 
