@@ -447,6 +447,25 @@ def test_rows_of_a_person_whose_own_row_is_gone_are_found_by_the_key(database: s
     assert left(database, "carts") == [11, 12, 13]
 
 
+def test_who_is_above_a_person_has_no_say_in_what_is_theirs(database: str) -> None:
+    """Employees stand below their managers: an order of Ann's is hers, whoever manages her."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text, manager int, created_at timestamptz DEFAULT '2025-01-01');"
+        "INSERT INTO users VALUES (1, 'ann@x.example', 2), (2, 'bob@x.example', NULL);"
+        "CREATE TABLE orders (id int PRIMARY KEY, owner int, clerk int);"
+        "INSERT INTO orders VALUES (1, 1, 1), (2, 2, 1), (3, 1, NULL)",
+    )
+    loaded = shape("""
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
+  goes_with_any: {reason: they leave together, approved_by: Dora},
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}, {column: manager, of: users.id}]}
+orders: {table: public.orders, found_by: [{column: owner, of: users.id}, {column: clerk, of: users.id}]}
+""")
+    counts = told(database, loaded)[1]
+    assert (counts["orders"].due, counts["orders"].ambiguous) == (2, 1)
+
+
 @pytest.mark.parametrize("waited", [False, True])
 def test_an_id_that_was_given_again_since_the_cutoff_takes_nobody_along(database: str, *, waited: bool) -> None:
     """The application deleted Ann's account, and gave her id to Zed, before the first row went or while we waited."""

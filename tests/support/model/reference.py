@@ -717,8 +717,10 @@ class Reference:
         return bool(table.declared) and set(table.primary_key) <= set(ours) and own not in theirs
 
     def _with_those_above(self, lead: str, rows: Iterable[Cells], state: State) -> list[Cells]:
-        """Rows, and in a tree all those above them."""
+        """Rows, and in a tree all those above them; a person's own key says who it is."""
         table, found = self._tables[lead], list(rows)
+        if self._is_person(lead):
+            return found
         own = [one for one in self._collections[lead]["found_by"] if "of" in one and _of(one)[0] == lead]
         for row in found:
             for link in own:

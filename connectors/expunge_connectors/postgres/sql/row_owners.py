@@ -174,6 +174,7 @@ class _Question:
     def _above(self, lead: BoundTable, held: sql.Composable, same: sql.Composable) -> sql.Composable:
         """There is a row above, and it is, or names, such a person; or one above it does, in a tree.
 
+        A person's own key says who it is, whoever stands above them.
         One that people share, or that goes with any of them, is somebody else's where none of them goes.
         """
         if lead.name in self.way:
@@ -190,7 +191,7 @@ class _Question:
         if said is FALSE:
             return FALSE
         upper, table = sql.Identifier(self._upper), lead.table.identifier
-        if not lead.own:
+        if not lead.own or lead.spec.person is not None:
             return sql.SQL("EXISTS (SELECT FROM {} AS {}{} WHERE {} AND ({}))").format(table, upper, held, same, said)
         further = []
         for link in lead.own:

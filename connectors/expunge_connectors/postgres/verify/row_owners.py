@@ -202,7 +202,7 @@ class _Question:
         """The rows above of which this is so, and in a tree all those above them."""
         upper = sql.Identifier(self._upper)
         own = own_links(self.owners.spec, lead)
-        if not own:
+        if not own or lead.person is not None:  # a person's own key says who it is
             return sql.SQL("(SELECT {0}.* FROM {1} AS {0} WHERE {2})").format(upper, table.identifier, same)
         further = sql.SQL(" OR ").join(
             sql.SQL("({})").format(
