@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
@@ -77,9 +77,26 @@ def resolve(
     if search.staged.few and not any(map(shared_values.is_looked_at_again, store.scoped.values())):
         rows = answers(search, "resolve", partial(_combined, search, reporting, leads_on))
     if rows is None:
-        return [*_one_by_one(search, reporting, leads_on, known), *unread]
-    made = {name: known.made(store.scoped[name]) for name in reporting}
-    return [*(one for name, *row in rows for one in _yields(name, made[name], row, known)), *unread]
+        told = _one_by_one(search, reporting, leads_on, known)
+    else:
+        made = {name: known.made(store.scoped[name]) for name in reporting}
+        told = (one for name, *row in rows for one in _yields(name, made[name], row, known))
+    return [*_with_own_keys(store, subjects, told), *unread]
+
+
+def _with_own_keys(
+    store: BoundStore, subjects: Sequence[Subject], told: Iterable[DiscoveredKey]
+) -> Iterator[DiscoveredKey]:
+    """What rows refer to a person by leads on from the person's own key: the person's row may be gone."""
+    theirs = {(one.number, key) for one in subjects for key in one.keys | one.known} if store.own_keys else set()
+    for one in told:
+        if one.via.namespace in store.own_keys:
+            collection, identity = store.own_keys[one.via.namespace]
+            own = one.number, SubjectKey(identity, one.via.value)
+            if own in theirs:
+                theirs.discard(own)
+                yield DiscoveredKey(*own, collection, one.via)
+        yield one
 
 
 def _unread(store: BoundStore, search: Search) -> Iterator[DiscoveredKey]:

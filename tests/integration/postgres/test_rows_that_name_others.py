@@ -436,15 +436,34 @@ def test_a_key_that_another_kind_of_store_tells_leads_to_nobody_elses_row(databa
 
 
 def test_rows_of_a_person_whose_own_row_is_gone_are_found_by_the_key(database: str) -> None:
-    """The application deleted the account, and no foreign key took what refers to it."""
-    execute(database, _SCHEMA + "INSERT INTO carts VALUES (14, 7)")
-    loaded = shape(_USERS)
+    """The application deleted the account, and no foreign key took what refers to it, nor what that leads to."""
+    execute(
+        database,
+        _SCHEMA
+        + "INSERT INTO carts VALUES (14, 7); CREATE TABLE items (id int PRIMARY KEY, cart int, token text UNIQUE);"
+        + "CREATE TABLE tokens (id text PRIMARY KEY); INSERT INTO tokens VALUES ('t1'), ('t2');"
+        + "INSERT INTO items VALUES (1, 14, 't1'), (2, 12, 't2')",
+    )
+    loaded = shape(
+        _USERS
+        + """
+items: {table: public.items, yields: {token: token}, found_by: [{column: cart, of: carts.id}]}
+tokens: {table: public.tokens, found_by: [{column: id, identity: token}]}
+"""
+    )
     with opened(database, loaded) as store:
-        [gone] = resolved(store, [subject(1, user_id="7")], ACME)
-        assert store.count([gone], ACME, CUTOFF)[1]["carts"].due == 1
+        [gone] = known(store, loaded, 7)
+        assert {name: one.due for name, one in store.count([gone], ACME, CUTOFF)[7].items()} == {
+            "users": 0,
+            "carts": 1,
+            "items": 1,
+            "tokens": 1,
+        }
         store.erase([gone], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert due(store.verify([gone], ACME, CUTOFF)) == {}
     assert left(database, "carts") == [11, 12, 13]
+    assert left(database, "items") == [2]
+    assert left(database, "tokens") == ["t2"]
 
 
 def test_who_is_above_a_person_has_no_say_in_what_is_theirs(database: str) -> None:

@@ -166,9 +166,9 @@ class BoundStore:
         internal: The internal identities.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
-        own_keys: Namespace of what links `of` a person's own key compare -> the identity: such rows are theirs also
-            where the person's row is gone. Only where no foreign key keeps any from staying behind,
-            and of a controller that is one: of a member's the person's row says whose they are.
+        own_keys: Namespace of what links `of` a person's own key compare -> (collection, identity): such rows are
+            theirs also where the person's row is gone. Only where no foreign key keeps any from staying behind, and
+            not of a member's: there the person's row says whose member's they are.
         owner_keys: What keys are staged as by which rows say whose they are, where rows are asked whether they are
             somebody else's as well (see `BoundLink.beside`).
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
@@ -188,7 +188,7 @@ class BoundStore:
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
     aged: frozenset[str] = frozenset()
     owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
-    own_keys: Mapping[str, str] = field(default_factory=dict)
+    own_keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     owner_keys: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
     telling: BoundStore | None = field(default=None, repr=False, compare=False)

@@ -113,9 +113,9 @@ def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
     return [link.lead for link in table.found_by if link.lead is not None]
 
 
-def _own_keys(tables: Iterable[BoundTable]) -> dict[str, str]:
+def _own_keys(tables: Iterable[BoundTable]) -> dict[str, tuple[str, str]]:
     return {
-        feed.namespace: mapped.spec.person
+        feed.namespace: (mapped.name, mapped.spec.person)
         for mapped in tables
         if mapped.in_scope and mapped.spec.person is not None
         for source, rule in [mapped.yields[mapped.spec.person]]

@@ -257,7 +257,7 @@ def _staged_rows(
 
 def _own_keys(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
     """What rows refer to a person by whose own row may be gone, where the resolution did not tell it."""
-    for namespace, identity in store.own_keys.items():
+    for namespace, (_, identity) in store.own_keys.items():
         for key in subject.keys:
             if key.namespace == identity and (own := SubjectKey(namespace, key.value)) not in subject.keys:
                 yield own
