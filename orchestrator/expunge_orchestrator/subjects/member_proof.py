@@ -114,16 +114,14 @@ def visible_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: 
     if scope.member is None:
         return list(subjects)
     checks = store in owned_collections(scope, data_map)
-    return [_visible(one, checks=checks) if any(map(_marked, one.keys | one.known)) else one for one in subjects]
+    return [_visible(one, checks=checks) if any(map(_marked, one.keys)) else one for one in subjects]
 
 
 def _visible(one: Subject, *, checks: bool) -> Subject:
     """What has no standing here is as good as refused."""
-    keys, known = (
-        frozenset(unmark(key) for key in some if checks or not _marked(key)) for some in (one.keys, one.known)
-    )
+    keys = frozenset(unmark(key) for key in one.keys if checks or not _marked(key))
     hidden = frozenset(map(unmark, one.keys)) - keys
-    return replace(one, keys=keys, known=known, refused=None if one.refused is None else one.refused | hidden)
+    return replace(one, keys=keys, refused=None if one.refused is None else one.refused | hidden)
 
 
 def _marked(key: SubjectKey) -> bool:
@@ -207,7 +205,12 @@ class ProvingLookup:
     def _with_standing(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The people with such keys alone as a store may be told that checks no owner."""
         return [
-            replace(one, keys=one.keys.difference(self._without_standing(one.number, one.keys))) for one in subjects
+            replace(
+                one,
+                keys=one.keys.difference(self._without_standing(one.number, one.keys)),
+                known=one.known.difference(self._without_standing(one.number, one.known)),
+            )
+            for one in subjects
         ]
 
     def marked(self, number: int, answer: Resolved) -> Resolved:
