@@ -12,7 +12,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.claims import Claim, claiming, held_by
 from expunge_connectors.postgres.row_kinds import disjoint
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec
+from expunge_connectors.postgres.table_spec import Link, TableSpec
 
 
 def own_links(spec: PostgresSpec, table: TableSpec) -> list[Link]:
@@ -30,7 +30,7 @@ def named_by(
     """
     holders = {spec.collections[one.collection].person for one in claims} | _holders(table, link, data_map)
     holders -= {None}
-    if by_elements(table):
+    if table.by_elements:
         return ()  # of an element of a list the element says whose it is
     return tuple(
         one
@@ -46,7 +46,7 @@ def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) 
     array may name several people by one link. Of a shared row its owners decide, of an element that is taken out of a
     list the element; a row of one kind names nobody by what another kind says.
     """
-    if table.person is not None or table.sharing is not None or table.goes_with_any is not None or by_elements(table):
+    if table.person is not None or table.sharing is not None or table.goes_with_any is not None or table.by_elements:
         return ()  # a person's own key says who it is
     named = persons_found(spec, link, data_map)
     return tuple(
@@ -56,11 +56,6 @@ def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) 
         and not disjoint(one.where, link.where)
         and persons_named(spec, one, data_map) & named
     )
-
-
-def by_elements(table: TableSpec) -> bool:
-    """Of its rows elements of lists go, and nothing else."""
-    return any(isinstance(one, Elements) for one in table.tombstone.values())
 
 
 def persons_found(spec: PostgresSpec, link: Link, data_map: DataMap) -> frozenset[str]:

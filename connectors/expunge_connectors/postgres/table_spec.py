@@ -294,6 +294,11 @@ class TableSpec(CollectionSpec):
         return [f"{self.table}.{link.text}" for link in self.found_by]
 
     @property
+    def by_elements(self) -> bool:
+        """A person's elements go out of a list, and nothing else of the row."""
+        return bool(self.tombstone) and all(isinstance(one, Elements) for one in self.tombstone.values())
+
+    @property
     def kinds(self) -> frozenset[RowKind]:
         """Of which kinds rows must be, of all links and yields."""
         of_links = (kind for link in self.found_by for kind in link.where)

@@ -706,7 +706,7 @@ class Reference:
 
     def _by_elements(self, name: str) -> bool:
         put = self._collections[name].get("tombstone", {}).values()
-        return any(isinstance(one, dict) and "elements" in one for one in put)
+        return bool(put) and all(isinstance(one, dict) and "elements" in one for one in put)
 
     def _towards_parent(self, name: str, link: Mapping[str, Any]) -> bool:
         """The row is named by the one that leads there: by its key, and by no person's key of that one."""

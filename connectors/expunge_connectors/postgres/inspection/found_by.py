@@ -10,7 +10,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.owner_links import by_elements, named_by, towards_parent
+from expunge_connectors.postgres.owner_links import named_by, towards_parent
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
 
@@ -40,7 +40,7 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
 
     Where rows of persons hold such values none has to: the key in a row says whose it is, whatever value stands there.
     """
-    if spec.person is not None or spec.goes_with_any is not None or by_elements(spec):
+    if spec.person is not None or spec.goes_with_any is not None or spec.by_elements:
         return
     passing = inspection.passing
     persons = [

@@ -62,7 +62,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     looked = {
         name: list(leads(inspection, spec))
         for name, spec, _ in inspection.live_data()
-        if not several_people.by_elements(spec) and spec.goes_with_any is None and spec.sharing is None
+        if not spec.by_elements and spec.goes_with_any is None and spec.sharing is None
     }
     holders = list(told_people.holders(inspection))
     told = told_people.places(connection, inspection, {name: _kinds(holders, led) for name, led in looked.items()})

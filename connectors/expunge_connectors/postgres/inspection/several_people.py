@@ -28,15 +28,10 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         yield from _nested(connection, inspection, name, spec)
         if spec.goes_with_any is not None:
             continue
-        if by_elements(spec):
+        if spec.by_elements:
             yield from _elements(connection, inspection, name, spec)
         else:
             yield from _taken(connection, inspection, name, spec)
-
-
-def by_elements(spec: TableSpec) -> bool:
-    """A person's elements go out of a list, and nothing else of the row."""
-    return bool(spec.tombstone) and all(isinstance(one, Elements) for one in spec.tombstone.values())
 
 
 def unknown(inspection: InspectionContext, name: str, what: str) -> Finding:
@@ -92,7 +87,7 @@ def _elements(connection: Connection, inspection: InspectionContext, name: str, 
     people = [
         (kind, link, one is spec)
         for one in inspection.spec.collections.values()
-        if one is spec or (one.table == spec.table and by_elements(one))
+        if one is spec or (one.table == spec.table and one.by_elements)
         for link in one.found_by
         if link.path is not None and (kind := names_people(inspection.spec, link, inspection.data_map)) is not None
     ]
