@@ -125,15 +125,7 @@ def told(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link,
     if table.person is not None or table.log is not None or not firm:
         return ()
     return tuple(
-        Link(
-            column=source.column,
-            identity=identity,
-            path=source.path,
-            each=source.each,
-            region=source.region,
-            where=source.where,
-            template=source.template,
-        )
+        Link.by(identity, source)
         for identity, source in table.yields.items()
         if _reusable(identity, data_map)
         and not source.decode

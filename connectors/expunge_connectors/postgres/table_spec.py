@@ -155,6 +155,19 @@ class Link(Model):
             raise ValueError("give `path` for JSON or `each` for an array, not both")
         return self
 
+    @classmethod
+    def by(cls, identity: str, source: Source) -> Link:
+        """As if rows were found by what stands there: what they merely tell is compared in the same way."""
+        return cls(
+            column=source.column,
+            identity=identity,
+            path=source.path,
+            each=source.each,
+            region=source.region,
+            where=source.where,
+            template=source.template,
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """The columns compared."""

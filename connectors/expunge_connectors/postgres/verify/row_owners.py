@@ -159,15 +159,7 @@ class _Question:
             if store != owners.store or source.decode:
                 unseen = True
                 continue
-            told = Link(
-                column=source.column,
-                identity=identity,
-                path=source.path,
-                each=source.each,
-                where=source.where,
-                template=source.template,
-            )
-            theirs = owners.values(told, owners.live(name), self._upper)
+            theirs = owners.values(Link.by(identity, source), owners.live(name), self._upper)
             same = sql.SQL("EXISTS (SELECT FROM ({}) AS ours (value) JOIN ({}) AS theirs (value) USING (value))")
             yield from self._above(name, same.format(owners.values(link, table, row), theirs))
         if unseen:
