@@ -30,7 +30,7 @@ class StopError(Exception):
 
 
 _COMING = {"several-people", "person-not-told"}
-"""Maps are refused for rows of several people: here these come, as they may between two commands."""
+"""Maps are refused for rows of several people that go with everybody: here they come, as between two commands."""
 
 
 class Trial:
@@ -63,7 +63,9 @@ class Trial:
         try:
             state = self._state()
             blocking = [
-                one for one in self._store.inspect() if one.severity is Severity.ERROR and one.code not in _COMING
+                one
+                for one in self._store.inspect()
+                if one.severity is Severity.ERROR and not (one.code in _COMING and self._with_everybody(one.collection))
             ]
             assert not blocking, "the map is refused: " + "; ".join(
                 f"{one.code} {one.collection}: {one.message}" for one in blocking
@@ -80,6 +82,10 @@ class Trial:
         finally:
             self._seen["somebody else's as well"] += self._model.of_others
             self._store.close()
+
+    def _with_everybody(self, collection: str | None) -> bool:
+        spec = self._world.document["stores"]["main"]["collections"].get(collection, {})
+        return "goes_with_any" not in spec
 
     def _state(self) -> State:
         return states(self._world, postgres.snapshot(self._url, self._world))
