@@ -18,6 +18,8 @@ from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
 
+from expunge_orchestrator.execution import operator_retry
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_reports import trust
 from expunge_reports.verify import verifier
 
@@ -176,3 +178,31 @@ def test_what_another_database_says_of_a_key_is_asked_before_the_first_deletion(
         assert left(database, "orders") == [1, 2]
         assert left(database, "tickets") == ["T1", "T2"]
         assert installation.outcomes(batch) == {"partially-erased": 1}
+
+
+def test_an_id_given_again_before_the_first_deletion_stops_that_person_alone(
+    database: str, calltrack: CompanyStack, tmp_path: Path
+) -> None:
+    """The application deletes the account while the batch runs, and somebody else registers with its id."""
+    execute(database, SCHEMA + "INSERT INTO users VALUES (4); INSERT INTO orders VALUES (4, 4)")
+    write_document(tmp_path / "datamap.yaml", small_document(COLLECTIONS))
+    places = {"data_map": tmp_path / "datamap.yaml", "stores": {"main": {"url": SecretStr(database)}}}
+    given_again = "DELETE FROM users WHERE id = {0}; INSERT INTO users VALUES ({0}, 'new@x.example', now())"
+    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+        store = installation.workspace.stores["main"]
+
+        def erase(batch: Batch, number: int) -> None:
+            main = before_call(store, "erase", lambda: execute(database, given_again.format(number)))
+            installation.erase(batch, installation.with_stores({"main": main}))
+
+        both, alone = installation.plan("user_id\n1\n2\n", "acme"), installation.plan("user_id\n4\n", "acme")
+        erase(both, 1)
+        assert installation.outcomes(both) == {"erased": 1, "partially-erased": 1}  # ambiguous
+        erase(alone, 4)
+        assert installation.outcomes(alone) == {"failed": 1}
+        assert "somebody else has it now" in installation.failures(alone)
+        operator_retry.retry(installation.workspace, installation.again(alone))
+        installation.erase(alone)
+        assert installation.outcomes(alone) == {"partially-erased": 1}
+    assert left(database, "users") == left(database, "orders") == [1, 3, 4]
+    assert left(database, "logins") == [1, 3]

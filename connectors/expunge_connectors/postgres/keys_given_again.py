@@ -87,8 +87,8 @@ def refuse(search: Search) -> None:
                 raise TerminalError(
                     f"store {search.store.name}, collection {mapped.name}: a row made after the erasure began has the"
                     " id of this person: somebody else has it now, and whose the records under it are cannot be told.",
-                    remedy="End the request (expunge end). Plan it again if the row is this person's after all (a clock"
-                    " that runs ahead); otherwise see to the records under this id by hand.",
+                    remedy="expunge retry leaves them, and counts them as ambiguous. If the row is this person's after"
+                    " all (a clock that runs ahead), plan the person again.",
                 )
 
 
