@@ -73,3 +73,35 @@ def test_what_is_in_the_way_is_not_asked_where_nothing_is_due(database, monkeypa
         assert asked == []
         assert store.count_with_obstacles([ann], ACME, CUTOFF)[1] != []
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize("yields", ["", "yields: {token: token}, "])
+def test_rows_of_two_people_that_stay_are_in_the_way_of_what_they_point_to(database, yields):
+    """Bob's comment below Ann's post is found by the post, and is his as well: so it stays, and needs the post.
+
+    Nothing waits for keys of it, which nobody asks for: the server's refusal is told.
+    """
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY);"
+        "CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users);"
+        "CREATE TABLE comments (id int PRIMARY KEY, post_id int REFERENCES posts, user_id int, token text UNIQUE);"
+        "INSERT INTO users VALUES (1), (2); INSERT INTO posts VALUES (1, 1), (2, 2);"
+        "INSERT INTO comments VALUES (1, 1, 1, 'a'), (2, 1, 2, 'b'), (3, 2, 2, 'c')",
+    )
+    loaded = shape(f"""
+users: {{table: public.users, person: user_id, found_by: [{{column: id, identity: user_id}}], yields: {{user_id: id}}}}
+posts: {{table: public.posts, found_by: [{{column: user_id, of: users.id}}]}}
+comments: {{table: public.comments, {yields}
+  found_by: [{{column: post_id, of: posts.id}}, {{column: user_id, of: users.id}}]}}
+""")
+    before = dump(database)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        both = resolved(store, [subject(number, user_id=str(number)) for number in (1, 2)], ACME)
+        told = [Obstacle(1, "posts", "public.comments", "comments_post_id_fkey", 1)]
+        assert store.count_with_obstacles([ann], ACME, CUTOFF)[1] == told
+        assert store.count_with_obstacles(both, ACME, CUTOFF)[1] == []
+        with pytest.raises(StillReferencedError):
+            store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert dump(database) == before
