@@ -35,11 +35,13 @@ _ADVICE = {
     **dict.fromkeys(
         _REFERENCED,
         "A row that stays points to one that should go: one that is retained longer (give both tables one `start`),"
-        " or one outside the request. Or tombstone the latter's table.",
+        " or one of somebody else (who is in the batch as well: `expunge retry` once they are erased). Or tombstone the"
+        " latter's table.",
     ),
     "53100": "Make room: look for log files that a replication slot or archive_command holds back. Nothing of the"
     " transaction is kept, and it is done again by itself.",
     _DENIED: "Grant the right that `expunge check` names.",
+    "25P04": "Raise transaction_timeout of our role, or lower rows_per_transaction of the store.",
     "42P01": "Correct `table` in the data map, or restore the table.",
     "42703": "Correct the column's name in the data map.",
 }
@@ -51,8 +53,10 @@ _MEANING = {
     _DENIED: "permission denied",
     "42P01": "the table is missing",
     "42703": "a column is missing",
+    "42P17": "a rule, policy or view refers to itself",
     "55P03": "a lock was not to be had in time",
     "57014": "the statement was cancelled or timed out",
+    "25P04": "the transaction took longer than transaction_timeout",
     "P0001": "a trigger raised an exception",
     "40P01": "deadlock",
     "40001": "concurrent change",

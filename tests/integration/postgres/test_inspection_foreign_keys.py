@@ -131,6 +131,14 @@ def test_a_foreign_key_that_is_not_validated_guards_a_shared_row(database):
     assert unguarded(database) == []
 
 
+def test_a_shared_row_to_which_rows_of_its_own_table_point_is_refused(database):
+    """A DBA's page had a home page of another author, and failed its last author by that foreign key."""
+    execute(database, LINKED + "ALTER TABLE places ADD home int REFERENCES places")
+    [one] = [one for one in findings(database, shape(SHARED)) if one.severity is Severity.ERROR]
+    assert (one.code, one.collection) == ("foreign-key-circle", "places")
+    assert one.remedy == "Tombstone `places` instead of deleting it."
+
+
 def test_who_stays_and_points_to_a_shared_row_is_told_to_let_go_of_it(database):
     """As in Pagila: a customer stays for the invoices, and must have an address; a shared row cannot be tombstoned."""
     execute(

@@ -209,10 +209,20 @@ def _circles(inspection: InspectionContext) -> Iterator[Finding]:
     ]
     for circle in strongly_connected(tuple(deleted), edges):
         for name in circle:
-            if len(circle) > 1 and inspection.spec.collections[name].sharing is not None:
+            if inspection.spec.collections[name].sharing is None:
+                continue
+            if len(circle) > 1:
                 yield inspection.error(
                     "foreign-key-circle",
                     name,
                     f"The foreign keys of {', '.join(circle)} run in a circle around a shared row.",
                     "Tombstone one of these collections: which of them goes first cannot be decided.",
+                )
+            elif (name, name) in edges:
+                yield inspection.error(
+                    "foreign-key-circle",
+                    name,
+                    f"Rows of `{name}` are shared, and point to rows of their own table: whoever's row is pointed to by"
+                    " one that stays could not be erased.",
+                    f"Tombstone `{name}` instead of deleting it.",
                 )
