@@ -2,7 +2,7 @@
 
 append_only_log   Log (read), LogWriter (append)
 merkle, tiles     RFC 6962 trees; C2SP tiles
-frontier          the right edge of the tree while it grows
+growing_tree      the tree while leaves are appended: its right edge
 leaf              what the log stores of a statement
 signed_note       C2SP notes and checkpoints
 proof_file        .tlog-proof

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from expunge_reports.errors import LogCorruptError, LogError, NoteError, ProofError
 from expunge_reports.log import merkle, signed_note, tiles
 from expunge_reports.log.durable_files import DurableDirectory
-from expunge_reports.log.frontier import GrowingEdge
+from expunge_reports.log.growing_tree import GrowingTree
 from expunge_reports.log.proof_file import TlogProof
 
 CHECKPOINT: Final = "checkpoint"
@@ -222,15 +222,15 @@ class LogWriter:
         if self._lock is None:
             raise LogError("the log's writer is closed")
         first = self._log.size
-        edge = GrowingEdge.of(self._log.tree)
+        grown = GrowingTree.of(self._log.tree)
         filled: list[str] = []
         for leaf in leaves:
-            filled += edge.add(leaf, self._files)
-        if edge.size == first:
+            filled += grown.add(leaf, self._files)
+        if grown.size == first:
             return first
-        edge.finish(self._files)
-        self._files.settle(edge.placed)
-        head = signed_note.Checkpoint(self._log.head.origin, edge.size, tiles.root_of_edge(edge.levels))
+        grown.finish(self._files)
+        self._files.settle(grown.placed)
+        head = signed_note.Checkpoint(self._log.head.origin, grown.size, tiles.root_of_edge(grown.levels))
         signed = signed_note.sign_checkpoint(head, self._key)
         self._files.replace(CHECKPOINT, signed.encode())
         self._log = Log(signed, head, tiles.TiledTree(self._files.read, head.size))

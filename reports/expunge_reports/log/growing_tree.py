@@ -1,4 +1,7 @@
-"""Frontier: the right edge of the tiled Merkle tree while leaves are appended."""
+"""Growing tree: the tiled Merkle tree while leaves are appended, of which only the right edge is in memory.
+
+`merkle.Frontier` is the edge of a bare tree; this one also places the files of whatever became full.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from expunge_reports.log.durable_files import DurableDirectory
 
 
 @dataclass(slots=True)
-class GrowingEdge:
+class GrowingTree:
     """The partial tile of each level and the partial bundle.
 
     Attributes:
@@ -28,7 +31,7 @@ class GrowingEdge:
 
     @classmethod
     def of(cls, tree: tiles.TiledTree) -> Self:
-        """Read the edge of a tree; the tree itself is left alone."""
+        """Read the edge of a published tree, which is itself left alone."""
         last = tree.size // tiles.WIDTH
         return cls(tree.size, tree.edge(), list(tree.bundle(last)) if tree.width(0, last) else [], set(), [])
 
