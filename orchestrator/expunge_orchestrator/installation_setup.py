@@ -13,7 +13,7 @@ from expunge_reports import trust
 from expunge_reports.errors import LogBusyError, LogError, ReportError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import signed_note
-from expunge_reports.log.append_only_log import Log, LogWriter
+from expunge_reports.log.transparency_log import Log, LogWriter
 
 TRUST_FILE = "trust.json"
 _NO_LOG = "`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where."

@@ -11,7 +11,7 @@ the standard library alone.
     export        the self-contained receipt
     json_fields   typed readers of parsed JSON
     errors        every error that leaves this package
-    log/          the append-only log: RFC 6962 trees and C2SP tiles, checkpoints, inclusion proofs
+    log/          the transparency log: RFC 6962 trees and C2SP tiles, checkpoints, inclusion proofs
     verify/       verify(export, trust, openings, now) -> Verdict, and its command line
     page/         a receipt as plain HTML (Jinja2), which the verifier never imports
 """

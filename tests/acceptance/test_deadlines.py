@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.receipts import receipt_export
 from expunge_reports import export, trust
 from expunge_reports.log import signed_note
-from expunge_reports.log.append_only_log import Log
+from expunge_reports.log.transparency_log import Log
 from expunge_reports.page.render import receipt_page
 from expunge_reports.verify import verifier
 

@@ -14,7 +14,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.receipts import openings, receipt_export
 from expunge_reports.log import signed_note
-from expunge_reports.log.append_only_log import Log
+from expunge_reports.log.transparency_log import Log
 
 ALONE = """
 import socket, sys

@@ -16,7 +16,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_reports import dsse
 from expunge_reports import statement as statements
 from expunge_reports.log import leaf
-from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.log.transparency_log import LogWriter
 
 ORIGIN = "bench.example"
 APPENDED_AT_ONCE = 1000

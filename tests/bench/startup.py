@@ -16,7 +16,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.receipts import receipt_export
 from expunge_reports.log import signed_note
-from expunge_reports.log.append_only_log import Log
+from expunge_reports.log.transparency_log import Log
 
 # What the verifier cannot do without: the curves, the hashes and the reading of PEM.
 CRYPTOGRAPHY = (

@@ -1,4 +1,4 @@
-"""Run by test_append_only_log.py in a process of its own: appends, and is killed with SIGKILL after a given step.
+"""Run by test_transparency_log.py in a process of its own: appends, and is killed with SIGKILL after a given step.
 
 One fork per step, because a fresh interpreter for each would take most of the test's time.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from expunge_reports.log.append_only_log import LogWriter
 from expunge_reports.log.durable_files import DurableDirectory
+from expunge_reports.log.transparency_log import LogWriter
 
 ORIGIN = "receipts.example.org"
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)

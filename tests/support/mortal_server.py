@@ -23,7 +23,7 @@ from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.log.transparency_log import LogWriter
 
 _NOTES = ("INSERT INTO audit", "INSERT INTO step_log")
 KILLED = -signal.SIGKILL

@@ -18,7 +18,7 @@ from expunge_orchestrator.receipts import receipt_export
 from expunge_reports import dsse, trust
 from expunge_reports import statement as statements
 from expunge_reports.log import signed_note
-from expunge_reports.log.append_only_log import Log
+from expunge_reports.log.transparency_log import Log
 from expunge_reports.verify import verifier
 
 

@@ -39,7 +39,7 @@ from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.log.transparency_log import LogWriter
 
 _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     pipeline.ACCEPT: erasure_steps.accept,

@@ -17,7 +17,7 @@ from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical, dsse, export, trust
 from expunge_reports import statement as statements
-from expunge_reports.log.append_only_log import Log
+from expunge_reports.log.transparency_log import Log
 from expunge_reports.page.render import receipt_page
 from expunge_reports.verify import verifier
 

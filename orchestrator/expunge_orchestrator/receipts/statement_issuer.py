@@ -17,7 +17,7 @@ from expunge_reports import canonical, dsse
 from expunge_reports import statement as statements
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import leaf
-from expunge_reports.log.append_only_log import Log, LogWriter
+from expunge_reports.log.transparency_log import Log, LogWriter
 from expunge_reports.statement import NOTHING_OPEN, Open
 
 _SIGNED_AT_ONCE = 1000

@@ -1,6 +1,6 @@
 """Append-only transparency log of statements (Merkle tree, C2SP tiles, signed checkpoints).
 
-append_only_log   Log (read), LogWriter (append)
+transparency_log  Log (read), LogWriter (append)
 merkle, tiles     RFC 6962 trees; C2SP tiles
 growing_tree      the tree while leaves are appended: its right edge
 leaf              what the log stores of a statement

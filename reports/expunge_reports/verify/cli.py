@@ -87,10 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _beside_log(verdict: Verdict, path: Path, taken: trust.Trust) -> Verdict:
     # Imported on demand: most verifications have no log at hand, and its file locking exists on POSIX only.
-    from expunge_reports.log import append_only_log  # noqa: PLC0415
+    from expunge_reports.log import transparency_log  # noqa: PLC0415
     from expunge_reports.verify import monitor  # noqa: PLC0415
 
-    return monitor.judge(verdict, append_only_log.Log.open(path, taken.log))
+    return monitor.judge(verdict, transparency_log.Log.open(path, taken.log))
 
 
 def _read(path: Path) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from expunge_reports.errors import LogCorruptError, MalformedError
 from expunge_reports.log import leaf, merkle
-from expunge_reports.log.append_only_log import Log
+from expunge_reports.log.transparency_log import Log
 from expunge_reports.verify.verdict import Reason, Verdict
 
 

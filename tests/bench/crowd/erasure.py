@@ -37,7 +37,7 @@ from expunge_orchestrator.receipts import statement_issuer
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import Workspace, load_map, opened
-from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.log.transparency_log import LogWriter
 
 
 @dataclass(frozen=True, slots=True)

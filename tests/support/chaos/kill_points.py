@@ -40,8 +40,8 @@ from expunge_connectors.contract import (
     Subject,
 )
 from expunge_orchestrator import store_calls
-from expunge_reports.log.append_only_log import LogWriter
 from expunge_reports.log.durable_files import DurableDirectory
+from expunge_reports.log.transparency_log import LogWriter
 
 _WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE) (\w+)", re.IGNORECASE)
 _WRITING_SQL = re.compile(r"DO \$.*?\bBEGIN\s+(?:DELETE FROM|UPDATE) (\S+)", re.DOTALL)

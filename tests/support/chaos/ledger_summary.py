@@ -14,7 +14,7 @@ from tests.support.chaos.ledger_backends import engine, rows
 
 from expunge_orchestrator.receipts import receipt_export
 from expunge_reports import dsse, trust
-from expunge_reports.log.append_only_log import Log
+from expunge_reports.log.transparency_log import Log
 from expunge_reports.verify import verifier
 
 _MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "countedAt", "cutoff", "context", "prev"})

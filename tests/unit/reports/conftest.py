@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from expunge_reports import canonical, dsse, export, opening, statement, trust
 from expunge_reports.log import leaf, signed_note
-from expunge_reports.log.append_only_log import LogWriter
+from expunge_reports.log.transparency_log import LogWriter
 from expunge_reports.verify.verdict import Verdict
 from expunge_reports.verify.verifier import verify
 

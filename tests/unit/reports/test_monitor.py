@@ -6,7 +6,7 @@ import pytest
 
 from expunge_reports import statement, trust
 from expunge_reports.log import leaf, merkle, signed_note
-from expunge_reports.log.append_only_log import Log, LogWriter
+from expunge_reports.log.transparency_log import Log, LogWriter
 from expunge_reports.verify import monitor, verdict_text
 from expunge_reports.verify.cli import main
 from expunge_reports.verify.verdict import Reason

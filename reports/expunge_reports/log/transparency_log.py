@@ -1,4 +1,4 @@
-"""Append-only transparency log in a directory that any web server can publish (C2SP tlog-tiles).
+"""Transparency log: append-only, in a directory that any web server can publish (C2SP tlog-tiles).
 
 A `Log` is a reader's view of one checkpoint. A `LogWriter` is the only process that appends. The order of writing makes
 a crash harmless: entry bundles and tiles first, until all of them are on the disk, the signed checkpoint last. Before

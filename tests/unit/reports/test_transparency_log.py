@@ -11,8 +11,8 @@ from tests.support import log_crash_driver
 
 from expunge_reports.errors import LogBusyError, LogCorruptError, LogError, NoteError
 from expunge_reports.log import merkle, proof_file, signed_note, tiles
-from expunge_reports.log.append_only_log import Log, LogWriter
 from expunge_reports.log.durable_files import DurableDirectory
+from expunge_reports.log.transparency_log import Log, LogWriter
 
 ORIGIN = "receipts.example.org"
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
