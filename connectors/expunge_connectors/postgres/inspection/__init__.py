@@ -23,6 +23,7 @@ same_person             tables of persons that are said to be the same people
 unnormalised_values     values in another than the normalised form
 collations              the columns that are compared
 timestamps              times without a zone
+undeclared_tables       tables that point to mapped ones, and that the map does not name
 foreign_keys            who points to what will be deleted
 kept_children           retained rows that outlast what they point to
 inheritance             partitions and children
@@ -78,6 +79,7 @@ from expunge_connectors.postgres.inspection import (
     tombstone_expressions,
     tombstone_leftovers,
     triggers,
+    undeclared_tables,
     unmapped_identifiers,
     unnormalised_values,
     untied_columns,
@@ -127,6 +129,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *internal_identities.findings(inspection),
         *person_identities.findings(connection, inspection),
         *same_person.findings(connection, inspection),
+        *undeclared_tables.findings(inspection),
         *foreign_keys.findings(inspection),
         *kept_children.findings(connection, inspection),
         *tombstone_expressions.findings(connection, inspection),

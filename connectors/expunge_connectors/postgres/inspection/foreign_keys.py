@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
@@ -16,8 +16,7 @@ _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets colum
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:
-    """Undeclared tables, keys that are off, cascades, children that stay behind, circles."""
-    yield from _undeclared(inspection)
+    """Keys that are off, cascades, children that stay behind, circles."""
     yield from _off(inspection)
     for key in inspection.catalogue.foreign_keys:
         for parent in inspection.takers(key.parent):
@@ -31,40 +30,6 @@ def findings(inspection: InspectionContext) -> Iterator[Finding]:
                 if not children:
                     yield from _child(inspection, key, parent, None)
     yield from _circles(inspection)
-
-
-def _undeclared(inspection: InspectionContext) -> Iterator[Finding]:
-    logs = {spec.table for spec in inspection.spec.collections.values() if spec.log is not None}
-    mapped = {spec.table for spec in inspection.spec.collections.values()}
-    for table, via in sorted(_leading(inspection, logs).items()):
-        if table in mapped:
-            continue
-        yield inspection.error(
-            "undeclared-table",
-            inspection.collection_of(via.parent),
-            f"{table} points to {via.parent} (constraint {via.name}), but the map does not name it.",
-            "Add the table to the data map: as a collection, or as a log with purpose, ground, retention and approver;"
-            " or under `unmapped_ok`, if it says nothing about people, as a table of branch offices does.",
-        )
-
-
-def _leading(inspection: InspectionContext, logs: Container[str]) -> dict[str, ForeignKey]:
-    """Every table that points, perhaps through others, to a mapped one: the first key on a shortest way there.
-
-    Not through a log, nor through a table that is nobody's.
-    """
-    found: dict[str, ForeignKey] = {}
-    reached = {spec.table for _, spec in inspection.data()}
-    while True:
-        nearer: dict[str, ForeignKey] = {}
-        for key in inspection.catalogue.foreign_keys:
-            ours = key.parent in reached and key.parent not in logs
-            if ours and key.child not in reached and not inspection.declared_free(key.child):
-                nearer.setdefault(key.child, key)
-        if not nearer:
-            return found
-        found |= nearer
-        reached |= nearer.keys()
 
 
 def _off(inspection: InspectionContext) -> Iterator[Finding]:
