@@ -5,7 +5,7 @@ Each module but the first three gives the findings of its subject.
 context                 what an inspection works on
 table_sampling          bounded samples, searched by the server: counts, never values
 tombstone_dry_run       a tombstone tried on sample rows, by reading
-columns                 tables, columns and types exist and fit
+mapped_columns          tables, columns and types exist and fit
 found_by                links lead to the person's own rows, and to nobody else's
 kind_values             whether a column holds names of tables
 several_people          rows that name more than one person, and would go with one of them
@@ -52,7 +52,6 @@ from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
     collations,
-    columns,
     declared_unmapped,
     empty_columns,
     foreign_keys,
@@ -62,6 +61,7 @@ from expunge_connectors.postgres.inspection import (
     internal_identities,
     kept_children,
     led_people,
+    mapped_columns,
     owner_columns,
     person_identities,
     pointed_people,
@@ -112,7 +112,7 @@ def findings(connection: Connection, store: str, data_map: DataMap, schemas: Ten
 def _findings(connection: Connection, inspection: InspectionContext) -> list[Finding]:
     return [
         *server_settings.findings(connection, inspection),
-        *columns.findings(inspection),
+        *mapped_columns.findings(inspection),
         *inheritance.findings(connection, inspection),
         *unnormalised_values.findings(inspection),
         *timestamps.findings(connection, inspection),

@@ -1,4 +1,4 @@
-"""Mapped tables, columns, keys and types: whether they exist and fit."""
+"""Mapped columns, with their tables, keys and types: whether they exist and fit."""
 
 from __future__ import annotations
 
