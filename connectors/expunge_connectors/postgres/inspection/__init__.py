@@ -37,7 +37,7 @@ server_settings         version, encoding, what the server records
 replication_and_copies  materialised views, publications, replication slots, foreign tables
 indexes                 missing indexes
 untied_columns          columns that look like a person's id
-declared_unmapped       places that the map calls free of personal data
+unmapped_ok             places that the map calls free of personal data
 read_samples            how many values of samples can be read (`check --sample`)
 unmapped_identifiers    identifiers in samples of unmapped places (`check --sample`)
 """
@@ -52,7 +52,6 @@ from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
     collations,
-    declared_unmapped,
     empty_columns,
     foreign_keys,
     found_by,
@@ -81,6 +80,7 @@ from expunge_connectors.postgres.inspection import (
     triggers,
     undeclared_tables,
     unmapped_identifiers,
+    unmapped_ok,
     unnormalised_values,
     untied_columns,
 )
@@ -138,7 +138,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *privileges.findings(connection, inspection),
         *triggers.findings(connection, inspection),
         *replication_and_copies.findings(connection, inspection),
-        *declared_unmapped.findings(connection, inspection),
+        *unmapped_ok.findings(connection, inspection),
         *untied_columns.findings(connection, inspection),
         *indexes.findings(connection, inspection),
     ]

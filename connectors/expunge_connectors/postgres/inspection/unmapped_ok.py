@@ -1,4 +1,4 @@
-"""Declared unmapped places (`unmapped_ok`): whether they exist and the map does not name them elsewhere."""
+"""`unmapped_ok`: whether the places that it names exist, and the map does not name them elsewhere."""
 
 from __future__ import annotations
 
