@@ -1,4 +1,7 @@
-"""Verify step: ask a store again, by other statements, what is still there of each person."""
+"""Verify step: ask a store again, by other statements, what is still there of each person.
+
+It writes down what it saw; what that means for the person is decided by `rules.outcomes`.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 scope                   which collections a request touches, and what it does there
 identity_resolution     from identifiers to the keys of one person, or why not (law 2)
-outcomes                what may be said of a collection and of a person (law 1)
+outcomes                from verification to what may be said of a collection and of a person (law 1)
 chunking                a batch cut into chunks
 pipeline                the steps of a chunk
 plan_limits_and_drift   what needs approval; what is clearly more than was planned

@@ -1,4 +1,8 @@
-"""Outcomes per collection and results per person, from what was found and what verification saw. Pure."""
+"""Outcomes per collection and results per person, from what was found and what verification saw. Pure.
+
+Here it is decided whether nothing of a person remains (`outcome_of`, `result`). `execution.verify_step` only
+looks; `execution.conclude_step` states what follows.
+"""
 
 from __future__ import annotations
 
