@@ -1,4 +1,10 @@
-"""States of a request, until its batch takes over."""
+"""States of a request, until its batch takes over.
+
+What moves them: `submission` begins with `scheduled`; `scheduler` goes on to `starting` when the request is due, and to
+`started` in the transaction that freezes its plan; `withdrawal` ends a scheduled one as `cancelled` or `denied`, and
+for the scheduler as `denied` one that never can be planned. Each move is one conditional UPDATE, so that of a race one
+side wins.
+"""
 
 from __future__ import annotations
 
