@@ -15,9 +15,9 @@ from expunge_orchestrator.execution import cancellation, stores_followed
 from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batch_cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.ledger.states import ENDED, NOT_RUNNABLE, RUNNING, BatchState, ChunkState

@@ -14,8 +14,8 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, settling_time
 from expunge_orchestrator.execution.step_context import Opened, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import batches, tables
+from expunge_orchestrator.ledger.batch_cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState

@@ -1,4 +1,4 @@
-"""Cutoffs: per batch and store, the time after which records under a reusable identifier are not in the request.
+"""Batch cutoffs: per batch and store, the time after which records under a reusable identifier are not in the request.
 
 Set once, when the batch starts, on the store's own clock.
 """
