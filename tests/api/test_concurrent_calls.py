@@ -31,7 +31,7 @@ from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import audit, request, request_open
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.requests import retry, scheduler
+from expunge_orchestrator.requests import request_retry, scheduler
 from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.workspace import Workspace
 
@@ -451,7 +451,7 @@ def test_a_request_is_planned_while_it_is_retried(
         connection.execute(sa.update(request).values(not_before=None))
     late, begun = in_the_midst(
         monkeypatch,
-        retry,
+        request_retry,
         "retry_request",
         lambda: api.client.post(f"/v1/erasure_requests/{uid}/retry", headers=operator).status_code,
         lambda: scheduler.start_due(api.installation.workspace, api.at),

@@ -17,7 +17,7 @@ from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.retry import NOT_BEGUN, drifted, start_deferred
+from expunge_orchestrator.requests.request_retry import NOT_BEGUN, drifted, start_deferred
 from expunge_orchestrator.workspace import opened
 
 _FAILED = (BatchState.FAILED, BatchState.ON_HOLD)

@@ -7,7 +7,7 @@ request_states       states of a request, until its batch takes over
 repository           Request, and reading requests from the ledger
 scheduler            plan and start what has come due
 plan_replacement     a plan that is void is replaced by a new one
-retry                go on with what failed or waits, on an operator's word
+request_retry        go on with what failed or waits, on an operator's word
 withdrawal           cancel or deny before the start
 response_deadlines   deadlines of requests: set, extend, list what is due
 public_status        the status that people and machines are shown (pure)

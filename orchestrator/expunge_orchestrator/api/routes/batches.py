@@ -34,7 +34,7 @@ from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import approval, planner
-from expunge_orchestrator.requests import idempotency, retry
+from expunge_orchestrator.requests import idempotency, request_retry
 from expunge_orchestrator.requests.repository import within
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
@@ -194,7 +194,7 @@ def retry_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RE
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
     note = call.noting(found.uid)
-    retry.retry_batch(call.state.workspace, found, call.principal.actor, call.at, note)
+    request_retry.retry_batch(call.state.workspace, found, call.principal.actor, call.at, note)
     call.state.wake()
     return _batch_view(call, found)
 

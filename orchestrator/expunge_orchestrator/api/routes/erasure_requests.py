@@ -33,7 +33,7 @@ from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, plan_view
 from expunge_orchestrator.ledger.batches import batch_by_uid
-from expunge_orchestrator.requests import repository, response_deadlines, retry, submission, withdrawal
+from expunge_orchestrator.requests import repository, request_retry, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
 from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.rules.scope import parse_scope
@@ -133,7 +133,7 @@ def retry_erasure_request(
     with call.reading() as connection:
         wanted = found(call, connection, erasure_request_id)
     note = call.noting(wanted.uid)
-    retry.retry_request(workspace, wanted, call.principal.actor, call.at, note)
+    request_retry.retry_request(workspace, wanted, call.principal.actor, call.at, note)
     with call.reading() as connection:
         told = ErasureRequest(**erasure_request_view(connection, repository.by_uid(connection, wanted.uid)))
     call.state.wake()

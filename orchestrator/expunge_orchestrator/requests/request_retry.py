@@ -1,4 +1,4 @@
-"""Retry of a request or batch on an operator's command: what failed, was on hold, or could not start.
+"""Request retry, and a batch's, on an operator's command: what failed, was on hold, or could not start.
 
 Whoever asks is told truthfully: either something was taken up, or an error says why nothing was.
 """
