@@ -23,7 +23,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.execution import batch_lifecycle, start_preconditions
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger import tables
@@ -376,7 +376,7 @@ def test_a_plan_is_cancelled_while_it_is_retried(
         )
         for uid, plan in zip(made, plans, strict=True)
     ]
-    where, name = (planner, "create_plan") if void else (batch_lifecycle, "_ground")
+    where, name = (planner, "create_plan") if void else (start_preconditions, "planned_ground")
     answers = [[*in_the_midst(monkeypatch, where, name, *jobs[0])], *(at_once(*one) for one in jobs[1:-1])]
     answers.append([job() for job in jobs[-1]])
     api.work()

@@ -15,7 +15,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.execution import start_preconditions
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import Workspace
@@ -95,13 +95,13 @@ def test_what_was_withdrawn_is_not_started(listed: Listed, inspector: StoreInspe
 
 def test_withdrawn_at_this_moment(listed: Listed, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch) -> None:
     """After it was read and before it was begun."""
-    had, ground = listed.ann.left(inspector), batch_lifecycle._ground
+    had, ground = listed.ann.left(inspector), start_preconditions.planned_ground
 
     def meanwhile(workspace: Workspace, batch: Batch) -> Any:
         assert listed.post("cancel").status_code == 200
         return ground(workspace, batch)
 
-    monkeypatch.setattr(batch_lifecycle, "_ground", meanwhile)
+    monkeypatch.setattr(start_preconditions, "planned_ground", meanwhile)
     assert refused(listed.start()) == "Nothing was started: this batch is cancelling."
     listed.api.work()
     assert (listed.batch.state, listed.audited(), listed.ann.left(inspector)) == ("cancelled", 0, had)
@@ -109,14 +109,14 @@ def test_withdrawn_at_this_moment(listed: Listed, inspector: StoreInspector, mon
 
 def test_begun_by_another_at_this_moment(listed: Listed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are told that it runs; one of them started it."""
-    ground = batch_lifecycle._ground
+    ground = start_preconditions.planned_ground
 
     def meanwhile(workspace: Workspace, batch: Batch) -> Any:
-        monkeypatch.setattr(batch_lifecycle, "_ground", ground)
+        monkeypatch.setattr(start_preconditions, "planned_ground", ground)
         assert listed.start().status_code == 202
         return ground(workspace, batch)
 
-    monkeypatch.setattr(batch_lifecycle, "_ground", meanwhile)
+    monkeypatch.setattr(start_preconditions, "planned_ground", meanwhile)
     answer = listed.start()
     assert (answer.status_code, answer.json()["state"], listed.audited()) == (202, "executing", 1)
 

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_orchestrator import data_type_closure, store_calls
-from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
-from expunge_orchestrator.execution import cancellation, stores_followed
-from expunge_orchestrator.execution.step_context import describe_changed
-from expunge_orchestrator.installation_setup import read_log
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution import cancellation, start_preconditions
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.ledger.states import ENDED, NOT_RUNNABLE, RUNNING, BatchState, ChunkState
-from expunge_orchestrator.planning import approval
-from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules import pipeline
-from expunge_orchestrator.rules.scope import actions_for
 from expunge_orchestrator.workspace import Workspace
 
 # Built once: what is asked for one person is asked for thousands.
@@ -70,24 +61,15 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
         Whether it was begun by this.
 
     Raises:
-        PlanChangedError: The data map or a store is another one than at planning time.
-        FindingsError: `check` would show an error now; what was fine at planning time need not be.
-        IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
-        BatchBlockedError: It is paused, or waits for approval.
-        LedgerBehindError: The ledger is older than its log. Nothing was written.
+        ExpungeError: Something stands in the way (`start_preconditions`). Nothing was written.
     """
     if batch.state in ENDED:
         return False
-    with reading(workspace.ledger) as connection:
-        approval.require_approved(connection, batch)
-    if batch.state is BatchState.PAUSED:
-        raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
-    refuse_unfit(workspace, batch)
+    start_preconditions.refuse_unfit(workspace, batch)
     if batch.state is not BatchState.PLANNED:
         _take_up_put_off(workspace, batch)
         return False
-    clocks = _ground(workspace, batch)
-    data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
+    clocks = start_preconditions.planned_ground(workspace, batch)
     with workspace.ledger.begin() as connection:
         started = connection.execute(
             sa.update(tables.batch)
@@ -115,55 +97,6 @@ def _take_up_put_off(workspace: Workspace, batch: Batch) -> None:
     )
     with workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.chunk).where(*put_off).values(not_before=None))
-
-
-def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
-    """What must hold whenever a batch is begun or taken up, beside what its plan was made on.
-
-    Raises:
-        PlanChangedError, FindingsError, LedgerBehindError: As `begin`.
-    """
-    require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
-    if batch.state is BatchState.PLANNED:
-        workspace.refuse_errors()
-        return
-    changed = stores_followed.refuse_errors(workspace, batch)
-    if stores_followed.without_dropped(batch.actions, workspace.data_map, changed) != actions_for(
-        batch.scope, workspace.data_map, batch.data_types
-    ):
-        raise PlanChangedError(
-            "The data map now names other collections or actions than this batch was planned with.",
-            remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
-        )
-    data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
-
-
-def _ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
-    """A plan is carried out on the ground it was made on, or not at all. Returns each store's clock as it is now."""
-    if batch.map_digest != workspace.map_digest:
-        raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
-    if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
-        raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
-    found = store_calls.gather(
-        batch.identities,
-        lambda store: (
-            *store_calls.identity_and_time(workspace.stores[store]),
-            store_calls.changed_relations(workspace.stores[store], batch.relations.get(store, {}), batch.scope),
-        ),
-        workspace.settings.stores_at_once,
-    )
-    for store, planned in batch.identities.items():
-        if found[store][0].digest != planned:
-            raise StoreMismatchError(
-                f"The store {store} is not the one that the plan was made for.",
-                remedy="Find out which store answers at its address; then make a new plan.",
-            )
-        if changed := found[store][2]:
-            raise StoreMismatchError(
-                f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
-                remedy=f"expunge cancel {batch.uid}, then plan these people again.",
-            )
-    return {store: at for store, (_, at, _) in found.items()}
 
 
 def refresh(connection: sa.Connection) -> None:

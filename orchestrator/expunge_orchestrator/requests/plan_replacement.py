@@ -69,7 +69,7 @@ _WORDS = {
 
 
 def void(workspace: Workspace, batch: Batch) -> ReplanReason | None:
-    """Why a plan can no longer be begun, by the rules of `batch_lifecycle.start`; None: no reason is known."""
+    """Why a plan can no longer be begun, by the rules of `start_preconditions`; None: no reason is known."""
     if batch.state not in _NOT_BEGUN:
         return None
     if batch.map_digest != workspace.map_digest:

@@ -1,0 +1,99 @@
+"""Start preconditions: what must hold before a batch is begun or taken up, and why it is refused where it does not.
+
+A plan says what would be erased, of which stores, under which map; somebody may have approved exactly that. Until it is
+begun the map, the stores and the tables can change, and a ledger can be restored from an older copy: then the plan is
+not carried out. Refused is, in this order:
+
+- what waits for approval, or is paused;
+- a ledger that is older than its log;
+- of a plan: what `check` calls an error; another map than the plan's; a plan that is too old; another store, or other
+  tables, than the plan was made for;
+- of a batch that was begun: what `check` calls an error; other collections or actions than the plan's;
+- a request limited to data types whose rest hangs on what it would erase.
+
+Nothing here writes. What a step looks at again, hours later, is in `step_context` (ADR 9).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from expunge_orchestrator import data_type_closure, store_calls
+from expunge_orchestrator.clock import now, parse
+from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
+from expunge_orchestrator.execution import stores_followed
+from expunge_orchestrator.execution.step_context import describe_changed
+from expunge_orchestrator.installation_setup import read_log
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.planning import approval
+from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
+from expunge_orchestrator.rules.scope import actions_for
+from expunge_orchestrator.workspace import Workspace
+
+
+def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
+    """What must hold whenever a batch is begun or taken up, beside what its plan was made on.
+
+    Raises:
+        BatchBlockedError: It waits for approval, or is paused.
+        LedgerBehindError: The ledger is older than its log.
+        FindingsError: `check` would show an error now; what was fine at planning time need not be.
+        ConnectorError: A store cannot be asked.
+        PlanChangedError: The data map names other collections or actions than the batch was begun with.
+        IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
+    """
+    with reading(workspace.ledger) as connection:
+        approval.require_approved(connection, batch)
+    if batch.state is BatchState.PAUSED:
+        raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
+    require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    if batch.state is BatchState.PLANNED:
+        workspace.refuse_errors()
+        return
+    changed = stores_followed.refuse_errors(workspace, batch)
+    if stores_followed.without_dropped(batch.actions, workspace.data_map, changed) != actions_for(
+        batch.scope, workspace.data_map, batch.data_types
+    ):
+        raise PlanChangedError(
+            "The data map now names other collections or actions than this batch was planned with.",
+            remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
+        )
+    data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
+
+
+def planned_ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
+    """A plan is carried out on the ground it was made on, or not at all. Returns each store's clock as it is now.
+
+    Raises:
+        PlanChangedError: The data map is another one than at planning time, or the plan is too old.
+        StoreMismatchError: A store or its tables are others than at planning time.
+        ConnectorError: A store cannot be asked.
+        IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
+    """
+    if batch.map_digest != workspace.map_digest:
+        raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
+    if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
+        raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
+    found = store_calls.gather(
+        batch.identities,
+        lambda store: (
+            *store_calls.identity_and_time(workspace.stores[store]),
+            store_calls.changed_relations(workspace.stores[store], batch.relations.get(store, {}), batch.scope),
+        ),
+        workspace.settings.stores_at_once,
+    )
+    for store, planned in batch.identities.items():
+        if found[store][0].digest != planned:
+            raise StoreMismatchError(
+                f"The store {store} is not the one that the plan was made for.",
+                remedy="Find out which store answers at its address; then make a new plan.",
+            )
+        if changed := found[store][2]:
+            raise StoreMismatchError(
+                f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
+                remedy=f"expunge cancel {batch.uid}, then plan these people again.",
+            )
+    data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
+    return {store: at for store, (_, at, _) in found.items()}
