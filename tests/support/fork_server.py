@@ -151,6 +151,7 @@ def _line(descriptor: int) -> bytes:
 def serve() -> None:
     """Import everything, then fork for every line."""
     import boto3.s3.inject  # noqa: F401, PLC0415 - it comes with the first client
+    from tests.support import inspections  # noqa: F401, PLC0415
 
     from expunge_config.datamap import load  # noqa: PLC0415 - the tests' end of this module imports none of it
     from expunge_connectors.registry import installed  # noqa: PLC0415
@@ -183,6 +184,15 @@ def supervise(job: dict[str, Any]) -> NoReturn:
     os._exit(0)
 
 
+def share_inspections(job: Mapping[str, Any]) -> None:
+    """Share what commands of the session saw of their stores; not where code of a test may break a store."""
+    from tests.support import inspections  # noqa: PLC0415 - as above
+
+    directory = os.environ.pop(inspections.SHARED_IN, None)
+    if directory is not None and not job["code"]:
+        inspections.share_with_commands(Path(directory))
+
+
 def become(job: dict[str, Any]) -> NoReturn:
     """Be the command."""
     code = 1  # what Python itself would end with
@@ -194,6 +204,7 @@ def become(job: dict[str, Any]) -> NoReturn:
         os.environ.clear()
         os.environ.update(job["environment"])
         time.tzset()
+        share_inspections(job)
         exec(job["code"])
         from expunge_orchestrator.cli import run  # noqa: PLC0415 - as above
 

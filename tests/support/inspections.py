@@ -1,15 +1,20 @@
 """Inspections shared by the installations of a session: one takes as long as erasing a person.
 
 Most tests change nothing that an inspection looks at. Those that do ask for the fixture `fresh_inspections`;
-`pytest --fresh-inspections` makes every test look each time.
+`pytest --fresh-inspections` makes every test look each time. Commands in processes of their own share them by files.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import pickle
 import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from tests.support.faulty_connector import FaultyConnector
 
@@ -20,6 +25,8 @@ from expunge_connectors.postgres.catalog.schema_fingerprint import Fingerprint
 from expunge_orchestrator.data_map_check import InspectionCache
 
 HOLDS = timedelta(hours=1)
+SHARED_IN = "TESTS_INSPECTIONS"
+"""The variable that tells a command where inspections are shared."""
 LOOKED_AT = ("inspect", "needed_by")
 
 
@@ -38,9 +45,11 @@ class SharedInspections:
     Attributes:
         fresh: Share nothing: look each time.
         last: By data map and connection settings.
+        directory: Where commands share theirs; None: they do not.
     """
 
     fresh: bool = False
+    directory: Path | None = None
     last: dict[Hashable, Inspected] = field(default_factory=dict)
 
 
@@ -83,14 +92,60 @@ class SharedInspectionCache(InspectionCache):
         holds: timedelta,
     ) -> None:
         known = self.shared.last.get(self.key)
-        if known is None or time.monotonic() - known.at >= holds.total_seconds():
-            return
-        found = [(one, known.tables[one.name]) for one in stores.values() if isinstance(one, PostgresStore)]
-        if any(one._call(tables.differences) for one, tables in found):
-            return
-        for one, tables in found:
-            one._inspected = tables
-        self._of, self._at = (data_map, *stores.values(), *backups.values()), known.at
+        if known is not None and time.monotonic() - known.at < holds.total_seconds():
+            _take_over(self, known, data_map, stores, backups)
+
+
+def share_with_commands(directory: Path) -> None:
+    """In the process of a command: take over what another command saw with equal settings, and note what this one sees.
+
+    A check that the user asks for (`expunge check`) looks all the same.
+    """
+    look = InspectionCache.refuse_errors
+
+    def refuse_errors(  # noqa: PLR0917 - as what it stands for
+        cache: InspectionCache,
+        data_map: DataMap,
+        stores: Mapping[str, StoreConnector],
+        backups: Mapping[str, BackupConnector],
+        holds: timedelta,
+        at_once: int,
+    ) -> None:
+        del holds
+        place = directory / _settings_digest()
+        if not cache._of and place.exists():
+            _take_over(cache, pickle.loads(place.read_bytes()), data_map, stores, backups)
+        before = cache._at
+        look(cache, data_map, stores, backups, HOLDS, at_once)
+        if cache._at != before:
+            with NamedTemporaryFile(dir=directory, delete=False) as made:
+                made.write(pickle.dumps(Inspected(cache._at, {one.name: seen for one, seen in _noted(stores)})))
+            Path(made.name).rename(place)
+
+    InspectionCache.refuse_errors = refuse_errors  # type: ignore[method-assign]
+
+
+def _settings_digest() -> str:
+    """Of what this process is told about its stores."""
+    told = {name: value for name, value in sorted(os.environ.items()) if name.startswith("EXPUNGE_STORES__")}
+    data_map = Path(os.environ["EXPUNGE_DATA_MAP"]).read_bytes()
+    return hashlib.sha256(repr((told, data_map)).encode()).hexdigest()
+
+
+def _take_over(
+    cache: InspectionCache,
+    known: Inspected,
+    data_map: DataMap,
+    stores: Mapping[str, StoreConnector],
+    backups: Mapping[str, BackupConnector],
+) -> None:
+    """Take what was seen for what this cache saw, unless a table is built otherwise by now."""
+    found = [(one, known.tables[one.name]) for one in stores.values() if isinstance(one, PostgresStore)]
+    if any(one._call(tables.differences) for one, tables in found):
+        return
+    for one, tables in found:
+        one._inspected = tables
+    cache._of, cache._at = (data_map, *stores.values(), *backups.values()), known.at
 
 
 def _noted(stores: Mapping[str, StoreConnector]) -> list[tuple[PostgresStore, Fingerprint]]:

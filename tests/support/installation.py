@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 from tests.support.host_state import in_memory
-from tests.support.inspections import HOLDS, SharedInspectionCache, SharedInspections
+from tests.support.inspections import HOLDS, SHARED_IN, SharedInspectionCache, SharedInspections
 from tests.support.servers import fresh_database
 
 from expunge_config.examples.calltrack import Company
@@ -55,7 +55,10 @@ class CompanyStack:
 
     def environment(self, home: Path) -> dict[str, str]:
         """The settings of an installation in `home`, for subprocesses."""
-        return scenario.settings_for(self.stack.endpoints, self.loaded, home)
+        settings = scenario.settings_for(self.stack.endpoints, self.loaded, home)
+        if self.inspections.fresh or self.inspections.directory is None:
+            return settings
+        return {**settings, SHARED_IN: str(self.inspections.directory)}
 
     def settings(self, home: Path, **overrides: Any) -> Settings:
         """The same for this process; nothing is read from the environment."""
@@ -146,9 +149,10 @@ def fresh_inspections(calltrack: CompanyStack) -> Iterator[None]:
 @contextmanager
 def build_company_stack(people: int, seed: int = 11) -> Iterator[CompanyStack]:
     """A company of this size on a stack of its own."""
-    with dev_servers.stack(in_memory()) as stack:
+    with dev_servers.stack(in_memory()) as stack, TemporaryDirectory(prefix="inspections-") as directory:
         company = Company(seed=seed, people=people, now=datetime.now(UTC))
-        yield CompanyStack(stack, company, loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump"))
+        loaded = loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump")
+        yield CompanyStack(stack, company, loaded, inspections=SharedInspections(directory=Path(directory)))
 
 
 @dataclass(slots=True)
