@@ -8,7 +8,8 @@ lead to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import partial
 
@@ -21,6 +22,7 @@ from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import equal, same_row
 from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.sql.row_conditions import known_by_value_alone
@@ -52,10 +54,14 @@ def told_by_others(
         for name, mapped in store.scoped.items()
         if mapped.spec.person is None and (paths := claimed_paths(search, mapped))
     }
-    if not _held(search, holding):  # by rows that name somebody else themselves, or through a row above
-        return {}
     beside = {one.name for name in holding for one in _of_table(store, store.collections[name])}
     leading = beside | closure(store.leading, beside)
+    if holding and search.staged.few:
+        told = answers(search, "hearsay", partial(_combined, search, holding, leading))
+        if told is not None:
+            return _by_subject((number, SubjectKey(identity, text)) for number, identity, text in told)
+    if not _held(search, holding):  # by rows that name somebody else themselves, or through a row above
+        return {}
     for name, mapped in store.scoped.items():
         with translated(store.name, name):
             if name in leading and (paths := search_paths(search, mapped.selecting)):
@@ -64,21 +70,41 @@ def told_by_others(
     return _held(search, holding)
 
 
+def _combined(search: Search, holding: Mapping[str, Sequence[SearchPath]], leading: AbstractSet[str]) -> sql.Composed:
+    combined = CombinedQuery.of(search)
+    for name, mapped in search.store.scoped.items():
+        if name in leading and (paths := search_paths(combined.search, mapped.selecting)):
+            combined.keep(mapped, count.found(combined.search, mapped, paths))
+    for name, held in holding.items():
+        for path in held:
+            theirs = _theirs(combined.search, search.store.collections[name], path)
+            identity = search.staged.spellings.key(path.link.staged)[0]
+            combined.add(sql.SQL("SELECT s.number, {}::text, s.key FROM ({}) AS s").format(identity, theirs))
+    return combined.statement()
+
+
 def _held(search: Search, holding: Mapping[str, Sequence[SearchPath]]) -> dict[int, frozenset[SubjectKey]]:
     """What rows hold that say by a key whose they are, and are not known to be the subject's by now."""
-    found: dict[int, set[SubjectKey]] = {}
+    found: list[tuple[int, SubjectKey]] = []
     for name, paths in holding.items():
         mapped = search.store.collections[name]
         for at, path in enumerate(paths):
-            identity, value = search.staged.spellings.key(path.link.staged)
-            statement = search.compiled(("hearsay", name, at), partial(_theirs, search, mapped, path, value))
+            identity = search.staged.spellings.key(path.link.staged)[0]
+            statement = search.compiled(("hearsay", name, at), partial(_theirs, search, mapped, path))
             with translated(search.store.name, name):
-                for number, text in search.connection.execute(statement).fetchall():
-                    found.setdefault(number, set()).add(SubjectKey(identity, text))
-    return {number: frozenset(keys) for number, keys in found.items()}
+                rows = search.connection.execute(statement).fetchall()
+            found += [(number, SubjectKey(identity, text)) for number, text in rows]
+    return _by_subject(found)
 
 
-def _theirs(search: Search, mapped: BoundTable, path: SearchPath, value: str) -> sql.Composed:
+def _by_subject(found: Iterable[tuple[int, SubjectKey]]) -> dict[int, frozenset[SubjectKey]]:
+    keys: dict[int, set[SubjectKey]] = {}
+    for number, key in found:
+        keys.setdefault(number, set()).add(key)
+    return {number: frozenset(told) for number, told in keys.items()}
+
+
+def _theirs(search: Search, mapped: BoundTable, path: SearchPath) -> sql.Composed:
     """Subject's number and key, of such rows: of those that a key of the subject's stands in itself none is."""
     every = _of_table(search.store, mapped)
     links = [link for one in every for link in one.selecting if link.sure and not link.below]
@@ -93,7 +119,9 @@ def _theirs(search: Search, mapped: BoundTable, path: SearchPath, value: str) ->
         if search.found.get(one.name)
     ]
     named = sql.SQL("NOT ({})").format(and_(*(known_by_value_alone(search.store, one, "t") for one in every)))
-    return joined(mapped, path, sql.SQL("DISTINCT k.number, {}").format(column("k", value)), named, *mine)
+    value = search.staged.spellings.key(path.link.staged)[1]
+    told = sql.SQL("DISTINCT k.number, {} AS key").format(column("k", value))
+    return joined(mapped, path, told, named, *mine)
 
 
 def _of_table(store: BoundStore, mapped: BoundTable) -> list[BoundTable]:
