@@ -6,7 +6,7 @@ import os
 import time
 from functools import cache
 
-USUAL = 40
+USUAL = 20
 
 
 @cache
