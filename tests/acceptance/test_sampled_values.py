@@ -68,6 +68,16 @@ def test_values_that_cannot_be_read_are_counted(users: str, keyspace: Keyspace) 
     assert unread.severity is Severity.ERROR
 
 
+def test_a_number_is_read_without_the_zeros_of_its_fraction(users: str, keyspace: Keyspace) -> None:
+    execute(
+        users,
+        "ALTER TABLE users ADD alias numeric(10, 2); UPDATE users SET alias = id + CASE id WHEN 3 THEN 0.5 ELSE 0 END",
+    )
+    aliased = USERS | {"found_by": [*USERS["found_by"], {"column": "alias", "identity": "user_id"}]}
+    found = [one.message for one in sampled(users, keyspace, aliased) if "alias" in one.message]
+    assert [one.partition(" cannot")[0] for one in found] == ["1 of 3 values looked at in public.users.alias"]
+
+
 def test_values_that_lead_to_nothing_in_another_store(users: str, keyspace: Keyspace) -> None:
     keyspace.client.set("session:tok-1", "x")
     [led] = [one for one in sampled(users, keyspace, USERS) if one.code == "values-led"]

@@ -261,3 +261,40 @@ posts:
         user_id="integer/2",
     )
     assert set(places(swept(database, loaded))) == {"public.posts.editor_id"}
+
+
+def test_what_another_part_of_the_row_replaces_is_covered(database):
+    execute(
+        database,
+        "CREATE TABLE l (id int PRIMARY KEY, ids int[], mails text[], note text);"
+        "INSERT INTO l VALUES (1, '{1}', '{a@x.example}', 'a@x.example')",
+    )
+    loaded = shape(
+        """
+people: {table: public.l, data_type: anchor, found_by: [{column: ids, each: true, identity: user_id}],
+  tombstone: {ids: {elements: true}}}
+written_to: {table: public.l, data_type: anchor, undated: erase,
+  found_by: [{column: mails, each: true, identity: email}], tombstone: {mails: {elements: true}}}
+""",
+        user_id="integer/2",
+    )
+    assert set(places(swept(database, loaded))) == {"public.l.note"}
+
+
+def test_what_the_server_computes_follows_the_columns_that_a_tombstone_replaces(database):
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text, note text,"
+        " lower_email text GENERATED ALWAYS AS (lower(email)) STORED,"
+        " lower_note text GENERATED ALWAYS AS (lower(note)) STORED);"
+        "INSERT INTO users VALUES (1, 'A@x.example', 'a@x.example')",
+    )
+    loaded = shape(
+        """
+users: {table: public.users, person: user_id, data_type: anchor, found_by: [{column: id, identity: user_id}],
+  yields: {user_id: id}, tombstone: {email: "NULL"}}
+"""
+    )
+    found = {one.message.partition(" ")[0]: one.remedy for one in swept(database, loaded)}
+    assert set(found) == {"public.users.note", "public.users.lower_note"}
+    assert "a column that it is computed from" in found["public.users.lower_note"]

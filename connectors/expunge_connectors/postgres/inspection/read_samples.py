@@ -37,7 +37,7 @@ def read_samples(connection: Connection, inspection: InspectionContext, rows: in
                 continue
             where = f"{table.text}.{source.column}"
             late = time.monotonic() > until
-            statement = _statement(spec, table, sampled[table.text], source, rows)
+            statement = _statement(spec, table, sampled[table.text], source, rows, counts=known.rule.counts)
             told = None if late else table_sampling.asked(connection, statement)
             if told is None:
                 yield ReadSample(name, where, identity, None)
@@ -63,7 +63,9 @@ def _places(spec: TableSpec) -> Iterator[tuple[str, Source, bool]]:
             yield link.identity, link.source, False
 
 
-def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Source, rows: int) -> sql.Composed:
+def _statement(  # noqa: PLR0913 - what is sampled, and how it is read
+    spec: TableSpec, table: Table, sampled: SampledTable, source: Source, rows: int, *, counts: bool
+) -> sql.Composed:
     """The texts of a sample that no tombstone put there, each with the member whose row it is."""
     member = None if spec.owner is None else spec.owner.column
     expression = spec.tombstone.get(source.column)
@@ -78,6 +80,8 @@ def _statement(spec: TableSpec, table: Table, sampled: SampledTable, source: Sou
     )
     found: sql.Composable = table_sampling.sample(sampled, rows, needed)
     text = taken_out(source, column("s", source.column))
+    if counts and source.ends is None and table.columns[source.column].base == "numeric":
+        text = sql.SQL("pg_catalog.trim_scale({})").format(text)  # 7.00 is 7 (see `spelling`)
     if source.several:
         found = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(found, values(source, "s"))
         text = column("v", "value")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -17,8 +17,9 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.table_sampling import SampledColumn, SampledTable
+from expunge_connectors.postgres.inspection.tombstone_leftovers import computed_columns
 from expunge_connectors.postgres.sql.tombstones import without
-from expunge_connectors.postgres.table_spec import Removal
+from expunge_connectors.postgres.table_spec import Removal, TableSpec
 
 _ID_LIKE = re.compile(r"(^|_)(id|ids|uid|uuid|by|user|owner|author|customer|member|person|account|contact)$")
 _NUMBERED = frozenset({"smallint", "integer", "bigint", "numeric"})
@@ -43,7 +44,9 @@ def findings(connection: Connection, inspection: InspectionContext, rows: int) -
     late: list[str] = []
     for table in table_sampling.tables(connection):
         collection = inspection.collection_of(table.root)
-        columns = [] if inspection.declared_free(table.text) else list(_unmapped(inspection, table, collection))
+        specs = _parts(inspection, collection)
+        free = inspection.declared_free(table.text)
+        columns = [] if free else list(_unmapped(connection, inspection, table, specs))
         other_tenant = collection is not None and inspection.like_first(table.root) != table.root
         if not columns or other_tenant:
             continue
@@ -51,7 +54,7 @@ def findings(connection: Connection, inspection: InspectionContext, rows: int) -
         readable = [one for one in columns if one.readable]
         if not readable:
             continue
-        conditions = dict(_conditions(readable, persons, _removals(inspection, table, collection)))
+        conditions = dict(_conditions(readable, persons, _removals(inspection, table, specs)))
         answer = table_sampling.counted(connection, table, rows, conditions) if time.monotonic() < until else None
         if answer is None:
             late.append(table.text)
@@ -66,8 +69,8 @@ def findings(connection: Connection, inspection: InspectionContext, rows: int) -
                     "unmapped-identifiers",
                     collection,
                     f"{place} seems to hold {kinds} of {size} rows looked at, and no part of the map covers it.",
-                    "Add the column to the collection's `tombstone`, or put it under `unmapped_ok`."
-                    if collection is not None
+                    _remedy(inspection, table, column)
+                    if specs
                     else f"Map {table.text}, declare it a log, or put {table.text} or {place} under `unmapped_ok`.",
                 )
     yield from _unknown(inspection, unread, late)
@@ -91,24 +94,51 @@ def _unknown(inspection: InspectionContext, unread: list[str], late: list[str]) 
         )
 
 
-def _unmapped(inspection: InspectionContext, table: SampledTable, collection: str | None) -> Iterator[SampledColumn]:
+def _remedy(inspection: InspectionContext, table: SampledTable, column: SampledColumn) -> str:
+    live = inspection.catalogue.tables.get(table.text)
+    if live is not None and column.name in live.columns and live.columns[column.name].generated:
+        return "Add a column that it is computed from to the collection's `tombstone`, or put it under `unmapped_ok`."
+    return "Add the column to the collection's `tombstone`, or put it under `unmapped_ok`."
+
+
+def _parts(inspection: InspectionContext, collection: str | None) -> list[TableSpec]:
+    """The collections that have a table between them: that of its rows, or one for each person's part of them."""
+    if collection is None:
+        return []
+    names = inspection.spec.parts(collection, inspection.data_map) or [collection]
+    return [inspection.spec.collections[name] for name in names]
+
+
+def _following(
+    connection: Connection, inspection: InspectionContext, table: SampledTable, specs: Sequence[TableSpec]
+) -> set[str]:
+    """The columns that the server computes from what a tombstone replaces."""
+    live, replaced = inspection.catalogue.tables.get(table.text), {name for one in specs for name in one.tombstone}
+    if live is None or not replaced or not any(one.generated for one in live.columns.values()):
+        return set()
+    return {column for column, _, of in computed_columns(connection, live) if not replaced.isdisjoint(of)}
+
+
+def _unmapped(
+    connection: Connection, inspection: InspectionContext, table: SampledTable, specs: Sequence[TableSpec]
+) -> Iterator[SampledColumn]:
     """The columns that would still be there after a request.
 
-    Rows of a collection that is deleted go whole, and a log is declared. Of a tombstoned one, the columns that the
-    tombstone does not name stay, and what it does not remove from a document.
+    Rows of a collection that is deleted go whole, and a log is declared. Of a tombstoned one, the columns that no
+    tombstone of the table names stay, and what none removes from a document.
     """
-    spec = None if collection is None else inspection.spec.collections[collection]
-    if spec is not None and (spec.log is not None or inspection.action(spec) is not Action.TOMBSTONE):
+    if any(one.log is not None or inspection.action(one) is not Action.TOMBSTONE for one in specs):
         return
-    kept = set() if spec is None else {spec.created, spec.start, *spec.since.values()}
-    if spec is not None:
+    kept: set[str | None] = {*_following(connection, inspection, table, specs)}
+    for spec in specs:
+        kept |= {spec.created, spec.start, *spec.since.values()}
         kept |= {column for column, wanted in spec.tombstone.items() if not isinstance(wanted, Removal)}
         # What leads to the person's own row: that it stays is what a tombstone is for.
         kept |= {name for link in spec.found_by if link.lead is not None for name in link.names}
-    if spec is not None and spec.owner is not None:
-        kept.add(spec.owner.column)
+        if spec.owner is not None:
+            kept.add(spec.owner.column)
     for column in table.columns:
-        fixed = spec is not None and (column.key or column.name in kept)
+        fixed = bool(specs) and (column.key or column.name in kept)
         if not fixed and not inspection.declared_free(f"{table.text}.{column.name}"):
             yield column
 
@@ -122,17 +152,16 @@ def _persons(inspection: InspectionContext) -> Iterator[_Persons]:
 
 
 def _removals(
-    inspection: InspectionContext, table: SampledTable, collection: str | None
+    inspection: InspectionContext, table: SampledTable, specs: Sequence[TableSpec]
 ) -> Mapping[str, sql.Composable]:
-    """Column -> what a tombstone leaves of its documents."""
+    """Column -> what the tombstones leave of its documents."""
     live = inspection.catalogue.tables.get(table.text)
-    if collection is None or live is None:
-        return {}
-    return {
-        column: without(sql.Identifier("s", column), wanted, live.columns[column].type)
-        for column, wanted in inspection.spec.collections[collection].tombstone.items()
-        if isinstance(wanted, Removal) and column in live.columns and live.columns[column].base in {"json", "jsonb"}
-    }
+    columns = {} if live is None else live.columns
+    left: dict[str, sql.Composable] = {}
+    for name, wanted in [one for spec in specs for one in spec.tombstone.items()]:
+        if isinstance(wanted, Removal) and name in columns and columns[name].base in {"json", "jsonb"}:
+            left[name] = without(left.get(name, sql.Identifier("s", name)), wanted, columns[name].type)
+    return left
 
 
 def _conditions(
