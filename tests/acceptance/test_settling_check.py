@@ -49,7 +49,9 @@ def test_one_who_cannot_be_settled_fails_alone_and_is_taken_up_by_a_retry(
     assert sorted(chunks(installation, batch)) == [("done", 2), ("failed", 1)]
     settled = ["accepted", "erased", "settled"]
     assert installation.events(batch) == [settled, ["accepted", "erased"], settled]
-    assert "settling, 1 of 3 people: not done: main.leads (1 due)" in installation.failures(batch)
+    assert "settling, 1 of 3 people: not done: main.leads (1 due: known by email alone; " in installation.failures(
+        batch
+    )
     assert secrets_left(installation, batch) == 3  # the keys of two are destroyed, the tags of three stay
     assert alive(inspector, theirs)
     assert installation.erase(batch).state is BatchState.FAILED  # a retry looks again

@@ -7,6 +7,7 @@ erasure_steps         accept, recount, erase
 verify_step           ask a store again what is left
 resolve_step          every key of every person, durable before anything is erased
 conclude_step         outcomes, statements, what comes next
+leftover_reasons      why something is left of people who fail
 settling_steps        the settling check: review, erase again, settle
 settling_time         when a settling check is due; start those whose time has come
 settling_search       the blind search before the settling checks that are due

@@ -11,10 +11,10 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
     concurrent_requests,
     hold_enforcement,
+    leftover_reasons,
     operator_end,
     poison_isolation,
     settling_search,
-    verify_step,
 )
 from expunge_orchestrator.execution.concurrent_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
@@ -53,7 +53,7 @@ def conclude(context: StepContext) -> StepWrite:
     if failed and context.repeats + 1 < MAX_ROUNDS and not context.ending:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Transition(step=again)
-    waits = verify_step.waiting(context, failed)
+    reasons = leftover_reasons.reasons(context, failed, judged, context.active)
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
@@ -97,7 +97,7 @@ def conclude(context: StepContext) -> StepWrite:
         why = {
             item.id: f"{left_over[: 500 - len(named)]}{named}"
             for item in failed
-            for left_over in [statement_bodies.failure(judged[item.id], waiting=waits.get(item.id, {}))]
+            for left_over in [statement_bodies.failure(judged[item.id], reasons=reasons[item.id])]
             for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
         }
         ended += [

@@ -13,6 +13,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
     hold_enforcement,
+    leftover_reasons,
     operator_end,
     poison_isolation,
     resolve_step,
@@ -144,6 +145,7 @@ def settle(context: StepContext) -> StepWrite:
     left = operator_end.ended_people(context, lines, [item for item in unfinished if item.id not in aside])
     aside |= {one.item.id for one in left}
     failed = [item for item in unfinished if item.id not in aside]
+    reasons = leftover_reasons.reasons(context, failed, lines, with_residue(context))
     aside |= {item.id for item in failed}
     over = [item for item in context.concluded if item.id not in aside]
     locked = [item for item in over if statement_bodies.storage_retained(lines[item.id])]
@@ -156,7 +158,7 @@ def settle(context: StepContext) -> StepWrite:
 
     def write(connection: sa.Connection) -> Transition:
         why = {
-            f"{statement_bodies.failure(lines[one.id], searched.get(one.id))}"
+            f"{statement_bodies.failure(lines[one.id], searched.get(one.id), reasons[one.id])}"
             f"{'' if one.reason is None else f'; {one.reason}'}"
             for one in failed
         }

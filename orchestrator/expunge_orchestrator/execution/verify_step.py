@@ -6,22 +6,18 @@ It writes down what it saw; what that means for the person is decided by `rules.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Counts, KnowsClaims, KnowsWaiting, RecordCounts, Subject
-from expunge_connectors.errors import ConnectorError, TerminalError
+from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Subject
+from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CountRecord
 from expunge_orchestrator.rules.scope import restrict_to
 from expunge_orchestrator.subjects import followed_keys
-
-Place = tuple[str, str]
-"""(store, collection)"""
 
 
 def verify(context: StepContext) -> StepWrite:
@@ -56,23 +52,6 @@ def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
         number: {name: one for name, one in seen.items() if name not in unseen} | gone
         for number, seen in counts.items()
     }
-
-
-def waiting(context: StepContext, people: Sequence[Item]) -> dict[int, dict[Place, Sequence[str]]]:
-    """Item id -> (store, collection) -> identities that rows there wait for; of people who fail.
-
-    It explains, and decides nothing: what a store cannot say now is left out.
-    """
-    found: dict[int, dict[Place, Sequence[str]]] = {}
-    for store in context.actions if people else ():
-        connector = context.workspace.stores.get(store)
-        if not isinstance(connector, KnowsWaiting):
-            continue
-        with suppress(ConnectorError):
-            subjects = context.subjects(people, store, to_look=True)
-            for number, names in connector.waiting(subjects, context.batch.scope, context.cutoffs[store]).items():
-                found.setdefault(number, {}).update({(store, name): keys for name, keys in names.items()})
-    return found
 
 
 def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:

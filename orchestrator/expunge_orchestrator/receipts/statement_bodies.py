@@ -18,7 +18,7 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.request_facts import RequestFacts
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.blind_findings import BlindFinding
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
 
@@ -310,28 +310,31 @@ _GAPS = 50
 def failure(
     lines: Iterable[CollectionOutcome],
     searched: BlindFinding | None = None,
-    waiting: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({}),
+    reasons: Mapping[tuple[str, str], Sequence[LeftoverReason]] = MappingProxyType({}),
 ) -> str:
     """Which collections are not done, and what the map does not explain, for people who must mend it.
 
     Args:
         lines: What is known of each.
         searched: What the blind search found.
-        waiting: (store, collection) -> the identities that rows there name and wait for.
+        reasons: (store, collection) -> why something is left there.
     """
 
     def said(line: CollectionOutcome) -> str:
         if line.verified is None:
             return "not looked at"
-        names = waiting.get((line.store, line.collection), ())
-        why = f": {', '.join(names)} there is not known to be this person's alone" if names else ""
-        return f"{line.verified.due} due{why}"
+        why = "; ".join(dict.fromkeys(one.said for one in reasons.get((line.store, line.collection), ())))
+        return f"{line.verified.due} due{f': {why}' if why else ''}"
 
     named = [f"{line.store}.{line.collection} ({said(line)})" for line in lines if line.outcome is Outcome.FAILED]
     told = [f"not done: {', '.join(named)}"] if named else []
     if searched is not None and searched.left:
         told.append(searched.said)
-    return "; ".join(told)[:400]
+    remedies = "".join(dict.fromkeys(f". {one.remedy}" for every in reasons.values() for one in every if one.remedy))
+    return f"{'; '.join(told)[: _FAILURE - len(remedies)]}{remedies}"
+
+
+_FAILURE = 450
 
 
 def _by_store(

@@ -58,6 +58,13 @@ CountRecord = Mapping[str, Mapping[str, list[object]]]
 """The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground, ambiguous]}}."""
 
 
+class LeftoverReason(NamedTuple):
+    """Why something due is left in a collection, in words without values, and what helps; nothing more is known: ""."""
+
+    said: str
+    remedy: str = ""
+
+
 class CollectionOutcome(NamedTuple):
     """One collection of one subject: what was found, what is there now, and what that means.
 

@@ -149,6 +149,11 @@ def without_given_again(subjects: Sequence[Subject], again: Mapping[int, frozens
     ]
 
 
+def without_identity(one: Subject, identity: str) -> Subject:
+    """The subject without its keys of an identity: what stands under them alone is nobody's."""
+    return _without(one, frozenset(key for key in one.keys if key.namespace == identity))
+
+
 def as_ambiguous(
     counts: Mapping[str, RecordCounts], rest: Mapping[str, RecordCounts], under: Mapping[str, RecordCounts]
 ) -> dict[str, RecordCounts]:

@@ -1,0 +1,168 @@
+"""Who fails because something due stays is told why, as far as the stores can say, and what ends it (ADR 3, 6)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.cli import CliResult, CliRunner
+from tests.support.data_map_text import write_document
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+
+USERS = """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+"""
+MAILS = """
+users: {table: public.users, person: user_id, created: made, yields: {user_id: id, email: email},
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+mails: {table: public.mails, created: made, found_by: [{column: sent_to, identity: email}]}
+"""
+TO_BOTH = (
+    "ALTER TABLE users ADD email text, ADD made timestamptz NOT NULL DEFAULT '2025-01-01';"
+    "UPDATE users SET email = id || '@x.example';"
+    "CREATE TABLE mails (id int PRIMARY KEY, sent_to text, made timestamptz NOT NULL DEFAULT '2025-01-02');"
+    "INSERT INTO mails VALUES (1, '1@x.example, 2@x.example')"
+)
+RETRY = "`expunge retry`"
+
+
+def succeeded(answer: CliResult) -> str:
+    assert answer.code == 0, answer.output
+    return answer.out
+
+
+class Company:
+    """Two people in a database, a map, and commands as people type them."""
+
+    def __init__(self, database: str, home: Path, fork_server: ForkServer, document: dict[str, Any], tables: str):
+        execute(database, f"CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2); {tables}")
+        write_document(home / "datamap.yaml", document)
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+        ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_SETTLING": "PT0S"}
+        ours |= {f"EXPUNGE_STORES__{name.upper()}__URL": database for name in document["stores"]}
+        self.cli = CliRunner(home, plain | ours, fork_server)
+        succeeded(self.cli.run("keys", "init"))
+
+    def plan(self, people: bytes) -> dict[str, Any]:
+        planned: dict[str, Any] = json.loads(succeeded(self.cli.run("plan", "-", "-c", "acme", "--json", stdin=people)))
+        return planned
+
+    def erase(self, plan: dict[str, Any]) -> CliResult:
+        return self.cli.run("erase", plan["id"], "--confirm", plan["digest"])
+
+    def status(self, plan: dict[str, Any]) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(succeeded(self.cli.run("status", plan["id"], "--json")))
+        return status
+
+
+def test_the_reason_names_the_collection_and_what_it_waits_for(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    files = """
+files: {table: public.files, found_by: [{column: user_id, of: users.id}],
+  yields: {user_id: user_id, token: {column: name, never_shared: {reason: made up, approved_by: nobody}}}}
+"""
+    tables = (
+        "CREATE TABLE files (id int PRIMARY KEY, user_id int, name text);"
+        "INSERT INTO files VALUES (1, 1, 'photo'), (2, 2, 'photo'), (3, 1, 'letter')"
+    )
+    company = Company(database, tmp_path, fork_server, small_document(USERS + files), tables)
+    plan = company.plan(b"user_id\n1\n")
+    company.erase(plan)
+    assert company.status(plan)["reasons"] == {
+        "not done: main.files (1 due: token there is not known to be this person's alone)": 1
+    }
+    assert left(database, "files") == [1, 2]
+
+
+def test_the_reason_names_the_database_that_has_a_key_of_the_row_as_well(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    media = """
+media: {table: public.media, found_by: [{column: user_id, of: users.id}], yields: {token: key}}
+"""
+    files = "files: {table: public.files, found_by: [{column: user_id, identity: user_id}], yields: {token: key}}"
+    document = small_document(USERS + media)
+    document["stores"]["crm"] = small_document(files)["stores"]["main"]
+    tables = (
+        "CREATE TABLE media (id int PRIMARY KEY, user_id int, key text UNIQUE); INSERT INTO media VALUES (1, 1, 'a');"
+        "CREATE TABLE files (id int PRIMARY KEY, user_id int, key text UNIQUE); INSERT INTO files VALUES (1, 2, 'a')"
+    )
+    company = Company(database, tmp_path, fork_server, document, tables)
+    plan = company.plan(b"user_id\n1\n")
+    company.erase(plan)
+    assert company.status(plan)["reasons"] == {
+        "not done: main.media (1 due: token there is not known to be this person's alone, for crm has it in somebody"
+        " else's record)": 1
+    }
+    execute(database, "UPDATE files SET key = 'b'")
+    succeeded(company.cli.run("retry", plan["id"]))
+    assert (left(database, "users"), left(database, "media"), left(database, "files")) == ([2], [], [1])
+
+
+def test_what_is_known_by_a_value_that_somebody_else_got_ends_by_an_attribution(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    addresses = """
+addresses: {table: public.addresses, undated: erase, yields: {email: email, user_id: user_id},
+  found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]}
+"""
+    tables = (
+        "CREATE TABLE addresses (id int PRIMARY KEY, user_id int, email text);"
+        "INSERT INTO addresses VALUES (1, 1, 'ann@x.example')"
+    )
+    company = Company(database, tmp_path, fork_server, small_document(USERS + addresses), tables)
+    plan = company.plan(b"user_id\n1\n")
+    succeeded(company.erase(plan))
+    execute(database, "INSERT INTO addresses VALUES (2, 2, 'ann@x.example')")
+    assert company.cli.run("run-due").code == 1
+    [chunk] = company.status(plan)["chunks"]
+    assert "main.addresses (1 due: known by email alone; user_id there is not known" in chunk["failure"]
+    assert chunk["failure"].endswith(f": `expunge attribute propose --as others`, then {RETRY}")
+    told = b"user_id,email\n1,ann@x.example\n"
+    say = ("attribute", "propose", "-", "-c", "acme", "--as", "others", "--reason", "Seen", "--json")
+    said = json.loads(succeeded(company.cli.run(*say, stdin=told)))["id"]
+    succeeded(company.cli.run("attribute", "approve", said, "-", stdin=told, settings={"EXPUNGE_ACTOR": "eve"}))
+    succeeded(company.cli.run("retry", plan["id"]))
+    assert company.status(plan)["state"] == "settled"
+    assert left(database, "addresses") == [2]
+
+
+def test_what_names_somebody_on_hold_as_well_goes_by_retry_once_the_hold_is_lifted(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """The row of both is none that the hold keeps: but who is held goes by other rules than the others of the chunk."""
+    notes = """
+notes: {table: public.notes, data_type: noted, found_by: [{column: user_id, of: users.id}]}
+"""
+    document = small_document(MAILS + notes, email="email/3")
+    document["data_types"]["noted"] = json.loads(json.dumps(document["data_types"]["gone"]))
+    tables = f"{TO_BOTH}; CREATE TABLE notes (id int PRIMARY KEY, user_id int); INSERT INTO notes VALUES (1, 2)"
+    company = Company(database, tmp_path, fork_server, document, tables)
+    plan = company.plan(b"user_id\n1\n2\n")
+    place = ("holds", "place", "-", "--ground", "court", "--data-type", "noted", "--json")
+    hold = json.loads(succeeded(company.cli.run(*place, stdin=b"user_id\n2\n")))["id"]
+    assert company.erase(plan).code == 1
+    named, ends = "somebody on hold is named there as well", f". Once the hold is lifted or has run out: {RETRY}"
+    assert company.status(plan)["reasons"] == {
+        f"not done: main.mails (1 due: {named}){ends}": 1,
+        f"not done: main.mails (1 due: {named}), main.notes (1 due: on hold){ends}": 1,
+    }
+    assert company.cli.run("retry", plan["id"]).code == 1
+    succeeded(company.cli.run("holds", "lift", hold))
+    succeeded(company.cli.run("retry", plan["id"]))
+    assert left(database, "mails") == left(database, "notes") == left(database, "users") == []
+
+
+def test_a_hold_that_may_not_be_told_is_no_reason(database: str, tmp_path: Path, fork_server: ForkServer) -> None:
+    company = Company(database, tmp_path, fork_server, small_document(MAILS, email="email/3"), TO_BOTH)
+    plan = company.plan(b"user_id\n1\n2\n")
+    place = ("holds", "place", "-", "--ground", "court", "--undisclosed")
+    succeeded(company.cli.run(*place, stdin=b"user_id\n2\n"))
+    assert company.erase(plan).code == 1
+    assert company.status(plan)["reasons"] == {"not done: main.mails (1 due)": 1}
