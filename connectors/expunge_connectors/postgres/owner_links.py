@@ -96,16 +96,35 @@ def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: T
     if link.lead is not None:
         return _of_rows(spec, spec.collections[link.lead[0]], data_map, *through)
     if link.identity in data_map.person_identities:
-        return frozenset([link.identity or ""])
+        return _of_one_human(link.identity or "", data_map)
     above = (_of_rows(other, table, data_map, *through) for _, other, _, table in holding(link, data_map))
     return frozenset().union(*above)
 
 
 def _of_rows(spec: PostgresSpec, table: TableSpec, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
-    own = frozenset() if table.person is None else frozenset([table.person])
+    own = frozenset() if table.person is None else _of_one_human(table.person, data_map)
     if any(one is table for one in through):
         return own
     return own.union(*(persons_named(spec, one, data_map, *through, table) for one in table.found_by))
+
+
+def _of_one_human(identity: str, data_map: DataMap) -> frozenset[str]:
+    """The identity, and those that a row which is a person yields beside it.
+
+    An account's id and its customer number name one human: where one row says the one and another row the other, they
+    are compared by what the account's row says of both.
+    """
+    together = {identity}
+    told = [
+        data_map.person_identities & table.yields.keys()
+        for spec in data_map.stores.values()
+        if isinstance(spec, PostgresSpec)
+        for table in spec.collections.values()
+        if table.person is not None
+    ]
+    while more := [one for one in told if one & together and not one <= together]:
+        together.update(*more)
+    return frozenset(together)
 
 
 def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, str, TableSpec]]:

@@ -415,6 +415,32 @@ lines: {table: public.lines, undated: erase,
     assert left(database, "lines") == [2]
 
 
+def test_two_keys_of_one_table_of_persons_name_one_human(database: str) -> None:
+    """An account has an id and a customer number. A comment by Bob's number below Ann's post, by her id, is both theirs."""
+    execute(
+        database,
+        _SCHEMA
+        + "CREATE TABLE posts (id int PRIMARY KEY, author int); INSERT INTO posts VALUES (1, 1), (2, 2);"
+        + "CREATE TABLE comments (id int PRIMARY KEY, post int, customer int, email text);"
+        + "INSERT INTO comments VALUES (1, 1, 101, NULL), (2, 1, 102, NULL), (3, 2, 101, NULL),"
+        + "(4, NULL, 102, 'ann@x.example')",
+    )
+    document = small_document(
+        _USERS.replace("email: email},", "email: email, customer: number},").replace(
+            "[{column: id", "[{column: number, identity: customer}, {column: id"
+        )
+        + """
+posts: {table: public.posts, found_by: [{column: author, identity: user_id}]}
+comments: {table: public.comments, undated: erase, found_by: [{column: email, identity: email},
+  {column: post, of: posts.id}, {column: customer, identity: customer}], yields: {customer: customer}}
+"""
+    )
+    document["identities"]["customer"] = {"kind": "person", "normaliser": "integer/2"}
+    loaded = checked(document)
+    assert told(database, loaded, erased=True)[1]["comments"].ambiguous == 3
+    assert left(database, "comments") == [2, 3, 4]
+
+
 def test_a_key_that_another_kind_of_store_tells_leads_to_nobody_elses_row(database: str) -> None:
     """An index in Redis names a token; the device that has it says by a key that it is Bob's."""
     execute(

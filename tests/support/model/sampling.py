@@ -6,7 +6,7 @@ import os
 import time
 from functools import cache
 
-USUAL = 20
+USUAL = 40
 
 
 @cache
