@@ -22,7 +22,7 @@ from expunge_connectors.postgres.sql.retention import kept_until
 from expunge_connectors.postgres.sql.row_conditions import in_scope, known_by_value_alone
 from expunge_connectors.postgres.sql.row_owners import requested, unclear
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
-from expunge_connectors.postgres.sql.shared_rows import others_left
+from expunge_connectors.postgres.sql.shared_rows import of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
@@ -118,6 +118,7 @@ def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) 
 def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """The rows that the ways, and links within the collection from there, lead to: each once for a subject."""
     stays = or_(retention.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
+    theirs = of_others(search, mapped, "t")
 
     def facts(asked: sql.Composable, leads: sql.Composable, waits: sql.Composable = FALSE) -> sql.Composed:
         return comma_list(
@@ -135,7 +136,8 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
             selects += _by_value(search, mapped, path, facts)
             continue
         asked = requested(search, mapped, path.link, "t", path.since)
-        selects.append(joined(mapped, path, facts(asked, asked, unclear(search, mapped, path.link, "t", path.since))))
+        leads = and_(asked, sql.SQL("NOT ({})").format(theirs)) if mapped.spec.sharing is not None else asked
+        selects.append(joined(mapped, path, facts(asked, leads, unclear(search, mapped, path.link, "t", path.since))))
     alone = known_by_value_alone(search.store, mapped, "t")
     for path in claimed_paths(search, mapped):
         old = row_conditions.old_enough(mapped, "t", search.cutoff)

@@ -19,14 +19,14 @@ from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import named_there, values
 from expunge_connectors.postgres.sql.fragments import and_
 from expunge_connectors.postgres.sql.search_paths import search_paths
-from expunge_connectors.postgres.sql.shared_rows import others_left
+from expunge_connectors.postgres.sql.shared_rows import of_others
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
 def owned_by_others(
     connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope
 ) -> dict[int, frozenset[SubjectKey]]:
-    """Subject number -> keys that a shared row tells which is not to go with this subject; of those who have any."""
+    """Subject number -> keys that a shared row tells which is not this subject's alone; of those who have any."""
     joint = {one for mapped in store.scoped.values() if mapped.spec.sharing is not None for one in mapped.binding}
     if not any(key.namespace in joint for subject in subjects for key in subject.keys):
         return {}
@@ -55,5 +55,5 @@ def _told(search: Search, mapped: BoundTable, identity: str) -> sql.Composed:
         rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(source, "s"))
     same = sql.SQL("{} = k.c0").format(named_there(mapped, identity, "v" if source.several else "s"))
     return sql.SQL("SELECT DISTINCT k.number, k.c0 FROM {} AS k WHERE EXISTS (SELECT FROM {} WHERE {})").format(
-        staged, rows, and_(same, others_left(search, mapped, "s"))
+        staged, rows, and_(same, of_others(search, mapped, "s"))
     )

@@ -34,7 +34,7 @@ from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
-from expunge_connectors.postgres.sql.shared_rows import others_left
+from expunge_connectors.postgres.sql.shared_rows import of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
@@ -215,6 +215,8 @@ def _facts(
 ) -> sql.Composed:
     """What is remembered of a row `t` reached from `k`."""
     stays = or_(retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
+    if mapped.spec.sharing is not None:
+        leads = and_(leads, sql.SQL("NOT ({})").format(of_others(search, mapped, "t")))
     declared = [_declared(mapped, identity) for identity in mapped.yields]
     since = [_declared(mapped, identity, since=True) for identity in mapped.since]
     return comma_list(
@@ -295,8 +297,8 @@ def _rows(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
 
 
 def _telling(mapped: BoundTable) -> sql.Composable:
-    """The row found says something: a shared one that stays does not."""
-    return TRUE if mapped.spec.sharing is None else sql.SQL("NOT f.stays")
+    """The row found says something: a shared one that is somebody else's as well does not."""
+    return TRUE if mapped.spec.sharing is None else sql.SQL("f.leads")
 
 
 def _wanted(mapped: BoundTable) -> Iterator[sql.Composable]:

@@ -10,7 +10,7 @@ from pydantic.functional_validators import BeforeValidator
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, StoreSpec
 from expunge_connectors.keyspace.templates import Template
-from expunge_connectors.postgres import tenant_pattern
+from expunge_connectors.postgres import owner_complaints, tenant_pattern
 from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.key_flow import key_flows
 from expunge_connectors.postgres.table_spec import Elements, TableSpec
@@ -55,6 +55,7 @@ class PostgresSpec(StoreSpec):
                     yield (*here, *below), message
                 yield from self._trigger_complaints(here, table)
         yield from tenant_pattern.complaints(self.collections, data_map)
+        yield from owner_complaints.complaints(self.collections, data_map)
         yield from self._encoded_twice()
         yield from self._circles()
         yield from self._alike()
@@ -140,13 +141,6 @@ class PostgresSpec(StoreSpec):
                 yield (*where, "of"), "names a log: logs are never read for this"
             elif self.collections[parent] is table and table.sharing is not None:
                 yield (*where, "of"), "names the shared row's own table"
-            elif self.collections[parent].by_elements:
-                yield (*where, "of"), f"only elements leave rows of `{parent}`: {_OF_ALL}"
-        own = [
-            index for index, one in enumerate(table.found_by) if one.lead and self.collections.get(one.lead[0]) is table
-        ]
-        if len(own) > 1:
-            yield ("found_by", str(own[1]), "of"), "is a second link to rows of the same table: a tree hangs by one"
 
     def _trigger_complaints(self, here: tuple[str, ...], table: TableSpec) -> Iterable[Complaint]:
         logs = {one.table for one in self.collections.values() if one.log is not None}
@@ -193,11 +187,6 @@ class PostgresSpec(StoreSpec):
 
 
 _NO_TEMPLATE = "is for identities of kind internal or person, and not for the person's own row"
-_OF_ALL = "what hangs on a row is of everybody whom it names, and would go with the first of them"
-_KEY_INSIDE = (
-    "the key of a person stands in a column of its own: whose a value is, and whether the key was given again, is asked"
-    " by it. Let the server generate one (GENERATED ALWAYS AS (doc ->> 'id') STORED)"
-)
 _NO_REGION = "is for phone numbers: an identity with the normaliser phone/1"
 
 
@@ -222,8 +211,6 @@ def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
             yield ("yields", identity, "region"), _NO_REGION
         elif source.decode and data_map.identities[identity].kind is IdentityKind.REUSABLE:
             yield ("yields", identity, "decode"), "is for identities of kind internal or person"
-        elif table.by_elements and data_map.identities[identity].kind is IdentityKind.INTERNAL:
-            yield ("yields", identity), f"only elements leave these rows: {_OF_ALL}"
         elif source.never_shared is not None and data_map.identities[identity].kind is not IdentityKind.INTERNAL:
             yield ("yields", identity, "never_shared"), "is for identities of kind internal"
     if table.person is not None and (
@@ -233,8 +220,6 @@ def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Compla
     ):
         yield ("person",), "names no identity of kind person that this table also `yields`"
     elif table.person is not None:
-        if table.yields[table.person].several:
-            yield ("yields", table.person), _KEY_INSIDE
         yield from _unsought(table, data_map)
 
 

@@ -416,7 +416,7 @@ lines: {table: public.lines, undated: erase,
 
 
 def test_two_keys_of_one_table_of_persons_name_one_human(database: str) -> None:
-    """An account has an id and a customer number. A comment by Bob's number below Ann's post, by her id, is both theirs."""
+    """An account has an id and a customer number: a comment by Bob's number below Ann's post is both theirs."""
     execute(
         database,
         _SCHEMA

@@ -156,8 +156,14 @@ MUTANTS = (
     Mutant(
         "a shared row goes with the last that points to it",
         f"{_SQL}/shared_rows.py",
-        "    if mapped.spec.sharing is None:\n",
-        "    if True:\n",
+        "_staying(search, mapped, owner, over)),",
+        "FALSE),",
+    ),
+    Mutant(
+        "a shared row leads on while it is theirs alone who go",
+        f"{_SQL}/shared_rows.py",
+        "                    _there(search, mapped, owner),\n                    *(",
+        "                    FALSE,\n                    *(",
     ),
     Mutant(
         "of a list only one's own elements go",

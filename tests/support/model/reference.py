@@ -154,7 +154,7 @@ class Reference:
         A key that people share selects nothing, unless the question is only whom it may mean. With claims, a value that
         others have leads to no row that is known by it alone; nor does an unclear one, whoever has it. A row that is
         older than the person's claim is not theirs. Where the keys of everybody who goes are given, a row that names
-        somebody else as well is not. Rows that people share and that stay lead nowhere.
+        somebody else as well is not. Rows that people share lead nowhere while they are somebody else's as well.
         """
         self._staying = staying
         found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
@@ -187,16 +187,30 @@ class Reference:
         staying = self._shared_rows(state)
         while True:
             found = self.found(state, keys, began=began, people=people, staying=staying)
-            mine = {(name, row) for name in self.scope for row, how in found[name].items() if how.belongs}
-            left = frozenset(
-                (name, row)
-                for name, row in staying
-                if (name, row) not in mine
-                or self._other_owners(name, state[self._tables[name].text][row], state, mine - staying)
-            )
+            left = self._not_alone([found], state, staying)
             if left == staying:
                 return found, staying
             staying = left
+
+    def _not_alone(
+        self, found: Iterable[Mapping[str, Mapping[Row, Found]]], state: State, staying: frozenset[tuple[str, Row]]
+    ) -> frozenset[tuple[str, Row]]:
+        """Those of these shared rows to which a row points that is nobody's of whom this was found, or not found."""
+        mine = {(name, row) for one in found for name in self.scope for row, how in one[name].items() if how.belongs}
+        rows = {row for _, row in mine - staying}
+        return frozenset(
+            (name, row)
+            for name, row in staying
+            if (name, row) not in mine
+            or any(
+                owner not in rows
+                and _points(table, columns, cells)
+                == _points(self._tables[name], here, state[self._tables[name].text][row])
+                is not None
+                for table, here, columns in self._owners(name)
+                for owner, cells in state[table.text].items()
+            )
+        )
 
     def _shared_rows(self, state: State) -> frozenset[tuple[str, Row]]:
         return frozenset(
@@ -883,10 +897,10 @@ class Reference:
         """
         staying = self._shared_rows(state)
         while True:
-            result, going = self._counts(state, subjects, staying, together=together)
-            if not staying & going:
+            result, left = self._counts(state, subjects, staying, together=together)
+            if left == staying:
                 return result
-            staying -= going
+            staying = left
 
     def _counts(
         self,
@@ -895,8 +909,8 @@ class Reference:
         staying: frozenset[tuple[str, Row]],
         *,
         together: bool,
-    ) -> tuple[dict[int, dict[str, Count]], set[tuple[str, Row]]]:
-        """The counts, and everything that is due, where these shared rows lead nowhere."""
+    ) -> tuple[dict[int, dict[str, Count]], frozenset[tuple[str, Row]]]:
+        """The counts where these shared rows lead nowhere, and which of them are somebody else's as well."""
         people = frozenset[tuple[str, str]]().union(*(one for one, _, _, _ in subjects.values()))
         claims = self.claims(state, people)
         found = {
@@ -912,7 +926,7 @@ class Reference:
                 keys = subjects[number][0] | subjects[number][3]
                 result[number][name] = self._count(name, found[number][name], state, going, keys, together=together)
             going |= {(name, row) for number in subjects for row in result[number][name].due}
-        return result, going
+        return result, self._not_alone(found.values(), state, staying)
 
     def _shared_last(self) -> list[str]:
         return sorted(self.scope, key=lambda name: "sharing" in self._collections[name])

@@ -39,7 +39,7 @@ def test_nothing_hangs_on_a_row_of_which_only_elements_go() -> None:
     plain = LISTS % ("anchor", "")
     shape(plain)
     told = refused(plain + "files: {table: public.files, found_by: [{column: list, of: lists.id}]}")
-    assert "collections.files.found_by.0.of: only elements leave rows of `lists`" in told
+    assert "collections.files.found_by.0.of: only elements leave these rows of public.lists" in told
     told = refused(LISTS % ("anchor", ", yields: {token: slot}"))
     assert "collections.lists.yields.token: only elements leave these rows" in told
 

@@ -34,7 +34,7 @@ from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
 from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
-from expunge_connectors.postgres.sql.shared_rows import others_left
+from expunge_connectors.postgres.sql.shared_rows import of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
@@ -181,10 +181,15 @@ class FoundRows:
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             *evidence,
             sql.SQL("{} AS asked").format(asked),
-            sql.SQL("{} AS leads").format(and_(asked, known)),
+            sql.SQL("{} AS leads").format(and_(asked, known, *self._alone())),
             sql.SQL("{} AS waits").format(waits),
             sql.SQL("{} AS stays").format(stays),
         )
+
+    def _alone(self) -> Iterator[sql.Composable]:
+        """Of a row that people share: it is theirs alone who go."""
+        if self.mapped.spec.sharing is not None:
+            yield sql.SQL("NOT ({})").format(of_others(self.search, self.mapped, "t"))
 
     def _compared(self) -> Iterator[tuple[SearchPath, Sequence[str]]]:
         """Each way with the names of the columns that hold what it compared."""

@@ -10,8 +10,8 @@ from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.erase.erasing_statements import due
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import refers, row_id, same_row
-from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
-from expunge_connectors.postgres.sql.shared_rows import others_left, unreferenced
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_
+from expunge_connectors.postgres.sql.shared_rows import of_others, others_left, unreferenced
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
@@ -73,7 +73,10 @@ def owned_again(search: Search, mapped: BoundTable, *, over: bool) -> sql.Compos
         mapped.table.identifier,
         search.table(mapped.name),
         same_row(mapped, "t", "f"),
-        and_(due("f"), others_left(search, mapped, "t", over=over)),
+        or_(
+            and_(due("f"), others_left(search, mapped, "t", over=over)),
+            and_(sql.SQL("f.leads"), of_others(search, mapped, "t")),
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Search paths: all ways that lead to a collection's rows, from staged keys and from rows found before.
 
-A shared row leads on only when it goes (ADR 26). So a key that such a row gave leads nowhere while somebody else owns
-the row, `s` here; once the row is gone it leads to what is left.
+A shared row leads on only while it is the request's alone (ADR 26). So a key that such a row gave leads nowhere while
+somebody else owns the row, `s` here; once the row is gone it leads to what is left.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared
 from expunge_connectors.postgres.sql.fragments import and_, column
-from expunge_connectors.postgres.sql.shared_rows import others_left
+from expunge_connectors.postgres.sql.shared_rows import of_others
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, from_rows
 
 
@@ -24,7 +24,7 @@ def search_paths(search: Search, links: Iterable[BoundLink]) -> list[SearchPath]
     for link in links:
         staged = search.staged.table(*link.staged, claimed=False if link.unclaimed else None)
         if staged is not None:
-            led = _of_rows_that_go(search, link, staged)
+            led = _of_own_rows(search, link, staged)
             columns = tuple(f"c{place}" for place in range(len(link.types)))
             found.append(SearchPath(link, led, columns, dated=search.staged.dated(link)))
         if link.of is not None and search.found.get(link.of[0]):
@@ -42,8 +42,8 @@ def claimed_paths(search: Search, mapped: BoundTable) -> list[SearchPath]:
     return found
 
 
-def _of_rows_that_go(search: Search, link: BoundLink, staged: sql.Composable) -> sql.Composable:
-    """The staged keys without those of shared rows that stay."""
+def _of_own_rows(search: Search, link: BoundLink, staged: sql.Composable) -> sql.Composable:
+    """The staged keys without those of shared rows that are others' as well."""
     lead = None if link.of is None else search.store.collections[link.of[0]]
     if link.of is None or lead is None or lead.spec.sharing is None:
         return staged
@@ -53,5 +53,5 @@ def _of_rows_that_go(search: Search, link: BoundLink, staged: sql.Composable) ->
         for at, (live, kind) in enumerate(zip(feed.columns, feed.types, strict=True))
     )
     return sql.SQL("(SELECT k.* FROM {} AS k WHERE NOT EXISTS (SELECT FROM {} AS s WHERE {}))").format(
-        staged, lead.table.identifier, and_(*same, others_left(search, lead, "s"))
+        staged, lead.table.identifier, and_(*same, of_others(search, lead, "s"))
     )

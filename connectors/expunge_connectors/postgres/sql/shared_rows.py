@@ -1,4 +1,4 @@
-"""Shared rows in SQL: who else points to one. A shared row goes with the last row that points to it.
+"""Shared rows in SQL: who else points to one. It goes with the last row that does, and leads on while it is one's own.
 
 Owners are the rows that links come from, and the rows of any table whose foreign key leads there (`shared_owners`).
 A row that is overwritten instead of deleted is held by owners that are neither erased (see `erased_rows`) nor the
@@ -50,8 +50,37 @@ def unreferenced(search: Search, mapped: BoundTable, alias: str) -> sql.Composed
     )
 
 
+def of_others(search: Search, mapped: BoundTable, alias: str) -> sql.Composable:
+    """A row that is not the request's points to the shared row: what hangs on it is somebody else's as well.
+
+    Not where the request's own rows stay (retained, held, of a type that was not asked for): the shared row stays then,
+    and what hangs on it is nobody else's. Of a search that keeps subjects apart: not the rows of the subject of `k`.
+    """
+    if mapped.spec.sharing is None:
+        return FALSE
+    return or_(
+        *(
+            sql.SQL("EXISTS (SELECT FROM {} AS o WHERE {})").format(
+                owner.table,
+                and_(
+                    owner.points,
+                    _there(search, mapped, owner),
+                    *(
+                        sql.SQL("NOT EXISTS (SELECT FROM {} AS f WHERE {})").format(
+                            search.table(lead.name), _own(search, lead)
+                        )
+                        for lead in owner.mapped
+                        if search.found.get(lead.name)
+                    ),
+                ),
+            )
+            for owner in _owners(search.store, mapped, alias)
+        )
+    )
+
+
 def others_left(search: Search, mapped: BoundTable, alias: str, *, over: bool = False) -> sql.Composable:
-    """A row that this call is not going to delete points to the shared row, which stays and leads nowhere.
+    """A row that this call is not going to delete points to the shared row, which stays.
 
     Of a search that keeps subjects apart: that is not to go with the subject of `k`.
 
@@ -124,8 +153,13 @@ def _there(search: Search, mapped: BoundTable, owner: _Owner) -> sql.Composable:
 
 def _going(search: Search, lead: BoundTable, further: sql.Composable) -> sql.Composed:
     """The row `o` is the one found as `f`, which goes."""
+    return and_(_own(search, lead), sql.SQL("NOT f.stays"), further)
+
+
+def _own(search: Search, lead: BoundTable) -> sql.Composed:
+    """The row `o` is the one found as `f`, which is the request's."""
     subject = sql.SQL("f.number = k.number") if search.apart else TRUE
-    return and_(same_row(lead, "o", "f"), sql.SQL("f.leads AND NOT f.stays"), subject, further)
+    return and_(same_row(lead, "o", "f"), sql.SQL("f.leads"), subject)
 
 
 def _staying(search: Search, mapped: BoundTable, owner: _Owner, over: bool) -> sql.Composable:  # noqa: FBT001

@@ -181,7 +181,7 @@ def _followed(path: SearchPath) -> sql.Composable:
     """What `k` leads to is the subject's."""
     if path.lead is None:
         return TRUE
-    return sql.SQL("k.leads" if path.lead.spec.sharing is None else "k.leads AND NOT k.stays")
+    return sql.SQL("k.leads")
 
 
 def reached(path: SearchPath, alias: str) -> sql.Composed:

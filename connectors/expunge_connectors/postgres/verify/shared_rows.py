@@ -12,13 +12,16 @@ from expunge_connectors.postgres.verify.erased_rows import ErasedRows
 from expunge_connectors.postgres.verify.expressions import equal
 
 
-def pointed_at(name: str, erased: ErasedRows, own: Mapping[str, sql.Identifier]) -> sql.Composed:
+def pointed_at(
+    name: str, erased: ErasedRows, own: Mapping[str, sql.Identifier], *, by_others: bool = False
+) -> sql.Composed:
     """Rows still lead to a shared row. The request's own are counted in their own collection, as due.
 
     Args:
         name: The collection of shared rows.
         erased: Says which rows are nobody's any more.
         own: Collection -> the expression that has the request's own rows, of those on the way there.
+        by_others: Rows that are not the request's do.
     """
     collections, catalogue = erased.collections, erased.catalogue
     spec = collections[name]
@@ -33,6 +36,8 @@ def pointed_at(name: str, erased: ErasedRows, own: Mapping[str, sql.Identifier])
         held = [one for one, other in collections.items() if other.table == holder and other.log is None]
         if overwritten and len(held) == 1:
             conditions += _there(held[0], erased, own.get(held[0]))
+        if by_others:
+            conditions += [sql.SQL("NOT {}").format(_of_request(own[one])) for one in held if one in own]
         schema, _, text = holder.partition(".")
         pointers.append(
             sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
@@ -58,6 +63,9 @@ def _there(name: str, erased: ErasedRows, own: sql.Identifier | None) -> Iterato
     if erased.data_map.data_types[spec.data_type or ""].on_request is Action.TOMBSTONE:
         yield sql.SQL("NOT {}").format(erased.is_erased(spec, "q"))
         if own is not None:
-            yield sql.SQL(
-                "NOT ({} AND (q.tableoid, q.ctid) IN (SELECT w.relation, w.place FROM {} AS w WHERE w.leads))"
-            ).format(erased.looks_like_one(spec, "q"), own)
+            yield sql.SQL("NOT ({} AND {})").format(erased.looks_like_one(spec, "q"), _of_request(own))
+
+
+def _of_request(own: sql.Identifier) -> sql.Composed:
+    """The row `q` is among the request's own."""
+    return sql.SQL("(q.tableoid, q.ctid) IN (SELECT w.relation, w.place FROM {} AS w WHERE w.leads)").format(own)

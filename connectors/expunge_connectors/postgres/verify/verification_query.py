@@ -255,7 +255,7 @@ class VerificationQuery:
                 parts.append(self._from_key(name, table, link, namespaces, facts))
             lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
-                parts.append(self._from_row(table, spec, [link], namespaces, facts))
+                parts.append(self._from_row(name, [link], namespaces, facts))
         if not parts:
             nothing = sql.SQL(
                 "SELECT NULL::integer AS subject, false AS asked, false AS leads, false AS unclear, {}"
@@ -264,7 +264,7 @@ class VerificationQuery:
             parts.append(nothing.format(facts, table.identifier))
         own = [link for link in spec.found_by if link.lead is not None and link.lead[0] == name]
         if own:
-            parts.append(self._from_row(table, spec, own, namespaces, facts))
+            parts.append(self._from_row(name, own, namespaces, facts))
         return sql.SQL("{} AS (\n  {}\n)").format(self._called(name), sql.SQL("\n  UNION\n  ").join(parts))
 
     def _called(self, name: str) -> sql.Identifier:
@@ -297,7 +297,7 @@ class VerificationQuery:
                     sql.SQL("({} OR ({} AND ({}) IS TRUE))").format(unclear, old_enough, older),
                 )
         asked, unclear = self._but(self._of_others(spec, table, link, namespaces), asked, unclear)
-        leads = asked
+        leads = self._alone(name, asked)
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is. Under one that
             # was not followed nobody can tell.
@@ -427,13 +427,13 @@ class VerificationQuery:
 
     def _from_row(
         self,
-        table: Table,
-        spec: TableSpec,
+        name: str,
         links: Sequence[Link],
         namespaces: AbstractSet[str],
         facts: sql.Composable,
     ) -> sql.Composed:
         """From the rows of one collection, by any of these links."""
+        spec, table = self.spec.collections[name], self.live(name)
         [lead] = {link.lead[0] for link in links if link.lead is not None}
         order = self._led_from(lead)
         joins = [
@@ -460,13 +460,13 @@ class VerificationQuery:
             "SELECT p.subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE {}{}"
         ).format(
             asked,
-            asked,
+            self._alone(name, asked),
             unclear,
             facts,
             self._called(lead),
             table.identifier,
             sql.SQL(" OR ").join(joins),
-            sql.SQL("p.leads" if self.spec.collections[lead].sharing is None else "p.leads AND NOT p.stays"),
+            sql.SQL("p.leads"),
             self.of_member(spec),
         )
 
@@ -477,16 +477,22 @@ class VerificationQuery:
         return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS r WHERE {} AND {})").format(
             self.live(lead).identifier,
             self._key_of([self.live(lead).columns[one] for one in columns]),
-            self._pointed_at(lead, name),
+            self._pointed_at(lead, name, by_others=True),
         )
+
+    def _alone(self, name: str, asked: sql.Composable) -> sql.Composable:
+        """The row is asked for, and where people share it nobody else has it: so it leads on."""
+        if self.spec.collections[name].sharing is None:
+            return asked
+        return sql.SQL("({} AND NOT {})").format(asked, self._pointed_at(name, name, by_others=True))
 
     def _erased(self) -> ErasedRows:
         return ErasedRows(self.spec.collections, self.data_map, self.catalogue)
 
-    def _pointed_at(self, shared: str, asking: str) -> sql.Composed:
-        """Rows still lead to the shared row `r`; said in the expression of the collection that asks."""
+    def _pointed_at(self, shared: str, asking: str, *, by_others: bool = False) -> sql.Composed:
+        """Rows (of others) still lead to the shared row `r`; said in the expression of the collection that asks."""
         before = {one: self._called(one) for one in self._way(asking) if one != asking}
-        return pointed_at(shared, self._erased(), before)
+        return pointed_at(shared, self._erased(), before, by_others=by_others)
 
     def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
