@@ -57,6 +57,30 @@ def test_what_hangs_below_a_row_stays_with_it(database: str, moved: str, orders:
     assert 1 not in left(database, "users")
 
 
+@pytest.mark.parametrize("part", [False, True])
+def test_what_hangs_below_a_row_that_stays_is_its_new_owners(database: str, *, part: bool) -> None:
+    """A DBA's order was retained, or not asked for, and became Bob's while a lock elsewhere was awaited."""
+    execute(database, TABLES)
+    kept = "orders:\n  data_type: kept\n  start: d\n"
+    execute(database, "ALTER TABLE orders ADD d date NOT NULL DEFAULT '2026-01-01'")
+    loaded = shape(
+        MAP if part else MAP.replace("orders:\n", kept).replace("users: {", "users: {data_type: kept, start: d, ")
+    )
+    execute(database, "ALTER TABLE users ADD d date NOT NULL DEFAULT '2026-01-01'")
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        bob.execute("SELECT FROM lines WHERE id = 2 FOR UPDATE")
+        below = {one: actions(loaded, "acme")[one] for one in ("lines", "parts")}
+        erasing = threading.Thread(target=lambda: store.erase([ann], below, ACME, CUTOFF, no_beat), daemon=True)
+        erasing.start()
+        wait_until_blocked(database)
+        execute(database, TO_BOB)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+    assert left(database, "lines") == left(database, "parts") == [1, 3]
+
+
 TOMBSTONED = """orders:
   data_type: anchor
   tombstone: {user_id: "NULL", note: "NULL"}

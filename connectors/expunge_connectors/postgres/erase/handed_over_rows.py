@@ -13,6 +13,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TransientError
 from expunge_connectors.postgres.erase.erasing_statements import due
+from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import same_row
@@ -44,6 +45,33 @@ def refuse(search: Search, mapped: BoundTable) -> None:
             f"store {search.store.name}, collection {mapped.name}: a row that was found to go is still there, perhaps"
             " as somebody else's by now; nothing of this transaction is kept, and it is done again."
         )
+
+
+def refuse_kept(search: Search, mapped: BoundTable) -> None:
+    """Look before the commit for rows that stay (retained, or of a type that nothing goes of) and led to others.
+
+    Nothing of ours gets at them: a row that was handed over while we waited for a lock elsewhere would keep nothing.
+
+    Raises:
+        TransientError: There is one that is somebody else's by now. Done again, it leads nowhere.
+    """
+    stays = mapped.name in search.spared or mapped.action is Action.RETAIN
+    if not stays or not mapped.leads or mapped.spec.sharing is not None or not search.found.get(mapped.name):
+        return
+    with translated(search.store.name, mapped.name):
+        statement = search.compiled(("kept", mapped.name), partial(_kept, search, mapped))
+        (there,) = search.connection.execute(statement).fetchone() or (False,)
+    if there:
+        raise TransientError(
+            f"store {search.store.name}, collection {mapped.name}: a row that stays, and led to others, is somebody"
+            " else's by now; nothing of this transaction is kept, and it is done again."
+        )
+
+
+def _kept(search: Search, mapped: BoundTable) -> sql.Composed:
+    leads = sql.SQL("f.leads") if mapped.name in search.spared else sql.SQL("f.leads AND f.stays")
+    still = FoundRows.of(search, mapped).still()
+    return _THERE.format(search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f"), leads, still)
 
 
 def _statement(search: Search, mapped: BoundTable) -> sql.Composed:
