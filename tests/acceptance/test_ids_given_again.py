@@ -206,3 +206,21 @@ def test_an_id_given_again_before_the_first_deletion_stops_that_person_alone(
         assert installation.outcomes(alone) == {"partially-erased": 1}
     assert left(database, "users") == left(database, "orders") == [1, 3, 4]
     assert left(database, "logins") == [1, 3]
+
+
+def test_an_account_made_in_the_future_is_erased_once_that_is_corrected(
+    database: str, calltrack: CompanyStack, tmp_path: Path
+) -> None:
+    """As an import wrote it: another plan would end as the first one did, until that time has come."""
+    execute(database, SCHEMA + "UPDATE users SET created_at = 'infinity' WHERE id = 1")
+    write_document(tmp_path / "datamap.yaml", small_document(COLLECTIONS))
+    places = {"data_map": tmp_path / "datamap.yaml", "stores": {"main": {"url": SecretStr(database)}}}
+    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+        batch = installation.plan("user_id\n1\n", "acme")
+        installation.erase(batch)
+        assert "correct created_at first; then expunge retry erases it" in installation.failures(batch)
+        execute(database, "UPDATE users SET created_at = '2025-01-01' WHERE id = 1")
+        operator_retry.retry(installation.workspace, installation.again(batch))
+        installation.erase(batch)
+        assert installation.outcomes(batch) == {"erased": 1}
+    assert left(database, "users") == left(database, "orders") == [2, 3]

@@ -85,10 +85,12 @@ def refuse(search: Search) -> None:
         with translated(search.store.name, mapped.name):
             if search.connection.execute(search.compiled(("given again", mapped.name), compose)).fetchone():
                 raise TerminalError(
-                    f"store {search.store.name}, collection {mapped.name}: a row made after the erasure began has the"
-                    " id of this person: somebody else has it now, and whose the records under it are cannot be told.",
+                    f"store {search.store.name}, collection {mapped.name}: a row with the id of this person was made"
+                    f" after the erasure began, as {mapped.spec.created} has it: somebody else has it now, and whose"
+                    " the records under it are cannot be told.",
                     remedy="expunge retry leaves them, and counts them as ambiguous. If the row is this person's after"
-                    " all (a clock that runs ahead), plan the person again.",
+                    f" all (an import, a clock that runs ahead), correct {mapped.spec.created} first; then expunge"
+                    " retry erases it.",
                 )
 
 

@@ -298,3 +298,23 @@ users: {table: public.users, person: user_id, data_type: anchor, found_by: [{col
     found = {one.message.partition(" ")[0]: one.remedy for one in swept(database, loaded)}
     assert set(found) == {"public.users.note", "public.users.lower_note"}
     assert "a column that it is computed from" in found["public.users.lower_note"]
+
+
+def test_rows_that_say_they_were_made_in_the_future(database):
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, made timestamptz);"
+        "CREATE TABLE sheets (id int, user_id int, day date);"
+        "INSERT INTO users VALUES (1, now() + '2 days'), (2, 'infinity'), (3, now() + '1 hour'), (4, NULL);"
+        "INSERT INTO sheets VALUES (1, 1, current_date + 1)",
+    )
+    loaded = shape(
+        """
+users: {table: public.users, person: user_id, created: made, found_by: [{column: id, identity: user_id}],
+  yields: {user_id: id}}
+sheets: {table: public.sheets, created: day, found_by: [{column: user_id, of: users.id}]}
+"""
+    )
+    [found] = [one for one in swept(database, loaded) if one.code == "made-ahead"]
+    assert found.severity is Severity.WARNING
+    assert "2 of 4 rows looked at in public.users.made say" in found.message

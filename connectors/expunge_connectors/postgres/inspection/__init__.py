@@ -39,6 +39,7 @@ indexes                 missing indexes
 untied_columns          columns that look like a person's id
 unmapped_ok             places that the map calls free of personal data
 read_samples            how many values of samples can be read (`check --sample`)
+made_ahead              rows that say they were made in the future (`check --sample`)
 unmapped_identifiers    identifiers in samples of unmapped places (`check --sample`)
 """
 
@@ -60,6 +61,7 @@ from expunge_connectors.postgres.inspection import (
     internal_identities,
     kept_children,
     led_people,
+    made_ahead,
     mapped_columns,
     owner_columns,
     person_identities,
@@ -155,7 +157,11 @@ def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> l
     """
     schemas = tenant_shapes.read(connection, store_spec(store, data_map), data_map)
     inspection, _ = _inspection(connection, store, data_map, schemas)
-    return [*unmapped_identifiers.findings(connection, inspection, rows), *tenants.sampled(inspection)]
+    return [
+        *unmapped_identifiers.findings(connection, inspection, rows),
+        *made_ahead.findings(connection, inspection, rows),
+        *tenants.sampled(inspection),
+    ]
 
 
 def readings(connection: Connection, store: str, data_map: DataMap, rows: int) -> list[ReadSample]:
