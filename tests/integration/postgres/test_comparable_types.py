@@ -11,7 +11,7 @@ from tests.support.postgres.small_schemas import ACME, erased, left, shape
 from tests.support.servers import fresh_database
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Severity, no_beat
+from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.dev_servers import Endpoints
 
@@ -290,6 +290,44 @@ def test_settings_that_change_between_two_commands_change_nothing(database: str,
         assert due(store.count([one], ACME, CUTOFF)) == {"users": 1, "children": 1}
         assert due(store.verify([one], ACME, CUTOFF)) == {"users": 1, "children": 1}
     assert due(before) == {"users": 1, "parents": 1, "children": 1}
+
+
+@pytest.mark.parametrize("people", [1, 300])
+@pytest.mark.parametrize(("kind", "spelt"), [("numeric", ("7", "7.00")), ("public.citext", ("a", "A"))])
+def test_a_row_is_counted_once_by_whatever_spellings_of_its_key(
+    database: str, kind: str, spelt: tuple[str, str], people: int
+) -> None:
+    """The rows that told them are gone: the sealed keys lead on."""
+    execute(
+        database,
+        "CREATE EXTENSION citext SCHEMA public; CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1);"
+        f"CREATE TABLE parents (id int PRIMARY KEY, user_id int REFERENCES users, k {kind});"
+        f"CREATE TABLE children (k {kind} PRIMARY KEY);"
+        f"INSERT INTO parents VALUES (1, 1, '{spelt[0]}'), (2, 1, '{spelt[1]}');"
+        f"INSERT INTO children VALUES ('{spelt[0]}')",
+    )
+    loaded = shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+        "parents: {table: public.parents, found_by: [{column: user_id, of: users.id}]}\n"
+        "children: {table: public.children, found_by: [{column: k, of: parents.k}]}"
+    )
+    with opened(database, loaded) as store:
+        asked = [subject(n, user_id=str(n)) for n in (1, *range(100, 99 + people))]
+        chunk = resolved(store, asked, ACME)
+        execute(database, "DELETE FROM public.parents")
+        expected = {"users": 1, "children": 1}
+        assert due(store.count(chunk, ACME, CUTOFF)) == due(store.verify(chunk, ACME, CUTOFF)) == expected
+
+
+@pytest.mark.parametrize("people", [1, 300])
+def test_a_row_is_counted_once_by_two_spellings_of_a_number(database: str, people: int) -> None:
+    execute(database, "CREATE TABLE visits (id int PRIMARY KEY, k numeric); INSERT INTO visits VALUES (1, 7)")
+    loaded = shape("visits: {table: public.visits, found_by: [{column: k, identity: user_id}]}")
+    keys = frozenset(SubjectKey("user_id", one) for one in ("7", "7.0"))
+    chunk = [Subject(1, keys), *(subject(n, user_id=str(n)) for n in range(100, 99 + people))]
+    with opened(database, loaded) as store:
+        assert due(store.count(chunk, ACME, CUTOFF)) == due(store.verify(chunk, ACME, CUTOFF)) == {"visits": 1}
 
 
 @pytest.mark.parametrize("kind", ["money", "bit(8)", "bit varying(8)"])

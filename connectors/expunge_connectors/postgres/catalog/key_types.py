@@ -49,6 +49,11 @@ class KeyType:
         """As what a value is sent: an enum and a citext are told as texts are."""
         return "text" if self.form is _Form.TEXT else self.ddl
 
+    @property
+    def one_text(self) -> bool:
+        """Keys of different texts are different values: 7 and 7.00 are one number, and `a` and `A` one citext."""
+        return self.form is not _Form.NUMERIC and self.equality is None
+
     def read(self) -> Callable[[str], object]:
         """How a key's text becomes a value that can be sent; None: it is not the text form of a value of this type.
 

@@ -140,8 +140,9 @@ class SearchPath:
     def once(self) -> bool:
         """It finds a row at most once for a subject."""
         if self.lead is None:
-            # Of a list of mailboxes a subject may have two.
-            return self.link.source is None or not (self.link.source.several or self.link.spellings)
+            # Of a list of mailboxes a subject may have two, and of one key two spellings.
+            several = self.link.source is not None and (self.link.source.several or self.link.spellings is not None)
+            return not several and all(kind.one_text for kind in self.link.types)
         assert self.link.of is not None
         key = self.lead.table.row_key
         return bool(key) and set(key) <= set(self.link.of[1])
