@@ -273,6 +273,29 @@ def test_what_hangs_below_a_shared_row_goes_with_all_its_owners_at_once(database
     assert (left(database, "accounts"), left(database, "tx"), left(database, "safes")) == ([3], [], [])
 
 
+def test_a_shared_row_of_two_who_go_waits_for_the_round_in_which_its_key_is_told(database):
+    """Neither of them is told it while the other one is there, and without it what hangs below would be lost."""
+    execute(database, JOINT)
+    loaded = company_map(
+        BELOW.partition("accounts:")[0]
+        + """
+accounts: {table: public.accounts, sharing: last_owner, found_by: [{column: id, of: owners.account_id}]}
+tx: {table: public.tx, found_by: [{column: account_id, of: accounts.id}]}
+"""
+    )
+    with opened(database, loaded) as store:
+        people = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACME)
+        assert due(store.count(people, ACME, CUTOFF)) == {"users": 2, "owners": 3, "accounts": 3, "tx": 3}
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert (left(database, "accounts"), left(database, "tx"), left(database, "users")) == ([1, 3], [1], [3])
+        seen = store.verify(people, ACME, CUTOFF)
+        assert due(seen) == due(store.count(people, ACME, CUTOFF)) == {"accounts": 2, "tx": 2}
+        people = resolved(store, people, ACME)
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(people, ACME, CUTOFF)) == {}
+    assert (left(database, "accounts"), left(database, "tx")) == ([3], [])
+
+
 def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
     execute(database, JOINT)
     loaded = company_map(BELOW.partition("safes:")[0])

@@ -181,12 +181,12 @@ class Reference:
                 return found
 
     def found_apart(
-        self, state: State, keys: Keys, *, began: Began, people: Keys
+        self, state: State, keys: Keys, sealed: Sealed | None = None, *, began: Began, people: Keys
     ) -> tuple[dict[str, dict[Row, Found]], frozenset[tuple[str, Row]]]:
         """What is found where nobody counts on somebody else's going, and the shared rows that stay then."""
         staying = self._shared_rows(state)
         while True:
-            found = self.found(state, keys, began=began, people=people, staying=staying)
+            found = self.found(state, keys, sealed, began=began, people=people, staying=staying)
             left = self._not_alone([found], state, staying)
             if left == staying:
                 return found, staying
@@ -211,6 +211,23 @@ class Reference:
                 for owner, cells in state[table.text].items()
             )
         )
+
+    def told_later(self, state: State, subjects: Mapping[int, tuple[Keys, Sealed, Began, Keys]]) -> bool:
+        """They have a shared row whose key nobody was told, and by which others are found: that takes a second round.
+
+        People of a chunk own it together, and each of them may have to stay (ADR 26).
+        """
+        counts = list(self.counts(state, subjects, together=True).values())
+        for lead, columns in {(lead, theirs) for name in self.scope for lead, _, theirs in self._leads(name)}:
+            table = self._tables[lead]
+            told = frozenset[tuple[Cell, ...]]().union(*(sealed[lead, columns] for _, sealed, *_ in subjects.values()))
+            if "sharing" not in self._collections[lead]:
+                continue
+            for row in {row for one in counts for row in one[lead].due | one[lead].retained}:
+                values = tuple(compared(table.column(one), state[table.text][row][one]) for one in columns)
+                if None not in values and values not in told:
+                    return True
+        return False
 
     def _shared_rows(self, state: State) -> frozenset[tuple[str, Row]]:
         return frozenset(

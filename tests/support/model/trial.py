@@ -22,6 +22,7 @@ from expunge_connectors.contract import Counts, Scope, Severity, Subject, Subjec
 from expunge_connectors.errors import StillReferencedError, TerminalError
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
 from expunge_connectors.postgres.sql import key_staging
+from expunge_orchestrator.execution.resolve_step import merge_keys
 from expunge_orchestrator.subjects import member_proof
 
 
@@ -199,6 +200,8 @@ class Trial:
         self._interrupted(people)
         self._between()
         self._store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
+        if self._model.told_later(state, keys):
+            people, keys = self._second_round(people, keys)
         assert_same(self._world, left, postgres.snapshot(self._url, self._world), "after erasing")
         self._store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
         assert_same(self._world, left, postgres.snapshot(self._url, self._world), "after erasing twice")
@@ -209,6 +212,37 @@ class Trial:
         self._compare(self._store.count(people, self._scope, CUTOFF), after, "count after")
         self._see(people, planned)
         return True
+
+    def _second_round(
+        self, people: list[Subject], keys: dict[int, tuple[Keys, Sealed, Began, Keys]]
+    ) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began, Keys]]]:
+        """What is due still is seen, its keys are told by now, and it goes."""
+        state = self._state()
+        seen = self._model.counts(state, keys, together=False)
+        self._compare(self._store.verify(people, self._scope, CUTOFF), seen, "verify after one round")
+        self._seen["second rounds"] += any(count.due for one in seen.values() for count in one.values())
+        given = {ask.number: ask.given for chunk in self._world.chunks for ask in chunk}
+        persons = self._map.person_identities
+        own = {one.number: frozenset(key for key in one.keys if key.namespace in persons) for one in people}
+        resolved = member_proof.resolve(
+            {number: found or frozenset(SubjectKey(*key) for key in given[number]) for number, found in own.items()},
+            stores={"main": self._store},
+            names=["main"],
+            scope=self._scope,
+            cutoffs={"main": CUTOFF},
+            data_map=self._map,
+            known={one.number: one.keys for one in people},
+        )
+        told = [replace(one, keys=merge_keys(one.keys, resolved[one.number].keys)) for one in people]
+        again = self._with_keys_of_their_own(member_proof.visible_to("main", told, self._scope, self._map))
+        everybody = frozenset[tuple[str, str]]().union(*(each for each, *_ in keys.values()))
+        sealed_since = {}
+        for number, (each, sealed, began, unclear) in keys.items():
+            found, _ = self._model.found_apart(state, each, sealed, began=self._model.began(state), people=everybody)
+            since = self._model.seal(state, found, each)
+            sealed_since[number] = each, {place: sealed[place] | since[place] for place in sealed}, began, unclear
+        self._store.erase(again, self._actions, self._scope, CUTOFF, no_beat)
+        return again, sealed_since
 
     def _with_keys_of_their_own(self, people: list[Subject]) -> list[Subject]:
         """Without those of rows that are another's by now, of which a command asks. No id is given again here."""
