@@ -122,7 +122,7 @@ class Workshop:
         else:
             column = self.column(part.table, "lead", kind, nullable=nullable)
         if dice.chance(88):
-            plain = column.type == part.table.column(column.source or column.name).type
+            plain = column.type == part.table.column(column.source or column.name).type and not lead.sharing
             self.refer(
                 part.table,
                 part.table.column(column.source) if plain and column.source and dice.chance(40) else column,
