@@ -137,7 +137,8 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
     if left := sum(number for reason, number in view["reasons"].items() if reason.startswith(LEFT_BEFORE)):
         raise NotErasedError(
             f"Batch {uid}: of {output.people(left)} something is still there that an earlier request left.",
-            remedy="Plan them again with the person's own id and every other identifier that they had, in one line.",
+            remedy="Plan with the own id of whom that request was about, and every other identifier that it had and"
+            " nobody else has by now, in one line.",
         )
     if refused := outcomes.get(Result.AMBIGUOUS.value, 0):
         raise NotErasedError(

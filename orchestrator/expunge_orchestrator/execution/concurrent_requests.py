@@ -3,7 +3,7 @@
 A request that erased a person's rows and stopped before the objects took the way to these with it: whoever asks again
 finds nothing there, and "not found" would be untrue. So a collection in which another request found something, and has
 not verified that it is gone, is not done for this request either. One that was ended kept keys to what it left; this
-one takes them over, unless it cannot be shown to be of the same person (`residual_keys`). What it cannot be sure of is
+one takes them over, unless it cannot be shown to be of the same person (`inherited_keys`). What it cannot be sure of is
 left, as that one last saw it: there is nothing to wait for.
 """
 
@@ -75,9 +75,7 @@ def unfinished(
     And what ended ones left. They are looked up last: a request that is ended in between is seen at work or among them.
     """
     found = _at_work_or_failed(context, people)
-    left = residual_keys.of_people(
-        context.workspace, context.batch.scope, ((item.id, context.unsealed(item)) for item in people)
-    )
+    left = residual_keys.of_people(context.workspace, context.batch.scope, map(context.subject, people))
     for item in people:
         for one in left.get(item.id, ()):
             if not one.whole and one.proven and not _taken(context, item, one):  # ended since: the next round takes it
@@ -122,9 +120,12 @@ def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Se
 
 
 def _taken(context: StepContext, item: Item, one: ResidualKeys) -> bool:
-    return one.proven and set(map(member_proof.unmark, one.keys)) <= set(
-        map(member_proof.unmark, context.unsealed(item))
-    )
+    """Its keys went through this request's resolution, which follows each, or says that somebody else has it by now."""
+    ours = context.subject(item)
+    return one.proven and set(map(member_proof.unmark, one.keys)) <= {
+        *map(member_proof.unmark, ours.keys),
+        *(ours.refused or ()),
+    }
 
 
 def _at_work_or_failed(context: StepContext, people: Sequence[Item]) -> dict[int, list[ConcurrentRequest]]:
@@ -292,8 +293,8 @@ def describe_left(before: Sequence[LeftBefore]) -> str:
     """Why something is left of a person of whom nothing failed, and what finds it."""
     named = ", ".join(sorted({one.batch for one in before}))
     return (
-        f"{statement_bodies.LEFT_BEFORE} ({named}). A request with the person's own id and every other identifier that"
-        " it had, in one line, finds it"
+        f"{statement_bodies.LEFT_BEFORE} ({named}). A request with the own id of whom that one was about, and every"
+        " other identifier that it had and nobody else has by now, in one line, finds it"
     )
 
 

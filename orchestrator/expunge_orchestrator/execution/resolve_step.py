@@ -19,9 +19,10 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
-from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, other_than
+from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, other_than, same_person
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.subjects import attributions, joint_lookup, member_proof, residual_keys, unread_values
+from expunge_orchestrator.subjects import attributions, inherited_keys, joint_lookup, member_proof, unread_values
+from expunge_orchestrator.subjects.inherited_keys import Keys
 
 
 def resolve(context: StepContext) -> StepWrite:
@@ -50,15 +51,14 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     # Under the id of somebody else there is nothing to be learnt of the person, and under their keys nothing either.
     persons = context.workspace.data_map.person_identities
     gone = {number for number, keys in again.items() if any(key.namespace in persons for key in keys)}
-    followed = {number: _without(keys, again.get(number, frozenset())) for number, keys in known.items()}
-    asked = _ask_decided(context, [item for item in people if item.id not in gone], followed)
+    asked = _ask_decided(context, [item for item in people if item.id not in gone], known, again)
     asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in gone}
-    answers = {item.id: _of_the_same(context, item, asked[item.id]) for item in people}
-    keys_of = {item.id: merge_keys(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
+    kept = inherited_keys.of_same_person(asked, context.workspace, context.batch.scope)
+    asked |= {number: _refusing(asked[number], kept[number]) for number in gone & kept.keys()}
+    answers = {item.id: _of_the_same(context, item, asked[item.id], kept.get(item.id, frozenset())) for item in people}
+    keys_of = {item.id: member_proof.merged(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
     for number, told in _told_together(context, people, keys_of, answers).items():
         keys_of[number] |= told
-    clear = ((number, keys) for number, keys in keys_of.items() if answers[number].ambiguity is None)
-    taken = residual_keys.inherited_keys(residual_keys.of_people(context.workspace, context.batch.scope, clear))
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
     entered = stamp(now())
     sealed: list[dict[str, Any]] = []
@@ -69,8 +69,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         settling = item.outcome is not None
         if answer.ambiguity is not None and item.touched and not settling:
             raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
-        keys = merge_keys(keys_of[item.id], taken.get(item.id, frozenset())) - answer.others
-        keys = attributions.without_ages(keys, answer.attributed)
+        keys = attributions.without_ages(keys_of[item.id] - answer.others, answer.attributed)
         decided = keys | answer.others
         unclear = replace(answer, shared=answer.shared - decided, doubtful=answer.doubtful - decided - answer.shared)
         if unclear.unread:
@@ -150,33 +149,42 @@ def _with_remembered(context: StepContext, item: Item, answer: Resolved) -> Reso
     )
 
 
+def _refusing(answer: Resolved, kept: frozenset[SubjectKey]) -> Resolved:
+    """The answer without following what was kept of the person, of whom nothing is to be learnt."""
+    others = frozenset(map(member_proof.unmark, kept)) - set(map(member_proof.unmark, answer.keys))
+    return replace(answer, refused=answer.refused | others, shared=answer.shared | others)
+
+
 def _remembered(context: StepContext, item: Item, known: frozenset[SubjectKey]) -> Resolved:
     return _with_remembered(context, item, Resolved(known, refused=context.subject(item).refused or frozenset()))
 
 
-def _of_the_same(context: StepContext, item: Item, answer: Resolved) -> Resolved:
-    """The answer, unless it names somebody else than the plan, or a person whom the first round did not find."""
+def _of_the_same(context: StepContext, item: Item, answer: Resolved, kept: frozenset[SubjectKey]) -> Resolved:
+    """The answer, unless it names somebody else than the plan, or a person whom nobody had found before.
+
+    A request of the same person that was ended since (it `kept` keys) had found who these are.
+    """
     if item.sealed_keys is None:
         return answer
     persons = context.workspace.data_map.person_identities
-    before = set(map(member_proof.unmark, context.unsealed(item)))
-    found = {key for key in map(member_proof.unmark, answer.keys) if key.namespace in persons}
+    before, ended, found = (
+        {key for key in map(member_proof.unmark, keys) if key.namespace in persons}
+        for keys in (context.unsealed(item), kept, answer.keys)
+    )
     if not _begun(item):
-        if other_than({key for key in before if key.namespace in persons}, found):
+        if other_than(before, found):
             return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
-    elif not found <= before:
+    elif not found <= before | (ended if same_person(before, ended) else set()):
         return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
     return answer
 
 
-def _ask_decided(
-    context: StepContext, people: Sequence[Item], known: Mapping[int, frozenset[SubjectKey]]
-) -> dict[int, Resolved]:
+def _ask_decided(context: StepContext, people: Sequence[Item], known: Keys, again: Keys) -> dict[int, Resolved]:
     """The answers, with what was decided of unclear values; what was unclear before counts where it is decided now."""
     items = {item.id: item for item in people}
 
     def ask(said: Mapping[int, Said]) -> Mapping[int, Resolved]:
-        answers = _ask(context, [items[number] for number in said], known, said)
+        answers = _ask(context, [items[number] for number in said], known, again, said)
         return {
             number: _with_remembered(context, items[number], one) if number in known else one
             for number, one in answers.items()
@@ -186,40 +194,31 @@ def _ask_decided(
 
 
 def _ask(
-    context: StepContext,
-    people: Sequence[Item],
-    known: Mapping[int, frozenset[SubjectKey]],
-    said: Mapping[int, Said],
-) -> dict[int, Resolved]:
+    context: StepContext, people: Sequence[Item], known: Keys, again: Keys, said: Mapping[int, Said]
+) -> Mapping[int, Resolved]:
     """Of whom something is erased, the person's own key says who it is: what the others led to may be gone.
 
-    The others are asked all the same, for records that came since and hang on them.
+    The others are asked all the same, for records that came since and hang on them; those aside that somebody else has
+    `again`.
     """
-    workspace = context.workspace
+    workspace, scope = context.workspace, context.batch.scope
     persons = workspace.data_map.person_identities
     given = context.identifiers(people)
     known = {number: keys for number, keys in known.items() if number in given}
-    for number, keys in residual_keys.vouched_for(workspace, context.batch.scope, given).items():
-        given[number] -= keys
-        known.setdefault(number, keys)
     for number, keys in known.items():
         if proofs := frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons):
             given[number] = proofs
-    return member_proof.resolve(
-        given,
-        stores=workspace.stores,
-        names=list(context.batch.identities),
-        scope=context.batch.scope,
-        cutoffs=context.cutoffs,
-        data_map=workspace.data_map,
-        known=known,
-        said=said,
-    )
 
+    def told(given: Keys, known: Keys) -> Mapping[int, Resolved]:
+        return member_proof.resolve(
+            given,
+            stores=workspace.stores,
+            names=list(context.batch.identities),
+            scope=scope,
+            cutoffs=context.cutoffs,
+            data_map=workspace.data_map,
+            known={number: _without(keys, again.get(number, frozenset())) for number, keys in known.items()},
+            said=said,
+        )
 
-def merge_keys(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
-    """Both; a key that had standing once keeps it, though the record that gave it is gone."""
-    if not known:
-        return found
-    proven = {key for key in known | found if member_proof.unmark(key) == key}
-    return frozenset(key for key in known | found if key in proven or member_proof.unmark(key) not in proven)
+    return inherited_keys.resolve(given, known, told, workspace, scope)

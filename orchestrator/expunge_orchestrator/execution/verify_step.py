@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Subject
+from expunge_connectors.contract import Counts, RecordCounts, Subject
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, bulk_update
@@ -74,12 +74,10 @@ def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:
 
 
 def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:
-    """What the store says, and, where it cannot tell whose a value is, what is left under those that others hold."""
+    """What the store says, with what is under keys that are not followed and under which it counts nothing."""
     store, scope, cutoff = context.workspace.stores[context.store], context.batch.scope, context.cutoffs[context.store]
     counts = store.verify(subjects, scope, cutoff)
-    if isinstance(store, KnowsClaims):
-        return counts
-    unfollowed = followed_keys.left_under_claimed(subjects, context.workspace.passing[context.store])
+    unfollowed = followed_keys.left_under_unclear(context.store, subjects, context.workspace)
     return followed_keys.with_ambiguous(counts, store.verify(unfollowed, scope, cutoff)) if unfollowed else counts
 
 

@@ -5,8 +5,9 @@ address) only nominates: several persons behind one, or keys that lead to differ
 key that records yield is followed only if it leads to nobody else, and, where it does not stand in the person's own
 record, no record of somebody else holds it. Shareable keys agree or disagree, and never select.
 
-A further round also asks about the keys that were accepted before: records that came since may hang on them. These
-decide nothing any more: where one leads to a person who was not found by then, it is not followed.
+A further round also asks about the keys that are known from before: records that came since may hang on them. These
+decide nothing any more: where one leads to a person who was not found by then, or is or leads to another person than
+the given ones do by now, it is not followed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
 
 MAX_ROUNDS = 32
+_NOWHERE = frozenset[SubjectKey]()
 
 Lookup = Callable[[Sequence[Subject]], Iterable[tuple[str, Iterable[DiscoveredKey]]]]
 """Asks every store for the yields of these keys (one step of the contract's `resolve`): its name, and what it says."""
@@ -188,7 +190,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         lookup: One round over all stores, for keys not asked before.
         told_by_others: Asked when everything is known of a person: of values that the person's records merely tell.
         data_map: Says what each identity proves.
-        known: Subject number -> keys that an earlier resolution accepted, for those that had one.
+        known: Subject number -> keys that an earlier resolution accepted, of this request or of one that was ended.
         said: Subject number -> what was decided of values, for those with any.
     """
     rules = _Rules.of(data_map)
@@ -275,19 +277,28 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
 
 def _persons(key: SubjectKey, trail: KeyGraph, rules: _Rules) -> set[SubjectKey]:
     """The person keys that one key leads to through internal keys only."""
-    persons: set[SubjectKey] = set()
-    seen = {key}
-    ahead = [key]
+    return _persons_among(_reached([key], trail.edges, rules.reusable | rules.person), rules)
+
+
+def _reached(
+    keys: Iterable[SubjectKey], edges: Mapping[SubjectKey, set[SubjectKey]], ends: AbstractSet[str]
+) -> set[SubjectKey]:
+    """The keys that some lead to. Nothing is reached through keys of identities at which the way ends."""
+    reached: set[SubjectKey] = set()
+    ahead = list(keys)
     while ahead:
-        for target in trail.edges.get(ahead.pop(), ()):
-            if target in seen:
-                continue
-            seen.add(target)
-            if target.namespace in rules.person:
-                persons.add(target)
-            elif target.namespace not in rules.reusable:
-                ahead.append(target)
-    return persons
+        found = edges.get(ahead.pop(), _NOWHERE) - reached
+        reached |= found
+        ahead += [key for key in found if key.namespace not in ends]
+    return reached
+
+
+def same_person(one: AbstractSet[SubjectKey], other: AbstractSet[SubjectKey]) -> bool:
+    """Whether person keys are of one person: some are in common, and none differs of a kind that both have.
+
+    One in common alone proves nothing: an account may pass on to somebody who has a number of their own.
+    """
+    return not one.isdisjoint(other) and not several(one | other)
 
 
 def other_than(planned: AbstractSet[SubjectKey], found: AbstractSet[SubjectKey]) -> bool:
@@ -295,10 +306,10 @@ def other_than(planned: AbstractSet[SubjectKey], found: AbstractSet[SubjectKey])
 
     A second person key of another kind beside one that was planned for is the same human, found a little later.
     """
-    return not found <= planned and (not found & planned or _several(found | planned))
+    return not found <= planned and not same_person(planned, found)
 
 
-def _several(persons: AbstractSet[SubjectKey]) -> bool:
+def several(persons: AbstractSet[SubjectKey]) -> bool:
     """More than one person of one kind. An account holder and a caller may be the same human."""
     return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)
 
@@ -309,11 +320,11 @@ def _decide(trail: KeyGraph, rules: _Rules) -> Resolved:
         found = _persons(key, trail, rules)
         if key.namespace in rules.person:
             found.add(key)
-        if _several(found):
+        if several(found):
             return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
         reach.append(found)
     together: set[SubjectKey] = set().union(*reach)
-    if _several(together):
+    if several(together):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
     if together and trail.given <= trail.asked and not all(reach):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
@@ -347,7 +358,7 @@ def _walk(
                 told.add(target)
             elif target not in accepted and target not in barred:
                 if target.namespace in rules.person:
-                    if _several(persons | {target}):
+                    if several(persons | {target}):
                         return None
                     persons.add(target)
                 accepted.add(target)
@@ -366,7 +377,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
     accepted = {key for key in trail.given if not rules.shareable(key)}
-    unfollowed = _strangers(trail, _persons_among(accepted, rules), rules) | trail.others | trail.hearsay
+    unfollowed = _strangers(trail, rules) | trail.others | trail.hearsay
     nominated = trail.known - unfollowed
     accepted |= nominated
     told_of = trail.told_by_attributed()
@@ -382,7 +393,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
         leads_to = _persons(target, trail, rules)
         # What a record merely tells (another's address on an order) leads to nobody who was not found without it.
         strangers = target not in own and not leads_to <= persons
-        if target not in trail.asked or rules.shareable(target) or strangers or _several(persons | leads_to):
+        if target not in trail.asked or rules.shareable(target) or strangers or several(persons | leads_to):
             unfollowed.add(target)
             continue
         persons |= leads_to
@@ -418,9 +429,28 @@ def _nobodys(key: SubjectKey, trail: KeyGraph, rules: _Rules, persons: AbstractS
     return not leads_to or not leads_to.isdisjoint(persons)
 
 
-def _strangers(trail: KeyGraph, persons: AbstractSet[SubjectKey], rules: _Rules) -> set[SubjectKey]:
-    """The keys known from before that lead to a person who was not found by then."""
+def _strangers(trail: KeyGraph, rules: _Rules) -> set[SubjectKey]:
+    """The keys known from before that are another person's by now, or lead to one who was not found by then.
+
+    What such a key leads to is that person's as well, unless a given key leads there: a row's key leads to no person.
+    """
     if not trail.known:
         return set()
-    before = persons | _persons_among(trail.known, rules)
-    return {key for key in trail.known if not _persons(key, trail, rules) <= before}
+    named = {key for key in trail.given if not rules.shareable(key)}
+    ours = _reached(named, trail.edges, rules.reusable) | named
+    found = _persons_among(ours, rules)
+    before = found | _persons_among(trail.given | trail.known, rules)
+    told = _persons_among(trail.known.union(*trail.edges.values()), rules)
+    others = {key for key in told if key not in before or several(found | {key})}
+    strangers = (_leading_to(others, trail, rules) | others) & trail.known
+    lasting = [key for key in strangers if key.namespace not in rules.reusable]
+    return strangers | ((_reached(lasting, trail.edges, rules.reusable) - ours) & trail.known)
+
+
+def _leading_to(persons: AbstractSet[SubjectKey], trail: KeyGraph, rules: _Rules) -> set[SubjectKey]:
+    """The keys that lead to any of these persons, not through reusable ones."""
+    told_by: dict[SubjectKey, set[SubjectKey]] = defaultdict(set)
+    for via, targets in trail.edges.items() if persons else ():
+        for target in targets:
+            told_by[target].add(via)
+    return _reached(persons, told_by, rules.reusable)

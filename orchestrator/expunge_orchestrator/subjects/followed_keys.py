@@ -169,18 +169,32 @@ def as_ambiguous(
     }
 
 
-def left_under_claimed(subjects: Sequence[Subject], passing: Collection[str]) -> list[Subject]:
-    """The same people, known by nothing but the keys that are not followed: what is due of them is ambiguous."""
-    alone = [Subject(one.number, frozenset(key for key in one.unclear if key.namespace in passing)) for one in subjects]
+def left_under_unclear(store: str, subjects: Sequence[Subject], workspace: Workspace) -> list[Subject]:
+    """The same people, known by nothing but keys that are not followed and under which the store itself counts nothing.
+
+    What is due of them is ambiguous. A store that knows whose a value is tells what it has under values that pass on.
+    A key that leads to one person for good is among them if an ended request kept it, and it is somebody else's by now.
+    """
+    passing, identities = workspace.passing[store], workspace.data_map.identities
+    knows = isinstance(workspace.stores[store], KnowsClaims)
+
+    def uncounted(key: SubjectKey) -> bool:
+        if key.namespace in passing:
+            return not knows
+        return key.namespace not in identities or identities[key.namespace].kind is not IdentityKind.REUSABLE
+
+    alone = [Subject(one.number, frozenset(filter(uncounted, one.unclear))) for one in subjects]
     return [one for one in alone if one.keys]
 
 
 def with_ambiguous(counts: Counts, left: Counts) -> Counts:
-    """The counts, with what is due under keys that are not followed as ambiguous."""
+    """The counts, with what is seen under keys that are not followed as ambiguous."""
+    nothing = RecordCounts()
     return {
         number: {
-            name: replace(one, ambiguous=left.get(number, {}).get(name, RecordCounts()).due)
+            name: replace(one, ambiguous=one.ambiguous + under.due + under.ambiguous)
             for name, one in tallies.items()
+            for under in [left.get(number, {}).get(name, nothing)]
         }
         for number, tallies in counts.items()
     }

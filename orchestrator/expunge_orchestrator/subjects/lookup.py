@@ -9,11 +9,19 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from expunge_connectors.contract import Counts, KnowsClaims, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
+from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.identity_resolution import Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
-from expunge_orchestrator.subjects import attributions, followed_keys, joint_lookup, member_proof, residual_keys
+from expunge_orchestrator.subjects import (
+    attributions,
+    followed_keys,
+    inherited_keys,
+    joint_lookup,
+    member_proof,
+    residual_keys,
+)
+from expunge_orchestrator.subjects.inherited_keys import Keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
@@ -26,7 +34,7 @@ class SubjectLookup:
         cutoffs: Store of the scope -> its own clock when the look began.
         resolved: Number -> who is meant, or why nobody is.
         left: Number -> what ended requests left of the same person, for those with any.
-        subjects: Everybody who is one person, with every key, those to what ended requests left too.
+        subjects: Everybody who is one person, with every key that is followed.
     """
 
     workspace: Workspace = field(repr=False)
@@ -52,15 +60,18 @@ class SubjectLookup:
         return followed_keys.followed_together(visible, data_map)
 
     def _count(self, name: str) -> Counts:
-        """What a store says; where it cannot tell whose a value is, with what is under those that are not followed."""
-        store, subjects = self.workspace.stores[name], self._visible_to(name)
-        counts = store.count(subjects, self.scope, self.cutoffs[name])
-        if isinstance(store, KnowsClaims):
+        visible = self._visible_to(name)
+        return self._with_unclear(
+            name, visible, self.workspace.stores[name].count(visible, self.scope, self.cutoffs[name])
+        )
+
+    def _with_unclear(self, name: str, visible: Sequence[Subject], counts: Counts) -> Counts:
+        """What a store says, with what is under keys that are not followed and under which it counts nothing."""
+        unclear = followed_keys.left_under_unclear(name, visible, self.workspace)
+        if not unclear:
             return counts
-        unfollowed = followed_keys.left_under_claimed(subjects, self.workspace.passing[name])
-        if not unfollowed:
-            return counts
-        return followed_keys.with_ambiguous(counts, store.count(unfollowed, self.scope, self.cutoffs[name]))
+        under = self.workspace.stores[name].count(unclear, self.scope, self.cutoffs[name])
+        return followed_keys.with_ambiguous(counts, under)
 
     def counts(self) -> dict[str, Counts]:
         """What is there of the subjects, by store, each in every collection of the scope; several stores at once.
@@ -85,7 +96,9 @@ class SubjectLookup:
             store = self.workspace.stores[name]
             if not isinstance(store, KnowsObstacles):
                 return self._count(name), ()
-            return store.count_with_obstacles(self._visible_to(name), self.scope, self.cutoffs[name])
+            visible = self._visible_to(name)
+            counts, obstacles = store.count_with_obstacles(visible, self.scope, self.cutoffs[name])
+            return self._with_unclear(name, visible, counts), obstacles
 
         names = [name for name in self.cutoffs if name in stores]
         return store_calls.gather(names, count, self.workspace.settings.stores_at_once)
@@ -117,34 +130,29 @@ def look_up(
     cutoffs = clocks or store_calls.gather(
         collections_in(scope, workspace.data_map), looked, workspace.settings.stores_at_once
     )
-    vouched = residual_keys.vouched_for(workspace, scope, given)
 
     def ask(said: Mapping[int, Said]) -> Mapping[int, Resolved]:
-        return member_proof.resolve(
-            {number: given[number] - vouched.get(number, frozenset()) for number in said},
-            stores=workspace.stores,
-            names=list(cutoffs),
-            scope=scope,
-            cutoffs=cutoffs,
-            data_map=workspace.data_map,
-            known=vouched,
-            said=said,
-        )
+        def told(given: Keys, known: Keys) -> Mapping[int, Resolved]:
+            return member_proof.resolve(
+                given,
+                stores=workspace.stores,
+                names=list(cutoffs),
+                scope=scope,
+                cutoffs=cutoffs,
+                data_map=workspace.data_map,
+                known=known,
+                said=said,
+            )
+
+        return inherited_keys.resolve({number: given[number] for number in said}, {}, told, workspace, scope)
 
     resolved = attributions.applied(ask(dict.fromkeys(given, Said())), ask, workspace, scope)
-    keys = {number: one.keys for number, one in resolved.items() if one.ambiguity is None}
-    left = residual_keys.of_people(workspace, scope, keys.items())
-    taken = residual_keys.inherited_keys(left)
     subjects = [
-        Subject(
-            number,
-            one | taken.get(number, frozenset()),
-            shared=resolved[number].shared,
-            doubtful=resolved[number].doubtful,
-            attributed=resolved[number].attributed,
-        )
-        for number, one in keys.items()
+        Subject(number, one.keys, shared=one.shared, doubtful=one.doubtful, attributed=one.attributed)
+        for number, one in resolved.items()
+        if one.ambiguity is None
     ]
+    left = residual_keys.of_people(workspace, scope, subjects)
     told = joint_lookup.told_together(subjects, workspace, scope, cutoffs)
     subjects = [replace(one, keys=one.keys | told.get(one.number, frozenset())) for one in subjects]
     return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects)

@@ -98,6 +98,14 @@ def unmark(key: SubjectKey) -> SubjectKey:
     return SubjectKey(key.namespace.removeprefix(UNPROVEN), key.value) if _marked(key) else key
 
 
+def merged(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Both; a key that had standing once keeps it, though the record that gave it is gone."""
+    if not known:
+        return found
+    proven = {key for key in known | found if unmark(key) == key}
+    return frozenset(key for key in known | found if key in proven or unmark(key) not in proven)
+
+
 def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[str]]:
     """Store -> collections of the scope that tell members apart. Empty for a controller that is a single one."""
     if scope.member is None:
@@ -141,7 +149,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
 ) -> dict[int, Resolved]:
     """Resolve a chunk over the named stores; given keys without standing come back marked.
 
-    `known` keys, accepted before, keep the marks that they had.
+    `known` keys, accepted before, keep the marks that they had: what gave one its standing may be gone.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -151,6 +159,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
         number: keys | set(map(unmark, filter(_marked, known.get(number, ())))) for number, keys in given.items()
     }
     round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
+    round_.proven.update((number, key) for number, keys in known.items() for key in keys if not _marked(key))
     before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
     resolved = identity_resolution.resolve(
         given, round_.lookup, round_.told_by_others, data_map, known=before, said=said

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import SINCE, Scope, SubjectKey
+from expunge_connectors.contract import SINCE, Scope, Subject, SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
@@ -24,6 +24,7 @@ from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.identity_resolution import same_person, several
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
@@ -64,9 +65,9 @@ class ResidualKeys:
         batch: That request's batch.
         keys: What leads there for good, with their marks (see `member_proof`): never an e-mail or a number.
         places: (store, collection) in which something was left -> how many records, as they were last seen.
-        whole: This request has every key that led there, and may use each: what it finds is all there is.
-        proven: A person key in common says that it is the same person as the one it was found for. Otherwise an
-            identifier that can pass on is all that they have in common: nothing is erased by these keys.
+        whole: This request knows every key that led there, and may use each: what it finds is all there is.
+        proven: Person keys say that it is the same person as the one it was found for. Otherwise all that they have in
+            common can pass on, or did, as other person keys say: nothing is erased by these keys.
         doubtful: Those of the places to which an identifier led that can pass on and that is not among this request's:
             finding nothing there says nothing.
         tags: Of every identifier and key that it had.
@@ -122,26 +123,28 @@ def end(connection: sa.Connection, items: Collection[int]) -> None:
         connection.execute(sa.delete(tables.residual_keys).where(tables.residual_keys.c.item_id.in_(items)))
 
 
-def of_people(
-    workspace: Workspace, scope: Scope, people: Iterable[tuple[int, frozenset[SubjectKey]]]
-) -> dict[int, list[ResidualKeys]]:
+def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> dict[int, list[ResidualKeys]]:
     """Number -> what earlier requests of the same controller left of the same person, for those that have any.
 
-    Any key in common makes it perhaps the same person; different person keys of one kind make it somebody else.
+    Any key in common makes it perhaps the same person. It is for certain if their person keys are one person's
+    (`same_person`), and somebody else if they have none in common and one differs of a kind that both have. Of earlier
+    requests that contradict each other the first one counts: once it is seen to the end, the next one does.
 
     Args:
         workspace: The ledger and its keys.
         scope: For whom the request speaks.
-        people: Number and keys of each; gone through only if anybody has left anything.
+        people: Each with all that is known of them; gone through only if anybody has left anything.
     """
     with reading(workspace.ledger) as connection:
         if connection.execute(_ANY).first() is None:
             return {}
         tagger = Tagger(workspace.keys.suppression)
-        given = dict(people)
-        keys_of = {number: frozenset(map(member_proof.unmark, keys)) for number, keys in given.items()}
+        known = {one.number: one for one in people}
+        keys_of = {number: frozenset(map(member_proof.unmark, one.keys)) for number, one in known.items()}
         tags_of = {number: {tagger.tag(key) for key in keys} for number, keys in keys_of.items()}
-        usable = {number: keys & keys_of[number] for number, keys in given.items()}
+        # A key that may not be used everywhere (it carries a mark) looks for nothing where it may not. What stands
+        # under one that is not followed is told as ambiguous.
+        usable = {number: one.keys & keys_of[number] | one.unclear for number, one in known.items()}
         by_tag: dict[bytes, list[int]] = {}
         for number, tags in tags_of.items():
             for tag in tags:
@@ -153,21 +156,24 @@ def of_people(
             for row in connection.execute(_with_tags(scope, asked[start : start + TAGS]))
         }
         left_tags: dict[int, set[bytes]] = {}
-        known = tables.suppression.c
-        for item_id, tag in connection.execute(sa.select(known.item_id, known.tag).where(known.item_id.in_(rows))):
+        tagged = tables.suppression.c
+        for item_id, tag in connection.execute(sa.select(tagged.item_id, tagged.tag).where(tagged.item_id.in_(rows))):
             left_tags.setdefault(item_id, set()).add(tag)
     seal = ItemCipher(workspace.keys.wrapping)
     found: dict[int, list[ResidualKeys]] = {}
-    for row in rows.values():
+    persons_of = {number: _persons(workspace, keys) for number, keys in keys_of.items()}
+    for _, row in sorted(rows.items()):
         keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
         theirs = _persons(workspace, map(member_proof.unmark, keys))
         places = [ResidualPlace(*place) for place in row.places]
         seen = outcomes.last_seen(row.verified, row.reviewed, row.reverified)
         for number in sorted({number for tag in left_tags[row.item_id] for number in by_tag.get(tag, ())}):
-            ours = _persons(workspace, keys_of[number])
-            if not ours & theirs and {key.namespace for key in ours} & {key.namespace for key in theirs}:
+            ours = persons_of[number]
+            if ours.isdisjoint(theirs) and several(ours | theirs):
                 continue
-            # A key that may not be used everywhere (it carries a mark) looks for nothing where it may not.
+            proven = same_person(ours, theirs)
+            if proven:
+                persons_of[number] = ours | theirs
             whole = left_tags[row.item_id] <= {tagger.tag(key) for key in usable[number]} and keys <= usable[number]
             one = ResidualKeys(
                 row.item_id,
@@ -175,7 +181,7 @@ def of_people(
                 keys,
                 {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places},
                 whole=whole,
-                proven=bool(ours & theirs),
+                proven=proven,
                 doubtful=frozenset((place.store, place.collection) for place in places if not (whole or place.reached)),
                 tags=frozenset(left_tags[row.item_id]),
             )
@@ -183,37 +189,9 @@ def of_people(
     return found
 
 
-def vouched_for(
-    workspace: Workspace, scope: Scope, given: Mapping[int, frozenset[SubjectKey]]
-) -> dict[int, frozenset[SubjectKey]]:
-    """Number -> identifiers given that pass on, which an ended request of the same person had; for those with any.
-
-    Nothing leads from them to the person any more, and yet they are not somebody else's for all that anybody knows.
-    """
+def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
     persons = workspace.data_map.person_identities
-    proofs = {number: frozenset(key for key in keys if key.namespace in persons) for number, keys in given.items()}
-    asked = {number: keys for number, keys in proofs.items() if keys and keys < given[number]}
-    left = of_people(workspace, scope, asked.items()) if asked else {}
-    tagger = Tagger(workspace.keys.suppression)
-    found: dict[int, frozenset[SubjectKey]] = {}
-    for number, ones in left.items():
-        tags = frozenset[bytes]().union(*(one.tags for one in ones if one.proven))
-        if keys := frozenset(key for key in given[number] - proofs[number] if tagger.tag(key) in tags):
-            found[number] = keys
-    return found
-
-
-def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> set[SubjectKey]:
-    persons = workspace.data_map.person_identities
-    return {key for key in keys if key.namespace in persons}
-
-
-def inherited_keys(left: Mapping[int, Sequence[ResidualKeys]]) -> dict[int, frozenset[SubjectKey]]:
-    """Number -> the keys that lead to what earlier requests left (`of_people`) for certain of the same person."""
-    return {
-        number: frozenset[SubjectKey]().union(*(one.keys for one in ones if one.proven))
-        for number, ones in left.items()
-    }
+    return frozenset(key for key in keys if key.namespace in persons)
 
 
 def left_by(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, ResidualCount]]:

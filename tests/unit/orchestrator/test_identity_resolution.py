@@ -8,7 +8,7 @@ import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_connectors.contract import SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
-from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Resolved, resolve
+from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Resolved, resolve, same_person
 
 USER_7 = SubjectKey("user_id", "7")
 USER_9 = SubjectKey("user_id", "9")
@@ -169,6 +169,45 @@ def test_a_known_key_that_is_somebody_elses_by_now_is_not_followed(data_map: Dat
         found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
         assert found == Resolved(frozenset({USER_7}), None, frozenset({PHONE}), frozenset({PHONE}))
     assert again({USER_7}, {USER_7, ROW_7}, {ROW_7: {USER_9, TOKEN}}, data_map).keys == {USER_7}
+
+
+@pytest.mark.parametrize("given", [USER_7, EMAIL])
+def test_a_known_person_who_is_somebody_elses_by_now_is_not_followed(data_map: DataMap, given: SubjectKey) -> None:
+    """An ended request of 7 kept the caller, whose row names 9 by now; so does what only the caller's row led to."""
+    edges = {EMAIL: {USER_7}, CALLER_7: {USER_9, ROW_7}, TOKEN: {CALLER_7}, USER_9: {OTHER_EMAIL}}
+    kept = {USER_7, CALLER_7, ROW_7, TOKEN, LEAD_1}
+    found = again({given}, kept, edges, data_map)
+    passed_on = frozenset({CALLER_7, ROW_7, TOKEN})
+    assert found == Resolved(frozenset({given, USER_7, LEAD_1}), None, passed_on, passed_on)
+
+
+def test_nor_is_one_beside_whom_somebody_else_was_found(data_map: DataMap) -> None:
+    """Nobody has the row any more by which 7 and the caller were one person, and the caller is 9 by another."""
+    found = again({CALLER_7}, {USER_7, TOKEN}, {CALLER_7: {USER_9}}, data_map)
+    assert found == Resolved(frozenset({CALLER_7, USER_9, TOKEN}), None, frozenset({USER_7}), frozenset({USER_7}))
+
+
+def test_a_known_person_who_leads_to_nobody_else_is_followed(data_map: DataMap) -> None:
+    found = again({USER_7}, {USER_7, CALLER_7}, {CALLER_7: {TOKEN}, TOKEN: {USER_7}}, data_map)
+    assert found == Resolved(frozenset({USER_7, CALLER_7, TOKEN}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({USER_7}, {USER_7, CALLER_7}, True),
+        ({USER_7, CALLER_7}, {USER_7, CALLER_7}, True),
+        ({USER_9, CALLER_7}, {USER_7, CALLER_7}, False),  # the caller passed on
+        ({USER_7}, {USER_9}, False),
+        ({USER_7}, {CALLER_7}, False),  # perhaps
+        (set(), {USER_7}, False),
+        (set(), set(), False),
+    ],
+)
+def test_person_keys_of_one_person_have_one_in_common_and_none_that_differs(
+    one: set[SubjectKey], other: set[SubjectKey], *, same: bool
+) -> None:
+    assert same_person(one, other) is same_person(other, one) is same
 
 
 def test_known_keys_do_not_disagree(data_map: DataMap) -> None:

@@ -1,0 +1,90 @@
+"""Inherited keys: resolves people with what ended requests of the same person kept (`residual_keys`, ADR 8).
+
+What was kept leads where it leads by now: an account or a number may have passed on to somebody since. So it goes
+through the resolution, as keys known from before that decide nothing: one that is another person's by now is not
+followed, and what stands under it is ambiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects.residual_keys import ResidualKeys
+from expunge_orchestrator.workspace import Workspace
+
+Keys = Mapping[int, frozenset[SubjectKey]]
+"""Number of a person -> keys."""
+Ask = Callable[[Keys, Keys], Mapping[int, Resolved]]
+"""Resolves people by the identifiers given; the other keys are known from before."""
+_NONE = frozenset[SubjectKey]()
+
+
+def resolve(given: Keys, known: Keys, ask: Ask, workspace: Workspace, scope: Scope) -> Mapping[int, Resolved]:
+    """Resolve people, and once more with what ended requests of theirs kept, where there is any.
+
+    Args:
+        given: Number -> the identifiers of a request.
+        known: Number -> keys that an earlier round accepted, for those that had one.
+        ask: Asks the stores.
+        workspace: The ledger, which knows what ended requests kept.
+        scope: For whom the request speaks.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    vouched = _vouched_for({number: given[number] for number in given.keys() - known.keys()}, ask, workspace, scope)
+    given = {number: keys - vouched.get(number, _NONE) for number, keys in given.items()}
+    before = {**known, **vouched}
+    while True:
+        # Of everybody again, not of some: a record of two people is followed where both go.
+        answers = ask(given, before)
+        more = {
+            number: member_proof.merged(before.get(number, _NONE), keys)
+            for number, keys in of_same_person(answers, workspace, scope).items()
+        }
+        if all(keys <= before.get(number, _NONE) | answers[number].keys for number, keys in more.items()):
+            return answers
+        before |= more
+
+
+def of_same_person(
+    answers: Mapping[int, Resolved], workspace: Workspace, scope: Scope
+) -> dict[int, frozenset[SubjectKey]]:
+    """Number -> what ended requests kept that were for certain of the same person; for those with any."""
+    left = _left(answers, workspace, scope)
+    return {number: frozenset[SubjectKey]().union(*(one.keys for one in ones)) for number, ones in left.items()}
+
+
+def _left(answers: Mapping[int, Resolved], workspace: Workspace, scope: Scope) -> dict[int, Sequence[ResidualKeys]]:
+    clear = (
+        Subject(number, one.keys, shared=one.shared, doubtful=one.doubtful)
+        for number, one in answers.items()
+        if one.ambiguity is None
+    )
+    left = residual_keys.of_people(workspace, scope, clear)
+    proven = {number: [one for one in ones if one.proven] for number, ones in left.items()}
+    return {number: ones for number, ones in proven.items() if ones}
+
+
+def _vouched_for(given: Keys, ask: Ask, workspace: Workspace, scope: Scope) -> dict[int, frozenset[SubjectKey]]:
+    """Number -> identifiers given that pass on, which an ended request of the same person had; for those with any.
+
+    Nothing leads from them to the person any more, and yet they are not somebody else's for all that anybody knows.
+    Who the person is their own keys say, without these.
+    """
+    persons = workspace.data_map.person_identities
+    proofs = {number: frozenset(key for key in keys if key.namespace in persons) for number, keys in given.items()}
+    beside = [Subject(number, keys) for number, keys in proofs.items() if keys and keys < given[number]]
+    some = residual_keys.of_people(workspace, scope, beside) if beside else {}
+    answers = ask({number: proofs[number] for number in some}, {}) if some else {}
+    tagger = Tagger(workspace.keys.suppression)
+    found: dict[int, frozenset[SubjectKey]] = {}
+    for number, ones in _left(answers, workspace, scope).items():
+        tags = frozenset[bytes]().union(*(one.tags for one in ones))
+        if keys := frozenset(key for key in given[number] - proofs[number] if tagger.tag(key) in tags):
+            found[number] = keys
+    return found
