@@ -22,7 +22,7 @@ from expunge_connectors.postgres.sql.retention import kept_until
 from expunge_connectors.postgres.sql.row_conditions import in_scope, known_by_value_alone
 from expunge_connectors.postgres.sql.row_owners import requested, unclear
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
-from expunge_connectors.postgres.sql.shared_rows import of_others, others_left
+from expunge_connectors.postgres.sql.shared_rows import not_made_again, of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
@@ -135,7 +135,7 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         if path.link not in mapped.erasing:
             selects += _by_value(search, mapped, path, facts)
             continue
-        asked = requested(search, mapped, path.link, "t", path.since)
+        asked = and_(requested(search, mapped, path.link, "t", path.since), *not_made_again(search, mapped, path, "t"))
         leads = and_(asked, sql.SQL("NOT ({})").format(theirs)) if mapped.spec.sharing is not None else asked
         selects.append(joined(mapped, path, facts(asked, leads, unclear(search, mapped, path.link, "t", path.since))))
     alone = known_by_value_alone(search.store, mapped, "t")

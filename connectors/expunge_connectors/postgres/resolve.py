@@ -34,7 +34,7 @@ from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
-from expunge_connectors.postgres.sql.shared_rows import of_others, others_left
+from expunge_connectors.postgres.sql.shared_rows import not_made_again, of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
@@ -185,7 +185,7 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
             mapped,
             path,
             _facts(search, mapped, _origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
-            requested(search, mapped, path.link, "t", path.since),
+            and_(requested(search, mapped, path.link, "t", path.since), *not_made_again(search, mapped, path, "t")),
         )
         for path in paths
     ]

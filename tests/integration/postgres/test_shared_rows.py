@@ -316,6 +316,42 @@ def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
         assert store.claimed([ann], ACME) == {}
 
 
+def test_a_shared_row_that_is_made_again_is_somebody_elses(database):
+    """A chat is known by its name. After Ann's is gone somebody makes one of that name, and has asked nobody in yet."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1);"
+        "CREATE TABLE chats (name text PRIMARY KEY, made timestamptz NOT NULL);"
+        "CREATE TABLE members (chat text REFERENCES chats, user_id int); CREATE TABLE pins (id int, chat text);"
+        "INSERT INTO chats VALUES ('a', '2025-01-01'), ('b', '2025-01-01');"
+        "INSERT INTO members VALUES ('a', 1), ('b', 1); INSERT INTO pins VALUES (1, 'a')",
+    )
+    loaded = company_map(
+        """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+members: {table: public.members, found_by: [{column: user_id, of: users.id}]}
+chats: {table: public.chats, created: made, sharing: last_owner, found_by: [{column: name, of: members.chat}]}
+pins: {table: public.pins, found_by: [{column: chat, of: chats.name}]}
+"""
+    )
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert left(database, "chats", "name") == left(database, "pins") == []
+        # One of her own that came back late is hers; so is one, however young, that a row of hers points to.
+        execute(
+            database, "INSERT INTO chats VALUES ('a', now()), ('b', '2025-01-01'); INSERT INTO pins VALUES (2, 'a')"
+        )
+        counted = store.count([ann], ACME, CUTOFF)
+        assert counted == store.verify([ann], ACME, CUTOFF)
+        assert (counted[1]["chats"].due, counted[1]["chats"].newer) == (1, 1)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert (left(database, "chats", "name"), left(database, "pins")) == (["a"], [2])
+        execute(database, "INSERT INTO users VALUES (1); INSERT INTO members VALUES ('a', 1)")
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "chats", "name") == left(database, "pins") == []
+
+
 def test_who_comes_to_own_a_shared_row_while_it_is_erased_keeps_what_hangs_below_it(database):
     execute(database, JOINT)
     loaded = company_map(BELOW)

@@ -34,7 +34,7 @@ from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
 from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
-from expunge_connectors.postgres.sql.shared_rows import of_others, others_left
+from expunge_connectors.postgres.sql.shared_rows import not_made_again, of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
     Search,
     SearchPath,
@@ -133,6 +133,7 @@ class FoundRows:
             and_(
                 sql.SQL("({}) IS TRUE").format(matches(path.link, "t", [column("f", name) for name in names])),
                 requested(self.search, self.mapped, path.link, "t", since.get(id(path))),
+                *not_made_again(self.search, self.mapped, path, "t"),
             )
             for path, names in self._compared()
         ]
@@ -165,6 +166,8 @@ class FoundRows:
             stays = others_left(search, mapped, "t")
             waits = and_(waits, sql.SQL("NOT ({})").format(stays))
         asked = requested(search, mapped, (chosen or self.own[0]).link, "t", None if chosen is None else chosen.since)
+        if chosen is not None:
+            asked = and_(asked, *not_made_again(search, mapped, chosen, "t"))
         evidence = []
         for path, names in self._compared():
             here = path is chosen or (chosen is None and path in self.own)

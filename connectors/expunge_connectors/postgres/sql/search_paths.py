@@ -1,19 +1,20 @@
 """Search paths: all ways that lead to a collection's rows, from staged keys and from rows found before.
 
 A shared row leads on only while it is the request's alone (ADR 26). So a key that such a row gave leads nowhere while
-somebody else owns the row, `s` here; once the row is gone it leads to what is left.
+somebody else owns the row, `s` here, or made it anew; once the row is gone it leads to what is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared
-from expunge_connectors.postgres.sql.fragments import and_, column
+from expunge_connectors.postgres.sql.fragments import and_, column, or_
+from expunge_connectors.postgres.sql.row_conditions import old_enough
 from expunge_connectors.postgres.sql.shared_rows import of_others
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, from_rows
 
@@ -53,5 +54,11 @@ def _of_own_rows(search: Search, link: BoundLink, staged: sql.Composable) -> sql
         for at, (live, kind) in enumerate(zip(feed.columns, feed.types, strict=True))
     )
     return sql.SQL("(SELECT k.* FROM {} AS k WHERE NOT EXISTS (SELECT FROM {} AS s WHERE {}))").format(
-        staged, lead.table.identifier, and_(*same, of_others(search, lead, "s"))
+        staged, lead.table.identifier, and_(*same, or_(of_others(search, lead, "s"), *_made_since(search, lead)))
     )
+
+
+def _made_since(search: Search, lead: BoundTable) -> Iterator[sql.Composable]:
+    """The shared row was made since the cutoff: whose it is its owners say, not a key of one that is gone."""
+    if lead.spec.created is not None and search.cutoff is not None:
+        yield sql.SQL("NOT ({})").format(old_enough(lead, "s", search.cutoff))

@@ -18,7 +18,8 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundSto
 from expunge_connectors.postgres.sql.comparison import compared, same_row
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
-from expunge_connectors.postgres.sql.subject_search import Search
+from expunge_connectors.postgres.sql.row_conditions import old_enough
+from expunge_connectors.postgres.sql.subject_search import Search, SearchPath
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 
 
@@ -77,6 +78,15 @@ def of_others(search: Search, mapped: BoundTable, alias: str) -> sql.Composable:
             for owner in _owners(search.store, mapped, alias)
         )
     )
+
+
+def not_made_again(search: Search, mapped: BoundTable, path: SearchPath, alias: str) -> Iterator[sql.Composable]:
+    """A shared row to which only a key leads, no row any more, is the one that was there: not made since the cutoff.
+
+    A chat of that name, made anew by somebody, to which nobody has come yet.
+    """
+    if mapped.spec.sharing is not None and mapped.spec.created is not None and path.lead is None:
+        yield old_enough(mapped, alias, search.cutoff)
 
 
 def others_left(search: Search, mapped: BoundTable, alias: str, *, over: bool = False) -> sql.Composable:

@@ -297,6 +297,8 @@ class VerificationQuery:
                     sql.SQL("({} OR ({} AND ({}) IS TRUE))").format(unclear, old_enough, older),
                 )
         asked, unclear = self._but(self._of_others(spec, table, link, namespaces), asked, unclear)
+        if spec.sharing is not None:  # to which no row leads any more: the one that was there, not one made since
+            asked = sql.SQL("({} AND {})").format(asked, old_enough)
         leads = self._alone(name, asked)
         if not sure and spec.person is not None:
             # Another person under the same e-mail or phone, unless nobody knows yet who the subject is. Under one that
@@ -471,13 +473,14 @@ class VerificationQuery:
         )
 
     def _unless_owned(self, name: str, lead: str, columns: Sequence[str]) -> sql.Composed:
-        """The key `a` came from no shared row that others own: such a row stays, and so does what hangs on it."""
+        """The key `a` is of no shared row that others own, or made anew: it stays, and so does what hangs on it."""
         if self.spec.collections[lead].sharing is None:
             return sql.SQL("").format()
-        return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS r WHERE {} AND {})").format(
+        return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS r WHERE {} AND ({} OR NOT {}))").format(
             self.live(lead).identifier,
             self._key_of([self.live(lead).columns[one] for one in columns]),
             self._pointed_at(lead, name, by_others=True),
+            self._old_enough(self.spec.collections[lead], self.live(lead)),
         )
 
     def _alone(self, name: str, asked: sql.Composable) -> sql.Composable:
