@@ -316,6 +316,30 @@ def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
         assert store.claimed([ann], ACME) == {}
 
 
+def test_a_shared_row_above_a_shared_one_is_told_as_retained(database):
+    """Of two companies of a group one goes with its last employee. The group stays: the receipt said `erased`."""
+    execute(
+        database,
+        "CREATE TABLE groups (id int PRIMARY KEY); CREATE TABLE companies (id int PRIMARY KEY, belongs int);"
+        "CREATE TABLE users (id int PRIMARY KEY, works int); INSERT INTO groups VALUES (1);"
+        "INSERT INTO companies VALUES (1, 1), (2, 1); INSERT INTO users VALUES (1, 1), (2, 2), (3, 2)",
+    )
+    loaded = company_map(
+        """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+companies: {table: public.companies, sharing: last_owner, found_by: [{column: id, of: users.works}]}
+groups: {table: public.groups, sharing: last_owner, found_by: [{column: id, of: companies.belongs}]}
+"""
+    )
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        after = store.verify([ann], ACME, CUTOFF)
+        assert store.count([ann], ACME, CUTOFF) == after
+    assert (after[1]["companies"].retained, after[1]["groups"].retained) == (0, 1)
+    assert (left(database, "companies"), left(database, "groups")) == ([2], [1])
+
+
 def test_a_shared_row_that_is_made_again_is_somebody_elses(database):
     """A chat is known by its name. After Ann's is gone somebody makes one of that name, and has asked nobody in yet."""
     execute(

@@ -205,8 +205,8 @@ MUTANTS = (
     Mutant(
         "what rows of others tell is not followed",
         f"{_POSTGRES}/resolve.py",
-        '            requested(search, mapped, path.link, "t", path.since),\n',
-        "            TRUE,\n",
+        'and_(requested(search, mapped, path.link, "t", path.since), ',
+        "and_(TRUE, ",
     ),
     # What a plan is about.
     Mutant(

@@ -321,7 +321,8 @@ class Reference:
             # While keys are resolved a person who is found by a value leads on only by the own key, asked for next.
             here = values in set(self._values(lead, theirs, found, state, firm=shareable and self._is_person(lead)))
             taken = claims is not None and values in claims.columns.get((lead, theirs), ())
-            known = values in sealed.get((lead, theirs), ()) and not self._stays(lead, theirs, values, state)
+            known = values in sealed.get((lead, theirs), ())
+            known = known and ("sharing" in spec or not self._stays(lead, theirs, values, state))
             taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
             if here or (known and not taken):
                 holders = {self._collections[lead]["person"]} if self._passes_on(name, ours, lead, theirs) else set()

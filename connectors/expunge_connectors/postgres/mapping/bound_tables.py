@@ -35,6 +35,7 @@ class BoundLink:
         lookup_only: The identity is shareable: it selects nothing for counting, erasing and verifying.
         of: (collection, columns) that lead here, for a link inside the store.
         below: A link within one collection: it leads from a row to the rows below it.
+        to_shared: The rows that it leads to are shared: who points to one decides.
         unclaimed: It is found by such keys alone as nobody else claims. A person's own row is sought by any.
         persons: The identities of the persons whom a row names by it (see `owner_links.persons_named`).
         found: Of those whose the row may be that is found by it (see `owner_links.persons_found`).
@@ -61,6 +62,7 @@ class BoundLink:
     lookup_only: bool = False
     of: tuple[str, tuple[str, ...]] | None = None
     below: bool = False
+    to_shared: bool = False
     unclaimed: bool = False
     persons: frozenset[str] = frozenset()
     found: frozenset[str] = frozenset()

@@ -306,6 +306,7 @@ class _TableBinder:
             dated=self._column(name, spec.created or "") if dated else None,
             told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, written, claims, self.data_map)),
             beside=tuple(self._link(name, one) for one in beside(self.spec, spec, written, self.data_map)),
+            to_shared=spec.sharing is not None,
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )
 

@@ -44,9 +44,12 @@ def claimed_paths(search: Search, mapped: BoundTable) -> list[SearchPath]:
 
 
 def _of_own_rows(search: Search, link: BoundLink, staged: sql.Composable) -> sql.Composable:
-    """The staged keys without those of shared rows that are others' as well."""
+    """The staged keys without those of shared rows that are others' as well.
+
+    Not where they lead to shared rows in their turn: the others point there too, so it stays, and is told as theirs.
+    """
     lead = None if link.of is None else search.store.collections[link.of[0]]
-    if link.of is None or lead is None or lead.spec.sharing is None:
+    if link.of is None or lead is None or lead.spec.sharing is None or link.to_shared:
         return staged
     feed = next(one for one in lead.feeds if one.namespace == link.namespace)
     same = (

@@ -474,7 +474,7 @@ class VerificationQuery:
 
     def _unless_owned(self, name: str, lead: str, columns: Sequence[str]) -> sql.Composed:
         """The key `a` is of no shared row that others own, or made anew: it stays, and so does what hangs on it."""
-        if self.spec.collections[lead].sharing is None:
+        if self.spec.collections[lead].sharing is None or self.spec.collections[name].sharing is not None:
             return sql.SQL("").format()
         return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS r WHERE {} AND ({} OR NOT {}))").format(
             self.live(lead).identifier,
