@@ -31,13 +31,15 @@ _FOREIGN_KEY = "23503"
 _REFERENCED = frozenset({_FOREIGN_KEY, "23001"})
 _DENIED = "42501"  # insufficient_privilege
 _RAISED = "P0"  # PL/pgSQL error
+REFERENCED = (
+    "A row that stays points to one that should go: one that is retained longer (give both tables one `start`), or one"
+    " of somebody else (who is in the batch as well: `expunge retry` once they are erased). Or tombstone the latter's"
+    " table."
+)
+"""What helps where rows that stay keep one from going, or would go or be changed with it."""
+
 _ADVICE = {
-    **dict.fromkeys(
-        _REFERENCED,
-        "A row that stays points to one that should go: one that is retained longer (give both tables one `start`),"
-        " or one of somebody else (who is in the batch as well: `expunge retry` once they are erased). Or tombstone the"
-        " latter's table.",
-    ),
+    **dict.fromkeys(_REFERENCED, REFERENCED),
     "53100": "Make room: look for log files that a replication slot or archive_command holds back. Nothing of the"
     " transaction is kept, and it is done again by itself.",
     _DENIED: "Grant the right that `expunge check` names.",

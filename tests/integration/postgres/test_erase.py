@@ -26,7 +26,7 @@ from tests.support.postgres.roles import role
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts, Scope, no_beat
-from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.errors import StillReferencedError, TerminalError, TransientError
 from expunge_connectors.postgres import connector
 from expunge_connectors.postgres.connection import PinnedConnection
 from expunge_connectors.postgres.erase import handed_over_rows
@@ -297,9 +297,10 @@ def test_the_database_changes_nobodys_rows_by_itself(company, effect):
     before = dump(company)
     with opened(company) as store:
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
-        with pytest.raises(TerminalError, match="not part of the request"):
+        with pytest.raises(StillReferencedError, match="not part of the request") as caught:
             store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
         assert dump(company) == before
+        assert "`expunge retry` once they are erased" in str(caught.value.remedy)
         execute(company, "UPDATE messages SET reply_to = NULL WHERE id = 3")
         store.erase(ada, ACCOUNT_ACTIONS, ACCOUNT, CUTOFF, no_beat)
         assert due(store.verify(ada, ACCOUNT, CUTOFF)) == {}

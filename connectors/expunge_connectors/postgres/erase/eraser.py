@@ -14,7 +14,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
-from expunge_connectors.errors import RightMissingError, TerminalError, TransientError
+from expunge_connectors.errors import RightMissingError, StillReferencedError, TerminalError, TransientError
 from expunge_connectors.postgres import keys_given_again
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
@@ -28,7 +28,7 @@ from expunge_connectors.postgres.erase.redacted_writes import carry_out_together
 from expunge_connectors.postgres.erase.reference_guard import changed_by, lock, owned_again
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import Throttle
-from expunge_connectors.postgres.errors import RaisedError, still_referenced, translated
+from expunge_connectors.postgres.errors import REFERENCED, RaisedError, still_referenced, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, shared_values
@@ -336,7 +336,10 @@ class Eraser:
             children = self.store.takers(key.child)
             if not children:
                 if key.writes_child:
-                    raise self._would_change(mapped, key, f"through constraint {key.name}")
+                    raise TerminalError(
+                        f"{self._changing(mapped, key)} through constraint {key.name}.",
+                        remedy="Tombstone the collection instead, or map the other table.",
+                    )
                 continue
             if not key.writes_child and (mapped.spec.sharing is not None or key.sound):
                 continue
@@ -347,14 +350,14 @@ class Eraser:
             (pointing,) = search.connection.execute(statement).fetchone() or (0,)
             if pointing:
                 if key.writes_child:
-                    raise self._would_change(mapped, key, f"that are not part of the request ({key.name})")
+                    raise StillReferencedError(
+                        f"{self._changing(mapped, key)} that are not part of the request ({key.name}).",
+                        remedy=REFERENCED,
+                    )
                 raise still_referenced(self.store.name, mapped.name, key.name, key.child)
 
-    def _would_change(self, mapped: BoundTable, key: ForeignKey, which: str) -> TerminalError:
-        return TerminalError(
-            f"store {self.store.name}, collection {mapped.name}: deleting would change rows of {key.child} {which}.",
-            remedy="Tombstone the collection instead, or map the other table.",
-        )
+    def _changing(self, mapped: BoundTable, key: ForeignKey) -> str:
+        return f"store {self.store.name}, collection {mapped.name}: deleting would change rows of {key.child}"
 
 
 def _bounded(
