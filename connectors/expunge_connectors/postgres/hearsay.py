@@ -26,6 +26,7 @@ from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answer
 from expunge_connectors.postgres.sql.comparison import equal, same_row
 from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.sql.row_conditions import known_by_value_alone
+from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined
 
@@ -105,11 +106,20 @@ def _by_subject(found: Iterable[tuple[int, SubjectKey]]) -> dict[int, frozenset[
 
 
 def _theirs(search: Search, mapped: BoundTable, path: SearchPath) -> sql.Composed:
-    """Subject's number and key, of such rows: of those that a key of the subject's stands in itself none is."""
+    """Subject's number and key, of such rows.
+
+    A row in which a key of the subject's stands itself is none, unless it names somebody else as well.
+    """
     every = _of_table(search.store, mapped)
     links = [link for one in every for link in one.selecting if link.sure and not link.below]
     mine: list[sql.Composable] = [
-        _NOT_NAMED.format(keys=own.table, same=equal(own.link, "t", [column("m", one) for one in own.columns]))
+        _NOT_NAMED.format(
+            keys=own.table,
+            same=and_(
+                equal(own.link, "t", [column("m", one) for one in own.columns]),
+                requested(search, mapped, own.link, "t"),
+            ),
+        )
         for own in search_paths(search, links)
         if own.lead is None and (own.link.source is None or not own.link.source.several)
     ]

@@ -17,6 +17,7 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import RecordCounts, Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.sql import key_staging
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Resolved
 
@@ -478,6 +479,29 @@ def test_a_guest_is_not_taken_for_the_customer_whose_order_names_the_same_addres
     assert "9" in left(database, "users")
     assert {8, 2} <= set(left(database, "orders"))
     assert 7 not in left(database, "orders")
+
+
+@pytest.mark.parametrize("few", [100, -1])
+def test_a_row_that_names_somebody_else_as_well_holds_a_value_for_them(
+    database: str, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """What Ann wrote of Bob has a key of hers in it, and is not hers alone: nor is the address that it tells."""
+    monkeypatch.setattr(key_staging, "_FEW", few)
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2);"
+        "CREATE TABLE reviews (id int PRIMARY KEY, author int, about int, email text);"
+        "INSERT INTO reviews VALUES (1, 1, 1, 'whose@x.example'), (2, 1, 2, 'whose@x.example')",
+    )
+    loaded = shape(
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+        "reviews: {table: public.reviews, yields: {email: email},"
+        " found_by: [{column: author, of: users.id}, {column: about, of: users.id}]}"
+    )
+    with opened(database, loaded) as store:
+        ann = answer(store, loaded, subject(1, user_id="1"))
+    assert SubjectKey("email", "whose@x.example") in ann.doubtful - ann.keys
 
 
 def answer(store: PostgresStore, loaded: DataMap, who: Subject) -> Resolved:
