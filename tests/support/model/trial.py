@@ -22,7 +22,6 @@ from expunge_connectors.contract import Counts, Scope, Severity, Subject, Subjec
 from expunge_connectors.errors import StillReferencedError, TerminalError
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
 from expunge_connectors.postgres.sql import key_staging
-from expunge_orchestrator.execution.resolve_step import merge_keys
 from expunge_orchestrator.subjects import member_proof
 
 
@@ -233,7 +232,7 @@ class Trial:
             data_map=self._map,
             known={one.number: one.keys for one in people},
         )
-        told = [replace(one, keys=merge_keys(one.keys, resolved[one.number].keys)) for one in people]
+        told = [replace(one, keys=member_proof.merged(one.keys, resolved[one.number].keys)) for one in people]
         again = self._with_keys_of_their_own(member_proof.visible_to("main", told, self._scope, self._map))
         everybody = frozenset[tuple[str, str]]().union(*(each for each, *_ in keys.values()))
         sealed_since = {}
