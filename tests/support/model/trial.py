@@ -194,6 +194,8 @@ class Trial:
             return False
         left, blocked = self._model.erased(state, due, frozenset(began), began)
         self._seen["refused"] += bool(blocked)
+        if blocked and self._model.told_later(state, keys):
+            return False  # refused only when the shared row has its turn
         if blocked and self._refused(people, state, left, must=any(one.held for one in blocked)):
             return False
         self._interrupted(people)
