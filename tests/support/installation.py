@@ -107,8 +107,9 @@ class CompanyStack:
 @pytest.fixture(scope="session")
 def calltrack(pytestconfig: pytest.Config) -> Iterator[CompanyStack]:
     """One loaded company for the session."""
-    with build_company_stack(people=600) as made:
+    with build_company_stack(people=600) as made, TemporaryDirectory(prefix="inspections-") as directory:
         made.inspections.fresh = pytestconfig.getoption("--fresh-inspections")
+        made.inspections.directory = Path(directory)
         yield made
 
 
@@ -149,10 +150,10 @@ def fresh_inspections(calltrack: CompanyStack) -> Iterator[None]:
 @contextmanager
 def build_company_stack(people: int, seed: int = 11) -> Iterator[CompanyStack]:
     """A company of this size on a stack of its own."""
-    with dev_servers.stack(in_memory()) as stack, TemporaryDirectory(prefix="inspections-") as directory:
+    with dev_servers.stack(in_memory()) as stack:
         company = Company(seed=seed, people=people, now=datetime.now(UTC))
         loaded = loader.load(company, stack.endpoints, stack.programs.postgres / "pg_dump")
-        yield CompanyStack(stack, company, loaded, inspections=SharedInspections(directory=Path(directory)))
+        yield CompanyStack(stack, company, loaded)
 
 
 @dataclass(slots=True)
