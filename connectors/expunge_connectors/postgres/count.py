@@ -168,7 +168,7 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
 
 def _below(search: Search, mapped: BoundTable) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
     """Asked, leads and unclear of a row `t` below one of its own collection."""
-    link = mapped.own[0]  # by each of them a row names the same people
+    link = mapped.own[0]  # a tree hangs by one (`owner_complaints`)
     asked = requested(search, mapped, link, "t")
     return asked, asked, unclear(search, mapped, link, "t")
 

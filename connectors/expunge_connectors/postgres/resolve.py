@@ -192,7 +192,6 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
     if not mapped.own:
         return sql.SQL(" UNION ").join(selects)
     below = [SearchPath(link, sql.Identifier("every"), from_rows(search, link).columns, mapped) for link in mapped.own]
-    # One reference to `every` is allowed: several links within the collection are tried on one joined row.
     return sql.SQL(
         "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
     ).format(
@@ -200,7 +199,6 @@ def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> s
         _facts(search, mapped, _origin(below[0]), TRUE, FALSE),
         mapped.table.identifier,
         or_(*(join_condition(path, "t") for path in below)),
-        # By each of the links within a collection a row names the same people.
         and_(sql.SQL("k.leads"), in_scope(mapped, "t"), requested(search, mapped, mapped.own[0], "t")),
         sql.SQL("SELECT * FROM every"),
     )

@@ -6,6 +6,7 @@ stays, for its statement checks again whose it is. What hung below it went befor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from psycopg import sql
@@ -37,10 +38,7 @@ def refuse(search: Search, mapped: BoundTable) -> None:
         return
     if any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
         return
-    with translated(search.store.name, mapped.name):
-        statement = search.compiled(("handed over", mapped.name), partial(_statement, search, mapped))
-        (there,) = search.connection.execute(statement).fetchone() or (False,)
-    if there:
+    if _there(search, mapped, "handed over", partial(_statement, search, mapped)):
         raise TransientError(
             f"store {search.store.name}, collection {mapped.name}: a row that was found to go is still there, perhaps"
             " as somebody else's by now; nothing of this transaction is kept, and it is done again."
@@ -58,19 +56,22 @@ def refuse_kept(search: Search, mapped: BoundTable) -> None:
     stays = mapped.name in search.spared or mapped.action is Action.RETAIN
     if not stays or not mapped.leads or mapped.spec.sharing is not None or not search.found.get(mapped.name):
         return
-    with translated(search.store.name, mapped.name):
-        statement = search.compiled(("kept", mapped.name), partial(_kept, search, mapped))
-        (there,) = search.connection.execute(statement).fetchone() or (False,)
-    if there:
+    if _there(search, mapped, "kept", partial(_kept, search, mapped)):
         raise TransientError(
             f"store {search.store.name}, collection {mapped.name}: a row that stays, and led to others, is somebody"
             " else's by now; nothing of this transaction is kept, and it is done again."
         )
 
 
+def _there(search: Search, mapped: BoundTable, what: str, compose: Callable[[], sql.Composed]) -> bool:
+    with translated(search.store.name, mapped.name):
+        row = search.connection.execute(search.compiled((what, mapped.name), compose)).fetchone()
+    return row == (True,)
+
+
 def _kept(search: Search, mapped: BoundTable) -> sql.Composed:
     leads = sql.SQL("f.leads") if mapped.name in search.spared else sql.SQL("f.leads AND f.stays")
-    still = FoundRows.of(search, mapped).still()
+    still = sql.SQL("({}) IS TRUE").format(FoundRows.of(search, mapped).still())
     return _THERE.format(search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f"), leads, still)
 
 
