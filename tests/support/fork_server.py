@@ -192,7 +192,7 @@ def share_inspections(job: Mapping[str, Any]) -> None:
     from tests.support import inspections  # noqa: PLC0415 - as above
 
     directory = os.environ.pop(inspections.SHARED_IN, None)
-    if directory is not None and not job["code"] and job["arguments"][0] != "serve":
+    if directory is not None and not job["code"] and job["arguments"][:1] != ["serve"]:
         inspections.share_with_commands(Path(directory))
 
 
