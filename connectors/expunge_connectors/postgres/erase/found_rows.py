@@ -29,7 +29,7 @@ from expunge_connectors.postgres.sql.comparison import (
     row_id,
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
-from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity
+from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity, leading_known
 from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
 from expunge_connectors.postgres.sql.row_owners import requested
@@ -159,6 +159,7 @@ class FoundRows:
         """What is selected of a row `t` reached from `k`; None: from a row above it in the same collection."""
         mapped, search = self.mapped, self.search
         known = keys_known(search, mapped, "t", sql.SQL("k.number"))
+        leading_on = leading_known(search, mapped, "t", sql.SQL("k.number"))
         stays: sql.Composable = retained(mapped, "t", search.cutoff)
         waits: sql.Composable = FALSE if known is TRUE else sql.SQL("NOT ({})").format(known)
         if mapped.spec.sharing is not None and (mapped.leads or mapped.yields or mapped.name in search.store.holding):
@@ -184,7 +185,7 @@ class FoundRows:
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             *evidence,
             sql.SQL("{} AS asked").format(asked),
-            sql.SQL("{} AS leads").format(and_(asked, known, *self._alone())),
+            sql.SQL("{} AS leads").format(and_(asked, leading_on, *self._alone())),
             sql.SQL("{} AS waits").format(waits),
             sql.SQL("{} AS stays").format(stays),
         )

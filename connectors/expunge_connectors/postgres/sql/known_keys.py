@@ -25,6 +25,18 @@ def keys_known(search: Search, mapped: BoundTable, alias: str, number: sql.Compo
     return and_(*conditions) if conditions else TRUE
 
 
+def leading_known(search: Search, mapped: BoundTable, alias: str, number: sql.Composable | None) -> sql.Composable:
+    """The same, as far as the row has to say it before it leads on: of a shared row, no person whom nobody knows.
+
+    What else it says is told to none of several owners while the others are there (ADR 26), so that it waits, for ever
+    where it stays. What hangs below it in this store is theirs by its owners, and waits for keys of its own.
+    """
+    if mapped.spec.sharing is None:
+        return keys_known(search, mapped, alias, number)
+    persons = (one for one in mapped.binding if one not in search.store.internal)
+    return and_(TRUE, *(known_identity(search, mapped, one, alias, number) for one in persons))
+
+
 def known_identity(
     search: Search, mapped: BoundTable, identity: str, alias: str, number: sql.Composable | None
 ) -> sql.Composed:
