@@ -159,7 +159,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing `inspect` noticed, and what to do about it. `code` is stable and documented (docs/findings.md)."""
+    """One thing `inspect` noticed, and what to do about it. `code` is stable and documented (docs/findings.md).
+
+    Attributes:
+        of_rows: Rows say it that stand there now, and not how the store is built: with one of them something could go
+            that is another person's. Whoever only looks sees no less than without them.
+    """
 
     severity: Severity
     code: str
@@ -167,6 +172,7 @@ class Finding:
     collection: str | None
     message: str
     remedy: str
+    of_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

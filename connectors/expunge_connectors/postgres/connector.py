@@ -175,7 +175,7 @@ class PostgresStore:
                 *inspection.findings(connection, self.name, self._data_map, schemas),
                 *self._replicas.findings(connection),
             ]
-            if not any(one.severity is Severity.ERROR for one in found):
+            if not any(one.severity is Severity.ERROR and not one.of_rows for one in found):
                 self._inspected, self._usual = before, None if schemas is None else schemas.usual
                 for view in self._tenants.values():
                     view._inspected = None  # noqa: SLF001 - it is one of our own

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution import (
     hold_enforcement,
     leftover_reasons,
@@ -18,6 +19,7 @@ from expunge_orchestrator.execution import (
     poison_isolation,
     resolve_step,
     settling_search,
+    stores_followed,
 )
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
@@ -102,14 +104,28 @@ def re_count(context: StepContext) -> StepWrite:
 def re_erase(context: StepContext) -> StepWrite:
     """Erase again, only for people of whom the review found something due anywhere.
 
-    Not for those whose identifiers lead to somebody else by now: the resolution has said so in their reason.
+    Not for those whose identifiers lead to somebody else by now: the resolution has said so in their reason. Nor while
+    `check` shows an error: the settling check may have begun in spite of what a stranger's rows say.
     """
     again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
     if again and context.store in context.actions:
         context.require_planned_store()
+        try:
+            stores_followed.refuse_errors(context.workspace, context.batch)
+        except FindingsError as error:
+            return _fails_apart(context, again, f"settling: what came back is not erased again. {error}")
         context = context.following()
         erase_in_store(context, hold_enforcement.groups_by_allowed_actions(context, again))
     return lambda _connection: Transition()
+
+
+def _fails_apart(context: StepContext, people: Sequence[Item], why: str) -> StepWrite:
+    """Let these people fail in a chunk of their own, which looks again when it is taken up."""
+
+    def write(connection: sa.Connection) -> Transition:
+        return poison_isolation.split_failed(connection, context, people, pipeline.REVIEW, why) or Transition()
+
+    return write
 
 
 def re_verify(context: StepContext) -> StepWrite:

@@ -39,7 +39,8 @@ def start_due(workspace: Workspace) -> int:
 
     Raises:
         FindingsError: `check` would show an error otherwise: a look through a map that no longer fits proves nothing.
-            What it does not concern was started.
+            What it does not concern was started. What rows say that stand there now concerns nobody who only is looked
+            at (`Finding.of_rows`).
         ConnectorError: A store cannot be asked.
     """
     due = (

@@ -32,8 +32,13 @@ def changed(workspace: Workspace, batch: Batch) -> Changed:
     return {store: one for store, one in found.items() if one}
 
 
-def refuse_errors(workspace: Workspace, batch: Batch) -> Changed:
+def refuse_errors(workspace: Workspace, batch: Batch, *, to_look: bool = False) -> Changed:
     """Inspect what a begun batch works with, and let errors block it; returns what is not as it was planned.
+
+    Args:
+        workspace: The stores.
+        batch: It was begun.
+        to_look: Nothing is erased by that: what rows of somebody say (`Finding.of_rows`) blocks nothing.
 
     Raises:
         FindingsError: There is an error that no dropped or renamed table explains.
@@ -48,6 +53,7 @@ def refuse_errors(workspace: Workspace, batch: Batch) -> Changed:
         findings = inspect_all(
             workspace.data_map, following.stores, workspace.backups, workspace.settings.stores_at_once
         )
+        findings = [one for one in findings if not (to_look and one.of_rows)]
         try:
             raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)])
         except FindingsError:
@@ -60,7 +66,7 @@ def refuse_errors(workspace: Workspace, batch: Batch) -> Changed:
 def fit_to_settle(workspace: Workspace, batches: Sequence[Batch]) -> tuple[list[int], FindingsError | None]:
     """The batches whose settling checks can begin, and why those of the others cannot.
 
-    Batches that were planned on the same tables are judged once.
+    Batches that were planned on the same tables are judged once. Of whom something came back, `re_erase` asks more.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -78,7 +84,7 @@ def fit_to_settle(workspace: Workspace, batches: Sequence[Batch]) -> tuple[list[
     refused = None
     for group in alike.values():
         try:
-            refuse_errors(workspace, group[0])
+            refuse_errors(workspace, group[0], to_look=True)
         except FindingsError as error:
             refused = error
         else:

@@ -88,9 +88,9 @@ class InspectionContext:
         """The map says that this place holds no personal data, and who says so."""
         return any(one.place == self.like_first(place) for one in self.spec.unmapped_ok)
 
-    def error(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
-        """A finding that blocks."""
-        return Finding(Severity.ERROR, code, self.store, collection, message, remedy)
+    def error(self, code: str, collection: str | None, message: str, remedy: str, *, of_rows: bool = False) -> Finding:
+        """A finding that blocks; one `of_rows`, whatever erases."""
+        return Finding(Severity.ERROR, code, self.store, collection, message, remedy, of_rows)
 
     def warning(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
         """A finding to think about."""

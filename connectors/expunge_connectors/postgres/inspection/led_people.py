@@ -89,13 +89,15 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 f" {', '.join(strange)} as well: some of them through rows of another person, with whom they go"
                 " whole, or are cleared."
             )
-            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"))
+            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"), of_rows=True)
         if strange := [pair for pair, answer in met.items() if answer]:
             message = (
                 f"Rows of {spec.table} are found by {'; by '.join(strange)}: some of them through rows of two people,"
                 " with each of whom they go whole, or are cleared."
             )
-            yield inspection.error("several-people", name, message, _REMEDY.format("Leave one of these links out"))
+            yield inspection.error(
+                "several-people", name, message, _REMEDY.format("Leave one of these links out"), of_rows=True
+            )
 
 
 def _kinds(holders: Iterable[Holders], led_by: Iterable[Lead]) -> set[str]:
@@ -123,7 +125,7 @@ def _by_values(
                 f" row of that person holds, and are found by {lead} as well: some of them through rows of another"
                 " person, with whom they go whole, or are cleared."
             )
-            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"))
+            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"), of_rows=True)
     if not known or None in asked.values():
         places = sorted({place for (place, _), answer in asked.items() if answer is None})
         what = f"Whether rows of {spec.table} tell addresses of another person than whose row leads to them"

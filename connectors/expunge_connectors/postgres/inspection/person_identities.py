@@ -52,6 +52,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 f"A row of {table.text} is said to be one person, but two rows hold one `{spec.person}` in"
                 f" {place}{within}: a request for one of them would take the other as well.",
                 remedy,
+                of_rows=True,
             )
         else:
             yield inspection.warning(
@@ -86,6 +87,7 @@ def _nameless(
                 f"A row of {table.text} is said to be one person, and there are rows without a value in {place}: they"
                 " are nobody's, are not erased, and what stands under their addresses stays as well, as ambiguous.",
                 remedy,
+                of_rows=True,
             )
         else:
             yield inspection.warning(
@@ -117,6 +119,7 @@ def _nameless(
                 f"A row of {table.text} is said to be one person, and in {place} stand values that {rule.name} cannot"
                 f" read as a `{spec.person}`: no request can name these people, and they can never be erased.",
                 remedy,
+                of_rows=True,
             )
 
 

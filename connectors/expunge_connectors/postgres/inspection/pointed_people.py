@@ -56,6 +56,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                     " addresses, and persons point to them): some of them to another person's.",
                     f"If each row of {key.parent} is a person, say so: `person` for its collection, and let this one"
                     " find the person whose record it is. Or say `goes_with_any: {reason: ..., approved_by: ...}`.",
+                    of_rows=True,
                 )
 
 

@@ -88,6 +88,7 @@ def _pair(
                 f"`{identity}` is said to be the same person in {one[0]} and {other[0]}, but of {both} values looked at"
                 f" that stand in both, {count} have another `{name}` there: different people, or a stale copy.",
                 f"Give each an identity of its own, without `same_person`; or make `{name}` agree in both.",
+                of_rows=True,
             )
 
 

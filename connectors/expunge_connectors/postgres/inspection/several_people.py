@@ -111,6 +111,7 @@ def _elements(connection: Connection, inspection: InspectionContext, name: str, 
             "Let this collection find the one person with whom an element goes, and leave the other link out; what"
             " names the other stays in the element, and no request finds it. Or say `goes_with_any: {reason: ...,"
             " approved_by: ...}`.",
+            of_rows=True,
         )
     if unsaid := sorted(both for both, answer in found.items() if answer is None):
         yield unknown(inspection, name, f"Whether elements in {spec.table} name two people by {'; by '.join(unsaid)}")
@@ -171,6 +172,7 @@ def _nested(connection: Connection, inspection: InspectionContext, name: str, sp
                 " is, and due.",
                 "Keep lists of one dimension there, or a JSON document; or give an expression in the place of"
                 " `elements`, which clears the whole column, and `goes_with_any`.",
+                of_rows=True,
             )
 
 

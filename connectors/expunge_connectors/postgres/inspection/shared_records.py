@@ -42,6 +42,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 "If each row is a human, say so: `person` instead of `sharing`, found by its own key and address, so"
                 " that it goes when that human asks. If none is (an office, a household), say"
                 " `goes_with_any: {reason: ..., approved_by: ...}`.",
+                of_rows=True,
             )
         if places is None or None in asked.values():
             yield several_people.unknown(inspection, name, f"Whether shared rows of {spec.table} are somebody's own")
