@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from pydantic import SecretStr
-from tests.support.bulk_people import make_crowd
+from tests.support.bulk_people import make_crowd, poisoned
 from tests.support.cancellation import end
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.installation import CompanyStack, Installation, fresh_installation
@@ -133,6 +133,21 @@ def test_an_object_that_never_goes_fails_one_person(installation: Installation, 
     installation.erase(batch, installation.with_stores({"recordings": stuck}))  # type: ignore[dict-item]
     assert installation.outcomes(batch) == {"erased": 7, "failed": 1}
     assert installation.again(batch).state is BatchState.FAILED
+
+
+@pytest.mark.parametrize("state", ["40001", "57014"], ids=["concurrent change", "timed out"])
+def test_a_row_that_is_never_to_be_had_fails_one_person(
+    installation: Installation, inspector: StoreInspector, state: str
+) -> None:
+    """The database works: what it answers of one person's rows says nothing of the others'."""
+    crowd = make_crowd(inspector, 4)
+    batch = installation.plan(crowd.csv)
+    with poisoned(inspector, [crowd.ids[2]], state) as mend:
+        installation.erase(batch)
+        assert installation.outcomes(batch) == {"erased": 3, "failed": 1}, installation.failures(batch)
+        assert f"(SQLSTATE {state})" in installation.failures(batch)
+        mend()
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
 
 
 def test_a_store_that_is_down_is_searched_for_nobody(installation: Installation, inspector: StoreInspector) -> None:

@@ -62,13 +62,14 @@ def make_crowd(inspector: StoreInspector, number: int) -> Crowd:
 
 
 @contextmanager
-def poisoned(inspector: StoreInspector, people: Sequence[int]) -> Iterator[Callable[[], None]]:
-    """A trigger that refuses to delete these people's messages. Yields what takes the trigger away."""
+def poisoned(inspector: StoreInspector, people: Sequence[int], state: str = "P0001") -> Iterator[Callable[[], None]]:
+    """A trigger that refuses to delete these people's messages (SQLSTATE). Yields what takes the trigger away."""
     name = f"refuse_{secrets.token_hex(4)}"
     inspector.sql("UPDATE messages SET body = %s WHERE user_id = ANY (%s)", POISON, list(people))
     inspector.sql(
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        f" IF OLD.body = '{POISON}' THEN RAISE EXCEPTION 'not this one: %%', OLD.body; END IF; RETURN OLD; END $$"
+        f" IF OLD.body = '{POISON}' THEN RAISE EXCEPTION 'not this one: %%', OLD.body"
+        f" USING ERRCODE = '{state}'; END IF; RETURN OLD; END $$"
     )
     inspector.sql(f"CREATE TRIGGER {name} BEFORE DELETE ON messages FOR EACH ROW EXECUTE FUNCTION {name}()")
 

@@ -8,6 +8,7 @@ from expunge_connectors.errors import (
     ConnectorError,
     LockTimeoutError,
     RightMissingError,
+    SomeRecordsError,
     StillReferencedError,
     TerminalError,
     TransientError,
@@ -26,6 +27,8 @@ _TRANSIENT_STATES = frozenset(
         "57014",  # query_canceled: statement_timeout, or an administrator
     }
 )
+# Of these the server works: who else is at work on the records, or how many these are, is what it was about.
+_OF_RECORDS = ("40", "25P03", "25P04", "55006", "57014")
 _FOREIGN_KEY = "23503"
 # restrict_violation: what servers from 18 on say where the key is ON DELETE RESTRICT.
 _REFERENCED = frozenset({_FOREIGN_KEY, "23001"})
@@ -98,7 +101,8 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
         if error.diag.table_name:
             text += f" of table {error.diag.schema_name}.{error.diag.table_name}"
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
-        return (LockTimeoutError if state == _LOCK_TIMEOUT else TransientError)(f"{text}.", remedy=_ADVICE.get(state))
+        passing = SomeRecordsError if state.startswith(_OF_RECORDS) else TransientError
+        return (LockTimeoutError if state == _LOCK_TIMEOUT else passing)(f"{text}.", remedy=_ADVICE.get(state))
     kind = StillReferencedError if state in _REFERENCED else RightMissingError if state == _DENIED else TerminalError
     if state.startswith(_RAISED):
         kind = RaisedError

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
-from expunge_connectors.errors import RightMissingError, StillReferencedError, TerminalError, TransientError
+from expunge_connectors.errors import RightMissingError, SomeRecordsError, StillReferencedError, TerminalError
 from expunge_connectors.postgres import keys_given_again
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
@@ -157,7 +157,7 @@ class Eraser:
         """Look again before what hung below a shared row is committed as gone: the row may have to stay by now.
 
         Raises:
-            TransientError: Somebody else owns it. Tried again, nothing below it goes.
+            SomeRecordsError: Somebody else owns it. Tried again, nothing below it goes.
         """
         for mapped in self.store.scoped.values():
             if mapped.spec.sharing is None or not (mapped.leads or mapped.yields) or not search.found.get(mapped.name):
@@ -168,7 +168,7 @@ class Eraser:
                 )
                 (owned,) = search.connection.execute(statement).fetchone() or (False,)
             if owned:
-                raise TransientError(
+                raise SomeRecordsError(
                     f"store {self.store.name}, collection {mapped.name}: somebody else came to own a shared row"
                     " meanwhile; nothing of this transaction is kept, and it is done again."
                 )

@@ -12,7 +12,7 @@ from functools import partial
 from psycopg import sql
 
 from expunge_config.datamap import Action
-from expunge_connectors.errors import TransientError
+from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.erase.erasing_statements import due
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.errors import translated
@@ -32,14 +32,14 @@ def refuse(search: Search, mapped: BoundTable) -> None:
     A shared row that others own stays by itself, and of a list its elements go: neither is looked at.
 
     Raises:
-        TransientError: There is one. Done again, it is not found any more, nor is what hangs below it.
+        SomeRecordsError: There is one. Done again, it is not found any more, nor is what hangs below it.
     """
     if not mapped.leads or mapped.spec.sharing is not None or not search.found.get(mapped.name):
         return
     if any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
         return
     if _there(search, mapped, "handed over", partial(_statement, search, mapped)):
-        raise TransientError(
+        raise SomeRecordsError(
             f"store {search.store.name}, collection {mapped.name}: a row that was found to go is still there, perhaps"
             " as somebody else's by now; nothing of this transaction is kept, and it is done again."
         )
@@ -51,13 +51,13 @@ def refuse_kept(search: Search, mapped: BoundTable) -> None:
     Nothing of ours gets at them: a row that was handed over while we waited for a lock elsewhere would keep nothing.
 
     Raises:
-        TransientError: There is one that is somebody else's by now. Done again, it leads nowhere.
+        SomeRecordsError: There is one that is somebody else's by now. Done again, it leads nowhere.
     """
     stays = mapped.name in search.spared or mapped.action is Action.RETAIN
     if not stays or not mapped.leads or mapped.spec.sharing is not None or not search.found.get(mapped.name):
         return
     if _there(search, mapped, "kept", partial(_kept, search, mapped)):
-        raise TransientError(
+        raise SomeRecordsError(
             f"store {search.store.name}, collection {mapped.name}: a row that stays, and led to others, is somebody"
             " else's by now; nothing of this transaction is kept, and it is done again."
         )

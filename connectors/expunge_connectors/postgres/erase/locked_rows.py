@@ -11,7 +11,7 @@ from functools import partial
 
 from psycopg import sql
 
-from expunge_connectors.errors import TransientError
+from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import named, place_names, row_id, same_row
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
@@ -30,7 +30,7 @@ def hold(search: Search, mapped: BoundTable, find: Callable[[], None]) -> None:
         find: Searches anew, in place of what was found.
 
     Raises:
-        TransientError: They are changed as fast as they are found.
+        SomeRecordsError: They are changed as fast as they are found.
     """
     if mapped.table.row_key:
         return
@@ -38,7 +38,7 @@ def hold(search: Search, mapped: BoundTable, find: Callable[[], None]) -> None:
         if not search.found.get(mapped.name) or _held(search, mapped):
             return
         find()
-    raise TransientError(
+    raise SomeRecordsError(
         f"store {search.store.name}, collection {mapped.name}: rows were changed as fast as they were found; nothing of"
         " this transaction is kept, and it is done again."
     )

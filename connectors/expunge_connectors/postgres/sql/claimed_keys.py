@@ -17,7 +17,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
-from expunge_connectors.errors import TransientError
+from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
@@ -56,7 +56,7 @@ def refuse_new(connection: Connection, store: BoundStore, staged: Staged) -> Non
     """Look again, with a snapshot of this moment, before what was deleted is committed.
 
     Raises:
-        TransientError: Somebody else claims a key that was followed. Tried again, the key is not.
+        SomeRecordsError: Somebody else claims a key that was followed. Tried again, the key is not.
     """
     if not any(_claims(store, staged)):
         return
@@ -66,7 +66,7 @@ def refuse_new(connection: Connection, store: BoundStore, staged: Staged) -> Non
     )
     (claimed,) = connection.execute(statement).fetchone() or (False,)
     if claimed:
-        raise TransientError(
+        raise SomeRecordsError(
             f"store {store.name}: a value of a person to be erased was given to another one meanwhile; nothing of this"
             " transaction is kept, and it is done again."
         )
