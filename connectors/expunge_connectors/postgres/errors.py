@@ -49,6 +49,8 @@ _ADVICE = {
     "25P04": "Raise transaction_timeout of our role, or lower rows_per_transaction of the store.",
     "42P01": "Correct `table` in the data map, or restore the table.",
     "42703": "Correct the column's name in the data map.",
+    "42883": "A column has another type than when it was looked at, or a function of a tombstone is gone:"
+    " `expunge check` says what does not fit; then `expunge retry`.",
 }
 _MEANING = {
     **dict.fromkeys(_REFERENCED, "a foreign key forbids it"),
@@ -58,6 +60,7 @@ _MEANING = {
     _DENIED: "permission denied",
     "42P01": "the table is missing",
     "42703": "a column is missing",
+    "42883": "there is no such operator or function for these types",
     "42P17": "a rule, policy or view refers to itself",
     "55P03": "a lock was not to be had in time",
     "57014": "the statement was cancelled or timed out",

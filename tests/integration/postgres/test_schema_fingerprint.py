@@ -23,7 +23,7 @@ from tests.support.postgres.small_schemas import ACME, shape
 from tests.support.servers import wait_until
 
 from expunge_connectors.contract import Severity, no_beat
-from expunge_connectors.errors import StructureChangedError
+from expunge_connectors.errors import StructureChangedError, TerminalError
 
 ACTIONS = actions(data_map(), "calltrack")
 FUNCTION = "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;"
@@ -189,3 +189,17 @@ def test_a_table_swapped_by_whom_a_verification_waits_for_is_not_called_empty(co
         other.execute(f"BEGIN; {SWAP}; PREPARE TRANSACTION 'swap'")
         verdict = pool.submit(store.verify, ada, ACCOUNT, CUTOFF)
         let_wait(company, WAITS_FOR_AN_OLDER_ONE, verdict, lambda: other.execute("COMMIT PREPARED 'swap'"))
+
+
+def test_what_cannot_be_compared_any_more_says_what_to_do(company: str) -> None:
+    """Reading rests on the last look at the catalogue, and the server has no such operator: no advice came."""
+    with opened(company) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        execute(
+            company,
+            "ALTER TABLE messages DROP CONSTRAINT messages_user_id_fkey; ALTER TABLE messages ALTER user_id TYPE text",
+        )
+        with pytest.raises(TerminalError, match="no such operator or function for these types") as refused:
+            store.count(ada, ACCOUNT, CUTOFF)
+    assert "SQLSTATE 42883" in str(refused.value)
+    assert "`expunge check`" in str(refused.value.remedy)
