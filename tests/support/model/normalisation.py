@@ -48,7 +48,7 @@ def _integer(text: str) -> str | None:
 
 
 def _uuid(text: str) -> str | None:
-    return text.strip(" ").lower()
+    return text.strip(_SPACES).lower()
 
 
 def _exact(text: str) -> str | None:

@@ -209,6 +209,7 @@ class Trial:
         self._between()
         after = self._model.counts(left, keys, together=False)
         assert not any(count.due for one in after.values() for count in one.values())
+        people = self._with_keys_of_their_own(people)
         self._compare(self._store.verify(people, self._scope, CUTOFF), after, "verify after")
         self._compare(self._store.count(people, self._scope, CUTOFF), after, "count after")
         self._see(people, planned)
