@@ -175,7 +175,7 @@ class PostgresStore:
                 *inspection.findings(connection, self.name, self._data_map, schemas),
                 *self._replicas.findings(connection),
             ]
-            if not any(one.severity is Severity.ERROR and not one.of_rows for one in found):
+            if not _built_wrong(found):
                 self._inspected, self._usual = before, None if schemas is None else schemas.usual
                 for view in self._tenants.values():
                     view._inspected = None  # noqa: SLF001 - it is one of our own
@@ -472,7 +472,7 @@ class PostgresStore:
         differences, done = self._looking(looked)
         if not differences:
             return cast("T", done)
-        if not all(one.settles for one in differences) or any(one.severity is Severity.ERROR for one in self.inspect()):
+        if not all(one.settles for one in differences) or _built_wrong(self.inspect()):
             raise schema_fingerprint.changed(self.name, differences)
         return self._looking(lambda connection: work(self._catalogue.read(connection)))
 
@@ -536,3 +536,8 @@ class PostgresStore:
                 return work(connection)
 
         return with_retries(self._wait)(leased)
+
+
+def _built_wrong(findings: Sequence[Finding]) -> bool:
+    """An error is among them that is not only one of rows which stand there now."""
+    return any(one.severity is Severity.ERROR and not one.of_rows for one in findings)

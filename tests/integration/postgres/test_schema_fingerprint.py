@@ -90,6 +90,35 @@ def test_a_step_goes_on_where_the_inspection_finds_no_error(company, statements)
         store.verify(ada, ACCOUNT, CUTOFF)
 
 
+def test_a_step_goes_on_where_only_a_strangers_row_is_objected_to(company):
+    """What comes among rows says nothing of how tables are built: with a row of two people nothing is taken."""
+    execute(
+        company,
+        "CREATE TABLE remarks (id bigint PRIMARY KEY, user_id bigint NOT NULL REFERENCES user_profiles (user_id),"
+        " said text); CREATE INDEX ON remarks (user_id);"
+        "INSERT INTO remarks SELECT 1, p.user_id, u.email FROM user_profiles p JOIN users u ON u.id <> p.user_id"
+        " WHERE 1 NOT IN (p.user_id, u.id) LIMIT 1",
+    )
+
+    def remarks(document):
+        document["stores"]["main"]["collections"]["remarks"] = {
+            "table": "public.remarks",
+            "data_type": "messages",
+            "owner": {"controller": "calltrack"},
+            "undated": "erase",
+            "found_by": [{"column": "user_id", "of": "user_profiles.user_id"}],
+        }
+
+    loaded = data_map(remarks)
+    with opened(company, loaded) as store:
+        assert {one.code for one in store.inspect() if one.severity is Severity.ERROR} == {"several-people"}
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        execute(company, "ALTER TABLE messages ADD nick text")
+        assert store.erase(ada, actions(loaded, "calltrack"), ACCOUNT, CUTOFF, no_beat) == 11
+        store.verify(ada, ACCOUNT, CUTOFF)
+        assert execute(company, "SELECT id FROM remarks") == [(1,)]
+
+
 def test_what_goes_on_in_a_database_is_no_change(company):
     with opened(company) as store:
         store.inspect()
