@@ -350,8 +350,9 @@ class KnowsClaims(Protocol):
     ) -> Mapping[int, frozenset[SubjectKey]]:
         """Subject number -> keys of the erased person that somebody else has by now. Reads only.
 
-        A record that is a person, and was made after the cutoff, holds such a key; or a record that is not found for
-        this subject holds an internal one, and none that is.
+        A record that is a person, and was made after the cutoff, holds such a key; or one that is a person says by
+        another key that it is somebody else; or a record that is not found for this subject holds an internal one, and
+        none that is.
         """
         ...
 

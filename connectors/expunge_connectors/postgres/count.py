@@ -135,9 +135,13 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         if path.link not in mapped.erasing:
             selects += _by_value(search, mapped, path, facts)
             continue
-        asked = and_(requested(search, mapped, path.link, "t", path.since), *not_made_again(search, mapped, path, "t"))
+        number, since = column("k", "number"), path.since
+        asked = requested(search, mapped, path.link, "t", since, number=number)
+        asked = and_(asked, *not_made_again(search, mapped, path, "t"))
         leads = and_(asked, sql.SQL("NOT ({})").format(theirs)) if mapped.spec.sharing is not None else asked
-        selects.append(joined(mapped, path, facts(asked, leads, unclear(search, mapped, path.link, "t", path.since))))
+        selects.append(
+            joined(mapped, path, facts(asked, leads, unclear(search, mapped, path.link, "t", since, number=number)))
+        )
     alone = known_by_value_alone(search.store, mapped, "t")
     for path in claimed_paths(search, mapped):
         old = row_conditions.old_enough(mapped, "t", search.cutoff)
@@ -169,8 +173,9 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
 def _below(search: Search, mapped: BoundTable) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
     """Asked, leads and unclear of a row `t` below one of its own collection."""
     link = mapped.own[0]  # a tree hangs by one (`owner_complaints`)
-    asked = requested(search, mapped, link, "t")
-    return asked, asked, unclear(search, mapped, link, "t")
+    number = column("k", "number")
+    asked = requested(search, mapped, link, "t", number=number)
+    return asked, asked, unclear(search, mapped, link, "t", number=number)
 
 
 def columns(mapped: BoundTable) -> sql.Composed:

@@ -2,7 +2,8 @@
 
 A person's own row that was made after the erasure began is somebody else's, under the same id: the map says that such
 keys are never re-used; a table without a sequence, or one that was truncated, uses them again all the same. And an
-internal key is whose row holds it (see `keys_of_others`). `k` is a staged key, `t` a row of a collection of persons.
+internal key is whose row holds it, as a person's is whose row says by another one who it is (see `keys_of_others`). `k`
+is a staged key, `t` a row of a collection of persons.
 """
 
 from __future__ import annotations
@@ -48,7 +49,6 @@ def given_again(
     found = _of_persons(search, keys_of, cutoff)
     with translated(store.name):
         if any(keys_of_others.any_held(search, mapped) for mapped in store.scoped.values()):
-            claimed_keys.mark(connection, store, search.staged)
             for number, keys in _of_rows(search).items():
                 found[number] = found.get(number, frozenset()) | _meant(keys_of[number], keys)
     return found
@@ -99,6 +99,7 @@ def _of_rows(search: Search) -> Keys:
     found, more = Keys(), True
     while more:
         more = False
+        claimed_keys.mark(search.connection, search.store, search.staged)
         for mapped in search.store.scoped.values():
             with translated(search.store.name, mapped.name):
                 paths = search_paths(search, mapped.selecting)

@@ -58,6 +58,18 @@ def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) 
     )
 
 
+def of_one_row(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
+    """Of a row that is a person and is found by a person's key: the links by which another identity says who it is.
+
+    A customer's row says it by the customer's number, and by the account: of whom both are known, it is not hers that
+    says the one and somebody else's other one.
+    """
+    ours = person_keys(spec, link, data_map)
+    if table.person is None or not ours:
+        return ()
+    return tuple(one for one in table.found_by if one != link and person_keys(spec, one, data_map) - ours)
+
+
 def persons_found(spec: PostgresSpec, link: Link, data_map: DataMap) -> frozenset[str]:
     """The identities of the persons whose a row may be that is found by a link.
 
@@ -84,8 +96,14 @@ def towards_parent(spec: PostgresSpec, link: Link, row_key: Collection[str]) -> 
     return own is None or own.column not in columns
 
 
-def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
-    """The identities of the persons whom a row names by a link.
+def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap) -> frozenset[str]:
+    """The identities of the persons whom a row names by a link, by whichever of them it does."""
+    keys = person_keys(spec, link, data_map)
+    return keys.union(*(_of_one_human(one, data_map) for one in keys))
+
+
+def person_keys(spec: PostgresSpec, link: Link, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
+    """The identities of persons by whose keys a row names somebody by a link.
 
     Args:
         spec: The store.
@@ -96,16 +114,16 @@ def persons_named(spec: PostgresSpec, link: Link, data_map: DataMap, *through: T
     if link.lead is not None:
         return _of_rows(spec, spec.collections[link.lead[0]], data_map, *through)
     if link.identity in data_map.person_identities:
-        return _of_one_human(link.identity or "", data_map)
+        return frozenset({link.identity or ""})
     above = (_of_rows(other, table, data_map, *through) for _, other, _, table in holding(link, data_map))
     return frozenset().union(*above)
 
 
 def _of_rows(spec: PostgresSpec, table: TableSpec, data_map: DataMap, *through: TableSpec) -> frozenset[str]:
-    own = frozenset() if table.person is None else _of_one_human(table.person, data_map)
+    own = frozenset() if table.person is None else frozenset({table.person})
     if any(one is table for one in through):
         return own
-    return own.union(*(persons_named(spec, one, data_map, *through, table) for one in table.found_by))
+    return own.union(*(person_keys(spec, one, data_map, *through, table) for one in table.found_by))
 
 
 def _of_one_human(identity: str, data_map: DataMap) -> frozenset[str]:

@@ -48,9 +48,9 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         return lambda _connection: Transition()
     known = {item.id: context.unsealed(item) for item in people if _begun(item)}
     again = context.given_again(known, [item for item in people if item.sealed_keys is not None])
-    # Under the id of somebody else there is nothing to be learnt of the person, and under their keys nothing either.
-    persons = context.workspace.data_map.person_identities
-    gone = {number for number, keys in again.items() if any(key.namespace in persons for key in keys)}
+    # Under ids that are all somebody else's there is nothing to be learnt of the person, and under their keys neither.
+    proofs = {number: _proofs(context, known[number]) for number in again.keys() & known.keys()}
+    gone = {number for number, keys in proofs.items() if keys and keys <= again[number]}
     asked = _ask_decided(context, [item for item in people if item.id not in gone], known, again)
     asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in gone}
     kept = inherited_keys.of_same_person(asked, context.workspace, context.batch.scope)
@@ -134,6 +134,12 @@ def _begun(item: Item) -> bool:
     return item.sealed_keys is not None and (item.touched or item.outcome is not None)
 
 
+def _proofs(context: StepContext, keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """The persons' keys among them, without their marks."""
+    persons = context.workspace.data_map.person_identities
+    return frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons)
+
+
 def _without(known: frozenset[SubjectKey], gone: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     return frozenset(key for key in known if member_proof.unmark(key) not in gone) if gone else known
 
@@ -202,11 +208,10 @@ def _ask(
     `again`.
     """
     workspace, scope = context.workspace, context.batch.scope
-    persons = workspace.data_map.person_identities
     given = context.identifiers(people)
     known = {number: keys for number, keys in known.items() if number in given}
     for number, keys in known.items():
-        if proofs := frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons):
+        if proofs := _proofs(context, keys) - again.get(number, frozenset()):
             given[number] = proofs
 
     def told(given: Keys, known: Keys) -> Mapping[int, Resolved]:

@@ -155,4 +155,9 @@ def look_up(
     left = residual_keys.of_people(workspace, scope, subjects)
     told = joint_lookup.told_together(subjects, workspace, scope, cutoffs)
     subjects = [replace(one, keys=one.keys | told.get(one.number, frozenset())) for one in subjects]
+    # What was kept of somebody may be another's by now without a row that tells it of both.
+    know = followed_keys.knowing(workspace, cutoffs)
+    inheriting = [one for one in subjects if one.number in left]
+    again = followed_keys.given_again(inheriting, scope, workspace.data_map, know, cutoffs)
+    subjects = followed_keys.without_given_again(subjects, again)
     return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects)

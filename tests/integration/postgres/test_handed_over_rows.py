@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import psycopg
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, execute, opened, resolved, subject
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.locks import wait_until_blocked
-from tests.support.postgres.small_schemas import ACME, left, shape
+from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
+from expunge_config.datamap import DataMap
 from expunge_connectors.contract import SubjectKey, no_beat
 
 TABLES = """
@@ -121,3 +123,101 @@ def test_what_is_known_by_the_id_of_a_row_stays_with_whoever_has_the_row(databas
         assert store.given_again([ann], ACME, CUTOFF)[1] == again  # the late ones are Ann's
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
     assert left(database, "orders WHERE user_id IS NOT NULL") == left(database, "lines") == [1, 3]
+
+
+PERSONS = """
+CREATE TABLE accounts (id int PRIMARY KEY, token text UNIQUE);
+CREATE TABLE customers (id int PRIMARY KEY, account_id int, token text);
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int, note text);
+INSERT INTO accounts VALUES (1, 't1');
+INSERT INTO customers VALUES (5, 1, 't1'), (9, NULL, NULL);
+INSERT INTO orders VALUES (1, 5), (2, 9);
+"""
+ACCOUNTS = """
+accounts: {table: public.accounts, person: user_id, yields: {user_id: id, token: token},
+  found_by: [{column: id, identity: user_id}]}
+orders: {table: public.orders, found_by: [{column: customer_id, of: customers.id}]}
+customers: {table: public.customers, person: cid, """
+CUSTOMERS = {
+    "through the account": "goes_with_any: {reason: one human, approved_by: x}, yields: {cid: id},"
+    " found_by: [{column: id, identity: cid}, {column: account_id, of: accounts.id}]}",
+    "by the account's id": "yields: {cid: id, user_id: account_id},"
+    " found_by: [{column: id, identity: cid}, {column: account_id, identity: user_id}]}",
+    "by a token": "yields: {cid: id}, found_by: [{column: id, identity: cid}, {column: token, identity: token}]}",
+}
+TO_NEW_ACCOUNT = "INSERT INTO accounts VALUES (2, 't2'); UPDATE customers SET account_id = 2, token = 't2' WHERE id = 5"
+
+
+def customers(how: str) -> DataMap:
+    document = small_document(ACCOUNTS + CUSTOMERS[how])
+    document["identities"]["cid"] = {"kind": "person", "normaliser": "exact/1"}
+    return checked(document)
+
+
+@pytest.mark.parametrize("waits_for", ["the row", "an order"])
+@pytest.mark.parametrize("how", CUSTOMERS)
+def test_a_persons_row_is_whose_other_key_it_has_by_then(database: str, how: str, waits_for: str) -> None:
+    """Ann's customer number stays on the row, which becomes that of an account that is made with the change."""
+    execute(database, PERSONS)
+    loaded = customers(how)
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert SubjectKey("cid", "5") in ann.keys
+        bob.execute(TO_NEW_ACCOUNT if waits_for == "the row" else "UPDATE orders SET note = 'x' WHERE id = 1")
+        erasing = threading.Thread(
+            target=lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        wait_until_blocked(database)
+        if waits_for != "the row":
+            execute(database, TO_NEW_ACCOUNT)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+        assert left(database, "accounts") == [2]
+        assert left(database, "customers") == [5, 9]
+        assert left(database, "orders") == [1, 2]
+        again = store.given_again([ann], ACME, CUTOFF)[1]
+        assert {("cid", "5"), ("main.customers.id", "5")} == {(one.namespace, one.value) for one in again}
+        assert due(store.count([ann], ACME, CUTOFF)) == due(store.verify([ann], ACME, CUTOFF)) == {"orders": 1}
+        rest = replace(ann, keys=ann.keys - again)
+        assert due(store.count([rest], ACME, CUTOFF)) == due(store.verify([rest], ACME, CUTOFF)) == {}
+
+
+@pytest.mark.parametrize("how", CUSTOMERS)
+def test_a_persons_row_is_theirs_by_any_key_of_which_nothing_else_is_known(database: str, how: str) -> None:
+    """Who is known as a customer alone gets an account; another one's account is gone."""
+    execute(database, PERSONS)
+    loaded = customers(how)
+    with opened(database, loaded) as store:
+        carl, ann = (resolved(store, [subject(1, **one)], ACME) for one in ({"cid": "9"}, {"user_id": "1"}))
+        execute(database, "INSERT INTO accounts VALUES (3, 't3'); UPDATE customers SET account_id = 3 WHERE id = 9")
+        execute(database, "DELETE FROM accounts WHERE id = 1")
+        for one in (carl, ann):
+            assert due(store.count(one, ACME, CUTOFF)) == due(store.verify(one, ACME, CUTOFF))
+            assert due(store.count(one, ACME, CUTOFF)) == {"customers": 1, "orders": 1}
+            assert store.given_again(one, ACME, CUTOFF) == {}
+        both = [*ann, replace(carl[0], number=2)]
+        execute(database, "UPDATE customers SET account_id = NULL, token = NULL WHERE id = 5")
+        store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert left(database, "customers") == left(database, "orders WHERE id = 2", "customer_id") == [9]
+        assert due(store.verify(both, ACME, CUTOFF)) == {"customers": 1, "orders": 1}
+
+
+def test_what_a_row_holds_its_new_owner_claims(database: str) -> None:
+    """Ann's address is left in the row that is Bob's: found out in one transaction, not over and over again."""
+    execute(database, PERSONS + "CREATE TABLE notes (id int PRIMARY KEY, email text)")
+    execute(database, "INSERT INTO notes VALUES (1, 'ann@x.example'); INSERT INTO accounts VALUES (2)")
+    execute(database, "ALTER TABLE customers ADD email text; UPDATE customers SET email = 'ann@x.example' WHERE id = 5")
+    by_address = CUSTOMERS["by the account's id"].replace("user_id: account_id", "user_id: account_id, email: email")
+    by_address = by_address.replace("found_by: [", "undated: erase, found_by: [{column: email, identity: email}, ")
+    notes = "notes: {table: public.notes, undated: erase, found_by: [{column: email, identity: email}]}"
+    document = small_document(f"{ACCOUNTS}{by_address}\n{notes}")
+    document["identities"]["cid"] = {"kind": "person", "normaliser": "exact/1"}
+    loaded = checked(document)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        execute(database, "UPDATE customers SET account_id = 2")
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert left(database, "accounts") == [2]
+        assert (left(database, "orders"), left(database, "notes")) == ([1, 2], [1])

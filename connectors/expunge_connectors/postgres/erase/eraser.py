@@ -203,7 +203,9 @@ class Eraser:
             spared = frozenset(self.store.scoped.keys() - self.actions.keys())
             search = Search(connection, self.store, staged, self.cutoff, spared=spared)
         while self._find(search, intercepted):
-            pass  # by an identity rows are found before what yields it
+            with translated(self.store.name):
+                search.begin_anew()  # by an identity rows are found before what yields it
+                claimed_keys.mark(connection, self.store, staged)  # what a row of somebody else's holds they claim
         with translated(self.store.name):
             shared_values.refuse_common(search)
         return search
@@ -220,7 +222,7 @@ class Eraser:
                     self._keep(search, evidence)
                     self._hold(search, mapped)
                 while gone := keys_of_others.let_go(search, mapped):
-                    passed = passed or any(key.namespace in self.store.internal for key in chain(*gone.values()))
+                    passed = passed or any(key.namespace in mapped.yields for key in chain(*gone.values()))
                     if not (at_hand and mapped.own):
                         break
                     self._keep(search, evidence)  # those below were found by them

@@ -129,10 +129,11 @@ class FoundRows:
         """The row `t` is linked as `f` says it was, and names whom it named."""
         # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
         since = {id(path): column("f", name) for path, name in self._dated()}
+        number = column("f", "number")
         linked = [
             and_(
                 sql.SQL("({}) IS TRUE").format(matches(path.link, "t", [column("f", name) for name in names])),
-                requested(self.search, self.mapped, path.link, "t", since.get(id(path))),
+                requested(self.search, self.mapped, path.link, "t", since.get(id(path)), number=number),
                 *not_made_again(self.search, self.mapped, path, "t"),
             )
             for path, names in self._compared()
@@ -166,7 +167,9 @@ class FoundRows:
             # Who owns one on which nothing depends is asked as late as can be, when it is deleted.
             stays = others_left(search, mapped, "t")
             waits = and_(waits, sql.SQL("NOT ({})").format(stays))
-        asked = requested(search, mapped, (chosen or self.own[0]).link, "t", None if chosen is None else chosen.since)
+        led, number = chosen or self.own[0], column("k", "number")
+        since = None if chosen is None else chosen.since
+        asked = requested(search, mapped, led.link, "t", since, number=number)
         if chosen is not None:
             asked = and_(asked, *not_made_again(search, mapped, chosen, "t"))
         evidence = []
@@ -176,11 +179,11 @@ class FoundRows:
                 value: sql.Composable = column("k", theirs) if here else sql.SQL("NULL::{}").format(raw(kind.ddl))
                 evidence.append(sql.SQL("{} AS {}").format(value, raw(name)))
         for path, name in self._dated():
-            since = "coalesce(k.since, '-infinity')" if path is chosen else "NULL::timestamptz"
-            evidence.append(sql.SQL("{} AS {}").format(raw(since), raw(name)))
+            began = "coalesce(k.since, '-infinity')" if path is chosen else "NULL::timestamptz"
+            evidence.append(sql.SQL("{} AS {}").format(raw(began), raw(name)))
         evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
         return comma_list(
-            sql.SQL("k.number"),
+            number,
             *named(place_names(mapped), row_id(mapped, "t")),
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
             *evidence,
@@ -206,11 +209,19 @@ class FoundRows:
             if path.dated:
                 yield path, f"s{at}"
 
-    def _named(self) -> Iterator[tuple[str, sql.Composed]]:
-        """b0, b1, … with the identities that a row `t` names in a column of their own."""
-        for at, identity in enumerate(self.mapped.binding):
-            if not self.mapped.yields[identity][0].several:
-                yield f"b{at}", named_there(self.mapped, identity, "t")
+    def _named(self) -> Iterator[tuple[str, sql.Composable]]:
+        """b0, b1, … with what a row `t` says of whom it names: each identity in a column of its own.
+
+        A person's row says it by whatever else names the person as well, whether that is there to be asked or not: what
+        somebody commits with the change, a statement of ours that waits for it does not see.
+        """
+        told = [one for one in self.mapped.binding if not self.mapped.yields[one][0].several]
+        yields = [named_there(self.mapped, identity, "t") for identity in told]
+        further = {live.name for link in self.mapped.erasing for one in link.of_one_row for live in one.columns} - {
+            self.mapped.yields[identity][0].column for identity in told
+        }
+        texts = [sql.SQL('{}::text COLLATE pg_catalog."default"').format(column("t", name)) for name in sorted(further)]
+        yield from ((f"b{at}", value) for at, value in enumerate([*yields, *texts]))
 
     def _inside(self) -> Iterator[sql.Composable]:
         """Identities inside documents and arrays are known, whichever they are by now."""

@@ -46,6 +46,9 @@ class BoundLink:
             `owner_links.named_by`).
         beside: Links by which a row names people as it does by this one; it goes with all of them (see
             `owner_links.beside`).
+        person_keys: The identities by whose keys it names them (see `owner_links.person_keys`).
+        of_one_row: Of a row that is a person: the links by which another identity says who it is (see
+            `owner_links.of_one_row`).
         dated: When the row was created, where one that is older than the claim on the value is not the claimant's.
         where: Of which kind the row must be: the link leads to no other.
         ends: What stands before the value in the column's text, and behind it; None: nothing does.
@@ -71,6 +74,8 @@ class BoundLink:
     held_elsewhere: bool = False
     told_by: tuple[BoundLink, ...] = ()
     beside: tuple[BoundLink, ...] = ()
+    person_keys: frozenset[str] = frozenset()
+    of_one_row: tuple[BoundLink, ...] = ()
     dated: Column | None = None
     where: tuple[BoundKind, ...] = ()
     ends: tuple[str, str] | None = None
@@ -172,7 +177,7 @@ class BoundStore:
             theirs also where the person's row is gone. Only where no foreign key keeps any from staying behind, and
             not of a member's: there the person's row says whose member's they are.
         owner_keys: What keys are staged as by which rows say whose they are, where rows are asked whether they are
-            somebody else's as well (see `BoundLink.beside`).
+            somebody else's as well (see `BoundLink.beside`, `BoundLink.of_one_row`).
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
             claims them.
         aged: Identities among them of which a row must not be older than the claim on its value (see `claims.aged`).

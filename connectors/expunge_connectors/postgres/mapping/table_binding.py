@@ -28,6 +28,8 @@ from expunge_connectors.postgres.owner_links import (
     beside,
     holding,
     named_by,
+    of_one_row,
+    person_keys,
     persons_found,
     persons_named,
     towards_parent,
@@ -130,7 +132,7 @@ def _own_keys(tables: Iterable[BoundTable]) -> dict[str, tuple[str, str]]:
 
 def _owner_keys(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType, ...]], ...]:
     links = [link for table in tables for link in table.links]
-    if not any(link.beside for link in links):
+    if not any(link.beside or link.of_one_row for link in links):
         return ()
     said = [link for link in links if link.of is None and link.persons and (link.held_elsewhere or not link.holders)]
     return tuple(dict.fromkeys(link.staged for link in said))
@@ -250,6 +252,7 @@ class _TableBinder:
             found=persons_found(self.spec, link, self.data_map),
             towards_parent=towards_parent(self.spec, link, self._live(name).key),
             holders=tuple(told),
+            person_keys=person_keys(self.spec, link, self.data_map),
             held_elsewhere=len(told) < len(holders),
         )
 
@@ -306,6 +309,7 @@ class _TableBinder:
             dated=self._column(name, spec.created or "") if dated else None,
             told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, written, claims, self.data_map)),
             beside=tuple(self._link(name, one) for one in beside(self.spec, spec, written, self.data_map)),
+            of_one_row=tuple(self._link(name, one) for one in of_one_row(self.spec, spec, written, self.data_map)),
             to_shared=spec.sharing is not None,
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )

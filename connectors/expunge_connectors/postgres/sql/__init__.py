@@ -11,7 +11,7 @@ comparison       row identity and key comparison
 row_conditions   in scope, old enough, known by a value alone
 retention        until when a row is kept by its data type
 row_owners       whose a row is, by the keys in it and in the rows above it
-keys_of_others   takes staged internal keys out that another's row holds by now
+keys_of_others   takes staged keys out that another's row holds by now
 erased_rows      tombstones of people who are gone, not rows that look like one
 known_keys       whether a row's keys are resolved already
 shared_rows      who else points to a shared row

@@ -1,14 +1,15 @@
-"""Keys of others: internal keys that were the subject's and that a row of somebody else holds by now (ADR 18).
+"""Keys of others: keys that were the subject's and that a row of somebody else holds by now (ADR 18).
 
 An internal key (the id of an order, the name of an object) is known from the resolution on, also when the row that told
 it is gone. The row may be handed to somebody else before, and the key given again after. So such a key leads only while
-no live row holds it but the subject's own. `s` is a staged key, `t` a row that holds it, `f` a row found.
+no live row holds it but the subject's own. So does a person's key whose row says by another one who it is: a customer's
+number, of a row with an account. `s` is a staged key, `t` a row that holds it, `f` a row found.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,8 +17,8 @@ from psycopg import sql
 
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import compared, named_there, same_row, values
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.sql.comparison import compared, equal, named_there, same_row, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted, yielded
@@ -50,7 +51,7 @@ class _Held:
 
 
 def told(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> bool:
-    """Rows of this collection hold internal keys, of which the subject's may be another's by now.
+    """Rows of this collection hold keys, of which the subject's may be another's by now.
 
     Of a shared row, or one from whose list only elements go, other rules say what becomes of it.
 
@@ -61,7 +62,7 @@ def told(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> bool:
     """
     if mapped.spec.sharing is not None or any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
         return False
-    return bool(mapped.feeds or any(_internal(store, mapped, elsewhere=elsewhere)))
+    return bool(mapped.feeds or any(_internal(store, mapped, elsewhere=elsewhere)) or any(_own(mapped)))
 
 
 def let_go(search: Search, mapped: BoundTable, *, elsewhere: bool = False) -> dict[int, frozenset[SubjectKey]]:
@@ -79,6 +80,8 @@ def let_go(search: Search, mapped: BoundTable, *, elsewhere: bool = False) -> di
         for number, *texts in search.connection.execute(statement).fetchall():
             value = texts[0] if len(texts) == 1 else json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
             gone.setdefault(number, set()).add(SubjectKey(held.wanted[0], value))
+        if held.wanted[0] == mapped.spec.person and gone:
+            _follow_suit(search, held, gone)
     return {number: frozenset(keys) for number, keys in gone.items()}
 
 
@@ -123,6 +126,35 @@ def _internal(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> Iter
             yield identity
 
 
+def _own(mapped: BoundTable) -> Iterator[BoundLink]:
+    """The link by which a row that is a person says who it is, where it says so by another identity as well."""
+    for link in mapped.links:
+        own = link.namespace == mapped.spec.person and link.of is None and link.spellings is None
+        if own and link.of_one_row:
+            yield link
+
+
+def _follow_suit(search: Search, held: _Held, numbers: Iterable[int]) -> None:
+    """Of an identity whose keys are staged as several types, take those out that are not there any more as this one."""
+    (key,) = held.names
+    for wanted, place in search.staged.places.items():
+        if wanted[0] == held.wanted[0] and wanted != held.wanted:
+            name = column("s", _names(wanted, place)[0])
+            search.connection.execute(
+                sql.SQL(
+                    "DELETE FROM {} AS s WHERE s.number IN ({}) AND {} IS NOT NULL AND NOT EXISTS"
+                    " (SELECT FROM {} AS k WHERE k.number = s.number AND {}::text = {}::text)"
+                ).format(
+                    place.table,
+                    comma_list(*map(sql.Literal, sorted(numbers))),
+                    name,
+                    held.place.table,
+                    column("k", key),
+                    name,
+                )
+            )
+
+
 def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: bool) -> Iterator[_Held]:
     shared = {link.namespace for one in store.scoped.values() if one.spec.sharing is not None for link in one.links}
     plain = sql.SQL("{} AS t").format(mapped.table.identifier)
@@ -136,6 +168,10 @@ def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: b
             for live, kind, key in zip(feed.columns, feed.types, theirs, strict=True)
         )
         yield _Held(wanted, place, plain, and_(*same))
+    for link in _own(mapped):
+        if (place := staged.places.get(link.staged)) is not None:
+            said = equal(link, "t", [column("s", name) for name in _names(link.staged, place)])
+            yield _Held(link.staged, place, plain, said)
     for identity in _internal(store, mapped, elsewhere=elsewhere):
         source = mapped.yields[identity][0]
         rows: sql.Composable = plain

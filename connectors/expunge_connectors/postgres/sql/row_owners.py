@@ -29,8 +29,14 @@ from expunge_connectors.postgres.sql.row_conditions import old_enough, older
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
 
 
-def requested(
-    search: Search, mapped: BoundTable, link: BoundLink, alias: str, since: sql.Composable | None = None
+def requested(  # noqa: PLR0913 - one question with its circumstances
+    search: Search,
+    mapped: BoundTable,
+    link: BoundLink,
+    alias: str,
+    since: sql.Composable | None = None,
+    *,
+    number: sql.Composable | None = None,
 ) -> sql.Composable:
     """A row found through this link belongs to the request; otherwise it is newer, or another's.
 
@@ -40,16 +46,23 @@ def requested(
         link: What it was found through.
         alias: The row.
         since: When the claim began on the value that led there; None: no row is too old.
+        number: The subject's, of whom every key is known; None: there may be some yet to be learnt from the row.
     """
     old = _old(search, mapped, link, alias)
-    return and_(old, *map(_not, _others(search, link, alias, since)))
+    return and_(old, *map(_not, _others(search, link, alias, since, number)))
 
 
-def unclear(
-    search: Search, mapped: BoundTable, link: BoundLink, alias: str, since: sql.Composable | None = None
+def unclear(  # noqa: PLR0913 - one question with its circumstances
+    search: Search,
+    mapped: BoundTable,
+    link: BoundLink,
+    alias: str,
+    since: sql.Composable | None = None,
+    *,
+    number: sql.Composable | None = None,
 ) -> sql.Composable:
     """A row found through this link is of an age with the request, and another's."""
-    others = list(_others(search, link, alias, since))
+    others = list(_others(search, link, alias, since, number))
     return and_(_old(search, mapped, link, alias), or_(*others)) if others else FALSE
 
 
@@ -57,12 +70,15 @@ def _old(search: Search, mapped: BoundTable, link: BoundLink, alias: str) -> sql
     return TRUE if link.sure else old_enough(mapped, alias, search.cutoff)
 
 
-def _others(search: Search, link: BoundLink, alias: str, since: sql.Composable | None) -> Iterator[sql.Composable]:
+def _others(
+    search: Search, link: BoundLink, alias: str, since: sql.Composable | None, number: sql.Composable | None
+) -> Iterator[sql.Composable]:
     """What makes it another's: it says so, or was there before this person had the value.
 
     A value leads to no row that names anybody: that person's own key leads there too. By a key it is the request's
     unless it names somebody else of the same kind as well; where the row above names people of several kinds, and goes
-    with one of another kind, the others have no say.
+    with one of another kind, the others have no say. A row that is a person is not this one's if it has another key
+    than theirs of a kind of which theirs is known: the row of their customer's number was handed to somebody else.
     """
     for one in link.told_by:
         yield _Question(search, _Who.ANYBODY, one.persons).asked_of(one, alias)
@@ -71,6 +87,8 @@ def _others(search: Search, link: BoundLink, alias: str, since: sql.Composable |
         going = _Question(search, _Who.GOING, link.persons - one.persons).asked_of(link, alias)
         if other is not FALSE:
             yield other if going is FALSE else and_(other, _not(going))
+    for one in () if number is None else link.of_one_row:
+        yield _Question(search, _Who.OTHER, one.person_keys - link.person_keys, number=number).asked_of(one, alias)
     if since is not None:
         yield older(link, alias, since)
 
@@ -90,12 +108,14 @@ class _Question:
     Attributes:
         kinds: The identities of persons that are asked about.
         way: The tables on the way up to the row.
+        number: By keys alone of a kind of which this subject has one.
     """
 
     search: Search
     who: _Who
     kinds: frozenset[str]
     way: tuple[str, ...] = ()
+    number: sql.Composable | None = None
 
     @property
     def _upper(self) -> str:
@@ -108,7 +128,8 @@ class _Question:
             return FALSE
         if link.of is not None:
             lead = self.search.store.collections[link.of[0]]
-            if lead.spec.person in self.kinds and self.who is _Who.ANYBODY and not link.towards_parent:
+            anybody = self.who is _Who.ANYBODY and self.number is None
+            if lead.spec.person in self.kinds and anybody and not link.towards_parent:
                 return and_(*_there(link, alias))
             theirs = [
                 compared(lead.table.columns[name], kind, self._upper)
@@ -130,14 +151,23 @@ class _Question:
                 sql.SQL("{} IN (SELECT k.c0 FROM {} AS k)").format(link_text(link, alias, value), path.table)
                 for path in self._keys(link)
             ]
-            said = [sql.SQL("{} IS NOT NULL").format(value), *self._none_of(theirs)]
+            said = [sql.SQL("{} IS NOT NULL").format(value), *self._none_of(theirs), *self._known(link)]
             return sql.SQL("EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(
                 values(link.source, alias), and_(*said)
             )
-        return and_(*_there(link, alias), *self._none_of([reached(path, alias) for path in self._keys(link)]))
+        theirs = [reached(path, alias) for path in self._keys(link)]
+        return and_(*_there(link, alias), *self._none_of(theirs), *self._known(link))
 
     def _none_of(self, theirs: list[sql.Composed]) -> list[sql.Composable]:
         return [_not(or_(*theirs))] if theirs and self.who is _Who.OTHER else []
+
+    def _known(self, link: BoundLink) -> Iterator[sql.Composable]:
+        """The subject has a key of this kind."""
+        if self.number is not None:
+            yield _any(
+                sql.SQL("{} IN (SELECT m.number FROM {} AS m)").format(self.number, path.table)
+                for path in self._keys(link)
+            )
 
     def _keys(self, link: BoundLink) -> Iterator[SearchPath]:
         """From the keys that this search follows, and those that earlier rounds of a resolution did."""

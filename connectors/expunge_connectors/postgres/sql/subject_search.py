@@ -114,6 +114,13 @@ class Search:
         if cursor.rowcount and not few:
             count_rows(self.connection, [(table, cursor.rowcount)])
 
+    def begin_anew(self) -> None:
+        """Drop what was found: of other keys there may be fewer ways, and so fewer columns."""
+        for name in self.found:
+            self.connection.execute(sql.SQL("DROP TABLE {}").format(self.table(name)))
+        self.found.clear()
+        self.waiting.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class SearchPath:

@@ -16,6 +16,7 @@ from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.owner_links import (
     holding,
     own_links,
+    person_keys,
     persons_found,
     persons_named,
     towards_parent,
@@ -71,12 +72,28 @@ class RowOwners:
             for other in _Question(self, "somebody else", kinds & theirs).asked_of(link, table, "r"):
                 yield other if not asked else sql.SQL("({} AND ({}) IS NOT TRUE)").format(other, *asked)
 
+    def another(
+        self, found_by: Link, links: Iterable[Link], table: Table, number: sql.Identifier
+    ) -> Iterator[sql.Composed]:
+        """The row, a person's, says by one of these that it is another one than who was asked for by such a key too."""
+        ours = person_keys(self.spec, found_by, self.data_map)
+        for link in links:
+            theirs = person_keys(self.spec, link, self.data_map) - ours
+            yield from _Question(self, "somebody else", theirs, number=number).asked_of(link, table, "r")
+
     def kinds(self, link: Link) -> frozenset[str]:
         """The identities of persons whom a row names by a link."""
         return persons_named(self.spec, link, self.data_map)
 
-    def itself(self, whom: Whom, link: Link, table: Table, row: str) -> sql.Composed:
-        """A key that stands in the row is such a person's; or an internal one, which names such a person's row."""
+    def itself(
+        self, whom: Whom, link: Link, table: Table, row: str, number: sql.Identifier | None = None
+    ) -> sql.Composed:
+        """A key that stands in the row is such a person's; or an internal one, which names such a person's row.
+
+        With a number, that subject was asked for by a key of the kind as well.
+        """
+        if number is not None and link.identity not in self.known:
+            return sql.SQL("false").format()
         keys = sql.SQL("(SELECT b.value FROM {} AS b WHERE b.namespace = {} AND b.followed)").format(
             self.asked, sql.Literal(link.identity)
         )
@@ -87,6 +104,10 @@ class RowOwners:
             said = sql.SQL("{0} IS NOT NULL AND ({0} IN {1}) IS NOT TRUE").format(value, keys)
         else:
             said = sql.SQL("{} IS NOT NULL").format(value)
+        if number is not None:
+            said = sql.SQL("{} AND {} IN (SELECT b.number FROM {} AS b WHERE b.namespace = {} AND b.followed)").format(
+                said, number, self.asked, sql.Literal(link.identity)
+            )
         if link.several:
             return sql.SQL("EXISTS (SELECT FROM ({}) AS one (value) WHERE {})").format(
                 self.values(link, table, row), said
@@ -115,12 +136,16 @@ class RowOwners:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Whether a row names such a person of these kinds; `way` are the tables on the way up to it."""
+    """Whether a row names such a person of these kinds; `way` are the tables on the way up to it.
+
+    With a number, by keys alone of a kind of which that subject has one.
+    """
 
     owners: RowOwners
     whom: Whom
     kinds: frozenset[str]
     way: tuple[str, ...] = ()
+    number: sql.Identifier | None = None
 
     def asked_of(self, link: Link, table: Table, row: str) -> Iterator[sql.Composed]:
         """At most one condition: by this link, itself or through rows above."""
@@ -128,7 +153,7 @@ class _Question:
         if not self.kinds & owners.kinds(link):
             return
         if link.lead is None and link.identity in owners.data_map.person_identities:
-            yield owners.itself(self.whom, link, table, row)
+            yield owners.itself(self.whom, link, table, row, self.number)
             return
         said = said_by(link, table, row)
         if link.lead is None:
@@ -136,7 +161,8 @@ class _Question:
         else:
             name, columns = link.lead
             named = not towards_parent(owners.spec, link, table.key)
-            if self.whom == "somebody" and owners.spec.collections[name].person in self.kinds and named:
+            somebody = self.whom == "somebody" and self.number is None
+            if somebody and owners.spec.collections[name].person in self.kinds and named:
                 yield said
                 return
             same = sql.SQL(" AND ").join(
@@ -163,7 +189,7 @@ class _Question:
             same = sql.SQL("EXISTS (SELECT FROM ({}) AS ours (value) JOIN ({}) AS theirs (value) USING (value))")
             yield from self._above(name, same.format(owners.values(link, table, row), theirs))
         if unseen:
-            yield owners.itself(self.whom, link, table, row)
+            yield owners.itself(self.whom, link, table, row, self.number)
 
     def _above(self, name: str, same: sql.Composed) -> Iterator[sql.Composed]:
         """There is a row above, and it is, or names, such a person.
@@ -175,7 +201,7 @@ class _Question:
             return
         if lead.person in self.kinds:
             own = next(one for one in lead.found_by if one.identity == lead.person and not one.several)
-            found = [self.owners.itself(self.whom, own, table, self._upper)]
+            found = [self.owners.itself(self.whom, own, table, self._upper, self.number)]
         elif self.whom == "somebody else" and (lead.goes_with_any is not None or lead.sharing is not None):
             found, asked = (
                 replace(self, whom=whom).of_links(name, lead, table) for whom in ("somebody", "somebody asked for")

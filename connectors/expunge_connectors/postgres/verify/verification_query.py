@@ -19,7 +19,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.owner_links import beside, named_by
+from expunge_connectors.postgres.owner_links import beside, named_by, of_one_row
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -296,7 +296,9 @@ class VerificationQuery:
                     sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, older),
                     sql.SQL("({} OR ({} AND ({}) IS TRUE))").format(unclear, old_enough, older),
                 )
-        asked, unclear = self._but(self._of_others(spec, table, link, namespaces), asked, unclear)
+        asked, unclear = self._but(
+            self._of_others(spec, table, link, namespaces, sql.Identifier("a", "number")), asked, unclear
+        )
         if spec.sharing is not None:  # to which no row leads any more: the one that was there, not one made since
             asked = sql.SQL("({} AND {})").format(asked, old_enough)
         leads = self._alone(name, asked)
@@ -337,14 +339,18 @@ class VerificationQuery:
         )
 
     def _of_others(
-        self, spec: TableSpec, table: Table, link: Link, namespaces: AbstractSet[str]
+        self, spec: TableSpec, table: Table, link: Link, namespaces: AbstractSet[str], number: sql.Identifier
     ) -> sql.Composed | None:
-        """A row that a link leads to is somebody else's, or theirs as well, by a key in it or in a row above it."""
+        """A row that a link leads to is somebody else's, or theirs as well, by a key in it or in a row above it.
+
+        `number` is the subject's.
+        """
         owners = RowOwners(self.store, self.spec, self.data_map, self.asked, frozenset(namespaces), self.live)
         claims = self.passing().get(link.identity or self._namespace(link, spec), ())
         told = named_by(self.spec, spec, link, claims, self.data_map)
         further = beside(self.spec, spec, link, self.data_map)
         others = [*owners.somebody(told, table), *owners.somebody_else(link, further, table)]
+        others += owners.another(link, of_one_row(self.spec, spec, link, self.data_map), table, number)
         return sql.SQL("({})").format(sql.SQL(" OR ").join(others)) if others else None
 
     @staticmethod
@@ -456,7 +462,7 @@ class VerificationQuery:
             )
             for link in links
         ]
-        others = self._of_others(spec, table, links[0], namespaces)
+        others = self._of_others(spec, table, links[0], namespaces, sql.Identifier("p", "subject"))
         asked, unclear = self._but(others, sql.SQL("true"), sql.SQL("false"))
         return sql.SQL(
             "SELECT p.subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE {}{}"
