@@ -204,6 +204,58 @@ def test_a_persons_row_is_theirs_by_any_key_of_which_nothing_else_is_known(datab
         assert due(store.verify(both, ACME, CUTOFF)) == {"customers": 1, "orders": 1}
 
 
+BY_NUMBER = """
+CREATE TABLE accounts (id int PRIMARY KEY);
+CREATE TABLE customers (id int PRIMARY KEY, account_id int);
+CREATE TABLE tickets (id int PRIMARY KEY, customer int);
+INSERT INTO accounts VALUES (1), (2);
+INSERT INTO customers VALUES (5, 1);
+INSERT INTO tickets VALUES (1, 5);
+"""
+TICKETS = """
+accounts: {table: public.accounts, person: user_id, yields: {user_id: id}, found_by: [{column: id, identity: user_id}]}
+tickets: {table: public.tickets, found_by: [{column: customer, identity: IDENTITY}]}
+"""
+NUMBERED = {
+    "number": "customers: {table: public.customers, yields: {number: id},"
+    " found_by: [{column: account_id, identity: user_id}]}",
+    "cid": "customers: {table: public.customers, person: cid, yields: {cid: id, user_id: account_id},"
+    " found_by: [{column: id, identity: cid}, {column: account_id, identity: user_id}]}",
+}
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("identity", NUMBERED)
+def test_what_is_known_by_the_number_of_a_row_stays_with_it(database: str, identity: str, *, kept: bool) -> None:
+    """No link `of` leads from the row to what is known by its number, an internal key or a person's."""
+    execute(database, BY_NUMBER + "ALTER TABLE customers ADD d date NOT NULL DEFAULT '2026-01-01'")
+    collection = NUMBERED[identity]
+    if kept:
+        collection = collection.replace("customers, ", "customers, data_type: kept, start: d, ")
+    document = small_document(TICKETS.replace("IDENTITY", identity) + collection)
+    document["identities"]["cid"] = {"kind": "person", "normaliser": "exact/1"}
+    loaded = checked(document)
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        bob.execute("UPDATE customers SET account_id = 2")
+        if kept:
+            bob.rollback()
+            bob.execute("SELECT FROM accounts WHERE id = 1 FOR UPDATE")
+        erasing = threading.Thread(
+            target=lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        wait_until_blocked(database)
+        if kept:
+            execute(database, "UPDATE customers SET account_id = 2")
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+    assert left(database, "accounts") == [2]
+    assert left(database, "customers") == [5]
+    assert left(database, "tickets") == [1]
+
+
 def test_what_a_row_holds_its_new_owner_claims(database: str) -> None:
     """Ann's address is left in the row that is Bob's: found out in one transaction, not over and over again."""
     execute(database, PERSONS + "CREATE TABLE notes (id int PRIMARY KEY, email text)")

@@ -29,12 +29,14 @@ _THERE = sql.SQL("SELECT EXISTS (SELECT FROM {} AS f JOIN {} AS t ON {} WHERE {}
 def refuse(search: Search, mapped: BoundTable) -> None:
     """Look for rows that were to go, after the statement that takes them, of a collection that leads to others.
 
+    By links `of` it, or by a key that it yields.
+
     A shared row that others own stays by itself, and of a list its elements go: neither is looked at.
 
     Raises:
         SomeRecordsError: There is one. Done again, it is not found any more, nor is what hangs below it.
     """
-    if not mapped.leads or mapped.spec.sharing is not None or not search.found.get(mapped.name):
+    if not _leading(search, mapped):
         return
     if any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
         return
@@ -54,13 +56,18 @@ def refuse_kept(search: Search, mapped: BoundTable) -> None:
         SomeRecordsError: There is one that is somebody else's by now. Done again, it leads nowhere.
     """
     stays = mapped.name in search.spared or mapped.action is Action.RETAIN
-    if not stays or not mapped.leads or mapped.spec.sharing is not None or not search.found.get(mapped.name):
+    if not stays or not _leading(search, mapped):
         return
     if _there(search, mapped, "kept", partial(_kept, search, mapped)):
         raise SomeRecordsError(
             f"store {search.store.name}, collection {mapped.name}: a row that stays, and led to others, is somebody"
             " else's by now; nothing of this transaction is kept, and it is done again."
         )
+
+
+def _leading(search: Search, mapped: BoundTable) -> bool:
+    """Its rows lead to others, were found, and are not for their owners to decide about."""
+    return bool((mapped.leads or mapped.binding) and mapped.spec.sharing is None and search.found.get(mapped.name))
 
 
 def _there(search: Search, mapped: BoundTable, what: str, compose: Callable[[], sql.Composed]) -> bool:
