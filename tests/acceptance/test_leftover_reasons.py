@@ -159,6 +159,37 @@ notes: {table: public.notes, data_type: noted, found_by: [{column: user_id, of: 
     assert left(database, "mails") == left(database, "notes") == left(database, "users") == []
 
 
+def test_what_hangs_on_a_row_that_somebody_on_hold_owns_as_well_waits_with_them(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """Counted as both's, whose account it is; but only one of them goes, whose it is not alone."""
+    tables = (
+        "CREATE TABLE accounts (id int PRIMARY KEY); INSERT INTO accounts VALUES (1);"
+        "CREATE TABLE owners (user_id int REFERENCES users, account_id int REFERENCES accounts);"
+        "CREATE TABLE tx (id int PRIMARY KEY, account_id int REFERENCES accounts);"
+        "INSERT INTO owners VALUES (1, 1), (2, 1); INSERT INTO tx VALUES (1, 1)"
+    )
+    collections = f"""{USERS}
+owners: {{table: public.owners, found_by: [{{column: user_id, of: users.id}}]}}
+accounts: {{table: public.accounts, sharing: last_owner, found_by: [{{column: id, of: owners.account_id}}]}}
+tx: {{table: public.tx, found_by: [{{column: account_id, of: accounts.id}}]}}
+"""
+    company = Company(database, tmp_path, fork_server, small_document(collections), tables)
+    plan = company.plan(b"user_id\n1\n2\n")
+    place = ("holds", "place", "-", "--ground", "court", "--json")
+    hold = json.loads(succeeded(company.cli.run(*place, stdin=b"user_id\n2\n")))["id"]
+    assert company.erase(plan).code == 1
+    status = company.status(plan)
+    assert status["outcomes"] == {"failed": 1, "on-hold": 1}
+    assert "main.tx (1 due: somebody on hold is named there as well)" in json.dumps(status["reasons"])
+    assert (left(database, "users"), left(database, "accounts"), left(database, "tx")) == ([2], [1], [1])
+    succeeded(company.cli.run("holds", "lift", hold))
+    assert company.cli.run("run-due").code == 1  # takes up who was on hold
+    succeeded(company.cli.run("retry", plan["id"]))
+    assert company.status(plan)["outcomes"] == {"erased": 2}
+    assert left(database, "users") == left(database, "accounts") == left(database, "tx") == []
+
+
 def test_a_hold_that_may_not_be_told_is_no_reason(database: str, tmp_path: Path, fork_server: ForkServer) -> None:
     company = Company(database, tmp_path, fork_server, small_document(MAILS, email="email/3"), TO_BOTH)
     plan = company.plan(b"user_id\n1\n2\n")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from tests.support.cli import CliResult, CliRunner
 from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
+from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import left, small_document
 
 _COLLECTIONS = """
@@ -142,6 +145,31 @@ def test_it_stays_where_the_erasure_of_one_of_them_fails(cli: CliRunner, databas
     succeeded(cli.run("retry", plan["id"]))
     assert left(database, "users") == [3, 4, 5, 6, 7, 8]
     assert left(database, "orders") == [2, 3, 4]
+
+
+def test_in_two_batches_at_once_it_stays_and_is_told(cli: CliRunner, database: str) -> None:
+    """Each resolution finds the other's account; nobody waits for ever. One after the other, it goes with the last."""
+    plans = [json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(n)))) for n in (1, 2)]
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(database) as somebody:
+        somebody.execute("SELECT FROM users WHERE id < 3 FOR UPDATE")
+        erasing = [pool.submit(cli.run, "erase", plan["id"], "--confirm", plan["digest"]) for plan in plans]
+        wait_until_blocked(database, 2)  # both are resolved
+        somebody.rollback()
+        for one in erasing:
+            succeeded(one.result(60))
+    succeeded(cli.run("run-due"))
+    for plan in plans:
+        status = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
+        assert (status["state"], status["outcomes"]) == ("settled", {"partially-erased": 1})
+        assert status["collections"]["main.orders"]["ambiguous"] == 1
+    assert left(database, "users") == [3, 4, 5, 6, 7, 8]
+    assert left(database, "orders") == [1, 2, 3, 4]
+    third, fourth = (
+        json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed(n)))) for n in (3, 4)
+    )
+    assert settled(cli, third)["outcomes"] == {"partially-erased": 1}
+    assert settled(cli, fourth)["outcomes"] == {"erased": 1}
+    assert left(database, "orders") == [1, 3, 4]
 
 
 def test_what_is_older_than_the_claims_of_all_stays(cli: CliRunner, database: str, tmp_path: Path) -> None:

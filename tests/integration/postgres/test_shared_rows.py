@@ -316,6 +316,31 @@ tx: {{table: public.tx, found_by: [{{column: account_id, of: accounts.id}}]}}
     assert left(database, "tx") == []
 
 
+def test_what_hangs_below_a_row_of_two_and_names_things_itself_waits_and_says_for_what(database: str) -> None:
+    """What it names is told to neither of them while both own the row above: without it, that would be lost."""
+    execute(database, JOINT + "ALTER TABLE tx ADD slip text UNIQUE; UPDATE tx SET slip = 's' || id")
+    loaded = company_map(
+        BELOW.partition("accounts:")[0]
+        + """
+accounts: {table: public.accounts, sharing: last_owner, found_by: [{column: id, of: owners.account_id}]}
+tx: {table: public.tx, yields: {token: slip}, found_by: [{column: account_id, of: accounts.id}]}
+"""
+    )
+    with opened(database, loaded) as store:
+        people = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACME)
+        assert tokens(people) == {"s2"}
+        store.erase(people, {"tx": actions(loaded, "acme")["tx"]}, ACME, CUTOFF, no_beat)
+        assert due(store.verify(people, ACME, CUTOFF))["tx"] == 2
+        assert store.waiting(people, ACME, CUTOFF) == {1: {"tx": ["token"]}, 2: {"tx": ["token"]}}
+        assert left(database, "tx") == [1]
+        # Where all of it was asked for, the account has no owner by the second round, and tells both.
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        people = resolved(store, people, ACME)
+        assert (tokens(people), left(database, "tx"), left(database, "accounts")) == ({"s1", "s2"}, [1], [1, 3])
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert (left(database, "tx"), left(database, "accounts")) == ([], [3])
+
+
 def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):
     execute(database, JOINT)
     loaded = company_map(BELOW.partition("safes:")[0])

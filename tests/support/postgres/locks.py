@@ -8,8 +8,8 @@ import pytest
 from tests.support.postgres.company import execute
 
 
-def wait_until_blocked(url: str) -> None:
-    """Until a session of the database waits for another one."""
+def wait_until_blocked(url: str, sessions: int = 1) -> None:
+    """Until so many sessions of the database wait for another one."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         [(waiting,)] = execute(
@@ -17,7 +17,7 @@ def wait_until_blocked(url: str) -> None:
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0",
         )
-        if waiting:
+        if waiting >= sessions:
             return
         time.sleep(0.01)
     pytest.fail("nobody waits for anybody")
