@@ -49,7 +49,7 @@ from expunge_connectors.postgres.catalog.tenant_shapes import Shape
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase import awaited_keys
-from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, slices
+from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, owners_stay, slices
 from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
@@ -310,7 +310,8 @@ class PostgresStore:
         )
         touched = 0
         in_the_way: list[Subject] = []
-        for number, slice_ in enumerate(slices(subjects)):
+        whole = owners_stay(store, actions)
+        for number, slice_ in enumerate([list(subjects)] if whole else slices(subjects)):
             if number:
                 self._foreground.rest(beat)
             try:

@@ -13,6 +13,7 @@ from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_connectors.contract import Scope, Severity, SubjectKey, no_beat
+from expunge_connectors.postgres.erase.eraser import SUBJECTS_PER_TRANSACTION
 
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY, name text);
@@ -313,6 +314,25 @@ tx: {{table: public.tx, found_by: [{{column: account_id, of: accounts.id}}]}}
         assert store.erase(people, {"tx": actions(loaded, "acme")["tx"]}, ACME, CUTOFF, no_beat) == 2
         assert "tx" not in due(store.verify(people, ACME, CUTOFF))
     assert (left(database, "accounts"), left(database, "owners", "count(*)")) == ([1, 2, 3], [3])
+    assert left(database, "tx") == []
+
+
+def test_owners_whose_rows_stay_are_erased_in_one_transaction(database: str) -> None:
+    """A thousand people stand between them in the chunk: to either of them the other one's row was a stranger's."""
+    execute(database, JOINT)
+    loaded = company_map(
+        BELOW.partition("accounts:")[0]
+        + """
+accounts: {table: public.accounts, sharing: last_owner, found_by: [{column: id, of: owners.account_id}]}
+tx: {table: public.tx, found_by: [{column: account_id, of: accounts.id}]}
+"""
+    )
+    with opened(database, loaded) as store:
+        ann, bob = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACME)
+        chunk = [ann, *(subject(n, user_id=str(n)) for n in range(100, 100 + SUBJECTS_PER_TRANSACTION)), bob]
+        assert due(store.count(chunk, ACME, CUTOFF))["tx"] == 3
+        store.erase(chunk, {"tx": actions(loaded, "acme")["tx"]}, ACME, CUTOFF, no_beat)
+        assert "tx" not in due(store.verify(chunk, ACME, CUTOFF))
     assert left(database, "tx") == []
 
 

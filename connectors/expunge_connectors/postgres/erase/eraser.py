@@ -61,6 +61,19 @@ def slices(subjects: Sequence[Subject], keys: int = KEYS_PER_TRANSACTION) -> Ite
         yield slice_
 
 
+def owners_stay(store: BoundStore, actions: Mapping[str, Action]) -> bool:
+    """Rows stay that point to rows which people share, and what hangs below these may go: its owners all at once.
+
+    A chunk is not cut then. To one of two owners in two slices the other one's row would be a stranger's, in either.
+    """
+    return any(
+        mapped.spec.sharing is not None
+        and mapped.leads
+        and any(actions.get(owner) is not Action.DELETE for owner in store.leading[name])
+        for name, mapped in store.scoped.items()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TransactionResult:
     """What one transaction did: rows touched, and whether nothing is left for another one.
