@@ -149,6 +149,40 @@ def test_a_name_in_an_index_is_whose_row_holds_it(
     assert (status["outcomes"], status["collections"]["cache.images"]["ambiguous"]) == ({"partially-erased": 1}, 2)
 
 
+def test_what_a_chat_that_is_made_again_names_is_its_makers(
+    database: str, keyspace: Keyspace, calltrack: CompanyStack, tmp_path: Path
+) -> None:
+    """Nobody has joined it yet: no row that points to the chat says whose its picture is."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');"
+        "CREATE TABLE chats (name text PRIMARY KEY, picture text UNIQUE, made timestamptz NOT NULL);"
+        "CREATE TABLE members (chat text REFERENCES chats, user_id int); INSERT INTO users VALUES (1), (2);"
+        "INSERT INTO chats VALUES ('a', 'a1', '2025-01-01'); INSERT INTO members VALUES ('a', 1)",
+    )
+    [users, *_] = COLLECTIONS.strip().split("orders:")
+    document = small_document(
+        f"""{users}
+members: {{table: public.members, found_by: [{{column: user_id, of: users.id}}]}}
+chats: {{table: public.chats, created: made, sharing: last_owner, found_by: [{{column: name, of: members.chat}}],
+  yields: {{token: picture}}}}"""
+    )
+    document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
+    write_document(tmp_path / "datamap.yaml", document)
+    keyspace.client.set("image:a1", "x")
+    stores = {"main": {"url": SecretStr(database)}, "cache": {"url": SecretStr(keyspace.url)}}
+    places = {"data_map": tmp_path / "datamap.yaml", "stores": stores}
+    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+        batch = installation.plan("user_id\n1\n", "acme")
+        installation.erase(batch)
+        assert (installation.outcomes(batch), keyspace.client.get("image:a1")) == ({"erased": 1}, None)
+        execute(database, "INSERT INTO chats VALUES ('a', 'a1', now())")
+        keyspace.client.set("image:a1", "another")
+        installation.settle()
+    assert left(database, "chats", "name") == ["a"]
+    assert keyspace.client.get("image:a1") == b"another"
+
+
 def test_what_another_database_says_of_a_key_is_asked_before_the_first_deletion(
     database: str, calltrack: CompanyStack, tmp_path: Path
 ) -> None:

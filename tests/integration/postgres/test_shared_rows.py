@@ -441,6 +441,47 @@ pins: {table: public.pins, found_by: [{column: chat, of: chats.name}]}
     assert left(database, "chats", "name") == left(database, "pins") == []
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_what_a_shared_row_that_is_made_again_yields_is_somebody_elses(database, several):
+    """Its picture has the name that Ann's had: a bucket is told to leave it, and so are rows that are known by it."""
+    kind = "text[]" if several else "text"
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1);"
+        f"CREATE TABLE chats (name text PRIMARY KEY, picture {kind}, made timestamptz NOT NULL);"
+        "CREATE TABLE members (chat text REFERENCES chats, user_id int); CREATE TABLE pictures (name text)",
+    )
+    chat = "INSERT INTO chats VALUES ('{0}', '" + ("{{{0}.png}}" if several else "{0}.png") + "', {1})"
+    for name in "ab":
+        execute(database, chat.format(name, "'2025-01-01'") + f"; INSERT INTO members VALUES ('{name}', 1)")
+    loaded = company_map(
+        f"""
+users: {{table: public.users, person: user_id, found_by: [{{column: id, identity: user_id}}], yields: {{user_id: id}}}}
+members: {{table: public.members, found_by: [{{column: user_id, of: users.id}}]}}
+chats: {{table: public.chats, created: made, sharing: last_owner, found_by: [{{column: name, of: members.chat}}],
+  yields: {{token: {"{column: picture, each: true}" if several else "picture"}}}}}
+pictures: {{table: public.pictures, found_by: [{{column: name, identity: token}}]}}
+"""
+    )
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        a, b = (SubjectKey("token", f"{name}.png") for name in "ab")
+        assert {a, b} <= ann.keys
+        assert store.given_again([ann], ACME, CUTOFF) == {}
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        late = "'2025-01-01'"  # one of her own
+        execute(database, f"{chat.format('a', 'now()')}; {chat.format('b', late)}")
+        execute(database, "INSERT INTO pictures VALUES ('a.png'), ('b.png')")
+        assert a in store.given_again([ann], ACME, CUTOFF)[1]
+        assert b not in store.given_again([ann], ACME, CUTOFF)[1]
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert (left(database, "chats", "name"), left(database, "pictures", "name")) == (["a"], ["a.png"])
+        execute(database, "INSERT INTO users VALUES (1); INSERT INTO members VALUES ('a', 1)")
+        assert store.given_again([ann], ACME, CUTOFF) == {}
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "chats", "name") == left(database, "pictures", "name") == []
+
+
 def test_who_comes_to_own_a_shared_row_while_it_is_erased_keeps_what_hangs_below_it(database):
     execute(database, JOINT)
     loaded = company_map(BELOW)

@@ -2,8 +2,9 @@
 
 An internal key (the id of an order, the name of an object) is known from the resolution on, also when the row that told
 it is gone. The row may be handed to somebody else before, and the key given again after. So such a key leads only while
-no live row holds it but the subject's own. So does a person's key whose row says by another one who it is: a customer's
-number, of a row with an account. `s` is a staged key, `t` a row that holds it, `f` a row found.
+no live row holds it but the subject's own. Of shared rows those count alone that were made since the cutoff: whose the
+older ones are their owners say (`joint_keys`). So it is with a person's key whose row says by another one who it is: a
+customer's number, of a row with an account. `s` is a staged key, `t` a row that holds it, `f` a row found.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from expunge_connectors.postgres.sql.comparison import compared, equal, named_th
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted, yielded
-from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.row_conditions import in_scope, old_enough
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.table_spec import Elements
 
+_NOT = sql.SQL("NOT ({})")
 _HELD = sql.SQL("EXISTS (SELECT FROM {rows} WHERE {same} AND {alive})")
 _BY_THEIRS = sql.SQL("NOT EXISTS (SELECT FROM {found} AS f JOIN {rows} ON {found_row} WHERE {same} AND {mine})")
 
@@ -53,14 +55,17 @@ class _Held:
 def told(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> bool:
     """Rows of this collection hold keys, of which the subject's may be another's by now.
 
-    Of a shared row, or one from whose list only elements go, other rules say what becomes of it.
+    Of a row from whose list only elements go, and of a shared one of which nothing says when it was made, other rules
+    say what becomes of it.
 
     Args:
         store: The collections.
         mapped: One of them.
         elsewhere: Keys count as well that lead to nothing in this store.
     """
-    if mapped.spec.sharing is not None or any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
+    if any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
+        return False
+    if mapped.spec.sharing is not None and mapped.spec.created is None:
         return False
     return bool(mapped.feeds or any(_internal(store, mapped, elsewhere=elsewhere)) or any(_own(mapped)))
 
@@ -199,7 +204,8 @@ def _given(held: _Held) -> sql.Composed:
 
 def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
     """A live row holds the key, whoever's."""
-    alive = and_(in_scope(mapped, "t"), sql.SQL("NOT ({})").format(is_erased(search.store, mapped, "t")))
+    made_again = [_NOT.format(old_enough(mapped, "t", search.cutoff))] if mapped.spec.sharing is not None else []
+    alive = and_(in_scope(mapped, "t"), _NOT.format(is_erased(search.store, mapped, "t")), *made_again)
     return _HELD.format(rows=held.rows, same=held.same, alive=alive)
 
 
