@@ -65,6 +65,13 @@ class Subject:
     known: frozenset[SubjectKey] = frozenset()
 
     @property
+    def hearsay(self) -> frozenset[SubjectKey]:
+        """Those of the keys that records merely tell: theirs only while no record of somebody else holds one."""
+        told = (key for key in self.keys if key.namespace.startswith(HEARSAY))
+        values = {SubjectKey(key.namespace.removeprefix(HEARSAY), key.value) for key in told}
+        return self.keys & values - self.attributed if values else frozenset()
+
+    @property
     def unclear(self) -> frozenset[SubjectKey]:
         """Keys that lead to nothing of this person's for certain: what is found by one alone is ambiguous."""
         return (self.shared | self.doubtful) - self.keys
@@ -96,6 +103,13 @@ SINCE = "since:"
 
 The person's own row says it, and it is sealed with the keys, for the row goes. It is never asked for by itself.
 """
+HEARSAY = "hearsay:"
+"""Begins the namespace of a value that is followed though no record that is the person holds it (`hearsay:email`).
+
+A record merely told it. It is sealed with the keys, for the record goes, and never asked for by itself.
+"""
+FACTS = (SINCE, HEARSAY)
+"""What begins the namespaces of keys that say something of another key, and lead nowhere."""
 
 
 def claim_text(when: str, value: str) -> str:
@@ -352,7 +366,8 @@ class KnowsClaims(Protocol):
 
         A record that is a person, and was made after the cutoff, holds such a key; or one that is a person says by
         another key that it is somebody else; or a record that is not found for this subject holds an internal one, and
-        none that is.
+        none that is. Of hearsay: what `told_by_others` says of it by now. A subject without keys goes as well, by those
+        `known`.
         """
         ...
 

@@ -117,7 +117,7 @@ addresses: {table: public.addresses, undated: erase, yields: {email: email, user
         "INSERT INTO addresses VALUES (1, 1, 'ann@x.example')"
     )
     company = Company(database, tmp_path, fork_server, small_document(USERS + addresses), tables)
-    plan = company.plan(b"user_id\n1\n")
+    plan = company.plan(b"user_id,email\n1,ann@x.example\n")  # in the request: no hearsay
     succeeded(company.erase(plan))
     execute(database, "INSERT INTO addresses VALUES (2, 2, 'ann@x.example')")
     assert company.cli.run("run-due").code == 1

@@ -30,11 +30,12 @@ from expunge_orchestrator.ledger.states import BatchState
 def taken_over(installation: Installation, inspector: StoreInspector) -> tuple[Batch, SeededPerson, int]:
     """Three callers erased; by settling time the address of the second stands in an old lead of somebody else's.
 
-    No caller's row holds an address, so none says whose it is.
+    No caller's row holds an address, so none says whose it is; the request does, so it is no hearsay.
     """
     three = [make_caller(inspector) for _ in range(3)]
     bob = make_caller(inspector)
-    batch = installation.plan("caller_id\n" + "".join(f"{one.id}\n" for one in three), three[0].controller)
+    people = "caller_id,email\n" + "".join(f"{one.id},{one.email}\n" for one in three)
+    batch = installation.plan(people, three[0].controller)
     assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
     theirs = lead(inspector, three[1].email, None, caller=bob.id)
     installation.settle()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from expunge_config.datamap import Identity
 from expunge_connectors.blind_search.patterns import SearchedValue, searchable
-from expunge_connectors.contract import Subject
+from expunge_connectors.contract import FACTS, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ def searched_people(subjects: Sequence[Subject], identities: Mapping[str, Identi
             kind = (
                 None if identity is None else searchable(identity.normaliser, key.value, shareable=identity.shareable)
             )
+            if key.namespace.startswith(FACTS):
+                continue
             if kind is None:
                 unsearched[key.namespace] += 1
             else:

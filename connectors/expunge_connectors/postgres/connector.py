@@ -394,12 +394,19 @@ class PostgresStore:
     def given_again(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:
-        """Keys of persons that rows made after the cutoff hold: the id was given to somebody else."""
-        return self._reading(
-            lambda connection: keys_given_again.given_again(
-                connection, self._mapped(connection, scope), subjects, scope, cutoff
-            )
-        )
+        """Keys of persons and of things that somebody else's rows hold by now, and hearsay that such rows hold."""
+
+        def given(connection: Connection) -> Mapping[int, frozenset[SubjectKey]]:
+            store = self._mapped(connection, scope)
+            told = hearsay.held_by_now(connection, store, subjects, scope, cutoff)
+            known = hearsay.without(subjects, told)  # what only these lead to is nobody's of them either
+            again = keys_given_again.given_again(connection, store, known, scope, cutoff)
+            return {
+                number: told.get(number, frozenset()) | again.get(number, frozenset())
+                for number in told.keys() | again.keys()
+            }
+
+        return self._reading(given)
 
     def waiting(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime

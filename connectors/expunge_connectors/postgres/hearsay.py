@@ -2,6 +2,7 @@
 
 An address on Ann's gift that is in nobody's own row may be anybody's. What it leads to is hers only while no row that
 says by a key whose it is, and is not found for her, tells it too or is found by it: Bob's parcel, a line of his order.
+He may have written it since the resolution, so whatever goes by such a value asks again.
 `k` is a staged key, `t` a row that holds it, `m` a key that is the subject's without such values, `f` a row that those
 lead to.
 """
@@ -10,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from psycopg import sql
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres import count
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
@@ -69,6 +72,51 @@ def told_by_others(
                 rows = partial(count.found, search, mapped, paths)
                 search.keep("hearsay", mapped, rows, partial(count.columns, mapped))
     return _held(search, holding)
+
+
+def held_by_now(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+) -> dict[int, frozenset[SubjectKey]]:
+    """The same of the values that are followed as hearsay; of those who have any."""
+    if not any(one.hearsay for one in subjects):
+        return {}
+    asked = [
+        Subject(one.number, one.keys - told, doubtful=told, known=one.known)
+        for one in subjects
+        for told in [one.hearsay]
+    ]
+    with connection.transaction(force_rollback=True):  # the keys are staged for this question alone
+        return told_by_others(connection, store, asked, scope, cutoff)
+
+
+def without(subjects: Sequence[Subject], held: Mapping[int, frozenset[SubjectKey]]) -> Sequence[Subject]:
+    """The subjects without the values that rows of somebody else hold by now: what is found by one is unclear."""
+    return [
+        replace(one, keys=one.keys - told, doubtful=one.doubtful | told) if (told := held.get(one.number)) else one
+        for one in subjects
+    ]
+
+
+def refuse_new(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+) -> None:
+    """Look again before what went by such values is committed.
+
+    Args:
+        connection: Another session than the one that erased, which has the keys staged.
+        store: The collections.
+        subjects: As they were followed.
+        scope: For whom the request speaks.
+        cutoff: As for `resolve`.
+
+    Raises:
+        SomeRecordsError: A row of somebody else holds one. Tried again, it is not followed.
+    """
+    if held_by_now(connection, store, subjects, scope, cutoff):
+        raise SomeRecordsError(
+            f"store {store.name}: a record of somebody else came to hold a value that a record of a person to be erased"
+            " merely told; nothing of this transaction is kept, and it is done again."
+        )
 
 
 def _combined(search: Search, holding: Mapping[str, Sequence[SearchPath]], leading: AbstractSet[str]) -> sql.Composed:

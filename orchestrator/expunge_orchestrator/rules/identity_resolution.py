@@ -20,7 +20,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
+from expunge_connectors.contract import HEARSAY, SINCE, UNREAD, DiscoveredKey, Subject, SubjectKey
 
 MAX_ROUNDS = 32
 _NOWHERE = frozenset[SubjectKey]()
@@ -251,12 +251,15 @@ def _follow_no_hearsay(
     held = told_by_others([*asked, *others]) if asked else {}
     for one in asked:
         trails[one.number].hearsay = held.get(one.number, frozenset())
-        resolved[one.number] = _decide(trails[one.number], rules)
+        decided = _decide(trails[one.number], rules)
+        followed = (SubjectKey(f"{HEARSAY}{key.namespace}", key.value) for key in one.doubtful & decided.keys)
+        resolved[one.number] = replace(decided, keys=decided.keys.union(followed))
 
 
 def _merely_told(answer: Resolved, trail: KeyGraph, rules: _Rules) -> frozenset[SubjectKey]:
-    """The values accepted that the request does not give, nor the person's own records hold."""
-    told = {key for key in answer.keys if key.namespace in rules.reusable} - trail.given - trail.known
+    """The values accepted that the request does not give, nor the person's own records hold, or are known to have."""
+    known = trail.known - Subject(0, trail.known).hearsay
+    told = {key for key in answer.keys if key.namespace in rules.reusable} - trail.given - known
     return frozenset(told - trail.attributed - trail.own(answer.keys) if told else told)
 
 

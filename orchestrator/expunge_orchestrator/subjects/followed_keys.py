@@ -122,12 +122,19 @@ def given_again(
 ) -> dict[int, frozenset[SubjectKey]]:
     """Subject number -> keys that somebody else has by now, though they were the person's; of those with any.
 
+    Args:
+        subjects: Those asked about; and, without keys, others who go with them.
+        scope: For whom the request speaks.
+        data_map: Says which store may be told what.
+        know: The stores that are asked.
+        cutoffs: Of each of them.
+
     Raises:
         ConnectorError: A store that knows cannot be asked.
     """
     found: dict[int, frozenset[SubjectKey]] = {}
     asked = list(subjects)
-    while asked:
+    while any(one.keys for one in asked):
         new: dict[int, frozenset[SubjectKey]] = {}
         for name, connector in know.items():
             told = member_proof.visible_to(name, asked, scope, data_map)
@@ -135,7 +142,8 @@ def given_again(
                 new[number] = new.get(number, frozenset()) | keys
         found |= {number: found.get(number, frozenset()) | keys for number, keys in new.items()}
         # What one of the stores says may leave a key of another one without a row that is the person's.
-        asked = without_given_again([one for one in asked if one.number in new], new) if len(know) > 1 else []
+        further = [one for one in asked if one.number in new or not one.keys] if len(know) > 1 else []
+        asked = without_given_again(further, new)
     return found
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey
+from expunge_connectors.contract import FACTS, UNREAD, DiscoveredKey, Scope, Subject, SubjectKey
 from expunge_orchestrator.rules.identity_resolution import MAX_ROUNDS
 from expunge_orchestrator.subjects import followed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
@@ -105,4 +105,4 @@ def _internal(
 def _leads(key: SubjectKey, data_map: DataMap) -> bool:
     identity = data_map.identities.get(key.namespace)
     internal = identity is None or identity.kind is IdentityKind.INTERNAL
-    return internal and not key.namespace.startswith((SINCE, UNREAD))
+    return internal and not key.namespace.startswith((*FACTS, UNREAD))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import SINCE, Scope, Subject, SubjectKey
+from expunge_connectors.contract import FACTS, Scope, Subject, SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
@@ -89,7 +89,7 @@ def lasting(keys: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectK
         key
         for key in keys
         for identity in [data_map.identities.get(member_proof.unmark(key).namespace)]
-        if (identity is None or identity.kind is not IdentityKind.REUSABLE) and not key.namespace.startswith(SINCE)
+        if (identity is None or identity.kind is not IdentityKind.REUSABLE) and not key.namespace.startswith(FACTS)
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
-from expunge_connectors.contract import SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
+from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Resolved, resolve, same_person
 
 USER_7 = SubjectKey("user_id", "7")
@@ -16,6 +16,7 @@ CALLER_7 = SubjectKey("caller_id", "7")
 EMAIL = SubjectKey("email", "ann@mail.example")
 OTHER_EMAIL = SubjectKey("email", "bob@mail.example")
 PHONE = SubjectKey("phone", "+4930000001")
+TOLD_PHONE = SubjectKey(f"{HEARSAY}phone", PHONE.value)
 HOME = SubjectKey("postal_address", "1 elm street")
 ROW_7 = SubjectKey("main.users.id", "7")
 TOKEN = SubjectKey("session_token", "t1")
@@ -63,7 +64,7 @@ def answer(given: set[SubjectKey], edges: dict[SubjectKey, set[SubjectKey]], dat
 def test_an_email_leads_to_the_person_and_to_what_only_the_person_has(data_map: DataMap) -> None:
     edges = {EMAIL: {USER_7, ROW_7, PHONE}, PHONE: {USER_7, ROW_7}, USER_7: {TOKEN, ROW_7}}
     found = answer({EMAIL}, edges, data_map)
-    assert found == Resolved(frozenset({EMAIL, USER_7, ROW_7, PHONE, TOKEN}))
+    assert found == Resolved(frozenset({EMAIL, USER_7, ROW_7, PHONE, TOKEN, TOLD_PHONE}))
 
 
 def test_two_persons_behind_one_phone_are_ambiguous(data_map: DataMap) -> None:
@@ -146,7 +147,7 @@ def test_two_identifiers_that_meet_in_one_record_agree(data_map: DataMap) -> Non
 def test_a_strangers_email_in_a_record_that_only_a_yielded_phone_led_to_is_not_followed(data_map: DataMap) -> None:
     edges = {CALLER_7: {PHONE}, PHONE: {CALLER_7, LEAD_1}, LEAD_1: {OTHER_EMAIL}, OTHER_EMAIL: {LEAD_1, LEAD_2}}
     found = answer({CALLER_7}, edges, data_map)
-    accepted, told = frozenset({CALLER_7, PHONE, LEAD_1}), frozenset({OTHER_EMAIL})
+    accepted, told = frozenset({CALLER_7, PHONE, LEAD_1, TOLD_PHONE}), frozenset({OTHER_EMAIL})
     assert found == Resolved(accepted, None, told, doubtful=told)
 
 
@@ -260,6 +261,33 @@ def test_hearsay_is_nobodys_unless_it_leads_to_somebody_else(data_map: DataMap) 
     asked.clear()
     bobs = found({USER_7: {OTHER_EMAIL}, OTHER_EMAIL: {USER_9}})
     assert (bobs.keys, bobs.refused, bobs.doubtful, asked) == ({USER_7}, {OTHER_EMAIL}, frozenset(), [])
+
+
+def test_hearsay_that_was_followed_is_asked_about_in_every_round(data_map: DataMap) -> None:
+    """Not so what is known to have been in the person's own record, of which no later round can tell."""
+    asked: list[Subject] = []
+    theirs = frozenset[SubjectKey]()
+
+    def held(subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+        asked.extend(subjects)
+        return {one.number: one.doubtful & theirs for one in subjects}
+
+    def found(known: frozenset[SubjectKey]) -> Resolved:
+        given = {1: frozenset([USER_7])}
+        return resolve(given, lookup_over({USER_7: {PHONE}, PHONE: {TOKEN}}), held, data_map, known={1: known})[1]
+
+    told = found(frozenset())
+    assert told.keys == {USER_7, PHONE, TOKEN, TOLD_PHONE}
+    assert Subject(1, told.keys).hearsay == {PHONE}
+    assert Subject(1, told.keys, attributed=frozenset([PHONE])).hearsay == frozenset()
+    asked.clear()
+    assert (found(told.keys).keys, [one.doubtful for one in asked]) == (told.keys, [{PHONE}])
+    theirs = frozenset([PHONE])
+    again = found(told.keys - {TOKEN})
+    assert PHONE in again.shared - again.keys
+    assert TOKEN not in again.keys
+    asked.clear()
+    assert (found(told.keys - {TOLD_PHONE}).keys, asked) == (told.keys - {TOLD_PHONE}, [])
 
 
 @pytest.mark.parametrize("order", [("main", "shop"), ("shop", "main")])

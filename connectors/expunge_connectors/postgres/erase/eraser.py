@@ -15,7 +15,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import RightMissingError, SomeRecordsError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import keys_given_again
+from expunge_connectors.postgres import hearsay, keys_given_again
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import ForeignKey
@@ -114,6 +114,8 @@ class Eraser:
 
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> TransactionResult:
         """Run one transaction's worth; the caller commits and calls again until complete."""
+        held = hearsay.held_by_now(connection, self.store, subjects, self.scope, self.cutoff)
+        subjects = hearsay.without(subjects, held)
         watch = SideEffectGuard.begun(connection, self.store, self.others)
         until = time.monotonic() + self.seconds
         with translated(self.store.name):
@@ -128,6 +130,9 @@ class Eraser:
         with translated(self.store.name):
             claimed_keys.refuse_new(connection, self.store, search.staged)
         keys_given_again.refuse(search)  # while we waited for somebody's lock
+        if any(one.hearsay for one in subjects):
+            with self.others() as session:
+                hearsay.refuse_new(session, self.store, subjects, self.scope, self.cutoff)
         return done
 
     def _step(

@@ -2,9 +2,9 @@
 
 An internal key (the id of an order, the name of an object) is known from the resolution on, also when the row that told
 it is gone. The row may be handed to somebody else before, and the key given again after. So such a key leads only while
-no live row holds it but the subject's own. Of shared rows those count alone that were made since the cutoff: whose the
-older ones are their owners say (`joint_keys`). So it is with a person's key whose row says by another one who it is: a
-customer's number, of a row with an account. `s` is a staged key, `t` a row that holds it, `f` a row found.
+no live row holds it but the subject's own. So does a person's key whose row says by another one who it is: a customer's
+number, of a row with an account. Of shared rows those count alone that were made since the cutoff: whose the older ones
+are their owners say (`joint_keys`). `s` is a staged key, `t` a row that holds it, `f` a row found.
 """
 
 from __future__ import annotations

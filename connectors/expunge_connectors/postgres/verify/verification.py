@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import sql
 
-from expunge_connectors.contract import SINCE, Counts, RecordCounts, Subject, SubjectKey
+from expunge_connectors.contract import FACTS, Counts, RecordCounts, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
@@ -108,7 +108,7 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
     began, own = stored_texts.claim_ages(subjects), verifier.own_keys()
     for subject in subjects:
         for key in subject.keys:
-            if not key.namespace.startswith(SINCE) and _can_stand(key, of_several=key.namespace in lists):
+            if not key.namespace.startswith(FACTS) and _can_stand(key, of_several=key.namespace in lists):
                 since = began.get((subject.number, key.namespace, key.value))
                 attributed = key in subject.attributed
                 yield Asked(subject.number, *key, followed=True, attributed=attributed, since=since)
