@@ -537,3 +537,20 @@ def test_an_id_that_was_given_again_since_the_cutoff_takes_nobody_along(database
                     erasing.result()
     assert left(database, "carts") == [11, 12, 13]
     assert left(database, "users") == [1, 2]
+
+
+def test_a_key_in_a_text_says_whose_the_row_is_as_it_stands_there(database: str) -> None:
+    """`u- 1` finds nobody, so nobody can say whose it is: for a count and for a verification alike."""
+    execute(
+        database,
+        f"{_SCHEMA}CREATE TABLE items (id int PRIMARY KEY, owner int, members text[]);"
+        "INSERT INTO items VALUES (1, 1, '{u-1}'), (2, 1, '{u- 1}'), (3, 1, '{u-2}')",
+    )
+    links = 'found_by: [{column: owner, of: users.id}, {column: members, each: true, template: "u-{user_id}", '
+    loaded = shape(f"{_USERS}items: {{table: public.items, {links} identity: user_id}}]}}", user_id="integer/2")
+    with opened(database, loaded) as store:
+        people = known(store, loaded, 1)
+        for found in (store.count(people, ACME, CUTOFF), store.verify(people, ACME, CUTOFF)):
+            assert (found[1]["items"].due, found[1]["items"].ambiguous) == (1, 2)
+        store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "items") == [2, 3]

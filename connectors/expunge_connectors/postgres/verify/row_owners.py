@@ -128,9 +128,12 @@ class RowOwners:
         return self._spelt(link, in_row(table.columns[link.names[0]], rule, row))
 
     def _spelt(self, link: Link, value: sql.Composable) -> sql.Composed:
-        head, tail = self.data_map.identities[link.identity or ""].rule.sql.split("{column}", 1)
+        rule = self.data_map.identities[link.identity or ""].rule
         if link.template is not None:
             value = without_template(link.template, value)
+            if rule.plain or rule.counts:  # one spelling: in the text it is looked for as it is
+                return sql.Composed([value])
+        head, tail = rule.sql.split("{column}", 1)
         return sql.Composed([verbatim(head), value, verbatim(tail)])
 
 
