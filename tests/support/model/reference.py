@@ -195,21 +195,54 @@ class Reference:
     def _not_alone(
         self, found: Iterable[Mapping[str, Mapping[Row, Found]]], state: State, staying: frozenset[tuple[str, Row]]
     ) -> frozenset[tuple[str, Row]]:
-        """Those of these shared rows to which a row points that is nobody's of whom this was found, or not found."""
+        """Those of these shared rows to which a row points that is nobody's of whom this was found, or not found.
+
+        A row of which a collection takes a part only is somebody else's as well.
+        """
         mine = {(name, row) for one in found for name in self.scope for row, how in one[name].items() if how.belongs}
-        rows = {row for _, row in mine - staying}
+        own = mine - staying
         return frozenset(
             (name, row)
             for name, row in staying
             if (name, row) not in mine
             or any(
-                owner not in rows
+                not any((one, owner) in own for one in self._takers(name, table))
                 and _points(table, columns, cells)
                 == _points(self._tables[name], here, state[self._tables[name].text][row])
                 is not None
                 for table, here, columns in self._owners(name)
                 for owner, cells in state[table.text].items()
             )
+        )
+
+    def _takers(self, shared: str, table: Table) -> list[str]:
+        """The collections that take whole rows of this table, and those that lead from it to the shared rows."""
+        there = [one for one in self.scope if self._tables[one] is table]
+        leads = {lead for lead, _, _ in self._leads(shared)}
+        return [
+            one
+            for one in there
+            if one in leads
+            or self.action(one) != "tombstone"
+            or all(other == one or self._apart(one, other) for other in there)
+        ]
+
+    def _apart(self, one: str, other: str) -> bool:
+        """Each of the two finds rows of other kinds."""
+
+        def kinds(link: Mapping[str, Any]) -> dict[str, set[str]]:
+            return {
+                column: {str(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
+                for column, wanted in link.get("where", {}).items()
+            }
+
+        pairs = [
+            (kinds(ours), kinds(theirs))
+            for ours in self._collections[one]["found_by"]
+            for theirs in self._collections[other]["found_by"]
+        ]
+        return all(
+            any(not ours[column] & theirs[column] for column in ours.keys() & theirs.keys()) for ours, theirs in pairs
         )
 
     def told_later(self, state: State, subjects: Mapping[int, tuple[Keys, Sealed, Began, Keys]]) -> bool:
