@@ -19,13 +19,15 @@ class Whose:
         self._reference = reference
         self._state = state
         self._told: dict[Key, set[Key]] = {}
+        self._decided: set[Keys] = set()
         self.people: Keys = frozenset()
 
     def look_up(self, asked: Iterable[Keys]) -> None:
         """Find out who is meant by all of these, who go together: a row of two of them tells of both."""
         while True:
-            found = [self.keys(given) for given in asked]
-            people = frozenset[Key]().union(*(one for one in found if one is not None))
+            found = {given: self.keys(given) for given in asked}
+            self._decided.update(given for given, one in found.items() if one is not None)
+            people = frozenset[Key]().union(*(one for one in found.values() if one is not None))
             if people <= self.people:
                 return
             self.people |= people
@@ -102,9 +104,12 @@ class Whose:
     def undecided(self, given: Keys) -> bool:
         """Several keys, and no person behind any: the rows must have something in common.
 
-        What that is depends on which keys a store seals for itself, so it is not predicted.
+        What that is depends on which keys a store seals for itself, so it is not predicted. Nor is who is one person
+        until everybody else who goes is known, and a row of two of them tells each of the other: in which order rows
+        are asked decides that, and `check` refuses such rows.
         """
-        return len(given) > 1 and not any(self._persons(key) for key in given)
+        one_before = given in self._decided and self.keys(given) is None
+        return one_before or (len(given) > 1 and not any(self._persons(key) for key in given))
 
     def _walk(self, accepted: set[Key]) -> None:
         """Add the persons and things that accepted keys tell of, to the end."""
