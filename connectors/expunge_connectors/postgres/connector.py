@@ -217,9 +217,13 @@ class PostgresStore:
         return self._looking(looked)
 
     def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, RelationChange]:
-        """Which of them are not these any more. That none is holds as long as the catalogue says the same."""
+        """Which of them are not these any more. That none is holds as long as the catalogue says the same.
+
+        And as long as the tables are built as they were before this look, which a step asks again before it erases.
+        """
         if (of := self._of(scope)) is not self:
             return of.changed(planned, scope)
+        self._take_over()
 
         def looked(connection: Connection) -> Mapping[str, RelationChange]:
             live = self._catalogue.read(connection)

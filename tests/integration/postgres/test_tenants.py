@@ -230,6 +230,20 @@ def test_a_schema_that_is_not_as_inspected_is_not_erased_from(store: PostgresSto
     assert store.erase([ANN], actions(MAP, "client"), BOLT, CUTOFF, no_beat) == 0
 
 
+def test_schemas_that_are_swapped_once_a_step_has_looked_are_not_erased_from(
+    store: PostgresStore, clients: str
+) -> None:
+    planned = store.relations(BOLT)
+    assert planned
+    store.inspect()
+    ann = resolved(store, [ANN], BOLT)
+    assert store.changed(planned, BOLT) == {}
+    swap = ("tenant_bolt", "away"), ("tenant_cusp", "tenant_bolt"), ("away", "tenant_cusp")
+    execute(clients, ";".join(f"ALTER SCHEMA {one} RENAME TO {other}" for one, other in swap))
+    with pytest.raises(StructureChangedError, match=r"tenant_bolt\.\w+ \(name or place\)"):
+        store.erase(ann, actions(MAP, "client"), BOLT, CUTOFF, no_beat)
+
+
 def test_what_can_be_judged_anew_is_taken(store: PostgresStore, clients: str) -> None:
     """A view inspects its own schema, among those of others."""
     assert errors(store) == []
