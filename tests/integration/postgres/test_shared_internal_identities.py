@@ -127,3 +127,25 @@ def resolved_and_refused_with_mail(database):
         with pytest.raises(TerminalError, match="uploads as well"):
             store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert due(store.verify([one], ACME, CUTOFF)) == {"users": 1, "recordings": 1}
+
+
+def test_rows_of_two_kinds_in_one_table_may_both_tell_their_object(database):
+    """A row of the one kind is no other row of the other kind, though both collections read its column."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE posts (id int PRIMARY KEY, author int REFERENCES users);"
+        "CREATE TABLE files (id int PRIMARY KEY, kind text, owner int, object text UNIQUE);"
+        "CREATE INDEX ON posts (author); CREATE INDEX ON files (owner);"
+        "INSERT INTO users VALUES (1), (2); INSERT INTO posts VALUES (5, 1), (6, 2);"
+        "INSERT INTO files VALUES (1, 'User', 1, 'a'), (2, 'Post', 5, 'b'), (3, 'User', 2, 'c'), (4, 'Post', 6, 'd')",
+    )
+    loaded = shape("""
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+posts: {table: public.posts, found_by: [{column: author, of: users.id}]}
+portraits:
+  {table: public.files, found_by: [{column: owner, of: users.id, where: {kind: User}}], yields: {token: object}}
+pictures:
+  {table: public.files, found_by: [{column: owner, of: posts.id, where: {kind: Post}}], yields: {token: object}}
+""")
+    erased(database, loaded, user_id="1", expected={"users": 1, "posts": 1, "portraits": 1, "pictures": 1})
+    assert left(database, "files") == [3, 4]

@@ -13,7 +13,7 @@ from expunge_connectors.contract import SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import as_it_is, equals, same_value, spelling
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
-from expunge_connectors.postgres.sql.comparison import normalised, same_row, taken_out, tells, values
+from expunge_connectors.postgres.sql.comparison import itself, normalised, same_row, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.table_spec import Source
@@ -120,11 +120,13 @@ def _statement(  # noqa: PLR0913, PLR0917 - a table, another one, and what is co
     as_stored = alike and plain and not source.several
     equal = same_value(live, theirs, ours) if as_stored else equals(theirs, ours, None)
     not_theirs: sql.Composable = TRUE
+    if there is not mapped and there.table.oid == mapped.table.oid:  # of other kinds, or with a part of the row
+        not_theirs = sql.SQL("NOT ({})").format(itself(mapped, "o", "t"))
     if search.found.get(there.name):
         known = same_row(there, "o", "g")
         if there is not mapped:
             known = and_(_followed(there, "g"), known)
-        not_theirs = _NOT_FOUND.format(found=search.table(there.name), known=known)
+        not_theirs = and_(not_theirs, _NOT_FOUND.format(found=search.table(there.name), known=known))
     return _SHARED.format(
         value=value,
         found=search.table(mapped.name),
