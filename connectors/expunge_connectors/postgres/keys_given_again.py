@@ -28,7 +28,6 @@ from expunge_connectors.postgres.sql.key_staging import Staged
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, join_condition
-from expunge_connectors.postgres.table_spec import internal_namespace
 
 Keys = dict[int, frozenset[SubjectKey]]
 """Subject number -> keys."""
@@ -39,7 +38,7 @@ def given_again(
 ) -> Keys:
     """Subject number -> the keys that somebody else has by now; of those who have any.
 
-    With a person's key goes what other tables know the person's row by; with an internal key what only it leads to.
+    With a person's key goes what other tables know the person's rows by; with an internal key what only it leads to.
     """
     keys_of = {one.number: one.keys for one in subjects}
     if not any(keys_of.values()):
@@ -60,7 +59,7 @@ def _of_persons(search: Search, keys_of: Keys, cutoff: datetime) -> Keys:
         if link.staged not in search.staged.places:
             continue
         identity = mapped.spec.person or ""
-        names = {identity, internal_namespace(store.name, mapped.name, [mapped.spec.yields[identity].column])}
+        names = {identity, *(namespace for namespace, of in store.own_keys.items() if of.identity == identity)}
         compose = partial(_newer, store, mapped, link, search.staged, cutoff)
         with translated(store.name, mapped.name):
             newer = search.compiled(("given again", mapped.name), compose)

@@ -90,12 +90,12 @@ def _with_own_keys(
     """What rows refer to a person by leads on from the person's own key: the person's row may be gone."""
     theirs = {(one.number, key) for one in subjects for key in one.keys | one.known} if store.own_keys else set()
     for one in told:
-        if one.via.namespace in store.own_keys:
-            collection, identity = store.own_keys[one.via.namespace]
-            own = one.number, SubjectKey(identity, one.via.value)
+        of = store.own_keys.get(one.via.namespace)
+        if of is not None and of.told:
+            own = one.number, SubjectKey(of.identity, one.via.value)
             if own in theirs:
                 theirs.discard(own)
-                yield DiscoveredKey(*own, collection, one.via)
+                yield DiscoveredKey(*own, of.collection, one.via)
         yield one
 
 

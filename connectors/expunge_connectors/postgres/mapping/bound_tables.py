@@ -163,6 +163,25 @@ class BoundTable:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnKey:
+    """What rows refer to a person by: the column of the person's row that yields the person's key.
+
+    Such a key is the subject's for as long as the person's key is.
+
+    Attributes:
+        identity: Of the person's key.
+        same: They are one value; otherwise one is spelt otherwise than the other.
+        told: So it is known where the person's row is gone. Only where no foreign key keeps any row from staying
+            behind, and not of a member's: there the person's row says whose member's they are.
+    """
+
+    collection: str
+    identity: str
+    same: bool
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BoundStore:
     """The store's collections in link order: what leads to rows stands before what it leads to.
 
@@ -173,9 +192,7 @@ class BoundStore:
         internal: The internal identities.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
-        own_keys: Namespace of what links `of` a person's own key compare -> (collection, identity): such rows are
-            theirs also where the person's row is gone. Only where no foreign key keeps any from staying behind, and
-            not of a member's: there the person's row says whose member's they are.
+        own_keys: Namespace of what links `of` a person's own key compare -> whose key it is.
         owner_keys: What keys are staged as by which rows say whose they are, where rows are asked whether they are
             somebody else's as well (see `BoundLink.beside`, `BoundLink.of_one_row`).
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
@@ -195,7 +212,7 @@ class BoundStore:
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
     aged: frozenset[str] = frozenset()
     owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
-    own_keys: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    own_keys: Mapping[str, OwnKey] = field(default_factory=dict)
     owner_keys: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
     telling: BoundStore | None = field(default=None, repr=False, compare=False)

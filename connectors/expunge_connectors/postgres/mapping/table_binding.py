@@ -22,7 +22,7 @@ from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, aged, passing_values, told
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey, OwnKey
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.owner_links import (
     beside,
@@ -91,7 +91,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         {**passing, **in_texts},
         builder.aged(),
         owning,
-        _own_keys(tables.values()) if scope.member is None else {},
+        _own_keys(tables.values(), scope),
         _owner_keys(tables.values()),
     )
     by_more = {one: replace(table, links=(*table.links, *table.tells)) for one, table in tables.items()}
@@ -115,19 +115,21 @@ def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
     return [link.lead for link in table.found_by if link.lead is not None]
 
 
-def _own_keys(tables: Iterable[BoundTable]) -> dict[str, tuple[str, str]]:
-    return {
-        feed.namespace: (mapped.name, mapped.spec.person)
-        for mapped in tables
-        if mapped.in_scope and mapped.spec.person is not None
-        for source, rule in [mapped.yields[mapped.spec.person]]
-        if not (source.several or source.ends or source.decode or source.where)
-        for live in [mapped.table.columns[source.column]]
-        if as_it_is(rule, live)
-        and live.equality is None  # to citext another spelling is the same key; to a map it is not
-        for feed in mapped.feeds
-        if feed.needed and [one.name for one in feed.columns] == [source.column]
-    }
+def _own_keys(tables: Iterable[BoundTable], scope: Scope) -> dict[str, OwnKey]:
+    found = {}
+    for mapped in tables:
+        if mapped.spec.person is None:
+            continue
+        source, rule = mapped.yields[mapped.spec.person]
+        if source.several or source.ends or source.decode or source.where:
+            continue
+        live = mapped.table.columns[source.column]
+        same = as_it_is(rule, live) and live.equality is None  # to citext another spelling is the same key
+        for feed in mapped.feeds:
+            if [one.name for one in feed.columns] == [source.column]:
+                told = same and feed.needed and mapped.in_scope and scope.member is None
+                found[feed.namespace] = OwnKey(mapped.name, mapped.spec.person, same=same, told=told)
+    return found
 
 
 def _owner_keys(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType, ...]], ...]:

@@ -238,7 +238,7 @@ def _staged_rows(
     accepted: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
     unclear: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
     for subject in subjects:
-        given = subject.keys, subject.unclear, _own_keys(subject, store), _known_keys(subject)
+        given = _led_by(subject, store), subject.unclear, _own_keys(subject, store), _known_keys(subject)
         for known, keys in zip((accepted, unclear, accepted, accepted), given, strict=True):
             for namespace, value in keys:
                 if (listed := known.get(namespace)) is not None:
@@ -257,10 +257,20 @@ def _staged_rows(
 
 def _own_keys(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
     """What rows refer to a person by whose own row may be gone, where the resolution did not tell it."""
-    for namespace, (_, identity) in store.own_keys.items():
-        for key in subject.keys:
-            if key.namespace == identity and (own := SubjectKey(namespace, key.value)) not in subject.keys:
+    for namespace, of in store.own_keys.items():
+        for key in subject.keys if of.told else ():
+            if key.namespace == of.identity and (own := SubjectKey(namespace, key.value)) not in subject.keys:
                 yield own
+
+
+def _led_by(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
+    """The keys, without those by which rows refer to a person who is somebody else by now (see `OwnKey`)."""
+    theirs = subject.keys | subject.known
+    identities = {key.namespace for key in theirs}
+    for key in subject.keys:
+        of = store.own_keys.get(key.namespace)
+        if of is None or (SubjectKey(of.identity, key.value) in theirs if of.same else of.identity in identities):
+            yield key
 
 
 def _known_keys(subject: Subject) -> Iterator[SubjectKey]:

@@ -105,14 +105,16 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
     them alone is ambiguous.
     """
     lists, scope, passing = verifier.composite(), verifier.scope, verifier.passing()
-    began, own = stored_texts.claim_ages(subjects), verifier.own_keys()
+    began, own, told = stored_texts.claim_ages(subjects), verifier.own_keys(), verifier.own_keys_told()
     for subject in subjects:
         for key in subject.keys:
+            if key.namespace in own and not _refers(key, *own[key.namespace], subject):
+                continue
             if not key.namespace.startswith(FACTS) and _can_stand(key, of_several=key.namespace in lists):
                 since = began.get((subject.number, key.namespace, key.value))
                 attributed = key in subject.attributed
                 yield Asked(subject.number, *key, followed=True, attributed=attributed, since=since)
-            for namespace in own.get(key.namespace, ()):
+            for namespace in told.get(key.namespace, ()):
                 if SubjectKey(namespace, key.value) not in subject.keys and _can_stand(key, of_several=False):
                     yield Asked(subject.number, namespace, key.value, followed=True)
         for key in subject.unclear:
@@ -133,6 +135,13 @@ def tallied(
         ground = "shared" if shared and retained else None
         tallies[number][name] = RecordCounts(due, retained, newer, until, ground, ambiguous)
     return tallies
+
+
+def _refers(key: SubjectKey, identity: str, same: bool, subject: Subject) -> bool:  # noqa: FBT001 - as it is kept
+    """Rows refer to the subject by this key: the person's own is theirs still."""
+    if same:
+        return SubjectKey(identity, key.value) in subject.keys | subject.known
+    return any(one.namespace == identity for one in subject.keys | subject.known)
 
 
 def _can_stand(key: SubjectKey, *, of_several: bool) -> bool:

@@ -103,21 +103,30 @@ class VerificationQuery:
             namespace: [one for one in claims if self._in_scope(one.collection)] for namespace, claims in found.items()
         }
 
-    def own_keys(self) -> Mapping[str, Sequence[str]]:
-        """Identity of persons -> namespaces of what links `of` compare with the column that yields it.
+    def own_keys(self) -> Mapping[str, tuple[str, bool]]:
+        """Namespace of what links `of` compare with the column that yields a person's key -> the key's identity.
 
-        Rows refer to a person by that key, also where the person's row is gone.
+        Rows refer to a person by it for as long as the person's key is theirs. And whether they are one value.
         """
-        found: dict[str, list[str]] = {}
-        if self.scope.member is not None:
-            return found  # of a member's the person's row says whose they are
+        found: dict[str, tuple[str, bool]] = {}
         for name, table in self.spec.collections.items():
             source = table.yields.get(table.person or "")
-            if source is None or source.several or source.template or source.decode or source.where:
+            if table.person is None or source is None:
                 continue
-            rule, column = self.data_map.identities[table.person or ""].rule, self.live(name).columns[source.column]
-            if self._in_scope(name) and readable(column, rule) and column.equality is None:
-                found.setdefault(table.person or "", []).append(f"{self.store}.{name}.{source.column}")
+            if source.several or source.template or source.decode or source.where:
+                continue
+            rule, column = self.data_map.identities[table.person].rule, self.live(name).columns[source.column]
+            same = readable(column, rule) and column.equality is None
+            found[f"{self.store}.{name}.{source.column}"] = table.person, same
+        return found
+
+    def own_keys_told(self) -> Mapping[str, Sequence[str]]:
+        """Identity of persons -> those namespaces whose keys it tells, also where the person's row is gone."""
+        found: dict[str, list[str]] = {}
+        for namespace, (identity, same) in self.own_keys().items():
+            # Of a member's the person's row says whose they are.
+            if same and self.scope.member is None and self._in_scope(namespace.split(".")[1]):
+                found.setdefault(identity, []).append(namespace)
         return found
 
     def tables(self, names: Sequence[str]) -> dict[str, sql.Identifier]:
