@@ -392,6 +392,8 @@ def test_a_row_that_became_another_kind_stays(database: str) -> None:
         ("content_type_id int, object_id text", "column: object_id, identity: user_id", True),
         ("content_type_id int, object_pk text", "column: object_pk, identity: user_id", True),
         ("actor_content_type_id int, actor_object_id text", "column: actor_object_id, identity: user_id", True),
+        ("entity_type_id int, entity_id int", "column: entity_id, of: users.id", True),
+        ("about_type_id int, about_id int", "column: about_id, of: users.id", False),
         ('"aboutType" text, "aboutId" int', "column: aboutId, of: users.id", True),
         ("token_type text, token text", "column: token, identity: token", False),
         ("res_model text, res_id int", "column: res_id, of: users.id", True),

@@ -32,7 +32,8 @@ def kind_column(name: str, columns: Iterable[str]) -> str | None:
     """The column that says of which table a column holds ids; None: none by its name.
 
     commentable_type of commentable_id (Rails, Laravel), ownerType of ownerId, content_type_id of object_id (Django),
-    res_model of res_id (Odoo), table_name of row_id (audit triggers), target of target_id, ref_kind of ref.
+    res_model of res_id (Odoo), entity_type_id of entity_id (Magento), table_name of row_id (audit triggers), target of
+    target_id, ref_kind of ref.
     """
     there = _others(name, columns)
     return next((there[one] for one in _by_name(snaked(name)) if one in there), None)
@@ -62,6 +63,8 @@ def _by_name(snake: str) -> Iterator[str]:
         yield f"{found['before']}content_type_id"
     if stem != snake or stem in _ANY_THING:
         yield from (f"{stem}_{kind}" for kind in _KINDS)
+    if stem in _ANY_THING:  # what has a table of its own is ordered by a table of its types: order_type_id
+        yield f"{stem}_type_id"
     if stem != snake and (stem in _ANY_THING or stem in _KINDS):
         yield stem
     if stem != snake and stem in _ANY_ROW:
