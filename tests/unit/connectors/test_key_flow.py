@@ -127,4 +127,4 @@ def test_a_shared_row_is_needed_by_those_that_point_to_it_without_a_foreign_key(
     assert isinstance(spec, PostgresSpec)
     none: list[ForeignKey] = []
     assert needed_by(["user_addresses"], spec, found, none) == {"addresses"}
-    assert needed_by(["addresses"], spec, found, none) == frozenset()
+    assert needed_by(["addresses"], spec, found, none) == {"user_addresses"}, "it is theirs by that row"
