@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from tests.support.bulk_people import POISON, poisoned
 from tests.support.cancellation import end
+from tests.support.data_map_text import write_document
 from tests.support.faulty_connector import FaultyConnector, before_call
-from tests.support.installation import Installation
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import CLIENT, SeededPerson, make_caller, make_holder
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
 from tests.support.statements import lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
@@ -154,6 +160,45 @@ def test_kept_in_part_says_how_many_went(module_installation: Installation, insp
         "retained": 1,
         "gone": 1,
     }
+
+
+@pytest.mark.parametrize("types", [["gone2"], None])
+def test_what_stays_with_an_account_that_somebody_joined_is_not_called_erased(
+    database: str, calltrack: CompanyStack, tmp_path: Path, types: list[str] | None
+) -> None:
+    """The plan said 1 due; it stays, being both's by now, and the receipt said `erased`, found 1, due 0."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE accounts (id int PRIMARY KEY);"
+        "CREATE TABLE owners (user_id int REFERENCES users, account_id int REFERENCES accounts);"
+        "CREATE TABLE tx (id int PRIMARY KEY, account_id int REFERENCES accounts);"
+        "INSERT INTO users VALUES (1), (2); INSERT INTO accounts VALUES (11);"
+        "INSERT INTO owners VALUES (1, 11); INSERT INTO tx VALUES (1, 11)",
+    )
+    document = small_document(
+        """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+owners: {table: public.owners, found_by: [{column: user_id, of: users.id}]}
+accounts: {table: public.accounts, sharing: last_owner, found_by: [{column: id, of: owners.account_id}]}
+tx: {table: public.tx, data_type: gone2, found_by: [{column: account_id, of: accounts.id}]}
+"""
+    )
+    document["data_types"]["gone2"] = copy.deepcopy(document["data_types"]["gone"])
+    write_document(tmp_path / "datamap.yaml", document)
+    places = {"data_map": tmp_path / "datamap.yaml", "stores": {"main": {"url": SecretStr(database)}}}
+    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+        joins = "INSERT INTO owners VALUES (2, 11)"
+        batch = installation.plan("user_id\n1\n", "acme", data_types=types)
+        installation.erase(batch, main_before(installation, "erase", lambda: execute(database, joins)))
+        assert installation.outcomes(batch) == {"partially-erased": 1}
+        body = body_of(installation, batch, "partially-erased")
+        assert lines_of(body)["main.tx"] == ("retained", 1, 0)
+        [line] = [one for one in body["stores"][0]["collections"] if one["collection"] == "tx"]
+        assert (line["retained"], line["ground"]) == (
+            1,
+            "It goes with the last record that leads to it, and there still is one",
+        )
+    assert left(database, "tx") == [1]
 
 
 def test_not_found_names_the_spellings_and_the_scope(module_installation: Installation) -> None:

@@ -29,6 +29,7 @@ from expunge_connectors.postgres.sql.subject_search import (
     from_rows,
     join_condition,
     joined,
+    stays_joint,
 )
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_probe import probe
@@ -51,9 +52,8 @@ def count(search: Search, subjects: Sequence[Subject]) -> Counts:
     tallies = {subject.number: dict(nothing) for subject in subjects}
     combined = answers(search, "count", partial(_combined, search)) if search.staged.few and store.scoped else None
     seen: dict[tuple[int, int, int, date | None, str | None, int], RecordCounts] = {}  # there are few different ones
-    for name, number, due, retained, newer, until, ambiguous in _one_by_one(search) if combined is None else combined:
-        shared = retained and store.scoped[name].spec.sharing is not None
-        tally = (due, retained, newer, until, "shared" if shared else None, ambiguous)
+    for name, number, *counted in _one_by_one(search) if combined is None else combined:
+        tally = (*counted[:4], "shared" if counted[4] else None, counted[5])
         if tally not in seen:
             seen[tally] = RecordCounts(*tally)
         tallies[number][name] = seen[tally]
@@ -99,20 +99,33 @@ _STATEMENT = sql.SQL(
     " count(*) FILTER (WHERE NOT asked AND NOT unclear),"
     " CASE WHEN bool_and(until IS NOT NULL) FILTER (WHERE asked AND stays)"
     " THEN max(until) FILTER (WHERE asked AND stays) END,"
+    " bool_or(asked AND stays AND shared),"
     " count(*) FILTER (WHERE NOT asked AND unclear)"
-    " FROM {} WHERE NOT tombstone GROUP BY number"
+    " FROM {} AS f WHERE NOT tombstone GROUP BY number"
+)
+# What merely hangs on a row of others stays with it, without an end, whatever its own data type says.
+_TOGETHER = sql.SQL(
+    "(SELECT number, asked OR joint AS asked, unclear, CASE WHEN asked THEN stays ELSE joint END AS stays,"
+    " {} OR NOT asked AS shared, CASE WHEN asked THEN until END AS until, tombstone FROM {} AS f)"
 )
 # Of no row: a table that may not be read is not one that holds nothing.
-_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date, 0 FROM {} WHERE false")
+_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date, false, 0 FROM {} WHERE false")
 
 
 def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     name = sql.SQL("{}::text").format(sql.Literal(mapped.name))
     if not paths:
         return _NOTHING.format(name, mapped.table.identifier)
-    if kept(search.store, mapped):
-        return _STATEMENT.format(name, sql.SQL("{} AS f").format(search.table(mapped.name)))
-    return _STATEMENT.format(name, sql.SQL("({}) AS f").format(found(search, mapped, paths)))
+    rows: sql.Composable = search.table(mapped.name)
+    if not kept(search.store, mapped):
+        rows = sql.SQL("({})").format(found(search, mapped, paths))
+    return _STATEMENT.format(name, _TOGETHER.format(FALSE if mapped.spec.sharing is None else TRUE, rows))
+
+
+def _may_be_joint(store: BoundStore, mapped: BoundTable) -> bool:
+    """People may share its rows, or those on which they hang."""
+    above = {link.of[0] for link in mapped.links if link.of is not None} - {mapped.name}
+    return mapped.spec.sharing is not None or any(_may_be_joint(store, store.collections[one]) for one in above)
 
 
 def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
@@ -120,14 +133,16 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
     stays = or_(retention.retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
     theirs = of_others(search, mapped, "t")
 
-    def facts(asked: sql.Composable, leads: sql.Composable, waits: sql.Composable = FALSE) -> sql.Composed:
+    def facts(
+        asked: sql.Composable, leads: sql.Composable, waits: sql.Composable = FALSE, joint: sql.Composable = FALSE
+    ) -> sql.Composed:
         return comma_list(
             sql.SQL("k.number"),
             *named(place_names(mapped), row_id(mapped, "t")),
             *named([f"l{at}" for at in range(len(mapped.leads))], leading(mapped)),
-            sql.SQL("{} AS asked, {} AS leads, {} AS unclear, {} AS stays, {} AS until, {} AS tombstone").format(
-                asked, leads, waits, stays, kept_until(mapped, "t"), is_tombstone(mapped, "t")
-            ),
+            sql.SQL(
+                "{} AS asked, {} AS leads, {} AS unclear, {} AS joint, {} AS stays, {} AS until, {} AS tombstone"
+            ).format(asked, leads, waits, joint, stays, kept_until(mapped, "t"), is_tombstone(mapped, "t")),
         )
 
     selects = []
@@ -138,10 +153,13 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         number, since = column("k", "number"), path.since
         asked = requested(search, mapped, path.link, "t", since, number=number)
         asked = and_(asked, *not_made_again(search, mapped, path, "t"))
+        waits = unclear(search, mapped, path.link, "t", since, number=number)
+        way, joint = path, and_(FALSE)
+        if path.lead is not None and _may_be_joint(search.store, path.lead):
+            way, joint = replace(path, joint=True), and_(stays_joint(path.lead), asked)
+            asked = and_(sql.SQL("k.leads"), asked)
         leads = and_(asked, sql.SQL("NOT ({})").format(theirs)) if mapped.spec.sharing is not None else asked
-        selects.append(
-            joined(mapped, path, facts(asked, leads, unclear(search, mapped, path.link, "t", since, number=number)))
-        )
+        selects.append(joined(mapped, way, facts(asked, leads, waits, joint)))
     alone = known_by_value_alone(search.store, mapped, "t")
     for path in claimed_paths(search, mapped):
         old = row_conditions.old_enough(mapped, "t", search.cutoff)
@@ -151,7 +169,7 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
     same = raw(", ".join(["number", *place_names(mapped), *(f"l{at}" for at in range(len(mapped.leads)))]))
     merged = sql.SQL(
         "SELECT {same}, bool_or(asked) AS asked, bool_or(leads) AS leads,"
-        " bool_or(unclear) AS unclear, stays, until, tombstone"
+        " bool_or(unclear) AS unclear, bool_or(joint) AS joint, stays, until, tombstone"
         " FROM {found} GROUP BY {same}, stays, until, tombstone"
     )
     if not mapped.own:
@@ -165,28 +183,32 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         facts(*_below(search, mapped)),
         mapped.table.identifier,
         or_(*(join_condition(path, "t") for path in below)),
-        and_(sql.SQL("k.leads"), in_scope(mapped, "t")),
+        and_(
+            sql.SQL("(k.leads OR k.joint)" if _may_be_joint(search.store, mapped) else "k.leads"), in_scope(mapped, "t")
+        ),
         merged.format(same=same, found=sql.SQL("every")),
     )
 
 
-def _below(search: Search, mapped: BoundTable) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
-    """Asked, leads and unclear of a row `t` below one of its own collection."""
+def _below(search: Search, mapped: BoundTable) -> tuple[sql.Composable, ...]:
+    """Asked, leads, unclear and joint of a row `t` below one of its own collection."""
     link = mapped.own[0]  # a tree hangs by one (`owner_complaints`)
     number = column("k", "number")
-    asked = requested(search, mapped, link, "t", number=number)
-    return asked, asked, unclear(search, mapped, link, "t", number=number)
+    theirs = requested(search, mapped, link, "t", number=number)
+    asked, joint = (and_(sql.SQL(how), theirs) for how in ("k.leads", "k.joint"))
+    return asked, asked, unclear(search, mapped, link, "t", number=number), joint
 
 
 def columns(mapped: BoundTable) -> sql.Composed:
     """The columns of a table of found rows, for DDL: see `search`.
 
-    And asked (part of the request; otherwise newer), unclear (not asked, and ambiguous), stays (kept with a ground),
-    until (the day on which that ends) and tombstone (it is one already).
+    And asked (part of the request; otherwise newer), unclear (not asked, and ambiguous), joint (it hangs on a shared
+    row that is somebody else's as well: unless it is asked, it stays), stays (kept with a ground), until (the day on
+    which that ends) and tombstone (it is one already).
     """
     leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(mapped.leads.values())]
-    facts = raw("asked boolean, leads boolean, unclear boolean, stays boolean, until date, tombstone boolean")
-    return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, facts)
+    facts = raw("asked boolean, leads boolean, unclear boolean, joint boolean, stays boolean, until date")
+    return comma_list(sql.SQL("number integer"), *place_types(mapped), *leads, facts, raw("tombstone boolean"))
 
 
 # Of each key whether its subject is known by no person key: decided before the join (OFFSET 0 is a fence). As a

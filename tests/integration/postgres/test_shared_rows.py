@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -539,3 +540,67 @@ def test_shared_rows_that_each_tenant_counts_for_itself(database: str, action: s
             kept = [(1, n) for n in (1, 2, 3) if (1, n) not in gone] + [(2, 1), (2, 2), (2, 3)]
             assert execute(database, "SELECT tenant, id FROM addresses WHERE street = 's' ORDER BY 1, 2") == kept
     assert left(database, "users", "tenant, id") == [(2, 1), (2, 2)]
+
+
+UNDERNEATH = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE accounts (id int PRIMARY KEY);
+CREATE TABLE owners (
+  user_id int REFERENCES users, account_id int REFERENCES accounts, PRIMARY KEY (user_id, account_id)
+);
+CREATE TABLE tx (id int PRIMARY KEY, account_id int REFERENCES accounts, author int REFERENCES users, parent int);
+CREATE TABLE notes (id int PRIMARY KEY, tx_id int, written date NOT NULL DEFAULT '2025-01-01');
+INSERT INTO users VALUES (1), (2); INSERT INTO accounts VALUES (1); INSERT INTO owners VALUES (1, 1);
+INSERT INTO tx VALUES (1, 1, NULL, NULL), (2, 1, 1, NULL), (3, 1, 2, NULL), (4, NULL, NULL, 1);
+INSERT INTO notes SELECT id, id FROM tx;
+"""
+KEPT_WITH_THE_ACCOUNT = """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+owners: {table: public.owners, found_by: [{column: user_id, of: users.id}]}
+accounts: {table: public.accounts, sharing: last_owner, found_by: [{column: id, of: owners.account_id}]}
+tx: {table: public.tx, found_by: [
+  {column: account_id, of: accounts.id}, {column: author, of: users.id}, {column: parent, of: tx.id}]}
+notes: {table: public.notes, data_type: kept, start: written, found_by: [{column: tx_id, of: tx.id}]}
+"""
+
+
+@pytest.mark.parametrize("people", [1, 300])
+def test_what_hangs_below_a_row_that_others_own_is_retained_with_it(database: str, people: int) -> None:
+    """The plan said that it was due, nobody deleted it, and the receipt said `erased` (ADR 26).
+
+    But the transaction of which she is the author goes, and whether the other author's is hers nobody can tell.
+    """
+    execute(database, UNDERNEATH)
+    loaded = company_map(KEPT_WITH_THE_ACCOUNT)
+    with opened(database, loaded) as store:
+        asked = [subject(n, user_id=str(n)) for n in (1, *range(100, 99 + people))]
+        chunk = resolved(store, asked, ACME)
+        planned = store.count(chunk, ACME, CUTOFF)
+        assert facts(planned, "tx") == (3, 0, 1, None)
+        execute(database, "INSERT INTO owners VALUES (2, 1)")
+        chunk = with_keys_of_their_own(store, chunk)
+        for counted in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
+            assert facts(counted, "tx") == (1, 2, 1, "shared")
+            assert facts(counted, "notes")[1] == 3
+        store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        after = store.verify(chunk, ACME, CUTOFF)
+        assert store.count(chunk, ACME, CUTOFF) == after
+        assert due(after) == {}
+        assert facts(after, "accounts") == (0, 1, 0, "shared")
+        assert facts(after, "tx") == (0, 2, 1, "shared")
+        # The note of the one that went is found by its key, and is kept for its own period.
+        assert facts(after, "notes") == (0, 3, 0, "shared")
+        assert after[1]["notes"].until is None
+    assert left(database, "tx") == [1, 3, 4]
+    assert left(database, "notes") == [1, 2, 3, 4]
+
+
+def with_keys_of_their_own(store, people):
+    """As every command asks for them."""
+    given_again = store.given_again(people, ACME, CUTOFF)
+    return [replace(one, keys=one.keys - given_again.get(one.number, frozenset())) for one in people]
+
+
+def facts(counts, name):
+    one = counts[1][name]
+    return one.due, one.retained, one.ambiguous, one.ground

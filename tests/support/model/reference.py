@@ -49,11 +49,13 @@ class Found:
         firm: By a never re-used key.
         old: By a reusable one, created before the cutoff.
         unclear: As old, but by a value alone that another person has.
+        joint: Of none of these; it hangs on a shared row that stays, being somebody else's as well.
     """
 
     firm: bool = False
     old: bool = False
     unclear: bool = False
+    joint: bool = False
 
     @property
     def belongs(self) -> bool:
@@ -154,7 +156,8 @@ class Reference:
         A key that people share selects nothing, unless the question is only whom it may mean. With claims, a value that
         others have leads to no row that is known by it alone; nor does an unclear one, whoever has it. A row that is
         older than the person's claim is not theirs. Where the keys of everybody who goes are given, a row that names
-        somebody else as well is not. Rows that people share lead nowhere while they are somebody else's as well.
+        somebody else as well is not. Rows that people share lead nowhere while they are somebody else's as well; what
+        hangs on them by links `of` stays with them.
         """
         self._staying = staying
         found: dict[str, dict[Row, Found]] = {name: {} for name in self.scope}
@@ -318,11 +321,16 @@ class Reference:
         state: State,
         *,
         firm: bool = False,
+        joint: bool = False,
     ) -> Iterator[tuple[Cell, ...]]:
-        """What stands in these columns of rows that belong to the subject (by a key, if `firm`); newer lead nowhere."""
+        """What stands in these columns of rows that belong to the subject (by a key, if `firm`); newer lead nowhere.
+
+        Or of those that stay because they are somebody else's as well, and of rows below them.
+        """
         table = self._tables[lead]
         for row, how in found[lead].items():
-            if (how.firm if firm else how.belongs) and (lead, row) not in self._staying:
+            stays = how.joint or (how.belongs and (lead, row) in self._staying)
+            if stays if joint else (how.firm if firm else how.belongs) and not stays:
                 values = tuple(compared(table.column(one), state[table.text][row][one]) for one in columns)
                 if None not in values and values != ("",):  # an empty text names nothing, as NULL does not
                     yield values
@@ -343,7 +351,7 @@ class Reference:
         shareable: bool,
     ) -> Found | None:
         table, spec = self._tables[name], self._collections[name]
-        firm = nominated = claimed = refused = theirs_firmly = theirs_by_value = False
+        firm = nominated = claimed = refused = theirs_firmly = theirs_by_value = joint = False
         for link in spec.get("found_by", ()):
             if "of" not in link or not of_kind(link, cells) or _of(link)[0] not in self.scope:
                 continue
@@ -353,16 +361,19 @@ class Reference:
                 continue  # no row is below itself
             # While keys are resolved a person who is found by a value leads on only by the own key, asked for next.
             here = values in set(self._values(lead, theirs, found, state, firm=shareable and self._is_person(lead)))
+            beside = values in set(self._values(lead, theirs, found, state, joint=True))
             taken = claims is not None and values in claims.columns.get((lead, theirs), ())
             known = values in sealed.get((lead, theirs), ())
             known = known and ("sharing" in spec or not self._stays(lead, theirs, values, state))
             taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
-            if here or (known and not taken):
+            leads = here or (known and not taken)
+            if leads or beside:
                 holders = {self._collections[lead]["person"]} if self._passes_on(name, ours, lead, theirs) else set()
                 of_another = self._names(name, link, holders, cells, state)
                 of_another = of_another or self._beside(name, link, cells, state, people)
-                firm, theirs_firmly = firm or not of_another, theirs_firmly or of_another
-            elif known and claims is not None:
+                firm, joint = firm or (leads and not of_another), joint or (beside and not of_another)
+                theirs_firmly = theirs_firmly or of_another
+            if not leads and known and claims is not None:
                 claimed = claimed or values in claims.columns.get((lead, theirs), ())
         for link in spec.get("found_by", ()):
             if "identity" not in link or not of_kind(link, cells):
@@ -390,8 +401,8 @@ class Reference:
         if nominated and old:
             return None if self._somebody_else(spec, keys) else Found(old=True)
         self.of_others += theirs_firmly
-        if theirs_firmly or (theirs_by_value and old):
-            return Found(unclear=True)
+        if joint or theirs_firmly or (theirs_by_value and old):
+            return Found(unclear=not joint, joint=joint)
         if refused and "person" in spec:
             return None if old and self._somebody_else(spec, keys) else Found(unclear=old)
         if (claimed or refused) and self._alone(name, cells, state):
@@ -999,7 +1010,11 @@ class Reference:
             cells = rows[row]
             if self.action(name) == "tombstone" and self.tombstoned(name, cells, keys) == cells:
                 continue  # of a list, nobody's element is in it any more, not one that is unclear either
-            if how.unclear:
+            if how.joint:
+                count.retained.add(row)
+                count.ground = "shared"
+                days.append(None)
+            elif how.unclear:
                 count.ambiguous.add(row)
             elif not how.belongs:
                 count.newer.add(row)

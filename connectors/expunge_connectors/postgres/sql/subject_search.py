@@ -29,7 +29,7 @@ from expunge_connectors.postgres.sql.comparison import (
     taken_out,
     values,
 )
-from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_
 from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
 from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.statement_cache import CompiledStatement
@@ -130,6 +130,7 @@ class SearchPath:
         columns: The columns of `table` with which the link's columns are compared.
         lead: The collection whose found rows these are; None for staged keys.
         dated: Of the keys it is known since when this person has them: a row may be too old.
+        joint: Shared rows that are others' as well may lead there, which lead to nothing that goes.
     """
 
     link: BoundLink
@@ -137,6 +138,7 @@ class SearchPath:
     columns: tuple[str, ...]
     lead: BoundTable | None = None
     dated: bool = False
+    joint: bool = False
 
     @property
     def since(self) -> sql.Composable | None:
@@ -186,10 +188,15 @@ def joined(mapped: BoundTable, path: SearchPath, wanted: sql.Composable, *condit
 
 
 def _followed(path: SearchPath) -> sql.Composable:
-    """What `k` leads to is the subject's."""
+    """What `k` leads to is the subject's; or stays with what others own as well."""
     if path.lead is None:
         return TRUE
-    return sql.SQL("k.leads")
+    return or_(sql.SQL("k.leads"), stays_joint(path.lead)) if path.joint else sql.SQL("k.leads")
+
+
+def stays_joint(lead: BoundTable) -> sql.Composable:
+    """The counted row `k` stays because somebody else owns it as well, or the shared row above it."""
+    return sql.SQL("k.joint" if lead.spec.sharing is None else "(k.joint OR k.asked AND NOT k.leads)")
 
 
 def reached(path: SearchPath, alias: str) -> sql.Composed:

@@ -272,12 +272,12 @@ def _recount(
 ) -> Mapping[int, dict[str, RecordCounts]]:
     names = verifier.names()
     if not names:
-        return tallied(verifier, names, subjects, [])
+        return tallied(names, subjects, [])
     rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
     columns = [[row[at] for row in rows] for at in range(len(Asked._fields))]
     statement = verifier.statement(names, namespaces_of(rows), connection, [_KEYS.format(_ASKED)])
     with RawCursor(connection) as cursor:
-        return tallied(verifier, names, subjects, cursor.execute(statement, columns).fetchall())
+        return tallied(names, subjects, cursor.execute(statement, columns).fetchall())
 
 
 def _texts(connection: Connection, columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> list[Asked]:

@@ -57,7 +57,7 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
             for row in rows:
                 copy.write_row(row[: len(columns)])
     if not names:
-        return tallied(verifier, names, subjects, [])
+        return tallied(names, subjects, [])
     namespaces = namespaces_of(rows)
     try:
         with translated(verifier.store):
@@ -74,7 +74,7 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
         connection.execute("ROLLBACK TO SAVEPOINT expunge_recount")
         probe(connection, verifier.store, tables)
         raise
-    return tallied(verifier, names, subjects, found)
+    return tallied(names, subjects, found)
 
 
 def _texts(connection: Connection, columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> list[Asked]:
@@ -125,14 +125,13 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
 
 
 def tallied(
-    verifier: VerificationQuery, names: Sequence[str], subjects: Sequence[Subject], found: Iterable[tuple[Any, ...]]
+    names: Sequence[str], subjects: Sequence[Subject], found: Iterable[tuple[Any, ...]]
 ) -> dict[int, dict[str, RecordCounts]]:
     """What the statement's rows say, zeros included."""
     nothing = dict.fromkeys(names, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
-    for name, number, due, retained, newer, until, ambiguous in found:
-        shared = verifier.spec.collections[name].sharing is not None
-        ground = "shared" if shared and retained else None
+    for name, number, due, retained, newer, until, shared, ambiguous in found:
+        ground = "shared" if shared else None
         tallies[number][name] = RecordCounts(due, retained, newer, until, ground, ambiguous)
     return tallies
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -189,12 +190,19 @@ class VerificationQuery:
                 # Where one has no end, no day is the last.
                 " CASE WHEN count(until) FILTER (WHERE asked AND stays) = count(*) FILTER (WHERE asked AND stays)"
                 " THEN max(until) FILTER (WHERE asked AND stays) END,"
+                " bool_or(asked AND stays AND shared),"
                 " count(*) FILTER (WHERE NOT asked AND unclear)\n"
-                "FROM (SELECT subject, relation, place, bool_or(asked) AS asked, bool_or(unclear) AS unclear,"
-                " bool_or(stays) AS stays, max(until) AS until FROM {} WHERE NOT tombstone"
+                "FROM (SELECT subject, relation, place, bool_or(asked OR joint) AS asked, bool_or(unclear) AS unclear,"
+                # What only hangs on a row of others stays with it, without an end.
+                " bool_or(stays) OR NOT bool_or(asked) AS stays, {} OR NOT bool_or(asked) AS shared,"
+                " CASE WHEN bool_or(asked) THEN max(until) END AS until FROM {} WHERE NOT tombstone"
                 " GROUP BY subject, relation, place) AS one"
                 " GROUP BY subject"
-            ).format(sql.Literal(name), self._called(name))
+            ).format(
+                sql.Literal(name),
+                sql.SQL("true" if self.spec.collections[name].sharing is not None else "false"),
+                self._called(name),
+            )
             for name in names
         )
         return sql.SQL("WITH RECURSIVE {}\n{}").format(
@@ -253,7 +261,8 @@ class VerificationQuery:
     def _reached(self, name: str, namespaces: AbstractSet[str]) -> sql.Composed:
         """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer.
 
-        Only rows that `lead` lead to rows of other collections.
+        Only rows that `lead` lead to rows of other collections. What hangs on a shared row that is somebody else's as
+        well is `joint`: unless it is asked for, it stays, and so does what hangs on that.
         """
         spec, table = self.spec.collections[name], self.live(name)
         parts: list[sql.Composed] = []
@@ -267,7 +276,7 @@ class VerificationQuery:
                 parts.append(self._from_row(name, [link], namespaces, facts))
         if not parts:
             nothing = sql.SQL(
-                "SELECT NULL::integer AS subject, false AS asked, false AS leads, false AS unclear, {}"
+                "SELECT NULL::integer AS subject, false AS asked, false AS leads, false AS unclear, false AS joint, {}"
                 " FROM {} AS r WHERE false"
             )
             parts.append(nothing.format(facts, table.identifier))
@@ -332,8 +341,8 @@ class VerificationQuery:
         if link.lead is not None:
             followed = sql.SQL("{}{}").format(followed, self._unless_owned(name, *link.lead))
         return sql.SQL(
-            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS a JOIN {} ON {}"
-            " WHERE a.namespace = {}{}{}"
+            "SELECT a.number AS subject, {} AS asked, {} AS leads, {} AS unclear, false AS joint, {}"
+            " FROM {} AS a JOIN {} ON {} WHERE a.namespace = {}{}{}"
         ).format(
             asked,
             leads,
@@ -472,18 +481,22 @@ class VerificationQuery:
             for link in links
         ]
         others = self._of_others(spec, table, links[0], namespaces, sql.Identifier("p", "subject"))
-        asked, unclear = self._but(others, sql.SQL("true"), sql.SQL("false"))
+        theirs, unclear = self._but(others, sql.SQL("true"), sql.SQL("false"))
+        followed = sql.SQL("p.leads" if (stays := self._stays_joint(lead)) is None else f"(p.leads OR {stays})")
+        asked, joint = (sql.SQL("({} AND {})").format(sql.SQL(one), theirs) for one in ("p.leads", stays or "false"))
         return sql.SQL(
-            "SELECT p.subject, {} AS asked, {} AS leads, {} AS unclear, {} FROM {} AS p JOIN {} AS r ON ({}) WHERE {}{}"
+            "SELECT p.subject, {} AS asked, {} AS leads, {} AS unclear, {} AS joint, {}"
+            " FROM {} AS p JOIN {} AS r ON ({}) WHERE {}{}"
         ).format(
             asked,
             self._alone(name, asked),
             unclear,
+            joint,
             facts,
             self._called(lead),
             table.identifier,
             sql.SQL(" OR ").join(joins),
-            sql.SQL("p.leads"),
+            followed,
             self.of_member(spec),
         )
 
@@ -503,6 +516,14 @@ class VerificationQuery:
         if self.spec.collections[name].sharing is None:
             return asked
         return sql.SQL("({} AND NOT {})").format(asked, self._pointed_at(name, name, by_others=True))
+
+    def _stays_joint(self, name: str) -> LiteralString | None:
+        """The row `p` stays because somebody else owns it as well, or the shared row above it; None: none does."""
+        spec = self.spec.collections[name]
+        if spec.sharing is not None:  # asked for, and leading to nothing
+            return "(p.joint OR p.asked AND NOT p.leads)"
+        above = {link.lead[0] for link in spec.found_by if link.lead is not None} - {name}
+        return "p.joint" if any(map(self._stays_joint, above)) else None
 
     def _erased(self) -> ErasedRows:
         return ErasedRows(self.spec.collections, self.data_map, self.catalogue)
