@@ -273,3 +273,69 @@ def test_what_a_row_holds_its_new_owner_claims(database: str) -> None:
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert left(database, "accounts") == [2]
         assert (left(database, "orders"), left(database, "notes")) == ([1, 2], [1])
+
+
+PATIENTS = """
+CREATE TABLE patients (id int PRIMARY KEY, mrn text UNIQUE);
+CREATE TABLE visits (id int PRIMARY KEY, patient_id int REFERENCES patients, note text);
+CREATE TABLE labs (id int PRIMARY KEY, mrn text);
+CREATE TABLE cards (mrn text PRIMARY KEY);
+CREATE TABLE stamps (id int PRIMARY KEY, card text);
+INSERT INTO patients SELECT n, 'M' || n FROM generate_series(1, 3) n;
+INSERT INTO visits SELECT n, n FROM generate_series(1, 3) n;
+INSERT INTO labs SELECT n, 'M' || n FROM generate_series(1, 3) n;
+INSERT INTO cards SELECT mrn FROM labs; INSERT INTO stamps SELECT * FROM labs;
+"""
+BY_MRN = """
+patients: {table: public.patients, person: cid, yields: {cid: id, mrn: mrn},
+  found_by: [{column: id, identity: cid}, {column: mrn, identity: mrn}]}
+visits: {table: public.visits, found_by: [{column: patient_id, of: patients.id}]}
+labs: {table: public.labs, found_by: [{column: mrn, identity: mrn}]}
+cards: {table: public.cards, person: mrn, yields: {mrn: mrn}, found_by: [{column: mrn, identity: mrn}]}
+stamps: {table: public.stamps, found_by: [{column: card, of: cards.mrn}]}
+"""
+MOVED = {
+    "swapped": "UPDATE patients SET mrn = 'T' WHERE id = 1; UPDATE patients SET mrn = 'M1' WHERE id = 2;"
+    "UPDATE patients SET mrn = 'M2' WHERE id = 1; UPDATE labs SET id = -id, mrn = 'M' || 3 - id WHERE id < 3",
+    "handed over": "UPDATE patients SET mrn = NULL WHERE id = 1; UPDATE patients SET mrn = 'M1' WHERE id = 2",
+}
+
+
+@pytest.mark.parametrize("people", [1, 300])
+@pytest.mark.parametrize("waited", [False, True])
+@pytest.mark.parametrize("how", MOVED)
+def test_a_persons_other_number_is_whose_row_holds_it(database: str, how: str, people: int, *, waited: bool) -> None:
+    """Which of two numbers is looked at first makes no difference: each is asked of by both, as they were known."""
+    execute(database, PATIENTS)
+    document = small_document(BY_MRN)
+    for identity in ("cid", "mrn"):
+        document["identities"][identity] = {"kind": "person", "normaliser": "exact/1"}
+    loaded = checked(document)
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        asked = [subject(1, cid="1"), *(subject(n, cid=str(n)) for n in range(10, 9 + people))]
+        ann, *others = resolved(store, asked, ACME)
+        if waited:
+            bob.execute("UPDATE visits SET note = 'x' WHERE id = 1; " + MOVED[how])
+        else:
+            execute(database, MOVED[how])
+        erasing = threading.Thread(
+            target=lambda: store.erase([ann, *others], actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        if waited:
+            wait_until_blocked(database)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+        gone = set() if how == "swapped" else {1}
+        assert set(left(database, "patients")) == set(left(database, "visits")) == {1, 2, 3} - gone
+        assert sorted(map(abs, left(database, "labs"))) == [1, 2, 3]
+        assert left(database, "cards", "mrn") == ["M1", "M2", "M3"]
+        assert left(database, "stamps") == [1, 2, 3]
+        again = store.given_again([ann, *others], ACME, CUTOFF)[1]
+        assert SubjectKey("mrn", "M1") in again
+        assert (SubjectKey("cid", "1") in again) is (how == "swapped")
+        rest = [replace(ann, keys=ann.keys - again), *others]
+        assert due(store.count(rest, ACME, CUTOFF)) == due(store.verify(rest, ACME, CUTOFF)) == {}
+        execute(database, "DELETE FROM visits WHERE id = 2; DELETE FROM patients WHERE id = 2")
+        assert SubjectKey("mrn", "M1") not in store.given_again([ann, *others], ACME, CUTOFF).get(1, ())

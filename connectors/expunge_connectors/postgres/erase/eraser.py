@@ -240,7 +240,9 @@ class Eraser:
                     self._keep(search, evidence)
                     self._hold(search, mapped)
                 while gone := keys_of_others.let_go(search, mapped):
-                    passed = passed or any(key.namespace in mapped.yields for key in chain(*gone.values()))
+                    of_others = {key.namespace for key in chain(*gone.values())}
+                    plain = {link.namespace for link in mapped.links if link.of is None}
+                    passed = passed or not of_others.isdisjoint(plain | mapped.yields.keys())
                     if not (at_hand and mapped.own):
                         break
                     self._keep(search, evidence)  # those below were found by them

@@ -195,6 +195,7 @@ class BoundStore:
         own_keys: Namespace of what links `of` a person's own key compare -> whose key it is.
         owner_keys: What keys are staged as by which rows say whose they are, where rows are asked whether they are
             somebody else's as well (see `BoundLink.beside`, `BoundLink.of_one_row`).
+        deciding: Those among them that decide whose a person's row is by another one of its keys.
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
             claims them.
         aged: Identities among them of which a row must not be older than the claim on its value (see `claims.aged`).
@@ -214,6 +215,7 @@ class BoundStore:
     owning: Mapping[str, Sequence[ForeignKey]] = field(default_factory=dict)
     own_keys: Mapping[str, OwnKey] = field(default_factory=dict)
     owner_keys: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
+    deciding: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
     telling: BoundStore | None = field(default=None, repr=False, compare=False)
 

@@ -93,6 +93,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         owning,
         _own_keys(tables.values(), scope),
         _owner_keys(tables.values()),
+        _deciding(tables.values()),
     )
     by_more = {one: replace(table, links=(*table.links, *table.tells)) for one, table in tables.items()}
     return replace(store, telling=replace(store, collections=by_more, statements=StatementCache()))
@@ -138,6 +139,14 @@ def _owner_keys(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType,
         return ()
     said = [link for link in links if link.of is None and link.persons and (link.held_elsewhere or not link.holders)]
     return tuple(dict.fromkeys(link.staged for link in said))
+
+
+def _deciding(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType, ...]], ...]:
+    tables = list(tables)
+    links = [link for table in tables for link in table.links]
+    kinds = {kind for link in links for one in link.of_one_row for kind in one.person_keys - link.person_keys}
+    plain = {link.staged for link in links if link.namespace in kinds and link.spellings is None}
+    return tuple(one for one in _owner_keys(tables) if one in plain)
 
 
 @dataclass(frozen=True, slots=True)

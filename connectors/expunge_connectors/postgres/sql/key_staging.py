@@ -162,6 +162,7 @@ def stage(
     wanted = dict.fromkeys(link.staged for mapped in scoped for link in mapped.links)
     wanted |= dict.fromkeys(store.owner_keys)
     wanted |= dict.fromkeys((known_as(namespace), types) for namespace, types in store.owner_keys)
+    wanted |= dict.fromkeys((from_the_start(namespace), types) for namespace, types in store.deciding)
     spelt = stored_spellings.found(connection, store, subjects)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
@@ -238,8 +239,11 @@ def _staged_rows(
     accepted: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
     unclear: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
     for subject in subjects:
-        given = _led_by(subject, store), subject.unclear, _own_keys(subject, store), _known_keys(subject)
-        for known, keys in zip((accepted, unclear, accepted, accepted), given, strict=True):
+        given = (
+            *(_led_by(subject, store), subject.unclear, _own_keys(subject, store)),
+            *(_known_keys(subject), _deciding_keys(subject, store)),
+        )
+        for known, keys in zip((accepted, unclear, accepted, accepted, accepted), given, strict=True):
             for namespace, value in keys:
                 if (listed := known.get(namespace)) is not None:
                     listed.append((subject.number, value))
@@ -276,6 +280,18 @@ def _led_by(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
 def _known_keys(subject: Subject) -> Iterator[SubjectKey]:
     for namespace, value in subject.known:
         yield SubjectKey(known_as(namespace), value)
+
+
+def _deciding_keys(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
+    deciding = {namespace for namespace, _ in store.deciding}
+    for namespace, value in subject.keys | subject.known if deciding else ():
+        if namespace in deciding:
+            yield SubjectKey(from_the_start(namespace), value)
+
+
+def from_the_start(namespace: str) -> str:
+    """The namespace of such keys as they were staged: some may be found to be somebody else's on the way."""
+    return f"at first {namespace}"
 
 
 def known_as(namespace: str) -> str:

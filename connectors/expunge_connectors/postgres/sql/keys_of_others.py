@@ -39,12 +39,14 @@ class _Held:
     Attributes:
         rows: What stands behind FROM, a row being `t`.
         same: Such a row holds the key `s`.
+        persons: They are keys of persons.
     """
 
     wanted: Wanted
     place: StagingTable
     rows: sql.Composable
     same: sql.Composable
+    persons: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ def let_go(search: Search, mapped: BoundTable, *, elsewhere: bool = False) -> di
         for number, *texts in search.connection.execute(statement).fetchall():
             value = texts[0] if len(texts) == 1 else json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
             gone.setdefault(number, set()).add(SubjectKey(held.wanted[0], value))
-        if held.wanted[0] == mapped.spec.person and gone:
+        if held.persons and gone:
             _follow_suit(search, held, gone)
     return {number: frozenset(keys) for number, keys in gone.items()}
 
@@ -132,32 +134,38 @@ def _internal(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> Iter
 
 
 def _own(mapped: BoundTable) -> Iterator[BoundLink]:
-    """The link by which a row that is a person says who it is, where it says so by another identity as well."""
+    """The links by which a row that is a person says by one of several persons' keys who it is.
+
+    Nobody has two of one kind: of a row that another key makes somebody else's, each of them is theirs.
+    """
     for link in mapped.links:
-        own = link.namespace == mapped.spec.person and link.of is None and link.spellings is None
-        if own and link.of_one_row:
+        if link.of_one_row and link.namespace in link.person_keys and link.of is None and link.spellings is None:
             yield link
 
 
 def _follow_suit(search: Search, held: _Held, numbers: Iterable[int]) -> None:
-    """Of an identity whose keys are staged as several types, take those out that are not there any more as this one."""
-    (key,) = held.names
+    """Take out what is not there any more as this one: other types of the identity, and what rows refer to it by."""
+    identity, (key,) = held.wanted[0], held.names
     for wanted, place in search.staged.places.items():
-        if wanted[0] == held.wanted[0] and wanted != held.wanted:
-            name = column("s", _names(wanted, place)[0])
-            search.connection.execute(
-                sql.SQL(
-                    "DELETE FROM {} AS s WHERE s.number IN ({}) AND {} IS NOT NULL AND NOT EXISTS"
-                    " (SELECT FROM {} AS k WHERE k.number = s.number AND {}::text = {}::text)"
-                ).format(
-                    place.table,
-                    comma_list(*map(sql.Literal, sorted(numbers))),
-                    name,
-                    held.place.table,
-                    column("k", key),
-                    name,
-                )
+        of = search.store.own_keys.get(wanted[0])
+        refers = of is not None and of.identity == identity
+        if not refers and (wanted[0] != identity or wanted == held.wanted):
+            continue
+        name, theirs = column("s", _names(wanted, place)[0]), column("k", key)
+        same = [sql.SQL("{}::text = {}::text").format(theirs, name)] if of is None or of.same else []
+        search.connection.execute(
+            sql.SQL(
+                "DELETE FROM {} AS s WHERE s.number IN ({}) AND {} IS NOT NULL AND NOT EXISTS"
+                " (SELECT FROM {} AS k WHERE k.number = s.number AND {} IS NOT NULL AND {})"
+            ).format(
+                place.table,
+                comma_list(*map(sql.Literal, sorted(numbers))),
+                name,
+                held.place.table,
+                theirs,
+                and_(TRUE, *same),
             )
+        )
 
 
 def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: bool) -> Iterator[_Held]:
@@ -176,7 +184,7 @@ def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: b
     for link in _own(mapped):
         if (place := staged.places.get(link.staged)) is not None:
             said = equal(link, "t", [column("s", name) for name in _names(link.staged, place)])
-            yield _Held(link.staged, place, plain, said)
+            yield _Held(link.staged, place, plain, said, persons=True)
     for identity in _internal(store, mapped, elsewhere=elsewhere):
         source = mapped.yields[identity][0]
         rows: sql.Composable = plain

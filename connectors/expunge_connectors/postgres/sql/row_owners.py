@@ -24,7 +24,7 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
-from expunge_connectors.postgres.sql.key_staging import known_as
+from expunge_connectors.postgres.sql.key_staging import from_the_start, known_as
 from expunge_connectors.postgres.sql.row_conditions import old_enough, older
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
 
@@ -162,12 +162,22 @@ class _Question:
         return [_not(or_(*theirs))] if theirs and self.who is _Who.OTHER else []
 
     def _known(self, link: BoundLink) -> Iterator[sql.Composable]:
-        """The subject has a key of this kind."""
-        if self.number is not None:
-            yield _any(
-                sql.SQL("{} IN (SELECT m.number FROM {} AS m)").format(self.number, path.table)
-                for path in self._keys(link)
-            )
+        """The subject has a key of this kind; or had, where it is found to be somebody else's on the way.
+
+        Otherwise it would depend on which of two keys is looked at first whether the other one leads to somebody else.
+        """
+        if self.number is None:
+            return
+        namespace, types = link.staged
+        if link.staged in self.search.store.deciding:
+            tables = [self.search.staged.table(from_the_start(namespace), types)]
+        else:
+            tables = [path.table for path in self._keys(link)]
+        yield _any(
+            sql.SQL("{} IN (SELECT m.number FROM {} AS m)").format(self.number, keys)
+            for keys in tables
+            if keys is not None
+        )
 
     def _keys(self, link: BoundLink) -> Iterator[SearchPath]:
         """From the keys that this search follows, and those that earlier rounds of a resolution did."""
