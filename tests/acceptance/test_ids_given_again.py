@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 from tests.support.cli import CliResult, CliRunner
 from tests.support.data_map_text import write_document
@@ -181,6 +182,60 @@ chats: {{table: public.chats, created: made, sharing: last_owner, found_by: [{{c
         installation.settle()
     assert left(database, "chats", "name") == ["a"]
     assert keyspace.client.get("image:a1") == b"another"
+
+
+@pytest.mark.parametrize("databases", [1, 2])
+def test_what_a_shared_row_names_stays_with_whoever_has_the_number_that_leads_to_it(
+    database: str, keyspace: Keyspace, calltrack: CompanyStack, tmp_path: Path, databases: int
+) -> None:
+    """A driver's number is another account's by the time that the vehicle under it is asked whose it is."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');"
+        "CREATE TABLE drivers (id int PRIMARY KEY, user_id int);"
+        "CREATE TABLE cars (id int PRIMARY KEY, doc text UNIQUE);"
+        "CREATE TABLE uses (driver_id int, car_id int REFERENCES cars, PRIMARY KEY (driver_id, car_id));"
+        "CREATE TABLE rents (user_id int, car_id int REFERENCES cars, PRIMARY KEY (user_id, car_id));"
+        "INSERT INTO users VALUES (1), (3); INSERT INTO drivers VALUES (11, 1);"
+        "INSERT INTO cars VALUES (1, 'c1'), (2, 'c2'); INSERT INTO uses VALUES (11, 1);"
+        "INSERT INTO rents VALUES (1, 2)",
+    )
+    [users, *_] = COLLECTIONS.strip().split("orders:")
+    document = small_document(
+        f"""{users}
+drivers: {{table: public.drivers, person: driver_id, undated: erase, yields: {{driver_id: id, user_id: user_id}},
+  found_by: [{{column: id, identity: driver_id}}, {{column: user_id, identity: user_id}}]}}"""
+    )
+    document["identities"]["driver_id"] = {"kind": "person", "normaliser": "integer/1"}
+    fleet = small_document(
+        """uses: {table: public.uses, found_by: [{column: driver_id, identity: driver_id}]}
+rents: {table: public.rents, found_by: [{column: user_id, identity: user_id}]}
+cars: {table: public.cars, sharing: last_owner, yields: {token: doc},
+  found_by: [{column: id, of: uses.car_id}, {column: id, of: rents.car_id}]}"""
+    )["stores"]["main"]
+    if databases == 1:
+        document["stores"]["main"]["collections"] |= fleet["collections"]
+    else:
+        document["stores"]["fleet"] = fleet
+    document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
+    write_document(tmp_path / "datamap.yaml", document)
+    keyspace.client.mset({"image:c1": "x", "image:c2": "x"})
+    postgres = {"main": {"url": SecretStr(database)}, "fleet": {"url": SecretStr(database)}}
+    stores = dict(list(postgres.items())[:databases]) | {"cache": {"url": SecretStr(keyspace.url)}}
+    places = {"data_map": tmp_path / "datamap.yaml", "stores": stores}
+    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+        main = before_call(
+            installation.workspace.stores["main"],
+            "erase",
+            lambda: execute(database, "UPDATE drivers SET user_id = 3 WHERE id = 11"),
+        )
+        batch = installation.plan("user_id\n1\n", "acme")
+        installation.erase(batch, installation.with_stores({"main": main}))
+        assert installation.outcomes(batch) == {"partially-erased": 1}
+        installation.settle()
+        assert installation.outcomes(batch) == {"partially-erased": 1}
+    assert (left(database, "drivers"), left(database, "cars")) == ([11], [1])
+    assert keyspace.client.keys("image:*") == [b"image:c1"]
 
 
 def test_what_another_database_says_of_a_key_is_asked_before_the_first_deletion(

@@ -65,7 +65,8 @@ def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:
     others = followed_keys.without_given_again([one for one in subjects if one.number in again], again)
     rest = _seen(context, others)
     # A row that such a key leads to is not erased, though another key of the person's led there as well.
-    under = _seen(context, [Subject(one.number, again[one.number]) for one in others])
+    keys = {one.number: again[one.number] & one.keys for one in subjects if one.number in again}
+    under = _seen(context, [Subject(number, followed) for number, followed in keys.items()])
     told = {
         one.number: followed_keys.as_ambiguous(counts[one.number], rest[one.number], under[one.number])
         for one in others

@@ -140,10 +140,26 @@ def given_again(
             told = member_proof.visible_to(name, asked, scope, data_map)
             for number, keys in connector.given_again(told, scope, cutoffs[name]).items():
                 new[number] = new.get(number, frozenset()) | keys
+        lost = without_given_again([one for one in asked if one.number in new], new)
+        for number, keys in _joint(lost, scope, data_map, know).items():
+            new[number] |= keys
         found |= {number: found.get(number, frozenset()) | keys for number, keys in new.items()}
         # What one of the stores says may leave a key of another one without a row that is the person's.
         further = [one for one in asked if one.number in new or not one.keys] if len(know) > 1 else []
         asked = without_given_again(further, new)
+    return found
+
+
+def _joint(
+    subjects: Sequence[Subject], scope: Scope, data_map: DataMap, know: Mapping[str, KnowsClaims]
+) -> dict[int, frozenset[SubjectKey]]:
+    """What shared rows tell these people that are not theirs alone by the keys they have left (ADR 26)."""
+    found: dict[int, frozenset[SubjectKey]] = {}
+    for name, connector in know.items() if subjects else ():
+        told = member_proof.visible_to(name, subjects, scope, data_map)
+        for number, keys in connector.claimed(told, scope).items():
+            joint = (key for key in keys if data_map.identities[key.namespace].kind is not IdentityKind.REUSABLE)
+            found[number] = found.get(number, frozenset()) | frozenset(joint)
     return found
 
 
