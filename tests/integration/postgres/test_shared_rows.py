@@ -595,6 +595,25 @@ def test_what_hangs_below_a_row_that_others_own_is_retained_with_it(database: st
     assert left(database, "notes") == [1, 2, 3, 4]
 
 
+def test_a_row_that_others_own_leads_to_nothing_by_its_own_key_either(database: str) -> None:
+    """A key that shared rows are found by as well: what it was told by is somebody else's as well by now."""
+    execute(
+        database,
+        UNDERNEATH + "CREATE TABLE vaults (id int PRIMARY KEY, tx_id int); INSERT INTO vaults SELECT id, id FROM tx",
+    )
+    vaults = "vaults: {table: public.vaults, sharing: last_owner, found_by: [{column: tx_id, of: tx.id}]}"
+    gone = KEPT_WITH_THE_ACCOUNT.replace("data_type: kept, start: written, ", "")
+    with opened(database, loaded := company_map(f"{gone}{vaults}")) as store:
+        chunk = resolved(store, [subject(1, user_id="1")], ACME)
+        execute(database, "INSERT INTO owners VALUES (2, 1)")
+        chunk = with_keys_of_their_own(store, chunk)
+        store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(chunk, ACME, CUTOFF)) == {}
+    assert left(database, "tx") == [1, 3, 4]
+    assert left(database, "notes") == [1, 3, 4]
+    assert left(database, "vaults") == [1, 3, 4]
+
+
 def with_keys_of_their_own(store, people):
     """As every command asks for them."""
     given_again = store.given_again(people, ACME, CUTOFF)

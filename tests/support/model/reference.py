@@ -429,8 +429,9 @@ class Reference:
         """A row that is not the subject's holds these values now, and none that is: they lead to nobody's else."""
         table = self._tables[lead]
         told = (name for name in self.scope for one, _, named in self._leads(name) if (one, named) == (lead, columns))
-        if any("sharing" in self._collections[name] for name in told):
-            return False
+        of_one_row = table.declared == "PRIMARY KEY" and set(table.primary_key) <= set(columns)
+        if not of_one_row and any("sharing" in self._collections[name] for name in told):
+            return False  # whoever points to a shared row has its key
         rows = self._owned(lead, state)
         holding = (
             one for one in rows if tuple(compared(table.column(name), one[1][name]) for name in columns) == values

@@ -173,7 +173,8 @@ def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: b
     plain = sql.SQL("{} AS t").format(mapped.table.identifier)
     for feed in mapped.feeds:
         wanted = feed.namespace, feed.types
-        if (place := staged.places.get(wanted)) is None or feed.namespace in shared:
+        of_one_row = set(mapped.table.primary_key) <= {live.name for live in feed.columns} and mapped.table.primary_key
+        if (place := staged.places.get(wanted)) is None or (feed.namespace in shared and not of_one_row):
             continue  # whether a shared row stays, its owners say
         theirs = (column("s", name) for name in _names(wanted, place))
         same = (
