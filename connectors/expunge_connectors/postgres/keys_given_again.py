@@ -47,7 +47,7 @@ def given_again(
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
     found = _of_persons(search, keys_of, cutoff)
     with translated(store.name):
-        if any(keys_of_others.any_held(search, mapped) for mapped in store.scoped.values()):
+        if any(keys_of_others.any_held(search, mapped) for mapped in (*store.scoped.values(), *store.outside)):
             for number, keys in _of_rows(search).items():
                 found[number] = found.get(number, frozenset()) | _meant(keys_of[number], keys)
     return found
@@ -95,7 +95,7 @@ def refuse(search: Search) -> None:
 
 def _of_rows(search: Search) -> Keys:
     """Look for the rows of these people until no further key turns out to be somebody else's."""
-    found, more = Keys(), True
+    found, more = keys_of_others.let_go_outside(search, elsewhere=True), True
     while more:
         more = False
         claimed_keys.mark(search.connection, search.store, search.staged)

@@ -101,6 +101,7 @@ class Table:
             primary key nor its foreign keys hold for them.
         primary_key: Names of the key's columns, in the key's order; empty without a primary key.
         key: The same; without a primary key, the columns of a unique index that could be the replica identity.
+        alone: Columns of which no two rows hold one value, whatever else stands there.
     """
 
     oid: int
@@ -112,6 +113,7 @@ class Table:
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...]
     key: tuple[str, ...]
+    alone: frozenset[str]
 
     @property
     def row_key(self) -> tuple[str, ...]:
@@ -206,7 +208,12 @@ SELECT n.nspname || '.' || c.relname, c.oid::bigint, n.nspname, c.relname, c.rel
                FROM unnest(known.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
               WHERE k.position <= known.indnkeyatts
-              ORDER BY k.position)
+              ORDER BY k.position),
+       ARRAY(SELECT a.attname::text
+               FROM pg_catalog.pg_index x
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
+              WHERE x.indrelid = c.oid AND x.indisunique AND x.indisvalid AND x.indnkeyatts = 1
+                AND x.indpred IS NULL AND x.indexprs IS NULL)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN LATERAL (
@@ -354,8 +361,9 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
             Existing(columns.get(oid, {}), f"In {text} the column"),
             tuple(key) if primary else (),
             tuple(key),
+            frozenset(() if tree else alone),
         )
-        for text, oid, schema, name, kind, below, tree, primary, key in rows
+        for text, oid, schema, name, kind, below, tree, primary, key, alone in rows
     }
     by_oid = {table.oid: table for table in tables.values()}
     members = connection.execute(_MEMBERS, (oids,)).fetchall()

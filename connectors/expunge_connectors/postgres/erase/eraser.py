@@ -220,6 +220,7 @@ class Eraser:
             claimed_keys.mark(connection, self.store, staged)
             spared = frozenset(self.store.scoped.keys() - self.actions.keys())
             search = Search(connection, self.store, staged, self.cutoff, spared=spared)
+            keys_of_others.let_go_outside(search)
         while self._find(search, intercepted):
             with translated(self.store.name):
                 search.begin_anew()  # by an identity rows are found before what yields it

@@ -190,6 +190,7 @@ class BoundStore:
         may_change: Tables (`schema.table`) whose rows may change by themselves while we erase: accepted triggers write
             them, or they hold no personal data.
         internal: The internal identities.
+        known_anywhere: Those of them of which a value is one thing, whoever's row holds it: none that a member counts.
         common: Internal identity -> the collections that yield it, where there are several, in the scope or not.
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
         own_keys: Namespace of what links `of` a person's own key compare -> whose key it is.
@@ -209,6 +210,7 @@ class BoundStore:
     logs: Mapping[str, tuple[str, int]]
     may_change: frozenset[str] = frozenset()
     internal: frozenset[str] = frozenset()
+    known_anywhere: frozenset[str] = frozenset()
     common: Mapping[str, tuple[BoundTable, ...]] = field(default_factory=dict)
     passing: Mapping[str, Sequence[Claim]] = field(default_factory=dict)
     aged: frozenset[str] = frozenset()
@@ -222,6 +224,13 @@ class BoundStore:
     def claimable(self, namespace: str) -> bool:
         """Rows of persons may say that a key of this namespace is another's."""
         return any(self.collections[one.collection].in_scope for one in self.passing.get(namespace, ()))
+
+    @property
+    def outside(self) -> Sequence[BoundTable]:
+        """The collections of other controllers, in other tables, whose rows say whose an internal key is by now."""
+        tables = {one.table.oid for one in self.scoped.values()}
+        others = (one for one in self.collections.values() if one.table.oid not in tables)
+        return [one for one in others if not self.known_anywhere.isdisjoint(one.yields)]
 
     @property
     def holding(self) -> frozenset[str]:

@@ -87,6 +87,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         logs,
         frozenset(accepted | free),
         internal,
+        internal - _counted_by_members(tables.values(), data_map),
         common,
         {**passing, **in_texts},
         builder.aged(),
@@ -114,6 +115,21 @@ def store_spec(name: str, data_map: DataMap) -> PostgresSpec:
 def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
     """(collection, columns) of every link inside the store."""
     return [link.lead for link in table.found_by if link.lead is not None]
+
+
+def _counted_by_members(tables: Iterable[BoundTable], data_map: DataMap) -> frozenset[str]:
+    """Identities of which two members may have one value for two things: unique together with the member, if at all."""
+    found: set[str] = set()
+    for mapped in tables:
+        owner = mapped.spec.owner
+        if owner is None or not data_map.controllers[owner.controller].many:
+            continue
+        by_schema = owner.column is None and not owner.inherited
+        for identity, (source, _) in mapped.yields.items():
+            alone = source.column in mapped.table.alone and not source.several and not by_schema
+            if not alone and source.never_shared is None:
+                found.add(identity)
+    return frozenset(found)
 
 
 def _own_keys(tables: Iterable[BoundTable], scope: Scope) -> dict[str, OwnKey]:

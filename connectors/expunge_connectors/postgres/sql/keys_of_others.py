@@ -2,9 +2,11 @@
 
 An internal key (the id of an order, the name of an object) is known from the resolution on, also when the row that told
 it is gone. The row may be handed to somebody else before, and the key given again after. So such a key leads only while
-no live row holds it but the subject's own. So does a person's key whose row says by another one who it is: a customer's
-number, of a row with an account. Of shared rows those count alone that were made since the cutoff: whose the older ones
-are their owners say (`joint_keys`). `s` is a staged key, `t` a row that holds it, `f` a row found.
+no live row holds it but the subject's own: none of another member's or another controller's either, where a value is
+one thing whoever has it (`BoundStore.known_anywhere`). So does a person's key whose row says by another one who it is:
+a customer's number, of a row with an account. Of the request's shared rows those count alone that were made since the
+cutoff: whose the older ones are their owners say (`joint_keys`). `s` is a staged key, `t` a row that holds it, `f` a
+row found.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from psycopg import sql
 
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, equal, named_there, same_row, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
@@ -57,8 +60,8 @@ class _Held:
 def told(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> bool:
     """Rows of this collection hold keys, of which the subject's may be another's by now.
 
-    Of a row from whose list only elements go, and of a shared one of which nothing says when it was made, other rules
-    say what becomes of it.
+    Of a row from whose list only elements go, and of a shared one of the request's of which nothing says when it was
+    made, other rules say what becomes of it.
 
     Args:
         store: The collections.
@@ -67,9 +70,10 @@ def told(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> bool:
     """
     if any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
         return False
-    if mapped.spec.sharing is not None and mapped.spec.created is None:
+    if mapped.in_scope and mapped.spec.sharing is not None and mapped.spec.created is None:
         return False
-    return bool(mapped.feeds or any(_internal(store, mapped, elsewhere=elsewhere)) or any(_own(mapped)))
+    held = any(_internal(store, mapped, elsewhere=elsewhere))
+    return held or (mapped.in_scope and bool(mapped.feeds or any(_own(mapped))))
 
 
 def let_go(search: Search, mapped: BoundTable, *, elsewhere: bool = False) -> dict[int, frozenset[SubjectKey]]:
@@ -90,6 +94,16 @@ def let_go(search: Search, mapped: BoundTable, *, elsewhere: bool = False) -> di
         if held.persons and gone:
             _follow_suit(search, held, gone)
     return {number: frozenset(keys) for number, keys in gone.items()}
+
+
+def let_go_outside(search: Search, *, elsewhere: bool = False) -> dict[int, frozenset[SubjectKey]]:
+    """The same of keys that rows of other controllers hold, of which none is the subject's: before rows are found."""
+    gone: dict[int, frozenset[SubjectKey]] = {}
+    for mapped in search.store.outside:
+        with translated(search.store.name, mapped.name):
+            for number, keys in let_go(search, mapped, elsewhere=elsewhere).items():
+                gone[number] = gone.get(number, frozenset()) | keys
+    return gone
 
 
 def forget(search: Search, keys: Mapping[int, Collection[SubjectKey]]) -> None:
@@ -128,8 +142,9 @@ def any_held(search: Search, mapped: BoundTable) -> bool:
 def _internal(store: BoundStore, mapped: BoundTable, *, elsewhere: bool) -> Iterator[str]:
     """The internal identities that its rows yield. What has to be decoded is not compared here."""
     linked = {link.namespace for one in store.scoped.values() for link in one.links}
+    known = store.internal if mapped.in_scope else store.known_anywhere
     for identity in mapped.binding:
-        if identity in store.internal and not mapped.yields[identity][0].decode and (elsewhere or identity in linked):
+        if identity in known and not mapped.yields[identity][0].decode and (elsewhere or identity in linked):
             yield identity
 
 
@@ -171,7 +186,7 @@ def _follow_suit(search: Search, held: _Held, numbers: Iterable[int]) -> None:
 def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: bool) -> Iterator[_Held]:
     shared = {link.namespace for one in store.scoped.values() if one.spec.sharing is not None for link in one.links}
     plain = sql.SQL("{} AS t").format(mapped.table.identifier)
-    for feed in mapped.feeds:
+    for feed in mapped.feeds if mapped.in_scope else ():
         wanted = feed.namespace, feed.types
         of_one_row = set(mapped.table.primary_key) <= {live.name for live in feed.columns} and mapped.table.primary_key
         if (place := staged.places.get(wanted)) is None or (feed.namespace in shared and not of_one_row):
@@ -182,7 +197,7 @@ def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: b
             for live, kind, key in zip(feed.columns, feed.types, theirs, strict=True)
         )
         yield _Held(wanted, place, plain, and_(*same))
-    for link in _own(mapped):
+    for link in _own(mapped) if mapped.in_scope else ():
         if (place := staged.places.get(link.staged)) is not None:
             said = equal(link, "t", [column("s", name) for name in _names(link.staged, place)])
             yield _Held(link.staged, place, plain, said, persons=True)
@@ -213,8 +228,12 @@ def _given(held: _Held) -> sql.Composed:
 
 def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
     """A live row holds the key, whoever's."""
-    made_again = [_NOT.format(old_enough(mapped, "t", search.cutoff))] if mapped.spec.sharing is not None else []
-    alive = and_(in_scope(mapped, "t"), _NOT.format(is_erased(search.store, mapped, "t")), *made_again)
+    further: list[sql.Composable] = []
+    if mapped.in_scope and held.wanted[0] not in search.store.known_anywhere:
+        further.append(in_scope(mapped, "t"))
+    if mapped.in_scope and mapped.spec.sharing is not None:
+        further.append(_NOT.format(old_enough(mapped, "t", search.cutoff)))
+    alive = and_(_NOT.format(is_erased(search.store, mapped, "t")), *further)
     return _HELD.format(rows=held.rows, same=held.same, alive=alive)
 
 
