@@ -439,11 +439,12 @@ class Reference:
         return self._held_by(lead, dict(holding), found, state) == {False}
 
     def _key_of_others(self, key: tuple[str, str], found: Mapping[str, Mapping[Row, Found]], state: State) -> bool:
-        """The same of the key of an internal identity, in whatever collection."""
+        """The same of the key of an internal identity, in whatever collection, whichever member's: no two count it."""
         held: set[bool] = set()
         for name in self.scope:
             if key[0] in self._collections[name].get("yields", {}):
-                holding = {row: one for row, one in self._owned(name, state) if key in self._declared(name, one)}
+                rows = state[self._tables[name].text]
+                holding = {row: one for row, one in rows.items() if key in self._declared(name, one)}
                 held |= self._held_by(name, holding, found, state)
         return held == {False}
 

@@ -120,9 +120,10 @@ def outgoing_columns(table: TableSpec) -> list[tuple[str, tuple[str, ...]]]:
 def _counted_by_members(tables: Iterable[BoundTable], data_map: DataMap) -> frozenset[str]:
     """Identities of which two members may have one value for two things: unique together with the member, if at all."""
     found: set[str] = set()
+    many = {name for name, one in data_map.controllers.items() if one.many}
     for mapped in tables:
         owner = mapped.spec.owner
-        if owner is None or not data_map.controllers[owner.controller].many:
+        if owner is None or owner.controller not in many:
             continue
         by_schema = owner.column is None and not owner.inherited
         for identity, (source, _) in mapped.yields.items():
