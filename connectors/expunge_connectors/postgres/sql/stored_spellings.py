@@ -75,10 +75,10 @@ class _Place:
             for number, of_others in asked.get(value, ()):
                 yield number, text, value, of_others or others
 
-    def unread(self, text: str, holders: Holders, by_token: ByToken) -> Iterator[Unread]:
-        """Whom a text that cannot be read may name."""
+    def unread(self, text: str, holders: Holders, by_token: ByToken, read: AbstractSet[str]) -> Iterator[Unread]:
+        """Whom else a text may name, beside the values that were read in it."""
         here = {value for token in self.spellings.text_tokens(text) for value in by_token.get(token, ())}
-        for value in here:
+        for value in here - read:
             if self.spellings.may_name(value, text):
                 for number, _shared in holders[self.identity][value]:
                     yield number, self.identity, value, self.mapped.name, text
@@ -112,8 +112,7 @@ class StoredSpellings:
                 )
                 # What stands in rows of other members is nothing to tell a member of.
                 if (place.spellings.within or not reading.whole) and place.mapped.member_column is None:
-                    unread = place.unread(text, self._holders, self._by_token(place))
-                    self.unread.update(one for one in unread if one[2] not in reading.values)
+                    self.unread.update(place.unread(text, self._holders, self._by_token(place), reading.values))
         for staged, rows in found.items():
             self.rows[staged].update(rows)
         return found
