@@ -48,6 +48,8 @@ _ADVICE = {
     _DENIED: "Grant the right that `expunge check` names.",
     "25P04": "Raise transaction_timeout of our role, or lower rows_per_transaction of the store.",
     "42P01": "Correct `table` in the data map, or restore the table.",
+    "22P05": "A document in a json column holds the escape \\u0000, which cannot be looked into: `expunge check` names"
+    " such columns and the ALTER TABLE to jsonb that finds the row.",
     "42703": "Correct the column's name in the data map.",
     "42883": "A column has another type than when it was looked at, or a function of a tombstone is gone:"
     " `expunge check` says what does not fit; then `expunge retry`.",
@@ -59,6 +61,7 @@ _MEANING = {
     "23502": "a column may not be empty",
     _DENIED: "permission denied",
     "42P01": "the table is missing",
+    "22P05": "a text cannot be read",
     "42703": "a column is missing",
     "42883": "there is no such operator or function for these types",
     "42P17": "a rule, policy or view refers to itself",

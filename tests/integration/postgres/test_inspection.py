@@ -284,6 +284,19 @@ def test_a_document_that_cannot_be_looked_into_is_warned_of(company, kind, told)
             execute(company, r"""UPDATE call_notes SET details = '{"author": "\u0000"}'""")
 
 
+@pytest.mark.parametrize(("kind", "told"), [("json", True), ("jsonb", False)])
+def test_a_document_of_which_a_part_is_to_go_is_warned_of(company, kind, told):
+    """What a tombstone takes out of it is looked for as well, in whosever row."""
+    execute(company, f"ALTER TABLE users ADD details {kind}")
+
+    def removed(document):
+        users = document["stores"]["main"]["collections"]["users"]
+        users["tombstone"]["details"] = {"remove": [["author"]]}
+
+    found = [one for one in findings(company, data_map(removed)) if one.code == "json-text"]
+    assert [one.collection for one in found] == ["users"] * told
+
+
 def test_a_column_that_is_looked_through_is_told_once(company):
     execute(company, "ALTER TABLE call_notes ADD details jsonb, ADD more jsonb")
     links = [("details", ["author"]), ("details", ["reader"]), ("more", ["author"])]

@@ -10,7 +10,7 @@ from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import comparable, names_people
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.table_spec import Source, TableSpec
+from expunge_connectors.postgres.table_spec import Elements, Removal, Source, TableSpec
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:
@@ -65,6 +65,7 @@ def _types(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
                     "Link by another column, or make both columns of one type (docs/data-map.md lists them).",
                 )
     yield from _value_types(inspection, name, spec, table)
+    yield from _json_texts(inspection, name, spec, table)
     yield from _dates(inspection, name, spec, table)
 
 
@@ -130,9 +131,18 @@ def _value_types(inspection: InspectionContext, name: str, spec: TableSpec, tabl
                 f"{table.text}.{live.name} is {live.type}, but the map looks for values inside it.",
                 "Give `path` for JSON and JSONB, `each` for an array, and neither for a plain column.",
             )
-        elif live.base == "json":
-            # It is looked into as jsonb, which has no text with a NUL:
-            # https://www.postgresql.org/docs/current/datatype-json.html
+
+
+def _json_texts(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
+    """It is looked into as jsonb, which has no text with a NUL.
+
+    https://www.postgresql.org/docs/current/datatype-json.html
+    """
+    looked_into = [source.column for source in (*spec.yields.values(), *_sources(spec)) if source.path is not None]
+    looked_into += [column for column, wanted in spec.tombstone.items() if isinstance(wanted, (Removal, Elements))]
+    for column in dict.fromkeys(looked_into):
+        live = table.columns.get(column)
+        if live is not None and live.base == "json":
             yield inspection.warning(
                 "json-text",
                 name,
