@@ -52,8 +52,9 @@ def count(search: Search, subjects: Sequence[Subject]) -> Counts:
     tallies = {subject.number: dict(nothing) for subject in subjects}
     combined = answers(search, "count", partial(_combined, search)) if search.staged.few and store.scoped else None
     seen: dict[tuple[int, int, int, date | None, str | None, int], RecordCounts] = {}  # there are few different ones
-    for name, number, *counted in _one_by_one(search) if combined is None else combined:
-        tally = (*counted[:4], "shared" if counted[4] else None, counted[5])
+    counted = _one_by_one(search) if combined is None else combined
+    for name, number, due, retained, newer, until, shared, ambiguous in counted:
+        tally = (due, retained, newer, until, "shared" if shared else None, ambiguous)
         if tally not in seen:
             seen[tally] = RecordCounts(*tally)
         tallies[number][name] = seen[tally]
