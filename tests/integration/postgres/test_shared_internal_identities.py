@@ -147,5 +147,34 @@ portraits:
 pictures:
   {table: public.files, found_by: [{column: owner, of: posts.id, where: {kind: Post}}], yields: {token: object}}
 """)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert store.given_again([ann], ACME, CUTOFF) == {}, "each row is hers, as what it is"
     erased(database, loaded, user_id="1", expected={"users": 1, "posts": 1, "portraits": 1, "pictures": 1})
     assert left(database, "files") == [3, 4]
+
+
+def test_a_part_of_somebody_elses_row_does_not_take_what_the_row_tells(database):
+    """Ann approves Bob's post: her approval is cleared, and no other store follows his picture for her."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, name text);"
+        "CREATE TABLE posts (id int PRIMARY KEY, author int REFERENCES users, approver int REFERENCES users,"
+        " object text UNIQUE); CREATE INDEX ON posts (author); CREATE INDEX ON posts (approver);"
+        "INSERT INTO users VALUES (1), (2); INSERT INTO posts VALUES (1, 1, 1, 'hers'), (2, 2, 1, 'his')",
+    )
+    loaded = shape("""
+users:
+  {table: public.users, person: user_id, data_type: anchor, found_by: [{column: id, identity: user_id}],
+   yields: {user_id: id}, tombstone: {name: "NULL"}, keeps: {id: a test}}
+posts: {table: public.posts, found_by: [{column: author, of: users.id}], yields: {token: object}}
+approvals:
+  {table: public.posts, data_type: anchor, found_by: [{column: approver, of: users.id}],
+   tombstone: {approver: "NULL"}, keeps: {author: a test, object: a test, id: a test}, yields: {token: object}}
+""")
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        assert store.given_again([ann], ACME, CUTOFF) == {1: {SubjectKey("token", "his")}}
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert execute(database, "SELECT * FROM posts") == [(2, 2, None, "his")]
+        assert store.given_again([ann], ACME, CUTOFF) == {1: {SubjectKey("token", "his")}}

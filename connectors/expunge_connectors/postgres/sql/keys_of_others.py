@@ -22,7 +22,7 @@ from expunge_connectors.contract import SubjectKey
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import compared, equal, named_there, same_row, values
+from expunge_connectors.postgres.sql.comparison import compared, equal, named_there, of_kind, same_row, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
 from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted, yielded
@@ -227,8 +227,13 @@ def _given(held: _Held) -> sql.Composed:
 
 
 def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
-    """A live row holds the key, whoever's."""
-    further: list[sql.Composable] = []
+    """A live row holds the key, whoever's; of any kind but those that another collection of the request looks at."""
+    further: list[sql.Composable] = [
+        sql.SQL("({}) IS NOT TRUE").format(of_kind(link.where, "t"))
+        for one in search.store.takers(mapped.table.text)
+        if one is not mapped and one.in_scope and one.spec.apart(mapped.spec)
+        for link in one.links
+    ]
     if mapped.in_scope and held.wanted[0] not in search.store.known_anywhere:
         further.append(in_scope(mapped, "t"))
     if mapped.in_scope and mapped.spec.sharing is not None:
