@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.support.contract_maps import COMPANY, data_map
 from tests.support.data_map_text import document_of, write_document
+from tests.support.postgres.small_schemas import shape
 
 from expunge_config.datamap import DataMap, KeyFlow, load
 from expunge_connectors.memory import MemorySpec
@@ -128,3 +129,19 @@ def test_a_shared_row_is_needed_by_those_that_point_to_it_without_a_foreign_key(
     none: list[ForeignKey] = []
     assert needed_by(["user_addresses"], spec, found, none) == {"addresses"}
     assert needed_by(["addresses"], spec, found, none) == {"user_addresses"}, "it is theirs by that row"
+
+
+def test_what_hangs_on_a_shared_row_needs_those_that_point_to_it() -> None:
+    """Bob's pins are held. His membership went, then the chat was Ann's alone, and his pins went with it."""
+    found = shape("""
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+members: {table: public.members, found_by: [{column: user_id, of: users.id}]}
+chats: {table: public.chats, sharing: last_owner, found_by: [{column: id, of: members.chat_id}]}
+pins: {table: public.pins, found_by: [{column: chat_id, of: chats.id}]}
+likes: {table: public.likes, found_by: [{column: pin_id, of: pins.id}]}
+""")
+    spec = found.stores["main"]
+    assert isinstance(spec, PostgresSpec)
+    none: list[ForeignKey] = []
+    assert needed_by(["pins"], spec, found, none) == needed_by(["likes"], spec, found, none) == {"chats", "members"}
+    assert needed_by(["users"], spec, found, none) == frozenset()

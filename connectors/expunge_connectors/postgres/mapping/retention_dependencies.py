@@ -17,8 +17,8 @@ def needed_by(
 ) -> frozenset[str]:
     """The collections that foreign keys lead to from these, and shared ones that links do; these left out.
 
-    And those by whose rows a shared row of these is somebody's: without them it is nobody's, and goes with the others
-    who own it (ADR 26).
+    And those by whose rows a shared row is somebody's on which rows of these hang, or which is one of these: without
+    them it is the others' alone who own it, and goes with them, with all that hangs on it (ADR 26).
 
     A parent that is tombstoned stays anyway, and what it refers to is kept by the finding `retained-child`. The way may
     lead through tables that the map does not name: these stand for themselves.
@@ -27,19 +27,27 @@ def needed_by(
     for name, one in spec.collections.items():
         of_table[one.table].append(name)
     parents: defaultdict[str, list[str]] = defaultdict(list)
-    owners: set[str] = set()
+    owners = frozenset(one for name in collections if name in spec.collections for one in _owners(name, spec))
     for key in foreign_keys:
         for child in of_table.get(key.child, [key.child]):
             parents[child] += _led_to(key, child, spec, data_map)
     for name, one in spec.collections.items():
         for link in one.found_by if one.sharing is not None else ():
             if link.lead is not None and link.lead[0] in spec.collections:
-                if name in collections:
-                    owners.add(link.lead[0])
                 for lead in of_table[spec.collections[link.lead[0]].table]:
                     parents[lead].append(name)
     reached = closure(parents, [name for name in (*collections, *sorted(owners)) if name in spec.collections])
     return (reached | owners).intersection(spec.collections) - frozenset(collections)
+
+
+def _owners(name: str, spec: PostgresSpec, below: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The shared collections on the way up from rows of this one, and those whose rows point to them."""
+    rows = spec.collections[name]
+    leads = dict.fromkeys(link.lead[0] for link in rows.found_by if link.lead is not None)
+    for lead in leads.keys() & spec.collections.keys() - below - {name}:
+        if rows.sharing is not None or spec.collections[lead].sharing is not None:
+            yield lead
+        yield from _owners(lead, spec, below | {name})
 
 
 def _led_to(key: ForeignKey, child: str, spec: PostgresSpec, data_map: DataMap) -> Iterator[str]:
