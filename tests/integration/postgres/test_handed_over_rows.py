@@ -83,6 +83,34 @@ def test_what_hangs_below_a_row_that_stays_is_its_new_owners(database: str, *, p
     assert left(database, "lines") == left(database, "parts") == [1, 3]
 
 
+@pytest.mark.parametrize("rows", [4, 5])
+@pytest.mark.parametrize("tombstoned", [False, True])
+def test_what_hangs_below_a_row_that_has_its_turn_later_is_its_new_owners(
+    database: str, rows: int, *, tombstoned: bool
+) -> None:
+    """The transaction is full before it gets at Ann's orders, or at all of them: one of them is Bob's by then."""
+    execute(database, TABLES)
+    loaded = shape(MAP.replace("orders:\n", TOMBSTONED) if tombstoned else MAP)
+    with (
+        opened(database, loaded, lock_timeout="30s", rows_per_transaction=rows) as store,
+        psycopg.connect(database) as bob,
+    ):
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        bob.execute("SELECT FROM lines WHERE id = 2 FOR UPDATE")
+        erasing = threading.Thread(
+            target=lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        wait_until_blocked(database)
+        execute(database, TO_BOB)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+    assert left(database, "orders WHERE user_id IS NOT NULL") == left(database, "lines") == [1, 3]
+    assert left(database, "parts") == [1, 3]
+    assert left(database, "users") == [2]
+
+
 TOMBSTONED = """orders:
   data_type: anchor
   tombstone: {user_id: "NULL", note: "NULL"}

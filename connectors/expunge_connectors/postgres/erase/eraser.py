@@ -126,7 +126,7 @@ class Eraser:
         watch.settle(connection)
         self._refuse_new_owners(search, over=done.complete)
         for mapped in self.store.scoped.values():
-            handed_over_rows.refuse_kept(search, mapped)
+            handed_over_rows.refuse_kept(search, mapped, over=done.complete)
         with translated(self.store.name):
             claimed_keys.refuse_new(connection, self.store, search.staged)
         keys_given_again.refuse(search)  # while we waited for somebody's lock

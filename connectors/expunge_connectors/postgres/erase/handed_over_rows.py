@@ -18,7 +18,7 @@ from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import same_row
-from expunge_connectors.postgres.sql.fragments import FALSE
+from expunge_connectors.postgres.sql.fragments import FALSE, or_
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.table_spec import Elements
@@ -36,9 +36,7 @@ def refuse(search: Search, mapped: BoundTable) -> None:
     Raises:
         SomeRecordsError: There is one. Done again, it is not found any more, nor is what hangs below it.
     """
-    if not _leading(search, mapped):
-        return
-    if any(isinstance(one, Elements) for one in mapped.spec.tombstone.values()):
+    if not _leading(search, mapped) or _by_elements(mapped):
         return
     if _there(search, mapped, "handed over", partial(_statement, search, mapped)):
         raise SomeRecordsError(
@@ -47,22 +45,32 @@ def refuse(search: Search, mapped: BoundTable) -> None:
         )
 
 
-def refuse_kept(search: Search, mapped: BoundTable) -> None:
-    """Look before the commit for rows that stay (retained, or of a type that nothing goes of) and led to others.
+def refuse_kept(search: Search, mapped: BoundTable, *, over: bool) -> None:
+    """Look before the commit for rows that led to others and are still there: they stay, or their turn is to come.
 
     Nothing of ours gets at them: a row that was handed over while we waited for a lock elsewhere would keep nothing.
+    Those that stay are retained, or of a type that nothing goes of.
+
+    Args:
+        search: Its found rows.
+        mapped: A collection.
+        over: Every collection had its turn; otherwise the transaction was full before.
 
     Raises:
         SomeRecordsError: There is one that is somebody else's by now. Done again, it leads nowhere.
     """
     stays = mapped.name in search.spared or mapped.action is Action.RETAIN
-    if not stays or not _leading(search, mapped):
+    if (over and not stays) or not _leading(search, mapped) or _by_elements(mapped):
         return
-    if _there(search, mapped, "kept", partial(_kept, search, mapped)):
+    if _there(search, mapped, f"kept {over}", partial(_kept, search, mapped, over=over)):
         raise SomeRecordsError(
-            f"store {search.store.name}, collection {mapped.name}: a row that stays, and led to others, is somebody"
-            " else's by now; nothing of this transaction is kept, and it is done again."
+            f"store {search.store.name}, collection {mapped.name}: a row that is still there, and led to others, is"
+            " somebody else's by now; nothing of this transaction is kept, and it is done again."
         )
+
+
+def _by_elements(mapped: BoundTable) -> bool:
+    return any(isinstance(one, Elements) for one in mapped.spec.tombstone.values())
 
 
 def _leading(search: Search, mapped: BoundTable) -> bool:
@@ -76,12 +84,20 @@ def _there(search: Search, mapped: BoundTable, what: str, compose: Callable[[], 
     return row == (True,)
 
 
-def _kept(search: Search, mapped: BoundTable) -> sql.Composed:
-    leads = sql.SQL("f.leads") if mapped.name in search.spared else sql.SQL("f.leads AND f.stays")
+def _kept(search: Search, mapped: BoundTable, *, over: bool) -> sql.Composed:
+    leads = sql.SQL("f.leads AND f.stays") if over and mapped.name not in search.spared else sql.SQL("f.leads")
     still = sql.SQL("({}) IS TRUE").format(FoundRows.of(search, mapped).still())
-    return _THERE.format(search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f"), leads, still)
+    done = _gone(mapped) if not over else FALSE
+    return _THERE.format(
+        search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f"), leads, or_(still, done)
+    )
+
+
+def _gone(mapped: BoundTable) -> sql.Composable:
+    """The row `t`, which is there, was overwritten."""
+    return is_tombstone(mapped, "t") if mapped.action is Action.TOMBSTONE else FALSE
 
 
 def _statement(search: Search, mapped: BoundTable) -> sql.Composed:
-    gone = is_tombstone(mapped, "t") if mapped.action is Action.TOMBSTONE else FALSE
+    gone = _gone(mapped)
     return _THERE.format(search.table(mapped.name), mapped.table.identifier, same_row(mapped, "t", "f"), due("f"), gone)
