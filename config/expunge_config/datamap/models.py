@@ -131,7 +131,9 @@ class CollectionSpec(Model):
 
 
 class UnmappedPlace(Model):
-    """A place of a store that is in no collection, on purpose: it holds no personal data, and somebody says so.
+    """A place of a store that the map does not read, on purpose, and somebody says so.
+
+    It holds no personal data, or an address of the very person whose row it is.
 
     Attributes:
         place: As the findings name it: `schema.table` or `schema.table.column`, a shape of keys (`config:{n}`), a

@@ -617,3 +617,18 @@ def test_a_tombstone_is_proposed_that_unique_indexes_allow(database, tmp_path):
     text = re.sub(r"^( {8})# (tombstone:|  [a-z_]+: )", r"\1\2", text, flags=re.MULTILINE)
     with opened(database, loaded(text, tmp_path)) as store:
         assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+def test_a_second_address_in_a_row_that_no_key_links_is_asked_about(database):
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text); INSERT INTO users VALUES (1, 'a@mail.example');"
+        "CREATE TABLE mails (id int PRIMARY KEY, from_email text, to_email text);"
+        "INSERT INTO mails VALUES (1, 'a@mail.example', 'b@mail.example');"
+        "CREATE TABLE invitations (user_id int NOT NULL REFERENCES users, guest_email text);"
+        "INSERT INTO invitations VALUES (1, 'b@mail.example')",
+    )
+    found = collections(draft(database))
+    assert links_of(found["mails"].entries) == {("from_email", "email")}
+    assert found["mails"].questions["found_by"].startswith("to_email: whose?")
+    assert [one for one in found["invitations"].notes if one.startswith("No link reads guest_email.")]

@@ -171,7 +171,8 @@ def test_what_may_not_be_read_is_unknown_and_the_remedy_works(company):
 def test_what_takes_too_long_is_given_up_and_said(company, monkeypatch):
     execute(company, "CREATE TABLE n (body text); INSERT INTO n VALUES ('ann@mail.example')")
     monkeypatch.setattr(table_sampling, "SECONDS_IN_ALL", -1)
-    [found] = [one for one in swept(company) if one.code == "sweep-unfinished"]
+    found, mapped = [one for one in swept(company) if one.code == "sweep-unfinished"]
+    assert "public.users" in mapped.message
     assert "public.n" in found.message
 
 
@@ -295,7 +296,8 @@ users: {table: public.users, person: user_id, data_type: anchor, found_by: [{col
   yields: {user_id: id}, tombstone: {email: "NULL"}}
 """
     )
-    found = {one.message.partition(" ")[0]: one.remedy for one in swept(database, loaded)}
+    told = [one for one in swept(database, loaded) if one.code == "unmapped-identifiers"]
+    found = {one.message.partition(" ")[0]: one.remedy for one in told}
     assert set(found) == {"public.users.note", "public.users.lower_note"}
     assert "a column that it is computed from" in found["public.users.lower_note"]
 
@@ -318,3 +320,44 @@ sheets: {table: public.sheets, created: day, found_by: [{column: user_id, of: us
     [found] = [one for one in swept(database, loaded) if one.code == "made-ahead"]
     assert found.severity is Severity.WARNING
     assert "2 of 4 rows looked at in public.users.made say" in found.message
+
+
+MAILS = """
+CREATE TABLE mails (id int PRIMARY KEY, from_email text, {column}, made timestamptz NOT NULL DEFAULT now());
+INSERT INTO mails (id, from_email) SELECT i, 'a' || i || '@mail.example' FROM generate_series(1, 5) id (i);
+UPDATE mails m SET {name} = {value} FROM generate_series(1, 5) AS every (i) WHERE id = i;
+"""
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "found"),
+    [
+        ("to_email text", "'b' || i || '@mail.example'", True),
+        ("seen_by text[]", "ARRAY['b' || i || '@mail.example', 'c@mail.example']", True),
+        ("doc jsonb", "jsonb_build_object('to', 'b' || i || '@mail.example')", True),
+        ("lower text GENERATED ALWAYS AS (lower(from_email)) STORED", "DEFAULT", False),
+        ("body text", "'ask b' || i || '@mail.example'", False),
+        ("rarely text", "CASE i WHEN 1 THEN 'b@mail.example' ELSE 'nobody' END", False),
+    ],
+)
+def test_an_address_by_which_no_row_is_found_is_told(company, column, value, found):
+    name = column.partition(" ")[0]
+    execute(company, MAILS.format(name=name, column=column, value=value))
+
+    def mapped(*places):
+        def change(document):
+            document["stores"]["main"]["collections"]["mails"] = {
+                "table": "public.mails",
+                "data_type": "account",
+                "owner": {"controller": "calltrack"},
+                "created": "made",
+                "found_by": [{"column": "from_email", "identity": "email"}],
+            }
+            free("public.clients", *places)(document)
+
+        return [one for one in swept(company, data_map(change)) if one.code == "unlinked-addresses"]
+
+    told = [one.message for one in mapped()]
+    assert [one.partition(" ")[0] for one in told] == ([f"public.mails.{name}"] if found else [])
+    assert "@" not in "".join(told)
+    assert mapped(f"public.mails.{name}") == []

@@ -46,9 +46,9 @@ def free(*places: str) -> Change:
     """Declare places to hold no personal data."""
 
     def change(document: dict[str, Any]) -> None:
-        document["stores"]["main"]["unmapped_ok"] = [
+        document["stores"]["main"].setdefault("unmapped_ok", []).extend(
             {"place": place, "reason": "made up", "approved_by": "nobody"} for place in places
-        ]
+        )
 
     return change
 

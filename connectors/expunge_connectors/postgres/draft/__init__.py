@@ -2,9 +2,7 @@
 
 store_draft          the draft of a whole database
 table_roles          persons, their dependants, shared tables (pure)
-column_classifier    likely personal columns, by name, type and sample
 polymorphic_keys     columns with ids of many tables, and which these seem to be
-json_paths           places in JSON that look like an identifier
 tombstone_proposal   a tombstone for a person's row (pure)
 missing_rights       what could not be looked at for want of a GRANT
 excluded_tables      what is left out, and why (pure)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from expunge_connectors.postgres.draft.column_classifier import CONTACTS, Kinds, Seen, describe
 from expunge_connectors.postgres.draft.table_roles import TableRoles, log_like
+from expunge_connectors.postgres.inspection.column_classifier import CONTACTS, Kinds, Seen, describe
 
 
 def notes(picture: TableRoles, seen: Mapping[str, Seen]) -> Iterator[str]:

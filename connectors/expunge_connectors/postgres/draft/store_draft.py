@@ -13,7 +13,6 @@ from expunge_connectors.postgres.catalog.key_types import comparable
 from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables, missing_rights
-from expunge_connectors.postgres.draft.column_classifier import Seen, contacts, describe, look
 from expunge_connectors.postgres.draft.polymorphic_keys import PolymorphicKey, polymorphic_keys
 from expunge_connectors.postgres.draft.table_roles import (
     TableRoles,
@@ -26,6 +25,7 @@ from expunge_connectors.postgres.draft.table_roles import (
 )
 from expunge_connectors.postgres.draft.tombstone_proposal import tombstone, word
 from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection.column_classifier import Seen, contacts, describe, look
 
 _CREATED = frozenset(
     """
@@ -188,6 +188,8 @@ class _Drafter:
         entries |= self._yields(table, self._owner(table, same.values(), links))
         own = [key for key in self.live.foreign_keys if key.child == key.parent == table]
         notes = [f"{', '.join(key.columns)} points to other rows of the table: answers of others?" for key in own]
+        if unlinked := self._unlinked(table, links):
+            notes.append(f"No link reads {_listed(unlinked)}. Another person's? Then a link, or a second collection.")
         return DraftCollection(self._name(table), entries, questions, (*self._seen(table), *notes))
 
     def _shared(self, table: str, keys: tuple[ForeignKey, ...]) -> DraftCollection:
@@ -225,6 +227,9 @@ class _Drafter:
         questions = self._questions(table)
         questions.setdefault("data_type", f"{PERSONAL}? No foreign key links it to a person")
         questions |= _several(links)
+        if unlinked := self._unlinked(table, links):
+            more = f"{_listed(unlinked)}: whose? Of another person, it needs a link or a second collection of its own"
+            questions["found_by"] = "; ".join([*([questions["found_by"]] if "found_by" in questions else []), more])
         if _elements(links):
             entries["goes_with_any"], questions["goes_with_any"] = None, _ELEMENTS
         if not links:
@@ -306,6 +311,12 @@ class _Drafter:
         if first and address:
             first[_ADDRESS[0]] = {"column": address[0], "identity": _ADDRESS[0]}
         return list(first.values())
+
+    def _unlinked(self, table: str, links: Iterable[Mapping[str, object]]) -> list[str]:
+        """The places with e-mail addresses and phone numbers that no link reads."""
+        read = [{name: one for name, one in link.items() if name != "identity"} for link in links]
+        places = [place for place in contacts(self.seen[table].kinds) if place.source not in read]
+        return [".".join((place.column, *place.path)) for place in places]
 
     def _created(self, table: str) -> dict[str, object]:
         columns = self.tables[table].columns

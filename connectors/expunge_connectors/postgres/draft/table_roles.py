@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from expunge_connectors.postgres.catalog.column_names import snaked
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
 from expunge_connectors.postgres.dependency_graph import has_path
-from expunge_connectors.postgres.draft.column_classifier import Kinds, Place, contacts, personal
+from expunge_connectors.postgres.inspection.column_classifier import Kinds, Place, contacts, personal
 
 _PEOPLE = frozenset(
     """

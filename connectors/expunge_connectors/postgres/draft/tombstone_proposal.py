@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 
 from expunge_connectors.postgres.catalog.column_names import Kind
 from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
-from expunge_connectors.postgres.draft.column_classifier import Kinds
+from expunge_connectors.postgres.inspection.column_classifier import Kinds
 
 
 def tombstone(

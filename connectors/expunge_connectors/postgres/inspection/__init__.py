@@ -1,9 +1,11 @@
 """`check`: compares the data map with the live database. Read-only; every finding has a remedy.
 
-Each module but the first three gives the findings of its subject.
+Each module but the first five gives the findings of its subject.
 
 context                 what an inspection works on
 table_sampling          bounded samples, searched by the server: counts, never values
+column_classifier       likely personal columns, by name, type and sample
+json_paths              places in JSON that look like an identifier
 tombstone_dry_run       a tombstone tried on sample rows, by reading
 mapped_columns          tables, columns and types exist and fit
 found_by                links lead to the person's own rows, and to nobody else's
@@ -41,6 +43,7 @@ unmapped_ok             places that the map calls free of personal data
 read_samples            how many values of samples can be read (`check --sample`)
 made_ahead              rows that say they were made in the future (`check --sample`)
 unmapped_identifiers    identifiers in samples of unmapped places (`check --sample`)
+unlinked_addresses      addresses in mapped tables by which no row is found (`check --sample`)
 """
 
 from __future__ import annotations
@@ -81,6 +84,7 @@ from expunge_connectors.postgres.inspection import (
     tombstone_leftovers,
     triggers,
     undeclared_tables,
+    unlinked_addresses,
     unmapped_identifiers,
     unmapped_ok,
     unnormalised_values,
@@ -159,6 +163,7 @@ def swept(connection: Connection, store: str, data_map: DataMap, rows: int) -> l
     inspection, _ = _inspection(connection, store, data_map, schemas)
     return [
         *unmapped_identifiers.findings(connection, inspection, rows),
+        *unlinked_addresses.findings(connection, inspection, rows),
         *made_ahead.findings(connection, inspection, rows),
         *tenants.sampled(inspection),
     ]

@@ -80,6 +80,13 @@ class InspectionContext:
         """The collection has one person's part of rows, and takes none of them."""
         return self.spec.is_part(name, self.data_map)
 
+    def parts(self, collection: str | None) -> list[TableSpec]:
+        """The collections that have a table between them: that of its rows, or one for each person's part of them."""
+        if collection is None:
+            return []
+        names = self.spec.parts(collection, self.data_map) or [collection]
+        return [self.spec.collections[name] for name in names]
+
     def takers(self, table: str) -> list[str]:
         """The collections that have this `schema.table`, each with rows of its own kind; logs included."""
         return self.spec.takers(table, self.data_map)

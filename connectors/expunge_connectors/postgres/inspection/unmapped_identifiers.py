@@ -44,7 +44,7 @@ def findings(connection: Connection, inspection: InspectionContext, rows: int) -
     late: list[str] = []
     for table in table_sampling.tables(connection):
         collection = inspection.collection_of(table.root)
-        specs = _parts(inspection, collection)
+        specs = inspection.parts(collection)
         free = inspection.declared_free(table.text)
         columns = [] if free else list(_unmapped(connection, inspection, table, specs))
         other_tenant = collection is not None and inspection.like_first(table.root) != table.root
@@ -99,14 +99,6 @@ def _remedy(inspection: InspectionContext, table: SampledTable, column: SampledC
     if live is not None and column.name in live.columns and live.columns[column.name].generated:
         return "Add a column that it is computed from to the collection's `tombstone`, or put it under `unmapped_ok`."
     return "Add the column to the collection's `tombstone`, or put it under `unmapped_ok`."
-
-
-def _parts(inspection: InspectionContext, collection: str | None) -> list[TableSpec]:
-    """The collections that have a table between them: that of its rows, or one for each person's part of them."""
-    if collection is None:
-        return []
-    names = inspection.spec.parts(collection, inspection.data_map) or [collection]
-    return [inspection.spec.collections[name] for name in names]
 
 
 def _following(

@@ -10,8 +10,7 @@ from psycopg import sql
 from expunge_connectors.keyspace.identifier_patterns import EMAIL, PHONE
 from expunge_connectors.postgres.catalog.column_names import Kind, named
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.draft import json_paths
-from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection import json_paths, table_sampling
 from expunge_connectors.postgres.inspection.table_sampling import SampledColumn, SampledTable
 
 _MOSTLY = 0.5
