@@ -32,7 +32,11 @@ from expunge_connectors.postgres.table_spec import Elements
 
 _NOT = sql.SQL("NOT ({})")
 _HELD = sql.SQL("EXISTS (SELECT FROM {rows} WHERE {same} AND {alive})")
-_BY_THEIRS = sql.SQL("NOT EXISTS (SELECT FROM {found} AS f JOIN {rows} ON {found_row} WHERE {same} AND {mine})")
+# Looked up once for all keys: as a join the planner, who takes few keys for held, would read all found rows for each.
+_BY_THEIRS = sql.SQL(
+    "s.ctid NOT IN (SELECT s.ctid FROM {place} AS s JOIN {found} AS f ON f.number = s.number AND f.asked"
+    " JOIN {rows} ON {found_row} WHERE {same})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +250,11 @@ def _deleted(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
     not_theirs: sql.Composable = TRUE
     if search.found.get(mapped.name):
         not_theirs = _BY_THEIRS.format(
+            place=held.place.table,
             found=search.table(mapped.name),
             rows=held.rows,
             found_row=same_row(mapped, "t", "f"),
             same=held.same,
-            mine=sql.SQL("f.number = s.number AND f.asked"),
         )
     return sql.SQL("DELETE FROM {} AS s WHERE {} RETURNING s.number, {}").format(
         held.place.table,
