@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,16 +43,17 @@ class KindValues:
 
     def beside(self, table: Table, column: str, own: Iterable[str]) -> str | None:
         """The column whose few values are mostly names of tables, and of others than `own`; None: there is none."""
-        for name in possible_kinds(column, table.columns):
+        tables = {form for one in own for form in _forms(one.rpartition(".")[2])}
+        for name in possible_kinds(column, table.columns, tables):
             live = table.columns[name]
             words = live.labels is not None or live.base in _WORDS
-            if words and time.monotonic() < self.until and self._names_tables(table, name, own):
+            if words and time.monotonic() < self.until and self._names_tables(table, name, tables):
                 return name
         return None
 
-    def _names_tables(self, table: Table, name: str, own: Iterable[str]) -> bool:
+    def _names_tables(self, table: Table, name: str, own: AbstractSet[str]) -> bool:
         named = self._tables
-        other = named - {form for one in own for form in _forms(one.rpartition(".")[2])}
+        other = named - own
         statement = sql.SQL(_KINDS).format(
             named=sql.Literal(sorted(named)),
             other=sql.Literal(sorted(other)),
