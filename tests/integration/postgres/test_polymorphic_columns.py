@@ -416,17 +416,8 @@ PAIRS = [
     *("model/model_id", "table_name/row_id", "target/target_pk", "ref_kind/ref", "kind/kind_id", "src_table/src_id"),
     *("owner_table/owner_id", "linked_to/linked_id", "type_id/obj_id", "resource/resource_id", "holder_kind/holder_id"),
     *("foreign_table/foreign_id", "party_role/party_id", "trade/ref_id", "customer_class/customer_id"),
-    "type/item",
 ]
-ONE_TABLE = [
-    "role/user_id",
-    "user_state/user_id",
-    "source/author_id",
-    "party_mood/party_id",
-    "trade/row_id",
-    "type/for_user",
-    "class/item",
-]
+ONE_TABLE = ["role/user_id", "user_state/user_id", "source/author_id", "party_mood/party_id", "trade/row_id"]
 """The column beside holds no names of tables, or does not say what the id is of."""
 
 
@@ -442,13 +433,7 @@ def test_other_names_and_values_that_name_tables(database: str) -> None:
             for at, (kind, key) in enumerate(names)
         ),
     )
-    rows = {
-        "type": ["customer", "user"],
-        "class": ["gold", "silver"],
-        "party_role": ["customer"],
-        "linked_to": ["User", "crm.suppliers", "other"],
-        "trade": ["Customer"],
-    }
+    rows = {"party_role": ["customer"], "linked_to": ["User", "crm.suppliers", "other"], "trade": ["Customer"]}
     rows |= {"role": ["user", "admin"], "user_state": ["user"], "source": ["customer"], "party_mood": ["glad", "sad"]}
     trades = {"row_id": ["glad", "sad", "customer"]}
     for at, (kind, key) in enumerate(names):

@@ -39,26 +39,13 @@ def kind_column(name: str, columns: Iterable[str]) -> str | None:
     return next((there[one] for one in _by_name(snaked(name)) if one in there), None)
 
 
-def possible_kinds(name: str, columns: Iterable[str], tables: Iterable[str]) -> list[str]:
-    """Columns that may say it, if they hold names of tables: party_role of party_id; of row_id any.
-
-    And `kind` of `item`, where no table of these is called so: beside a customer_id it is the kind of the row itself.
-
-    Args:
-        name: The column with the ids.
-        columns: Those of its table.
-        tables: Names in snake case, singular, of those of whose rows it holds ids if it holds those of one table.
-    """
+def possible_kinds(name: str, columns: Iterable[str]) -> list[str]:
+    """Columns that may say it, if they hold names of tables: party_role of party_id; of row_id any."""
     there = _others(name, columns)
     stem = _stem(snaked(name))
     if stem in _ANY_THING:
         return list(there.values())
-    bare = () if any(stem.endswith(one) for one in tables) else (*_KINDS, *_WHICH_TABLE)
-    return [
-        column
-        for snake, column in there.items()
-        if snake in bare or (snake.startswith(f"{stem}_") and _ID.fullmatch(snake) is None)
-    ]
+    return [column for snake, column in there.items() if snake.startswith(f"{stem}_") and _ID.fullmatch(snake) is None]
 
 
 def _others(name: str, columns: Iterable[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,17 +42,16 @@ class KindValues:
 
     def beside(self, table: Table, column: str, own: Iterable[str]) -> str | None:
         """The column whose few values are mostly names of tables, and of others than `own`; None: there is none."""
-        tables = {form for one in own for form in _forms(one.rpartition(".")[2])}
-        for name in possible_kinds(column, table.columns, tables):
+        for name in possible_kinds(column, table.columns):
             live = table.columns[name]
             words = live.labels is not None or live.base in _WORDS
-            if words and time.monotonic() < self.until and self._names_tables(table, name, tables):
+            if words and time.monotonic() < self.until and self._names_tables(table, name, own):
                 return name
         return None
 
-    def _names_tables(self, table: Table, name: str, own: AbstractSet[str]) -> bool:
+    def _names_tables(self, table: Table, name: str, own: Iterable[str]) -> bool:
         named = self._tables
-        other = named - own
+        other = named - {form for one in own for form in _forms(one.rpartition(".")[2])}
         statement = sql.SQL(_KINDS).format(
             named=sql.Literal(sorted(named)),
             other=sql.Literal(sorted(other)),
