@@ -19,7 +19,10 @@ from pydantic import AfterValidator
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*|[A-Za-z0-9_-]*")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_HOST = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?")
 _OBJECT = "object-in:"
+# s3.amazonaws.com, s3.eu-central-1.amazonaws.com, s3-eu-west-1…, s3.dualstack.eu-west-1…, s3-accelerate…, s3-fips…
+_AMAZON = re.compile(r"s3(-accelerate|-fips)?(\.dualstack)?([.-][a-z]{2}(-[a-z]+)+-[0-9]+)?\.amazonaws\.com(\.cn)?")
 
 
 class _NotEncodedError(ValueError):
@@ -30,7 +33,7 @@ def decoded(steps: Sequence[str], text: str) -> str | None:
     """What a text says; None: one of the steps cannot read it."""
     try:
         for step in steps:
-            text = object_key(text, step.removeprefix(_OBJECT)) if step.startswith(_OBJECT) else _STEPS[step](text)
+            text = object_key(text, *_place(step)) if step.startswith(_OBJECT) else _STEPS[step](text)
     except ValueError:
         return None
     return text
@@ -53,20 +56,31 @@ def url_path(text: str) -> str:
     return percent(parts.path[1:])
 
 
-def object_key(text: str, bucket: str) -> str:
+def object_key(text: str, bucket: str, host: str = "") -> str:
     """The key of an object of one bucket: `s3://bucket/key`, `https://bucket.host/key` or `https://host/bucket/key`.
 
-    In `s3://` nothing is encoded, as the AWS command line writes it.
+    Which part of a host is the bucket only the service says: in archive.s3.amazonaws.com/photos/1.png, photos is a
+    folder. So the host is Amazon's, or the one that the map names. In `s3://` nothing is encoded, as the AWS command
+    line writes it.
     """
     start = f"s3://{bucket}/"
     if text.startswith(start) and len(text) > len(start):
         return text[len(start) :]
-    path = url_path(text)
-    if (urlsplit(text).hostname or "").startswith(f"{bucket}."):
+    path, place = url_path(text), urlsplit(text).netloc.lower()
+    if _serves(place.removeprefix(f"{bucket}."), host) and place.startswith(f"{bucket}."):
         return path
-    if path.startswith(f"{bucket}/") and len(path) > len(bucket) + 1:
+    if _serves(place, host) and path.startswith(f"{bucket}/") and len(path) > len(bucket) + 1:
         return path[len(bucket) + 1 :]
     raise _NotEncodedError
+
+
+def _serves(place: str, host: str) -> bool:
+    return place == host if host else _AMAZON.fullmatch(place) is not None
+
+
+def _place(step: str) -> tuple[str, str]:
+    bucket, _, host = step.removeprefix(_OBJECT).partition("@")
+    return bucket, host
 
 
 def from_base64(text: str) -> str:
@@ -112,9 +126,11 @@ def one_to_one(steps: Sequence[str]) -> bool:
 
 
 def _step(name: str) -> str:
-    if name in _STEPS or (name.startswith(_OBJECT) and _BUCKET.fullmatch(name.removeprefix(_OBJECT))):
+    bucket, host = _place(name)
+    known = _BUCKET.fullmatch(bucket) and ("@" not in name or _HOST.fullmatch(host))
+    if name in _STEPS or (name.startswith(_OBJECT) and known):
         return name
-    raise ValueError(f"unknown step; known are {', '.join(sorted(_STEPS))} and object-in:BUCKET")
+    raise ValueError(f"unknown step; known are {', '.join(sorted(_STEPS))}, object-in:BUCKET and object-in:BUCKET@HOST")
 
 
 def _steps(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,7 +18,17 @@ from expunge_config.decodings import Steps, decoded
     [
         (["object-in:calls"], "https://calls.s3.eu-central-1.amazonaws.com/f/a%201.jpg?X-Amz-Expires=60", "f/a 1.jpg"),
         (["object-in:calls"], "https://s3.eu-central-1.amazonaws.com/calls/f/a1.jpg", "f/a1.jpg"),
-        (["object-in:calls"], "http://127.0.0.1:8333/calls/f/a1.jpg#t=1", "f/a1.jpg"),
+        (["object-in:calls@127.0.0.1:8333"], "http://127.0.0.1:8333/calls/f/a1.jpg#t=1", "f/a1.jpg"),
+        (["object-in:calls@cdn.example"], "https://calls.CDN.example/f/a1.jpg", "f/a1.jpg"),
+        (["object-in:calls@cdn.example"], "https://calls.s3.amazonaws.com/f/a1.jpg", None),
+        (["object-in:calls"], "https://calls.s3.dualstack.us-gov-west-1.amazonaws.com/f/a1.jpg", "f/a1.jpg"),
+        (["object-in:calls"], "https://s3-eu-west-1.amazonaws.com/calls/f/a1.jpg", "f/a1.jpg"),
+        (["object-in:calls"], "https://calls.s3.cn-north-1.amazonaws.com.cn/f/a1.jpg", "f/a1.jpg"),
+        # A folder of the bucket archive, the bucket calls.backup, and services of which nobody says what a host is.
+        (["object-in:calls"], "https://archive.s3.eu-central-1.amazonaws.com/calls/f/a1.jpg", None),
+        (["object-in:calls"], "https://calls.backup.s3.eu-central-1.amazonaws.com/f/a1.jpg", None),
+        (["object-in:calls"], "https://calls.cdn.example/f/a1.jpg", None),
+        (["object-in:calls"], "https://cdn.example/calls/f/a1.jpg", None),
         (["object-in:calls"], "s3://calls/f/a%201.jpg", "f/a%201.jpg"),
         (["object-in:calls"], "https://other.s3.amazonaws.com/f/a1.jpg", None),
         (["object-in:calls"], "s3://calls/", None),
@@ -55,7 +65,10 @@ def test_what_was_encoded_is_read_again(key: str) -> None:
     assert decoded(["object-in:calls"], f"https://calls.s3.amazonaws.com/{quote(key)}") == key
 
 
-@pytest.mark.parametrize("steps", [["rot13"], ["object-in:"], ["object-in:UP"], ["base64", "bytes-as-hex"]])
+@pytest.mark.parametrize(
+    "steps",
+    [["rot13"], ["object-in:"], ["object-in:UP"], ["object-in:up@"], ["object-in:up@a/b"], ["base64", "bytes-as-hex"]],
+)
 def test_unknown_steps_are_refused(steps: list[str]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Steps).validate_python(steps)
