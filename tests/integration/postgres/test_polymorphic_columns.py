@@ -503,3 +503,20 @@ def test_an_index_of_kind_and_id_serves(database: str, columns: str) -> None:
 def test_what_is_no_kind_is_refused(where: str) -> None:
     with pytest.raises(ValidationError):
         shape(f"{USERS}notes: {{table: public.notes, found_by: [{{column: about_id, of: users.id, where: {where}}}]}}")
+
+
+@pytest.mark.parametrize(("number", "found"), [("2", True), ("3", False), ("[2, 3]", True), ("4", False), ("9", False)])
+def test_a_content_type_is_that_of_the_table_in_this_database(database: str, number: str, *, found: bool) -> None:
+    """2 is tickets.ticket; 4 a model whose table is called otherwise, 9 one that is not there."""
+    execute(
+        database,
+        f"{_USERS} CREATE TABLE tickets_ticket (id int PRIMARY KEY);"
+        "CREATE TABLE django_content_type (id int PRIMARY KEY, app_label text, model text);"
+        "INSERT INTO django_content_type VALUES (2, 'tickets', 'ticket'), (3, 'app', 'user'), (4, 'app', 'member');"
+        "CREATE TABLE tags (id int PRIMARY KEY, object_id int, content_type_id int REFERENCES django_content_type)",
+    )
+    link = f"{{column: object_id, of: users.id, where: {{content_type_id: {number}}}}}"
+    tags = f"tags: {{table: public.tags, found_by: [{link}]}}"
+    told = [one for one in findings(database, shape(USERS + tags)) if one.code == "where-other-table"]
+    assert bool(told) is found
+    assert all("tickets.ticket" in one.message for one in told)

@@ -56,6 +56,14 @@ def snaked(name: str) -> str:
     return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).strip("_").lower()
 
 
+def table_names(name: str) -> set[str]:
+    """How a table of these may be called: of sales_orders also sales_order, of category also categories."""
+    snake = snaked(name)
+    one = f"{snake[:-3]}y" if snake.endswith("ies") else snake.removesuffix("s")
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+    return {snake, one, many}
+
+
 def textual(base: str) -> bool:
     """Text, or something with text inside, or an array of it; a type of an extension may be told with its schema."""
     return base.removesuffix("[]").rpartition(".")[2] in _TEXTUAL

@@ -10,6 +10,7 @@ tombstone_dry_run       a tombstone tried on sample rows, by reading
 mapped_columns          tables, columns and types exist and fit
 found_by                links lead to the person's own rows, and to nobody else's
 kind_values             whether a column holds names of tables
+content_types           whether numbers of Django's content types are those of this database
 several_people          rows that name more than one person, and would go with one of them
 led_people              rows of one person that a row of another leads to
 told_people             columns that tell an address of a person
@@ -56,6 +57,7 @@ from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (
     collations,
+    content_types,
     empty_columns,
     foreign_keys,
     found_by,
@@ -128,6 +130,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *pointed_people.findings(connection, inspection),
         *shared_records.findings(connection, inspection),
         *row_kinds.findings(connection, inspection),
+        *content_types.findings(connection, inspection),
         *collations.findings(connection, inspection),
         *owner_columns.findings(inspection),
         *empty_columns.findings(connection, inspection),

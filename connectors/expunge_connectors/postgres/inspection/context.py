@@ -13,7 +13,7 @@ from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import TableSpec
+from expunge_connectors.postgres.table_spec import Link, TableSpec
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,14 @@ class InspectionContext:
             return []
         names = self.spec.parts(collection, self.data_map) or [collection]
         return [self.spec.collections[name] for name in names]
+
+    def tables_of(self, link: Link) -> frozenset[str]:
+        """Those of which a link's column holds ids if it holds those of one."""
+        tables = self.spec.collections
+        if link.lead is not None:
+            return frozenset([tables[link.lead[0]].table])
+        named = link.identity
+        return frozenset(one.table for one in tables.values() if one.person == named or named in one.yields)
 
     def takers(self, table: str) -> list[str]:
         """The collections that have this `schema.table`, each with rows of its own kind; logs included."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from psycopg import sql
 
-from expunge_connectors.postgres.catalog.column_names import snaked
+from expunge_connectors.postgres.catalog.column_names import table_names
 from expunge_connectors.postgres.catalog.polymorphic_columns import possible_kinds
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.connection import Connection
@@ -51,7 +51,7 @@ class KindValues:
 
     def _names_tables(self, table: Table, name: str, own: Iterable[str]) -> bool:
         named = self._tables
-        other = named - {form for one in own for form in _forms(one.rpartition(".")[2])}
+        other = named - {form for one in own for form in table_names(one.rpartition(".")[2])}
         statement = sql.SQL(_KINDS).format(
             named=sql.Literal(sorted(named)),
             other=sql.Literal(sorted(other)),
@@ -67,12 +67,4 @@ class KindValues:
 
     @cached_property
     def _tables(self) -> set[str]:
-        return {form for (name,) in self.connection.execute(_TABLES).fetchall() for form in _forms(name)}
-
-
-def _forms(name: str) -> set[str]:
-    """Of sales_orders also sales_order; of category also categories."""
-    snake = snaked(name)
-    one = f"{snake[:-3]}y" if snake.endswith("ies") else snake.removesuffix("s")
-    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
-    return {snake, one, many}
+        return {form for (name,) in self.connection.execute(_TABLES).fetchall() for form in table_names(name)}

@@ -76,12 +76,12 @@ def _undeclared(  # noqa: PLR0913, PLR0917 - a table, and what its columns are h
     for link in spec.found_by:
         if _by_a_key(inspection, link.identity):
             for column in link.names:
-                own = _tables_of(inspection, link)
+                own = inspection.tables_of(link)
                 yield from _polymorphic(inspection, unique, held, name, table, column, link.where, own, _LINK)
         yield from _led_from(inspection, unique, held, name, link)
     for identity, source in spec.yields.items():
         if _by_a_key(inspection, identity):
-            own = _tables_of(inspection, Link(column=source.column, identity=identity))
+            own = inspection.tables_of(Link(column=source.column, identity=identity))
             yield from _polymorphic(inspection, unique, held, name, table, source.column, source.where, own, _YIELD)
 
 
@@ -93,14 +93,6 @@ _LEAD = "Let `{lead}` yield {column} `where: {{{kind}: …}}`, as an identity of
 def _by_a_key(inspection: InspectionContext, identity: str | None) -> bool:
     """What is compared is an id; an e-mail address is one, whatever stands beside it."""
     return identity is None or inspection.data_map.identities[identity].kind is not IdentityKind.REUSABLE
-
-
-def _tables_of(inspection: InspectionContext, link: Link) -> frozenset[str]:
-    """Those of which a link's column holds ids if it holds those of one."""
-    tables = inspection.spec.collections
-    if link.lead is not None:
-        return frozenset([tables[link.lead[0]].table])
-    return frozenset(one.table for one in tables.values() if one.person == link.identity or link.identity in one.yields)
 
 
 def _led_from(
