@@ -71,20 +71,34 @@ def _left(answers: Mapping[int, Resolved], workspace: Workspace, scope: Scope) -
 
 
 def _vouched_for(given: Keys, ask: Ask, workspace: Workspace, scope: Scope) -> dict[int, frozenset[SubjectKey]]:
-    """Number -> identifiers given that pass on, which an ended request of the same person had; for those with any.
+    """Number -> identifiers given that pass on, which an earlier request of the same person had; for those with any.
 
     Nothing leads from them to the person any more, and yet they are not somebody else's for all that anybody knows.
-    Who the person is their own keys say, without these.
+    Who the person is their own keys say, without these. Of a request that was ended the kept keys are asked as well: it
+    may have found further keys of the person.
     """
     persons = workspace.data_map.person_identities
     proofs = {number: frozenset(key for key in keys if key.namespace in persons) for number, keys in given.items()}
     beside = [Subject(number, keys) for number, keys in proofs.items() if keys and keys < given[number]]
-    some = residual_keys.of_people(workspace, scope, beside) if beside else {}
+    if not beside:
+        return {}
+    some = residual_keys.of_people(workspace, scope, beside)
     answers = ask({number: proofs[number] for number in some}, {}) if some else {}
     tagger = Tagger(workspace.keys.suppression)
+    left = {
+        number: frozenset[bytes]().union(*(one.tags for one in ones))
+        for number, ones in _left(answers, workspace, scope).items()
+    }
+    tags = {key: tagger.tag(key) for one in beside for key in given[one.number]}
+    requests = residual_keys.requests_by_tag(workspace, scope, tags.values())
     found: dict[int, frozenset[SubjectKey]] = {}
-    for number, ones in _left(answers, workspace, scope).items():
-        tags = frozenset[bytes]().union(*(one.tags for one in ones))
-        if keys := frozenset(key for key in given[number] - proofs[number] if tagger.tag(key) in tags):
-            found[number] = keys
+    for number, keys in ((one.number, one.keys) for one in beside):
+        theirs = set[int]().union(*(requests.get(tags[key], ()) for key in keys))
+        vouched = frozenset(
+            key
+            for key in given[number] - keys
+            if tags[key] in left.get(number, ()) or not theirs.isdisjoint(requests.get(tags[key], ()))
+        )
+        if vouched:
+            found[number] = vouched
     return found

@@ -189,6 +189,17 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
     return found
 
 
+def requests_by_tag(workspace: Workspace, scope: Scope, tags: Iterable[bytes]) -> dict[bytes, set[int]]:
+    """Tag -> concluded requests of the same controller whose person had that key; for tags with any."""
+    asked = sorted(set(tags))
+    found: dict[bytes, set[int]] = {}
+    with reading(workspace.ledger) as connection:
+        for start in range(0, len(asked), TAGS):
+            for tag, item_id in connection.execute(_concluded_with(scope, asked[start : start + TAGS])):
+                found.setdefault(bytes(tag), set()).add(item_id)
+    return found
+
+
 def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
     persons = workspace.data_map.person_identities
     return frozenset(key for key in keys if key.namespace in persons)
@@ -230,6 +241,15 @@ def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, 
         .join(tables.item, tables.item.c.id == tables.residual_keys.c.item_id)
         .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
         .where(of_scope(scope), tables.suppression.c.tag.in_(tags))
+    )
+
+
+def _concluded_with(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any]:
+    return (
+        sa.select(tables.suppression.c.tag, tables.suppression.c.item_id)
+        .join(tables.item, tables.item.c.id == tables.suppression.c.item_id)
+        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+        .where(of_scope(scope), tables.item.c.outcome.is_not(None), tables.suppression.c.tag.in_(tags))
     )
 
 

@@ -1,0 +1,77 @@
+"""The same request once more: an address of a person who was erased is theirs, though no record holds it any more."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.cli import CliResult, CliRunner
+from tests.support.data_map_text import write_document
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+
+USERS = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}], %s}
+"""
+REST = """
+orders: {table: public.orders, found_by: [{column: user_id, of: users.id}]}
+letters: {table: public.letters, created: created_at, found_by: [{column: email, identity: email}]}
+"""
+SCHEMA = """
+CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+CREATE TABLE orders (id int PRIMARY KEY, user_id int);
+CREATE TABLE letters (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-02-01');
+INSERT INTO users SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
+INSERT INTO letters SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
+INSERT INTO orders SELECT n, n FROM generate_series(1, 3) n;
+"""
+LATE = "INSERT INTO orders VALUES (4, 1); INSERT INTO letters VALUES (4, '1@x.example')"
+
+
+def succeeded(answer: CliResult) -> str:
+    assert answer.code == 0, answer.output
+    return answer.out
+
+
+def erased(cli: CliRunner, line: str) -> dict[str, int]:
+    planned = cli.run("plan", "-", "-c", "acme", "--json", stdin=f"user_id,email\n{line}\n".encode())
+    plan = json.loads(succeeded(planned))
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    cli.run("run-due")
+    outcomes: dict[str, int] = json.loads(cli.run("status", plan["id"], "--json").out)["outcomes"]
+    return outcomes
+
+
+@pytest.mark.parametrize(
+    "what", ["data_type: gone", "data_type: anchor, tombstone: {email: \"'erased-' || id || '@erased.invalid'\"}"]
+)
+def test_an_address_of_the_erased_person_does_not_contradict_the_id(
+    database: str, tmp_path: Path, fork_server: ForkServer, what: str
+) -> None:
+    execute(database, SCHEMA)
+    write_document(tmp_path / "datamap.yaml", small_document(USERS % what + REST))
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
+    cli = CliRunner(tmp_path, plain | ours, fork_server)
+    succeeded(cli.run("keys", "init"))
+    assert erased(cli, "1,1@x.example") == {"erased": 1}
+    assert erased(cli, "1,1@x.example") == {"not-found": 1}
+    execute(database, LATE)
+    assert erased(cli, "1,1@x.example") == {"erased": 1}
+    assert left(database, "orders") == left(database, "letters") == [2, 3]
+    # An address that was never theirs contradicts the id as before.
+    assert erased(cli, "1,nobody@x.example") == {"ambiguous": 1}
+    # Somebody else has it by now: it leads to nothing, and that does not contradict the id either.
+    execute(
+        database, "UPDATE users SET email = '1@x.example' WHERE id = 2; INSERT INTO letters VALUES (5, '1@x.example')"
+    )
+    execute(database, "INSERT INTO orders VALUES (5, 1)")
+    assert erased(cli, "1,1@x.example") in ({"erased": 1}, {"partially-erased": 1})
+    assert left(database, "users", "id, email")[-2:] == [(2, "1@x.example"), (3, "3@x.example")]
+    assert left(database, "orders") == [2, 3]
+    assert left(database, "letters") == [2, 3, 5]
