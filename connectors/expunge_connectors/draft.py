@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from expunge_config.datamap import Model
 
-COMPANY = "company"
+COMPANY = "our_company"
 """The controller that the draft gives everything to, until somebody decides."""
 PERSONAL = "personal"
 """The data type that is deleted."""

@@ -40,7 +40,7 @@ def test_a_draft_is_written_once_and_refused_until_it_is_decided(cli: CliRunner)
     assert again.code == 2
     assert "not overwritten" in again.output
     assert (cli.directory / "datamap.yaml").read_text() == text
-    for command in (("check",), ("plan", "-", "-c", "company")):
+    for command in (("check",), ("plan", "-", "-c", "our_company")):
         refused = cli.run(*command, stdin=b"email\nada@mail.example\n")
         assert refused.code == 3
         assert "not decided yet" in refused.output

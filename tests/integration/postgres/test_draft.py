@@ -632,3 +632,14 @@ def test_a_second_address_in_a_row_that_no_key_links_is_asked_about(database):
     assert links_of(found["mails"].entries) == {("from_email", "email")}
     assert found["mails"].questions["found_by"].startswith("to_email: whose?")
     assert [one for one in found["invitations"].notes if one.startswith("No link reads guest_email.")]
+
+
+def test_a_table_of_companies_is_not_the_company_itself(database):
+    execute(
+        database,
+        "CREATE TABLE companies (id int PRIMARY KEY); INSERT INTO companies VALUES (1);"
+        "CREATE TABLE users (id int PRIMARY KEY, company_id int NOT NULL REFERENCES companies, email text);"
+        "INSERT INTO users VALUES (1, 1, 'a@mail.example')",
+    )
+    controllers = re.findall(r"^  (\w+): \{name:", render_yaml([draft(database)]), re.MULTILINE)
+    assert sorted(controllers) == ["company", "our_company"]
