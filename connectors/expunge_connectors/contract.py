@@ -372,6 +372,21 @@ class KnowsClaims(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsSharedRows(Protocol):
+    """A store with records that people share, each of which goes with the last of them."""
+
+    def resolve_together(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime, going: Collection[str]
+    ) -> Sequence[DiscoveredKey]:
+        """As `resolve`, of what records tell that these subjects share and nobody else, or that hang on such records.
+
+        `resolve` tells it to none of them, for one may have to stay. Here all of them go, with every key that is known
+        of them. Of a store of which shared records do not go (`going` names the collections), nothing.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RelationChange:
     """How a collection is not what it was planned to be.

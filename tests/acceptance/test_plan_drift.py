@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.approval_limits import limited
+from tests.support.cancellation import end
+from tests.support.faulty_connector import before_call
 from tests.support.installation import Installation
 from tests.support.people import fresh_phone, make_caller, make_holder
 from tests.support.reassigned_identifiers import lead
@@ -107,3 +109,46 @@ def test_a_limit_of_records_per_person_holds_when_it_is_carried_out(inspector: S
             "DELETE FROM messages WHERE ctid IN (SELECT ctid FROM messages WHERE user_id = %s LIMIT 1)", ann.id
         )
         assert installation.erase(batch).state is BatchState.ERASED
+
+
+def test_nor_is_more_deleted_in_a_further_round_than_was_planned(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """What comes late is seen by the verification, and counted like what was there before."""
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+
+    def write_more() -> None:
+        inspector.sql("INSERT INTO messages (user_id, body) SELECT %s, 'late' FROM generate_series(1, 20)", ann.id)
+
+    late = installation.with_stores({"main": before_call(installation.workspace.stores["main"], "verify", write_more)})  # type: ignore[dict-item]
+    assert installation.erase(batch, late).state is BatchState.FAILED
+    more = "main.messages: 1 planned, 20 found"
+    assert f"more is there than was planned ({more}); it stays. Plan anew: expunge end" in installation.failures(batch)
+    messages = "SELECT count(*) FROM messages WHERE user_id = %s"
+    assert inspector.one(messages, ann.id) == 20
+    assert installation.erase(batch).state is BatchState.FAILED
+    # Some of it goes by itself, and is not counted for ever.
+    inspector.sql("DELETE FROM messages WHERE ctid IN (SELECT ctid FROM messages WHERE user_id = %s LIMIT 15)", ann.id)
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert inspector.one(messages, ann.id) == 0
+
+
+def test_who_is_ended_there_is_told_what_is_left_and_can_be_planned_anew(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+
+    def write_more() -> None:
+        inspector.sql("INSERT INTO messages (user_id, body) SELECT %s, 'late' FROM generate_series(1, 20)", ann.id)
+
+    late = installation.with_stores({"main": before_call(installation.workspace.stores["main"], "verify", write_more)})  # type: ignore[dict-item]
+    assert installation.erase(batch, late).state is BatchState.FAILED
+    end(installation, batch)
+    [main, *_] = statements_of(installation, batch, "partially-erased")[0].body["stores"]
+    [told] = [line for line in main["collections"] if line["collection"] == "messages"]
+    assert (told["outcome"], told["due"], told["found"]) == ("left", 20, 20)
+    again = installation.plan(ann.csv)
+    assert again.plan["stores"]["main"]["collections"]["messages"]["due"] == 20
+    assert installation.erase(again).state is BatchState.ERASED

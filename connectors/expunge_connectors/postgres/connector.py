@@ -263,6 +263,24 @@ class PostgresStore:
             lambda connection: resolve.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
         )
 
+    def resolve_together(
+        self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime, going: Collection[str]
+    ) -> Sequence[DiscoveredKey]:
+        """What rows say that are shared by these subjects and nobody else, if all shared rows go."""
+        ours = {
+            name
+            for name, one in self._map.collections.items()
+            if one.owner and one.owner.controller == scope.controller
+        }
+        shared = {name for name in ours if self._map.collections[name].sharing is not None}
+        if not shared or not shared <= set(going):
+            return []
+        return self._reading(
+            lambda connection: resolve.resolve_together(
+                connection, self._mapped(connection, scope), subjects, scope, cutoff
+            )
+        )
+
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """What is there now, in one snapshot."""
 

@@ -65,23 +65,58 @@ def resolve(
     asked = {key.namespace for subject in subjects for key in subject.keys}
     if asked.isdisjoint(links | spelt):
         return []
-    with translated(store.name):
-        staged = key_staging.stage(connection, store, subjects, scope, dated=True)
-        claim_ages.read(connection, store, staged)
-        search = Search(connection, store, staged, cutoff, apart=True)
+    search = _search(connection, store, subjects, scope, cutoff, apart=True)
     unread = list(_unread(store, search))
     if asked.isdisjoint(links):
         return unread
-    known = _Keys(store.name)
-    rows = None
+    told = _told(search, reporting, leads_on)
+    return [*_with_own_keys(store, subjects, told), *unread]
+
+
+def resolve_together(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+) -> list[DiscoveredKey]:
+    """What shared rows that are these subjects' alone, all of them taken together, and rows below these say."""
+    shared = {name for name, mapped in store.scoped.items() if mapped.spec.sharing is not None}
+    following: dict[str, list[str]] = {}
+    for name, mapped in store.scoped.items():
+        for link in mapped.links:
+            if link.of is not None:
+                following.setdefault(link.of[0], []).append(name)
+    joint = shared | closure(following, shared)
+    reporting = {
+        name for name in joint & store.scoped.keys() if store.scoped[name].yields or _reported(store.scoped[name])
+    }
+    if not reporting:
+        return []
+    search = _search(connection, store, subjects, scope, cutoff, apart=False)
+    return list(_told(search, reporting, closure(store.leading, reporting)))
+
+
+def _search(  # noqa: PLR0913 - who is looked for where
+    connection: Connection,
+    store: BoundStore,
+    subjects: Sequence[Subject],
+    scope: Scope,
+    cutoff: datetime | None,
+    *,
+    apart: bool,
+) -> Search:
+    with translated(store.name):
+        staged = key_staging.stage(connection, store, subjects, scope, dated=True)
+        claim_ages.read(connection, store, staged)
+        return Search(connection, store, staged, cutoff, apart=apart)
+
+
+def _told(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str]) -> Iterable[DiscoveredKey]:
+    """What rows of some collections say, found by way of others."""
+    store, known, rows = search.store, _Keys(search.store.name), None
     if search.staged.few and not any(map(shared_values.is_looked_at_again, store.scoped.values())):
         rows = answers(search, "resolve", partial(_combined, search, reporting, leads_on))
     if rows is None:
-        told = _one_by_one(search, reporting, leads_on, known)
-    else:
-        made = {name: known.made(store.scoped[name]) for name in reporting}
-        told = (one for name, *row in rows for one in _yields(name, made[name], row, known))
-    return [*_with_own_keys(store, subjects, told), *unread]
+        return _one_by_one(search, reporting, leads_on, known)
+    made = {name: known.made(store.scoped[name]) for name in reporting}
+    return (one for name, *row in rows for one in _yields(name, made[name], row, known))
 
 
 def _with_own_keys(

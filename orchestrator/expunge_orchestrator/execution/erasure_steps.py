@@ -51,10 +51,10 @@ def accept(context: StepContext) -> StepWrite:
 def recount(context: StepContext) -> StepWrite:
     """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here.
 
-    In a further round what was found before, and what the last verification saw, is still found: the record grows.
+    In a further round what was found before, and what the last verification saw, is still found: the record grows. In
+    every round all of it is held against the plan: what was learnt since may lead to more.
     """
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
-    due: dict[str, Counter[str]] = {}
     people, actions = context.active, context.actions
     subjects = {store: context.subjects(people, store) for store in actions}
     answers = store_calls.gather(
@@ -69,37 +69,36 @@ def recount(context: StepContext) -> StepWrite:
         counts = restrict_to(answer, context.batch.actions[store])
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}), collections)
-        due[store] = Counter()
-        for tallies in counts.values():
-            due[store].update({name: tally.due for name, tally in tallies.items()})
-
+    by_now = {number: outcomes.due_by_now({}, {}, record) for number, record in found.items()}
     if context.touched:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
-        found = {
-            item.id: outcomes.merge_counts(
-                item.found, {store: item.verified[store] for store in asked & item.verified.keys()}, found[item.id]
-            )
-            for item in context.active
-        }
+        for item in context.active:
+            verified = {store: item.verified[store] for store in asked & item.verified.keys()}
+            by_now[item.id] = outcomes.due_by_now(item.found, verified, found[item.id])
+            found[item.id] = outcomes.merge_counts(item.found, verified, found[item.id])
+    due: dict[str, Counter[str]] = {store: Counter() for store in actions}
+    for stores in by_now.values():
+        for store, numbers in stores.items():
+            due[store].update(numbers)
 
     def write(connection: sa.Connection) -> Transition:
-        update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
-        if context.touched:
-            return _ON
         planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
         more = plan_limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
-        most = max((outcomes.all_due(record) for record in found.values()), default=0)
+        most = max((sum(sum(one.values()) for one in stores.values()) for stores in by_now.values()), default=0)
         more += plan_limits_and_drift.exceeds_approved(
             context.workspace.data_map.limits, context.batch.plan.get("max_records_per_person", most), most
         )
+        if not (more and context.touched):  # nobody erases what is found and not told: a later count begins anew
+            update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
         if not more:
             return _ON
+        kept, way = ("nothing of this chunk was deleted", "cancel") if not context.touched else ("it stays", "end")
         return Transition(
             step=pipeline.first(context.batch.pipeline, pipeline.RECOUNT),
             state=ChunkState.FAILED,
-            failure=f"recount: more is there than was planned ({', '.join(more)}); nothing of this chunk was deleted."
-            f" Plan anew: expunge cancel {context.batch.uid}, then plan these people again."[:500],
+            failure=f"recount: more is there than was planned ({', '.join(more)}); {kept}."
+            f" Plan anew: expunge {way} {context.batch.uid}, then plan these people again."[:500],
         )
 
     return write

@@ -113,7 +113,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     with reduced_gc():
         for part, is_last in _parts(cut):
             try:
-                seen = look_up(part, workspace, scope, clocks)
+                seen = look_up(part, workspace, scope, clocks, chosen)
                 mine = part if is_last else cut.set_aside(part, _shared(seen, workspace))
                 if mine:
                     planned.append(totals.add(mine, seen.without(part.keys() - mine.keys()), workspace, scope))
@@ -127,7 +127,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
             done += len(mine)
             progress(done)
             if len(planned) > 1 and done == len(people):
-                totals.count_owners_together(seen)
+                totals.count_owners_together(seen, planned)
     plan: dict[str, Any] = {
         "people": len(people),
         "ambiguous": totals.ambiguous,

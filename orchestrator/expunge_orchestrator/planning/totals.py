@@ -21,6 +21,7 @@ from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import SHARED, Result
 from expunge_orchestrator.rules.scope import Actions, restrict_to
 from expunge_orchestrator.subjects import member_proof, residual_keys, unread_values
+from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.lookup import SubjectLookup
 from expunge_orchestrator.workspace import Workspace
 
@@ -37,6 +38,11 @@ class PlanTotals:
         self.most_per_person = 0
         self._owners: dict[int, Subject] = {}
         """Of whom a shared record is counted as retained: people of other chunks may be its other owners."""
+        self._given: dict[int, frozenset[SubjectKey]] = {}
+        """The identifiers of the request, of these people."""
+        self._chunk_of: dict[int, int] = {}
+        """The place of these people's chunk."""
+        self._chunks = 0
         self._theirs: dict[tuple[int, str], Mapping[str, RecordCounts]] = {}
         """(number, store) -> what was counted of these people."""
         self._obstacles: dict[tuple[str, str, str, str], list[int]] = {}
@@ -116,6 +122,9 @@ class PlanTotals:
         self.not_found += len(subjects) - len(found)
         self.most_per_person = max([self.most_per_person, *rows.values()])
         self._owners.update({one.number: one for one in subjects if one.number in owners})
+        self._given.update({number: part[number] for number in owners})
+        self._chunk_of.update(dict.fromkeys(owners, self._chunks))
+        self._chunks += 1
         self._theirs.update(
             {(number, name): each[number] for name, each in counted.items() for number in owners & each.keys()}
         )
@@ -124,24 +133,30 @@ class PlanTotals:
             for store, collections in self.due().items()
         }
 
-    def count_owners_together(self, seen: SubjectLookup) -> None:
+    def count_owners_together(self, seen: SubjectLookup, planned: Sequence[dict[str, dict[str, int]]]) -> None:
         """Count them once more, all at once: a shared record all of whose owners are in the batch goes with the last.
 
         Not more of them than a chunk may have: a store holds the keys of all of them in one transaction.
 
         Args:
             seen: The look at any chunk.
+            planned: What may be due of each chunk. What these people's shared records lead to is of the last owner's,
+                and which of them that will be is not known.
         """
         if len(self._owners) not in range(2, LARGEST_CHUNK + 1):
             return
         rows: Counter[int] = Counter()
-        for name, answer in replace(seen, subjects=list(self._owners.values())).counts().items():
+        resolution = Resolution(seen.workspace, seen.scope, seen.cutoffs)
+        together = resolution.going_together(list(self._owners.values()), self._given, self.actions)
+        for name, answer in replace(seen, subjects=together).counts().items():
             counted = restrict_to(answer, self.actions.get(name, {}))
             for number in self._owners:
                 tallies, before = counted.get(number, {}), self._theirs.get((number, name), {})
                 for collection in tallies.keys() | before.keys():
                     self._count(name, collection, tallies.get(collection, RecordCounts()))
                     self._count(name, collection, before.get(collection, RecordCounts()), -1)
+                    more = tallies.get(collection, RecordCounts()).due - _may_be_due(before.get(collection))
+                    planned[self._chunk_of[number]][name][collection] += max(0, more)
                 rows[number] += sum(tally.due for tally in tallies.values())
         self.most_per_person = max([self.most_per_person, *rows.values()])
 
@@ -150,6 +165,13 @@ class PlanTotals:
         for kind in ("due", "retained", "newer", "ambiguous"):
             total[kind] += times * getattr(tally, kind)
         total["people"] += times * bool(tally.due or tally.retained)
+
+
+def _may_be_due(tally: RecordCounts | None) -> int:
+    """Of one person: what is due, and what is retained as long as others own it as well."""
+    if tally is None:
+        return 0
+    return tally.due + (tally.retained if tally.ground == SHARED else 0)
 
 
 def _named(

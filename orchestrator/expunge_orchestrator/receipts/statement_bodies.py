@@ -42,7 +42,7 @@ LIMITED_CLAIM = (
 )
 
 
-ENDED = "Ended by the operator: a store refused to erase what is listed as left"
+ENDED = "Ended by the operator: what is listed as left was not erased"
 UNSEEN = (
     "Ended by the operator: what is listed as left was refused by a store, or was not looked at any more, because"
     " something else than was planned stands under its name"

@@ -182,6 +182,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     *,
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
     said: Mapping[int, Said] = MappingProxyType({}),
+    joint: Mapping[str, Iterable[DiscoveredKey]] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
     """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
 
@@ -192,6 +193,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         data_map: Says what each identity proves.
         known: Subject number -> keys that an earlier resolution accepted, of this request or of one that was ended.
         said: Subject number -> what was decided of values, for those with any.
+        joint: Store -> what it says beyond its answers, of records that these people share (`resolve_together`).
     """
     rules = _Rules.of(data_map)
     nothing = frozenset[SubjectKey]()
@@ -200,6 +202,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         for number, keys in given.items()
         for decided in [said.get(number, Said())]
     }
+    _take_note(trails, joint.items(), rules)
     resolved: dict[int, Resolved] = {}
     # Before anything was asked there is nothing to decide: every given key is wanted, and no other.
     frontier = [Subject(number, trail.given | trail.known | trail.attributed) for number, trail in trails.items()]
@@ -211,9 +214,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         others = [
             Subject(number, frozenset(), known=one.keys) for number, one in resolved.items() if number not in asked
         ]
-        for store, told in lookup([*frontier, *others]):
-            for number, via, collection, key in told:
-                trails[number].add(via, key, store, of_person=(store, collection) in rules.persons)
+        _take_note(trails, lookup([*frontier, *others]), rules)
         for subject in frontier:
             trails[subject.number].ask_again(before[subject.number])
         ahead: list[Subject] = []
@@ -231,6 +232,14 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     _follow_no_hearsay(resolved, trails, told_by_others, rules)
     answers = {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
     return {number: _with_unread(answer, trails[number]) for number, answer in answers.items()}
+
+
+def _take_note(
+    trails: Mapping[int, KeyGraph], said: Iterable[tuple[str, Iterable[DiscoveredKey]]], rules: _Rules
+) -> None:
+    for store, told in said:
+        for number, via, collection, key in told:
+            trails[number].add(via, key, store, of_person=(store, collection) in rules.persons)
 
 
 def _follow_no_hearsay(

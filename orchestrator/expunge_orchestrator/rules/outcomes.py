@@ -142,6 +142,30 @@ def _due_and_all(values: list[object]) -> tuple[int, int]:
     return due, due + retained
 
 
+def due_by_now(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, int]]:
+    """What there was to erase of one person, with what is gone by now: store -> collection -> records.
+
+    Args: as those of `merge_counts`. Unlike there, what the verification saw and what is not there now is not counted:
+    nobody erased it.
+    """
+    if not found:
+        return {store: {name: _due(one) for name, one in collections.items()} for store, collections in counted.items()}
+    return {
+        store: {
+            name: now + max(0, earlier - (seen if store in verified else now))
+            for name, values in collections.items()
+            for now, earlier, seen in [
+                (_due(values), _due(found.get(store, {}).get(name)), _due(verified.get(store, {}).get(name)))
+            ]
+        }
+        for store, collections in counted.items()
+    }
+
+
+def _due(values: list[object] | None) -> int:
+    return 0 if values is None else _due_and_all(values)[0]
+
+
 def nothing_due(record: CountRecord) -> bool:
     """Nobody ever saw anything due."""
     return not any(values[0] for collections in record.values() for values in collections.values())

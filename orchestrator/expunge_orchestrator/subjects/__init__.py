@@ -7,6 +7,7 @@ member_proof    which keys a controller's member has proven (law 2)
 unread_values   what nobody can read
 followed_keys   which keys a store is told, by whose they are just then
 joint_lookup    what rows lead to that people are found by together
+joint_owners    what rows lead to that people share who all go, for a plan
 residual_keys   sealed keys to what an ended request left (ADR 8)
 inherited_keys  resolve people with what ended requests of theirs kept
 """

@@ -11,17 +11,10 @@ from datetime import datetime
 
 from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
-from expunge_orchestrator.rules.identity_resolution import Resolved, Said
-from expunge_orchestrator.rules.scope import collections_in
-from expunge_orchestrator.subjects import (
-    attributions,
-    followed_keys,
-    inherited_keys,
-    joint_lookup,
-    member_proof,
-    residual_keys,
-)
-from expunge_orchestrator.subjects.inherited_keys import Keys
+from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.scope import actions_for, collections_in
+from expunge_orchestrator.subjects import followed_keys, joint_lookup, joint_owners, member_proof, residual_keys
+from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
@@ -109,6 +102,7 @@ def look_up(
     workspace: Workspace,
     scope: Scope,
     clocks: Mapping[str, datetime] | None = None,
+    data_types: frozenset[str] | None = None,
 ) -> SubjectLookup:
     """Resolve people over every store of the scope.
 
@@ -118,6 +112,7 @@ def look_up(
         scope: For whom the request speaks.
         clocks: What the stores' clocks told just now, and that each was looked at, of every store of the scope;
             None: this is done here.
+        data_types: Nothing else goes; None: everything.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -131,27 +126,12 @@ def look_up(
         collections_in(scope, workspace.data_map), looked, workspace.settings.stores_at_once
     )
 
-    def ask(said: Mapping[int, Said]) -> Mapping[int, Resolved]:
-        def told(given: Keys, known: Keys) -> Mapping[int, Resolved]:
-            return member_proof.resolve(
-                given,
-                stores=workspace.stores,
-                names=list(cutoffs),
-                scope=scope,
-                cutoffs=cutoffs,
-                data_map=workspace.data_map,
-                known=known,
-                said=said,
-            )
-
-        return inherited_keys.resolve({number: given[number] for number in said}, {}, told, workspace, scope)
-
-    resolved = attributions.applied(ask(dict.fromkeys(given, Said())), ask, workspace, scope)
-    subjects = [
-        Subject(number, one.keys, shared=one.shared, doubtful=one.doubtful, attributed=one.attributed)
-        for number, one in resolved.items()
-        if one.ambiguity is None
+    resolution = Resolution(workspace, scope, cutoffs)
+    resolved = resolution.answers(given, {})
+    subjects: Sequence[Subject] = [
+        joint_owners.subject(number, one) for number, one in resolved.items() if one.ambiguity is None
     ]
+    subjects = resolution.going_together(subjects, given, actions_for(scope, workspace.data_map, data_types))
     left = residual_keys.of_people(workspace, scope, subjects)
     told = joint_lookup.told_together(subjects, workspace, scope, cutoffs)
     subjects = [replace(one, keys=one.keys | told.get(one.number, frozenset())) for one in subjects]

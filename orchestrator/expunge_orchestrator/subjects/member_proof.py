@@ -146,10 +146,12 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     data_map: DataMap,
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
     said: Mapping[int, Said] = MappingProxyType({}),
+    joint: Mapping[str, Iterable[DiscoveredKey]] = MappingProxyType({}),
 ) -> dict[int, Resolved]:
     """Resolve a chunk over the named stores; given keys without standing come back marked.
 
-    `known` keys, accepted before, keep the marks that they had: what gave one its standing may be gone.
+    `known` keys, accepted before, keep the marks that they had: what gave one its standing may be gone. What the stores
+    say of records that these people share (`joint`) is told them beside what each is told alone.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -162,7 +164,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     round_.proven.update((number, key) for number, keys in known.items() for key in keys if not _marked(key))
     before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
     resolved = identity_resolution.resolve(
-        given, round_.lookup, round_.told_by_others, data_map, known=before, said=said
+        given, round_.lookup, round_.told_by_others, data_map, known=before, said=said, joint=joint
     )
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
-from expunge_connectors.contract import Scope, Severity, SubjectKey, no_beat
+from expunge_connectors.contract import Scope, Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres.erase.eraser import SUBJECTS_PER_TRANSACTION
 
 TABLES = """
@@ -360,6 +361,27 @@ tx: {table: public.tx, yields: {token: slip}, found_by: [{column: account_id, of
         assert (tokens(people), left(database, "tx"), left(database, "accounts")) == ({"s1", "s2"}, [1], [1, 3])
         store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
     assert (left(database, "tx"), left(database, "accounts")) == ([], [3])
+
+
+def test_what_shared_rows_tell_when_all_their_owners_go_is_told_beforehand(database: str) -> None:
+    """A plan counts what the second round will find."""
+    execute(database, JOINT + "ALTER TABLE tx ADD slip text UNIQUE; UPDATE tx SET slip = 's' || id")
+    below = BELOW.partition("tx:")[0] + "tx: {table: public.tx, yields: {token: slip}, "
+    with opened(database, company_map(below + "found_by: [{column: account_id, of: accounts.id}]}")) as store:
+        ann, bob, carl = (subject(n, user_id=str(n)) for n in (1, 2, 3))
+        going = {"users", "owners", "accounts", "tx"}
+
+        def told(*people: Subject, names: Collection[str] = going) -> set[tuple[int, str]]:
+            found = store.resolve_together(people, ACME, CUTOFF, names)
+            assert {one.collection for one in found} <= {"accounts", "tx"}
+            return {(one.number, one.key.value) for one in found if one.key.namespace == "token"}
+
+        hers = {(1, "hers"), (1, "s2")}
+        joint = {(number, key) for number in (1, 2) for key in ("joint", "s1")}
+        assert told(ann, carl) == hers
+        assert told(ann, bob, carl) == hers | joint
+        assert told(ann, bob, names=going - {"accounts"}) == set(), "they stay, and have their owners"
+        assert tokens(resolved(store, [ann, bob], ACME)) == {"hers", "s2"}, "of either of them the other may stay"
 
 
 def test_keys_of_a_shared_row_lead_nowhere_once_somebody_else_owns_it(database):

@@ -11,6 +11,7 @@ from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.rules.outcomes import (
     Outcome,
     Result,
+    due_by_now,
     lines,
     max_due,
     merge_counts,
@@ -126,3 +127,18 @@ def test_what_a_verification_saw_is_found_by_that() -> None:
     actions = {"main": {"a": Action.DELETE}}
     (line,) = lines(actions, {"main": pack({"a": RecordCounts()})}, {"main": pack({"a": RecordCounts(due=1)})})
     assert (line.found.due, line.outcome) == (1, Outcome.FAILED)
+
+
+def test_what_there_was_to_erase_is_what_is_gone_by_now_and_what_is_due() -> None:
+    def record(due: int) -> dict[str, dict[str, list[object]]]:
+        return {"main": {"notes": [due, 0, 0, None, None, 0]}}
+
+    def by_now(found: int, verified: int | None, counted: int) -> int:
+        seen = {} if verified is None else record(verified)
+        return due_by_now(record(found), seen, record(counted))["main"]["notes"]
+
+    assert due_by_now({}, {}, record(3)) == {"main": {"notes": 3}}
+    assert by_now(5, 0, 4) == 9, "five are gone, and four came"
+    assert by_now(5, 2, 2) == 5, "three are gone"
+    assert by_now(5, None, 2) == by_now(2, None, 5) == 5, "not verified since"
+    assert by_now(1, 20, 5) == 5, "what came and went by itself was erased by nobody"

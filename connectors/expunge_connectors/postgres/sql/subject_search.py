@@ -79,6 +79,7 @@ class Search:
             tuple((name, rows > 0) for name, rows in self.found.items()),
             frozenset(self.waiting),
             self.spared,
+            self.apart,
         )
         given = {"cutoff": self.cutoff, "limit": limit}
         return self.store.statements.compiled((what, state), compose, given, self.connection)

@@ -1,0 +1,113 @@
+"""Joint owners: who people of one batch are when the rows that they share go with all of them (ADR 26).
+
+What a shared row yields is told to none of its owners while another one is there: one may have to stay. Executed, it is
+told to all of them in the round after their own rows are gone; a plan, which has no such round, foresees it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from expunge_config.datamap import Action
+from expunge_connectors.contract import DiscoveredKey, KnowsSharedRows, Scope, Subject, SubjectKey
+from expunge_orchestrator.rules.identity_resolution import MAX_ROUNDS, Resolved, Said
+from expunge_orchestrator.rules.scope import Actions
+from expunge_orchestrator.subjects import attributions, inherited_keys, member_proof
+from expunge_orchestrator.subjects.inherited_keys import Keys
+from expunge_orchestrator.workspace import Workspace
+
+Joint = Mapping[str, Sequence[DiscoveredKey]]
+"""Store -> what it says of rows that people share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How people are resolved who were not yet touched.
+
+    Attributes:
+        cutoffs: Of the stores that are asked, by name.
+    """
+
+    workspace: Workspace
+    scope: Scope
+    cutoffs: Mapping[str, datetime]
+
+    def answers(self, given: Keys, joint: Joint) -> dict[int, Resolved]:
+        """Who is behind the identifiers of a request, with what was decided of their values (ADR 18).
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+
+        def ask(said: Mapping[int, Said]) -> Mapping[int, Resolved]:
+            asked = {number: given[number] for number in said}
+            shared = {name: [one for one in told if one.number in asked] for name, told in joint.items()}
+
+            def told(given: Keys, known: Keys) -> Mapping[int, Resolved]:
+                return member_proof.resolve(
+                    given,
+                    stores=self.workspace.stores,
+                    names=list(self.cutoffs),
+                    scope=self.scope,
+                    cutoffs=self.cutoffs,
+                    data_map=self.workspace.data_map,
+                    known=known,
+                    said=said,
+                    joint={name: [one for one in some if one.number in given] for name, some in shared.items()},
+                )
+
+            return inherited_keys.resolve(asked, {}, told, self.workspace, self.scope)
+
+        return attributions.applied(ask(dict.fromkeys(given, Said())), ask, self.workspace, self.scope)
+
+    def going_together(self, subjects: Sequence[Subject], given: Keys, actions: Actions) -> list[Subject]:
+        """The subjects, with what rows lead to that they share and nobody else, once all of them go.
+
+        Args:
+            subjects: Each as resolved apart.
+            given: Number -> the identifiers of the request.
+            actions: What the request does; of a store of which a shared row stays nothing more is told.
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+        know = {
+            name: (one, _going(actions.get(name, {})))
+            for name, one in self.workspace.stores.items()
+            if name in self.cutoffs and isinstance(one, KnowsSharedRows)
+        }
+        people = {one.number: one for one in subjects}
+        offered: set[tuple[int, SubjectKey]] = set()
+        for _ in range(MAX_ROUNDS if len(people) > 1 else 0):
+            joint: dict[str, Sequence[DiscoveredKey]] = {}
+            for name, (store, going) in know.items():
+                told = member_proof.visible_to(name, list(people.values()), self.scope, self.workspace.data_map)
+                joint[name] = store.resolve_together(told, self.scope, self.cutoffs[name], going)
+            new = {(one.number, one.key) for told in joint.values() for one in told if _new(one, people[one.number])}
+            if new <= offered:
+                break
+            offered |= new
+            owners = {number for number, _ in new}
+            for number, answer in self.answers({number: given[number] for number in owners}, joint).items():
+                if answer.ambiguity is None:
+                    people[number] = _as_resolved(people[number], answer)
+        return list(people.values())
+
+
+def subject(number: int, answer: Resolved) -> Subject:
+    """A person as an answer says who it is."""
+    return Subject(number, answer.keys, shared=answer.shared, doubtful=answer.doubtful, attributed=answer.attributed)
+
+
+def _as_resolved(one: Subject, answer: Resolved) -> Subject:
+    return replace(subject(one.number, answer), keys=one.keys | answer.keys)
+
+
+def _new(told: DiscoveredKey, one: Subject) -> bool:
+    return told.key not in one.keys and told.key not in one.unclear
+
+
+def _going(actions: Mapping[str, Action]) -> frozenset[str]:
+    return frozenset(name for name, action in actions.items() if action is not Action.RETAIN)
