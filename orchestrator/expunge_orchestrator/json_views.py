@@ -230,7 +230,7 @@ def _located(one: PersonLocation) -> dict[str, object]:
     return {
         "person": one.number,
         "answer": one.answer.value,
-        "reason": one.ambiguity and one.ambiguity.value,
+        "reason": one.ambiguity,
         "identifiers_not_followed": one.unfollowed,
         "unfinished": [
             {"batch_id": batch, "places": [".".join(place) for place in sorted(places)]}

@@ -19,7 +19,6 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.backup_copies import MissingCopy
 from expunge_orchestrator.execution import concurrent_requests
-from expunge_orchestrator.rules.identity_resolution import Ambiguity
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of, grounds_of
 from expunge_orchestrator.rules.scope import collections_in, logs_in
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
@@ -99,7 +98,7 @@ class PersonLocation:
     """
 
     number: int
-    ambiguity: Ambiguity | None
+    ambiguity: str | None
     per_collection: tuple[PersonRecords, ...]
     unfollowed: int
     unfinished: Mapping[str, frozenset[Place]]

@@ -26,6 +26,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
 from expunge_orchestrator.receipts.statement_bodies import ENDED, LEFT_BEFORE, UNEXPLAINED, UNSEEN
 from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.identity_resolution import what_helps
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.workspace import Workspace, opened
 
@@ -144,7 +145,7 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
         raise NotErasedError(
             f"{refused} of {output.people(view['people'])} {'is' if refused == 1 else 'are'} ambiguous; nothing of"
             " theirs was touched.",
-            remedy="Find out who is meant and ask again with an identifier that only this person has.",
+            remedy=what_helps(view["reasons"]),
         )
 
 

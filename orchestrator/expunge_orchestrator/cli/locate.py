@@ -14,6 +14,7 @@ from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.errors import NotLocatedError
 from expunge_orchestrator.json_views import location_view
 from expunge_orchestrator.locate import LocateResult, Location, PersonLocation, PersonRecords, locate
+from expunge_orchestrator.rules.identity_resolution import what_helps
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import opened
@@ -63,7 +64,7 @@ def refuse_open(found: Location) -> None:
         raise NotLocatedError(
             f"{number} of {output.people(len(answers))} {'is' if number == 1 else 'are'} ambiguous: nothing of theirs"
             " was counted.",
-            remedy="Find out who is meant and ask again with an identifier that only this person has.",
+            remedy=what_helps(one.ambiguity for one in found.people if one.ambiguity is not None),
         )
     if number := answers.count(LocateResult.INCOMPLETE):
         raise NotLocatedError(
@@ -101,7 +102,7 @@ def _show_person(one: PersonLocation, controller: str) -> None:
     out = output.console()
     title = f"Person {one.number} of the list, at {controller}"
     if one.ambiguity is not None:
-        out.print(f"[bold]{escape(title)}[/]: ambiguous; nothing was counted: {escape(one.ambiguity.value)}.")
+        out.print(f"[bold]{escape(title)}[/]: ambiguous; nothing was counted: {escape(one.ambiguity)}.")
         return
     unsure = any(held.unsure for held in one.per_collection)
     if rows := [_row(held, unsure=unsure) for held in one.per_collection if not held.empty]:

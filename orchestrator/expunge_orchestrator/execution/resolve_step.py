@@ -68,7 +68,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         answer = answers[item.id]
         settling = item.outcome is not None
         if answer.ambiguity is not None and item.touched and not settling:
-            raise TerminalError(f"{answer.ambiguity.value}; that was seen only after erasing had begun.")
+            raise TerminalError(f"{answer.ambiguity}; that was seen only after erasing had begun.")
         keys = attributions.without_ages(keys_of[item.id] - answer.others, answer.attributed)
         decided = keys | answer.others
         unclear = replace(answer, shared=answer.shared - decided, doubtful=answer.doubtful - decided - answer.shared)
@@ -83,7 +83,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
                 "id": item.id,
                 "sealed_keys": closed,
                 "outcome": item.outcome if settling or answer.ambiguity is None else Result.AMBIGUOUS.value,
-                "reason": None if answer.ambiguity is None else answer.ambiguity.value,
+                "reason": answer.ambiguity,
             }
         )
         entries += [

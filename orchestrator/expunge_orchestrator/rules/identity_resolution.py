@@ -12,7 +12,7 @@ the given ones do by now, it is not followed.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -36,11 +36,23 @@ class Ambiguity(StrEnum):
     """Why a request names no single person. The text stands in outcomes and receipts."""
 
     SEVERAL_PERSONS = "several persons are behind one of the given identifiers"
+    LEADS_TO_SEVERAL = "by the data map the key of one person leads to several of a kind"
     KEYS_DISAGREE = "the given identifiers do not lead to the same person"
     SHAREABLE_ALONE = "an identifier that people share does not name a person by itself"
     OTHERWISE = "an identifier leads to another person than when the plan was made"
     MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
     TOO_DEEP = "the records lead on and on; the map's yields form a loop over other people's records"
+
+
+def what_helps(told: Iterable[str]) -> str:
+    """What to do about people of whom this was told: no identifier helps where the map makes several of one."""
+    by_map = {one.startswith(Ambiguity.LEADS_TO_SEVERAL) for one in told}
+    asked = "Find out who is meant and ask again with an identifier that only this person has."
+    mended = (
+        "Where the key of one person leads to several, mend the data map (docs/findings.md, `several-behind-key`), then"
+        " plan these people again."
+    )
+    return " ".join([*([] if by_map == {True} else [asked]), *([mended] if True in by_map else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,8 @@ class Resolved:
 
     Attributes:
         keys: Every key accepted: what count, erase and verify work with.
-        ambiguity: Set exactly when nothing may be erased.
+        ambiguity: Set exactly when nothing may be erased: an `Ambiguity`; where it is `LEADS_TO_SEVERAL`, and of which
+            identities there are several.
         refused: Keys that were told and not followed: other people share them, or may.
         shared: Those of them that the person's own record holds.
         doubtful: Those of them that records merely tell, and that lead to nobody else: nobody can say whose they are.
@@ -59,7 +72,7 @@ class Resolved:
     """
 
     keys: frozenset[SubjectKey]
-    ambiguity: Ambiguity | None = None
+    ambiguity: str | None = None
     refused: frozenset[SubjectKey] = frozenset()
     shared: frozenset[SubjectKey] = frozenset()
     doubtful: frozenset[SubjectKey] = frozenset()
@@ -328,12 +341,13 @@ def several(persons: AbstractSet[SubjectKey]) -> bool:
 
 def _decide(trail: KeyGraph, rules: _Rules) -> Resolved:
     reach: list[set[SubjectKey]] = []
-    for key in trail.given:
+    for key in sorted(trail.given, key=lambda one: one.namespace not in rules.person):
         found = _persons(key, trail, rules)
         if key.namespace in rules.person:
             found.add(key)
         if several(found):
-            return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+            by_map = key.namespace in rules.person
+            return _leads_to_several(trail, rules) if by_map else Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
         reach.append(found)
     together: set[SubjectKey] = set().union(*reach)
     if several(together):
@@ -345,6 +359,14 @@ def _decide(trail: KeyGraph, rules: _Rules) -> Resolved:
     if all(rules.shareable(key) for key in trail.given):
         return Resolved(frozenset(), Ambiguity.SHAREABLE_ALONE)
     return _follow(trail, rules)
+
+
+def _leads_to_several(trail: KeyGraph, rules: _Rules) -> Resolved:
+    """A person's key leads on to several persons: another identifier of the same person would as well."""
+    reached = _persons_among(trail.given | _reached(trail.given, trail.edges, rules.reusable), rules)
+    kinds = Counter(key.namespace for key in reached)
+    named = ", ".join(sorted(kind for kind, number in kinds.items() if number > 1))
+    return Resolved(frozenset(), f"{Ambiguity.LEADS_TO_SEVERAL}: {named}" if named else Ambiguity.SEVERAL_PERSONS)
 
 
 def _meet(trail: KeyGraph) -> bool:
@@ -398,7 +420,7 @@ def _follow(trail: KeyGraph, rules: _Rules) -> Resolved:
     # Whose the person's own records say that they are, before an address in them is asked whose it is.
     told = _walk(trail, accepted - trail.known - trail.attributed, accepted, unfollowed, rules)
     if told is None:
-        return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+        return _leads_to_several(trail, rules)
     persons = _persons_among(accepted - trail.known, rules)
     own = trail.own(accepted)
     for target in sorted(told - accepted - unfollowed):

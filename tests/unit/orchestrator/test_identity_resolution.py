@@ -13,6 +13,7 @@ from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Re
 USER_7 = SubjectKey("user_id", "7")
 USER_9 = SubjectKey("user_id", "9")
 CALLER_7 = SubjectKey("caller_id", "7")
+CALLER_9 = SubjectKey("caller_id", "9")
 EMAIL = SubjectKey("email", "ann@mail.example")
 OTHER_EMAIL = SubjectKey("email", "bob@mail.example")
 PHONE = SubjectKey("phone", "+4930000001")
@@ -111,8 +112,30 @@ def test_nobody_found_is_no_ambiguity(data_map: DataMap) -> None:
     assert answer({EMAIL}, {}, data_map) == Resolved(frozenset({EMAIL}))
 
 
-def test_records_that_lead_on_to_another_person_are_ambiguous(data_map: DataMap) -> None:
-    assert answer({USER_7}, {USER_7: {TOKEN}, TOKEN: {USER_9}}, data_map).ambiguity is Ambiguity.SEVERAL_PERSONS
+LEADS_TO = {
+    "two of another kind": ({USER_7}, {USER_7: {CALLER_7, CALLER_9}}, "caller_id"),
+    "two of another kind, beside an address": (
+        {EMAIL, USER_7},
+        {EMAIL: {USER_7}, USER_7: {CALLER_7, CALLER_9}},
+        "caller_id",
+    ),
+    "two of another kind, by an address of the account": (
+        {EMAIL},
+        {EMAIL: {USER_7}, USER_7: {CALLER_7, CALLER_9}},
+        "caller_id",
+    ),
+    "one of the two": ({CALLER_7}, {CALLER_7: {USER_7}, USER_7: {CALLER_7, CALLER_9}}, "caller_id"),
+    "another of its kind": ({USER_7}, {USER_7: {TOKEN}, TOKEN: {USER_9}}, "user_id"),
+}
+
+
+@pytest.mark.parametrize("how", LEADS_TO)
+def test_records_that_lead_from_one_person_to_several_are_ambiguous_and_it_is_said_of_which_kind(
+    data_map: DataMap, how: str
+) -> None:
+    """No other identifier would help: the given one names one person, and the map makes several of it."""
+    given, edges, kind = LEADS_TO[how]
+    assert answer(given, edges, data_map) == Resolved(frozenset(), f"{Ambiguity.LEADS_TO_SEVERAL}: {kind}")
 
 
 def test_a_chunk_is_resolved_in_rounds_not_one_by_one(data_map: DataMap) -> None:

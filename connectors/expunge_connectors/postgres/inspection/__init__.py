@@ -21,6 +21,7 @@ owner_columns           each member has one spelling
 empty_columns           rows that are nobody's because a column is NULL
 internal_identities     a value belongs to one person
 person_identities       a value is one row of the table of persons
+persons_behind_keys     one person's key that leads to several persons
 tenants                 schemas of members: how many, which are built otherwise, what leads across
 same_person             tables of persons that are said to be the same people
 unnormalised_values     values in another than the normalised form
@@ -70,6 +71,7 @@ from expunge_connectors.postgres.inspection import (
     mapped_columns,
     owner_columns,
     person_identities,
+    persons_behind_keys,
     pointed_people,
     privileges,
     read_samples,
@@ -137,6 +139,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *tenants.by_owner(inspection),
         *internal_identities.findings(inspection),
         *person_identities.findings(connection, inspection),
+        *persons_behind_keys.findings(connection, inspection),
         *same_person.findings(connection, inspection),
         *undeclared_tables.findings(inspection),
         *foreign_keys.findings(inspection),

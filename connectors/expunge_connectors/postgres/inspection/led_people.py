@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, product
 
 from psycopg import sql
@@ -35,11 +35,16 @@ _LEVELS = 3
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose a row is: the key that stands in it, or in a row above it, and how that row is joined."""
+    """Whose a row is: the key that stands in it, or in a row above it, and how that row is joined.
+
+    Attributes:
+        by_value: No key says so, but an address that this person's own row holds.
+    """
 
     identity: str
     value: sql.Composable
     joins: tuple[sql.Composable, ...] = ()
+    by_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ _REMEDY = (
 def leads(inspection: InspectionContext, spec: TableSpec) -> Iterator[Lead]:
     """The links by which other rows lead to a row `t`."""
     for place, link in enumerate(spec.found_by):
-        people = tuple(_above(inspection, spec, place, "t"))
+        people = tuple(above(inspection, spec, place, "t"))
         if people:
             by = f"({link.identity})" if link.lead is None else f"of {link.lead[0]}"
             persons = link.lead is not None and inspection.spec.collections[link.lead[0]].person is not None
@@ -206,20 +211,27 @@ def own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[s
         if not named or link.names[0] not in table.columns:
             continue
         lead = None if link.lead is None else inspection.spec.collections[link.lead[0]].person
-        identity = lead or link.identity or ""
-        rule = inspection.data_map.identities[identity].rule
-        if rule.spellings is not None:
-            continue  # which texts are one value is decided by reading them
-        live = table.columns[link.names[0]]
-        if link.several:
-            held = f"{alias}_held{place}"
-            join = sql.SQL(" CROSS JOIN LATERAL {} AS {} (value)").format(values(link.source, alias), raw(held))
-            value = normalised(spelling(rule, live, inside=True), column(held, "value"))
-            found[".".join((live.name, *(link.path or ())))] = Person(identity, value, (join,))
-        else:
-            source = Source(column=live.name, where=link.where) if link.lead is not None else link.source
-            found[live.name] = Person(identity, _plain(rule, live, source, alias))
+        source = Source(column=link.names[0], where=link.where) if link.lead is not None else link.source
+        if person := standing(inspection, spec, lead or link.identity or "", source, alias, f"{alias}_held{place}"):
+            found[".".join((source.column, *(source.path or ())))] = person
     return found
+
+
+def standing(  # noqa: PLR0913, PLR0917 - a place of a row, and what is called how in the statement
+    inspection: InspectionContext, spec: TableSpec, identity: str, source: Source, alias: str, held: str
+) -> Person | None:
+    """The person whose key stands at a place of the row `alias`; `held` are the values of a list or a document there.
+
+    None: the column is missing, or which texts are one value is decided by reading them.
+    """
+    rule = inspection.data_map.identities[identity].rule
+    live = inspection.catalogue.tables[spec.table].columns.get(source.column)
+    if live is None or rule.spellings is not None or source.decode:
+        return None
+    if not source.several:
+        return Person(identity, _plain(rule, live, source, alias))
+    join = sql.SQL(" CROSS JOIN LATERAL {} AS {} (value)").format(values(source, alias), raw(held))
+    return Person(identity, normalised(spelling(rule, live, inside=True), column(held, "value")), (join,))
 
 
 def _plain(rule: Normaliser, live: Column, source: Source, alias: str) -> sql.Composed:
@@ -228,7 +240,7 @@ def _plain(rule: Normaliser, live: Column, source: Source, alias: str) -> sql.Co
     return sql.SQL("CASE WHEN {} THEN {} END").format(tells(source.where, alias), value)
 
 
-def _above(
+def above(
     inspection: InspectionContext, spec: TableSpec, place: int, alias: str, levels: int = _LEVELS
 ) -> Iterator[Person]:
     """Whose the rows are that lead to the row `alias` by the link at this place of `found_by`.
@@ -238,13 +250,13 @@ def _above(
     """
     if not levels:
         return
-    for parent, above, same in _parents(inspection, spec, spec.found_by[place], f"{alias}_{place}", alias):
+    for parent, over, same in _parents(inspection, spec, spec.found_by[place], f"{alias}_{place}", alias):
         table = inspection.catalogue.tables[parent.table].identifier
-        join = sql.SQL(" JOIN {} AS {} ON {}").format(table, raw(above), same)
-        further = (_above(inspection, parent, up, above, levels - 1) for up in range(len(parent.found_by)))
-        here = (*own(inspection, parent, above).values(), *_by_value(inspection, parent, above))
+        join = sql.SQL(" JOIN {} AS {} ON {}").format(table, raw(over), same)
+        further = (above(inspection, parent, up, over, levels - 1) for up in range(len(parent.found_by)))
+        here = (*own(inspection, parent, over).values(), *_by_value(inspection, parent, over))
         for person in (*here, *chain.from_iterable(further)):
-            yield Person(person.identity, person.value, (join, *person.joins))
+            yield replace(person, joins=(join, *person.joins))
 
 
 def _by_value(inspection: InspectionContext, spec: TableSpec, alias: str) -> Iterator[Person]:
@@ -256,7 +268,7 @@ def _by_value(inspection: InspectionContext, spec: TableSpec, alias: str) -> Ite
         join = sql.SQL(" JOIN {} AS {} ON {}").format(
             held.table.identifier, raw(person), and_(same, *(sql.SQL("{} IS NULL").format(one) for one in nobody))
         )
-        yield Person(held.identity, held.named(person), (join,))
+        yield Person(held.identity, held.named(person), (join,), by_value=True)
 
 
 def _parents(
