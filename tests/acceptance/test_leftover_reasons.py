@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
@@ -126,8 +129,17 @@ notes: {table: public.notes, data_type: noted, found_by: [{column: user_id, of: 
     assert left(database, "mails") == left(database, "notes") == left(database, "users") == []
 
 
-def test_what_hangs_on_a_row_that_somebody_on_hold_owns_as_well_waits_with_them(
-    database: str, tmp_path: Path, fork_server: ForkServer
+ENDS = {
+    "retry": ("lifted", "retry"),
+    "run-due and retry": ("lifted", "run-due", "retry"),
+    "retry after its last day": ("ran out", "retry"),
+    "run-due and retry after its last day": ("ran out", "run-due", "retry"),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_hangs_on_a_row_that_somebody_on_hold_owns_as_well_ends_as_the_words_say(
+    database: str, tmp_path: Path, fork_server: ForkServer, how: str
 ) -> None:
     """Counted as both's, whose account it is; but only one of them goes, whose it is not alone."""
     tables = (
@@ -143,18 +155,48 @@ tx: {{table: public.tx, found_by: [{{column: account_id, of: accounts.id}}]}}
 """
     company = Company(database, tmp_path, fork_server, small_document(collections), tables)
     plan = company.plan(b"user_id\n1\n2\n")
-    place = ("holds", "place", "-", "--ground", "court", "--json")
+    place = ("holds", "place", "-", "--ground", "court", "--until", "2999-12-31", "--json")
     hold = json.loads(succeeded(company.cli.run(*place, stdin=b"user_id\n2\n")))["id"]
     assert company.erase(plan).code == 1
     status = company.status(plan)
     assert status["outcomes"] == {"failed": 1, "on-hold": 1}
-    assert "main.tx (1 due: somebody on hold is named there as well)" in json.dumps(status["reasons"])
+    due = "main.tx (1 due: somebody on hold is named there as well)"
+    ends = f"Once the hold is lifted or has run out: {RETRY}"
+    assert any(due in reason and reason.endswith(ends) for reason in status["reasons"])
     assert (left(database, "users"), left(database, "accounts"), left(database, "tx")) == ([2], [1], [1])
-    succeeded(company.cli.run("holds", "lift", hold))
-    assert company.cli.run("run-due").code == 1  # takes up who was on hold
-    succeeded(company.cli.run("retry", plan["id"]))
+    ended, *commands = ENDS[how]
+    if ended == "lifted":
+        assert "run-due" in succeeded(company.cli.run("holds", "lift", hold))
+    else:
+        [kept_in] = tmp_path.rglob("ledger.sqlite3")
+        with closing(sqlite3.connect(kept_in, isolation_level=None)) as ledger:
+            assert ledger.execute("UPDATE hold SET until = '2026-01-01'").rowcount == 1
+    for command in commands:
+        if command == "run-due":
+            told = company.cli.run("run-due")
+            assert (told.code, "`expunge status BATCH` says what to mend" in told.output) == (1, True)
+            assert any(reason.endswith(ends) for reason in company.status(plan)["reasons"])
+        else:
+            succeeded(company.cli.run("retry", plan["id"]))
     assert company.status(plan)["outcomes"] == {"erased": 2}
     assert left(database, "users") == left(database, "accounts") == left(database, "tx") == []
+
+
+def test_whom_a_lifted_hold_kept_is_taken_up_by_retry_as_well(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    company = Company(database, tmp_path, fork_server, small_document(USERS), "")
+    plan = company.plan(b"user_id\n1\n2\n")
+    place = ("holds", "place", "-", "--ground", "court", "--json")
+    hold = json.loads(succeeded(company.cli.run(*place, stdin=b"user_id\n2\n")))["id"]
+    assert company.erase(plan).code == 11
+    succeeded(company.cli.run("holds", "lift", hold))
+    assert company.status(plan)["state"] == "executing"
+    succeeded(company.cli.run("retry", plan["id"]))
+    assert company.status(plan)["outcomes"] == {"erased": 2}
+    refused = company.cli.run("retry", plan["id"])
+    assert refused.code == 2
+    assert "is erased: nothing of it failed" in refused.output
 
 
 def test_a_hold_that_may_not_be_told_is_no_reason(database: str, tmp_path: Path, fork_server: ForkServer) -> None:

@@ -206,7 +206,7 @@ def test_whoever_stops_or_retries_it_is_told_the_same(held: Held) -> None:
     for path in (f"/v1/batches/{batch}", f"/v1/erasure_requests/{held.paths['erasure_request_id']}"):
         retried = held.api.client.post(f"{path}/retry", headers=operator)
         assert (retried.status_code, retried.json()["type"].rsplit("/", 1)[1]) == (409, "not-possible-now")
-        assert retried.json()["detail"] == "This batch is executing: nothing of it failed."
+        assert retried.json()["detail"] == "This batch is executing: nothing of it can be taken up now."
     resumed = held.api.client.post(f"/v1/batches/{batch}/resume", headers=operator)
     assert (resumed.status_code, resumed.json()["detail"]) == (409, "This batch is executing, not paused.")
     assert held.api.client.get("/v1/legal_holds", headers=operator).json() == []
@@ -276,4 +276,4 @@ def test_a_plan_never_says_plain_erased_of_what_was_not(api: ApiHarness, inspect
     assert told["state"] == "partially-erased"
     assert api.client.get(f"{at}/plan", headers=operator).json()["state"] == told["state"]
     late = api.client.post(f"/v1/batches/{told['batch_id']}/retry", headers=operator)
-    assert late.json()["detail"] == "This batch is partially-erased: nothing of it failed."
+    assert late.json()["detail"] == "This batch is partially-erased: nothing of it can be taken up now."

@@ -20,7 +20,7 @@ from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, op
 from expunge_orchestrator.execution.runner import RunObserver, rests, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.json_views import batch_view
-from expunge_orchestrator.ledger.batch_status import chunks_of
+from expunge_orchestrator.ledger.batch_status import chunk_states, chunks_of
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
@@ -150,15 +150,20 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
 
 
 def carry_out(workspace: Workspace, batch: Batch) -> None:
-    """Begin, or bring back what failed, and run with a progress bar.
+    """Begin, or bring back what had failed, and run with a progress bar.
 
-    Where another process is running this ledger it does the work, and this one waits for the batch to end.
+    What had failed runs last: it may have waited for somebody whose hold is over, and who goes now. Where another
+    process is running this ledger it does the work, and this one waits for the batch to end.
     """
     batch_lifecycle.start(workspace, batch)
-    if batch.state is BatchState.FAILED:
-        operator_retry.retry(workspace, batch)
     with workspace.ledger.begin() as connection:
+        had_failed = any(one["state"] == ChunkState.FAILED for one in chunk_states(connection, batch))
         hold_enforcement.release(connection)
+        at_work = batch_by_uid(connection, batch.uid).state in RUNNING
+    if had_failed:
+        if at_work:
+            attach(workspace, batch)
+        operator_retry.retry(workspace, batch)
     attach(workspace, batch)
 
 

@@ -20,7 +20,8 @@ from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.request_retry import NOT_BEGUN, drifted, start_deferred
 from expunge_orchestrator.workspace import opened
 
-_FAILED = (BatchState.FAILED, BatchState.ON_HOLD)
+_TAKEN_UP = (BatchState.FAILED, BatchState.ON_HOLD, BatchState.EXECUTING, BatchState.SETTLING, BatchState.PAUSED)
+"""What is at work may have failed people beside those who are; why a paused one is not taken up, its start says."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +30,12 @@ def register(app: typer.Typer) -> None:
 
 
 def retry(batch: Annotated[str, typer.Argument(help="A batch (bt_…).")], as_json: output.Json = False) -> None:
-    """Take up the failed part of a batch, and people whose hold is over. The rest of it is not touched.
+    """Take up people whose hold is over, then the failed part of a batch. The rest of it is not touched.
 
-    What was verified before the failure is asked again; nothing is stated twice. A request's plan that was not begun is
-    begun; if it is void (another store answers, and it is the right one), it is planned anew first. What a store
-    refuses for good is ended by `expunge end`. Exit codes as for `expunge erase`; 2 if nothing failed.
+    Whoever is still at work is let end first: what failed may wait for them. What was verified before the failure is
+    asked again; nothing is stated twice. A request's plan that was not begun is begun; if it is void (another store
+    answers, and it is the right one), it is planned anew first. What a store refuses for good is ended by
+    `expunge end`. Exit codes as for `expunge erase`; 2 if nobody failed, was on hold or is at work.
 
     Example: expunge retry bt_1f0c3a5b7d9e
     """
@@ -44,7 +46,7 @@ def retry(batch: Annotated[str, typer.Argument(help="A batch (bt_…).")], as_js
             wanted = repository.of_batch(connection, chosen.id)
         if wanted is not None and (chosen.state in NOT_BEGUN or drifted(workspace, wanted)):
             chosen = start_deferred(workspace, wanted, chosen, current_actor(settings), now())
-        elif chosen.state not in _FAILED:
+        elif chosen.state not in _TAKEN_UP:
             raise UsageError(
                 f"This batch is {chosen.state.value}: nothing of it failed.",
                 remedy=f"expunge status {chosen.uid} shows how far it is.",

@@ -158,7 +158,7 @@ def _take_up(
                 "Nothing was taken up: the hold is still in force.", remedy="Lift it, or wait for its end."
             )
         if not taken_up or now.state is BatchState.PAUSED:
-            raise _nothing_failed(current_public_state(connection, now))
+            raise _nothing_now(current_public_state(connection, now))
         also(connection)
 
 
@@ -173,12 +173,15 @@ def _held(connection: sa.Connection, batch: Batch) -> int:
 
 def _nothing(workspace: Workspace, batch: Batch) -> UsageError:
     with reading(workspace.ledger) as connection:
-        return _nothing_failed(current_public_state(connection, batch_by_uid(connection, batch.uid)))
+        return _nothing_now(current_public_state(connection, batch_by_uid(connection, batch.uid)))
 
 
-def _nothing_failed(told: str) -> UsageError:
+def _nothing_now(told: str) -> UsageError:
     # A hold that may not be told looks like work in hand: nothing here says otherwise.
-    return UsageError(f"This batch is {told}: nothing of it failed.", remedy="Look at its state first.")
+    return UsageError(
+        f"This batch is {told}: nothing of it can be taken up now.",
+        remedy="Look at its state first: who failed is taken up when nobody of it is at work any more.",
+    )
 
 
 def _word(wanted: Request) -> str:
