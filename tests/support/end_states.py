@@ -5,6 +5,7 @@ What refuses here are the stores themselves: a trigger, a right that was taken a
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from tests.support.people import SeededPerson, make_caller, make_holder
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
+from expunge_connectors.redis import SENTINEL
 from expunge_orchestrator.json_views import batch_view
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
@@ -107,6 +109,29 @@ def refused_at_settling(installation: Installation, inspector: StoreInspector, p
 
 
 @contextmanager
+def another_cache_half_way(
+    installation: Installation, inspector: StoreInspector, person: SeededPerson
+) -> Iterator[Batch]:
+    """The cache's address is another store's when rows are gone, with keys of the person in it."""
+    batch = installation.plan(person.csv)
+    with another_cache(inspector) as comes:
+        stuck = before_call(installation.workspace.stores["recordings"], "erase", comes)
+        assert installation.erase(batch, installation.with_stores({"recordings": stuck})).state is BatchState.FAILED  # type: ignore[dict-item]
+        yield batch
+
+
+@contextmanager
+def another_cache(inspector: StoreInspector) -> Iterator[Callable[[], object]]:
+    """Yields what puts another store in the cache's place, as `expunge adopt` after a FLUSHALL would; its keys stay."""
+    with inspector.redis() as client:
+        before = client.get(SENTINEL)
+        try:
+            yield lambda: client.set(SENTINEL, str(uuid.uuid4()))
+        finally:
+            client.set(SENTINEL, before or b"")
+
+
+@contextmanager
 def locked(installation: Installation, inspector: StoreInspector, person: SeededPerson) -> Iterator[Batch]:
     """The storage keeps the object, and the rows that named it are gone."""
     lock(inspector, *person.objects["recordings"])
@@ -150,6 +175,7 @@ STATES = {
         State(failed_before_the_first_call, ["accepted"], "failed", "cancel"),
         State(refused_at_the_first_call, ["accepted"], "failed", "end"),
         State(refused_half_way, ["accepted"], "failed", "end"),
+        State(another_cache_half_way, ["accepted"], "failed", "end"),
         State(refused_then_held, ["accepted"], "failed", None),
         State(refused_at_settling, ["accepted", "erased"], "failed", "end"),
         State(locked, ["accepted", "partially-erased"], "partially-erased", None, make_caller),

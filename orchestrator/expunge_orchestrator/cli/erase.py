@@ -116,14 +116,15 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
         stuck = any(one["state"] == ChunkState.FAILED for one in view["chunks"])
         raise NotErasedError(
             f"Batch {uid} is not finished: {output.people(outcomes.get('open', 0))} open.",
-            remedy=f"Mend what the failure names, then: expunge retry {uid}"
+            remedy=f"Mend what the failure names, then: expunge retry {uid}. What nobody can mend: expunge end {uid}"
             if stuck
             else "`expunge run-due` goes on with it as soon as it can.",
         )
     if view["state"] == BatchState.FAILED:
         raise NotErasedError(
             f"Batch {uid} failed; nobody in its failed chunks is called erased.",
-            remedy=f"Mend what the failure names, then: expunge retry {uid}. Refused for good: expunge end {uid}",
+            remedy=f"Mend what the failure names, then: expunge retry {uid}. What nobody can mend (a store refuses for"
+            f" good, or is another one by now) is ended by: expunge end {uid}",
         )
     if cancelled := outcomes.get(Result.CANCELLED.value, 0):
         raise NotErasedError(

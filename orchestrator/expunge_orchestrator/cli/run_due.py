@@ -82,7 +82,9 @@ def run_due(as_json: output.Json = False) -> None:
         raise refused
     if failed:
         raise NotErasedError(
-            f"Failed batches: {', '.join(failed)}.", remedy="`expunge status BATCH` says what to mend."
+            f"Failed batches: {', '.join(failed)}.",
+            remedy="`expunge status BATCH` says what to mend; then: expunge retry BATCH. What nobody can mend is"
+            " ended by: expunge end BATCH, which states what is left.",
         )
 
 

@@ -102,7 +102,7 @@ def left_before(
 def _unsure(context: StepContext, item: Item, one: ResidualKeys) -> frozenset[Place]:
     if one.whole:
         return frozenset()
-    return one.doubtful if _taken(context, item, one) else frozenset(one.places)
+    return one.doubtful if _taken(context, item, one) else one.seen
 
 
 def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Sequence[ResidualKeys]]) -> list[int]:
@@ -115,7 +115,9 @@ def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Se
         one.item_id
         for item in people
         for one in left.get(item.id, ())
-        if one.places.keys() <= looked_at and not _unsure(context, item, one)
+        if one.places.keys() <= looked_at
+        and (one.whole or _taken(context, item, one))
+        and not _unsure(context, item, one)
     ]
 
 

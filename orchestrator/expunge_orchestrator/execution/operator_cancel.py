@@ -67,8 +67,8 @@ def refuse_too_late(connection: sa.Connection, batch: Batch) -> None:
 def _too_late(batch: Batch) -> BatchBlockedError:
     return BatchBlockedError(
         "Nobody of this batch can be withdrawn: a store was asked to erase of everybody, or their end was stated.",
-        remedy=f"expunge status {batch.uid} shows how far it is. What failed is finished by `expunge retry`, or"
-        " ended by `expunge end`.",
+        remedy=f"expunge status {batch.uid} shows how far it is. What failed is finished by"
+        f" `expunge retry {batch.uid}`, or ended by `expunge end {batch.uid}`.",
     )
 
 

@@ -193,7 +193,7 @@ def run_step(delivery: ClaimedStep, watch: RunObserver) -> ClaimedStep | None:
     """
     context = delivery.context
     try:
-        write = _STEPS[pipeline.split(delivery.name)[0]](context)
+        write = _STEPS[pipeline.split(delivery.name)[0]](context.without_others())
     except Exception as error:
         if is_ledger_failure(error):
             raise  # it went away, and nobody of the chunk is to blame

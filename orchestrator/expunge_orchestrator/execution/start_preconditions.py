@@ -88,7 +88,8 @@ def planned_ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
         if found[store][0].digest != planned:
             raise StoreMismatchError(
                 f"The store {store} is not the one that the plan was made for.",
-                remedy="Find out which store answers at its address; then make a new plan.",
+                remedy="Find out which store answers at its address. If it is the right one:"
+                f" expunge cancel {batch.uid}, then plan these people again.",
             )
         if changed := found[store][2]:
             raise StoreMismatchError(

@@ -111,7 +111,7 @@ class StepContext:
         if self.workspace.stores[self.store].identity().digest != planned:
             raise IdentityChangedError(
                 f"The store {self.store} is not the one that the plan was made for.",
-                remedy="Find out which store answers at its address; then make a new plan.",
+                remedy=self._ways_out("If that one can be put back at its address, do so"),
             )
 
     def require_planned_relations(self, store: str) -> None:
@@ -123,6 +123,24 @@ class StepContext:
         self._require_mapped(store)
         if changed := self._changed_relations(store):
             raise self._not_as_planned(store, changed)
+
+    def without_others(self) -> StepContext:
+        """The same step of people who are ended without stores that are not those of the plan any more.
+
+        Nobody asks these for them: another store at the address is to them what one is that the map does not have.
+
+        Raises:
+            ConnectorError: A store cannot say which one it is.
+        """
+        if not self.ending:
+            return self
+        planned = self.batch.identities
+        stores = {
+            name: store
+            for name, store in self.workspace.stores.items()
+            if name not in planned or store.identity().digest == planned[name]
+        }
+        return replace(self, workspace=replace(self.workspace, stores=stores))
 
     def following(self) -> StepContext:
         """The same step with its stores as they are built by now, once erasing is over.
@@ -164,14 +182,17 @@ class StepContext:
         return frozenset(store for store in self.actions if self.out_of_sight(store))
 
     def mapped(self, store: str) -> bool:
-        """Whether the data map still has a store: one that is gone for good is taken out of it."""
+        """Whether there is a store to be asked: one that is gone for good is taken out of the data map.
+
+        And of people who are ended, one in whose place another one answers is left out (`without_others`).
+        """
         return store in self.workspace.stores
 
     def _require_mapped(self, store: str) -> None:
         if not self.mapped(store):
             raise IdentityChangedError(
                 f"The data map has no store {store} any more, which the plan was made for.",
-                remedy="Put it back. Or end the batch (`expunge end`), which states that nobody looked there.",
+                remedy=self._ways_out("Put it back"),
             )
 
     def _changed_relations(self, store: str) -> Mapping[str, RelationChange]:
@@ -181,14 +202,19 @@ class StepContext:
         return store_calls.changed_relations(self.workspace.stores[store], planned, self.batch.scope)
 
     def _not_as_planned(self, store: str, changed: Mapping[str, RelationChange]) -> StructureChangedError:
-        untouched = [item for item in self.active if not item.touched]
-        ways = ["end the batch (`expunge end`)"] * (len(untouched) < len(self.items))
-        ways += ["withdraw these people (`expunge cancel`)"] * bool(untouched)
         return StructureChangedError(
             f"The store {store} is not as it was when the plan was made: {describe_changed(changed)}.",
-            remedy=f"Put it back and run `expunge retry {self.batch.uid}`. Or {' or '.join(ways)}, then plan these"
-            " people again.",
+            remedy=self._ways_out("Put it back"),
         )
+
+    def _ways_out(self, mend: str) -> str:
+        untouched = [item for item in self.active if not item.touched]
+        uid = self.batch.uid
+        ways = [f"end the batch (`expunge end {uid}`), which states that nobody looked there any more"] * (
+            len(untouched) < len(self.items)
+        )
+        ways += [f"withdraw these people (`expunge cancel {uid}`)"] * bool(untouched)
+        return f"{mend} and run `expunge retry {uid}`. Or {' or '.join(ways)}, then plan these people again."
 
     def subjects(
         self, items: Sequence[Item], store: str | None = None, *, to_look: bool = False, to_erase: bool = False

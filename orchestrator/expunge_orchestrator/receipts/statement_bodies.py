@@ -45,7 +45,7 @@ LIMITED_CLAIM = (
 ENDED = "Ended by the operator: what is listed as left was not erased"
 UNSEEN = (
     "Ended by the operator: what is listed as left was refused by a store, or was not looked at any more, because"
-    " something else than was planned stands under its name"
+    " something else than was planned stands under its name: another table, another store at its address, or none"
 )
 
 

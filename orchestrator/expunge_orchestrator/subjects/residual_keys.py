@@ -68,8 +68,8 @@ class ResidualKeys:
         whole: This request knows every key that led there, and may use each: what it finds is all there is.
         proven: Person keys say that it is the same person as the one it was found for. Otherwise all that they have in
             common can pass on, or did, as other person keys say: nothing is erased by these keys.
-        doubtful: Those of the places to which an identifier led that can pass on and that is not among this request's:
-            finding nothing there says nothing.
+        doubtful: Those of the `seen` places to which an identifier led that can pass on and that is not among this
+            request's: finding nothing there says nothing.
         tags: Of every identifier and key that it had.
     """
 
@@ -81,6 +81,11 @@ class ResidualKeys:
     proven: bool
     doubtful: frozenset[Place]
     tags: frozenset[bytes] = field(repr=False)
+
+    @property
+    def seen(self) -> frozenset[Place]:
+        """Those of the places in which the last look saw something; in the others nobody could look once more."""
+        return frozenset(place for place, records in self.places.items() if records)
 
 
 def lasting(keys: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:
@@ -166,7 +171,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
         keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
         theirs = _persons(workspace, map(member_proof.unmark, keys))
         places = [ResidualPlace(*place) for place in row.places]
-        seen = outcomes.last_seen(row.verified, row.reviewed, row.reverified)
+        seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
         for number in sorted({number for tag in left_tags[row.item_id] for number in by_tag.get(tag, ())}):
             ours = persons_of[number]
             if ours.isdisjoint(theirs) and several(ours | theirs):
@@ -175,14 +180,16 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             if proven:
                 persons_of[number] = ours | theirs
             whole = left_tags[row.item_id] <= {tagger.tag(key) for key in usable[number]} and keys <= usable[number]
+            records = {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places}
+            sure = {(store, name) for store, name, reached in places if whole or reached or not records[store, name]}
             one = ResidualKeys(
                 row.item_id,
                 row.uid,
                 keys,
-                {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places},
+                records,
                 whole=whole,
                 proven=proven,
-                doubtful=frozenset((place.store, place.collection) for place in places if not (whole or place.reached)),
+                doubtful=frozenset(records.keys() - sure),
                 tags=frozenset(left_tags[row.item_id]),
             )
             found.setdefault(number, []).append(one)
@@ -209,7 +216,11 @@ def left_by(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, R
     """Of how many people a batch left something, and (store, collection) -> what is left there."""
     rows = connection.execute(
         sa.select(
-            tables.item.c.verified, tables.item.c.reviewed, tables.item.c.reverified, tables.residual_keys.c.places
+            tables.item.c.found,
+            tables.item.c.verified,
+            tables.item.c.reviewed,
+            tables.item.c.reverified,
+            tables.residual_keys.c.places,
         )
         .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
         .where(tables.item.c.batch_id == batch.id)
@@ -217,14 +228,14 @@ def left_by(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, R
     people: Counter[Place] = Counter()
     records: Counter[Place] = Counter()
     for row in rows:
-        seen = outcomes.last_seen(row.verified, row.reviewed, row.reverified)
+        seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
         for store, name, _reached in row.places:
             people[store, name] += 1
             records[store, name] += outcomes.records_in(seen, store, name)
     return len(rows), {place: ResidualCount(number, records[place]) for place, number in sorted(people.items())}
 
 
-def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any, Any]:
+def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]:
     return (
         sa.select(
             tables.residual_keys.c.item_id,
@@ -232,6 +243,7 @@ def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, 
             tables.residual_keys.c.sealed_keys,
             tables.residual_keys.c.places,
             tables.item.c.series,
+            tables.item.c.found,
             tables.item.c.verified,
             tables.item.c.reviewed,
             tables.item.c.reverified,
