@@ -207,6 +207,7 @@ class Trial:
         self._store.erase(people, self._actions, self._scope, CUTOFF, no_beat)
         assert_same(self._world, left, postgres.snapshot(self._url, self._world), "after erasing twice")
         self._between()
+        keys = self._without_hearsay(left, people, keys)
         after = self._model.counts(left, keys, together=False)
         assert not any(count.due for one in after.values() for count in one.values())
         people = self._with_keys_of_their_own(people)
@@ -245,6 +246,20 @@ class Trial:
             sealed_since[number] = each, {place: sealed[place] | since[place] for place in sealed}, began, unclear
         self._store.erase(again, self._actions, self._scope, CUTOFF, no_beat)
         return again, sealed_since
+
+    def _without_hearsay(
+        self, state: State, people: list[Subject], keys: dict[int, tuple[Keys, Sealed, Began, Keys]]
+    ) -> dict[int, tuple[Keys, Sealed, Began, Keys]]:
+        """Without values that records merely told and that records of others hold by now: these are asked about again.
+
+        A row of two people, of which one's part was cleared, is the other one's.
+        """
+        everybody = frozenset[tuple[str, str]]().union(*(each for each, *_ in keys.values()))
+        told = {one.number: frozenset((key.namespace, key.value) for key in one.hearsay) for one in people}
+        return {
+            number: (each - self._model.told_by_others(state, each, told.get(number, frozenset()), everybody), *more)
+            for number, (each, *more) in keys.items()
+        }
 
     def _with_keys_of_their_own(self, people: list[Subject]) -> list[Subject]:
         """Without those of rows that are another's by now, of which a command asks. No id is given again here."""
