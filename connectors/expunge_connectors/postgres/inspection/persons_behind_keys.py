@@ -102,6 +102,8 @@ def _pairs(inspection: InspectionContext, spec: TableSpec) -> Iterator[_Pair]:
         # Of rows that name two people of one kind `several_people` and `led_people` tell, or the map: they go with any.
         known = spec.goes_with_any is not None or told in own.values()
         for place, link in enumerate(spec.found_by):
+            if (link.column, link.path, link.each) == (source.column, source.path, source.each):
+                continue  # people in one list: `several_people` tells of these as well
             named = own.get(".".join((link.names[0], *(link.path or ()))))
             above = (one for one in led_people.above(inspection, spec, place, "t") if not one.by_value)
             for found in above if named is None else (named,):
