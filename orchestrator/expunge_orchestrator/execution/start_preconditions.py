@@ -58,7 +58,8 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
     ):
         raise PlanChangedError(
             "The data map now names other collections or actions than this batch was planned with.",
-            remedy="Finish it under the map it was planned with; then plan these people again under the new one.",
+            remedy="Finish it under the map it was planned with; where that is not possible any more: expunge end"
+            f" {batch.uid}. Then plan these people again under the new one.",
         )
     data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
 

@@ -38,10 +38,10 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 name,
                 f"Rows of {spec.table} are shared, and go with the last row that points to them. Some tell in"
                 f" {', '.join(columns)} an address or a number of their own, which nobody has who points to them: the"
-                " record of another human would go.",
+                " record of another human would go, unless it is that of somebody who left it, or was erased.",
                 "If each row is a human, say so: `person` instead of `sharing`, found by its own key and address, so"
-                " that it goes when that human asks. If none is (an office, a household), say"
-                " `goes_with_any: {reason: ..., approved_by: ...}`.",
+                " that it goes when that human asks. If none is (an office, a household, a plan that one of them paid),"
+                " say `goes_with_any: {reason: ..., approved_by: ...}`.",
                 of_rows=True,
             )
         if places is None or None in asked.values():
