@@ -221,9 +221,8 @@ def test_what_is_said_before_the_settling_check_holds_there(cli: CliRunner, data
     assert status["collections"]["main.news"]["ambiguous"] == 0
 
 
-def say(cli: CliRunner, *whose: str) -> str:
+def say(cli: CliRunner, *whose: str, said: bytes = b"user_id,email\n1,home@x.example\n") -> str:
     """Two people say whose it is that is under Ann's address."""
-    said = b"user_id,email\n1,home@x.example\n"
     told = cli.run("attribute", "propose", "-", *whose, "--reason", "A letter", "-c", "acme", "--json", stdin=said)
     made = str(json.loads(told.out)["id"])
     assert cli.run("attribute", "approve", made, "-", stdin=said, settings=SOMEBODY_ELSE).code == 0
@@ -251,6 +250,48 @@ def test_what_is_somebody_elses_is_ambiguous_no_more(cli: CliRunner, database: s
     ended = json.loads(cli.run("attribute", "withdraw", made, "--json").out)
     assert ended["state"] == "withdrawn"
     assert json.loads(cli.run("attribute", "list", "--json").out) == {"attributions": []}
+
+
+def ended(cli: CliRunner, database: str) -> None:
+    """A request of Ann's, who alone has the address, that saw two letters under it, was refused and was ended."""
+    execute(
+        database,
+        "UPDATE users SET email = 'home@x.example' WHERE id = 1;"
+        "INSERT INTO news VALUES (1, 'home@x.example'), (2, 'home@x.example');"
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;"
+        "CREATE TRIGGER no BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION no()",
+    )
+    plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n").out)
+    assert cli.run("erase", plan["id"], "--confirm", plan["digest"]).code == 1
+    assert cli.run("end", plan["id"], "--confirm", plan["digest"]).code == 0
+    execute(database, "DROP TRIGGER no ON users")
+    assert (left(database, "users"), left(database, "news")) == ([1, 2, 3], [1, 2])
+
+
+def test_what_an_ended_request_left_under_a_value_of_others_is_settled(cli: CliRunner, database: str) -> None:
+    """The letters are somebody else's: the request that comes after leaves nothing of Ann's."""
+    ended(cli, database)
+    made = say(cli, "--as", "others")
+    plan, status = erased(cli, 1)
+    assert (plan["users"]["due"], plan["news"]["due"]) == (1, 0)
+    assert status["outcomes"] == {"erased": 1}
+    assert (left(database, "users"), left(database, "news")) == ([2, 3], [1, 2])
+    cli.run("attribute", "withdraw", made)
+    assert erased(cli, 1)[1]["outcomes"] == {"not-found": 1}, "the kept keys are gone"
+
+
+def test_what_is_said_of_another_value_or_person_settles_nothing(cli: CliRunner, database: str) -> None:
+    """Ann's row went by other means: her id leads to nothing, and what her address led to is left."""
+    ended(cli, database)
+    execute(database, "DELETE FROM users WHERE id = 1")
+    assert erased(cli, 1)[1]["outcomes"] == {"partially-erased": 1}
+    say(cli, "--as", "others", said=b"user_id,email\n1,else@x.example\n")
+    say(cli, "--as", "others", said=b"user_id,email\n2,home@x.example\n")
+    say(cli, "--as", "theirs")
+    assert erased(cli, 1)[1]["outcomes"] == {"partially-erased": 1}
+    say(cli, "--as", "others")
+    assert erased(cli, 1)[1]["outcomes"] == {"not-found": 1}
+    assert left(database, "news") == [1, 2]
 
 
 def test_no_record_is_too_old_for_a_value_that_is_theirs(cli: CliRunner, database: str, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import FACTS, Scope, Subject, SubjectKey
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import attributions, tables
+from expunge_orchestrator.ledger.attributions import Pair
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
@@ -65,7 +66,8 @@ class ResidualKeys:
         batch: That request's batch.
         keys: What leads there for good, with their marks (see `member_proof`): never an e-mail or a number.
         places: (store, collection) in which something was left -> how many records, as they were last seen.
-        whole: This request knows every key that led there, and may use each: what it finds is all there is.
+        whole: This request knows every key that led there, and may use each, those aside of which two people said that
+            what stands under them is others' (ADR 18): what it finds is all there is.
         proven: Person keys say that it is the same person as the one it was found for. Otherwise all that they have in
             common can pass on, or did, as other person keys say: nothing is erased by these keys.
         doubtful: Those of the `seen` places to which an identifier led that can pass on and that is not among this
@@ -164,6 +166,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
         tagged = tables.suppression.c
         for item_id, tag in connection.execute(sa.select(tagged.item_id, tagged.tag).where(tagged.item_id.in_(rows))):
             left_tags.setdefault(item_id, set()).add(tag)
+        said = attributions.in_force(connection, scope) if rows else {}
     seal = ItemCipher(workspace.keys.wrapping)
     found: dict[int, list[ResidualKeys]] = {}
     persons_of = {number: _persons(workspace, keys) for number, keys in keys_of.items()}
@@ -179,7 +182,10 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             proven = same_person(ours, theirs)
             if proven:
                 persons_of[number] = ours | theirs
-            whole = left_tags[row.item_id] <= {tagger.tag(key) for key in usable[number]} and keys <= usable[number]
+            unknown = left_tags[row.item_id] - {tagger.tag(key) for key in usable[number]}
+            if proven and said:
+                unknown -= _of_others(said, map(tagger.tag, _persons(workspace, keys_of[number])), unknown)
+            whole = not unknown and keys <= usable[number]
             records = {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places}
             sure = {(store, name) for store, name, reached in places if whole or reached or not records[store, name]}
             one = ResidualKeys(
@@ -205,6 +211,11 @@ def requests_by_tag(workspace: Workspace, scope: Scope, tags: Iterable[bytes]) -
             for tag, item_id in connection.execute(_concluded_with(scope, asked[start : start + TAGS])):
                 found.setdefault(bytes(tag), set()).add(item_id)
     return found
+
+
+def _of_others(said: Mapping[Pair, bool], persons: Iterable[bytes], values: Collection[bytes]) -> set[bytes]:
+    """Those of the values (tags) of which it was said that they are somebody else's than these persons' (tags)."""
+    return {value for person in persons for value in values if said.get((person, value)) is False}
 
 
 def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
