@@ -20,7 +20,9 @@ from tests.support.statements import lines_of, statements_of
 from expunge_orchestrator.execution import operator_retry
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.locate import LocateResult, locate
+from expunge_orchestrator.subjects.attributions import Proposal, approve, person_and_values, propose
 from expunge_orchestrator.subjects.csv_input import read_people
 
 COLLECTIONS = """
@@ -175,6 +177,29 @@ def test_what_only_an_address_led_to_is_ended_by_the_address(people: Customers) 
     assert left(people.database, "notes") == []
     assert people.rows() == ANNS_GONE
     assert residual(people.installation) == []
+
+
+@pytest.mark.parametrize("whose", ["theirs", "others"])
+def test_what_is_said_of_who_has_the_key_by_now_is_not_said_of_her(people: Customers, whose: str) -> None:
+    """Ann and Bob have one address. Customer 5 is Bob by now, and it is of customer 5 that two people speak."""
+    execute(
+        people.database,
+        "UPDATE users SET email = 'home@x.example' WHERE id < 3; INSERT INTO notes VALUES (1, 'home@x.example')",
+    )
+    ended_half_way(people.installation, ANN, "main")
+    execute(people.database, PASSED_ON)
+    workspace = people.installation.workspace
+    of_bob = person_and_values(
+        read_people(io.BytesIO(b"cid,email\n5,home@x.example\n"), workspace.data_map), workspace.data_map
+    )
+    tagger = Tagger(workspace.keys.suppression)
+    with workspace.ledger.begin() as connection:
+        made = propose(connection, Proposal(ACME, of_bob, theirs=whose == "theirs", reason="A letter"), tagger, "one")
+        approve(connection, made.uid, of_bob, tagger, "another")
+    second = people.ask(ANN.csv)
+    assert people.ambiguous(second) == {"main.customers", "main.deals", "main.notes", "cache.visits"}
+    assert left(people.database, "notes") == [1]
+    assert people.rows() == ANNS_GONE
 
 
 @pytest.mark.parametrize("moves", ["before the end", "after the end"])

@@ -157,8 +157,15 @@ def applied(resolved: Mapping[int, Resolved], ask: Ask, workspace: Workspace, sc
     """
 
     def known() -> dict[int, frozenset[SubjectKey]]:
+        persons = workspace.data_map.person_identities
         clear = ((number, one) for number, one in resolved.items() if one.ambiguity is None)
-        return {number: one.keys | one.refused | one.shared | one.doubtful for number, one in clear}
+        return {
+            # A person's key that is not followed is somebody else's by now, and so is what was said of it.
+            number: one.keys.union(
+                key for key in one.refused | one.shared | one.doubtful if key.namespace not in persons
+            )
+            for number, one in clear
+        }
 
     said = decided(workspace, scope, known)
     again = ask(said) if said else {}
