@@ -22,7 +22,8 @@ def loose_keys(
 ) -> tuple[tuple[ForeignKey, str], ...]:
     """Foreign keys between mapped tables that other people's rows may have, with the collection that they lead to.
 
-    Not those to rows that are overwritten, nor to shared ones, which stay as long as anything points there.
+    Not those to rows that are overwritten. Shared ones stay as long as anything points there, but for rows that the map
+    finds by them: these keep none, and stay where they name somebody else.
 
     Args:
         collections: All of the store.
@@ -38,7 +39,10 @@ def loose_keys(
         if key.child in mapped
         for name, one in data.items()
         if one.table == key.parent
-        and one.sharing is None
+        and (
+            one.sharing is None
+            or any(links_along(spec, key, name) for spec in data.values() if spec.table == key.child)
+        )
         and _action(one, data_map) is not Action.TOMBSTONE
         and not any(
             other not in of_several and _goes_along(spec, key, name, data, data_map) for other, spec in data.items()

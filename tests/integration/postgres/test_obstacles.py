@@ -105,3 +105,31 @@ comments: {{table: public.comments, {yields}
         with pytest.raises(StillReferencedError):
             store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert dump(database) == before
+
+
+def test_a_row_of_others_below_a_shared_row_is_counted_before(database):
+    """Dan's transaction in Ann's wallet, which nobody else owns: the wallet would go with her, and cannot."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY); CREATE TABLE wallets (id int PRIMARY KEY);"
+        "CREATE TABLE owners (id int PRIMARY KEY, wallet_id int REFERENCES wallets, user_id int REFERENCES users);"
+        "CREATE TABLE payments (id int PRIMARY KEY, wallet_id int REFERENCES wallets, by_user int REFERENCES users);"
+        "INSERT INTO users VALUES (1), (4); INSERT INTO wallets VALUES (2); INSERT INTO owners VALUES (1, 2, 1);"
+        "INSERT INTO payments VALUES (3, 2, 1), (5, 2, NULL), (6, 2, 4)",
+    )
+    loaded = shape(
+        """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+owners: {table: public.owners, found_by: [{column: user_id, of: users.id}]}
+wallets: {table: public.wallets, sharing: last_owner, found_by: [{column: id, of: owners.wallet_id}]}
+payments: {table: public.payments, found_by: [{column: by_user, of: users.id}, {column: wallet_id, of: wallets.id}]}
+"""
+    )
+    with opened(database, loaded) as store:
+        ann, dan = resolved(store, [subject(number, user_id=str(number)) for number in (1, 4)], ACME)
+        assert store.count_with_obstacles([ann], ACME, CUTOFF)[1] == [
+            Obstacle(1, "wallets", "public.payments", "payments_wallet_id_fkey", 1)
+        ]
+        assert store.count_with_obstacles([ann, dan], ACME, CUTOFF)[1] == []
+        with pytest.raises(StillReferencedError):
+            store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
