@@ -65,7 +65,7 @@ def test_from_the_draft_to_the_settled_request(cli: CliRunner, database: str) ->
     datamap.write_text(draft)
     succeeded(cli.run("check"))
     people = b"user_id\n7\n"
-    planned = json.loads(succeeded(cli.run("plan", "-", "-c", "company", "--json", stdin=people)))
+    planned = json.loads(succeeded(cli.run("plan", "-", "-c", "our_company", "--json", stdin=people)))
     succeeded(cli.run("erase", planned["id"], "--confirm", planned["digest"]))
     # What comes after, and before it is settled: again one of either kind.
     execute(database, "INSERT INTO comments VALUES (11, 'User', 7, 'late'), (12, 'Product', 7, 'about the chair')")
@@ -73,5 +73,5 @@ def test_from_the_draft_to_the_settled_request(cli: CliRunner, database: str) ->
     status = json.loads(succeeded(cli.run("status", planned["id"], "--json")))
     assert (status["state"], set(status["outcomes"])) == ("settled", {"erased"})
     assert execute(database, "SELECT array_agg(id ORDER BY id) FROM comments") == [([2, 3, 4, 12],)]
-    located = succeeded(cli.run("locate", "-", "-c", "company", "--json", stdin=b"user_id\n8\n"))
+    located = succeeded(cli.run("locate", "-", "-c", "our_company", "--json", stdin=b"user_id\n8\n"))
     assert "public.comments.commentable_id is users.id where commentable_type is User" in located
