@@ -27,7 +27,7 @@ DOMAINS = 300
 COPIED = "events (note, doc, url, tags)", "people (email, phone, name)"
 _TABLES = """
 CREATE TABLE people AS
-SELECT n AS id, 'name' || (n * 7919 % 1000003) || '.' || n || '@mail' || n % {domains} || '.example' AS email,
+SELECT n AS id, 'name' || (n::bigint * 7919 % 1000003) || '.' || n || '@mail' || n % {domains} || '.example' AS email,
        '+49' || (1000000000 + n::bigint * 48271 % 8999999999) AS phone, 'Person ' || n AS name
   FROM generate_series(1, {rows} / 5) n;
 CREATE TABLE events AS
