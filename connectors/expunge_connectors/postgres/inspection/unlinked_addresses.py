@@ -51,8 +51,8 @@ def findings(connection: Connection, inspection: InspectionContext, rows: int) -
             yield inspection.warning(
                 "unlinked-addresses",
                 collection,
-                f"{where}{at} seems to hold a {kind} in most rows, and no link or yield reads it: nobody who stands"
-                " only there is found.",
+                f"{where}{at} seems, by its name or by most of its values, to hold a {kind}, and no link or yield reads"
+                " it: nobody who stands only there is found.",
                 _remedy(specs, where),
             )
     if unknown:
