@@ -71,7 +71,8 @@ def test_an_address_of_the_erased_person_does_not_contradict_the_id(
         database, "UPDATE users SET email = '1@x.example' WHERE id = 2; INSERT INTO letters VALUES (5, '1@x.example')"
     )
     execute(database, "INSERT INTO orders VALUES (5, 1)")
-    assert erased(cli, "1,1@x.example") in ({"erased": 1}, {"partially-erased": 1})
+    # The letters under it are ambiguous by now.
+    assert erased(cli, "1,1@x.example") == {"partially-erased": 1}
     assert left(database, "users", "id, email")[-2:] == [(2, "1@x.example"), (3, "3@x.example")]
     assert left(database, "orders") == [2, 3]
     assert left(database, "letters") == [2, 3, 5]
