@@ -154,3 +154,16 @@ def test_what_the_remedy_says_of_people_of_their_own_works(database: str) -> Non
     assert left(database, "kids", "id, parent") == [(11, None), (12, 2), (13, None)]
     erased(database, data_map, kid_id="13", expected={"kids": 1, "marks": 1})
     assert left(database, "kids") == [11, 12]
+
+
+def test_people_in_one_list_are_several_people_and_nothing_else(database: str) -> None:
+    execute(
+        database,
+        f"{_SCHEMA} CREATE TABLE rooms (id int PRIMARY KEY, members int[]); INSERT INTO rooms VALUES (1, '{{1,2}}')",
+    )
+    rooms = """rooms: {table: public.rooms, found_by: [{column: members, each: true, identity: user_id}],
+  yields: {user_id: {column: members, each: true}}}"""
+    with opened(database, loaded(rooms)) as store:
+        codes = {one.code for one in store.inspect()}
+    assert "several-people" in codes
+    assert CODE not in codes
