@@ -520,3 +520,12 @@ def test_a_content_type_is_that_of_the_table_in_this_database(database: str, num
     told = [one for one in findings(database, shape(USERS + tags)) if one.code == "where-other-table"]
     assert bool(told) is found
     assert all("tickets.ticket" in one.message for one in told)
+
+
+def test_content_types_that_may_not_be_read_are_unknown(database: str) -> None:
+    execute(database, f"{_USERS} CREATE TABLE django_content_type (id int PRIMARY KEY, app_label text)")
+    tags = "CREATE TABLE tags (id int PRIMARY KEY, object_id int, content_type_id int)"
+    execute(database, tags)
+    link = "{column: object_id, of: users.id, where: {content_type_id: 2}}"
+    told = findings(database, shape(f"{USERS}tags: {{table: public.tags, found_by: [{link}]}}"))
+    assert [one for one in told if "django_content_type" in one.message and "unknown" in one.code]

@@ -34,7 +34,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             yield from _taken(connection, inspection, name, spec)
 
 
-def unknown(inspection: InspectionContext, name: str, what: str) -> Finding:
+def unknown(inspection: InspectionContext, name: str | None, what: str) -> Finding:
     """What nobody could look at."""
     return inspection.warning(
         "several-people-unknown",
