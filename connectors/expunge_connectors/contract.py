@@ -54,6 +54,7 @@ class Subject:
             is theirs, though others hold it as well.
         known: Keys that an earlier round of the resolution followed. They lead nowhere in this one; a record that names
             its person by one of them says whose it is.
+        unread: What the last resolution was told and nobody can read (`UNREAD`): counted, though a record may go.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Subject:
     doubtful: frozenset[SubjectKey] = frozenset()
     attributed: frozenset[SubjectKey] = frozenset()
     known: frozenset[SubjectKey] = frozenset()
+    unread: frozenset[SubjectKey] = frozenset()
 
     @property
     def hearsay(self) -> frozenset[SubjectKey]:

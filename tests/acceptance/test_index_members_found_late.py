@@ -168,6 +168,41 @@ def test_an_end_is_not_stuck_where_nobody_can_tell_any_more_whose_an_address_is(
         assert client.exists(f"box:{ann.email}")
 
 
+NO_TEXT = b"\xff\x01"
+
+
+@pytest.mark.parametrize("index", PUT)
+@pytest.mark.parametrize("moment", ["before the plan", "before the erasure", "during the erasure", "before settling"])
+def test_a_name_that_is_no_text_is_told_as_unread_and_stops_nobody(
+    indexed: Installation, inspector: StoreInspector, moment: str, index: str
+) -> None:
+    ann, bob = make_holder(inspector), make_holder(inspector)
+
+    def put() -> None:
+        with inspector.redis() as client:
+            PUT[index](client, ann.id, NO_TEXT)
+
+    if moment == "before the plan":
+        put()
+    batch = indexed.plan(f"user_id\n{ann.id}\n{bob.id}\n")
+    if moment == "before the erasure":
+        put()
+    cache: Any = indexed.workspace.stores["cache"]
+    if moment == "during the erasure":
+        cache = before_call(cache, "erase", put)
+    assert indexed.erase(batch, indexed.with_stores({"cache": cache})).state is BatchState.ERASED, indexed.failures(
+        batch
+    )
+    if moment == "before settling":
+        put()
+    indexed.settle()
+    assert indexed.again(batch).state is BatchState.SETTLED, indexed.failures(batch)
+    assert indexed.outcomes(batch) == {"erased": 2}
+    assert status(indexed, batch)[f"cache.{index}"]["unread"] == 1
+    with inspector.redis() as client:
+        assert not client.exists(f"{index}:{ann.id}")
+
+
 def status(installation: Installation, batch: Batch) -> dict[str, dict[str, int | None]]:
     with reading(installation.workspace.ledger) as connection:
         return batch_status.remaining_by_collection(connection, batch)

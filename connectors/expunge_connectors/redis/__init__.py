@@ -7,6 +7,7 @@ errors                 answers of the server to our errors
 records                keys, members and fields of a subject (pure)
 key_patterns           templates with wildcards held against key names
 key_indexes            sets, lists and hashes that name further keys
+index_members          what a member of an index says (pure)
 index_cleanup          which members an index may lose
 lookup                 which records exist, before erasing
 verification           which records are left, by other commands

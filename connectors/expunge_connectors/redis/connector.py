@@ -37,7 +37,8 @@ from expunge_connectors.redis import blind_search, draft, unmapped_identifiers
 from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.deletion import remove, removed
 from expunge_connectors.redis.errors import translated
-from expunge_connectors.redis.index_cleanup import IndexCleanup, normalised, self_contained_identities
+from expunge_connectors.redis.index_cleanup import IndexCleanup, self_contained_identities
+from expunge_connectors.redis.index_members import MemberReader
 from expunge_connectors.redis.inspection import findings
 from expunge_connectors.redis.key_indexes import members_at_once, members_by_cursor
 from expunge_connectors.redis.lookup import gathered, present
@@ -76,6 +77,7 @@ class RedisStore:
         self._connection = connection
         self._wait = backoff() if wait is None else wait
         self._within = self_contained_identities(name, data_map, spec)
+        self._reader = MemberReader(name, data_map, self._within)
         self._client = self._new_client()
 
     @classmethod
@@ -153,7 +155,7 @@ class RedisStore:
         return _clock(self._conversation().one("TIME"))
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
-        """What the subjects' indexes name.
+        """What the subjects' indexes name; what cannot be read as such an identifier is told as unread.
 
         An index found through a reusable identifier is followed only if the map says `undated: erase`, at any
         cutoff: what it names would otherwise be newer, too.
@@ -167,7 +169,7 @@ class RedisStore:
             DiscoveredKey(record.number, record.via, record.kind.name, key)
             for record in indexes
             for member in sorted(members[record])
-            if (key := normalised(self._map, record.kind.spec.yields or "", member)) is not None
+            if (key := self._reader.key(record.kind, member)) is not None
         ]
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
@@ -203,7 +205,7 @@ class RedisStore:
             looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
         )
         chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
-        cleanup = IndexCleanup.of(members, self._map, self._within, subjects)
+        cleanup = IndexCleanup.of(members, self._reader, subjects)
         return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), cleanup)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:

@@ -8,7 +8,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.redis.client import BATCH, Command, PipelineClient
 from expunge_connectors.redis.index_cleanup import IndexCleanup
-from expunge_connectors.redis.key_indexes import Members, Texts, members_at_once
+from expunge_connectors.redis.index_members import text_of
+from expunge_connectors.redis.key_indexes import Members, Named, members_at_once
 from expunge_connectors.redis.lookup import present
 from expunge_connectors.redis.records import Record, RecordKind
 from expunge_connectors.redis.scan import Pin
@@ -97,28 +98,28 @@ def _waiting(records: Sequence[Record], erased: set[str]) -> set[tuple[int, Subj
 
 def _named(
     due: Sequence[Record], waiting: Container[tuple[int, SubjectKey]], cleanup: IndexCleanup
-) -> Mapping[Record, Texts]:
+) -> Mapping[Record, Named]:
     """What each index that is due names and may forget."""
     return {
-        record: Texts(
+        record: Named(
             member
             for member in cleanup.members.get(record, frozenset())
-            if (record.number, SubjectKey(record.kind.spec.yields or "", member)) not in waiting
+            if (record.number, SubjectKey(record.kind.spec.yields or "", text_of(member) or "")) not in waiting
             and cleanup.may(record, member)
         )
         for record in due
     }
 
 
-def _emptied(conversation: PipelineClient, named: Mapping[Record, Texts]) -> int:
+def _emptied(conversation: PipelineClient, named: Mapping[Record, Named]) -> int:
     """Take the members out of indexes; an index without members is no more.
 
     UNLINK would also forget a member that arrived a moment ago, whose record then nobody could find.
     """
-    return _sum(conversation, (one for record, texts in named.items() for one in _taken_out(record, sorted(texts))))
+    return _sum(conversation, (one for record, going in named.items() for one in _taken_out(record, sorted(going))))
 
 
-def _unlinked(conversation: PipelineClient, pin: Pin, named: Mapping[Record, Texts], members: Members) -> int:
+def _unlinked(conversation: PipelineClient, pin: Pin, named: Mapping[Record, Named], members: Members) -> int:
     """Remove indexes whole, each only if it still names nothing else than it did: WATCH, read, MULTI, UNLINK, EXEC.
 
     One that changed meanwhile stays, is still due, and leads the next pass to what it names now.
@@ -127,11 +128,11 @@ def _unlinked(conversation: PipelineClient, pin: Pin, named: Mapping[Record, Tex
     def attempt() -> int:
         gone = 0
         with pin() as pinned:
-            for record, texts in named.items():
-                if len(texts) < len(members.get(record, frozenset())):
+            for record, going in named.items():
+                if len(going) < len(members.get(record, frozenset())):
                     continue
                 pinned.ask([Command(record.kind.name, ("WATCH", record.name))])
-                if members_at_once(pinned, [record])[record] <= texts:
+                if members_at_once(pinned, [record])[record] <= going:
                     pinned.one("MULTI")
                     pinned.ask([Command(record.kind.name, ("UNLINK", record.name))])
                     gone += sum(int(answer) for answer in pinned.one("EXEC") or ())

@@ -6,19 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_config.normalisers import NotNormalisable
-from expunge_connectors.contract import Subject, SubjectKey
+from expunge_connectors.contract import UNREAD, Subject, SubjectKey
+from expunge_connectors.redis.index_members import MemberReader, text_of
 from expunge_connectors.redis.key_indexes import Members
 from expunge_connectors.redis.records import Record
 from expunge_connectors.redis.spec import RedisSpec
-
-
-def normalised(data_map: DataMap, namespace: str, member: str) -> SubjectKey | None:
-    """The key that a member of an index is; None if it names nothing."""
-    try:
-        return SubjectKey(namespace, data_map.identities[namespace].rule.normalise(member)) if member else None
-    except NotNormalisable:
-        return None
 
 
 def self_contained_identities(store: str, data_map: DataMap, spec: RedisSpec) -> frozenset[str]:
@@ -42,39 +34,41 @@ class IndexCleanup:
 
     Attributes:
         members: What the indexes held when this pass began.
-        data_map: Says how members become keys.
-        within: Identities that name nothing elsewhere, see `within`.
+        reader: Says what a member is.
         accepted: Subject number and key: durable, so that what they name is found without the index.
         refused: Subject number -> what the resolution was told and did not accept; None where that is not known.
+        unread: Subject number and what it was told that nobody can read: told already when the index is gone.
     """
 
     members: Members
-    data_map: DataMap
-    within: frozenset[str]
+    reader: MemberReader
     accepted: frozenset[tuple[int, SubjectKey]] = field(repr=False)
     refused: Mapping[int, frozenset[SubjectKey] | None] = field(repr=False)
+    unread: frozenset[tuple[int, SubjectKey]]
 
     @classmethod
-    def of(
-        cls, members: Members, data_map: DataMap, inside: frozenset[str], subjects: Sequence[Subject]
-    ) -> IndexCleanup:
+    def of(cls, members: Members, reader: MemberReader, subjects: Sequence[Subject]) -> IndexCleanup:
         """For these indexes of these subjects."""
         led_to = {index.kind.spec.yields for index in members}
         keys = ((one.number, key) for one in subjects for key in one.keys if key.namespace in led_to)
-        return cls(members, data_map, inside, frozenset(keys), {one.number: one.refused for one in subjects})
+        unread = frozenset((one.number, key) for one in subjects for key in one.unread)
+        return cls(members, reader, frozenset(keys), {one.number: one.refused for one in subjects}, unread)
 
-    def may(self, index: Record, member: str) -> bool:
+    def may(self, index: Record, member: bytes) -> bool:
         """Whether this member may be forgotten.
 
-        It is among the subject's keys, or was refused, or names nothing, or nothing but what this call has removed.
+        It is among the subject's keys, or was refused, or told as unread, or names nothing, or nothing but what this
+        call has removed.
         What came after the resolution stays, and its index is due until another resolution has seen it.
         """
         namespace = index.kind.spec.yields or ""
-        refused = self.refused.get(index.number)
-        kind = self.data_map.identities[namespace].kind
+        refused, key = self.refused.get(index.number), self.reader.key(index.kind, member)
+        if key is not None and key.namespace.startswith(UNREAD):
+            return refused is None or (index.number, key) in self.unread
+        kind = self.reader.data_map.identities[namespace].kind
         if kind is IdentityKind.PERSON or (kind is IdentityKind.REUSABLE and refused is None):
             return True
-        spelt, key = SubjectKey(namespace, member), normalised(self.data_map, namespace, member)
+        spelt = SubjectKey(namespace, text_of(member) or "")
         if key is None or not self.accepted.isdisjoint({(index.number, spelt), (index.number, key)}):
             return True
-        return key in (refused or ()) or (index.kind.follows and key == spelt and namespace in self.within)
+        return key in (refused or ()) or (index.kind.follows and key == spelt and namespace in self.reader.within)

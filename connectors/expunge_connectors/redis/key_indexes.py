@@ -5,18 +5,17 @@ An empty member names nothing, and is taken out as any other: an index that kept
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis.client import BATCH, Command, PipelineClient, Values
 from expunge_connectors.redis.records import Record
 from expunge_connectors.redis.spec import NamedField
 from expunge_connectors.redis.streams import pages, values_of
 
 
-class Texts(frozenset[str]):
-    """What an index names. `repr` hides it: it turns up in tracebacks."""
+class Named(frozenset[bytes]):
+    """What an index names, as the server has it. `repr` hides it: it turns up in tracebacks."""
 
     __slots__ = ()
 
@@ -24,7 +23,7 @@ class Texts(frozenset[str]):
         return f"<{len(self)} members>"
 
 
-Members = dict[Record, Texts]
+Members = dict[Record, Named]
 
 
 def members_at_once(conversation: PipelineClient, indexes: Sequence[Record]) -> Members:
@@ -32,20 +31,7 @@ def members_at_once(conversation: PipelineClient, indexes: Sequence[Record]) -> 
     streams, others = _apart(indexes)
     read = {record: _of_stream(conversation, record, backwards=False) for record in streams}
     answers = conversation.ask(Command(record.kind.name, _whole(record)) for record in others)
-    return _readable(conversation.store, read | _each(others, answers))
-
-
-def _each(indexes: Sequence[Record], answers: Values) -> dict[Record, Texts | None]:
-    return {record: _texts(_listed(answer)) for record, answer in zip(indexes, answers, strict=True)}
-
-
-def _readable(store: str, read: Mapping[Record, Texts | None]) -> Members:
-    members: Members = {}
-    for record, texts in read.items():
-        if texts is None:
-            raise TerminalError(f"Store {store}, collection {record.kind.name}: what an index names is not UTF-8.")
-        members[record] = texts
-    return members
+    return read | {record: Named(_listed(answer)) for record, answer in zip(others, answers, strict=True)}
 
 
 def _whole(record: Record) -> tuple[str | bytes | int, ...]:
@@ -63,21 +49,20 @@ def members_by_cursor(conversation: PipelineClient, indexes: Sequence[Record]) -
     """What indexes name, piece by piece and by other commands: for verifying."""
     streams, others = _apart(indexes)
     read = {record: _of_stream(conversation, record, backwards=True) for record in streams}
-    read |= dict.fromkeys(others, Texts())
+    read |= dict.fromkeys(others, Named())
     cursors: dict[Record, int] = dict.fromkeys(others, 0)
     while cursors:
         answers = conversation.ask(Command(one.kind.name, _piece(one, cursor)) for one, cursor in cursors.items())
         cursors = _add(read, cursors, answers)
-    return _readable(conversation.store, read)
+    return read
 
 
-def _add(read: dict[Record, Texts | None], cursors: Mapping[Record, int], answers: Values) -> dict[Record, int]:
+def _add(read: Members, cursors: Mapping[Record, int], answers: Values) -> dict[Record, int]:
     """Add what a round of pieces shows; returns where to go on."""
     further: dict[Record, int] = {}
     for (record, cursor), answer in zip(cursors.items(), answers, strict=True):
         onward, page = _read_piece(record, cursor, answer)
-        before, texts = read[record], _texts(page)
-        read[record] = None if before is None or texts is None else Texts(before | texts)
+        read[record] = Named(read[record].union(page))
         if onward:
             further[record] = onward
     return further
@@ -115,13 +100,13 @@ def _apart(indexes: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     ]
 
 
-def _of_stream(conversation: PipelineClient, record: Record, *, backwards: bool) -> Texts | None:
+def _of_stream(conversation: PipelineClient, record: Record, *, backwards: bool) -> Named:
     named_by = record.kind.spec.named_by
     field = named_by.field.encode() if isinstance(named_by, NamedField) else b""
     found = Values()
     for page in pages(conversation, record, backwards=backwards):
         found += _named_in(page, field)
-    return _texts(found)
+    return Named(found)
 
 
 def _named_in(page: Values, field: bytes) -> list[bytes]:
@@ -131,11 +116,3 @@ def _named_in(page: Values, field: bytes) -> list[bytes]:
 def _listed(answer: Any) -> list[bytes]:  # noqa: ANN401 - nothing, one value or several
     several = [answer] if isinstance(answer, bytes) else answer or ()
     return [one for one in several if one is not None]
-
-
-def _texts(raw: Iterable[bytes]) -> Texts | None:
-    """As text; None if something is not UTF-8. Nothing is raised here, where local variables hold values."""
-    try:
-        return Texts(member.decode() for member in raw)
-    except UnicodeDecodeError:
-        return None

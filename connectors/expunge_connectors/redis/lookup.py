@@ -9,6 +9,7 @@ from typing import Any
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.redis.client import BATCH, Command, PipelineClient
 from expunge_connectors.redis.errors import wrong_type
+from expunge_connectors.redis.index_members import text_of
 from expunge_connectors.redis.key_indexes import Members
 from expunge_connectors.redis.records import Names, Record, RecordKind
 from expunge_connectors.redis.streams import entries
@@ -41,7 +42,7 @@ def gathered(
             for kind in kinds if index.kind.follows else ():
                 if kind.namespace != index.kind.spec.yields:
                     continue
-                for member in sorted(filter(None, found)):
+                for member in sorted(filter(None, map(text_of, found))):
                     via = SubjectKey(kind.namespace, member)
                     if (index.number, kind.name, via) not in known and (index.number, via) not in refused:
                         known.add((index.number, kind.name, via))

@@ -52,7 +52,8 @@ def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
     """A person of a chunk, by keys that were sealed together. Nearly all of them carry no mark."""
     if not any(_MARK in namespace for namespace, _ in keys):
         return Subject(number, keys, frozenset())
-    return Subject(number, accepted(keys), refused(keys), shared(keys), doubtful(keys), _marked_as(_ATTRIBUTED, keys))
+    attributed = _marked_as(_ATTRIBUTED, keys)
+    return Subject(number, accepted(keys), refused(keys), shared(keys), doubtful(keys), attributed, unread=unread(keys))
 
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:

@@ -239,12 +239,6 @@ def test_a_key_that_falls_on_a_log_is_refused(keyspace: Keyspace) -> None:
     connector.close()
 
 
-def test_members_that_are_no_text_are_an_error_not_a_guess(keyspace: Keyspace, connector: RedisStore) -> None:
-    keyspace.client.sadd("user:1:sessions", b"\xff\xfe")
-    with pytest.raises(TerminalError, match="not UTF-8"):
-        connector.resolve([person(1)], SCOPE, None)
-
-
 def test_a_value_is_never_a_pattern(keyspace: Keyspace, connector: RedisStore) -> None:
     keyspace.client.mset({"cache:1": "x", "cache:2": "x"})
     subject = Subject(1, frozenset({SubjectKey("user_id", "*")}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,17 +13,20 @@ from tests.support.redis.keyspace import DATA, SCOPE, dues, person
 from tests.support.servers import Keyspace
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Subject, SubjectKey, no_beat
+from expunge_connectors.contract import UNREAD, Subject, SubjectKey, no_beat
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_connectors.s3 import S3Spec
 
-Put = Callable[[Any, str, str], object]
+Put = Callable[[Any, str, str | bytes], object]
 INDEXES: dict[str, tuple[dict[str, object], Put]] = {
     "set": ({"type": "set"}, lambda client, key, value: client.sadd(key, value)),
     "zset": ({"type": "zset"}, lambda client, key, value: client.zadd(key, {value: 0})),
     "list": ({"type": "list"}, lambda client, key, value: client.rpush(key, value)),
     "names": ({"type": "hash"}, lambda client, key, value: client.hset(key, value, "x")),
-    "values": ({"type": "hash", "named_by": "values"}, lambda client, key, value: client.hset(key, f"f{value}", value)),
+    "values": (
+        {"type": "hash", "named_by": "values"},
+        lambda client, key, value: client.hset(key, f"f{value!r}", value),
+    ),
     "field": (
         {"type": "hash", "named_by": {"field": "at"}},
         lambda client, key, value: client.hset(key, "at", value),
@@ -74,6 +78,9 @@ def test_an_address_is_waited_for_until_a_resolution_has_accepted_or_refused_it(
     for refused, left in ((frozenset[SubjectKey](), 1), (frozenset({SubjectKey("email", late)}), 0), (None, 0)):
         keyspace.client.sadd("uploads:1", first, "B@X.example", "no address")
         subject, cutoff = Subject(1, keys, refused), connector.now()
+        told = frozenset(one.key for one in connector.resolve([subject], SCOPE, cutoff))
+        subject = replace(subject, unread=frozenset(key for key in told if key.namespace == f"{UNREAD}cache.uploads"))
+        assert len(subject.unread) == 1
         connector.erase([subject], ACTIONS, SCOPE, cutoff, no_beat)
         assert dues(connector.verify([subject], SCOPE, cutoff)[1]).get("uploads", 0) == left
     connector.close()
@@ -94,6 +101,46 @@ def test_an_empty_member_names_nothing_and_goes_with_its_index(keyspace: Keyspac
     assert dues(connector.verify([subject], SCOPE, cutoff)[1]) == {}
     assert not keyspace.client.keys()
     connector.close()
+
+
+@EVERY
+def test_a_member_that_is_no_text_is_told_as_unread_and_goes_with_its_index_once_it_was(
+    keyspace: Keyspace, form: str
+) -> None:
+    """No template names such a key, though Redis has it: it stays. Nobody else is kept waiting."""
+    put, client, connector = INDEXES[form][1], keyspace.client, sessions(keyspace.url, form)
+    put(client, "uploads:1", b"\xff\x01")
+    put(client, "uploads:2", "b")
+    client.mset({b"session:\xff\x01": "x", "session:b": "x"})
+    people, cutoff = [person(1), person(2)], connector.now()
+    found = {(one.number, one.key.namespace): one.key for one in connector.resolve(people, SCOPE, cutoff)}
+    assert found.keys() == {(1, f"{UNREAD}cache.uploads"), (2, "token")}
+    counted = connector.count(people, SCOPE, cutoff)
+    assert dues(counted[1]) == {"uploads": 1}
+    assert counted == connector.verify(people, SCOPE, cutoff)
+    actions = dict.fromkeys(("uploads", "sessions"), Action.DELETE)
+    resolved = [
+        Subject(1, people[0].keys, frozenset()),
+        Subject(2, people[1].keys | {found[2, "token"]}, frozenset()),
+    ]
+    connector.erase(resolved, actions, SCOPE, cutoff, no_beat)
+    left = connector.verify(resolved, SCOPE, cutoff)
+    assert (dues(left[1]), dues(left[2])) == ({"uploads": 1}, {}), "it came after the resolution: it is told first"
+    told = replace(resolved[0], unread=frozenset({found[1, f"{UNREAD}cache.uploads"]}))
+    connector.erase([told], actions, SCOPE, cutoff, no_beat)
+    assert dues(connector.verify([told], SCOPE, cutoff)[1]) == {}
+    assert client.keys() == [b"session:\xff\x01"]
+    connector.close()
+
+
+def test_a_text_that_is_no_such_identifier_is_told_as_unread_unless_it_is_looked_for_as_it_stands(
+    keyspace: Keyspace,
+) -> None:
+    keyspace.client.sadd("uploads:1", "\0x", " ", "")
+    for connector, unread in ((uploads(keyspace.url, "set"), 1), (sessions(keyspace.url, "set"), 0)):
+        namespaces = [one.key.namespace for one in connector.resolve([person(1)], SCOPE, connector.now())]
+        assert namespaces.count(f"{UNREAD}cache.uploads") == unread
+        connector.close()
 
 
 def sessions(url: str, form: str) -> RedisStore:
