@@ -292,6 +292,8 @@ def remove_bucket(s3: S3Client, name: str) -> None:
         answer = s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
         for refused in answer.get("Errors", []):
             protected |= not _delete_locked(s3, name, refused["Key"], refused["VersionId"])
+    for one in s3.list_objects_v2(Bucket=name).get("Contents", []):  # listed under another key, see `s3/xml_names`
+        s3.delete_object(Bucket=name, Key=one["Key"])
     if not protected:
         s3.delete_bucket(Bucket=name)
 

@@ -9,9 +9,10 @@ targets                keys and prefixes of a subject (pure)
 version_rules          which versions go, stay or are newer (pure)
 listing                what is there, before erasing
 range_listing          many names with few LIST requests
+xml_names              keys that XML cannot say, and how listings have them (pure)
 upload_aliases         unfinished uploads that a service lists under another name
 object_lock            storage locks: retention dates and legal holds
-deletion               DeleteObjects, delete markers, uploads; the ETag check without versioning
+deletion               DeleteObjects, or DeleteObject; delete markers, uploads; the ETag check without versioning
 verification           what is left, by other requests
 blind_search           `search_blind`: which buckets, and what objects are in the map
 inspection             `check`

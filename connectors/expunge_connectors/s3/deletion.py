@@ -1,4 +1,7 @@
-"""Deletion: DeleteObjects by version id, up to 1,000 at a time; delete markers; unfinished uploads."""
+"""Deletion: DeleteObjects by version id, up to 1,000 at a time; delete markers; unfinished uploads.
+
+Keys that XML cannot say go one by one, by DeleteObject: a DeleteObjects with one of them is refused whole.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from expunge_connectors.contract import Heartbeat, no_beat
 from expunge_connectors.errors import SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.errors import NOT_THERE, passing
+from expunge_connectors.s3.errors import NOT_THERE, BusyError, RefusedError, passing
 from expunge_connectors.s3.object_lock import lock_of
 from expunge_connectors.s3.version_rules import Entry, Found, classify
+from expunge_connectors.s3.xml_names import fits_xml
 
 BATCH = 1000
 LOOKED_AT = 50
@@ -87,7 +91,7 @@ class Removal:
 
     def _delete(self, bucket: str, meant: Mapping[Entry, str | None]) -> None:
         """Remove these, each only if it has the ETag that is given."""
-        left = list(meant)
+        left = [entry for entry in meant if fits_xml(entry.key)]
 
         def attempt() -> None:
             """Ask again for what may pass, and for nothing else."""
@@ -108,7 +112,29 @@ class Removal:
                 codes = ", ".join(sorted({str(one.get("Code")) for one in refused if passing(str(one.get("Code")))}))
                 raise SomeRecordsError(f"{where}: some objects could not be removed now ({codes}).")
 
-        with_retries(self._service.wait)(attempt)
+        if left:
+            with_retries(self._service.wait)(attempt)
+        for entry, tag in meant.items():
+            if not fits_xml(entry.key):
+                self.gone += self._goes_alone(entry, tag)
+
+    def _goes_alone(self, entry: Entry, tag: str | None) -> bool:
+        """Whether it went by a request of its own, in which the key stands in the URL.
+
+        Raises:
+            SomeRecordsError: The service asks to try again.
+            TerminalError: It refuses, and no lock is the reason.
+        """
+        place, match = f"collection {self._collections[entry]}", {"IfMatch": tag} if tag else {}
+        where = {"Bucket": entry.bucket, "Key": entry.key, "VersionId": entry.version}
+        try:
+            return self._service.call(place, "delete_object", absent=_GONE | _CHANGED, **where, **match) is not None
+        except BusyError as error:
+            raise SomeRecordsError(str(error)) from None
+        except RefusedError:
+            if entry.marker or lock_of(self._service, entry, self._service.clock(entry.bucket)) is None:
+                raise
+            return False
 
     def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> list[Entry]:
         """Accept a refusal only for what is gone, written anew, or locked meanwhile (counted as retained from then on).

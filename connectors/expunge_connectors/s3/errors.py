@@ -30,6 +30,10 @@ class RefusedError(TerminalError):
     """The service refused access."""
 
 
+class BusyError(TransientError):
+    """The service answered that it cannot do this now."""
+
+
 class NotSupportedError(TerminalError):
     """This service does not know the operation."""
 
@@ -67,7 +71,7 @@ def _answered(where: str, error: ClientError) -> ConnectorError:
     code, operation = code_of(error), error.operation_name
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if passing(code, status):
-        return TransientError(f"{where}: the service cannot answer now ({operation}: {code}).")
+        return BusyError(f"{where}: the service cannot answer now ({operation}: {code}).")
     if code in _REFUSED:
         return RefusedError(
             f"{where}: access refused ({operation}: {code}).",

@@ -11,13 +11,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.version_rules import Entry, Target, shared_beginning
+from expunge_connectors.s3.xml_names import form_below, own_key, told_whole
 
 LENGTH = 1000
 FEW = 16
@@ -122,12 +123,33 @@ def entries_below(service: Service, target: Target) -> tuple[Entry, ...]:
     place = f"collection {target.collection}"
     pages = service.pages(place, "list_object_versions", VERSION_MARKERS, Bucket=target.bucket, Prefix=target.name)
     for page in pages:
-        listed = entries_of(target.bucket, page)
-        found.extend(entry for entry in listed if target.covers(entry.key))
+        listed = [(own_key(target, entry.key), entry) for entry in entries_of(target.bucket, page)]
+        found.extend(replace(entry, key=key) for key, entry in listed if key is not None)
         # Listings are in the order of keys, and a key comes before all longer keys that begin with it.
-        if not target.is_prefix and any(entry.key != target.name for entry in listed):
+        if not target.is_prefix and any(key is None for key, _ in listed):
             break
-    return tuple(found)
+    return tuple(found if all(map(_told, found)) else _under_own_names(service, target, found))
+
+
+def _told(entry: Entry) -> bool:
+    return told_whole(entry.key)
+
+
+def _under_own_names(service: Service, target: Target, found: Sequence[Entry]) -> list[Entry]:
+    """The entries, with those that a listing of versions may have told under another name under their own.
+
+    Listings of objects say names as they are. What has old versions alone stays as it is told: it is due, and nobody
+    can remove it by that name.
+    """
+    if not target.is_prefix:
+        return list(found)
+    place, told = f"collection {target.collection}", {entry.key for entry in found if not _told(entry)}
+    onward = {"NextContinuationToken": "ContinuationToken"}
+    pages = service.pages(place, "list_objects_v2", onward, Bucket=target.bucket, Prefix=target.name)
+    names = [one["Key"] for page in pages for one in page.get("Contents", []) if form_below(target, one["Key"]) in told]
+    own = [entry for name in names for entry in entries_below(service, replace(target, name=name, is_prefix=False))]
+    known = {(form_below(target, entry.key), entry.version) for entry in own}
+    return [entry for entry in found if (entry.key, entry.version) not in known] + own
 
 
 def entries_by_target(
@@ -151,7 +173,7 @@ def _shown(service: Service, run: KeyRange) -> Shown:
     entries: list[tuple[Target, tuple[Entry, ...]]] = []
     left: list[Target] = []
     for at, name in enumerate(run.names):
-        if at < done and name in found:
+        if at < done and name in found and all(map(_told, found[name])):
             entries += [(target, tuple(found[name])) for target in run.targets[name]]
         else:
             left += run.targets[name]

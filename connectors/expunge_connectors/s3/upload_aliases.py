@@ -13,14 +13,14 @@ from dataclasses import replace
 
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.version_rules import Target, Upload, shared_beginning
+from expunge_connectors.s3.xml_names import xml_form
 
 _SLASHES = re.compile(r"[/\\]+")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
 
 
 def as_listed(name: str) -> str:
     """The form under which a name may be listed."""
-    return _NOT_XML.sub("\ufffd", _SLASHES.sub("/", name).removeprefix("/"))
+    return xml_form(_SLASHES.sub("/", name).removeprefix("/"))
 
 
 def listed_from(head: str) -> str:

@@ -22,6 +22,7 @@ from expunge_connectors.s3.object_lock import lock_in_head, lockable
 from expunge_connectors.s3.range_listing import VERSION_MARKERS
 from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
 from expunge_connectors.s3.version_rules import Entry, Found, ObjectLock, Target, Upload, shared_beginning
+from expunge_connectors.s3.xml_names import form_below, own_key, told_whole
 
 GROUP = 100
 
@@ -38,8 +39,14 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
     def look(target: Target) -> Found:
         place = f"collection {target.collection}"
         listed = shown[target] if target in shown else _versions(service, place, target)
-        seen = {(entry.key, entry.version): entry for entry in listed}
-        for entry in _current(service, place, target):
+        current = list(_current(service, place, target))
+        otherwise = {(form_below(target, entry.key), entry.version) for entry in current} if current else set()
+        seen = {
+            (entry.key, entry.version): entry
+            for entry in listed
+            if told_whole(entry.key) or (entry.key, entry.version) not in otherwise  # listed under another key
+        }
+        for entry in current:
             seen.setdefault((entry.key, entry.version), entry)
         locks = {
             entry: lock
@@ -111,6 +118,8 @@ def _together(service: Service, group: Sequence[Target]) -> dict[Target, list[En
     found: dict[str, list[Entry]] = defaultdict(list)
     for kind in ("Versions", "DeleteMarkers"):
         for one in page.get(kind, []):
+            if not told_whole(one["Key"]):  # it may be any of several keys
+                return {}
             found[one["Key"]].append(_entry(bucket, one["Key"], one, marker=kind == "DeleteMarkers"))
     return {target: found[target.name] for target in group}
 
@@ -120,8 +129,8 @@ def _versions(service: Service, place: str, target: Target) -> Iterator[Entry]:
         further = False
         for kind in ("Versions", "DeleteMarkers"):
             for one in page.get(kind, []):
-                if target.covers(one["Key"]):
-                    yield _entry(target.bucket, one["Key"], one, marker=kind == "DeleteMarkers")
+                if (key := own_key(target, one["Key"])) is not None:
+                    yield _entry(target.bucket, key, one, marker=kind == "DeleteMarkers")
                 else:
                     further = True
         if further:  # past the key: longer keys that begin with it

@@ -66,6 +66,17 @@ def test_what_the_service_refuses_one_by_one_stays_due(world: World) -> None:
     assert world.keys() == [REFUSED, "rec/2.ogg", "users/2/c.csv"]
 
 
+def test_what_is_refused_by_itself_stays_due(world: World) -> None:
+    """Of a name that no DeleteObjects can say: the reason is told, and everything else goes."""
+    world.put("rec/x\x01.ogg")
+    person_of_both = person(object="rec/x\x01.ogg", user_id="1")
+    with pytest.raises(TerminalError, match=r"collection files.*AccessDenied") as refused:
+        world.connector.erase([person_of_both], ACTIONS, SCOPE, world.connector.now(), no_beat)
+    assert "rec/" not in str(refused.value)
+    left = world.connector.verify([person_of_both], SCOPE, world.connector.now())[1]
+    assert (left["files"].due, left["folders"].due) == (1, 0)
+
+
 def test_it_goes_when_the_right_is_given(world: World, stack: Stack) -> None:
     for _ in range(2):
         with pytest.raises(TerminalError, match="AccessDenied"):
