@@ -17,6 +17,16 @@ _NOT_SEARCHED: Final = {
     "limited-request": "not for a request that is limited to data types",
     "ended": "not made before the operator ended the request",
 }
+_LEFT: Final[dict[str, object]] = {"due": 0, "ambiguous": 0, "dropped": []}
+_LEFT_WORDS: Final = (
+    ("record still due", "records still due"),
+    (
+        "record left of which it cannot be told whose it is",
+        "records left of which it cannot be told whose they are",
+    ),
+    ("collection whose table was dropped", "collections whose tables were dropped"),
+)
+UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
 UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"
 
 
@@ -160,9 +170,24 @@ def blind_search(current: Statement) -> str | None:
     )
 
 
+def left(current: Statement) -> str | None:
+    """Return what a statement as a whole counts as left; None if that is nothing, or it says nothing of it."""
+    due, ambiguous, dropped = (current.body.get(name, empty) for name, empty in _LEFT.items())
+    counted = all(type(one) is int and one >= 0 for one in (due, ambiguous))
+    if not counted or not isinstance(dropped, list):
+        return UNKNOWN_LEFT
+    said = [
+        f"{number} {one if number == 1 else several}"
+        for number, (one, several) in zip((due, ambiguous, len(dropped)), _LEFT_WORDS, strict=True)
+        if number
+    ]
+    return "; ".join(said) or None
+
+
 def _statement_lines(verdict: Verdict, seq: int) -> list[str]:
-    searched = blind_search(verdict.statements[seq])
-    return [_statement_line(verdict, seq), *([] if searched is None else [f"    {searched}"])]
+    current = verdict.statements[seq]
+    said = [f"    {one}" for one in (left(current), blind_search(current)) if one is not None]
+    return [_statement_line(verdict, seq), *said]
 
 
 def _statement_line(verdict: Verdict, seq: int) -> str:

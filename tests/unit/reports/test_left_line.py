@@ -1,0 +1,39 @@
+"""The line about what a statement counts as left: in words where there is some, none where there is not."""
+
+import pytest
+
+from expunge_reports.verify import verdict_text
+
+
+def lines_with(operator, said):
+    operator.issue("accepted")
+    operator.issue("settled", body={**said, "context": []})
+    verdict = operator.verify(operator.export())
+    assert verdict.authentic
+    return verdict_text.lines(verdict)
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({"due": 0, "ambiguous": 2}, "    2 records left of which it cannot be told whose they are"),
+        ({"ambiguous": 1}, "    1 record left of which it cannot be told whose it is"),
+        ({"due": 3}, "    3 records still due"),
+        ({"due": 1, "dropped": ["main.users"]}, "    1 record still due; 1 collection whose table was dropped"),
+        (
+            {"due": 1, "ambiguous": 1, "dropped": ["main.users", "main.posts"]},
+            "    1 record still due; 1 record left of which it cannot be told whose it is;"
+            " 2 collections whose tables were dropped",
+        ),
+        ({"due": "\x1b[31m1"}, "    something is left (in a form that this version does not know)"),
+        ({"ambiguous": True}, "    something is left (in a form that this version does not know)"),
+        ({"dropped": {"\x1b": 1}}, "    something is left (in a form that this version does not know)"),
+    ],
+)
+def test_what_is_left_is_said(operator, said, line):
+    assert lines_with(operator, said)[-1] == line
+
+
+@pytest.mark.parametrize("said", [{}, {"due": 0}, {"due": 0, "ambiguous": 0, "dropped": []}])
+def test_nothing_left_takes_no_line(operator, said):
+    assert lines_with(operator, said)[-1].endswith(" settled (0 open)")
