@@ -1,38 +1,97 @@
-"""Carried values: what a tombstone replaced, and a trigger wrote into another column of the same row.
+"""Carried values: what a tombstone takes out of a row, and a trigger wrote elsewhere into the same row.
 
-A column `previous` that keeps what `email` was: the tombstone stands, no other row changed, and the address is still
-there. So where a table has triggers on UPDATE, its rows are compared with what they were, inside the transaction.
+A column `previous` that keeps what `email` was, a list `former` in the document of which a path goes: the tombstone
+stands, no other row changed, and the address is still there. So where a table has triggers on UPDATE, the transaction
+itself compares each row with what it should be by now:
+
+- Of a column that the tombstone names *goes* every text that stands in it, whole or as a text or number inside its
+  document or array, and that would not stand in what the tombstone leaves of it.
+- None of these may stand in any column more often than in what the map makes of that column: what it was, or what the
+  tombstone leaves. Words of the row as it is now, a digest, a counter are fine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.erase.erasing_statements import due
+from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.erase.erasing_statements import due, replacement
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import named, place_names, row_id, same_row
-from expunge_connectors.postgres.sql.fragments import column, comma_list, or_, raw
+from expunge_connectors.postgres.sql.fragments import column, comma_list, raw
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 
-_SHORTEST = 6
-"""Characters of a value from which on it is found again: `true` and `DE` stand in many columns."""
+_LONG = 6
+"""Characters from which on a text is found within another one, and a number at all.
+
+A digest of 64 hexadecimal digits holds any six of them once in 300,000 times, any four once in a thousand.
+"""
+_SHORT = 4
+"""Characters from which on a text is found where it is all that stands there: a short name. `DE` stands anywhere."""
+
+_FIXED = frozenset({
+    "smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "boolean", "uuid", "date",
+    "time without time zone", "time with time zone", "timestamp without time zone", "timestamp with time zone",
+    "interval", "bytea", "bit", "bit varying", "inet", "cidr", "macaddr", "macaddr8", "oid", "pg_lsn", "xid", "xid8",
+})  # fmt: skip
+"""Types of which a value holds no other one: a stamp of today is no copy of a birthday."""
+
+# A json is kept as it was typed, and may hold what no text of the server's can: the cast would quote it in an error.
+_JSON = r"""CASE WHEN {value}::text ~* '\\u(0000|d[89a-f])' THEN pg_catalog.to_jsonb({value}::text)
+ ELSE {value}::jsonb END"""
+_INSIDE = """SELECT item #>> '{{}}' FROM pg_catalog.jsonb_path_query(
+ {document}, 'strict $.** ? (@.type() == "string" || @.type() == "number")') AS item"""
+_FOLDED = """pg_catalog.btrim(pg_catalog.lower({value} COLLATE pg_catalog."default")) COLLATE pg_catalog."C\""""
+
+# What goes from a row: not its own key, which stays, and not the day of today, which any stamp holds. A text inside a
+# text may be written as JSON writes it.
+_TAKEN = """ARRAY(
+ WITH taken (said) AS (
+   SELECT said FROM ({taken}) AS gone (said)
+    WHERE (pg_catalog.length(said) >= {long} OR pg_catalog.length(said) >= {short} AND said ~ '[[:alpha:]]')
+      AND said <> ALL (ARRAY(
+        SELECT pg_catalog.to_char(pg_catalog.now() + days * interval '1 day', form)
+          FROM pg_catalog.generate_series(-1, 1) AS days, (VALUES ('YYYY-MM-DD'), ('YYYYMMDD'), ('YYYY-MM')) AS f (form)
+      ))
+ )
+ SELECT said FROM taken
+  UNION
+ SELECT pg_catalog.substr(written, 2, pg_catalog.length(written) - 2) COLLATE pg_catalog."C"
+   FROM taken CROSS JOIN LATERAL (SELECT pg_catalog.to_json(said)::text) AS one (written)
+  WHERE pg_catalog.length(said) >= {long}
+) AS taken"""
+
+_CARRIED = """SELECT DISTINCT c.place
+  FROM {table} AS t
+  JOIN {before} AS b ON {same} AND (t.tableoid <> b.of_table OR t.ctid <> b.stood)
+ CROSS JOIN LATERAL ({changed}) AS c (place, fixed, now, right_)
+ CROSS JOIN LATERAL pg_catalog.unnest(b.taken) AS one (said)
+ CROSS JOIN LATERAL (
+   SELECT c.now COLLATE pg_catalog."C", c.right_ COLLATE pg_catalog."C",
+          (CASE WHEN c.fixed OR pg_catalog.length(said) < {long} THEN pg_catalog.chr(1) || said || pg_catalog.chr(1)
+                ELSE said END) COLLATE pg_catalog."C"
+ ) AS x (now, right_, wanted)
+ WHERE pg_catalog.strpos(x.now, x.wanted) > 0
+   AND pg_catalog.length(x.now) - pg_catalog.length(pg_catalog.replace(x.now, x.wanted, ''))
+     > pg_catalog.length(x.right_) - pg_catalog.length(pg_catalog.replace(x.right_, x.wanted, ''))
+ ORDER BY 1"""
 
 
 def remember(search: Search, mapped: BoundTable) -> None:
-    """Keep what stands in the rows that a tombstone is about to replace, until the transaction ends."""
+    """Keep what rows should be that a tombstone is about to change, and what goes, until the transaction ends."""
     if _compared(search, mapped):
         search.connection.execute(search.compiled(("before", mapped.name), partial(_before, search, mapped)))
 
 
 def refuse_carried(search: Search, mapped: BoundTable, triggers: Sequence[str]) -> None:
-    """Compare the rows with what they were.
+    """Compare the rows that have changed with what they should be.
 
     Args:
         search: Of this transaction.
@@ -40,35 +99,31 @@ def refuse_carried(search: Search, mapped: BoundTable, triggers: Sequence[str]) 
         triggers: What may have done it, as `trigger of schema.table`.
 
     Raises:
-        TerminalError: A column that the tombstone does not name has taken up what it replaced.
+        TerminalError: A column has taken up what the tombstone took.
     """
     if not _compared(search, mapped):
         return
     with translated(search.store.name, mapped.name):
         statement = search.compiled(("carried", mapped.name), partial(_carried, search, mapped))
-        found = search.connection.execute(statement).fetchone() or ()
-    if columns := [name for name, carried in zip(_others(mapped), found, strict=True) if carried]:
+        found = search.connection.execute(statement).fetchall()
+    if found:
+        columns = ", ".join(_others(mapped)[place] for (place,) in found)
         raise TerminalError(
             f"store {search.store.name}, collection {mapped.name}: what the tombstone replaced stands in"
-            f" {', '.join(columns)} of {mapped.table.text} by now, by a trigger ({', '.join(triggers)}); it was rolled"
-            " back.",
-            remedy="Name the column in `tombstone` as well; or give the trigger a condition that leaves out Expunge's"
-            " role (WHEN (current_user <> …)).",
+            f" {columns} of {mapped.table.text} by now, by a trigger ({', '.join(triggers)}); it was rolled back.",
+            remedy="Give the trigger a condition that leaves out Expunge's role (WHEN (current_user <> …)), and let"
+            " `tombstone` name what it has kept before: the column, or the place in the document.",
         )
 
 
 def _compared(search: Search, mapped: BoundTable) -> bool:
-    """There are rows, which can be told apart after they have changed, and values to look for."""
-    tombstone = mapped.action is Action.TOMBSTONE
-    return bool(tombstone and search.found.get(mapped.name) and mapped.table.row_key and _replaced(mapped))
-
-
-def _replaced(mapped: BoundTable) -> list[str]:
-    return [name for name, wanted in mapped.spec.tombstone.items() if isinstance(wanted, str)]
+    """There are rows, which can be told apart after they have changed."""
+    return bool(mapped.action is Action.TOMBSTONE and search.found.get(mapped.name) and mapped.table.row_key)
 
 
 def _others(mapped: BoundTable) -> list[str]:
-    return [name for name in mapped.table.columns if name not in mapped.spec.tombstone]
+    """Columns in which more may stand than should: one that is replaced whole is that, or the row is withheld."""
+    return [name for name in mapped.table.columns if not isinstance(mapped.spec.tombstone.get(name), str)]
 
 
 def _table(search: Search, mapped: BoundTable) -> sql.Identifier:
@@ -76,52 +131,115 @@ def _table(search: Search, mapped: BoundTable) -> sql.Identifier:
 
 
 def _before(search: Search, mapped: BoundTable) -> sql.Composed:
-    kept = [
-        *(sql.SQL("t.{}::text AS {}").format(sql.Identifier(one), raw(f"r{at}")) for at, one in _numbered(mapped)),
-        *(
-            sql.SQL("t.{}::text AS {}").format(sql.Identifier(one), raw(f"u{at}"))
-            for at, one in enumerate(_others(mapped))
-        ),
-    ]
+    replaced = {name: f"w{at}" for at, name in enumerate(mapped.spec.tombstone)}
+    should_be = (
+        sql.SQL("{} AS {}").format(
+            _kept(mapped.table.columns[name], column("w", replaced[name]) if name in replaced else column("t", name)),
+            raw(f"u{at}"),
+        )
+        for at, name in enumerate(_others(mapped))
+    )
     return sql.SQL(
-        "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} AS t"
-        " WHERE EXISTS (SELECT FROM {} AS f WHERE {} AND {}) AND NOT ({})"
+        "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {}, t.tableoid AS of_table, t.ctid AS stood FROM ("
+        " SELECT t.tableoid, t.ctid, {} FROM {} AS t WHERE EXISTS (SELECT FROM {} AS f WHERE {} AND {}) AND NOT ({})"
+        " OFFSET 0) AS t CROSS JOIN LATERAL (SELECT {} OFFSET 0) AS w"
     ).format(
         _table(search, mapped),
-        comma_list(*named(place_names(mapped), row_id(mapped, "t")), *kept),
+        comma_list(*named(place_names(mapped), row_id(mapped, "t")), *should_be, _taken(mapped, replaced)),
+        comma_list(*(column("t", name) for name in mapped.table.columns)),
         mapped.table.identifier,
         search.table(mapped.name),
         same_row(mapped, "t", "f"),
         due("f"),
         is_tombstone(mapped, "t"),
+        comma_list(*named([*replaced.values()], (replacement(search, mapped, name) for name in replaced))),
+    )
+
+
+def _taken(mapped: BoundTable, replaced: Mapping[str, str]) -> sql.Composed:
+    """The texts that go, each once. `replaced`: column -> where it stands in `w` what the tombstone leaves of it."""
+    gone = [
+        sql.SQL("({} EXCEPT {})").format(
+            _texts(mapped.table.columns[name], column("t", name)), _texts(mapped.table.columns[name], column("w", left))
+        )
+        for name, left in replaced.items()
+    ]
+    key = [_folded(sql.SQL("{}::text").format(one)) for one in row_id(mapped, "t")]
+    return sql.SQL(_TAKEN).format(
+        taken=sql.SQL("({}) EXCEPT VALUES {}").format(
+            sql.SQL(" UNION ").join(gone), comma_list(*(sql.SQL("({})").format(one) for one in key))
+        ),
+        long=sql.Literal(_LONG),
+        short=sql.Literal(_SHORT),
     )
 
 
 def _carried(search: Search, mapped: BoundTable) -> sql.Composed:
-    """Of each other column, whether it has changed in some row to what holds a replaced value."""
-    carried = (
-        sql.SQL("bool_or({now} IS DISTINCT FROM {then} AND {holds})").format(
-            now=_now(name),
-            then=column("b", f"u{at}"),
-            holds=or_(*(_holds(column("b", f"r{one}"), name) for one, _ in _numbered(mapped))),
+    """The places of columns that hold more than they should of what goes, in some row that was written."""
+    changed = []
+    for at, name in enumerate(_others(mapped)):
+        live = mapped.table.columns[name]
+        now, should_be = _kept(live, column("t", name)), column("b", f"u{at}")
+        changed.append(
+            sql.SQL("SELECT {at}, {fixed}, {now}, {right} WHERE {is_now} IS DISTINCT FROM {was}").format(
+                at=sql.Literal(at),
+                fixed=sql.Literal(live.base in _FIXED),
+                now=_marked(live, now),
+                right=_marked(live, should_be),
+                is_now=now,
+                was=should_be,
+            )
         )
-        for at, name in enumerate(_others(mapped))
+    return sql.SQL(_CARRIED).format(
+        table=mapped.table.identifier,
+        before=_table(search, mapped),
+        same=same_row(mapped, "t", "b"),
+        changed=sql.SQL(" UNION ALL ").join(changed),
+        long=sql.Literal(_LONG),
     )
-    return sql.SQL("SELECT {} FROM {} AS t JOIN {} AS b ON {}").format(
-        comma_list(*carried), mapped.table.identifier, _table(search, mapped), same_row(mapped, "t", "b")
+
+
+def _kept(live: Column, value: sql.Composable) -> sql.Composable:
+    """A value in a form that is compared: a document, or its text."""
+    if live.base == "json":
+        return sql.SQL(_JSON).format(value=value)
+    if live.base == "jsonb":
+        return sql.SQL("{}::jsonb").format(value)
+    if live.base == "jsonb[]":
+        return sql.SQL("pg_catalog.to_jsonb({})").format(value)
+    if live.base.endswith("[]"):
+        return sql.SQL("pg_catalog.to_jsonb({}::text[])").format(value)
+    return sql.SQL('{}::text COLLATE pg_catalog."C"').format(value)
+
+
+def _structured(live: Column) -> bool:
+    return live.base in {"json", "jsonb"} or live.base.endswith("[]")
+
+
+def _texts(live: Column, value: sql.Composable) -> sql.Composed:
+    """Rows of the texts that a value is and holds, as they are compared."""
+    ways: list[sql.Composable] = [sql.SQL("SELECT {}::text").format(value)]
+    if _structured(live):
+        ways.append(sql.SQL(_INSIDE).format(document=_kept(live, value)))
+        if live.base != "jsonb":
+            ways.append(sql.SQL("SELECT ({})::text").format(_kept(live, value)))
+    elif live.base in _FIXED:
+        ways.append(sql.SQL("SELECT pg_catalog.to_jsonb({}) #>> '{{}}'").format(value))  # as documents have it
+    return sql.SQL("SELECT {} FROM ({}) AS held (said)").format(
+        _folded(sql.SQL("said")), sql.SQL(" UNION ALL ").join(ways)
     )
 
 
-_HOLDS = sql.SQL("pg_catalog.length({value}) >= {shortest} AND pg_catalog.strpos({now}, {value}) > 0")
+def _marked(live: Column, kept: sql.Composable) -> sql.Composed:
+    """The same of a kept value as one text, with marks around each: a count of what stands there, whole or within."""
+    ways: list[sql.Composable] = [sql.SQL("SELECT ({})::text").format(kept)]
+    if _structured(live):
+        ways.append(sql.SQL(_INSIDE).format(document=kept))
+    return sql.SQL(
+        "coalesce((SELECT pg_catalog.string_agg(pg_catalog.chr(1) || {} || pg_catalog.chr(1), '')"
+        " FROM ({}) AS held (said)), '')"
+    ).format(_folded(sql.SQL("said")), sql.SQL(" UNION ALL ").join(ways))
 
 
-def _holds(value: sql.Composable, name: str) -> sql.Composed:
-    return _HOLDS.format(value=value, now=_now(name), shortest=sql.Literal(_SHORTEST))
-
-
-def _now(name: str) -> sql.Composed:
-    return sql.SQL("t.{}::text").format(sql.Identifier(name))
-
-
-def _numbered(mapped: BoundTable) -> list[tuple[int, str]]:
-    return list(enumerate(_replaced(mapped)))
+def _folded(value: sql.Composable) -> sql.Composed:
+    return sql.SQL(_FOLDED).format(value=value)

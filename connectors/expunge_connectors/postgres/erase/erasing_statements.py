@@ -67,17 +67,21 @@ def tombstone(
         mapped.table.identifier,
         comma_list(
             *(
-                sql.SQL("{} = {}").format(
-                    sql.Identifier(name),
-                    _other_elements(search, mapped, name) if isinstance(wanted, Elements) else put(mapped, name, "t"),
-                )
-                for name, wanted in mapped.spec.tombstone.items()
+                sql.SQL("{} = {}").format(sql.Identifier(name), replacement(search, mapped, name))
+                for name in mapped.spec.tombstone
             )
         ),
         using,
         chosen.condition,
         _still(search, mapped, paths, only),
     )
+
+
+def replacement(search: Search, mapped: BoundTable, name: str) -> sql.Composable:
+    """What a tombstone puts into a column of the row `t`."""
+    if isinstance(mapped.spec.tombstone[name], Elements):
+        return _other_elements(search, mapped, name)
+    return put(mapped, name, "t")
 
 
 def _flat(mapped: BoundTable) -> Iterator[sql.Composed]:
