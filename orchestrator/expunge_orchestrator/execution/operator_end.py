@@ -135,11 +135,12 @@ def stuck_people(connection: sa.Connection, workspace: Workspace, batch: Batch) 
     return StuckPeople(endable, held, withdrawable, places)
 
 
-def _under_way(connection: sa.Connection, batch: Batch) -> bool:
-    """Whether people of a batch are being ended, and the runner has only to go on."""
+def under_way(connection: sa.Connection, batch: Batch) -> int:
+    """How many people of a batch are being ended, for which the runner has only to go on."""
     at_work = [ChunkState.READY.value, ChunkState.RUNNING.value]
     ending = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.ending, tables.chunk.c.state.in_(at_work))
-    return batch.state in RUNNING and connection.scalar(sa.select(sa.exists().where(ending))) is True
+    people = sa.select(sa.func.count()).select_from(tables.item).join(tables.chunk).where(ending)
+    return (connection.scalar(people) or 0) if batch.state in RUNNING else 0
 
 
 def end(
@@ -166,7 +167,7 @@ def end(
         if found.state is BatchState.PAUSED:
             raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
         stuck = stuck_people(connection, workspace, batch)
-        if not stuck.number and _under_way(connection, found):
+        if not stuck.number and under_way(connection, found):
             return False
         if not stuck.number:
             raise BatchBlockedError(
