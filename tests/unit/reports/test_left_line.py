@@ -22,8 +22,10 @@ def lines_with(operator, said):
         ({"due": 1, "dropped": ["main.users"]}, "    1 record still due; 1 collection whose table was dropped"),
         (
             {"due": 1, "ambiguous": 1, "dropped": ["main.users", "main.posts"]},
-            "    1 record still due; 1 record left of which it cannot be told whose it is;"
-            " 2 collections whose tables were dropped",
+            (
+                "    1 record still due; 1 record left of which it cannot be told whose it is;"
+                " 2 collections whose tables were dropped"
+            ),
         ),
         ({"due": "\x1b[31m1"}, "    something is left (in a form that this version does not know)"),
         ({"ambiguous": True}, "    something is left (in a form that this version does not know)"),
