@@ -13,7 +13,7 @@ from tests.support.s3.bucket import spec
 from tests.support.s3.faulty_server import Script, error, faulty
 
 from expunge_connectors.contract import no_beat
-from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
+from expunge_connectors.errors import ConnectorError, SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.errors import NotSupportedError, RefusedError
@@ -96,9 +96,9 @@ def refusing(code: str) -> tuple[int, bytes]:
     return 200, body.encode()
 
 
-def removal(connector: S3Store) -> Removal:
+def removal(connector: S3Store, key: str = "users/1/secret") -> Removal:
     target = Target(1, "folders", "bkt", "users/1/", is_prefix=True, certain=True)
-    entry = Entry("bkt", "users/1/secret", "v1", marker=False, latest=True, modified=datetime(2026, 1, 1, tzinfo=UTC))
+    entry = Entry("bkt", key, "v1", marker=False, latest=True, modified=datetime(2026, 1, 1, tzinfo=UTC))
     begun = Removal(connector._service, datetime(2026, 2, 1, tzinfo=UTC), no_beat)
     begun.take(Found(target, (entry,), (), {}))
     return begun
@@ -145,6 +145,31 @@ def test_only_what_was_refused_is_asked_again() -> None:
 def test_what_is_gone_already_is_no_error(code: str) -> None:
     with connected(refusing(code)) as (connector, _):
         begun = removal(connector)
+        begun.finish()
+        assert begun.gone == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind"),
+    [
+        ([(503, error("SlowDown"))], SomeRecordsError),
+        ([(403, error("AccessDenied")), OK, (404, error("NoSuchObjectLockConfiguration"))], TerminalError),
+        ([(400, error("Whatever"))], TerminalError),
+    ],
+)
+def test_what_goes_by_itself_and_is_refused_is_told_with_its_code(
+    answers: list[tuple[int, bytes]], kind: type[ConnectorError]
+) -> None:
+    """Of a key that no XML says. One that cannot go now is its person's alone: the store works."""
+    with connected(*answers) as (connector, _):
+        with pytest.raises(kind, match=r"collection folders.*(SlowDown|AccessDenied|Whatever)") as caught:
+            removal(connector, "users/1/\x01secret").finish()
+        assert "secret" not in str(caught.value)
+
+
+def test_what_goes_by_itself_and_is_gone_already_is_no_error() -> None:
+    with connected((404, error("NoSuchVersion"))) as (connector, _):
+        begun = removal(connector, "users/1/\x01secret")
         begun.finish()
         assert begun.gone == 0
 
