@@ -18,6 +18,8 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import Buffer
+from psycopg.errors import error_from_result
 
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
@@ -288,7 +290,7 @@ def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ra
             state.beat()
         if len(slices) > 1:
             # xid8 counts on, a row's xmin is its lower half: ages are compared as the server tells them.
-            late = sql.SQL(" WHERE pg_catalog.age(t.xmin) <= pg_catalog.age({}::text::xid)").format(
+            late = sql.SQL(" WHERE pg_catalog.age(t.xmin) <= (SELECT pg_catalog.age({}::text::xid))").format(
                 sql.Literal(str(int(before) % 2**32))
             )
             _search_slice(state, table, source + late, pool)
@@ -356,9 +358,12 @@ def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: T
 
 
 def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
-    """Rows, so many that a block is large enough to be searched at once. The end is a message of its own."""
-    read = copy.read
-    data = read()[_HEADER:]  # with the first row
+    """Rows, so many that a block is large enough to be searched at once. The end is a message of its own.
+
+    What libpq has received already is taken from it row by row: `copy.read` costs twice as much, and only waits here.
+    """
+    received = copy.connection.pgconn.get_copy_data
+    data: Buffer = copy.read()[_HEADER:]  # with the first row
     buffer, ends, size = bytearray(), list[int](), 0
     while data and data != _END:
         buffer += data
@@ -367,11 +372,23 @@ def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
         if size >= BLOCK:
             yield _Block(buffer, ends)
             buffer, ends, size = bytearray(), [], 0
-        data = read()
+        length, data = received(1)
+        if length == 0:
+            data = copy.read()
+        elif length < 0:
+            raise _refusal(copy.connection.pgconn)
     if ends:
         yield _Block(buffer, ends)
     while data:
-        data = read()
+        data = copy.read()
+
+
+def _refusal(server: psycopg.pq.abc.PGconn) -> psycopg.Error:
+    """Why a COPY ended before its end. Takes what the server has still to say."""
+    first = result = server.get_result()
+    while result is not None:
+        result = server.get_result()
+    return psycopg.OperationalError("the COPY ended") if first is None else error_from_result(first)
 
 
 def _search_row(state: _Search, table: _Table, row: bytes) -> None:

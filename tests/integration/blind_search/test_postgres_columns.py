@@ -5,12 +5,15 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg import sql
-from tests.support.blind_search import BYTES, EMAIL, OTHERS, PHONE, USER_NAME, WRITTEN, Found, places, searched
+from tests.support.blind_search import BYTES, EMAIL, NORA, OTHERS, PHONE, USER_NAME, WRITTEN, Found, places, searched
 from tests.support.postgres.company import dump, execute, opened
 from tests.support.postgres.roles import role
 
 from expunge_connectors.blind_search import postgres_columns
+from expunge_connectors.blind_search.effort import Effort
+from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.report import Gap, Standing
+from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 
 UNMAPPED, MAPPED, RETAINED, LOG = Standing.UNMAPPED, Standing.MAPPED, Standing.RETAINED, Standing.LOG
@@ -217,6 +220,31 @@ def test_a_locked_table_is_a_gap_and_the_others_are_searched(company):
         report = searched(store)
     assert report.gaps == (Gap("public.messages", "the server refused (SQLSTATE 55P03)"),)
     assert [one.name for one in places(report)] == ["public.leads_old.what"]
+
+
+class _Cancels(Matcher):
+    """Has the server stop the COPY while its rows are on their way."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(NORA)
+        self._url = url
+
+    def suspects_in(self, block, ends):
+        if len(block) >= postgres_columns.BLOCK:
+            execute(self._url, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%large%'")
+        return super().suspects_in(block, ends)
+
+
+def test_a_table_that_the_server_stops_to_send_is_a_gap_and_the_others_are_searched(company):
+    execute(company, "CREATE TABLE large AS SELECT repeat(md5(n::text), 10) FROM generate_series(1, 60000) n")
+    put(company, EMAIL)
+    with opened(company) as store:
+        report = store.search_blind(_Cancels(company), Effort(), no_beat)
+        assert Gap("public.large", "the server refused (SQLSTATE 57014)") in report.gaps
+        assert [one.name for one in places(report)] == ["public.leads_old.what"]
+        again = searched(store)
+    assert again.records > 60_000
+    assert again.gaps == ()
 
 
 def test_another_database_is_refused(company, database):
