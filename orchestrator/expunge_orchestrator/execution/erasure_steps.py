@@ -5,7 +5,6 @@ Every step is harmless when it runs twice: stores answer the same, and the ledge
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container
 from typing import Any
 
@@ -69,7 +68,7 @@ def recount(context: StepContext) -> StepWrite:
         counts = restrict_to(answer, context.batch.actions[store])
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}), collections)
-    by_now = {number: outcomes.due_by_now({}, {}, record) for number, record in found.items()}
+    by_now = dict(found)
     if context.touched:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
@@ -77,15 +76,12 @@ def recount(context: StepContext) -> StepWrite:
             verified = {store: item.verified[store] for store in asked & item.verified.keys()}
             by_now[item.id] = outcomes.due_by_now(item.found, verified, found[item.id])
             found[item.id] = outcomes.merge_counts(item.found, verified, found[item.id])
-    due: dict[str, Counter[str]] = {store: Counter() for store in actions}
-    for stores in by_now.values():
-        for store, numbers in stores.items():
-            due[store].update(numbers)
+    due = outcomes.due_by_place(by_now.values())
+    most = max(map(outcomes.all_due, by_now.values()), default=0)
 
     def write(connection: sa.Connection) -> Transition:
         planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
         more = plan_limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
-        most = max((sum(sum(one.values()) for one in stores.values()) for stores in by_now.values()), default=0)
         more += plan_limits_and_drift.exceeds_approved(
             context.workspace.data_map.limits, context.batch.plan.get("max_records_per_person", most), most
         )

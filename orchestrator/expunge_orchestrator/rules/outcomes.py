@@ -142,17 +142,15 @@ def _due_and_all(values: list[object]) -> tuple[int, int]:
     return due, due + retained
 
 
-def due_by_now(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, int]]:
-    """What there was to erase of one person, with what is gone by now: store -> collection -> records.
+def due_by_now(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, list[object]]]:
+    """What there was to erase of one person, with what is gone by now: per collection one number, of those due.
 
     Args: as those of `merge_counts`. Unlike there, what the verification saw and what is not there now is not counted:
     nobody erased it.
     """
-    if not found:
-        return {store: {name: _due(one) for name, one in collections.items()} for store, collections in counted.items()}
     return {
         store: {
-            name: now + max(0, earlier - (seen if store in verified else now))
+            name: [now + max(0, earlier - (seen if store in verified else now))]
             for name, values in collections.items()
             for now, earlier, seen in [
                 (_due(values), _due(found.get(store, {}).get(name)), _due(verified.get(store, {}).get(name)))
@@ -176,6 +174,18 @@ def all_due(record: CountRecord) -> int:
     return sum(
         values[0] for collections in record.values() for values in collections.values() if isinstance(values[0], int)
     )
+
+
+def due_by_place(records: Iterable[CountRecord]) -> dict[str, dict[str, int]]:
+    """Store -> collection -> how many records are due there, of many people together."""
+    found: dict[str, dict[str, int]] = {}
+    for record in records:
+        for store, collections in record.items():
+            total = found.setdefault(store, {})
+            for name, (number, *_) in collections.items():
+                if isinstance(number, int):
+                    total[name] = total.get(name, 0) + number
+    return found
 
 
 def last_seen(*records: CountRecord | None) -> dict[str, dict[str, list[object]]]:

@@ -135,9 +135,11 @@ def test_what_there_was_to_erase_is_what_is_gone_by_now_and_what_is_due() -> Non
 
     def by_now(found: int, verified: int | None, counted: int) -> int:
         seen = {} if verified is None else record(verified)
-        return due_by_now(record(found), seen, record(counted))["main"]["notes"]
+        (number,) = due_by_now(record(found), seen, record(counted))["main"]["notes"]
+        assert isinstance(number, int)
+        return number
 
-    assert due_by_now({}, {}, record(3)) == {"main": {"notes": 3}}
+    assert due_by_now({}, {}, record(3)) == {"main": {"notes": [3]}}
     assert by_now(5, 0, 4) == 9, "five are gone, and four came"
     assert by_now(5, 2, 2) == 5, "three are gone"
     assert by_now(5, None, 2) == by_now(2, None, 5) == 5, "not verified since"
