@@ -9,20 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, other_than, same_person
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.subjects import attributions, inherited_keys, joint_lookup, member_proof, unread_values
-from expunge_orchestrator.subjects.inherited_keys import Keys
+from expunge_orchestrator.subjects import (
+    attributions,
+    inherited_keys,
+    joint_lookup,
+    member_proof,
+    unread_values,
+)
+from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys
 
 
 def resolve(context: StepContext) -> StepWrite:
@@ -178,7 +185,9 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved, kept: froze
         for keys in (context.unsealed(item), kept, answer.keys)
     )
     if not _begun(item):
-        if other_than(before, found):
+        # A request by persons' keys alone says itself who it is.
+        by_others = any(key.namespace not in persons for key in context.identifiers([item])[item.id])
+        if by_others and other_than(before, found):
             return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
     elif not found <= before | (ended if same_person(before, ended) else set()):
         return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
@@ -226,4 +235,21 @@ def _ask(
             said=said,
         )
 
-    return inherited_keys.resolve(given, known, told, workspace, scope)
+    planned = _planned(context, [item for item in people if item.sealed_keys is not None and not _begun(item)])
+    answers = inherited_keys.resolve(given, known, told, workspace, scope, planned)
+    return {
+        number: replace(one, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE) if number in planned.of_others else one
+        for number, one in answers.items()
+    }
+
+
+def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
+    """What the plan led to. Whoever came since it was made is somebody else; the ledger knows the second in which."""
+    made = parse(context.batch.created_at) + timedelta(seconds=1)
+    since = replace(context, cutoffs=dict.fromkeys(context.cutoffs, made))
+    return PlannedKeys(
+        {item.id: context.unsealed(item) for item in people},
+        context.identifiers(people),
+        lambda asked: since.given_again(asked, people),
+        context.workspace.data_map.person_identities,
+    )

@@ -116,8 +116,7 @@ step_log = sa.Table(
 # `touched`: a store was asked to erase something of the person, or was about to be (ADR 8). `held`: the holds (uids)
 # for which the person waits. `searched`: what the blind search found, for the next settling check; places are masked.
 # `unread`: values that nobody could read, {"store.collection": how many}.
-# `sealed_keys`: every accepted key; before the first resolution whom the plan is for
-# (person keys), or nothing where the request says that by itself.
+# `sealed_keys`: every accepted key; before the first resolution those that the plan led to.
 item = sa.Table(
     "item",
     metadata,

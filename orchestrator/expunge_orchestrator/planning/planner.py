@@ -168,7 +168,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or current_actor(workspace.settings)
     listed = (
-        [(line, series[line - 1], keys, totals.persons[line]) for line, keys in part.items()] for part in cut.chunks()
+        [(line, series[line - 1], keys, totals.keys[line]) for line, keys in part.items()] for part in cut.chunks()
     )
     return _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
 
@@ -189,7 +189,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     scope: Scope,
     plan: Mapping[str, Any],
     digest: str,
-    cut: Iterable[Sequence[tuple[int, str, frozenset[SubjectKey], tuple[SubjectKey, ...] | None]]],
+    cut: Iterable[Sequence[tuple[int, str, frozenset[SubjectKey], frozenset[SubjectKey]]]],
     planned: Sequence[Mapping[str, Mapping[str, int]]],
     actor: str,
     frozen: Frozen,
@@ -229,7 +229,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 .returning(tables.chunk.c.id)
             )
             rows = []
-            for line, series, keys, named in part:
+            for line, series, keys, known in part:
                 wrapped = seal.new_key()
                 rows.append(
                     {
@@ -243,7 +243,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                         ),
                         "wrapped_key": wrapped,
                         "sealed_identifiers": seal.close(wrapped, series, keys),
-                        "sealed_keys": None if named is None else seal.close(wrapped, series, named),
+                        "sealed_keys": seal.close(wrapped, series, known),
                     }
                 )
             connection.execute(sa.insert(tables.item), rows)

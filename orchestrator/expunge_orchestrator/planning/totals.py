@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,6 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.outcomes import SHARED, Result
 from expunge_orchestrator.rules.scope import Actions, restrict_to
 from expunge_orchestrator.subjects import member_proof, residual_keys, unread_values
@@ -46,8 +45,8 @@ class PlanTotals:
         self._theirs: dict[tuple[int, str], Mapping[str, RecordCounts]] = {}
         """(number, store) -> what was counted of these people."""
         self._obstacles: dict[tuple[str, str, str, str], list[int]] = {}
-        self.persons: dict[int, tuple[SubjectKey, ...] | None] = {}
-        """Number -> who it is (person keys); None where the request itself says it, by such keys alone."""
+        self.keys: dict[int, frozenset[SubjectKey]] = {}
+        """Number -> what the plan led to: who it is, and every key of theirs."""
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
                 name: {
@@ -93,7 +92,7 @@ class PlanTotals:
         """
         before = self.due()
         subjects = seen.subjects
-        self.persons.update(_named(part, seen.resolved, workspace.data_map.person_identities))
+        self.keys.update((number, seen.resolved[number].keys) for number in part)
         self.ambiguous += len(seen.resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope, self.actions)
         self.also_in.update(_also_in(subjects, workspace, scope))
@@ -172,18 +171,6 @@ def _may_be_due(tally: RecordCounts | None) -> int:
     if tally is None:
         return 0
     return tally.due + (tally.retained if tally.ground == SHARED else 0)
-
-
-def _named(
-    part: Mapping[int, frozenset[SubjectKey]], resolved: Mapping[int, Resolved], persons: Container[str]
-) -> Iterator[tuple[int, tuple[SubjectKey, ...] | None]]:
-    """Who each is. Execution holds against it: an identifier may have passed on by then."""
-    for number, given in part.items():
-        if all(key.namespace in persons for key in given):
-            yield number, None
-        else:
-            found = map(member_proof.unmark, resolved[number].keys)
-            yield number, tuple(key for key in found if key.namespace in persons)
 
 
 def sizes(workspace: Workspace, actions: Actions, scope: Scope) -> dict[str, Mapping[str, int]]:

@@ -31,7 +31,6 @@ from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.requests.withdrawal import WORKER
 from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.outcomes import Result
-from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
 ACTION = "plan.replace"
@@ -162,11 +161,7 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
         raise ConflictError  # its identifiers are gone: it was ended at this moment
     seal = ItemCipher(workspace.keys.wrapping)
     identifiers = seal.open(row.wrapped_key, row.series, row.sealed_identifiers)
-    persons = workspace.data_map.person_identities
-    meant = None
-    if row.sealed_keys is not None:
-        known = map(member_proof.unmark, seal.open(row.wrapped_key, row.series, row.sealed_keys))
-        meant = frozenset(key for key in known if key.namespace in persons)
+    meant = seal.open(row.wrapped_key, row.series, row.sealed_keys)
 
     def replaced(connection: sa.Connection, batch_id: int) -> None:
         """In the transaction that freezes the new plan."""
@@ -184,8 +179,7 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
         uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
         if not moved or not _ended(connection, old, uid, because):
             raise ConflictError
-        if meant is not None:
-            _for_the_same(connection, seal, batch_id, meant)
+        _for_the_same(connection, seal, batch_id, meant)
         audit_log.append(connection, at, by, ACTION, wanted.uid, because.value)
 
     return planner.create_plan(

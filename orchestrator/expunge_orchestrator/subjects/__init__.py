@@ -9,5 +9,6 @@ followed_keys   which keys a store is told, by whose they are just then
 joint_lookup    what rows lead to that people are found by together
 joint_owners    what rows lead to that people share who all go, for a plan
 residual_keys   sealed keys to what an ended request left (ADR 8)
-inherited_keys  resolve people with what ended requests of theirs kept
+inherited_keys  resolve people with what their plan led to, and ended requests of theirs kept
+planned_keys    what a plan led to, while nothing is erased
 """

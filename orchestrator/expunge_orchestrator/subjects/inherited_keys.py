@@ -1,8 +1,8 @@
-"""Inherited keys: resolves people with what ended requests of the same person kept (`residual_keys`, ADR 8).
+"""Inherited keys: what the plan led to, and what ended requests of the same person kept (`residual_keys`, ADR 8).
 
-What was kept leads where it leads by now: an account or a number may have passed on to somebody since. So it goes
-through the resolution, as keys known from before that decide nothing: one that is another person's by now is not
-followed, and what stands under it is ambiguous.
+It leads where it leads by now: an account or a number may have passed on to somebody since. So it goes through the
+resolution, as keys known from before that decide nothing: one that is another person's by now is not followed, and what
+stands under it is ambiguous.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
-Keys = Mapping[int, frozenset[SubjectKey]]
-"""Number of a person -> keys."""
 Ask = Callable[[Keys, Keys], Mapping[int, Resolved]]
 """Resolves people by the identifiers given; the other keys are known from before."""
 _NONE = frozenset[SubjectKey]()
 
 
-def resolve(given: Keys, known: Keys, ask: Ask, workspace: Workspace, scope: Scope) -> Mapping[int, Resolved]:
-    """Resolve people, and once more with what ended requests of theirs kept, where there is any.
+def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from where
+    given: Keys, known: Keys, ask: Ask, workspace: Workspace, scope: Scope, planned: PlannedKeys | None = None
+) -> Mapping[int, Resolved]:
+    """Resolve people, and once more with what their plan led to, and ended requests of theirs kept, where there is any.
 
     Args:
         given: Number -> the identifiers of a request.
@@ -32,6 +33,7 @@ def resolve(given: Keys, known: Keys, ask: Ask, workspace: Workspace, scope: Sco
         ask: Asks the stores.
         workspace: The ledger, which knows what ended requests kept.
         scope: For whom the request speaks.
+        planned: What the plan of people led to of whom nothing is erased.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -42,10 +44,13 @@ def resolve(given: Keys, known: Keys, ask: Ask, workspace: Workspace, scope: Sco
     while True:
         # Of everybody again, not of some: a record of two people is followed where both go.
         answers = ask(given, before)
-        more = {
-            number: member_proof.merged(before.get(number, _NONE), keys)
-            for number, keys in of_same_person(answers, workspace, scope).items()
-        }
+        more: dict[int, frozenset[SubjectKey]] = {}
+        for inherited in (
+            of_same_person(answers, workspace, scope),
+            {} if planned is None else planned.beyond(answers),
+        ):
+            for number, keys in inherited.items():
+                more[number] = member_proof.merged(more.get(number) or before.get(number, _NONE), keys)
         if all(keys <= before.get(number, _NONE) | answers[number].keys for number, keys in more.items()):
             return answers
         before |= more

@@ -15,7 +15,7 @@ from expunge_connectors.contract import DiscoveredKey, KnowsSharedRows, Scope, S
 from expunge_orchestrator.rules.identity_resolution import MAX_ROUNDS, Resolved, Said
 from expunge_orchestrator.rules.scope import Actions
 from expunge_orchestrator.subjects import attributions, inherited_keys, member_proof
-from expunge_orchestrator.subjects.inherited_keys import Keys
+from expunge_orchestrator.subjects.planned_keys import Keys
 from expunge_orchestrator.workspace import Workspace
 
 Joint = Mapping[str, Sequence[DiscoveredKey]]
