@@ -30,6 +30,8 @@ INSERT INTO users SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
 INSERT INTO letters SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
 INSERT INTO orders SELECT n, n FROM generate_series(1, 3) n;
 """
+GOES = "data_type: gone"
+STAYS = "data_type: anchor, tombstone: {email: \"'erased-' || id || '@erased.invalid'\"}"
 LATE = "INSERT INTO orders VALUES (4, 1); INSERT INTO letters VALUES (4, '1@x.example')"
 
 
@@ -38,8 +40,8 @@ def succeeded(answer: CliResult) -> str:
     return answer.out
 
 
-def erased(cli: CliRunner, line: str) -> dict[str, int]:
-    planned = cli.run("plan", "-", "-c", "acme", "--json", stdin=f"user_id,email\n{line}\n".encode())
+def erased(cli: CliRunner, line: str, columns: str = "user_id,email") -> dict[str, int]:
+    planned = cli.run("plan", "-", "-c", "acme", "--json", stdin=f"{columns}\n{line}\n".encode())
     plan = json.loads(succeeded(planned))
     cli.run("erase", plan["id"], "--confirm", plan["digest"])
     cli.run("run-due")
@@ -47,18 +49,25 @@ def erased(cli: CliRunner, line: str) -> dict[str, int]:
     return outcomes
 
 
-@pytest.mark.parametrize(
-    "what", ["data_type: gone", "data_type: anchor, tombstone: {email: \"'erased-' || id || '@erased.invalid'\"}"]
-)
+def installed(
+    database: str, directory: Path, fork_server: ForkServer, what: str, *, recycled: bool = False
+) -> CliRunner:
+    execute(database, SCHEMA)
+    document = small_document(USERS % what + REST)
+    document["identities"]["email"]["recycled"] = recycled
+    write_document(directory / "datamap.yaml", document)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
+    cli = CliRunner(directory, plain | ours, fork_server)
+    succeeded(cli.run("keys", "init"))
+    return cli
+
+
+@pytest.mark.parametrize("what", [GOES, STAYS])
 def test_an_address_of_the_erased_person_does_not_contradict_the_id(
     database: str, tmp_path: Path, fork_server: ForkServer, what: str
 ) -> None:
-    execute(database, SCHEMA)
-    write_document(tmp_path / "datamap.yaml", small_document(USERS % what + REST))
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
-    cli = CliRunner(tmp_path, plain | ours, fork_server)
-    succeeded(cli.run("keys", "init"))
+    cli = installed(database, tmp_path, fork_server, what)
     assert erased(cli, "1,1@x.example") == {"erased": 1}
     assert erased(cli, "1,1@x.example") == {"not-found": 1}
     execute(database, LATE)
@@ -76,3 +85,28 @@ def test_an_address_of_the_erased_person_does_not_contradict_the_id(
     assert left(database, "users", "id, email")[-2:] == [(2, "1@x.example"), (3, "3@x.example")]
     assert left(database, "orders") == [2, 3]
     assert left(database, "letters") == [2, 3, 5]
+
+
+@pytest.mark.parametrize("what", [GOES, STAYS])
+@pytest.mark.parametrize(("columns", "line"), [("user_id,email", "1,1@x.example"), ("email", "1@x.example")])
+def test_what_was_there_before_the_person_had_the_address_stays_however_often_they_ask(  # noqa: PLR0917
+    database: str, tmp_path: Path, fork_server: ForkServer, what: str, columns: str, line: str
+) -> None:
+    """The row that said since when the address is theirs is gone with the first request."""
+    cli = installed(database, tmp_path, fork_server, what, recycled=True)
+    execute(database, "INSERT INTO letters VALUES (9, '1@x.example', '2024-06-01')")
+    assert erased(cli, "1", "user_id") == {"partially-erased": 1}
+    assert left(database, "letters") == [2, 3, 9]
+    execute(database, "INSERT INTO letters VALUES (4, '1@x.example')")
+    assert erased(cli, line, columns) == {"partially-erased": 1}
+    assert left(database, "letters") == [2, 3, 9]
+    # Whoever has it by now has it since then.
+    execute(
+        database,
+        "INSERT INTO users VALUES (8, '1@x.example', '2025-03-01');"
+        "INSERT INTO letters VALUES (5, '1@x.example', '2025-02-15'), (6, '1@x.example', '2025-04-01')",
+    )
+    assert erased(cli, "8", "user_id") == {"partially-erased": 1}
+    assert left(database, "letters") == [2, 3, 5, 9]
+    assert erased(cli, "1@x.example", "email") == {"partially-erased": 1}
+    assert left(database, "letters") == [2, 3, 5, 9]

@@ -24,6 +24,7 @@ from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, 
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import (
     attributions,
+    earlier_claims,
     inherited_keys,
     joint_lookup,
     member_proof,
@@ -93,8 +94,9 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
                 "reason": answer.ambiguity,
             }
         )
+        claims = earlier_claims.claims_of(keys)
         entries += [
-            tagger.entry(item.id, key, entered)
+            tagger.entry(item.id, key, entered, claims.get(key))
             for key in set(map(member_proof.unmark, keys))
             if key.namespace in context.workspace.data_map.identities
         ]

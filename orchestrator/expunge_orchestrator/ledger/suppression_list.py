@@ -32,9 +32,10 @@ class Tagger:
         """32 bytes. The NUL cannot stand in a namespace, so two different keys never run together."""
         return hmac.digest(self.suppression_key, f"expunge-tag/1\x00{key.namespace}\x00{key.value}".encode(), "sha256")
 
-    def entry(self, item_id: int, key: SubjectKey, entered_at: str) -> dict[str, Any]:
-        """One entry of an item's person."""
-        return {"tag": self.tag(key), "item_id": item_id, "namespace": key.namespace, "entered_at": entered_at}
+    def entry(self, item_id: int, key: SubjectKey, entered_at: str, since: str | None) -> dict[str, Any]:
+        """One entry of an item's person, who has a value that is handed on `since` then."""
+        entry = {"tag": self.tag(key), "item_id": item_id, "namespace": key.namespace, "entered_at": entered_at}
+        return entry | {"since": since}
 
 
 def replace_entries(connection: sa.Connection, items: Sequence[int], entries: Sequence[dict[str, Any]]) -> None:

@@ -149,6 +149,7 @@ suppression = sa.Table(
     sa.Column("item_id", sa.ForeignKey(item.c.id), primary_key=True, index=True),
     sa.Column("namespace", sa.String(64), nullable=False),
     sa.Column("entered_at", sa.String(32), nullable=False),
+    sa.Column("since", sa.String(32)),
 )
 
 # What an ended request left of a person, or what the storage keeps: keys that lead there, sealed under a key of their

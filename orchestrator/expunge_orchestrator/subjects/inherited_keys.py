@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
-from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects import earlier_claims, member_proof, residual_keys
 from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
@@ -48,6 +48,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
         for inherited in (
             of_same_person(answers, workspace, scope),
             {} if planned is None else planned.beyond(answers),
+            earlier_claims.since_before(answers, workspace, scope),
         ):
             for number, keys in inherited.items():
                 more[number] = member_proof.merged(more.get(number) or before.get(number, _NONE), keys)

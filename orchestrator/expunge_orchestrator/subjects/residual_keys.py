@@ -213,6 +213,19 @@ def requests_by_tag(workspace: Workspace, scope: Scope, tags: Iterable[bytes]) -
     return found
 
 
+def claims_by_tag(workspace: Workspace, scope: Scope, tags: Iterable[bytes]) -> dict[bytes, str]:
+    """Tag -> since when a person of the controller's concluded requests had that value; the last one's, where known."""
+    asked = sorted(set(tags))
+    found: dict[bytes, str] = {}
+    with reading(workspace.ledger) as connection:
+        for start in range(0, len(asked), TAGS):
+            since = tables.suppression.c.since
+            dated = _concluded_with(scope, asked[start : start + TAGS]).where(since.is_not(None))
+            for tag, when in connection.execute(dated.with_only_columns(tables.suppression.c.tag, since)):
+                found[bytes(tag)] = max(when, found.get(bytes(tag), when))
+    return found
+
+
 def _of_others(said: Mapping[Pair, bool], persons: Iterable[bytes], values: Collection[bytes]) -> set[bytes]:
     """Those of the values (tags) of which it was said that they are somebody else's than these persons' (tags)."""
     return {value for person in persons for value in values if said.get((person, value)) is False}
