@@ -521,6 +521,26 @@ def test_who_comes_to_own_a_shared_row_while_it_is_erased_keeps_what_hangs_below
     assert left(database, "owners", "user_id, account_id") == [(2, 1), (2, 2)]
 
 
+@pytest.mark.parametrize("kept", [(), ("owners",)], ids=["that waits for its key", "whose pointers stay"])
+def test_who_comes_to_own_a_shared_row_of_two_who_go_keeps_what_hangs_below_it(database, kept):
+    """The row itself is not to go in this transaction, and was not locked; what hangs below it went."""
+    execute(database, JOINT)
+    loaded = company_map(BELOW.partition("safes:")[0])
+    with opened(database, loaded, lock_timeout="60s") as store, psycopg.connect(database) as carl:
+        people = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACME)
+        carl.execute("INSERT INTO owners VALUES (3, 1)")
+        going = {name: one for name, one in actions(loaded, "acme").items() if not kept or name == "tx"}
+        with ThreadPoolExecutor(1) as pool:
+            erasing = pool.submit(store.erase, people, going, ACME, CUTOFF, no_beat)
+            wait_until_blocked(database)
+            assert left(database, "tx") == [1, 2]  # not committed
+            carl.commit()
+            erasing.result(60)
+    assert left(database, "tx") == [1]
+    assert left(database, "accounts", "id")[0] == 1
+    assert (3, 1) in left(database, "owners", "user_id, account_id")
+
+
 TENANTS_ROWS = """
 users: {table: public.users, owner: {controller: client, column: tenant}, person: user_id,
   found_by: [{column: id, identity: user_id}], yields: {user_id: id}}

@@ -25,7 +25,7 @@ from expunge_connectors.postgres.erase.erasing_statements import delete, nothing
 from expunge_connectors.postgres.erase.found_rows import FoundRows
 from expunge_connectors.postgres.erase.intercepted_rows import Interceptors
 from expunge_connectors.postgres.erase.redacted_writes import carry_out_together, execute
-from expunge_connectors.postgres.erase.reference_guard import changed_by, lock, owned_again
+from expunge_connectors.postgres.erase.reference_guard import changed_by, lock, lock_leading, owned_again
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import Throttle
 from expunge_connectors.postgres.errors import REFERENCED, RaisedError, still_referenced, translated
@@ -181,6 +181,9 @@ class Eraser:
             if mapped.spec.sharing is None or not (mapped.leads or mapped.yields) or not search.found.get(mapped.name):
                 continue
             with translated(self.store.name, mapped.name):
+                search.connection.execute(
+                    search.compiled(("lock leading", mapped.name), partial(lock_leading, search, mapped))
+                )
                 statement = search.compiled(
                     ("owned again", mapped.name, over), partial(owned_again, search, mapped, over=over)
                 )

@@ -86,10 +86,22 @@ def lock(search: Search, mapped: BoundTable) -> sql.Composed:
     Two owners erased at once: the second one waits here, and its next statement sees the first one gone. An owner
     being added holds a lock on the row through its foreign key, and is waited for as well.
     """
+    return _locked(search, mapped, due("f"))
+
+
+def lock_leading(search: Search, mapped: BoundTable) -> sql.Composed:
+    """Lock the other shared rows whose rows below may have gone: those that stay, or that a later transaction deletes.
+
+    An owner who is being added meanwhile is seen once it is locked, and what hangs below stays.
+    """
+    return _locked(search, mapped, and_(sql.SQL("f.leads"), sql.SQL("NOT ({})").format(due("f"))))
+
+
+def _locked(search: Search, mapped: BoundTable, which: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT FROM {} AS t JOIN {} AS f ON {} WHERE {} ORDER BY {} FOR UPDATE OF t").format(
         mapped.table.identifier,
         search.table(mapped.name),
         same_row(mapped, "t", "f"),
-        due("f"),
+        which,
         comma_list(*row_id(mapped, "t")),
     )
