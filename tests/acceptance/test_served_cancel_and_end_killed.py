@@ -94,6 +94,7 @@ def run_due(server: ApiProcess) -> Callable[[], None]:
     return turn
 
 
+@pytest.mark.usefixtures("fresh_inspections")
 @pytest.mark.parametrize("worker", [serve_itself, run_due])
 def test_what_a_store_refuses_keeps_nobody_from_being_cancelled_or_ended(  # noqa: PLR0917 - fixtures
     calltrack: CompanyStack,
