@@ -53,9 +53,9 @@ Belongs = Callable[[str], Belonging]
 
 PAGES = 2048
 """Of a slice."""
-BLOCK = 1 << 20
-"""Bytes that are searched at one time."""
-_WAITING = 4
+BLOCK = 1 << 18
+"""Bytes that are searched at one time: as many as stay in a processor's cache while they are."""
+_MATCHING, _WAITING = 2, 6
 _HEADER = 19  # https://www.postgresql.org/docs/current/sql-copy.html, binary format: signature, flags, extension
 _END = b"\xff\xff"
 _TRUE = b"\x01"
@@ -116,6 +116,7 @@ _BEFORE = """
 SELECT pg_catalog.pg_relation_size(%s::oid) / pg_catalog.current_setting('block_size')::bigint,
        pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text
 """
+_NEWEST = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text"
 _AT_START = """
 SELECT CASE WHEN pg_catalog.pg_is_in_recovery()
             THEN coalesce(pg_catalog.pg_last_xact_replay_timestamp(), pg_catalog.clock_timestamp())
@@ -202,7 +203,7 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
         tables = list(_tables(state, frozenset(names)))
     if large_objects:
         state.gaps.append(Gap("large objects", f"{large_objects} of them are not searched"))
-    with ThreadPoolExecutor(1, thread_name_prefix="expunge-blind") as pool:
+    with ThreadPoolExecutor(_MATCHING, thread_name_prefix="expunge-blind") as pool:
         for table in tables:
             if effort.spent:
                 state.gaps.append(Gap(_named(state, table), "not in time"))
@@ -288,7 +289,7 @@ def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ra
             with state.effort.piece():
                 _search_slice(state, table, source if condition is None else source + condition, pool)
             state.beat()
-        if len(slices) > 1:
+        if len(slices) > 1 and _written_since(state.connection, before):
             # xid8 counts on, a row's xmin is its lower half: ages are compared as the server tells them.
             late = sql.SQL(" WHERE pg_catalog.age(t.xmin) <= (SELECT pg_catalog.age({}::text::xid))").format(
                 sql.Literal(str(int(before) % 2**32))
@@ -298,6 +299,13 @@ def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ra
         if error.sqlstate is None or state.connection.closed:
             raise
         state.gaps.append(Gap(_named(state, table), f"the server refused (SQLSTATE {error.sqlstate})"))
+
+
+def _written_since(connection: Connection, before: str) -> bool:
+    """Whether a transaction has ended that was at work then, or came since: without one nothing was written."""
+    with _reading(connection):
+        (newest,) = _row(connection, _NEWEST)
+    return bool(newest != before)
 
 
 def _whose(belonging: Belonging) -> list[sql.Composable]:
@@ -336,7 +344,7 @@ class _Block:
 
 
 def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: ThreadPoolExecutor) -> None:
-    """Read in this thread, match in the other, which holds the interpreter's lock for a small part of its time."""
+    """Read in this thread, match in others, which hold the interpreter's lock for a small part of their time."""
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(source)
     waiting: deque[tuple[_Block, Future[list[int]]]] = deque()
 
@@ -365,9 +373,10 @@ def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
     received = copy.connection.pgconn.get_copy_data
     data: Buffer = copy.read()[_HEADER:]  # with the first row
     buffer, ends, size = bytearray(), list[int](), 0
-    while data and data != _END:
+    length = len(data)
+    while length and data != _END:
         buffer += data
-        size += len(data)
+        size += length
         ends.append(size)
         if size >= BLOCK:
             yield _Block(buffer, ends)
@@ -375,6 +384,7 @@ def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
         length, data = received(1)
         if length == 0:
             data = copy.read()
+            length = len(data)
         elif length < 0:
             raise _refusal(copy.connection.pgconn)
     if ends:
