@@ -182,14 +182,15 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved, kept: froze
     if item.sealed_keys is None:
         return answer
     persons = context.workspace.data_map.person_identities
+    begun = _begun(item)
+    if not begun and all(key.namespace in persons for key in context.identifiers([item])[item.id]):
+        return answer  # the request itself says who it is
     before, ended, found = (
         {key for key in map(member_proof.unmark, keys) if key.namespace in persons}
         for keys in (context.unsealed(item), kept, answer.keys)
     )
-    if not _begun(item):
-        # A request by persons' keys alone says itself who it is.
-        by_others = any(key.namespace not in persons for key in context.identifiers([item])[item.id])
-        if by_others and other_than(before, found):
+    if not begun:
+        if other_than(before, found):
             return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
     elif not found <= before | (ended if same_person(before, ended) else set()):
         return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
