@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, parse, stamp
@@ -239,11 +240,7 @@ def _ask(
         )
 
     planned = _planned(context, [item for item in people if item.sealed_keys is not None and not _begun(item)])
-    answers = inherited_keys.resolve(given, known, told, workspace, scope, planned)
-    return {
-        number: replace(one, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE) if number in planned.of_others else one
-        for number, one in answers.items()
-    }
+    return planned.told(inherited_keys.resolve(given, known, told, workspace, scope, planned))
 
 
 def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
@@ -255,4 +252,7 @@ def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
         context.identifiers(people),
         lambda asked: since.given_again(asked, people),
         context.workspace.data_map.person_identities,
+        frozenset(
+            name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.REUSABLE
+        ),
     )

@@ -1,18 +1,18 @@
 """Planned keys: what a plan led to, while nothing of the person is erased (ADR 18).
 
-An application deletes the account on its own, or changes the address in it, between plan and erasure: the records that
-the old address alone led to are this person's all the same. What is somebody else's by now is not: a key that was given
-again since the plan is left out. Where that is the person's own, which the request gives, the request leads to somebody
-else.
+An application deletes the account on its own between plan and erasure: the records that its address alone led to are
+this person's all the same. What is somebody else's by now is not: a key that was given again since the plan is left
+out. Where that is the person's own, which the request gives, the request leads to somebody else. And where another
+address has taken the place of the first one, nobody can say whose the records under that are: they stay, and are told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.rules.identity_resolution import Resolved, same_person
+from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, same_person
 from expunge_orchestrator.subjects import member_proof
 
 Keys = Mapping[int, frozenset[SubjectKey]]
@@ -28,14 +28,18 @@ class PlannedKeys:
         given: The identifiers of their requests.
         given_again: Asks which keys of some of them somebody else has, who came since the plan.
         persons: The identities of persons.
+        reusable: The identities of values that pass on.
         of_others: Those whose own key, which the request gives, somebody else has by now, as far as that was seen.
+        given_up: Number -> values of the plan in whose place the person has others by now, as far as that was seen.
     """
 
     keys: Keys
     given: Keys
     given_again: Callable[[Collection[int]], Keys]
     persons: Collection[str]
+    reusable: Collection[str]
     of_others: set[int] = field(default_factory=set)
+    given_up: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
 
     def beyond(self, answers: Mapping[int, Resolved]) -> Keys:
         """Number -> the keys of the plan, of the same person, for whom it said more than the records do by now.
@@ -55,8 +59,31 @@ class PlannedKeys:
             if not self._persons(self.given[number]).isdisjoint(gone):
                 self.of_others.add(number)
             elif same_person(self._persons(keys), self._persons(answers[number].keys)):
-                found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in gone)
+                self.given_up[number] = self._given_up(keys, answers[number])
+                left_out = gone | self.given_up[number]
+                found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in left_out)
         return found
+
+    def told(self, answers: Mapping[int, Resolved]) -> dict[int, Resolved]:
+        """The answers, with whom the request names no more, and with values of which nobody can say whose they are."""
+        return {number: self._told(number, one) for number, one in answers.items()}
+
+    def _told(self, number: int, answer: Resolved) -> Resolved:
+        if number in self.of_others:
+            return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
+        known = frozenset(map(member_proof.unmark, answer.keys)) | answer.others
+        unclear = self.given_up.get(number, frozenset()) - known
+        return (
+            replace(answer, refused=answer.refused | unclear, doubtful=answer.doubtful | unclear) if unclear else answer
+        )
+
+    def _given_up(self, keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
+        before, now = (
+            {key for key in map(member_proof.unmark, one) if key.namespace in self.reusable}
+            for one in (keys, answer.keys)
+        )
+        replaced = {key.namespace for key in now - before}
+        return frozenset(key for key in before - now if key.namespace in replaced)
 
     def _persons(self, keys: Collection[SubjectKey]) -> frozenset[SubjectKey]:
         return frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in self.persons)
