@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, dump, execute, opened, resolved, subject
 from tests.support.postgres.inspection import codes, findings
@@ -88,3 +89,29 @@ def test_logs_may_have_parts_of_their_own_and_common_ones(database):
     )
     logs = (LOG.replace("trail", name) for name in ("trail", "seen", "read"))
     assert codes(findings(database, shape(EVENTS + "".join(logs))), Severity.ERROR) == set()
+
+
+def test_a_partition_whose_detaching_did_not_end_is_an_error_and_a_change(database):
+    """Its rows stand there and are not seen through the root: a plan that was made before is not carried out."""
+    execute(
+        database,
+        "CREATE TABLE events (id int PRIMARY KEY, user_id int, body text) PARTITION BY RANGE (id);"
+        "CREATE TABLE old PARTITION OF events FOR VALUES FROM (0) TO (10);"
+        "CREATE TABLE new PARTITION OF events FOR VALUES FROM (10) TO (20);"
+        "INSERT INTO events VALUES (1, 1, 'x'), (11, 1, 'y')",
+    )
+    loaded = shape(EVENTS)
+    with opened(database, loaded) as store:
+        planned = store.relations(ACME)
+        assert codes(findings(database, loaded), Severity.ERROR) == set()
+        with psycopg.connect(database) as reader, psycopg.connect(database, autocommit=True) as operator:
+            reader.execute("SELECT FROM events")
+            operator.execute("SET statement_timeout = '300ms'")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                operator.execute("ALTER TABLE events DETACH PARTITION old CONCURRENTLY")
+        assert execute(database, "SELECT count(*) FROM events") == [(1,)]
+        [pending] = [one for one in findings(database, loaded) if one.severity is Severity.ERROR]
+        assert (pending.code, pending.collection) == ("partition-pending", "events")
+        assert store.changed(planned, ACME).keys() == {"events"}
+        execute(database, pending.remedy.partition(";")[0])
+        assert codes(findings(database, loaded), Severity.ERROR) == set()

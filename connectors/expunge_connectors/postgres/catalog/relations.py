@@ -17,7 +17,8 @@ Planned = Mapping[str, Mapping[str, Any]]
 """Collection -> {"oid", "columns": [[name, number, type's oid]], "below": [oid]}: plain data, frozen with a plan."""
 
 # Of each relation, by name or by number: its name; its columns; and everything below it, however deep: partitions, and
-# tables that inherit.
+# tables that inherit. A partition whose detaching began and did not end is not seen through its parent any more
+# (`inhdetachpending`, which servers before 14 do not have): it stands outside.
 _BUILT = """
 SELECT c.oid::bigint, n.nspname || '.' || c.relname,
        (SELECT coalesce(pg_catalog.jsonb_agg(
@@ -25,9 +26,11 @@ SELECT c.oid::bigint, n.nspname || '.' || c.relname,
           FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
        ARRAY(WITH RECURSIVE tree (oid) AS (
-                 SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
+                 SELECT i.inhrelid FROM pg_catalog.pg_inherits i
+                  WHERE i.inhparent = c.oid AND pg_catalog.to_jsonb(i) @> '{"inhdetachpending": true}' IS NOT TRUE
                  UNION
-                 SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)
+                 SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+                  WHERE pg_catalog.to_jsonb(i) @> '{"inhdetachpending": true}' IS NOT TRUE)
              SELECT tree.oid::bigint FROM tree ORDER BY 1)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -36,7 +36,8 @@ SELECT fact.oid::bigint, fact.what, pg_catalog.md5(pg_catalog.string_agg(fact.te
   FROM (
     SELECT c.oid, 'name or place', pg_catalog.concat_ws(' ', n.nspname, c.relname, c.relkind, c.relrowsecurity,
              c.relforcerowsecurity,
-             ARRAY(SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY 1),
+             ARRAY(SELECT pg_catalog.concat_ws(' ', i.inhparent, pg_catalog.to_jsonb(i) ->> 'inhdetachpending')
+                     FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid ORDER BY 1),
              c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -27,8 +27,27 @@ HAVING count(DISTINCT tree.root) > 1
 """
 
 
+# Servers before 14 have no `inhdetachpending`.
+_PENDING = """
+WITH RECURSIVE tree AS (
+    SELECT o AS root, o AS oid, o AS above, false AS pending FROM unnest(%s::oid[]) AS o
+    UNION
+    SELECT tree.root, i.inhrelid, i.inhparent, pg_catalog.to_jsonb(i) @> '{"inhdetachpending": true}'
+      FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
+SELECT tree.root::bigint, n.nspname || '.' || c.relname, un.nspname || '.' || u.relname
+  FROM tree
+  JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_class u ON u.oid = tree.above
+  JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace
+ WHERE tree.pending
+ ORDER BY 2
+"""
+
+
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
-    """Logs that share rows with a collection of data, and collections of data that share rows."""
+    """Logs that share rows with a collection of data, collections of data that share rows, and rows out of sight."""
     names = {
         table.oid: name
         for name, spec in inspection.spec.collections.items()
@@ -40,6 +59,15 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             if frozenset((one, other)) not in said:
                 said.add(frozenset((one, other)))
                 yield from _finding(inspection, part, (one, other))
+    for oid, part, above in connection.execute(_PENDING, (list(names),)).fetchall():
+        yield inspection.error(
+            "partition-pending",
+            names[oid],
+            f"{part} is being detached from {above}, and that did not end: its rows stand there, and nobody sees them"
+            f" through {above}.",
+            f"ALTER TABLE {quoted_table(above)} DETACH PARTITION {quoted_table(part)} FINALIZE; then attach it again,"
+            " drop it, or map it.",
+        )
 
 
 def _finding(inspection: InspectionContext, part: str, names: Sequence[str]) -> Iterator[Finding]:
