@@ -19,6 +19,8 @@ COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
   found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
 avatars: {table: public.avatars, found_by: [{column: user_id, of: users.id}], yields: {token: path}}
+orders: {table: public.orders, created: created_at, found_by: [{column: user_id, of: users.id}]}
+lines: {table: public.lines, created: created_at, found_by: [{column: order_nr, of: orders.nr}]}
 newsletter: {table: public.newsletter, created: created_at, found_by: [{column: email, identity: email}]}
 """
 IMAGES = {"key": "image:{token}", "type": "string", "data_type": "gone", "owner": {"controller": "acme"}}
@@ -27,6 +29,10 @@ CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT N
 CREATE INDEX ON users (email);
 CREATE TABLE avatars (path text PRIMARY KEY, user_id int);
 CREATE TABLE newsletter (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+CREATE TABLE orders (nr int PRIMARY KEY, user_id int, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+CREATE TABLE lines (id int PRIMARY KEY, order_nr int, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+INSERT INTO orders SELECT 10 + n, n FROM generate_series(1, 3) n;
+INSERT INTO lines SELECT n, 10 + n FROM generate_series(1, 3) n;
 INSERT INTO users SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
 INSERT INTO avatars SELECT 'a' || n, n FROM generate_series(1, 3) n;
 INSERT INTO newsletter SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
@@ -89,6 +95,19 @@ def test_what_the_first_of_two_addresses_led_to_stays_and_is_told(
     assert erased_after(cli, database, changed) == {"partially-erased": 1}
     assert (left(database, "users"), left(database, "newsletter")) == ([2, 3], [1, 2, 3])
     assert sorted(keyspace.client.keys("image:*")) == [b"image:a2", b"image:a3"]
+
+
+def test_what_a_key_led_to_that_was_given_again_since_stays_and_is_told(cli: CliRunner, database: str) -> None:
+    """Bob's order has the number of Ann's, which is gone: nobody can say whose the line is."""
+    again = "DELETE FROM orders WHERE nr = 11; INSERT INTO orders VALUES (11, 2, now())"
+    assert erased_after(cli, database, again) == {"partially-erased": 1}
+    assert left(database, "lines") == [1, 2, 3]
+    assert left(database, "orders", "nr") == [11, 12, 13]
+
+
+def test_what_a_key_led_to_whose_row_is_gone_is_erased(cli: CliRunner, database: str) -> None:
+    assert erased_after(cli, database, "DELETE FROM orders WHERE nr = 11") == {"erased": 1}
+    assert left(database, "lines") == [2, 3]
 
 
 @pytest.mark.parametrize(

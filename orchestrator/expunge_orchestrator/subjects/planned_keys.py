@@ -31,6 +31,7 @@ class PlannedKeys:
         reusable: The identities of values that pass on.
         of_others: Those whose own key, which the request gives, somebody else has by now, as far as that was seen.
         given_up: Number -> values of the plan in whose place the person has others by now, as far as that was seen.
+        passed_on: Number -> keys of the plan that somebody else has by now, as far as that was seen.
     """
 
     keys: Keys
@@ -40,6 +41,7 @@ class PlannedKeys:
     reusable: Collection[str]
     of_others: set[int] = field(default_factory=set)
     given_up: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
+    passed_on: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
 
     def beyond(self, answers: Mapping[int, Resolved]) -> Keys:
         """Number -> the keys of the plan, of the same person, for whom it said more than the records do by now.
@@ -60,6 +62,7 @@ class PlannedKeys:
                 self.of_others.add(number)
             elif same_person(self._persons(keys), self._persons(answers[number].keys)):
                 self.given_up[number] = self._given_up(keys, answers[number])
+                self.passed_on[number] = gone & set(map(member_proof.unmark, keys))
                 left_out = gone | self.given_up[number]
                 found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in left_out)
         return found
@@ -72,9 +75,14 @@ class PlannedKeys:
         if number in self.of_others:
             return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
         known = frozenset(map(member_proof.unmark, answer.keys)) | answer.others
-        unclear = self.given_up.get(number, frozenset()) - known
-        return (
-            replace(answer, refused=answer.refused | unclear, doubtful=answer.doubtful | unclear) if unclear else answer
+        unclear, passed_on = (one.get(number, frozenset()) - known for one in (self.given_up, self.passed_on))
+        if not unclear | passed_on:
+            return answer
+        return replace(
+            answer,
+            refused=answer.refused | unclear | passed_on,
+            shared=answer.shared | passed_on,
+            doubtful=answer.doubtful | unclear,
         )
 
     def _given_up(self, keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
