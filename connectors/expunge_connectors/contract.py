@@ -246,7 +246,11 @@ class StoreConnector(Protocol):
         ...
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
-        """What is there now for each subject, in every collection of the scope."""
+        """What is there now for each subject, in every collection of the scope.
+
+        Raises:
+            UnknownMemberError: No records can be of the scope's member as it is spelled; also for no subjects.
+        """
         ...
 
     def erase(

@@ -392,6 +392,7 @@ def test_the_commands_and_their_exit_codes(cli: CliRunner, inspector: StoreInspe
         (["place", "--ground", "x", "--data-type", "calls", "--until", "2020-01-01"], 2),
         (["place", "--ground", "x", "--data-type", "messages", "--controller", "client:42"], 4),
         (["place", "--ground", "x", "--controller", "client: 42 "], 4),
+        (["place", "--ground", "x", "--controller", "client:042"], 4),
         (["lift", "hd_zyqv4711"], 2),
     ],
 )
@@ -400,3 +401,22 @@ def test_bad_holds_are_refused(cli: CliRunner, arguments: list[str], code: int) 
     assert answer.code == code, answer
     assert "zyqv" not in answer.output
     assert run_json(cli, "holds", "list")["legal_holds"] == []
+
+
+def test_a_hold_on_a_member_is_placed_while_a_store_is_down_and_says_what_was_not_asked(cli: CliRunner) -> None:
+    """What cannot be told must not keep counsel from placing it; as soon as it can be, `unchecked` is empty."""
+    down = {"EXPUNGE_STORES__MAIN__URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    wish = ("holds", "place", "--ground", GROUND, "--controller")
+    answer = cli.run(*wish, "client:042", "--json", settings=down)
+    assert answer.code == 0, answer
+    placed = json.loads(answer.out)
+    assert placed["unchecked"] == ["main"]
+    run_json(cli, "holds", "lift", placed["id"])
+    shown = cli.run(*wish, "client:42", settings=down)
+    assert "could not be asked: main" in shown.output
+    (found,) = run_json(cli, "holds", "list")["legal_holds"]
+    run_json(cli, "holds", "lift", found["id"])
+    for controller in ("client:42", "client", "calltrack"):
+        placed = run_json(cli, *wish, controller)
+        assert placed["unchecked"] == []
+        run_json(cli, "holds", "lift", placed["id"])

@@ -45,6 +45,12 @@ def test_each_client_is_erased_in_a_schema_of_its_own(database: str, tmp_path: P
     assert "tenant_*: 3 schemas, tenant_cusp, tenant_bolt, tenant_acme made last" in succeeded(cli.run("check"))
     refused = planned(cli, "client:Acme")
     assert (refused.code, "has no schema there" in refused.output) == (4, True)
+    hold = ("holds", "place", "--ground", "x", "-c")
+    refused = cli.run(*hold, "client:ACME")
+    assert (refused.code, "has no schema there" in refused.output) == (4, True)
+    placed = json.loads(succeeded(cli.run(*hold, "client:acme", "--json")))
+    assert json.loads(succeeded(planned(cli, "client:acme")))["on_hold"] == 1
+    succeeded(cli.run("holds", "lift", placed["id"]))
     before = tables(database)
     plan = json.loads(succeeded(planned(cli, "client:acme")))
     succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))

@@ -125,6 +125,18 @@ def test_a_hold_of_nobody_is_refused(api: ApiHarness) -> None:
     assert api.client.get("/v1/legal_holds", headers=operator).json() == []
 
 
+def test_a_hold_on_a_member_in_another_spelling_is_refused(api: ApiHarness) -> None:
+    """Nothing asks in that spelling, so it would keep nothing; a batch for it is refused in the same words."""
+    operator, (controller, text) = api.key(Role.OPERATOR), listed(api, 7, 1)
+    otherwise = controller.replace(":", ":0")
+    batch = api.client.post(URL, params={"controller": otherwise}, content=text, headers=once(operator))
+    hold = {"ground": "Court order 4 C 17/26", "controller": otherwise}
+    refused = api.client.post("/v1/legal_holds", json=hold, headers=operator)
+    assert (refused.status_code, refused.json()) == (batch.status_code, batch.json())
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "people-unusable")
+    assert api.client.get("/v1/legal_holds", headers=operator).json() == []
+
+
 def test_located(api: ApiHarness) -> None:
     controller, _ = listed(api, 8, 1)
     caller = api.installation.calltrack.company.callers_of(int(controller.partition(":")[2]))[8]

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
 from expunge_config.settings import load_settings
 from expunge_connectors.contract import Scope
@@ -68,7 +67,8 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         if people is not None:
             with output.people_from(people) as stream:
                 listed = read_people(stream, workspace.data_map)
-        name, member = _controller(controller, workspace.data_map)
+        scope = None if controller is None else controller_scope(controller.removesuffix(":"), workspace.data_map)
+        name, member = (None, None) if scope is None else (scope.controller, scope.member)
         if data_type is not None and data_type not in workspace.data_map.data_types:
             raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
         unmapped_holds.require_effective(data_type, name, workspace.data_map)
@@ -82,6 +82,10 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
             until=_day(until),
             undisclosed=undisclosed,
         )
+        unchecked: tuple[str, ...] = ()
+        if scope is not None:
+            at_once = settings.stores_at_once
+            unchecked = unmapped_holds.require_member(scope, workspace.data_map, workspace.stores, at_once)
         with workspace.ledger.begin() as connection:
             placed = legal_holds.place(
                 connection,
@@ -91,10 +95,17 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
                 workspace.data_map.person_identities,
             )
     if as_json:
-        output.emit({**_view(placed.hold), "too_late": dict(placed.running), "unproven": placed.unproven})
+        late = dict(placed.running)
+        output.emit({**_view(placed.hold), "too_late": late, "unproven": placed.unproven, "unchecked": unchecked})
         return
     out = output.console()
     out.print(f"{placed.hold.uid} is in force since {placed.hold.placed_at}.")
+    if unchecked:
+        out.print(
+            f"[yellow]Stores that could not be asked: {escape(', '.join(unchecked))}.[/] If they spell the member"
+            " otherwise, it holds nothing: place it again when they answer, and lift this one.",
+            soft_wrap=True,
+        )
     if placed.unproven:
         out.print(
             f"[yellow]{output.people(placed.unproven)} without an id of their own:[/] where an account gets another"
@@ -171,13 +182,6 @@ def _what(one: Hold) -> str:
         f"requests of {Scope(one.controller, one.member)}" if one.controller else None,
     ]
     return ", ".join(escape(part) for part in parts if part)
-
-
-def _controller(text: str | None, data_map: DataMap) -> tuple[str | None, str | None]:
-    if text is None:
-        return None, None
-    scope = controller_scope(text.removesuffix(":"), data_map)
-    return scope.controller, scope.member
 
 
 def _day(text: str | None) -> date | None:

@@ -1,19 +1,24 @@
-"""Unmapped holds: holds in force that name what the data map no longer has, and so hold nothing (ADR 6)."""
+"""Unmapped holds: holds that name what the data map or the stores do not have, and so hold nothing (ADR 6)."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError
 from expunge_config.settings import Settings
-from expunge_connectors.contract import Finding, Scope, Severity
+from expunge_connectors.contract import Finding, Scope, Severity, StoreConnector
+from expunge_connectors.errors import ConnectorError, UnknownMemberError
+from expunge_orchestrator import store_calls
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerError
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import Hold
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import open_read_only
-from expunge_orchestrator.rules.scope import types_of
+from expunge_orchestrator.rules.scope import collections_in, types_of
 
 _KINDS = ("a data type", "a controller", "an identity")
 
@@ -96,3 +101,32 @@ def require_effective(data_type: str | None, controller: str | None, data_map: D
             f"{controller} has no records of this data type: the hold would hold nothing.",
             remedy=f"Data types of {controller} are {', '.join(sorted(known))}; or leave the controller out.",
         )
+
+
+def require_member(
+    scope: Scope, data_map: DataMap, stores: Mapping[str, StoreConnector], at_once: int
+) -> tuple[str, ...]:
+    """Refuse a hold on a member whom no request can be for as it is spelled; each store is asked as a plan asks it.
+
+    Returns:
+        The stores that could not be asked: a hold has to be placed while a store is down, too.
+
+    Raises:
+        UnknownMemberError: A plan for that member is refused in the same words.
+    """
+    if scope.member is None:
+        return ()
+
+    def asked(name: str) -> bool:
+        store = stores[name]
+        try:
+            store_calls.relations(store, scope)
+            store.count([], scope, now())
+        except UnknownMemberError:
+            raise
+        except ConnectorError:
+            return False
+        return True
+
+    answers = store_calls.gather(collections_in(scope, data_map), asked, at_once)
+    return tuple(sorted(name for name, answered in answers.items() if not answered))

@@ -16,7 +16,7 @@ from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.execution import hold_enforcement
-from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.scope import types_of
@@ -61,11 +61,20 @@ def create_legal_hold(
         until=wish.until,
         undisclosed=wish.undisclosed,
     )
+    unchecked: tuple[str, ...] = ()
+    if scope is not None:
+        at_once = workspace.settings.stores_at_once
+        unchecked = unmapped_holds.require_member(scope, workspace.data_map, workspace.stores, at_once)
     with call.writing() as connection:
         tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
         placed = legal_holds.place(connection, wanted, tagger, call.principal.actor, persons)
         call.note(connection, placed.hold.uid)
-    return PlacedLegalHold(**legal_hold_view(placed.hold), too_late=dict(placed.running), unproven=placed.unproven)
+    return PlacedLegalHold(
+        **legal_hold_view(placed.hold),
+        too_late=dict(placed.running),
+        unproven=placed.unproven,
+        unchecked=unchecked,
+    )
 
 
 @router.get("", response_model=list[LegalHold])

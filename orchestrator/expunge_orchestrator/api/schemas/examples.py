@@ -189,7 +189,7 @@ HOLD: dict[str, Any] = {
     "placed_at": "2026-11-25T11:17:47Z",
     "lifted_at": None,
 }
-PLACED: dict[str, Any] = {**HOLD, "too_late": {}, "unproven": 0}
+PLACED: dict[str, Any] = {**HOLD, "too_late": {}, "unproven": 0, "unchecked": []}
 LOCATION: dict[str, Any] = {
     "controller": "client:42",
     "operator": {"name": "Calltrack Ltd", "contact": "privacy@calltrack.example"},

@@ -58,3 +58,7 @@ class PlacedLegalHold(LegalHold):
         description="Number of people given by an e-mail address, a phone number or the like alone: the hold does not "
         "follow when it changes. Give an id that is never reused where there is one."
     )
+    unchecked: tuple[str, ...] = Field(
+        description="Stores that could not be asked whether they know the controller's member as it is spelled. If one "
+        "spells it otherwise, the hold holds nothing there: place it again when they answer."
+    )
