@@ -1,5 +1,7 @@
 """Suppression list: keyed hashes of whom the ledger erased, without saying whom.
 
+Of a value that is handed on (a phone number) an entry says since when the person had it, as the person's own row did.
+
 Entries outlive the encrypted identifiers. Other requests and holds for the same person are recognised by them, and they
 are what a restored store would have to be erased by again; nothing does that yet.
 """

@@ -73,7 +73,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     replaces: tuple[str, str] | None = None,
     frozen: Frozen = lambda _connection, _batch: None,
 ) -> Batch:
-    """Make a plan: seal the identifiers, count in every store, freeze the chunks. Stores are only read.
+    """Make a plan: seal the identifiers and what they lead to, count, freeze the chunks. Stores are only read.
 
     Args:
         workspace: What is worked with.
