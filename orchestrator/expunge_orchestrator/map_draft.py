@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
+from expunge_config.datamap.identities import PersonCollection, merged_by
 from expunge_config.errors import ConfigError, UsageError
 from expunge_config.settings import Settings
 from expunge_connectors.draft import (
@@ -159,13 +160,35 @@ def _controllers(drafts: Sequence[StoreDraft]) -> Iterator[str]:
 def _identities(drafts: Sequence[StoreDraft]) -> Iterator[str]:
     yield "identities:"
     merged = {key: value for one in reversed(drafts) for key, value in one.identities.items()}
+    people = list(_people(drafts))
     for name, definition in sorted(merged.items(), key=lambda item: (_rank(item[1]), item[0])):
-        question = "  # DECIDE: is a value never given to another one?" if _rank(definition) != 1 else ""
-        yield f"  {name}: {_flow(definition)}{question}"
+        yield f"  {name}: {_flow(definition)}{_question_of(name, definition, people)}"
     yield from _merging(drafts)
     if not merged:
         yield "  # DECIDE: how are people known? E.g. user_id: {kind: person, normaliser: integer/2}"
     yield ""
+
+
+def _question_of(name: str, definition: Mapping[str, object], people: Sequence[PersonCollection]) -> str:
+    if _rank(definition) != _REUSABLE:
+        return "  # DECIDE: is a value never given to another one?"
+    if there := merged_by(name, people):
+        return (
+            f"  # DECIDE: {_comment(' and '.join(there))} are persons of different kinds: is whoever has one value in"
+            " both the same human, and goes in both? Then add `same_person: {reason, approved_by}`; else leave it out"
+            " of all of them but one"
+        )
+    return ""
+
+
+def _people(drafts: Sequence[StoreDraft]) -> Iterator[PersonCollection]:
+    for draft in drafts:
+        for one in draft.collections:
+            person, links, told = (one.entries.get(key) for key in ("person", "found_by", "yields"))
+            if isinstance(person, str) and isinstance(links, list) and isinstance(told, dict):
+                found_by = {str(link["identity"]) for link in links if "identity" in link}
+                controller = str(one.entries.get("owner"))
+                yield PersonCollection(f"{draft.store}.{one.name}", person, controller, found_by, set(told))
 
 
 def _merging(drafts: Sequence[StoreDraft]) -> Iterator[str]:
@@ -179,8 +202,11 @@ def _merging(drafts: Sequence[StoreDraft]) -> Iterator[str]:
             )
 
 
+_REUSABLE = 1
+
+
 def _rank(definition: Mapping[str, object]) -> int:
-    return {"person": 0, "reusable": 1}.get(str(definition.get("kind")), 2)
+    return {"person": 0, "reusable": _REUSABLE}.get(str(definition.get("kind")), 2)
 
 
 def _store(draft: StoreDraft) -> Iterator[str]:

@@ -63,7 +63,7 @@ def test_two_databases_count_their_people_apart(cli: CliRunner, database: str) -
         line.strip() for line in drafted.out.splitlines()
     }
     asked = [line for line in drafted.out.splitlines() if "same_person" in line]
-    assert len(asked) == 2, "of users, and of callers"
+    assert len(asked) == 4, "of users, and of callers; and of one e-mail or number in two of them"
     assert "public.users in main (main_public_user_id) and public.users in crm (crm_public_user_id)" in drafted.out
     (key,) = [line for line in drafted.out.splitlines() if "nothing yields user_id" in line]
     assert "{main_public_user_id}" in key, "whose keys the cache holds is asked"

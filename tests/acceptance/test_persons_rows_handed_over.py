@@ -108,6 +108,8 @@ def made(database: str, keyspace: Keyspace, calltrack: CompanyStack, tmp_path: P
         document = small_document(f"{ACCOUNTS}{(CUSTOMERS | WITH_ADDRESS)[how]}{BELOW}")
         collections = document["stores"]["main"]["collections"]
         document["identities"]["cid"] = {"kind": "person", "normaliser": "exact/1"}
+        if how in WITH_ADDRESS:
+            document["identities"]["email"]["same_person"] = {"reason": "r", "approved_by": "A. Officer"}
         document["stores"]["cache"] = {"connector": "redis", "collections": {"visits": VISITS, "images": IMAGES}}
         stores = {"main": {"url": SecretStr(database)}, "cache": {"url": SecretStr(keyspace.url)}}
         if apart:

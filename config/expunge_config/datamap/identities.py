@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import StrictBool, field_validator, model_validator
@@ -32,7 +34,8 @@ class Identity(Model):
             selects a row.
         recycled: Values are handed on to other people by whoever gives them out; None: phone numbers are.
         same_person: Why one value is one person in every collection that has `person` with this identity, and who says
-            so: two sequences give the same numbers to strangers.
+            so: two sequences give the same numbers to strangers. Of a reusable identity: why whoever has one value in
+            persons of two kinds (an account, a guest) is one human.
     """
 
     kind: IdentityKind
@@ -71,25 +74,73 @@ class Identity(Model):
         return self.recycled if self.recycled is not None else self.rule.telephone
 
 
+@dataclass(frozen=True, slots=True)
+class PersonCollection:
+    """A collection whose records are persons.
+
+    Attributes:
+        place: Its store and name.
+        person: The identity of these persons.
+        controller: Whose the records are.
+        found_by: Identities that find its records.
+        tells: Identities that its records yield.
+    """
+
+    place: str
+    person: str
+    controller: str
+    found_by: AbstractSet[str]
+    tells: AbstractSet[str]
+
+
 def same_person_complaints(
-    identities: Mapping[str, Identity], persons: Mapping[str, Sequence[str]], many: Container[str]
+    identities: Mapping[str, Identity], people: Sequence[PersonCollection], many: Container[str]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Collections of persons under one identity of which nobody says that they are the same people: (path, message).
+    """Collections of persons whom one value makes one human, and nobody says that they are: (path, message).
 
     Args:
         identities: All of the map.
-        persons: Identity -> the collections with `person` of it, each with its store.
+        people: Every collection of persons.
         many: Identities of persons in tables that tell the members of a controller apart: each may count for itself.
     """
     for name, identity in identities.items():
-        there = persons.get(name, ())
-        if len(there) > 1 and identity.same_person is None:
-            message = (
-                f"{' and '.join(there)} are all `person: {name}`: one value would be one person in each, but two"
-                " sequences give the same values to strangers. Give each an identity of its own; or, if they are the"
-                " same people by design, say so here: `same_person: {reason: ..., approved_by: ...}`"
-            )
-            yield ("identities", name), message
-        elif len(there) < 2 and name not in many and identity.same_person is not None:  # noqa: PLR2004 - one alone is shared with nobody
-            message = f"fewer than two collections are `person: {name}`: it would speak for one that comes later"
-            yield ("identities", name, "same_person"), message
+        reusable = identity.kind is IdentityKind.REUSABLE
+        there = merged_by(name, people) if reusable else _numbered_by(name, people)
+        if there and identity.same_person is None:
+            yield ("identities", name), (_MERGED if reusable else _NUMBERED).format(" and ".join(there), name)
+        elif not there and name not in many and identity.same_person is not None:
+            yield ("identities", name, "same_person"), (_MERGES_NONE if reusable else _NUMBERS_ONE).format(name)
+
+
+def _numbered_by(identity: str, people: Sequence[PersonCollection]) -> list[str]:
+    """The collections whose persons have this identity, if there are several."""
+    there = [one.place for one in people if one.person == identity]
+    return there if len(there) > 1 else []
+
+
+def merged_by(identity: str, people: Sequence[PersonCollection]) -> list[str]:
+    """The collections with persons of different kinds whom a value that passes on leads to, one from the other."""
+    having = [one for one in people if identity in one.found_by | one.tells]
+    return sorted(
+        {
+            place.place
+            for one in having
+            for other in having
+            if identity in one.found_by and one.person != other.person and one.controller == other.controller
+            for place in (one, other)
+        }
+    )
+
+
+_SAY_SO = "say so here: `same_person: {{reason: ..., approved_by: ...}}`"
+_NUMBERED = (
+    "{0} are all `person: {1}`: one value would be one person in each, but two sequences give the same values to"
+    f" strangers. Give each an identity of its own; or, if they are the same people by design, {_SAY_SO}"
+)
+_NUMBERS_ONE = "fewer than two collections are `person: {0}`: it would speak for one that comes later"
+_MERGED = (
+    "{0} are persons of different kinds, and `{1}` leads from one to the other: whoever has one value in both goes in"
+    f" both. If they are the same people by design, {_SAY_SO}. Otherwise leave it out of all of them but one"
+    " (`found_by` and `yields`)"
+)
+_MERGES_NONE = "`{0}` leads from no kind of person to another: it would speak for one that comes later"

@@ -115,13 +115,18 @@ def _collect(
 
 
 def _cross_check(data_map: DataMap) -> Iterable[tuple[Path_, str]]:
-    for name, store in data_map.stores.items():
-        for where, message in store.complaints(data_map):
-            yield ("stores", name, *where), message
+    in_stores = [
+        (("stores", name, *where), message)
+        for name, store in data_map.stores.items()
+        for where, message in store.complaints(data_map)
+    ]
+    yield from in_stores
     for name, backup in data_map.backups.items():
         if backup.of not in data_map.stores:
             yield ("backups", name, "of"), "names a store that the map does not declare"
     yield from data_map.complaints()
+    if not in_stores:  # else nobody can say what leads where
+        yield from data_map.same_person_complaints()
 
 
 def open_questions(text: str) -> list[Problem]:

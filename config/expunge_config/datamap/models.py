@@ -14,7 +14,7 @@ from pydantic import Field, SerializeAsAny, StrictBool, StringConstraints, field
 
 from expunge_config.datamap.base import IsoPeriod, Model, Name, Text
 from expunge_config.datamap.deadlines import DeadlineSpec
-from expunge_config.datamap.identities import Identity, IdentityKind, same_person_complaints
+from expunge_config.datamap.identities import Identity, IdentityKind, PersonCollection, same_person_complaints
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.self_service import SelfService
 
@@ -283,12 +283,23 @@ class DataMap(Model):
 
     def complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """What is wrong between the stores, and between the parts of the map that are none: (path, message)."""
-        persons: dict[str, list[str]] = {name: [] for name in self.identities}
-        for store, collection, spec in self.collections():
-            persons.get(spec.person_identity or "", []).append(f"{store}.{collection}")
-        many = {spec.person_identity or "" for _, _, spec in self.collections() if spec.tells_member}
-        yield from same_person_complaints(self.identities, persons, many)
         yield from self._self_service_complaints()
+
+    def same_person_complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Persons of several collections whom one value makes one human, unsaid; of stores without a complaint."""
+        many = {spec.person_identity or "" for _, _, spec in self.collections() if spec.tells_member}
+        yield from same_person_complaints(self.identities, list(self._person_collections()), many)
+
+    def _person_collections(self) -> Iterator[PersonCollection]:
+        for name, store in self.stores.items():
+            flows = store.key_flow(name, self) or {}
+            for collection, spec in store.collection_specs().items():
+                flow = flows.get(collection, KeyFlow(frozenset()))
+                if spec.person_identity is not None and spec.owner is not None:
+                    place = f"{name}.{collection}"
+                    yield PersonCollection(
+                        place, spec.person_identity, spec.owner.controller, flow.incoming, flow.outgoing
+                    )
 
     def _self_service_complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
         own = self.self_service

@@ -21,7 +21,7 @@ from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
-from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, other_than, same_person
+from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, same_person
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import (
     attributions,
@@ -183,19 +183,13 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved, kept: froze
     if item.sealed_keys is None:
         return answer
     persons = context.workspace.data_map.person_identities
-    begun = _begun(item)
-    if not begun and all(key.namespace in persons for key in context.identifiers([item])[item.id]):
-        return answer  # the request itself says who it is
     before, ended, found = (
         {key for key in map(member_proof.unmark, keys) if key.namespace in persons}
         for keys in (context.unsealed(item), kept, answer.keys)
     )
-    if not begun:
-        if other_than(before, found):
-            return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
-    elif not found <= before | (ended if same_person(before, ended) else set()):
-        return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED)
-    return answer
+    if found <= before | (ended if same_person(before, ended) else set()):
+        return answer
+    return replace(answer, keys=frozenset(), ambiguity=Ambiguity.MOVED if _begun(item) else Ambiguity.OTHERWISE)
 
 
 def _ask_decided(context: StepContext, people: Sequence[Item], known: Keys, again: Keys) -> dict[int, Resolved]:

@@ -326,14 +326,6 @@ def same_person(one: AbstractSet[SubjectKey], other: AbstractSet[SubjectKey]) ->
     return not one.isdisjoint(other) and not several(one | other)
 
 
-def other_than(planned: AbstractSet[SubjectKey], found: AbstractSet[SubjectKey]) -> bool:
-    """Whether those found (person keys) are somebody else than those planned for.
-
-    A second person key of another kind beside one that was planned for is the same human, found a little later.
-    """
-    return not found <= planned and not same_person(planned, found)
-
-
 def several(persons: AbstractSet[SubjectKey]) -> bool:
     """More than one person of one kind. An account holder and a caller may be the same human."""
     return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)

@@ -41,8 +41,12 @@ def collections(drafted):
     return {one.name: one for one in drafted.collections}
 
 
+SAME = "{reason: A caller who signs up keeps the number, approved_by: A. Officer}"
+
+
 def answered(text):
     """The draft after somebody went through it: empty places filled, the comments taken away."""
+    text = re.sub(r"}(?=  # DECIDE: .* persons of different kinds)", f", same_person: {SAME}}}", text)
     return "\n".join(_answered(re.sub(r"\s*# DECIDE:.*", "", line)) for line in text.splitlines())
 
 
@@ -111,6 +115,16 @@ def test_it_is_refused_until_every_question_is_answered_and_then_holds_against_t
     the_map = loaded(complete, tmp_path)
     with opened(company, the_map) as store:
         assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+
+
+def test_it_asks_whether_persons_of_two_kinds_are_one_human(company, tmp_path):
+    """Both are found by phone. The comment taken away without an answer, the map itself says so."""
+    text = render_yaml([draft(company)])
+    (asked,) = [line for line in text.splitlines() if "persons of different kinds" in line]
+    assert asked.startswith("  phone: ")
+    assert "main.callers and main.users" in asked
+    with pytest.raises(DataMapError, match=r"identities.phone: main.callers and main.users are persons of different"):
+        loaded(answered(text).replace(f", same_person: {SAME}", ""), tmp_path)
 
 
 def test_the_anchor_as_it_is_proposed_holds_too(company, tmp_path):
@@ -372,7 +386,8 @@ def test_persons_of_two_schemas_are_never_merged_by_their_name(database):
     assert links["crm.visits"] == {("customer_id", "main_crm_customer_id")}, "its own schema first"
     both = {("customer_id", "main_shop_customer_id"), ("customer_id", "main_crm_customer_id")}
     assert links["public.visits"] == both, "with a question: whose rows are they?"
-    (question,) = [line for line in render_yaml([drafted]).splitlines() if "same_person" in line]
+    merged, question = [line for line in render_yaml([drafted]).splitlines() if "same_person" in line]
+    assert merged.startswith("  email: "), "one address in both: another question"
     assert "# DECIDE: crm.customers in main (main_crm_customer_id) and shop.customers in main" in question
 
 

@@ -111,11 +111,14 @@ def test_a_tombstone_is_made_of_a_unique_index_that_holds_for_every_row(
 
 
 def test_a_null_that_nobody_validated_away_makes_no_key(database: str) -> None:
+    """Until PostgreSQL 18 a check alone can say so without looking at the rows."""
+    with psycopg.connect(database) as connection:
+        said = "NOT NULL serial" if connection.info.server_version >= 180000 else "CHECK (serial IS NOT NULL)"
     execute(
         database,
         _USERS + "CREATE TABLE events (user_id int, serial int); CREATE UNIQUE INDEX ON events (serial);"
         "INSERT INTO events VALUES (1, NULL), (1, NULL), (2, NULL), (1, 4);"
-        "ALTER TABLE events ADD CONSTRAINT there NOT NULL serial NOT VALID",
+        f"ALTER TABLE events ADD CONSTRAINT there {said} NOT VALID",
     )
     erased(database, shape(EVENTS), user_id="1", expected={"users": 1, "events": 3})
 

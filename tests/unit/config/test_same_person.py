@@ -69,3 +69,44 @@ def test_the_declaration_is_whole(tmp_path: Path, missing: str) -> None:
 def test_it_does_not_speak_for_tables_that_come_later(tmp_path: Path) -> None:
     with pytest.raises(DataMapError, match="fewer than two collections"):
         read(write_document(tmp_path / "map.yaml", declared(document_of())))
+
+
+def two_kinds(*names: str) -> dict[str, Any]:
+    """Users and callers of one controller; those of the collections named are found by their number and yield it."""
+    document = document_of()
+    collections = document["stores"]["main"]["collections"]
+    collections["callers"]["owner"] = dict(collections["users"]["owner"])
+    for name in ("users", "callers"):
+        one = collections[name]
+        one["found_by"] = [link for link in one["found_by"] if link["identity"] != "phone"]
+        one["yields"].pop("phone", None)
+        if name in names:
+            one["found_by"].append({"column": "phone", "identity": "phone"})
+            one["yields"]["phone"] = "phone"
+    return document
+
+
+def test_a_value_that_leads_from_one_kind_of_person_to_another_is_refused(tmp_path: Path) -> None:
+    document = two_kinds("users", "callers")
+    path = write_document(tmp_path / "map.yaml", document)
+    with pytest.raises(DataMapError) as raised:
+        read(path)
+    said = f"line {line_of(path, '  phone:')}: identities.phone: main.callers and main.users are persons of different"
+    assert said in raised.value.message
+    document["identities"]["phone"]["same_person"] = ASSURED
+    assert read(write_document(path, document)).identities["phone"].same_person is not None
+
+
+def test_a_value_that_one_kind_has_merges_none(tmp_path: Path) -> None:
+    document = two_kinds("users")
+    assert read(write_document(tmp_path / "map.yaml", document)).identities["phone"].same_person is None
+    document["identities"]["phone"]["same_person"] = ASSURED
+    with pytest.raises(DataMapError, match="`phone` leads from no kind of person to another"):
+        read(write_document(tmp_path / "map.yaml", document))
+
+
+def test_nor_does_one_that_leads_to_persons_of_another_controller(tmp_path: Path) -> None:
+    document = two_kinds("users", "callers")
+    document["controllers"]["other"] = {"name": "Another company"}
+    document["stores"]["main"]["collections"]["callers"]["owner"] = {"controller": "other"}
+    read(write_document(tmp_path / "map.yaml", document))
