@@ -13,7 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import Counts, RecordCounts
+from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_lifecycle, operator_retry, poison_isolation
 from expunge_orchestrator.execution.cancellation import WITHDRAWABLE
@@ -30,7 +30,7 @@ from expunge_orchestrator.rules import outcomes, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
-from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.subjects.residual_keys import Place, ResidualCount, ResidualPlace
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import Open
@@ -258,8 +258,8 @@ def residual_places(
 ) -> dict[int, list[ResidualPlace]]:
     """Item -> where something is left of these people or kept by the storage, and whether the kept keys lead there.
 
-    The stores are asked once more, by these keys alone: what only an e-mail led to is not found by them. Of a store
-    that cannot be asked the data map says whether any other key of theirs leads into it.
+    The stores are asked once more, by these keys alone: what only an e-mail led to is not found by them. A store that
+    cannot be asked answers nothing: a later request judges by the data map, which says what leads there.
     """
     if not people:
         return {}
@@ -278,16 +278,12 @@ def residual_places(
     for store in sorted({store for places in left.values() for store, _ in places}):
         theirs = [item for item in people if any(one == store for one, _ in left[item.id])]
         if context.out_of_sight(store):
-            led = [item.id for item in theirs if _kept_keys_suffice(context, item, store)]
-            counts: Counts = {
-                number: {name: seen for (one, name), seen in left[number].items() if one == store} for number in led
-            }
-        else:
-            subjects = [
-                replace(one, keys=residual_keys.lasting(one.keys, data_map))
-                for one in context.subjects(theirs, store, to_look=True)
-            ]
-            counts = context.workspace.stores[store].verify(subjects, context.batch.scope, context.cutoffs[store])
+            continue
+        subjects = [
+            replace(one, keys=residual_keys.lasting(one.keys, data_map))
+            for one in context.subjects(theirs, store, to_look=True)
+        ]
+        counts = context.workspace.stores[store].verify(subjects, context.batch.scope, context.cutoffs[store])
         for number, tallies in counts.items():
             found[number] = {**found[number], **{(store, name): one for name, one in tallies.items()}}
     return {
@@ -297,18 +293,6 @@ def residual_places(
         ]
         for number, places in left.items()
     }
-
-
-def _kept_keys_suffice(context: StepContext, item: Item, store: str) -> bool:
-    """Whether no key of the person leads into a store but those that are kept, as far as the data map says it."""
-    data_map = context.workspace.data_map
-    spec = data_map.stores.get(store)
-    flows = None if spec is None else spec.key_flow(store, data_map)
-    if flows is None:
-        return False
-    keys = context.unsealed(item)
-    others = {member_proof.unmark(key).namespace for key in keys - residual_keys.lasting(keys, data_map)}
-    return others.isdisjoint(identity for flow in flows.values() for identity in flow.incoming)
 
 
 def _records(seen: RecordCounts | None) -> int:

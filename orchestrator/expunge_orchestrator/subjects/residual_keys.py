@@ -70,8 +70,8 @@ class ResidualKeys:
             what stands under them is others' (ADR 18): what it finds is all there is.
         proven: Person keys say that it is the same person as the one it was found for. Otherwise all that they have in
             common can pass on, or did, as other person keys say: nothing is erased by these keys.
-        doubtful: Those of the `seen` places to which an identifier led that can pass on and that is not among this
-            request's: finding nothing there says nothing.
+        doubtful: Those of the `seen` places to which an identifier can have led that passes on and that is not among
+            this request's: finding nothing there says nothing.
         tags: Of every identifier and key that it had.
     """
 
@@ -162,10 +162,11 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             for start in range(0, len(asked), TAGS)
             for row in connection.execute(_with_tags(scope, asked[start : start + TAGS]))
         }
-        left_tags: dict[int, set[bytes]] = {}
+        left_tags: dict[int, dict[bytes, str]] = {}
         tagged = tables.suppression.c
-        for item_id, tag in connection.execute(sa.select(tagged.item_id, tagged.tag).where(tagged.item_id.in_(rows))):
-            left_tags.setdefault(item_id, set()).add(tag)
+        entries = sa.select(tagged.item_id, tagged.tag, tagged.namespace).where(tagged.item_id.in_(rows))
+        for item_id, tag, namespace in connection.execute(entries):
+            left_tags.setdefault(item_id, {})[tag] = namespace
         said = attributions.in_force(connection, scope) if rows else {}
     seal = ItemCipher(workspace.keys.wrapping)
     found: dict[int, list[ResidualKeys]] = {}
@@ -182,12 +183,17 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             proven = same_person(ours, theirs)
             if proven:
                 persons_of[number] = ours | theirs
-            unknown = left_tags[row.item_id] - {tagger.tag(key) for key in usable[number]}
+            unknown = left_tags[row.item_id].keys() - {tagger.tag(key) for key in usable[number]}
             if proven and said:
                 unknown -= _of_others(said, map(tagger.tag, _persons(workspace, keys_of[number])), unknown)
             whole = not unknown and keys <= usable[number]
             records = {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places}
-            sure = {(store, name) for store, name, reached in places if whole or reached or not records[store, name]}
+            lost = {left_tags[row.item_id][tag] for tag in unknown}
+            sure = {
+                (store, name)
+                for store, name, reached in places
+                if whole or reached or not records[store, name] or not _led_to_by(lost, store, name, workspace.data_map)
+            }
             one = ResidualKeys(
                 row.item_id,
                 row.uid,
@@ -224,6 +230,18 @@ def claims_by_tag(workspace: Workspace, scope: Scope, tags: Iterable[bytes]) -> 
             for tag, when in connection.execute(dated.with_only_columns(tables.suppression.c.tag, since)):
                 found[bytes(tag)] = max(when, found.get(bytes(tag), when))
     return found
+
+
+def _led_to_by(namespaces: Collection[str], store: str, name: str, data_map: DataMap) -> bool:
+    """Whether a key of one of these namespaces can lead to records of a collection, as far as the map says it.
+
+    Straight, that is: what the earlier request learnt on the way is among its own keys.
+    """
+    spec = data_map.stores.get(store)
+    flows = None if spec is None else spec.key_flow(store, data_map)
+    if flows is None or name not in flows:
+        return bool(namespaces)
+    return not flows[name].incoming.isdisjoint(namespaces)
 
 
 def _of_others(said: Mapping[Pair, bool], persons: Iterable[bytes], values: Collection[bytes]) -> set[bytes]:

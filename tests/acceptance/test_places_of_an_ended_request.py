@@ -1,0 +1,104 @@
+"""What an ended request left, for a later one that does not know every identifier of it (ADR 8)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.cli import CliRunner
+from tests.support.data_map_text import write_document
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+
+DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
+_COLLECTIONS = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email, phone: phone}, created: created_at,
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}, {column: phone, identity: phone}]}
+news: {table: public.news, created: created_at, found_by: [{column: email, identity: email}]}
+callbacks: {table: public.callbacks, created: created_at, found_by: [{column: phone, identity: phone}]}
+parcels: {table: public.parcels, created: created_at, found_by: [{column: email, identity: email}]}
+labels: {table: public.labels, created: created_at, found_by: [{column: parcel_id, of: parcels.id}]}
+"""
+SCHEMA = f"""
+CREATE TABLE users (id int PRIMARY KEY, email text, phone text, {DAY});
+CREATE TABLE news (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE callbacks (id int PRIMARY KEY, phone text, {DAY});
+CREATE TABLE parcels (id int PRIMARY KEY, email text, {DAY});
+CREATE TABLE labels (id int PRIMARY KEY, parcel_id int, {DAY});
+INSERT INTO users VALUES (1, 'ann@x.example', '+4930111111'), (2, 'bob@x.example', '+4930222222');
+INSERT INTO news VALUES (1, 'ann@x.example'), (2, 'bob@x.example');
+CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+CREATE TRIGGER no BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION no();
+"""
+
+
+@pytest.fixture
+def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
+    """Two accounts with an address and a number, a letter each, and a trigger that keeps the accounts."""
+    execute(database, SCHEMA)
+    document = small_document(_COLLECTIONS, email="email/3")
+    document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1", "recycled": False}
+    write_document(tmp_path / "datamap.yaml", document)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"STORES__MAIN__URL": database, "SETTLING": "PT0S"}
+    settings = {f"EXPUNGE_{name}": value for name, value in ours.items()}
+    made = CliRunner(tmp_path, plain | settings | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
+    assert made.run("keys", "init").code == 0
+    return made
+
+
+def asked(cli: CliRunner, listed: bytes) -> dict[str, int]:
+    """Plan, erase and settle; the outcomes."""
+    plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed).out)
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    cli.run("run-due")
+    outcomes: dict[str, int] = json.loads(cli.run("status", plan["id"], "--json").out)["outcomes"]
+    return outcomes
+
+
+def ended(cli: CliRunner, database: str) -> None:
+    """A request of Ann's that was refused and ended; then the application itself deletes her account."""
+    plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n").out)
+    assert cli.run("erase", plan["id"], "--confirm", plan["digest"]).code == 1
+    assert cli.run("end", plan["id"], "--confirm", plan["digest"]).code == 0
+    execute(database, "DROP TRIGGER no ON users; DELETE FROM users WHERE id = 1")
+
+
+ANN = b"user_id,email\n1,ann@x.example\n"
+
+
+def test_an_identifier_that_leads_to_none_of_the_places_need_not_be_known(cli: CliRunner, database: str) -> None:
+    """Her number was learnt from the account and nobody remembers it; of what was left the address leads to all."""
+    ended(cli, database)
+    assert asked(cli, ANN) == {"erased": 1}
+    assert left(database, "news") == [2]
+    assert asked(cli, b"user_id\n1\n") == {"not-found": 1}, "the kept keys are gone"
+
+
+def test_so_it_is_where_somebody_else_emptied_them(cli: CliRunner, database: str) -> None:
+    ended(cli, database)
+    execute(database, "DELETE FROM news WHERE id = 1")
+    assert asked(cli, b"user_id\n1\n") == {"partially-erased": 1}, "what led to the letter is not known here"
+    assert asked(cli, ANN) == {"not-found": 1}
+
+
+def test_one_that_leads_to_a_place_is_needed(cli: CliRunner, database: str) -> None:
+    execute(database, "INSERT INTO callbacks VALUES (1, '+4930111111')")
+    ended(cli, database)
+    assert asked(cli, ANN) == {"partially-erased": 1}
+    assert left(database, "callbacks") == [1]
+    assert asked(cli, b"user_id,email,phone\n1,ann@x.example,+4930111111\n") == {"erased": 1}
+    assert left(database, "callbacks") == []
+
+
+def test_rows_below_one_that_a_value_led_to_are_led_to_by_their_own_key(cli: CliRunner, database: str) -> None:
+    """Her address found a parcel, and that a label; the parcel is gone, and the request has the number alone."""
+    execute(database, "INSERT INTO parcels VALUES (5, 'ann@x.example'); INSERT INTO labels VALUES (7, 5)")
+    ended(cli, database)
+    execute(database, "DELETE FROM parcels")
+    asked(cli, b"user_id,phone\n1,+4930111111\n")
+    assert left(database, "labels") == []
