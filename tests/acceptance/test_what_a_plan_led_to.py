@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.cli import CliResult, CliRunner
@@ -60,14 +61,28 @@ def cli(database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServ
     return found
 
 
-def erased_after(cli: CliRunner, database: str, meanwhile: str) -> dict[str, int]:
-    """What a request for the first person ends as, if this happens between its plan and its erasure."""
-    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+FIRST, BOTH = b"user_id\n1\n", b"user_id\n1\n2\n"
+
+
+def erased_after(cli: CliRunner, database: str, meanwhile: str, listed: bytes = FIRST) -> dict[str, int]:
+    """What a request for the first person, or both, ends as, if this happens between its plan and its erasure."""
+    plan = planned(cli, listed)
     execute(database, meanwhile)
+    outcomes: dict[str, int] = carried_out(cli, plan)["outcomes"]
+    return outcomes
+
+
+def planned(cli: CliRunner, listed: bytes) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed)))
+    return plan
+
+
+def carried_out(cli: CliRunner, plan: dict[str, Any]) -> dict[str, Any]:
+    """The status after erasure and settling check."""
     cli.run("erase", plan["id"], "--confirm", plan["digest"])
     cli.run("run-due")
-    outcomes: dict[str, int] = json.loads(succeeded(cli.run("status", plan["id"], "--json")))["outcomes"]
-    return outcomes
+    status: dict[str, Any] = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
+    return status
 
 
 @pytest.mark.parametrize(
@@ -132,3 +147,71 @@ def test_an_id_that_was_given_again_leads_nowhere(cli: CliRunner, database: str)
     )
     assert erased_after(cli, database, again) == {"ambiguous": 1}
     assert left(database, "users") == left(database, "newsletter") == [1, 2, 3]
+
+
+HOUSEHOLD = """
+households: {table: public.households, sharing: last_owner, created: created_at, yields: {token: door},
+  found_by: [{column: id, of: users.household_id}]}
+"""
+DISSOLVED = "UPDATE users SET household_id = NULL; DELETE FROM households"
+
+
+@pytest.fixture
+def shared_door(cli: CliRunner, database: str, keyspace: Keyspace, tmp_path: Path) -> CliRunner:
+    """The first two people live in one household, whose door opens by a token."""
+    execute(
+        database,
+        "CREATE TABLE households (id int PRIMARY KEY, door text UNIQUE,"
+        " created_at timestamptz NOT NULL DEFAULT '2025-01-01'); INSERT INTO households VALUES (5, 'd5'), (6, 'd6');"
+        "ALTER TABLE users ADD household_id int REFERENCES households; CREATE INDEX ON users (household_id);"
+        "UPDATE users SET household_id = 5 WHERE id < 3",
+    )
+    keyspace.client.mset({"image:d5": "x", "image:d6": "x"})
+    document = small_document(COLLECTIONS + HOUSEHOLD)
+    document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
+    write_document(tmp_path / "datamap.yaml", document)
+    return cli
+
+
+@pytest.mark.parametrize("meanwhile", [DISSOLVED, "UPDATE households SET door = 'd9' WHERE id = 5"])
+def test_what_a_shared_row_of_two_led_to_stays_and_is_told(
+    shared_door: CliRunner, database: str, keyspace: Keyspace, meanwhile: str
+) -> None:
+    """Both are asked for, so the plan foresees the door. It is the household's, which may have gone on without them."""
+    assert erased_after(shared_door, database, meanwhile, BOTH) == {"partially-erased": 2}
+    assert left(database, "users") == [3]
+    assert b"image:d5" in keyspace.client.keys("image:*")
+
+
+def test_what_a_shared_row_of_two_leads_to_goes_with_both(
+    shared_door: CliRunner, database: str, keyspace: Keyspace
+) -> None:
+    assert erased_after(shared_door, database, "SELECT 1", BOTH) == {"erased": 2}
+    assert sorted(keyspace.client.keys("image:*")) == [b"image:a3", b"image:d6"]
+    assert left(database, "households") == [6]
+
+
+def test_one_of_two_owners_on_hold_makes_nothing_unclear(
+    shared_door: CliRunner, database: str, keyspace: Keyspace
+) -> None:
+    """The household stays theirs, and its door with it."""
+    plan = planned(shared_door, BOTH)
+    succeeded(shared_door.run("holds", "place", "-", "-c", "acme", "--ground", "Court", stdin=b"user_id\n2\n"))
+    status = carried_out(shared_door, plan)
+    assert status["outcomes"] == {"partially-erased": 1, "on-hold": 1}, "the household is retained"
+    assert not any(one["ambiguous"] for one in status["collections"].values())
+    assert (left(database, "users"), left(database, "households")) == ([2, 3], [5, 6])
+    assert b"image:d5" in keyspace.client.keys("image:*")
+
+
+def test_nor_does_one_of_two_owners_who_is_nobody_for_certain(
+    shared_door: CliRunner, database: str, keyspace: Keyspace
+) -> None:
+    """Another person has the address since by which the first one was asked for."""
+    plan = planned(shared_door, b"email\n1@x.example\n2@x.example\n")
+    execute(database, "UPDATE users SET email = NULL WHERE id = 1; UPDATE users SET email = '1@x.example' WHERE id = 3")
+    status = carried_out(shared_door, plan)
+    assert status["outcomes"] == {"partially-erased": 1, "ambiguous": 1}
+    assert not status["collections"]["cache.images"]["ambiguous"]
+    assert (left(database, "users"), left(database, "households")) == ([1, 3], [5, 6])
+    assert b"image:d5" in keyspace.client.keys("image:*")

@@ -281,6 +281,10 @@ class StepContext:
         """Values that an earlier resolution found in the person's own record and in another's."""
         return member_proof.shared(self._unsealed(item, item.sealed_keys))
 
+    def foreseen(self, item: Item) -> frozenset[SubjectKey]:
+        """What the plan foresaw that rows tell which people of the chunk share."""
+        return member_proof.foreseen(self._unsealed(item, item.sealed_keys))
+
     def unread(self, item: Item) -> frozenset[SubjectKey]:
         """What records of the person named and nobody could read, by store and collection."""
         return member_proof.unread(self._unsealed(item, item.sealed_keys))

@@ -92,7 +92,10 @@ class PlanTotals:
         """
         before = self.due()
         subjects = seen.subjects
-        self.keys.update((number, seen.resolved[number].keys) for number in part)
+        self.keys.update(
+            (number, member_proof.with_foreseen(seen.resolved[number].keys, seen.foreseen.get(number, ())))
+            for number in part
+        )
         self.ambiguous += len(seen.resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope, self.actions)
         self.also_in.update(_also_in(subjects, workspace, scope))

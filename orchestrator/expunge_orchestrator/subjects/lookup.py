@@ -28,6 +28,7 @@ class SubjectLookup:
         resolved: Number -> who is meant, or why nobody is.
         left: Number -> what ended requests left of the same person, for those with any.
         subjects: Everybody who is one person, with every key that is followed.
+        foreseen: Number -> those of the keys that rows tell which these people share, once all of them go.
     """
 
     workspace: Workspace = field(repr=False)
@@ -36,6 +37,7 @@ class SubjectLookup:
     resolved: Mapping[int, Resolved] = field(repr=False)
     left: Mapping[int, Sequence[ResidualKeys]] = field(repr=False)
     subjects: Sequence[Subject] = field(repr=False)
+    foreseen: Mapping[int, frozenset[SubjectKey]] = field(repr=False)
 
     def without(self, people: Container[int]) -> SubjectLookup:
         """The others."""
@@ -128,10 +130,9 @@ def look_up(
 
     resolution = Resolution(workspace, scope, cutoffs)
     resolved = resolution.answers(given, {})
-    subjects: Sequence[Subject] = [
-        joint_owners.subject(number, one) for number, one in resolved.items() if one.ambiguity is None
-    ]
-    subjects = resolution.going_together(subjects, given, actions_for(scope, workspace.data_map, data_types))
+    apart = [joint_owners.subject(number, one) for number, one in resolved.items() if one.ambiguity is None]
+    subjects = resolution.going_together(apart, given, actions_for(scope, workspace.data_map, data_types))
+    foreseen = {one.number: one.keys - resolved[one.number].keys for one in subjects}
     left = residual_keys.of_people(workspace, scope, subjects)
     told = joint_lookup.told_together(subjects, workspace, scope, cutoffs)
     subjects = [replace(one, keys=one.keys | told.get(one.number, frozenset())) for one in subjects]
@@ -140,4 +141,4 @@ def look_up(
     inheriting = [one for one in subjects if one.number in left]
     again = followed_keys.given_again(inheriting, scope, workspace.data_map, know, cutoffs)
     subjects = followed_keys.without_given_again(subjects, again)
-    return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects)
+    return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects, foreseen)

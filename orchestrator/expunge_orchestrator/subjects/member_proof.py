@@ -30,6 +30,7 @@ from expunge_orchestrator.rules.scope import collections_in
 _MARK = ":"  # ends every mark; no namespace of a map holds one
 UNPROVEN = "unproven:"
 _REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED = "refused:", "shared:", "doubtful:", "attributed:"
+_FORESEEN = "foreseen:"
 
 
 def sealed_together(accepted_keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
@@ -59,7 +60,9 @@ def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """The accepted ones of keys that were sealed together."""
     return frozenset(
-        key for key in keys if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, UNREAD))
+        key
+        for key in keys
+        if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, _FORESEEN, UNREAD))
     )
 
 
@@ -86,6 +89,16 @@ def shared(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
 def doubtful(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """Those that records merely tell, and nobody's for certain, without their mark."""
     return _marked_as(_DOUBTFUL, keys)
+
+
+def with_foreseen(keys: frozenset[SubjectKey], joint: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
+    """Keys to be sealed with those, marked, that rows tell which people of the chunk share, once all of them go."""
+    return keys.union(SubjectKey(f"{_FORESEEN}{key.namespace}", key.value) for key in joint)
+
+
+def foreseen(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """What a plan foresaw that shared rows tell, without its mark."""
+    return _marked_as(_FORESEEN, keys)
 
 
 def _marked_as(mark: str, keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
