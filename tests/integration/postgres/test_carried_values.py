@@ -105,6 +105,13 @@ COPIES = {
     ),
     "in small letters": Copy("users", "NEW.log = lower(OLD.email)", "log", "log text"),
     "a day": Copy("users", "NEW.was = OLD.born", "was", "was date"),
+    "a day, as a time": Copy("users", "NEW.was = OLD.born", "was", "was timestamptz"),
+    "a number with more places": Copy(
+        "users", "NEW.was = (OLD.meta #>> '{contact,nr}')::numeric", "was", "was numeric(20, 4)", meta='"NULL"'
+    ),
+    "a number, as a float": Copy(
+        "users", "NEW.was = (OLD.meta #>> '{contact,nr}')::float8", "was", "was float8", meta='"NULL"'
+    ),
     "a number out of a document": Copy(
         "users", "NEW.was = (OLD.meta #>> '{contact,nr}')::numeric", "was", "was numeric", meta='"NULL"'
     ),

@@ -43,6 +43,16 @@ _FIXED = frozenset({
 })  # fmt: skip
 """Types of which a value holds no other one: a stamp of today is no copy of a birthday."""
 
+_NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
+_TIMES = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
+_ONE_SPELLING = {
+    **dict.fromkeys(
+        _NUMBERS, "CASE WHEN {value}::text ~ '[0-9]' THEN pg_catalog.trim_scale({value}::text::numeric)::text END"
+    ),
+    **dict.fromkeys(_TIMES, "{value}::text::timestamptz::timestamp::text"),
+}
+"""Types of which another type writes the same value otherwise: a day as midnight, a sum with more places."""
+
 # A json is kept as it was typed, and may hold what no text of the server's can: the cast would quote it in an error.
 _JSON = r"""CASE WHEN {value}::text ~* '\\u(0000|d[89a-f])' THEN pg_catalog.to_jsonb({value}::text)
  ELSE {value}::jsonb END"""
@@ -225,9 +235,16 @@ def _texts(live: Column, value: sql.Composable) -> sql.Composed:
             ways.append(sql.SQL("SELECT ({})::text").format(_kept(live, value)))
     elif live.base in _FIXED:
         ways.append(sql.SQL("SELECT pg_catalog.to_jsonb({}) #>> '{{}}'").format(value))  # as documents have it
+        ways += _otherwise(live, value)
     return sql.SQL("SELECT {} FROM ({}) AS held (said)").format(
         _folded(sql.SQL("said")), sql.SQL(" UNION ALL ").join(ways)
     )
+
+
+def _otherwise(live: Column, value: sql.Composable) -> list[sql.Composed]:
+    """The value as every type of its kind would have it."""
+    spelling = _ONE_SPELLING.get(live.base)
+    return [] if spelling is None else [sql.SQL(f"SELECT {spelling}").format(value=value)]
 
 
 def _marked(live: Column, kept: sql.Composable) -> sql.Composed:
@@ -235,6 +252,7 @@ def _marked(live: Column, kept: sql.Composable) -> sql.Composed:
     ways: list[sql.Composable] = [sql.SQL("SELECT ({})::text").format(kept)]
     if _structured(live):
         ways.append(sql.SQL(_INSIDE).format(document=kept))
+    ways += _otherwise(live, kept)
     return sql.SQL(
         "coalesce((SELECT pg_catalog.string_agg(pg_catalog.chr(1) || {} || pg_catalog.chr(1), '')"
         " FROM ({}) AS held (said)), '')"
