@@ -110,3 +110,34 @@ def test_what_was_there_before_the_person_had_the_address_stays_however_often_th
     assert left(database, "letters") == [2, 3, 5, 9]
     assert erased(cli, "1@x.example", "email") == {"partially-erased": 1}
     assert left(database, "letters") == [2, 3, 5, 9]
+
+
+SINCE = "data_type: gone, since: {email: taken}"
+TAKEN = (
+    "ALTER TABLE users ADD taken timestamptz; UPDATE users SET taken = '2025-01-15';"
+    "INSERT INTO letters VALUES (4, '1@x.example', '2025-01-10')"
+)
+
+
+def test_a_row_that_does_not_say_since_when_says_nothing_against_what_is_known(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """The predecessor's letter stays, though she signs up anew, and nobody asks her since when she has the address."""
+    cli = installed(database, tmp_path, fork_server, SINCE, recycled=True)
+    execute(database, TAKEN)
+    assert erased(cli, "1,1@x.example") == {"partially-erased": 1}
+    assert left(database, "letters") == [2, 3, 4]
+    execute(database, "INSERT INTO users VALUES (9, '1@x.example', now() - interval '1 second', NULL)")
+    assert erased(cli, "9,1@x.example") == {"partially-erased": 1}
+    assert (left(database, "users"), left(database, "letters")) == ([2, 3], [2, 3, 4])
+
+
+def test_nor_does_one_that_says_it_no_more_when_the_plan_is_carried_out(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    cli = installed(database, tmp_path, fork_server, SINCE, recycled=True)
+    execute(database, TAKEN)
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    execute(database, "UPDATE users SET taken = NULL WHERE id = 1")
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    assert (left(database, "users"), left(database, "letters")) == ([2, 3], [2, 3, 4])

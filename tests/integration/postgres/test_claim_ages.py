@@ -26,6 +26,14 @@ bookings:
   found_by: [{column: email, identity: email}, {column: of_user, of: users.id}]
   yields: {token: {column: file, never_shared: {reason: made for each, approved_by: A. Officer}}}
 """
+_CONTACTS = """
+contacts:
+  table: public.contacts
+  person: user_id
+  undated: erase
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]
+  yields: {user_id: id, email: email}
+"""
 # Ann has the number since 2024, and her account since 2020. Another one had it before.
 _ROWS = """
 CREATE TABLE users (id text PRIMARY KEY, email text, created_at timestamptz NOT NULL, taken timestamptz);
@@ -99,6 +107,23 @@ def test_a_row_is_never_too_old_where_nothing_says_since_when(database: str, *, 
         store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         _seen(store, ann, 0, 0)
     assert left(database, "bookings") == [6]
+
+
+def test_of_two_rows_of_a_person_one_that_does_not_say_says_nothing(database: str) -> None:
+    """A second entry of hers has the number as well, without a time: what is older than the first one says stays."""
+    execute(database, _ROWS.replace("{type}", "timestamptz"))
+    execute(
+        database,
+        "CREATE TABLE contacts (id text PRIMARY KEY, email text); INSERT INTO contacts SELECT id, email FROM users",
+    )
+    document: dict[str, Any] = small_document(_MAP + _CONTACTS, email="e164/1")
+    document["identities"]["user_id"]["same_person"] = {"reason": "copied", "approved_by": "A. Officer"}
+    with opened(database, loaded := checked(document)) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        _seen(store, ann, 4, 1)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        _seen(store, ann, 0, 1)
+    assert (left(database, "bookings"), left(database, "contacts")) == ([1, 6], ["9"])
 
 
 @pytest.mark.parametrize(

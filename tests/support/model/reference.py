@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -566,10 +566,11 @@ class Reference:
                     ):
                         continue
                     told = cells[column] if column is not None else None
-                    since = datetime.min.replace(tzinfo=UTC) if told is None else moment(told)
                     for key in self._held_keys(name, cells):
-                        if key[0] == identity:
-                            began[key] = min(since, began.get(key) or since)
+                        if key[0] == identity and told is None:
+                            began.setdefault(key, None)
+                        elif key[0] == identity:
+                            began[key] = min(moment(told), began.get(key) or moment(told))
         return began
 
     def _dated(self) -> dict[str, dict[str, str | None]]:

@@ -117,8 +117,8 @@ class BoundTable:
         binding: The identities among them of kind person or internal: who such a row belongs to, or what hangs on it,
             is known only when that key is.
         tells: Reusable values that a row tells and is not found by, as links (see `claims.told`).
-        since: Identities among them that a person's row claims and that are handed on -> when the claim began; None:
-            perhaps always.
+        since: Identities among them that a person's row claims and that are handed on -> when the claim began, where
+            the map says.
         period: ISO period of the data type where rows are retained, else None.
         member_column: The column that names the controller's member; None: nothing to compare.
     """
@@ -131,7 +131,7 @@ class BoundTable:
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
     tells: tuple[BoundLink, ...]
-    since: Mapping[str, Column | None]
+    since: Mapping[str, Column]
     action: Action
     period: str | None
     member_column: str | None

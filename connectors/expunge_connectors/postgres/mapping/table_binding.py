@@ -216,10 +216,10 @@ class _TableBinder:
                 if self.data_map.identities[identity].kind is not IdentityKind.REUSABLE
             ),
             since={
-                identity: None if one.since is None else self._column(name, one.since)
+                identity: self._column(name, one.since)
                 for identity in self.aged()
                 for one in self.passing[identity]
-                if one.collection == name
+                if one.collection == name and one.since is not None
             },
             tells=tuple(self._whose(name, spec, link) for link in told(self.spec, spec, self.data_map)),
             action=data_type.on_request,

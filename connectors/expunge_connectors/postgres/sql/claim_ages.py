@@ -27,14 +27,16 @@ from expunge_connectors.postgres.sql.row_conditions import in_scope
 _ALWAYS, _NEVER = "timestamptz '0001-01-02 00:00:00+00'", "timestamptz '9999-12-30 00:00:00+00'"
 
 
-def began(since: Column | None, alias: str) -> sql.Composable:
-    """When a person's row says that the claim began, at the earliest; where it says nothing, at the beginning."""
-    if since is None:
-        return raw(_ALWAYS)
+def began(since: Column, alias: str) -> sql.Composable:
+    """When a person's row says that the claim began, at the earliest; NULL where the row does not say.
+
+    Then what another row says counts, what the plan was told, or the ledger; and where nobody says, no row is too old.
+    """
     when: sql.Composable = sql.SQL("{}::timestamptz").format(column(alias, since.name))
     if since.rounding:
         when = sql.SQL("{} - interval {}").format(when, sql.Literal(str(since.rounding)))
-    return sql.SQL("greatest(least(coalesce({}, {}), {}), {})").format(when, raw(_ALWAYS), raw(_NEVER), raw(_ALWAYS))
+    inside = sql.SQL("greatest(least({}, {}), {})").format(when, raw(_NEVER), raw(_ALWAYS))
+    return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(column(alias, since.name), inside)
 
 
 def read(connection: Connection, store: BoundStore, staged: Staged) -> None:
