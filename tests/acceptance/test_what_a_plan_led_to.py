@@ -62,6 +62,7 @@ def cli(database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServ
 
 
 FIRST, BOTH = b"user_id\n1\n", b"user_id\n1\n2\n"
+WITH_ADDRESS = b"user_id,email\n1,1@x.example\n"
 
 
 def erased_after(cli: CliRunner, database: str, meanwhile: str, listed: bytes = FIRST) -> dict[str, int]:
@@ -98,6 +99,27 @@ def test_what_it_led_to_is_erased(cli: CliRunner, database: str, keyspace: Keysp
     assert erased_after(cli, database, meanwhile) == {"erased": 1}
     assert left(database, "users") == left(database, "newsletter") == [2, 3]
     assert sorted(keyspace.client.keys("image:*")) == [b"image:a2", b"image:a3"]
+
+
+@pytest.mark.parametrize("meanwhile", ["DELETE FROM users WHERE id = 1", "UPDATE users SET email = NULL WHERE id = 1"])
+def test_an_address_beside_the_id_contradicts_it_no_more_than_when_it_was_planned(
+    cli: CliRunner, database: str, meanwhile: str
+) -> None:
+    assert erased_after(cli, database, meanwhile, WITH_ADDRESS) == {"erased": 1}
+    assert left(database, "users") == left(database, "newsletter") == [2, 3]
+
+
+def test_nor_where_another_one_has_taken_its_place(cli: CliRunner, database: str) -> None:
+    """The request says that the first one is hers, as the plan saw it."""
+    changed = "UPDATE users SET email = 'moved@x.example' WHERE id = 1"
+    assert erased_after(cli, database, changed, WITH_ADDRESS) == {"erased": 1}
+    assert left(database, "users") == left(database, "newsletter") == [2, 3]
+
+
+def test_an_address_that_is_somebody_elses_by_now_is_not_followed(cli: CliRunner, database: str) -> None:
+    passed_on = "UPDATE users SET email = NULL WHERE id = 1; UPDATE users SET email = '1@x.example' WHERE id = 2"
+    assert erased_after(cli, database, passed_on, WITH_ADDRESS) == {"partially-erased": 1}
+    assert (left(database, "users"), left(database, "newsletter")) == ([2, 3], [1, 2, 3])
 
 
 def test_what_the_first_of_two_addresses_led_to_stays_and_is_told(
@@ -147,6 +169,32 @@ def test_an_id_that_was_given_again_leads_nowhere(cli: CliRunner, database: str)
     )
     assert erased_after(cli, database, again) == {"ambiguous": 1}
     assert left(database, "users") == left(database, "newsletter") == [1, 2, 3]
+
+
+PATIENTS = """
+patients: {table: public.patients, person: user_id, yields: {user_id: mrn}, created: created_at,
+  found_by: [{column: mrn, identity: user_id}]}
+labs: {table: public.labs, created: created_at, found_by: [{column: mrn, of: patients.mrn}]}
+"""
+
+
+def test_so_it_is_where_the_id_is_all_that_leads_to_the_person(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    """A newborn gets the number of a patient who was deleted: the records say no less than the plan did."""
+    execute(
+        database,
+        "CREATE TABLE patients (mrn int PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT '2025-01-01');"
+        "CREATE TABLE labs (id int PRIMARY KEY, mrn int, created_at timestamptz NOT NULL DEFAULT '2025-01-01');"
+        "INSERT INTO patients VALUES (1), (2); INSERT INTO labs VALUES (1, 1), (2, 2)",
+    )
+    document = small_document(PATIENTS)
+    document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES | {"key": "seen:{user_id}"}}}
+    write_document(tmp_path / "datamap.yaml", document)
+    again = (
+        "SELECT pg_sleep(1.1); DELETE FROM labs WHERE mrn = 1; DELETE FROM patients WHERE mrn = 1;"
+        "INSERT INTO patients VALUES (1, clock_timestamp()); INSERT INTO labs VALUES (3, 1, clock_timestamp())"
+    )
+    assert erased_after(cli, database, again) == {"ambiguous": 1}
+    assert (left(database, "patients", "mrn"), left(database, "labs")) == ([1, 2], [2, 3])
 
 
 HOUSEHOLD = """

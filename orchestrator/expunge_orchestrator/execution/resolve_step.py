@@ -276,7 +276,8 @@ def _ask(
 def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
     """What the plan led to. Whoever came since it was made is somebody else; the ledger knows the second in which."""
     made = parse(context.batch.created_at) + timedelta(seconds=1)
-    since = replace(context, cutoffs=dict.fromkeys(context.cutoffs, made))
+    later = {name: made for name, cutoff in context.cutoffs.items() if cutoff > made}
+    since = replace(context, cutoffs=later)
     return PlannedKeys(
         {item.id: context.unsealed(item) for item in people},
         context.identifiers(people),

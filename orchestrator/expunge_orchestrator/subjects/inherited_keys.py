@@ -38,7 +38,10 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
     Raises:
         ConnectorError: A store cannot be asked.
     """
-    vouched = _vouched_for({number: given[number] for number in given.keys() - known.keys()}, ask, workspace, scope)
+    new = {number: given[number] for number in given.keys() - known.keys()}
+    vouched = _vouched_for(new, ask, workspace, scope)
+    for number, keys in ({} if planned is None else planned.vouched_for()).items():
+        vouched[number] = vouched.get(number, _NONE) | keys
     given = {number: keys - vouched.get(number, _NONE) for number, keys in given.items()}
     before = {**known, **vouched}
     while True:

@@ -43,24 +43,33 @@ class PlannedKeys:
     given_up: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
     passed_on: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
 
+    def vouched_for(self) -> Keys:
+        """Number -> values that pass on and are given beside a person's own key, which the plan followed from both.
+
+        They were that person's. Nothing may lead from them to the person any more, and that is no contradiction.
+        """
+        found = {}
+        for number, keys in self.keys.items():
+            values = {key for key in self.given[number] & keys if key.namespace in self.reusable}
+            if values and self._persons(self.given[number] & keys):
+                found[number] = frozenset(values)
+        return found
+
     def beyond(self, answers: Mapping[int, Resolved]) -> Keys:
         """Number -> the keys of the plan, of the same person, for whom it said more than the records do by now.
 
         Raises:
             ConnectorError: A store cannot be asked.
         """
-        more = {
-            number: keys
-            for number, keys in self.keys.items()
-            if answers[number].ambiguity is None and not keys <= answers[number].keys
-        }
-        again = self.given_again(more) if more else {}
+        again = self.given_again(self.keys) if self.keys else {}
+        named = {number: self._persons(self.given[number]) for number in again}
+        self.of_others |= {number for number, keys in again.items() if not named[number].isdisjoint(keys)}
         found = {}
-        for number, keys in more.items():
+        for number, keys in self.keys.items():
             gone = again.get(number, frozenset())
-            if not self._persons(self.given[number]).isdisjoint(gone):
-                self.of_others.add(number)
-            elif same_person(self._persons(keys), self._persons(answers[number].keys)):
+            if answers[number].ambiguity is not None or number in self.of_others or keys <= answers[number].keys:
+                continue
+            if same_person(self._persons(keys), self._persons(answers[number].keys)):
                 self.given_up[number] = self._given_up(keys, answers[number])
                 self.passed_on[number] = gone & set(map(member_proof.unmark, keys))
                 left_out = gone | self.given_up[number]
