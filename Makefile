@@ -74,7 +74,7 @@ chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS
 	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-2000} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
 	$(if $(EXPUNGE_CHAOS_SAMPLE),,$(MAKE) mutants)
 
-mutants: $(VENV)/.dev ## Break the rules one at a time; the reference model must notice
+mutants: $(VENV)/.dev ## Break the rules one at a time; the reference model must notice, or a test
 	$(PYTEST) -n $(WORKERS) --dist worksteal tests/mutants
 
 fuzz: $(VENV)/.dev ## The API against its own document; EXPUNGE_FUZZ_CALLS=20000 EXPUNGE_FUZZ_SEED=1

@@ -1,4 +1,7 @@
-"""The reference model notices every mutant of a rule: a model that agrees with everything would notice none."""
+"""Every mutant of a rule is noticed by the reference model, or by the test that is named for it.
+
+A model that agrees with everything would notice none.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,13 @@ WORLDS = 1_000
 
 
 def _outcome(database: str, packages: Path, worlds: int) -> tuple[int, str]:
+    return _run(packages, mutant_trial.__name__, database, str(sampling.seed() * WORLDS), str(worlds))
+
+
+def _run(packages: Path, module: str, *arguments: str) -> tuple[int, str]:
     folders = sorted(packages.iterdir()) if packages.exists() else []
     done = subprocess.run(
-        [sys.executable, "-m", mutant_trial.__name__, database, str(sampling.seed() * WORLDS), str(worlds)],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -36,11 +43,28 @@ def test_without_a_mutant_the_model_agrees(database: str, tmp_path: Path) -> Non
     assert code == mutant_trial.AGREED, said
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
-def test_the_model_notices_a_broken_rule(database: str, tmp_path: Path, mutant: Mutant) -> None:
+def _copied(packages: Path) -> Path:
     for one in ("config", "connectors", "orchestrator"):
-        shutil.copytree(ROOT / one, tmp_path / one, ignore=shutil.ignore_patterns("__pycache__"))
-    mutant.plant(tmp_path)
+        shutil.copytree(ROOT / one, packages / one, ignore=shutil.ignore_patterns("__pycache__"))
+    return packages
+
+
+@pytest.mark.parametrize("mutant", [one for one in MUTANTS if not one.test], ids=lambda mutant: mutant.breaks)
+def test_the_model_notices_a_broken_rule(database: str, tmp_path: Path, mutant: Mutant) -> None:
+    mutant.plant(_copied(tmp_path))
     code, said = _outcome(database, tmp_path, WORLDS)
     print(said)  # noqa: T201 - in which world
     assert code == mutant_trial.DISAGREED, said
+
+
+@pytest.mark.parametrize("named", sorted({one.test for one in MUTANTS if one.test}))
+def test_without_a_mutant_the_named_test_passes(tmp_path: Path, named: str) -> None:
+    code, said = _run(_copied(tmp_path), "pytest", "-q", "-p", "no:cacheprovider", named)
+    assert code == pytest.ExitCode.OK, said
+
+
+@pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.test], ids=lambda mutant: mutant.breaks)
+def test_the_named_test_notices_a_broken_rule(tmp_path: Path, mutant: Mutant) -> None:
+    mutant.plant(_copied(tmp_path))
+    code, said = _run(tmp_path, "pytest", "-q", "-x", "-p", "no:cacheprovider", mutant.test)
+    assert code == pytest.ExitCode.TESTS_FAILED, said

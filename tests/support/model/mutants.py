@@ -1,4 +1,8 @@
-"""Mutants: rules that are broken on purpose, each by one replacement of text. The model has to notice every one."""
+"""Mutants: rules that are broken on purpose, each by one replacement of text.
+
+The model has to notice every one, but for those of what its worlds do not draw (what a further request, or somebody who
+writes at the same time, does): there a test is named that has to.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,14 @@ class Mutant:
         breaks: What is no longer true.
         file: Below the repository.
         old: What stands there, once; `new`: what takes its place.
+        test: That has to notice it, in place of the model (`file::name`).
     """
 
     breaks: str
     file: str
     old: str
     new: str
+    test: str = ""
 
     def plant(self, root: Path) -> None:
         """Put it into a copy of the packages.
@@ -39,6 +45,7 @@ class Mutant:
 _POSTGRES = "connectors/expunge_connectors/postgres"
 _SQL = f"{_POSTGRES}/sql"
 _RULES = "orchestrator/expunge_orchestrator/rules"
+_SUBJECTS = "orchestrator/expunge_orchestrator/subjects"
 
 MUTANTS = (
     # Whose a value is.
@@ -226,5 +233,68 @@ MUTANTS = (
         f"{_POSTGRES}/catalog/relations.py",
         "        if called is None or (called != column and called not in used):\n",
         "        if False:\n",
+    ),
+    # What a plan led to.
+    Mutant(
+        "what a plan led to is kept",
+        f"{_SUBJECTS}/inherited_keys.py",
+        "{} if planned is None else planned.beyond(answers),",
+        "{},",
+        "tests/acceptance/test_what_a_plan_led_to.py::test_what_it_led_to_is_erased",
+    ),
+    Mutant(
+        "an address that was replaced since the plan is nobody's for certain",
+        f"{_SUBJECTS}/planned_keys.py",
+        "        replaced = {key.namespace for key in now - before}\n",
+        "        replaced = set()\n",
+        "tests/acceptance/test_what_a_plan_led_to.py::test_what_the_first_of_two_addresses_led_to_stays_and_is_told",
+    ),
+    Mutant(
+        "what stands under an address that was replaced is told",
+        f"{_SUBJECTS}/planned_keys.py",
+        "            doubtful=answer.doubtful | unclear,\n",
+        "",
+        "tests/acceptance/test_what_a_plan_led_to.py::test_what_the_first_of_two_addresses_led_to_stays_and_is_told",
+    ),
+    Mutant(
+        "what stands under a key that was given again since the plan is told",
+        f"{_SUBJECTS}/planned_keys.py",
+        "            shared=answer.shared | passed_on,\n",
+        "",
+        "tests/acceptance/test_what_a_plan_led_to.py::"
+        "test_what_a_key_led_to_that_was_given_again_since_stays_and_is_told",
+    ),
+    Mutant(
+        "an id that was given again since the plan is somebody else's",
+        f"{_SUBJECTS}/planned_keys.py",
+        "        if number in self.of_others:\n",
+        "        if False:\n",
+        "tests/acceptance/test_what_a_plan_led_to.py::test_an_id_that_was_given_again_leads_nowhere",
+    ),
+    # Whom somebody was who is erased.
+    Mutant(
+        "a value is an erased person's since they had it",
+        f"{_SUBJECTS}/inherited_keys.py",
+        "            earlier_claims.since_before(answers, workspace, scope),\n",
+        "",
+        "tests/acceptance/test_asked_again.py::"
+        "test_what_was_there_before_the_person_had_the_address_stays_however_often_they_ask",
+    ),
+    Mutant(
+        "of several erased people the last one had a value",
+        f"{_SUBJECTS}/residual_keys.py",
+        "found[bytes(tag)] = max(when, ",
+        "found[bytes(tag)] = min(when, ",
+        "tests/acceptance/test_asked_again.py::"
+        "test_what_was_there_before_the_person_had_the_address_stays_however_often_they_ask",
+    ),
+    # What others do meanwhile.
+    Mutant(
+        "who is about to own a shared row is waited for",
+        f"{_POSTGRES}/erase/reference_guard.py",
+        'and_(sql.SQL("f.leads"), sql.SQL("NOT ({})").format(due("f")))',
+        'sql.SQL("FALSE")',
+        "tests/integration/postgres/test_shared_rows.py::"
+        "test_who_comes_to_own_a_shared_row_of_two_who_go_keeps_what_hangs_below_it",
     ),
 )
