@@ -194,13 +194,7 @@ class Filler:
                 chosen = dice.pick((*values.CREATED[:1] * 2, *values.CREATED[1:], *values.CREATED[-2:]))
                 if part is not None and part.person and chosen == values.CREATED[3] and dice.chance(90):
                     chosen = values.CREATED[0]  # somebody else's, under an id that is asked for: nothing of it goes
-                return (
-                    chosen[:10]
-                    if column.type == "date"
-                    else chosen.removesuffix("+00")
-                    if "out" in column.type
-                    else chosen
-                )
+                return values.as_written(column.type, chosen)
             case "start":
                 assert part is not None
                 return None if column.nullable and dice.chance(20) else dice.pick(values.starts(part.period))

@@ -1,31 +1,59 @@
-"""The second half of the model: whom a request means (law 2, ADR 3), from the rows alone."""
+"""The second half of the model: whom a request means (law 2, ADR 3), from the rows and from what its plan led to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.support.model.reference import Keys, Reference, State
-from tests.support.model.world import World
+from tests.support.model.reference import Began, Keys, Reference, Sealed, State
+from tests.support.model.world import PLANNED, World
 
 Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a plan led to.
+
+    Attributes:
+        keys: All; `hearsay`: those of them that records merely told.
+        sealed: Values of links; `began`: since when recycled keys were the person's.
+        vouched: Values that the request gives beside the person's own key.
+    """
+
+    keys: Keys = frozenset()
+    hearsay: Keys = frozenset()
+    sealed: Sealed = field(default_factory=dict)
+    began: Began = field(default_factory=dict)
+    vouched: Keys = frozenset()
+
+
+NOTHING = Plan()
 
 
 class Whose:
     """One person or none, over one world."""
 
-    def __init__(self, world: World, reference: Reference, state: State) -> None:
+    def __init__(
+        self, world: World, reference: Reference, state: State, plans: Mapping[Keys, Plan] | None = None
+    ) -> None:
         self._identities: dict[str, Any] = world.document["identities"]
         self._reference = reference
         self._state = state
         self._told: dict[Key, set[Key]] = {}
+        self._plans = plans
         self._decided: set[Keys] = set()
         self.people: Keys = frozenset()
 
-    def look_up(self, asked: Iterable[Keys]) -> None:
+    def look_up(self, asked: Collection[Keys]) -> None:
         """Find out who is meant by all of these, who go together: a row of two of them tells of both."""
+        for how in (self._now, self.keys):  # what a plan says is asked when everybody is known
+            self._settle(list(asked), how)
+
+    def _settle(self, asked: list[Keys], how: Callable[[Keys], Keys | None]) -> None:
         while True:
-            found = {given: self.keys(given) for given in asked}
+            found = {given: how(given) for given in asked}
             self._decided.update(given for given, one in found.items() if one is not None)
             people = frozenset[Key]().union(*(one for one in found.values() if one is not None))
             if people <= self.people:
@@ -35,6 +63,58 @@ class Whose:
 
     def keys(self, given: Keys) -> Keys | None:
         """Every key of the one person meant; None if several may be meant, or none can be named.
+
+        What the plan led to is the same person's, though records say less by now; not what is somebody else's since,
+        nor an address that the person has given up for another one. Somebody else than the plan had is nobody: whom
+        the identifiers lead to, or who got the id that is given.
+        """
+        plan, now = self._planned_for(given), self._now(given)
+        if now is None or self._plans is None:
+            return now
+        before, found, says_who = (self._of_persons(one) for one in (plan.keys, now, given))
+        inherited = self.inherited(given)
+        if says_who != given and not found <= before and inherited is NOTHING:
+            return None
+        if given in self._plans and self._reference.given_again(self._state, says_who, PLANNED):
+            return None
+        return now if inherited is NOTHING else self._recorded(given - plan.vouched, self._kept(inherited, now))
+
+    def inherited(self, given: Keys) -> Plan:
+        """What the plan of a request led to, where it was the same person's."""
+        plan, now = self._planned_for(given), self._now(given)
+        before, found = self._of_persons(plan.keys), self._of_persons(now or frozenset())
+        return plan if before & found and not _several(before | found) else NOTHING
+
+    def _planned_for(self, given: Keys) -> Plan:
+        return NOTHING if self._plans is None else self._plans.get(given, NOTHING)
+
+    def _now(self, given: Keys) -> Keys | None:
+        """Whom records tell alone; a value given beside the person's own key is theirs where the plan followed both."""
+        vouched = self._planned_for(given).vouched
+        now = self._recorded(given - vouched)
+        if now is None or not vouched:
+            return now
+        return self._recorded(given - vouched, self._kept(Plan(keys=vouched, vouched=vouched), now))
+
+    def led_to(self, keys: Keys, plan: Plan = NOTHING) -> tuple[Sealed, Began]:
+        """What these keys, and what a plan led to, lead to: values of links, and since when values are theirs."""
+        told, _ = self._reference.found_apart(
+            self._state, keys, plan.sealed, began=self._reference.began(self._state), people=self.people
+        )
+        sealed = self._reference.seal(self._state, told, keys)
+        began = {**self._reference.began(self._state, keys)}
+        for key, since in plan.began.items():
+            began[key] = min((one for one in (since, began.get(key)) if one is not None), default=None)
+        return {place: sealed[place] | plan.sealed.get(place, frozenset()) for place in sealed}, began
+
+    def planned(self, keys: Keys, given: Keys) -> Plan:
+        """What a plan led to, made now."""
+        values = frozenset(key for key in given & keys if self._kind(key) == "reusable")
+        vouched = values if self._of_persons(given & keys) else frozenset()
+        return Plan(keys, self._merely_told(keys, given), *self.led_to(keys), vouched)
+
+    def _recorded(self, given: Keys, plan: Plan = NOTHING) -> Keys | None:
+        """Every key of the one person meant, as records say it, and what of these keys the plan led to.
 
         The rules: a person key is one person; any other leads to the persons in the rows behind it. All given keys
         must lead to the same ones. From there everything that the person's own rows tell is theirs; a reusable key
@@ -47,34 +127,36 @@ class Whose:
             return None
         if any(behind.values()) and not all(behind.values()):
             return None
-        accepted = self._followed(given, frozenset())
-        if accepted is None or not (told := self._merely_told(accepted, given)):
+        accepted = self._followed(given, frozenset(), plan)
+        if accepted is None or not (told := self._merely_told(accepted, given | (plan.keys - plan.hearsay))):
             return accepted
-        known = self._followed(given, told)
+        known = self._followed(given, told, plan)
         return self._followed(
-            given, self._reference.told_by_others(self._state, known or frozenset(), told, self.people)
+            given, self._reference.told_by_others(self._state, known or frozenset(), told, self.people), plan
         )
 
-    def _followed(self, given: Keys, barred: Keys) -> Keys | None:
+    def _followed(self, given: Keys, barred: Keys, plan: Plan) -> Keys | None:
         """Every key that leads on from those given; values that are barred lead nowhere."""
         accepted = {key for key in given if not self._shareable(key)}
         if not accepted:
             return None
         self._walk(accepted)
+        planned = plan.keys - barred
         persons = {key for key in accepted if self._kind(key) == "person"}
         if _several(persons):
             return None
         nominated = []
-        own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted))
-        for further in sorted({one for key in accepted for one in self._next(key)} - accepted - barred):
+        own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted | planned))
+        further_keys = {one for key in accepted for one in self._next(key)} - accepted - plan.keys - barred
+        for further in sorted(further_keys):
             if self._shareable(further) or _several(persons | self._persons(further)):
                 continue
             if further not in own and not self._persons(further) <= persons:
                 continue
             persons |= self._persons(further)
             nominated.append(further)
-        accepted.update(nominated)
-        self._walk(accepted)
+        accepted.update(nominated, planned)
+        self._walk(accepted, plan)
         return None if _several({key for key in accepted if self._kind(key) == "person"}) else frozenset(accepted)
 
     def _merely_told(self, accepted: Keys, given: Keys) -> Keys:
@@ -86,19 +168,20 @@ class Whose:
             if not any(one in self._reference.own(self._state, frozenset([key])) for key in accepted - {one})
         )
 
-    def unclear(self, accepted: Keys) -> Keys:
+    def unclear(self, accepted: Keys, plan: Plan = NOTHING) -> Keys:
         """Reusable keys that the rows of these tell, not theirs for certain, and nobody else's.
 
-        The person's own rows tell them; or they lead to nobody, or to this person among others.
+        The person's own rows tell them; or they lead to nobody, or to this person among others. And those to which a
+        plan led: somebody else may have them since.
         """
         persons = {key for key in accepted if self._kind(key) == "person"}
         own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted))
         told = {one for key in accepted for one in self._next(key)}
         return frozenset(
             one
-            for one in told - accepted
+            for one in (told | plan.keys) - accepted
             if self._kind(one) == "reusable" and not self._shareable(one)
-            if one in own or not self._persons(one) or self._persons(one) & persons
+            if one in own | plan.keys or not self._persons(one) or self._persons(one) & persons
         )
 
     def undecided(self, given: Keys) -> bool:
@@ -108,13 +191,35 @@ class Whose:
         until everybody else who goes is known, and a row of two of them tells each of the other: in which order rows
         are asked decides that, and `check` refuses such rows.
         """
-        one_before = given in self._decided and self.keys(given) is None
+        one_before = given in self._decided and self._now(given) is None
         return one_before or (len(given) > 1 and not any(self._persons(key) for key in given))
 
-    def _walk(self, accepted: set[Key]) -> None:
+    def _kept(self, plan: Plan, now: Keys) -> Plan:
+        """What a plan led to and is this person's still, by what records say of these keys by now."""
+        replaced = {kind for kind, _ in now - plan.keys}
+        persons = self._of_persons(now)
+        planned_for = frozenset[Key]().union(*(one.keys for one in (self._plans or {}).values()))
+        everybody = self.people | planned_for  # it is asked about all at once
+        found = self._reference.found(self._state, now | plan.keys, plan.sealed, people=everybody)
+        kept = frozenset(
+            key
+            for key in plan.keys
+            if key in now
+            or (
+                self._persons(key) <= persons
+                and not (self._kind(key) == "reusable" and key[0] in replaced and key not in plan.vouched)
+                and not (self._kind(key) == "internal" and self._reference.key_of_others(key, found, self._state))
+            )
+        )
+        return replace(plan, keys=kept)
+
+    def _walk(self, accepted: set[Key], plan: Plan = NOTHING) -> None:
         """Add the persons and things that accepted keys tell of, to the end."""
         while True:
-            more = {one for key in accepted for one in self._next(key) if self._kind(one) != "reusable"} - accepted
+            told = {one for key in accepted for one in self._next(key)}
+            if plan.sealed:
+                told |= self._reference.told(self._state, frozenset(accepted), self.people, plan.sealed)
+            more = {one for one in told if self._kind(one) != "reusable"} - accepted
             if not more:
                 return
             accepted |= more
@@ -136,6 +241,9 @@ class Whose:
         if key not in self._told:
             self._told[key] = self._reference.told(self._state, frozenset([key]), self.people) - {key}
         return self._told[key]
+
+    def _of_persons(self, keys: Keys) -> Keys:
+        return frozenset(key for key in keys if self._kind(key) == "person")
 
     def _kind(self, key: Key) -> str:
         return str(self._identities[key[0]]["kind"])

@@ -134,6 +134,22 @@ def _run(url: str, statements: tuple[str, ...]) -> bool:
     return True
 
 
+def put(url: str, table: Table, row: Mapping[str, Cell], cells: Mapping[str, Cell] | None) -> int:
+    """Let a row have other cells, or let it go (None): how many rows that were; none where a constraint forbids it."""
+    name = table.sql.replace("%", "%%")
+    which = " AND ".join(f"{quoted(one).replace('%', '%%')}::text = %s" for one in table.primary_key)
+    texts: list[str | None] = [str(row[one]) for one in table.primary_key]
+    if cells is None:
+        statement = f"DELETE FROM {name} WHERE {which}"
+    else:
+        set_ = ", ".join(f"{quoted(one).replace('%', '%%')} = %s::text::{table.column(one).type}" for one in cells)
+        statement = f"UPDATE {name} SET {set_} WHERE {which}"
+        texts = [literal(table.column(one), cell) for one, cell in cells.items()] + texts
+    with _connected(url) as connection, suppress(psycopg.errors.IntegrityError):
+        return connection.execute(statement, texts).rowcount if cells != {} else 0  # type: ignore[call-overload]
+    return 0
+
+
 def pass_on(url: str, table: Table, column: str, giver: Mapping[str, Cell], taker: Mapping[str, Cell]) -> None:
     """Let one row have what another has in a column; where a constraint forbids it, nothing happens."""
     same = [

@@ -121,6 +121,8 @@ class Reference:
         document = world.document
         self._world = world
         self.of_others = 0
+        self.earlier: Began = {}
+        """Since when people who are erased had recycled values, the last of them: their rows told it."""
         self._staying: AbstractSet[tuple[str, Row]] = frozenset()
         self._identities = document["identities"]
         self._types = document["data_types"]
@@ -363,7 +365,7 @@ class Reference:
             here = values in set(self._values(lead, theirs, found, state, firm=shareable and self._is_person(lead)))
             beside = values in set(self._values(lead, theirs, found, state, joint=True))
             taken = claims is not None and values in claims.columns.get((lead, theirs), ())
-            known = values in sealed.get((lead, theirs), ())
+            known = values in sealed.get((lead, theirs), ()) or values in self._own_keys(lead, theirs, keys)
             known = known and ("sharing" in spec or not self._stays(lead, theirs, values, state))
             taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
             leads = here or (known and not taken)
@@ -384,7 +386,7 @@ class Reference:
             named = {(link["identity"], one) for one in sought(identity["normaliser"], link, cells)}
             matched, refused = named & keys, refused or bool(named & unclear)
             if identity["kind"] == "internal" and claims is not None:
-                matched -= {one for one in matched if self._key_of_others(one, found, state)}
+                matched -= {one for one in matched if self.key_of_others(one, found, state)}
             if matched and identity["kind"] != "reusable":
                 of_another = self._beside(name, link, cells, state, people)
                 firm, theirs_firmly = firm or not of_another, theirs_firmly or of_another
@@ -438,7 +440,7 @@ class Reference:
         )
         return self._held_by(lead, dict(holding), found, state) == {False}
 
-    def _key_of_others(self, key: tuple[str, str], found: Mapping[str, Mapping[Row, Found]], state: State) -> bool:
+    def key_of_others(self, key: tuple[str, str], found: Mapping[str, Mapping[Row, Found]], state: State) -> bool:
         """The same of the key of an internal identity, in whatever collection, whichever member's: no two count it."""
         held: set[bool] = set()
         for name in self.scope:
@@ -554,7 +556,7 @@ class Reference:
     def began(self, state: State, keys: Keys | None = None) -> Began:
         """Since when recycled values are the person's who has these keys; without keys, anybody's who has one.
 
-        Nothing where nobody's row of the scope could say so.
+        Nothing where nobody's row of the scope could say so. Where none does, since somebody had them who is erased.
         """
         found = None if keys is None else self.found(state, keys)
         began: dict[tuple[str, str], datetime | None] = {}
@@ -571,7 +573,8 @@ class Reference:
                             began.setdefault(key, None)
                         elif key[0] == identity:
                             began[key] = min(moment(told), began.get(key) or moment(told))
-        return began
+        untold = [key for key in self.earlier if began.get(key) is None and (keys is None or key in keys)]
+        return began | {key: self.earlier[key] for key in untold}
 
     def _dated(self) -> dict[str, dict[str, str | None]]:
         """Recycled identity -> collections of persons that hold it -> the column with the time; if any has one."""
@@ -607,8 +610,8 @@ class Reference:
                         columns.setdefault((lead, theirs), set()).add(values)
         return Claims(frozenset(keys), columns)
 
-    def given_again(self, state: State, people: Keys) -> bool:
-        """A row that is one of these people was made after the cutoff: of a day without a time, on a later day."""
+    def given_again(self, state: State, people: Keys, since: datetime = CUTOFF) -> bool:
+        """A row that is one of these people was made after that: of a day without a time, on a later day."""
         for name in self.scope:
             spec = self._collections[name]
             if "person" not in spec or "created" not in spec:
@@ -620,7 +623,7 @@ class Reference:
                 theirs = (spec["person"], spelt(normaliser, cells[own["column"]])) in people
                 if not theirs or created is None or self._erased(name, cells, state):
                     continue
-                later = date.fromisoformat(created) > CUTOFF.date() if len(created) == 10 else moment(created) > CUTOFF
+                later = date.fromisoformat(created) > since.date() if len(created) == 10 else moment(created) > since
                 if later:
                     return True
         return False
@@ -688,12 +691,12 @@ class Reference:
         """A person who is not the one that was found, though an e-mail address is the same."""
         return "person" in spec and any(namespace == spec["person"] for namespace, _ in keys)
 
-    def told(self, state: State, keys: Keys, people: Keys) -> set[tuple[str, str]]:
+    def told(self, state: State, keys: Keys, people: Keys, sealed: Sealed | None = None) -> set[tuple[str, str]]:
         """The further keys that the rows of these keys declare; a tombstone tells only what it still holds.
 
         Rows of others say nothing: of those who are none of these people.
         """
-        found = self.found(state, keys, shareable=True, began=self.began(state), people=people)
+        found = self.found(state, keys, sealed, shareable=True, began=self.began(state), people=people)
         return {
             one
             for name, rows in found.items()

@@ -36,6 +36,10 @@ def _fewer_asks(world: World) -> Iterator[World]:
 
 
 def _quieter(world: World) -> Iterator[World]:
+    if world.again is not None:
+        yield replace(world, again=None)
+    for number in world.meanwhile:
+        yield replace(world, meanwhile={one: what for one, what in world.meanwhile.items() if one != number})
     quiet = Interlude(reopened=False)
     for at, one in enumerate(world.interludes):
         if one != quiet:

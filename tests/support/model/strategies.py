@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support.model import values
 from tests.support.model.data_builder import Filler
 from tests.support.model.interludes import interludes
+from tests.support.model.meanwhile import meanwhile
 from tests.support.model.random_source import Dice
 from tests.support.model.schema_builder import Builder
 from tests.support.model.world import World, quoted
@@ -84,6 +85,8 @@ def world(dice: Dice, shapes: frozenset[str] = SHAPES) -> World:
         stop=stop,
         many=dice.chance(50),
         passes_on=passes_on,
+        meanwhile=meanwhile(dice, chunks),
+        again=dice.pick([0, 0, 1, 2]) if dice.chance(40) else None,
         interludes=interludes(dice, builder.tables, document),
     )
 

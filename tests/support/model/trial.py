@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +11,11 @@ from unittest import mock
 
 import pytest
 from tenacity import wait_none
-from tests.support.model import postgres
-from tests.support.model.expected_persons import Whose
+from tests.support.model import meanwhile, postgres
+from tests.support.model.expected_persons import Plan, Whose
 from tests.support.model.interludes import Interlude
 from tests.support.model.reference import Began, Count, Keys, Reference, Row, Sealed, State
+from tests.support.model.request_ledger import RequestLedger
 from tests.support.model.world import CUTOFF, Ask, World
 
 from expunge_config.datamap import Action, DataMap
@@ -52,7 +53,9 @@ class Trial:
         self._actions = {name: Action(self._model.action(name)) for name in self._model.scope}
         self._interludes = iter(world.interludes)
         self._store = self._opened()
-        self._planned = self._store.relations(self._scope)
+        self._relations = self._store.relations(self._scope)
+        self._requests = RequestLedger(self._map, self._scope)
+        self._given: dict[int, tuple[tuple[str, str], ...]] = {}
 
     def run(self) -> None:
         # The people of a world are few; with many in a chunk the statements are others.
@@ -72,15 +75,20 @@ class Trial:
             )
             self._store.identity()
             self._between()
-            chunks = [self._resolve(state, chunk) for chunk in self._world.chunks]
+            plans = [self._plan(state, chunk) for chunk in self._world.chunks]
+            state = self._meanwhile(state, plans)
+            chunks = [self._resolve(state, chunk, *plan) for chunk, plan in zip(self._world.chunks, plans, strict=True)]
             if self._world.passes_on and chunks:
                 self._pass_on(state, [keys for _, predicted in chunks for keys, *_ in predicted.values()])
             for chunk in chunks:
                 self._between(moves=True)
                 if not self._chunk(self._state(), chunk):
                     return
+            if self._world.again is not None:
+                self._again([name for name, _ in plans], [predicted for _, predicted in chunks])
         finally:
             self._seen["somebody else's as well"] += self._model.of_others
+            self._requests.close()
             self._store.close()
 
     def _with_everybody(self, collection: str | None) -> bool:
@@ -100,11 +108,11 @@ class Trial:
             self._store = self._opened()
         if postgres.happen(self._url, what) and what.statements:
             self._seen["another relation" if what.changes else "something came"] += 1
-            changed = self._store.changed(self._planned, self._scope)
+            changed = self._store.changed(self._relations, self._scope)
             assert set(changed) == what.changes, f"{what.statements}: {dict(changed)} instead of {set(what.changes)}"
             if what.undo:
                 postgres.undo(self._url, what)
-                assert self._store.changed(self._planned, self._scope) == {}, f"{what.undo}: nothing is otherwise"
+                assert self._store.changed(self._relations, self._scope) == {}, f"{what.undo}: nothing is otherwise"
 
     def _pass_on(self, state: State, asked_for: list[Keys]) -> None:
         """Persons who are asked for by nobody take over what these people have of every reusable value.
@@ -131,47 +139,80 @@ class Trial:
                 for column in columns:
                     postgres.pass_on(self._url, table, column, giver, taker)
 
-    def _resolve(
-        self, state: State, chunk: list[Ask]
-    ) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began, Keys]]]:
-        """Whom the chunk means, by the real resolution and by the model, which must agree."""
-        given = {ask.number: frozenset(SubjectKey(*key) for key in ask.given) for ask in chunk}
-        resolved = member_proof.resolve(
-            given,
-            stores={"main": self._store},
-            names=["main"],
-            scope=self._scope,
-            cutoffs={"main": CUTOFF},
-            data_map=self._map,
-        )
+    def _again(self, names: list[int], before: list[dict[int, tuple[Keys, Sealed, Began, Keys]]]) -> None:
+        """Whoever was erased asks once more, by one identifier, when the rows that said who they are are gone."""
+        people = {number: one for chunk in before for number, one in chunk.items()}
+        for name in names:
+            self._requests.conclude(name)
+        earlier: dict[tuple[str, str], datetime] = {}
+        for keys, _, began, _ in people.values():
+            told = {key: since for key, since in began.items() if key in keys and since is not None}
+            earlier |= {key: max(since, earlier.get(key, since)) for key, since in told.items()}
+        self._model.earlier = earlier
+        asks = []
+        for number, (keys, *_) in people.items():
+            named = sorted(keys, key=lambda key: (key not in earlier, key))
+            named = [key for key in named if self._world.document["identities"][key[0]]["kind"] != "internal"]
+            asks.append(Ask(number, (named[self._world.again % len(named)],)))
+        state = self._state()
+        name, plans = self._plan(state, asks)
+        self._seen["asked again"] += len(asks)
+        self._chunk(state, self._resolve(state, asks, name, plans))
+
+    def _plan(self, state: State, chunk: list[Ask]) -> tuple[int, dict[Keys, Plan]]:
+        """Whom the plan is about and what it leads to, by the real resolution and by the model, which must agree."""
+        name, answers = self._requests.plan(chunk, self._store)
         whose = Whose(self._world, self._model, state)
+        whose.look_up([frozenset(ask.given) for ask in chunk])
+        plans = {}
+        for ask in chunk:
+            answer = answers[ask.number]
+            real = None if answer.ambiguity is not None else self._identifiers(answer.keys)
+            keys = self._agreed(ask, whose, real)
+            self._seen["nobody"] += keys is None
+            if keys is not None:
+                plans[frozenset(ask.given)] = whose.planned(keys, frozenset(ask.given))
+        return name, plans
+
+    def _meanwhile(self, state: State, plans: list[tuple[int, dict[Keys, Plan]]]) -> State:
+        """What an application does to the rows of these people before the plans are carried out."""
+        asks = [ask for chunk in self._world.chunks for ask in chunk]
+        led = {given: plan.keys for _, one in plans for given, plan in one.items()}
+        people = {ask.number: led[frozenset(ask.given)] for ask in asks if frozenset(ask.given) in led}
+        self._seen["since the plan"] += meanwhile.happen(self._url, self._world, self._model, state, people)
+        return self._state()
+
+    def _resolve(
+        self, state: State, chunk: list[Ask], name: int, plans: Mapping[Keys, Plan]
+    ) -> tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began, Keys]]]:
+        """Whom the chunk means when it is carried out."""
+        resolved = self._requests.take_up(name, self._store)
+        self._given |= {ask.number: ask.given for ask in chunk}
+        whose = Whose(self._world, self._model, state, plans)
         whose.look_up([frozenset(ask.given) for ask in chunk])
         subjects, predicted = [], {}
         for ask in chunk:
-            answer = resolved[ask.number]
-            keys = whose.keys(frozenset(ask.given))
-            real = (
-                None
-                if answer.ambiguity is not None
-                else frozenset(
-                    (key.namespace, key.value)
-                    for key in map(member_proof.unmark, answer.keys)
-                    if key.namespace in self._map.identities
-                )
-            )
-            if whose.undecided(frozenset(ask.given)):
-                keys = real
-            assert real == keys, f"subject {ask.number}: resolution says {real}, the model {keys}"
-            self._seen["nobody"] += keys is None
-            if keys is not None:
-                subjects.append(Subject(ask.number, answer.keys, shared=answer.shared, doubtful=answer.doubtful))
-                unclear = whose.unclear(keys)
+            subject = resolved.get(ask.number)
+            keys = self._agreed(ask, whose, None if subject is None else self._identifiers(subject.keys))
+            self._seen["somebody else by now"] += keys is None and frozenset(ask.given) in plans
+            if keys is not None and subject is not None:
+                subjects.append(subject)
+                plan = whose.inherited(frozenset(ask.given))
+                unclear = whose.unclear(keys, plan)
                 self._seen["unclear"] += bool(unclear)
-                began = self._model.began(state, keys)
-                told, _ = self._model.found_apart(state, keys, began=self._model.began(state), people=whose.people)
-                sealed = self._model.seal(state, told, keys)
-                predicted[ask.number] = keys, sealed, began, unclear
+                predicted[ask.number] = keys, *whose.led_to(keys, plan), unclear
         return member_proof.visible_to("main", subjects, self._scope, self._map), predicted
+
+    def _agreed(self, ask: Ask, whose: Whose, real: Keys | None) -> Keys | None:
+        """Whom a request means; where the model does not say, as the real resolution has it."""
+        given = frozenset(ask.given)
+        keys = real if whose.undecided(given) else whose.keys(given)
+        assert real == keys, f"subject {ask.number}: resolution says {real}, the model {keys}"
+        return keys
+
+    def _identifiers(self, keys: Iterable[SubjectKey]) -> Keys:
+        named = map(member_proof.unmark, keys)
+        return frozenset((key.namespace, key.value) for key in named if key.namespace in self._map.identities)
 
     def _chunk(self, state: State, chunk: tuple[list[Subject], dict[int, tuple[Keys, Sealed, Began, Keys]]]) -> bool:
         """Count, erase, verify; False if the chunk was rightly refused."""
@@ -224,11 +265,13 @@ class Trial:
         seen = self._model.counts(state, keys, together=False)
         self._compare(self._store.verify(people, self._scope, CUTOFF), seen, "verify after one round")
         self._seen["second rounds"] += any(count.due for one in seen.values() for count in one.values())
-        given = {ask.number: ask.given for chunk in self._world.chunks for ask in chunk}
         persons = self._map.person_identities
         own = {one.number: frozenset(key for key in one.keys if key.namespace in persons) for one in people}
         resolved = member_proof.resolve(
-            {number: found or frozenset(SubjectKey(*key) for key in given[number]) for number, found in own.items()},
+            {
+                number: found or frozenset(SubjectKey(*key) for key in self._given[number])
+                for number, found in own.items()
+            },
             stores={"main": self._store},
             names=["main"],
             scope=self._scope,

@@ -117,6 +117,11 @@ def respelt(kind: str, value: str, way: int) -> str:
     return value
 
 
+def as_written(kind: str, when: str) -> str:
+    """A time as the text that a column of this type holds."""
+    return when[:10] if kind == "date" else when.removesuffix("+00") if "out" in kind else when
+
+
 def held(fills: str, kind: str) -> tuple[str, ...]:
     """Values of which some stand in a key's column: where a partition may end."""
     return {"tenant": TENANTS, "within": WITHIN, "month": MONTHS}.get(fills) or pool(kind)

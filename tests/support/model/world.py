@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.support.model.interludes import Interlude
+    from tests.support.model.meanwhile import Meanwhile
 
 CUTOFF = datetime(2026, 6, 30, 12, 34, 56, tzinfo=UTC)
 """In the past, so that no transaction of the test is older."""
+PLANNED = CUTOFF - timedelta(microseconds=1)
+"""When requests were planned: who came since is somebody else."""
 
 Cell = Any
 """None, text as Postgres writes it, or, of JSON and array columns, what json.loads makes of it."""
@@ -190,6 +193,8 @@ class World:
         limit: Rows a transaction when it is interrupted; `stop`: after so many beats.
         many: It is erased as a chunk of many people is: with tables of keys and of found rows.
         passes_on: Between resolution and erasure persons take over what others have.
+        again: When all is over each asks once more, by the so manieth identifier; those that are handed on come first.
+        meanwhile: Number of an ask -> what an application does between plan and execution.
         interludes: What others do to the database between one command and the next.
     """
 
@@ -205,6 +210,8 @@ class World:
     stop: int
     many: bool
     passes_on: bool = False
+    again: int | None = None
+    meanwhile: Mapping[int, Meanwhile] = field(default_factory=dict)
     interludes: list[Interlude] = field(default_factory=list)
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:  # noqa: FBT001 - the protocol of pretty printers
