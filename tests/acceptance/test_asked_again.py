@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
-from tests.support.cli import CliResult, CliRunner
-from tests.support.data_map_text import write_document
+from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import installed, succeeded
 
 USERS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
@@ -35,11 +33,6 @@ STAYS = "data_type: anchor, tombstone: {email: \"'erased-' || id || '@erased.inv
 LATE = "INSERT INTO orders VALUES (4, 1); INSERT INTO letters VALUES (4, '1@x.example')"
 
 
-def succeeded(answer: CliResult) -> str:
-    assert answer.code == 0, answer.output
-    return answer.out
-
-
 def erased(cli: CliRunner, line: str, columns: str = "user_id,email") -> dict[str, int]:
     planned = cli.run("plan", "-", "-c", "acme", "--json", stdin=f"{columns}\n{line}\n".encode())
     plan = json.loads(succeeded(planned))
@@ -49,25 +42,18 @@ def erased(cli: CliRunner, line: str, columns: str = "user_id,email") -> dict[st
     return outcomes
 
 
-def installed(
-    database: str, directory: Path, fork_server: ForkServer, what: str, *, recycled: bool = False
-) -> CliRunner:
+def made(database: str, directory: Path, fork_server: ForkServer, what: str, *, recycled: bool = False) -> CliRunner:
     execute(database, SCHEMA)
     document = small_document(USERS % what + REST)
     document["identities"]["email"]["recycled"] = recycled
-    write_document(directory / "datamap.yaml", document)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
-    cli = CliRunner(directory, plain | ours, fork_server)
-    succeeded(cli.run("keys", "init"))
-    return cli
+    return installed(directory, fork_server, document, {"main": database})
 
 
 @pytest.mark.parametrize("what", [GOES, STAYS])
 def test_an_address_of_the_erased_person_does_not_contradict_the_id(
     database: str, tmp_path: Path, fork_server: ForkServer, what: str
 ) -> None:
-    cli = installed(database, tmp_path, fork_server, what)
+    cli = made(database, tmp_path, fork_server, what)
     assert erased(cli, "1,1@x.example") == {"erased": 1}
     assert erased(cli, "1,1@x.example") == {"not-found": 1}
     execute(database, LATE)
@@ -93,7 +79,7 @@ def test_what_was_there_before_the_person_had_the_address_stays_however_often_th
     database: str, tmp_path: Path, fork_server: ForkServer, what: str, columns: str, line: str
 ) -> None:
     """The row that said since when the address is theirs is gone with the first request."""
-    cli = installed(database, tmp_path, fork_server, what, recycled=True)
+    cli = made(database, tmp_path, fork_server, what, recycled=True)
     execute(database, "INSERT INTO letters VALUES (9, '1@x.example', '2024-06-01')")
     assert erased(cli, "1", "user_id") == {"partially-erased": 1}
     assert left(database, "letters") == [2, 3, 9]
@@ -123,7 +109,7 @@ def test_a_row_that_does_not_say_since_when_says_nothing_against_what_is_known(
     database: str, tmp_path: Path, fork_server: ForkServer
 ) -> None:
     """The predecessor's letter stays, though she signs up anew, and nobody asks her since when she has the address."""
-    cli = installed(database, tmp_path, fork_server, SINCE, recycled=True)
+    cli = made(database, tmp_path, fork_server, SINCE, recycled=True)
     execute(database, TAKEN)
     assert erased(cli, "1,1@x.example") == {"partially-erased": 1}
     assert left(database, "letters") == [2, 3, 4]
@@ -135,7 +121,7 @@ def test_a_row_that_does_not_say_since_when_says_nothing_against_what_is_known(
 def test_nor_does_one_that_says_it_no_more_when_the_plan_is_carried_out(
     database: str, tmp_path: Path, fork_server: ForkServer
 ) -> None:
-    cli = installed(database, tmp_path, fork_server, SINCE, recycled=True)
+    cli = made(database, tmp_path, fork_server, SINCE, recycled=True)
     execute(database, TAKEN)
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
     execute(database, "UPDATE users SET taken = NULL WHERE id = 1")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from tests.support.cli import CliResult, CliRunner
 from tests.support.data_map_text import write_document
 from tests.support.faulty_connector import before_call
 from tests.support.fork_server import ForkServer
@@ -18,6 +15,7 @@ from tests.support.installation import CompanyStack, fresh_installation
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
+from tests.support.small_company import installed, succeeded
 
 from expunge_orchestrator.execution import operator_retry
 from expunge_orchestrator.ledger.batches import Batch
@@ -44,11 +42,6 @@ INSERT INTO avatars SELECT 'a' || n, n FROM generate_series(1, 3) n;
 """
 
 
-def succeeded(answer: CliResult) -> str:
-    assert answer.code == 0, answer.output
-    return answer.out
-
-
 def test_whoever_gets_the_id_loses_nothing_at_settling(
     database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer
 ) -> None:
@@ -56,12 +49,7 @@ def test_whoever_gets_the_id_loses_nothing_at_settling(
     keyspace.client.mset({"image:a1": "x", "image:a2": "x", "image:a3": "x"})
     document = small_document(COLLECTIONS)
     document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
-    write_document(tmp_path / "datamap.yaml", document)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
-    ours["EXPUNGE_STORES__CACHE__URL"] = keyspace.url
-    cli = CliRunner(tmp_path, plain | ours, fork_server)
-    succeeded(cli.run("keys", "init", "--trust", "trust.json"))
+    cli = installed(tmp_path, fork_server, document, {"main": database, "cache": keyspace.url})
     succeeded(cli.run("adopt", "cache"))
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n2\n")))
     succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
@@ -104,12 +92,7 @@ def test_a_retry_ends_where_one_of_two_stores_gave_the_id_again(
     crm = small_document(users.replace("users: {table: public.users", "customers: {table: public.customers"))
     document["stores"]["crm"] = crm["stores"]["main"]
     document["identities"]["user_id"]["same_person"] = {"reason": "copied", "approved_by": "nobody"}
-    write_document(tmp_path / "datamap.yaml", document)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_SETTLING": "PT0S"}
-    stores = {f"EXPUNGE_STORES__{name}__URL": database for name in ("MAIN", "CRM")}
-    cli = CliRunner(tmp_path, plain | ours | stores, fork_server)
-    succeeded(cli.run("keys", "init"))
+    cli = installed(tmp_path, fork_server, document, {"main": database, "crm": database})
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
     assert cli.run("erase", plan["id"], "--confirm", plan["digest"]).code == 1
     execute(database, "DROP TRIGGER no ON customers; INSERT INTO users VALUES (1, 'new@x.example', now())")
@@ -133,12 +116,7 @@ def test_a_name_in_an_index_is_whose_row_holds_it(
     document = small_document(COLLECTIONS)
     index = {**json.loads(json.dumps(IMAGES)), "key": "images:{user_id}", "type": "set", "yields": "token"}
     document["stores"]["cache"] = {"connector": "redis", "collections": {"index": index, "images": IMAGES}}
-    write_document(tmp_path / "datamap.yaml", document)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
-    ours["EXPUNGE_STORES__CACHE__URL"] = keyspace.url
-    cli = CliRunner(tmp_path, plain | ours, fork_server)
-    succeeded(cli.run("keys", "init"))
+    cli = installed(tmp_path, fork_server, document, {"main": database, "cache": keyspace.url})
     succeeded(cli.run("adopt", "cache"))
     plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
     succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))

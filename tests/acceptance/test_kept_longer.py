@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 from tests.support.cli import CliRunner
-from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import installed
 
 _COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id}, found_by: [{column: id, identity: user_id}]}
@@ -33,12 +31,8 @@ INSERT INTO lines VALUES (1, 1, '2010-01-01'), (2, 2, '2010-01-01'), (3, 3, '202
 def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     """Invoices with lines, each with a date of its own; those of 2010 are due."""
     execute(database, _SCHEMA)
-    write_document(tmp_path / "datamap.yaml", small_document(_COLLECTIONS, user_id="integer/2"))
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S", "PYTHONPATH": ":".join(sys.path)}
-    made = CliRunner(tmp_path, plain | ours, fork_server)
-    assert made.run("keys", "init").code == 0
-    return made
+    document = small_document(_COLLECTIONS, user_id="integer/2")
+    return installed(tmp_path, fork_server, document, {"main": database})
 
 
 def test_a_line_that_outlasts_its_invoice_is_told_and_named(cli: CliRunner, database: str) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import CliResult, CliRunner
-from tests.support.data_map_text import parsed, write_document
+from tests.support.cli import CliResult
+from tests.support.data_map_text import parsed
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import fresh_database
+from tests.support.small_company import installed, succeeded
 
 from expunge_orchestrator.dev_servers import Endpoints
 
@@ -48,12 +47,8 @@ class Company:
 
     def __init__(self, home: Path, fork_server: ForkServer, urls: dict[str, str], document: dict[str, Any]) -> None:
         self.url = urls["main"]
-        write_document(home / "datamap.yaml", document)
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-        ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_SETTLING": "PT0S", "EXPUNGE_ACTOR": "ann"}
-        ours |= {f"EXPUNGE_STORES__{name.upper()}__URL": urls[name] for name in document["stores"]}
-        self.cli = CliRunner(home, plain | ours, fork_server)
-        succeeded(self.cli.run("keys", "init"))
+        named = {name: urls[name] for name in document["stores"]}
+        self.cli = installed(home, fork_server, document, named, ACTOR="ann")
 
     def plan(self, *people: int, chunk: int = 100, args: tuple[str, ...] = ()) -> dict[str, Any]:
         listed = ("user_id\n" + "".join(f"{one}\n" for one in people)).encode()
@@ -75,11 +70,6 @@ class Company:
 
     def plans(self, home: int) -> int:
         return sum(code == f"H{home}" for code in left(self.url, "plans", "code"))
-
-
-def succeeded(answer: CliResult) -> str:
-    assert answer.code == 0, answer.output
-    return answer.out
 
 
 def due(plan: dict[str, Any]) -> int:

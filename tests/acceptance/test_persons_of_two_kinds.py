@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import installed
 
 _KIND = """
 {0}s: {{table: public.{0}s, person: {0}_id, yields: {{{0}_id: id, email: email}}, created: created_at,
@@ -43,12 +42,7 @@ def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     execute(database, SCHEMA)
     declared = document()
     declared["identities"]["email"]["same_person"] = {"reason": "One sign-in", "approved_by": "A. Officer"}
-    write_document(tmp_path / "datamap.yaml", declared)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
-    found = CliRunner(tmp_path, plain | ours, fork_server)
-    assert found.run("keys", "init").code == 0
-    return found
+    return installed(tmp_path, fork_server, declared, {"main": database})
 
 
 def erased_after(cli: CliRunner, database: str, listed: bytes, meanwhile: str) -> dict[str, int]:

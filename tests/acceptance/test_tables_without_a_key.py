@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
-from tests.support.cli import CliRunner
-from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import installed
 
 COLLECTIONS = """
 users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
@@ -28,11 +25,7 @@ def test_rows_without_a_key_are_planned_erased_and_verified(
         "CREATE TABLE events (user_id text, note text); CREATE INDEX ON events (user_id);"
         "INSERT INTO events VALUES ('ann', 'seen'), ('ann', 'seen'), ('bob', 'seen'), ('bob', 'seen')",
     )
-    write_document(tmp_path / "datamap.yaml", small_document(COLLECTIONS))
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    store = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database}
-    cli = CliRunner(tmp_path, plain | store, fork_server)
-    assert cli.run("keys", "init").code == 0
+    cli = installed(tmp_path, fork_server, small_document(COLLECTIONS), {"main": database})
     assert cli.run("check").code == 0
     planned = cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\nann\n")
     assert planned.code == 0, planned.output

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 from tests.support.cli import CliResult, CliRunner
-from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import small_document
 from tests.support.postgres.tenants import COLLECTIONS, SHARED, add_tenants, places
 from tests.support.public_schemas import Picture, tables
-
-
-def succeeded(answer: CliResult) -> str:
-    assert answer.code == 0, answer.output
-    return answer.out
+from tests.support.small_company import installed, succeeded
 
 
 def planned(cli: CliRunner, controller: str) -> CliResult:
@@ -33,15 +26,7 @@ def changed(before: Picture, after: Picture) -> set[str]:
 def test_each_client_is_erased_in_a_schema_of_its_own(database: str, tmp_path: Path, fork_server: ForkServer) -> None:
     execute(database, f"{SHARED} CREATE SCHEMA tenant_empty")
     add_tenants(database, "acme", "bolt", "cusp")
-    write_document(tmp_path / "datamap.yaml", small_document(COLLECTIONS))
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {
-        "PYTHONPATH": ":".join(sys.path),
-        "EXPUNGE_SETTLING": "PT0S",
-        "EXPUNGE_STORES__MAIN__URL": database,
-    }
-    cli = CliRunner(tmp_path, plain | ours, fork_server)
-    succeeded(cli.run("keys", "init"))
+    cli = installed(tmp_path, fork_server, small_document(COLLECTIONS), {"main": database})
     assert "tenant_*: 3 schemas, tenant_cusp, tenant_bolt, tenant_acme made last" in succeeded(cli.run("check"))
     refused = planned(cli, "client:Acme")
     assert (refused.code, "has no schema there" in refused.output) == (4, True)

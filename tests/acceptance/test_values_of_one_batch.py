@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from tests.support.cli import CliResult, CliRunner
+from tests.support.cli import CliRunner
 from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import installed, succeeded
 
 _COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
@@ -48,18 +47,7 @@ INSERT INTO orders SELECT n, 'home' || n || '@x.example', n FROM generate_series
 def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     """Two people in every home: 1 and 2, 3 and 4, ...; each home has ordered once, as a guest. Chunks of one person."""
     execute(database, SCHEMA)
-    write_document(tmp_path / "datamap.yaml", small_document(_COLLECTIONS))
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"STORES__MAIN__URL": database, "SETTLING": "PT0S", "CHUNK_SIZE": "1"}
-    settings = {f"EXPUNGE_{name}": value for name, value in ours.items()}
-    made = CliRunner(tmp_path, plain | settings | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
-    succeeded(made.run("keys", "init"))
-    return made
-
-
-def succeeded(answer: CliResult) -> str:
-    assert answer.code == 0, answer.output
-    return answer.out
+    return installed(tmp_path, fork_server, small_document(_COLLECTIONS), {"main": database}, CHUNK_SIZE="1")
 
 
 def listed(*people: int) -> bytes:

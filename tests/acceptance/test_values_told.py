@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
+from tests.support.small_company import installed
 
 DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
 _COLLECTIONS = """
@@ -57,13 +56,7 @@ def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     execute(database, SCHEMA)
     document = small_document(_COLLECTIONS, email="email/3")
     document["identities"]["phone"] = {"kind": "reusable", "normaliser": "phone/1", "recycled": False}
-    write_document(tmp_path / "datamap.yaml", document)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"STORES__MAIN__URL": database, "SETTLING": "PT0S"}
-    settings = {f"EXPUNGE_{name}": value for name, value in ours.items()}
-    made = CliRunner(tmp_path, plain | settings | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
-    assert made.run("keys", "init").code == 0
-    return made
+    return installed(tmp_path, fork_server, document, {"main": database})
 
 
 def erased(cli: CliRunner, *people: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import CliResult, CliRunner
+from tests.support.cli import CliRunner
 from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
+from tests.support.small_company import installed, succeeded
 
 COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
@@ -40,23 +39,13 @@ INSERT INTO newsletter SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
 """
 
 
-def succeeded(answer: CliResult) -> str:
-    assert answer.code == 0, answer.output
-    return answer.out
-
-
 @pytest.fixture
 def cli(database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     execute(database, SCHEMA)
     keyspace.client.mset({"image:a1": "x", "image:a2": "x", "image:a3": "x"})
     document = small_document(COLLECTIONS)
     document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
-    write_document(tmp_path / "datamap.yaml", document)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-    ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_STORES__MAIN__URL": database, "EXPUNGE_SETTLING": "PT0S"}
-    ours["EXPUNGE_STORES__CACHE__URL"] = keyspace.url
-    found = CliRunner(tmp_path, plain | ours, fork_server)
-    succeeded(found.run("keys", "init"))
+    found = installed(tmp_path, fork_server, document, {"main": database, "cache": keyspace.url})
     succeeded(found.run("adopt", "cache"))
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,33 @@ def succeeded(answer: CliResult) -> str:
     return answer.out
 
 
+def installed(
+    home: Path, fork_server: ForkServer, document: Mapping[str, Any], urls: Mapping[str, str], **settings: str
+) -> CliRunner:
+    """Commands for a map as somebody types them who has made the keys: nothing else of this process's settings holds.
+
+    Args:
+        home: Where they are typed, and the map is.
+        fork_server: Starts them.
+        document: The map.
+        urls: Of its stores, by name.
+        settings: Further ones, without `EXPUNGE_`. Settling is due at once.
+    """
+    write_document(home / "datamap.yaml", document)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
+    ours = {"SETTLING": "PT0S"} | {f"STORES__{name.upper()}__URL": url for name, url in urls.items()} | settings
+    ours = {f"EXPUNGE_{name}": value for name, value in ours.items()}
+    cli = CliRunner(home, plain | ours | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
+    succeeded(cli.run("keys", "init", "--trust", "trust.json"))
+    return cli
+
+
 class Company:
     """Two people in a database, a map, and commands as people type them."""
 
     def __init__(self, database: str, home: Path, fork_server: ForkServer, document: dict[str, Any], tables: str):
         execute(database, f"CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2); {tables}")
-        write_document(home / "datamap.yaml", document)
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
-        ours = {"PYTHONPATH": ":".join(sys.path), "EXPUNGE_SETTLING": "PT0S"}
-        ours |= {f"EXPUNGE_STORES__{name.upper()}__URL": database for name in document["stores"]}
-        self.cli = CliRunner(home, plain | ours, fork_server)
-        succeeded(self.cli.run("keys", "init"))
+        self.cli = installed(home, fork_server, document, dict.fromkeys(document["stores"], database))
 
     def plan(self, people: bytes) -> dict[str, Any]:
         planned: dict[str, Any] = json.loads(succeeded(self.cli.run("plan", "-", "-c", "acme", "--json", stdin=people)))
