@@ -20,6 +20,7 @@ row_kinds               columns with ids of many tables, values that no row has
 owner_columns           each member has one spelling
 empty_columns           rows that are nobody's because a column is NULL
 internal_identities     a value belongs to one person
+padded_keys             values of char(n) that name things elsewhere
 person_identities       a value is one row of the table of persons
 persons_behind_keys     one person's key that leads to several persons
 tenants                 schemas of members: how many, which are built otherwise, what leads across
@@ -70,6 +71,7 @@ from expunge_connectors.postgres.inspection import (
     made_ahead,
     mapped_columns,
     owner_columns,
+    padded_keys,
     person_identities,
     persons_behind_keys,
     pointed_people,
@@ -125,6 +127,7 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *mapped_columns.findings(inspection),
         *inheritance.findings(connection, inspection),
         *unnormalised_values.findings(inspection),
+        *padded_keys.findings(connection, inspection),
         *timestamps.findings(connection, inspection),
         *found_by.findings(inspection),
         *several_people.findings(connection, inspection),

@@ -1,0 +1,33 @@
+"""Values that the server fills up with blanks, and that name things in another store: `check` says so."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.postgres.company import execute
+from tests.support.postgres.inspection import findings
+from tests.support.postgres.small_schemas import beside, small_document
+
+_MAP = """
+boats: {table: public.boats, person: user_id, found_by: [{column: sail, identity: user_id}], yields: {user_id: sail}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "key", "told"),
+    [
+        ("char(8)", "GER 1", "profile:{user_id}", True),
+        ("char(8)", "GER 1234", "profile:{user_id}", False),
+        ("char(8)", "GÉR 1234", "profile:{user_id}", False),
+        ("varchar(8)", "GER 1", "profile:{user_id}", False),
+        ("char(8)", "GER 1", "profile:{email}", False),
+    ],
+    ids=["filled up", "as long as the column", "of letters of two bytes", "of a type that fills up nothing", "no name"],
+)
+def test_a_value_that_is_filled_up_names_nothing(database: str, kind: str, value: str, key: str, *, told: bool) -> None:
+    execute(database, f"CREATE TABLE boats (sail {kind} PRIMARY KEY); INSERT INTO boats VALUES ('{value}')")
+    document = small_document(_MAP)
+    document["controllers"]["client"] = {"name": "A client", "many": True}
+    document["stores"]["main"]["collections"]["boats"]["owner"] = {"controller": "client", "inherited": True}
+    found = [one for one in findings(database, beside(document, key)) if one.code == "padded-key"]
+    assert [one.collection for one in found] == (["boats"] if told else [])
+    assert value not in str(found)
