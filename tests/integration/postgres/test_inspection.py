@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from tests.support.documentation import ROOT
-from tests.support.postgres.company import data_map, execute, opened
+from tests.support.postgres.company import data_map, execute, opened, version
 from tests.support.postgres.inspection import ENOUGH, codes, edit, findings, terse
 from tests.support.postgres.roles import role
 
@@ -164,6 +164,20 @@ def test_errors(company, code, collection, statements, change):
         assert one.store == "main"
         assert one.message.endswith((".", ")"))
         assert one.remedy
+
+
+@pytest.mark.parametrize("how", ["not validated", "not of the inheriting table"])
+def test_a_creation_time_that_may_be_empty_all_the_same(company, how):
+    """The server calls the column NOT NULL, from version 18 on; rows of before, or of the table below, hold none."""
+    inherited = how != "not validated"
+    constraint = "NOT NULL created_at NO INHERIT" if inherited else "NOT NULL created_at NOT VALID"
+    if version(company) < 180000:
+        constraint = constraint.replace("NOT NULL created_at", "CHECK (created_at IS NOT NULL)")
+    below = "CREATE TABLE old_leads () INHERITS (leads);" if inherited else ""
+    assert ("created-nullable", "leads") not in codes(findings(company))
+    execute(company, f"ALTER TABLE leads ALTER created_at DROP NOT NULL; {below}")
+    execute(company, f"ALTER TABLE leads ADD CONSTRAINT there {constraint}")
+    assert ("created-nullable", "leads") in codes(findings(company), Severity.ERROR)
 
 
 def test_a_decision_for_rows_without_a_creation_time_is_enough(company):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject, version
 from tests.support.postgres.inspection import database as name
 from tests.support.postgres.inspection import findings
 from tests.support.postgres.small_schemas import ACME, left, shape
@@ -174,3 +175,38 @@ addresses:
         store.erase(people, actions(let_go, "acme"), ACME, CUTOFF, no_beat)
     assert left(database, "addresses") == [1, 5], "Patricia lives there as well"
     assert left(database, "customers", "id, address_id") == [(1, 1), (2, 5), (3, 1)]
+
+
+PLOTS = """
+users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
+stays: {table: public.stays, found_by: [{column: u, of: users.id}]}
+plots: {table: public.plots, sharing: last_owner, found_by: [{column: id, of: users.plot}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("plots", "stays"),
+    [
+        (
+            "nr int, during daterange, PRIMARY KEY (nr, during WITHOUT OVERLAPS)",
+            "nr int, during daterange, FOREIGN KEY (nr, PERIOD during) REFERENCES plots (nr, PERIOD during)",
+        ),
+        ("at timestamptz UNIQUE", "at date REFERENCES plots (at)"),
+    ],
+    ids=["by a period", "by a day, to a time with a zone"],
+)
+def test_a_foreign_key_that_points_otherwise_than_by_equal_values_is_refused(database, plots, stays):
+    """Somebody else's stay would not be seen to keep the plot."""
+    statements = (
+        f"CREATE EXTENSION btree_gist; CREATE TABLE plots (id int UNIQUE, {plots});"
+        "CREATE TABLE users (id int PRIMARY KEY, plot int REFERENCES plots (id));"
+        f"CREATE TABLE stays (id int PRIMARY KEY, u int REFERENCES users, {stays})"
+    )
+    if "PERIOD" in stays and version(database) < 180000:
+        with pytest.raises(psycopg.errors.SyntaxError):
+            execute(database, statements)
+        return
+    execute(database, statements)
+    found = [one for one in findings(database, shape(PLOTS)) if one.code == "foreign-key-values"]
+    assert [(one.collection, one.severity) for one in found] == [("plots", Severity.ERROR)]
+    assert "public.stays" in found[0].message

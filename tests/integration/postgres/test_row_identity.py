@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject, version
 from tests.support.postgres.inspection import codes, findings
 from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, erased, left, shape
@@ -112,8 +112,7 @@ def test_a_tombstone_is_made_of_a_unique_index_that_holds_for_every_row(
 
 def test_a_null_that_nobody_validated_away_makes_no_key(database: str) -> None:
     """Until PostgreSQL 18 a check alone can say so without looking at the rows."""
-    with psycopg.connect(database) as connection:
-        said = "NOT NULL serial" if connection.info.server_version >= 180000 else "CHECK (serial IS NOT NULL)"
+    said = "NOT NULL serial" if version(database) >= 180000 else "CHECK (serial IS NOT NULL)"
     execute(
         database,
         _USERS + "CREATE TABLE events (user_id int, serial int); CREATE UNIQUE INDEX ON events (serial);"

@@ -116,6 +116,12 @@ def other_company(servers: Endpoints, company_template: str) -> Iterator[str]:
         yield url
 
 
+def version(url: str) -> int:
+    """Of the server: 180003 of 18.3. What a test says of a feature it says on servers that have it."""
+    with psycopg.connect(url) as connection:
+        return connection.info.server_version
+
+
 def execute(url: str, statements: str) -> list[tuple[Any, ...]]:
     """Run statements, committed, and return the last one's rows."""
     with psycopg.connect(url) as connection:

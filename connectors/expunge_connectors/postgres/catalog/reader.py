@@ -152,6 +152,7 @@ class ForeignKey:
         sound: It holds for every row of both tables: validated, enforced, and for no part of a table only.
         whole: It is the child's own, not one of a table below it.
         on_delete: `pg_constraint.confdeltype`: a no action, r restrict, c cascade, n set null, d set default.
+        temporal: Its last column is a period that lies within those of the rows it points to.
     """
 
     name: str
@@ -163,6 +164,7 @@ class ForeignKey:
     enforced: bool = True
     sound: bool = True
     whole: bool = True
+    temporal: bool = False
 
     @property
     def writes_child(self) -> bool:
@@ -250,6 +252,8 @@ SELECT c.oid::bigint, n.nspname || '.' || c.relname, member.root::bigint
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
 
+# From version 18 on the server calls a column NOT NULL whose rows of before nobody looked at, or whose inheriting
+# tables may have it empty.
 # A domain may be over a domain, to any depth; so may the elements of an array. What an operator class of btree calls
 # `=` is the type's equality.
 _COLUMNS = """
@@ -257,7 +261,22 @@ SELECT a.attrelid::bigint, a.attname::text,
        pg_catalog.format_type(a.atttypid, a.atttypmod),
        CASE WHEN e.oid IS NULL THEN pg_catalog.format_type(b.oid, NULL)
             ELSE pg_catalog.format_type(e.oid, NULL) || '[]' END,
-       a.attnotnull OR t.typnotnull,
+       t.typnotnull OR a.attnotnull AND NOT EXISTS (
+         WITH RECURSIVE family (oid) AS (
+           SELECT a.attrelid
+            UNION ALL
+           SELECT i.inhrelid
+             FROM family
+             JOIN pg_catalog.pg_class p ON p.oid = family.oid AND p.relkind = 'r'
+             JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid
+         )
+         SELECT FROM family
+           JOIN pg_catalog.pg_attribute x ON x.attrelid = family.oid AND x.attname = a.attname
+          WHERE NOT x.attnotnull
+             OR EXISTS (SELECT FROM pg_catalog.pg_constraint z
+                         WHERE z.conrelid = x.attrelid AND z.contype = 'n' AND z.conkey = ARRAY[x.attnum]
+                           AND NOT z.convalidated)
+       ),
        a.attgenerated <> '' OR a.attidentity = 'a',
        (SELECT n.nspname::text
           FROM pg_catalog.pg_opclass k
@@ -324,7 +343,8 @@ SELECT f.conname::text,
               ORDER BY k.position),
        f.confdeltype::text,
        f.convalidated,
-       coalesce((pg_catalog.to_jsonb(f) ->> 'conenforced')::boolean, true) AND f.oid NOT IN (SELECT off.oid FROM off)
+       coalesce((pg_catalog.to_jsonb(f) ->> 'conenforced')::boolean, true) AND f.oid NOT IN (SELECT off.oid FROM off),
+       coalesce((pg_catalog.to_jsonb(f) ->> 'conperiod')::boolean, false)
   FROM pg_catalog.pg_constraint f
   JOIN pg_catalog.pg_class c ON c.oid = f.conrelid
   JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
@@ -372,7 +392,7 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
     partly = roots.keys() | trees
 
     def foreign_key(row: tuple[Any, ...]) -> ForeignKey:
-        name, child, ours, parent, theirs, on_delete, validated, enforced = row
+        name, child, ours, parent, theirs, on_delete, validated, enforced, temporal = row
         below, above = str(child), str(parent)
         sound = validated and enforced and child not in partly and parent not in partly
         return ForeignKey(
@@ -385,6 +405,7 @@ def read(connection: Connection, names: Iterable[str]) -> Catalogue:
             enforced,
             sound,
             child not in roots,
+            temporal,
         )
 
     return Catalogue(

@@ -16,8 +16,9 @@ _EFFECT = {"c": "deletes rows of", "n": "empties columns of", "d": "resets colum
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:
-    """Keys that are off, cascades, children that stay behind, circles."""
+    """Keys that are off, or point otherwise than by equal values, cascades, children that stay behind, circles."""
     yield from _off(inspection)
+    yield from _by_other_values(inspection)
     for key in inspection.catalogue.foreign_keys:
         for parent in inspection.takers(key.parent):
             if inspection.deletes(inspection.spec.collections[parent]):
@@ -44,6 +45,38 @@ def _off(inspection: InspectionContext) -> Iterator[Finding]:
                 f"Make {key.name} anew (DROP CONSTRAINT, ADD CONSTRAINT), which looks at the rows of meanwhile; set"
                 " session_replication_role for no database and no role.",
             )
+
+
+def _by_other_values(inspection: InspectionContext) -> Iterator[Finding]:
+    """Keys by which a row points to others than those that hold its values: these would not be seen to point there."""
+    for key in inspection.catalogue.foreign_keys:
+        parent = inspection.collection_of(key.parent)
+        if parent is None or inspection.spec.collections[parent].log is not None:
+            continue
+        if key.temporal:
+            how = "by a period, which lies within that of the row"
+        elif _zoned(inspection, key):
+            how = "by a time without a zone, which is another moment in each session's TimeZone"
+        else:
+            continue
+        yield inspection.error(
+            "foreign-key-values",
+            parent,
+            f"Rows of {key.child} point to rows of {key.parent} {how} (constraint {key.name}). Which rows point to one"
+            " is told by equal values: somebody else's would not be seen to own it, or to be in its way.",
+            f"Let {key.child} point to {key.parent} by a key of plain values (its own number) instead of {key.name}.",
+        )
+
+
+def _zoned(inspection: InspectionContext, key: ForeignKey) -> bool:
+    """A column with a zone and one without are compared, as far as the tables are known."""
+    tables = inspection.catalogue.tables
+    if key.child not in tables or key.parent not in tables:
+        return False
+    ours, theirs = tables[key.child].columns, tables[key.parent].columns
+    pairs = zip(key.columns, key.parent_columns, strict=True)
+    bases = ({ours[one].base, theirs[other].base} for one, other in pairs)
+    return any(len(both) > 1 and "timestamp with time zone" in both for both in bases)
 
 
 def _child(inspection: InspectionContext, key: ForeignKey, parent: str, child: str | None) -> Iterator[Finding]:
