@@ -95,13 +95,14 @@ def conclude(context: StepContext) -> StepWrite:
         searched = settling_search.findings_of(context, [one.item for one in left])
         operator_end.state_ended(connection, context, left, searched, at=at, seen=verified, cited=cited, copies=owed)
         why = {
-            item.id: f"{left_over[: 500 - len(named)]}{named}"
+            item.id: f"{left_over[: tables.LONGEST_REASON - len(named)]}{named}"
             for item in failed
             for left_over in [statement_bodies.failure(judged[item.id], reasons=reasons[item.id])]
             for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
         }
         ended += [
-            {"id": number, "outcome": Result.FAILED.value, "reason": reason[:500]} for number, reason in why.items()
+            {"id": number, "outcome": Result.FAILED.value, "reason": reason[: tables.LONGEST_REASON]}
+            for number, reason in why.items()
         ]
         bulk_update(connection, ended)
         aside = hold_enforcement.park(connection, context, kept, cited, at, verified)

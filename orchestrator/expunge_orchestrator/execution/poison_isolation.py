@@ -79,7 +79,7 @@ def isolate(context: StepContext, epoch: int, step: int, why: str, *, put_off: b
         row = connection.execute(
             sa.update(tables.chunk)
             .where(tables.chunk.c.id == context.chunk_id, tables.chunk.c.epoch == epoch)
-            .values(failure=why[:500])
+            .values(failure=why[: tables.LONGEST_REASON])
             .returning(*tables.chunk.c)
         ).first()
         if row is None:
@@ -198,7 +198,9 @@ def _stop(connection: sa.Connection, chunks: Sequence[int], stopped: _Stopped) -
     """Chunks that failed stay at their step; those that are put off go back to where this one does."""
     values = {"state": ChunkState.FAILED.value} if stopped.failed else stopped.values
     connection.execute(
-        sa.update(tables.chunk).where(tables.chunk.c.id.in_(chunks)).values(**values, failure=stopped.why[:500])
+        sa.update(tables.chunk)
+        .where(tables.chunk.c.id.in_(chunks))
+        .values(**values, failure=stopped.why[: tables.LONGEST_REASON])
     )
 
 
@@ -207,7 +209,7 @@ def _blame(connection: sa.Connection, people: Sequence[Item], why: str) -> None:
     connection.execute(
         sa.update(tables.item)
         .where(tables.item.c.id.in_([item.id for item in people]), tables.item.c.outcome.is_(None))
-        .values(outcome=Result.FAILED.value, reason=why[:500])
+        .values(outcome=Result.FAILED.value, reason=why[: tables.LONGEST_REASON])
     )
 
 
@@ -219,7 +221,12 @@ def _set_apart(connection: sa.Connection, context: StepContext, people: Sequence
         _stop(connection, [context.chunk_id], stopped)
         return
     values = {name: value for name, value in stopped.values.items() if name != "rounds"}
-    split_chunk(connection, stopped.row, [item.id for item in people], {**values, "failure": stopped.why[:500]})
+    split_chunk(
+        connection,
+        stopped.row,
+        [item.id for item in people],
+        {**values, "failure": stopped.why[: tables.LONGEST_REASON]},
+    )
     connection.execute(
         sa.update(tables.chunk)
         .where(tables.chunk.c.id == context.chunk_id)
@@ -236,7 +243,7 @@ def split_failed(
         Where the chunk itself goes if they are all that is in it; None if it goes on.
     """
     step = pipeline.first(context.batch.pipeline, verb)
-    return split_off(connection, context, people, Transition(step, ChunkState.FAILED, why[:500]))
+    return split_off(connection, context, people, Transition(step, ChunkState.FAILED, why[: tables.LONGEST_REASON]))
 
 
 def split_off(

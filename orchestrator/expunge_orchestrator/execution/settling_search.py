@@ -213,7 +213,7 @@ def _record(connection: sa.Connection, begun: _Pass, found: BlindSearch, chunks:
 
 def _note_refused(workspace: Workspace, chunks: Sequence[int], why: ConnectorError) -> None:
     """Write down why they go on waiting though their time has come: so that it is seen, and they can be ended."""
-    said = f"settling check not begun: blind search: {why}"[:500]
+    said = f"settling check not begun: blind search: {why}"[: tables.LONGEST_REASON]
     chunk = tables.chunk.c
     with workspace.ledger.begin() as connection:
         connection.execute(

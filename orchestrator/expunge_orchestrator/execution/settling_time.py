@@ -90,7 +90,7 @@ def start_due(workspace: Workspace) -> int:
 
 def _note_refused(workspace: Workspace, due: sa.Select[Any, Any, Any], fit: Collection[int], why: ExpungeError) -> None:
     """Write down why chunks go on waiting though their time has come: so that it is seen, and they can be ended."""
-    said = f"settling check not begun: {why}"[:500]
+    said = f"settling check not begun: {why}"[: tables.LONGEST_REASON]
     others = due.where(tables.batch.c.id.not_in(fit)).with_only_columns(tables.chunk.c.id)
     with workspace.ledger.begin() as connection:
         connection.execute(

@@ -85,7 +85,7 @@ def _schedule_retry(  # noqa: PLR0913 - what failed
                 state=ChunkState.READY.value,
                 step=again,
                 rounds=tables.chunk.c.rounds + (again != step),
-                failure=why[:500],
+                failure=why[: tables.LONGEST_REASON],
             )
             .returning(tables.chunk.c.attempts)
         )
@@ -106,5 +106,5 @@ def _fail(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
         connection.execute(
             sa.update(tables.chunk)
             .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
-            .values(state=ChunkState.FAILED.value, failure=why[:500])
+            .values(state=ChunkState.FAILED.value, failure=why[: tables.LONGEST_REASON])
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from expunge_orchestrator.ledger.tables import batch
+from expunge_orchestrator.ledger.tables import LONGEST_REASON, batch
 from expunge_orchestrator.ledger.tables import metadata as metadata  # noqa: PLC0414 - handed on, with these tables in it
 
 # One person's wish. `due_at`: when it is started. `data_types`: what it is limited to; null: everything. `told`: the
@@ -39,7 +39,7 @@ request = sa.Table(
     sa.Column("deadlines", sa.JSON(none_as_null=True)),
     sa.Column("evidence", sa.JSON(none_as_null=True)),
     sa.Column("reason", sa.String(200)),
-    sa.Column("failure", sa.String(500)),
+    sa.Column("failure", sa.String(LONGEST_REASON)),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("not_before", sa.String(32)),
     sa.Column("told", sa.String(20), index=True),

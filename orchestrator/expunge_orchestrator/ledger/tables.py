@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+LONGEST_REASON = 2000
+"""Characters of why something failed: what it says to do stands last."""
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -89,7 +92,7 @@ chunk = sa.Table(
     sa.Column("rounds", sa.Integer, nullable=False, default=0),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("not_before", sa.String(32)),
-    sa.Column("failure", sa.String(500)),
+    sa.Column("failure", sa.String(LONGEST_REASON)),
     sa.Column("settle_at", sa.String(32)),
     sa.Column("repeats", sa.Integer, nullable=False, default=0),
     sa.Column("depth", sa.Integer, nullable=False, default=0),
@@ -131,7 +134,7 @@ item = sa.Table(
     sa.Column("sealed_keys", sa.LargeBinary),
     sa.Column("touched", sa.Boolean, nullable=False, default=False),
     sa.Column("outcome", sa.String(20)),
-    sa.Column("reason", sa.String(500)),
+    sa.Column("reason", sa.String(LONGEST_REASON)),
     sa.Column("found", sa.JSON),
     sa.Column("held", sa.JSON),
     sa.Column("verified", sa.JSON),

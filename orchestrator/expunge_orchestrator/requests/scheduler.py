@@ -186,7 +186,7 @@ def _deny(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> 
 
 
 def _short(failure: str) -> str:
-    return failure.splitlines()[0][:500]
+    return failure.splitlines()[0][: tables.LONGEST_REASON]
 
 
 def _put_off(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> None:
