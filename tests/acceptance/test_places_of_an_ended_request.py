@@ -19,12 +19,14 @@ users: {table: public.users, person: user_id, yields: {user_id: id, email: email
 news: {table: public.news, created: created_at, found_by: [{column: email, identity: email}]}
 callbacks: {table: public.callbacks, created: created_at, found_by: [{column: phone, identity: phone}]}
 parcels: {table: public.parcels, created: created_at, found_by: [{column: email, identity: email}]}
+mails: {table: public.mails, created: created_at, found_by: [{column: user_id, of: users.id}], yields: {email: address}}
 labels: {table: public.labels, created: created_at, found_by: [{column: parcel_id, of: parcels.id}]}
 """
 SCHEMA = f"""
 CREATE TABLE users (id int PRIMARY KEY, email text, phone text, {DAY});
 CREATE TABLE news (id int PRIMARY KEY, email text, {DAY});
 CREATE TABLE callbacks (id int PRIMARY KEY, phone text, {DAY});
+CREATE TABLE mails (id int PRIMARY KEY, user_id int, address text, {DAY});
 CREATE TABLE parcels (id int PRIMARY KEY, email text, {DAY});
 CREATE TABLE labels (id int PRIMARY KEY, parcel_id int, {DAY});
 INSERT INTO users VALUES (1, 'ann@x.example', '+4930111111'), (2, 'bob@x.example', '+4930222222');
@@ -94,3 +96,14 @@ def test_rows_below_one_that_a_value_led_to_are_led_to_by_their_own_key(cli: Cli
     execute(database, "DELETE FROM parcels")
     asked(cli, b"user_id,phone\n1,+4930111111\n")
     assert left(database, "labels") == []
+
+
+def test_who_had_two_addresses_is_asked_for_with_both_in_one_line(cli: CliRunner, database: str) -> None:
+    """The second one stands in the profile: it is one of what the ended request had."""
+    execute(database, "INSERT INTO mails VALUES (1, 1, 'old@x.example'); INSERT INTO news VALUES (3, 'old@x.example')")
+    ended(cli, database)
+    execute(database, "DELETE FROM mails")
+    assert asked(cli, ANN) == {"partially-erased": 1}
+    assert asked(cli, b"user_id,email,email\n1,ann@x.example,old@x.example\n") == {"erased": 1}
+    assert left(database, "news") == [2]
+    assert asked(cli, b"user_id\n1\n") == {"not-found": 1}, "the kept keys are gone"

@@ -60,7 +60,7 @@ def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
     """Check a list.
 
     Args:
-        stream: UTF-8 CSV with a header, e.g. `email` or `user_id,email`.
+        stream: UTF-8 CSV with a header, e.g. `email` or `user_id,email`; `email,email` of who has two.
         data_map: Knows the identities and their normalisers.
 
     Raises:
@@ -147,8 +147,6 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 def _check_header(columns: list[str], data_map: DataMap) -> None:
     accepted = sorted(name for name, one in data_map.identities.items() if one.kind is not IdentityKind.INTERNAL)
     remedy = f"The first line names what the columns hold: {', '.join(accepted)}."
-    if len(set(columns)) != len(columns):
-        raise InputError("The header names a column twice.", remedy=remedy)
     for position, name in enumerate(columns, start=1):
         if name not in accepted:
             # The header may be missing, and then this "name" is a person's value: it is not repeated here.
