@@ -19,6 +19,7 @@ from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.rules.reachability import passing
+from expunge_orchestrator.subjects import renamed_identities
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
 from expunge_reports.keys import KeyRing
@@ -56,16 +57,20 @@ class Workspace:
         """
         holds, at_once = self.settings.inspection_holds, self.settings.stores_at_once
         self.inspection.refuse_errors(self.data_map, self.stores, self.backups, holds, at_once)
-        self.refuse_unmapped_holds()
+        self.refuse_unmapped_names()
 
-    def refuse_unmapped_holds(self) -> None:
-        """Let holds block that the data map would leave without effect; these are looked at every time.
+    def refuse_unmapped_names(self) -> None:
+        """Let block what the ledger names and the data map does not have; it is looked at every time.
 
         Raises:
-            FindingsError: There is one in force.
+            FindingsError: A hold in force names it, or what is kept of people.
         """
         with reading(self.ledger) as connection:
-            raise_on_errors(unmapped_holds.findings(connection, self.data_map))
+            found = [
+                *unmapped_holds.findings(connection, self.data_map),
+                *renamed_identities.findings(connection, self.data_map),
+            ]
+        raise_on_errors(found)
 
 
 def load_map(settings: Settings, registry: Registry) -> DataMap:

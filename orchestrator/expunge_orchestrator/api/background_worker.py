@@ -111,7 +111,7 @@ class Worker:
 
     def _run(self) -> None:
         workspace = self._workspace
-        workspace.refuse_unmapped_holds()
+        workspace.refuse_unmapped_names()
         try:
             settling_time.start_due(workspace)
         except (FindingsError, ConnectorError) as error:  # what was begun, withdrawn or ended goes on without it

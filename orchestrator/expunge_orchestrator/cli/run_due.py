@@ -41,7 +41,7 @@ def run_due(as_json: output.Json = False) -> None:
     Example: */10 * * * *  expunge run-due
     """
     with opened(load_settings(), installed()) as workspace:
-        workspace.refuse_unmapped_holds()
+        workspace.refuse_unmapped_names()
         begun = scheduler.start_due(workspace, now())
         unsettled = _in_state(workspace, [BatchState.EXECUTING, BatchState.SETTLING, BatchState.ERASED])
         refused = _start_settling(workspace)

@@ -59,7 +59,7 @@ def serve(
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
     _log_to(sys.stderr)
     with opened(load_settings(), installed()) as workspace:
-        workspace.refuse_unmapped_holds()
+        workspace.refuse_unmapped_names()
         _tell_errors(workspace)
         hands = Worker(workspace)
         built = application.build(build_state(workspace, wake=hands.wake if worker else lambda: None))

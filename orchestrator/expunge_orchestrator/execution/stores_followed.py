@@ -48,7 +48,7 @@ def refuse_errors(workspace: Workspace, batch: Batch, *, to_look: bool = False) 
     try:
         workspace.refuse_errors()
     except FindingsError as error:
-        workspace.refuse_unmapped_holds()
+        workspace.refuse_unmapped_names()
         following = workspace_following(workspace, found, batch.scope)
         findings = inspect_all(
             workspace.data_map, following.stores, workspace.backups, workspace.settings.stores_at_once

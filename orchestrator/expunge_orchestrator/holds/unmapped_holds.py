@@ -19,6 +19,7 @@ from expunge_orchestrator.holds.legal_holds import Hold
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import open_read_only
 from expunge_orchestrator.rules.scope import collections_in, types_of
+from expunge_orchestrator.subjects import renamed_identities
 
 _KINDS = ("a data type", "a controller", "an identity")
 
@@ -68,10 +69,12 @@ def _missing(connection: sa.Connection, hold: Hold, data_map: DataMap) -> dict[s
 
 
 def ledger_findings(settings: Settings, data_map: DataMap) -> list[Finding]:
-    """The same for `check`, which only looks: a ledger that is not there is not made, an older one stays as it is."""
+    """All that the ledger names, for `check`, which only looks: it makes no ledger, and an older one stays as it is."""
     try:
         with open_read_only(settings.ledger) as connection:
-            return [] if connection is None else findings(connection, data_map)
+            if connection is None:
+                return []
+            return [*findings(connection, data_map), *renamed_identities.findings(connection, data_map)]
     except LedgerError:
         return [
             Finding(

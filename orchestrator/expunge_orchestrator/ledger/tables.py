@@ -155,6 +155,9 @@ suppression = sa.Table(
     sa.Column("since", sa.String(32)),
 )
 
+# The identities of all values that were ever entered in `suppression`: a name is for good.
+entered_identity = sa.Table("entered_identity", metadata, sa.Column("name", sa.String(64), primary_key=True))
+
 # What an ended request left of a person, or what the storage keeps: keys that lead there, sealed under a key of their
 # own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection]].
 residual_keys = sa.Table(

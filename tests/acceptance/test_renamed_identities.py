@@ -1,0 +1,64 @@
+"""An identity that is called otherwise in the map: what the ledger keeps under its name would not be found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.cli import CliRunner
+from tests.support.data_map_text import write_document
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import installed, succeeded
+
+_COLLECTIONS = """
+users: {{table: public.users, person: user_id, yields: {{user_id: id, {0}: email}}, created: created_at,
+  found_by: [{{column: id, identity: user_id}}, {{column: email, identity: {0}}}]}}
+news: {{table: public.news, created: created_at, found_by: [{{column: email, identity: {0}}}]}}
+"""
+SCHEMA = """
+CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+CREATE TABLE news (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+INSERT INTO users VALUES (1, 'ann@x.example'), (2, 'bob@x.example');
+INSERT INTO news VALUES (1, 'ann@x.example'), (2, 'bob@x.example');
+"""
+
+
+def document(email: str) -> dict[str, Any]:
+    made = small_document(_COLLECTIONS.format(email))
+    made["identities"][email] = made["identities"].pop("email")
+    return made
+
+
+@pytest.fixture
+def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
+    execute(database, SCHEMA)
+    return installed(tmp_path, fork_server, document("email"), {"main": database})
+
+
+def test_a_map_that_calls_an_identity_otherwise_blocks(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    """A letter that is restored before the settling check stays until the map says the name again; then it goes."""
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
+    execute(database, "INSERT INTO news VALUES (3, 'ann@x.example')")
+    write_document(tmp_path / "datamap.yaml", document("mail"))
+    for refused in (
+        cli.run("check"),
+        cli.run("run-due"),
+        cli.run("plan", "-", "-c", "acme", stdin=b"user_id\n2\n"),
+    ):
+        assert refused.code == 5, refused.output
+        assert "knows people by email, which the data map does not have" in refused.output
+    write_document(tmp_path / "datamap.yaml", document("email"))
+    assert cli.run("check").code == 0
+    succeeded(cli.run("run-due"))
+    assert left(database, "news") == [2]
+
+
+def test_it_may_be_called_otherwise_as_long_as_nobody_is_known_by_it(cli: CliRunner, tmp_path: Path) -> None:
+    succeeded(cli.run("plan", "-", "-c", "acme", stdin=b"user_id\n1\n"))
+    write_document(tmp_path / "datamap.yaml", document("mail"))
+    assert cli.run("check").code == 0
