@@ -42,9 +42,11 @@ def erased(cli: CliRunner, line: str, columns: str = "user_id,email") -> dict[st
     return outcomes
 
 
-def made(database: str, directory: Path, fork_server: ForkServer, what: str, *, recycled: bool = False) -> CliRunner:
+def made(
+    database: str, directory: Path, fork_server: ForkServer, what: str, *, recycled: bool = False, rest: str = REST
+) -> CliRunner:
     execute(database, SCHEMA)
-    document = small_document(USERS % what + REST)
+    document = small_document(USERS % what + rest)
     document["identities"]["email"]["recycled"] = recycled
     return installed(directory, fork_server, document, {"main": database})
 
@@ -127,3 +129,30 @@ def test_nor_does_one_that_says_it_no_more_when_the_plan_is_carried_out(
     execute(database, "UPDATE users SET taken = NULL WHERE id = 1")
     cli.run("erase", plan["id"], "--confirm", plan["digest"])
     assert (left(database, "users"), left(database, "letters")) == ([2, 3], [2, 3, 4])
+
+
+FILED = """
+orders: {table: public.orders, found_by: [{column: user_id, of: users.id}]}
+letters: {table: public.letters, created: created_at, found_by: [{column: email, identity: email}],
+  yields: {token: {column: file, never_shared: {reason: made for each, approved_by: A. Officer}}}}
+scans: {table: public.scans, undated: erase, found_by: [{column: file, identity: token}]}
+"""
+
+
+def test_what_a_predecessors_record_led_to_is_not_planned_for_who_has_the_address_now(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """The ledger says since when; the application deletes the letter between plan and erasure, and its scan stays."""
+    cli = made(database, tmp_path, fork_server, SINCE, recycled=True, rest=FILED)
+    execute(
+        database,
+        f"ALTER TABLE letters ADD file text UNIQUE; {TAKEN}; UPDATE letters SET file = 'f' || id;"
+        "CREATE TABLE scans (id int PRIMARY KEY, file text); INSERT INTO scans SELECT id, file FROM letters",
+    )
+    assert erased(cli, "1", "user_id") == {"partially-erased": 1}
+    execute(database, "INSERT INTO users VALUES (9, '1@x.example', now() - interval '1 second', NULL)")
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n9\n")))
+    assert plan["stores"]["main"]["collections"]["scans"]["due"] == 0
+    execute(database, "DELETE FROM letters WHERE id = 4")
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    assert (left(database, "users"), left(database, "scans")) == ([2, 3], [2, 3, 4])

@@ -216,7 +216,7 @@ def _ages(subjects: Sequence[Subject], aged: Container[str]) -> Ages:
     """What the keys say of it; of several times for one value the earliest."""
     found: dict[tuple[int, str, str], datetime] = {}
     for subject in subjects if aged else ():
-        for namespace, text in subject.keys:
+        for namespace, text in (*subject.keys, *subject.known):
             if namespace.startswith(SINCE) and namespace.removeprefix(SINCE) in aged:
                 when, _, value = text.partition("|")
                 place = subject.number, namespace.removeprefix(SINCE), value
