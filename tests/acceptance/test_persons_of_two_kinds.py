@@ -75,3 +75,23 @@ def test_who_takes_the_address_after_the_plan_is_nobody_whom_it_saw(cli: CliRunn
     assert (left(database, "candidates"), left(database, "recruiters")) == ([1, 2, 3], [1, 2, 3])
     assert erased_after(cli, database, CANDIDATE, "SELECT 1") == {"erased": 1}
     assert (left(database, "candidates"), left(database, "recruiters")) == ([2, 3], [1, 3])
+
+
+@pytest.mark.parametrize("listed", [CANDIDATE, b"email\ncandidate1@x.example\n"], ids=["by number", "by address"])
+@pytest.mark.parametrize(
+    ("now", "is_left"),
+    [
+        ("UPDATE recruiters SET email = 'recruiter3@x.example' WHERE id = 2", True),
+        ("UPDATE recruiters SET email = 'new@x.example' WHERE id = 2", True),
+        ("UPDATE recruiters SET email = NULL WHERE id = 2", False),
+        ("DELETE FROM recruiters WHERE id = 2", False),
+    ],
+    ids=["another recruiter's", "a new one", "emptied", "deleted"],
+)
+def test_who_has_another_address_by_then_is_not_taken_along(
+    cli: CliRunner, database: str, listed: bytes, now: str, *, is_left: bool
+) -> None:
+    """The address alone made the recruiter the candidate: her record was corrected, or is somebody else's."""
+    execute(database, TAKES)
+    assert erased_after(cli, database, listed, now) == {"partially-erased" if is_left else "erased": 1}
+    assert (left(database, "candidates"), left(database, "recruiters")) == ([2, 3], [1, 2, 3] if is_left else [1, 3])

@@ -192,6 +192,7 @@ def test_so_it_is_where_the_id_is_all_that_leads_to_the_person(cli: CliRunner, d
 HOUSEHOLD = """
 households: {table: public.households, sharing: last_owner, created: created_at, yields: {token: door},
   found_by: [{column: id, of: users.household_id}]}
+entries: {table: public.entries, created: created_at, found_by: [{column: door, identity: token}]}
 """
 DISSOLVED = "UPDATE users SET household_id = NULL; DELETE FROM households"
 
@@ -203,6 +204,8 @@ def shared_door(cli: CliRunner, database: str, keyspace: Keyspace, tmp_path: Pat
         database,
         "CREATE TABLE households (id int PRIMARY KEY, door text UNIQUE,"
         " created_at timestamptz NOT NULL DEFAULT '2025-01-01'); INSERT INTO households VALUES (5, 'd5'), (6, 'd6');"
+        "CREATE TABLE entries (id int PRIMARY KEY, door text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');"
+        "INSERT INTO entries VALUES (1, 'd5'), (2, 'd6');"
         "ALTER TABLE users ADD household_id int REFERENCES households; CREATE INDEX ON users (household_id);"
         "UPDATE users SET household_id = 5 WHERE id < 3",
     )
@@ -218,8 +221,15 @@ def test_what_a_shared_row_of_two_led_to_stays_and_is_told(
     shared_door: CliRunner, database: str, keyspace: Keyspace, meanwhile: str
 ) -> None:
     """Both are asked for, so the plan foresees the door. It is the household's, which may have gone on without them."""
-    assert erased_after(shared_door, database, meanwhile, BOTH) == {"partially-erased": 2}
-    assert left(database, "users") == [3]
+    plan = planned(shared_door, BOTH)
+    execute(database, meanwhile)
+    status = carried_out(shared_door, plan)
+    assert status["outcomes"] == {"partially-erased": 2}
+    assert {name: status["collections"][name]["ambiguous"] for name in ("main.entries", "cache.images")} == {
+        "main.entries": 2,
+        "cache.images": 2,
+    }
+    assert (left(database, "users"), left(database, "entries")) == ([3], [1, 2])
     assert b"image:d5" in keyspace.client.keys("image:*")
 
 
@@ -228,7 +238,7 @@ def test_what_a_shared_row_of_two_leads_to_goes_with_both(
 ) -> None:
     assert erased_after(shared_door, database, "SELECT 1", BOTH) == {"erased": 2}
     assert sorted(keyspace.client.keys("image:*")) == [b"image:a3", b"image:d6"]
-    assert left(database, "households") == [6]
+    assert (left(database, "households"), left(database, "entries")) == ([6], [2])
 
 
 def test_one_of_two_owners_on_hold_makes_nothing_unclear(

@@ -203,9 +203,10 @@ def left_under_unclear(store: str, subjects: Sequence[Subject], workspace: Works
     knows = isinstance(workspace.stores[store], KnowsClaims)
 
     def uncounted(key: SubjectKey) -> bool:
-        if key.namespace in passing:
-            return not knows
-        return key.namespace not in identities or identities[key.namespace].kind is not IdentityKind.REUSABLE
+        identity = identities.get(key.namespace)
+        if identity is not None and identity.kind is IdentityKind.REUSABLE:
+            return key.namespace in passing and not knows
+        return True
 
     alone = [Subject(one.number, frozenset(filter(uncounted, one.unclear))) for one in subjects]
     return [one for one in alone if one.keys]

@@ -7,18 +7,16 @@ stands under it is ambiguous.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.subjects import earlier_claims, member_proof, residual_keys
-from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys
+from expunge_orchestrator.subjects.planned_keys import Ask, Keys, PlannedKeys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
-Ask = Callable[[Keys, Keys], Mapping[int, Resolved]]
-"""Resolves people by the identifiers given; the other keys are known from before."""
 _NONE = frozenset[SubjectKey]()
 
 
@@ -50,7 +48,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
         more: dict[int, frozenset[SubjectKey]] = {}
         for inherited in (
             of_same_person(answers, workspace, scope),
-            {} if planned is None else planned.beyond(answers),
+            {} if planned is None else planned.beyond(answers, ask),
             earlier_claims.since_before(answers, workspace, scope),
         ):
             for number, keys in inherited.items():

@@ -17,6 +17,8 @@ from expunge_orchestrator.subjects import member_proof
 
 Keys = Mapping[int, frozenset[SubjectKey]]
 """Number of a person -> keys."""
+Ask = Callable[[Keys, Keys], Mapping[int, Resolved]]
+"""Resolves people by the identifiers given; the other keys are known from before."""
 
 
 @dataclass(slots=True)
@@ -55,8 +57,12 @@ class PlannedKeys:
                 found[number] = frozenset(values)
         return found
 
-    def beyond(self, answers: Mapping[int, Resolved]) -> Keys:
+    def beyond(self, answers: Mapping[int, Resolved], ask: Ask) -> Keys:
         """Number -> the keys of the plan, of the same person, for whom it said more than the records do by now.
+
+        Args:
+            answers: Who is behind the identifiers of each request by now.
+            ask: Asks the stores.
 
         Raises:
             ConnectorError: A store cannot be asked.
@@ -71,6 +77,7 @@ class PlannedKeys:
                 continue
             if same_person(self._persons(keys), self._persons(answers[number].keys)):
                 self.given_up[number] = self._given_up(keys, answers[number])
+                gone |= self._changed_persons(number, answers[number], ask)
                 self.passed_on[number] = gone & set(map(member_proof.unmark, keys))
                 left_out = gone | self.given_up[number]
                 found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in left_out)
@@ -93,6 +100,23 @@ class PlannedKeys:
             shared=answer.shared | passed_on,
             doubtful=answer.doubtful | unclear,
         )
+
+    def _changed_persons(self, number: int, answer: Resolved, ask: Ask) -> frozenset[SubjectKey]:
+        """Persons of another kind whom nothing leads to any more, with what their records lead to.
+
+        Those whose own record says a value that the plan did not know: it is somebody else's, or may be. Where the
+        record is gone, or its value emptied, nobody else has it.
+        """
+        now = frozenset(map(member_proof.unmark, answer.keys))
+        lost = self._persons(self.keys[number]) - self._persons(self.given[number]) - now
+        found: set[SubjectKey] = set()
+        for person in lost:
+            theirs = ask({number: frozenset([person])}, {})[number]
+            said = map(member_proof.unmark, theirs.keys | theirs.refused)
+            told = {key for key in said if key.namespace in self.reusable}
+            if theirs.ambiguity is not None or not told <= set(map(member_proof.unmark, self.keys[number])):
+                found |= {person, *map(member_proof.unmark, theirs.keys)}
+        return frozenset(found - now)
 
     def _given_up(self, keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
         before, now = (

@@ -238,7 +238,7 @@ MUTANTS = (
     Mutant(
         "what a plan led to is kept",
         f"{_SUBJECTS}/inherited_keys.py",
-        "{} if planned is None else planned.beyond(answers),",
+        "{} if planned is None else planned.beyond(answers, ask),",
         "{},",
     ),
     Mutant(
