@@ -47,9 +47,12 @@ _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "doubl
 _TIMES = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
 _ONE_SPELLING = {
     **dict.fromkeys(
-        _NUMBERS, "CASE WHEN {value}::text ~ '[0-9]' THEN pg_catalog.trim_scale({value}::text::numeric)::text END"
+        _NUMBERS,
+        sql.SQL(
+            "SELECT CASE WHEN {value}::text ~ '[0-9]' THEN pg_catalog.trim_scale({value}::text::numeric)::text END"
+        ),
     ),
-    **dict.fromkeys(_TIMES, "{value}::text::timestamptz::timestamp::text"),
+    **dict.fromkeys(_TIMES, sql.SQL("SELECT {value}::text::timestamptz::timestamp::text")),
 }
 """Types of which another type writes the same value otherwise: a day as midnight, a sum with more places."""
 
@@ -244,7 +247,7 @@ def _texts(live: Column, value: sql.Composable) -> sql.Composed:
 def _otherwise(live: Column, value: sql.Composable) -> list[sql.Composed]:
     """The value as every type of its kind would have it."""
     spelling = _ONE_SPELLING.get(live.base)
-    return [] if spelling is None else [sql.SQL(f"SELECT {spelling}").format(value=value)]
+    return [] if spelling is None else [spelling.format(value=value)]
 
 
 def _marked(live: Column, kept: sql.Composable) -> sql.Composed:
