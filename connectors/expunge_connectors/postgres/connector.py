@@ -395,6 +395,8 @@ class PostgresStore:
         held = self._reading(
             lambda connection: claimed_keys.claimed(connection, self._mapped(connection, scope), subjects, scope)
         )
+        if not joint_keys.any_told(self._map, subjects):
+            return held
         owned = self._reading(
             lambda connection: joint_keys.owned_by_others(connection, self._mapped(connection, scope), subjects, scope)
         )

@@ -15,6 +15,7 @@ from expunge_connectors.postgres import count
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
+from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import named_there, values
 from expunge_connectors.postgres.sql.fragments import and_
@@ -23,13 +24,16 @@ from expunge_connectors.postgres.sql.shared_rows import of_others
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
+def any_told(spec: PostgresSpec, subjects: Sequence[Subject]) -> bool:
+    """Whether the subjects have a key that shared rows may tell."""
+    joint = {one for table in spec.collections.values() if table.sharing is not None for one in table.yields}
+    return any(key.namespace in joint for subject in subjects for key in subject.keys)
+
+
 def owned_by_others(
     connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope
 ) -> dict[int, frozenset[SubjectKey]]:
     """Subject number -> keys that a shared row tells which is not this subject's alone; of those who have any."""
-    joint = {one for mapped in store.scoped.values() if mapped.spec.sharing is not None for one in mapped.binding}
-    if not any(key.namespace in joint for subject in subjects for key in subject.keys):
-        return {}
     with translated(store.name):
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), None, apart=True)
     found: dict[int, set[SubjectKey]] = {}
