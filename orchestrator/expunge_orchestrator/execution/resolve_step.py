@@ -26,6 +26,7 @@ from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import (
     attributions,
     earlier_claims,
+    followed_keys,
     inherited_keys,
     joint_lookup,
     joint_owners,
@@ -278,10 +279,17 @@ def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
     made = parse(context.batch.created_at) + timedelta(seconds=1)
     later = {name: made for name, cutoff in context.cutoffs.items() if cutoff > made}
     since = replace(context, cutoffs=later)
+    know = followed_keys.knowing(context.workspace, later)
+
+    def owns_given_again(asked: Keys) -> Keys:
+        owns = [Subject(number, keys) for number, keys in asked.items()] if know else []
+        return followed_keys.given_again(owns, context.batch.scope, context.workspace.data_map, know, later)
+
     return PlannedKeys(
         {item.id: context.unsealed(item) for item in people},
         context.identifiers(people),
         lambda asked: since.given_again(asked, people),
+        owns_given_again,
         context.workspace.data_map.person_identities,
         frozenset(
             name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.REUSABLE

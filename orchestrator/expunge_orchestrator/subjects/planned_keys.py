@@ -29,6 +29,7 @@ class PlannedKeys:
         keys: Of those of whom nothing is erased, as they were sealed.
         given: The identifiers of their requests.
         given_again: Asks which keys of some of them somebody else has, who came since the plan.
+        owns_given_again: Asks the same of persons' own keys alone: it costs no search of what hangs on them.
         persons: The identities of persons.
         reusable: The identities of values that pass on.
         of_others: Those whose own key, which the request gives, somebody else has by now, as far as that was seen.
@@ -39,6 +40,7 @@ class PlannedKeys:
     keys: Keys
     given: Keys
     given_again: Callable[[Collection[int]], Keys]
+    owns_given_again: Callable[[Keys], Keys]
     persons: Collection[str]
     reusable: Collection[str]
     of_others: set[int] = field(default_factory=set)
@@ -67,13 +69,21 @@ class PlannedKeys:
         Raises:
             ConnectorError: A store cannot be asked.
         """
-        again = self.given_again(self.keys) if self.keys else {}
-        named = {number: self._persons(self.given[number]) for number in again}
-        self.of_others |= {number for number, keys in again.items() if not named[number].isdisjoint(keys)}
+        more = {
+            number: keys
+            for number, keys in self.keys.items()
+            if answers[number].ambiguity is None and not keys <= answers[number].keys
+        }
+        owns = {number: self._persons(self.given[number]) for number in self.keys}
+        again = {
+            **self.owns_given_again({number: own for number, own in owns.items() if own and number not in more}),
+            **self.given_again(more),
+        }
+        self.of_others |= {number for number, keys in again.items() if not owns[number].isdisjoint(keys)}
         found = {}
-        for number, keys in self.keys.items():
+        for number, keys in more.items():
             gone = again.get(number, frozenset())
-            if answers[number].ambiguity is not None or number in self.of_others or keys <= answers[number].keys:
+            if number in self.of_others:
                 continue
             if same_person(self._persons(keys), self._persons(answers[number].keys)):
                 self.given_up[number] = self._given_up(keys, answers[number])

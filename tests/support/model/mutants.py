@@ -264,14 +264,14 @@ MUTANTS = (
     Mutant(
         "an id that was given again since the plan is somebody else's",
         f"{_SUBJECTS}/planned_keys.py",
-        "        if number in self.of_others:\n",
-        "        if False:\n",
+        "        if number in self.of_others:\n            return replace",
+        "        if False:\n            return replace",
     ),
     Mutant(
         "it is asked of everybody whether somebody else has got the id since the plan",
         f"{_SUBJECTS}/planned_keys.py",
-        "        again = self.given_again(self.keys) if self.keys else {}\n",
-        "        again = self.given_again([one for one, keys in self.keys.items() if not keys <= answers[one].keys])\n",
+        "if own and number not in more}",
+        "if False}",
     ),
     Mutant(
         "an address that is given beside the id is the person's where the plan followed both",
