@@ -52,9 +52,15 @@ _ONE_SPELLING = {
             "SELECT CASE WHEN {value}::text ~ '[0-9]' THEN pg_catalog.trim_scale({value}::text::numeric)::text END"
         ),
     ),
-    **dict.fromkeys(_TIMES, sql.SQL("SELECT {value}::text::timestamptz::timestamp::text")),
+    **dict.fromkeys(
+        _TIMES,
+        sql.SQL("SELECT CASE WHEN {value}::text !~ '^[0-9]{{6}}' THEN {value}::text::timestamptz::timestamp::text END"),
+    ),
 }
-"""Types of which another type writes the same value otherwise: a day as midnight, a sum with more places."""
+"""Types of which another type writes the same value otherwise: a day as midnight, a sum with more places.
+
+A date may lie in a year that no time has; the server would quote it in an error.
+"""
 
 # A json is kept as it was typed, and may hold what no text of the server's can: the cast would quote it in an error.
 _JSON = r"""CASE WHEN {value}::text ~* '\\u(0000|d[89a-f])' THEN pg_catalog.to_jsonb({value}::text)
