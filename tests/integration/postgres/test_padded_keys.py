@@ -5,11 +5,22 @@ from __future__ import annotations
 import pytest
 from tests.support.postgres.company import execute
 from tests.support.postgres.inspection import findings
+from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import beside, small_document
+
+from expunge_config.datamap import DataMap
 
 _MAP = """
 boats: {table: public.boats, person: user_id, found_by: [{column: sail, identity: user_id}], yields: {user_id: sail}}
 """
+
+
+def loaded(key: str) -> DataMap:
+    """Boats of many clubs, and a cache whose keys are called so."""
+    document = small_document(_MAP)
+    document["controllers"]["client"] = {"name": "A client", "many": True}
+    document["stores"]["main"]["collections"]["boats"]["owner"] = {"controller": "client", "inherited": True}
+    return beside(document, key)
 
 
 @pytest.mark.parametrize(
@@ -25,9 +36,14 @@ boats: {table: public.boats, person: user_id, found_by: [{column: sail, identity
 )
 def test_a_value_that_is_filled_up_names_nothing(database: str, kind: str, value: str, key: str, *, told: bool) -> None:
     execute(database, f"CREATE TABLE boats (sail {kind} PRIMARY KEY); INSERT INTO boats VALUES ('{value}')")
-    document = small_document(_MAP)
-    document["controllers"]["client"] = {"name": "A client", "many": True}
-    document["stores"]["main"]["collections"]["boats"]["owner"] = {"controller": "client", "inherited": True}
-    found = [one for one in findings(database, beside(document, key)) if one.code == "padded-key"]
+    found = [one for one in findings(database, loaded(key)) if one.code == "padded-key"]
     assert [one.collection for one in found] == (["boats"] if told else [])
     assert value not in str(found)
+
+
+def test_what_cannot_be_looked_at_is_told(database: str) -> None:
+    execute(database, "CREATE TABLE boats (sail char(8) PRIMARY KEY); INSERT INTO boats VALUES ('GER 1')")
+    with role(database) as url:
+        found = {one.code for one in findings(url, loaded("profile:{user_id}"))}
+    assert "padded-key-unknown" in found
+    assert "padded-key" not in found
