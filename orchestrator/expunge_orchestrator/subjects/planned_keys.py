@@ -76,7 +76,9 @@ class PlannedKeys:
         }
         owns = {number: self._persons(self.given[number]) for number in self.keys}
         again = {
-            **self.owns_given_again({number: own for number, own in owns.items() if own and number not in more}),
+            **self.owns_given_again(
+                {number: self._as_planned(number, own) for number, own in owns.items() if own and number not in more}
+            ),
             **self.given_again(more),
         }
         self.of_others |= {number for number, keys in again.items() if not owns[number].isdisjoint(keys)}
@@ -92,6 +94,10 @@ class PlannedKeys:
                 left_out = gone | self.given_up[number]
                 found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in left_out)
         return found
+
+    def _as_planned(self, number: int, owns: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+        """A person's own keys with the marks under which they were sealed: an unproven one is told to few stores."""
+        return frozenset(key for key in self.keys[number] if member_proof.unmark(key) in owns)
 
     def told(self, answers: Mapping[int, Resolved]) -> dict[int, Resolved]:
         """The answers, with whom the request names no more, and with values of which nobody can say whose they are."""
