@@ -62,3 +62,23 @@ def test_it_may_be_called_otherwise_as_long_as_nobody_is_known_by_it(cli: CliRun
     succeeded(cli.run("plan", "-", "-c", "acme", stdin=b"user_id\n1\n"))
     write_document(tmp_path / "datamap.yaml", document("mail"))
     assert cli.run("check").code == 0
+
+
+def test_nobody_is_ended_by_it(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    """An end states what is left where it looks: under the other name it would see no letter, and say `erased`."""
+    execute(
+        database,
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;"
+        "CREATE TRIGGER no BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION no()",
+    )
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    assert cli.run("erase", plan["id"], "--confirm", plan["digest"]).code == 1
+    execute(database, "DROP TRIGGER no ON users; DELETE FROM users WHERE id = 1")
+    write_document(tmp_path / "datamap.yaml", document("mail"))
+    refused = cli.run("end", plan["id"], "--confirm", plan["digest"])
+    assert refused.code == 5, refused.output
+    assert "knows people by email" in refused.output
+    write_document(tmp_path / "datamap.yaml", document("email"))
+    succeeded(cli.run("end", plan["id"], "--confirm", plan["digest"]))
+    status = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
+    assert status["outcomes"] == {"partially-erased": 1}

@@ -150,7 +150,8 @@ def end(
 
     Said again while it does, it changes nothing: whoever said so may have died, or lost the answer. The others stay
     what they are, in chunks of their own. The check of map and stores is not asked: a right that was taken away is
-    an error there, and may be the reason.
+    an error there, and may be the reason. Names of the ledger that the map does not have are: under others nothing
+    would be seen, and nothing stated as left.
 
     Returns:
         Whether anybody is ended by this; False: they are at it.
@@ -158,7 +159,9 @@ def end(
     Raises:
         BatchBlockedError: Nobody can be ended, or the batch is paused.
         LedgerBehindError: The ledger is older than its log.
+        FindingsError: The ledger names what the map does not have.
     """
+    workspace.refuse_unmapped_names()
     log = read_log(workspace.settings, workspace.data_map.operator, workspace.keys)
     statement_issuer.require_log_in_sync(workspace.ledger, log)
     with workspace.ledger.begin() as connection:
