@@ -263,7 +263,8 @@ def test_values_of_any_type_are_compared(database: str, *, whole: bool) -> None:
     """The trigger stamps the row; a value of each type stands in what goes, or in what stays."""
     values = {
         "point": "(1,2)", "int4range": "[1,5)", "numeric[]": "{1.0,NULL}", "bytea": "\\x00ff", "interval": "1 day",
-        "date": "5874897-12-31", "state": "open", "seat": '("Ann ""A""",1)', "seat[]": '{"(Ann,1)"}', "inet": "10.0.0.1", '"char"': "c",
+        "date": "5874897-12-31",
+        "state": "open", "seat": '("Ann ""A""",1)', "seat[]": '{"(Ann,1)"}', "inet": "10.0.0.1", '"char"': "c",
         "bit(3)": "101", "money": "1.00", "tsvector": "a:1 b:2", "citext": "Ann", "citext[]": "{Ann}", "real": "NaN",
         "document": '{"a": [1, {"b": "long text"}]}', "json": '{"a": "\\u00e4", "a": 1}', "jsonb[]": '{"{\\"a\\": 1}"}',
         "json[]": '{"{}"}', "text[]": "[0:1]={a,b}", "int[]": "{{1,2},{3,4}}", "timestamptz": "infinity", "oid": "7",
