@@ -288,7 +288,7 @@ def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
     return PlannedKeys(
         {item.id: context.unsealed(item) for item in people},
         context.identifiers(people),
-        lambda asked: since.given_again(asked, people),
+        lambda asked, going: since.given_again(asked, [item for item in people if item.id in going]),
         owns_given_again,
         context.workspace.data_map.person_identities,
         frozenset(

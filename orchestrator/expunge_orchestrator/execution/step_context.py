@@ -252,7 +252,7 @@ class StepContext:
             return {}
         known = self._together([self.subject(item) for item in items])
         subjects = [one for one in known if one.number in asked]
-        if any(one.hearsay for one in subjects):  # a record of two people who both go is none of somebody else's
+        if subjects:  # a record of two people who both go is none of somebody else's
             subjects += [Subject(one.number, frozenset(), known=one.keys) for one in known if one.number not in asked]
         return followed_keys.given_again(subjects, self.batch.scope, self.workspace.data_map, know, self.cutoffs)
 

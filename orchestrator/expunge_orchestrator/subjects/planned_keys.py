@@ -28,7 +28,8 @@ class PlannedKeys:
     Attributes:
         keys: Of those of whom nothing is erased, as they were sealed.
         given: The identifiers of their requests.
-        given_again: Asks which keys of some of them somebody else has, who came since the plan.
+        given_again: Asks which keys of some of them somebody else has, who came since the plan; given of whom, and who
+            goes: a record of two people who both go is none of somebody else's.
         owns_given_again: Asks the same of persons' own keys alone: it costs no search of what hangs on them.
         persons: The identities of persons.
         reusable: The identities of values that pass on.
@@ -39,7 +40,7 @@ class PlannedKeys:
 
     keys: Keys
     given: Keys
-    given_again: Callable[[Collection[int]], Keys]
+    given_again: Callable[[Collection[int], Collection[int]], Keys]
     owns_given_again: Callable[[Keys], Keys]
     persons: Collection[str]
     reusable: Collection[str]
@@ -69,17 +70,19 @@ class PlannedKeys:
         Raises:
             ConnectorError: A store cannot be asked.
         """
-        more = {
+        same = {
             number: keys
             for number, keys in self.keys.items()
-            if answers[number].ambiguity is None and not keys <= answers[number].keys
+            if answers[number].ambiguity is None
+            and same_person(self._persons(keys), self._persons(answers[number].keys))
         }
+        more = {number: keys for number, keys in same.items() if not keys <= answers[number].keys}
         owns = {number: self._persons(self.given[number]) for number in self.keys}
         again = {
             **self.owns_given_again(
                 {number: self._as_planned(number, own) for number, own in owns.items() if own and number not in more}
             ),
-            **self.given_again(more),
+            **self.given_again(more, same),
         }
         self.of_others |= {number for number, keys in again.items() if not owns[number].isdisjoint(keys)}
         found = {}
@@ -87,12 +90,11 @@ class PlannedKeys:
             gone = again.get(number, frozenset())
             if number in self.of_others:
                 continue
-            if same_person(self._persons(keys), self._persons(answers[number].keys)):
-                self.given_up[number] = self._given_up(keys, answers[number])
-                gone |= self._changed_persons(number, answers[number], ask)
-                self.passed_on[number] = gone & set(map(member_proof.unmark, keys))
-                left_out = gone | self.given_up[number]
-                found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in left_out)
+            self.given_up[number] = self._given_up(keys, answers[number])
+            gone |= self._changed_persons(number, answers[number], ask)
+            self.passed_on[number] = gone & set(map(member_proof.unmark, keys))
+            left_out = gone | self.given_up[number]
+            found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in left_out)
         return found
 
     def _as_planned(self, number: int, owns: frozenset[SubjectKey]) -> frozenset[SubjectKey]:

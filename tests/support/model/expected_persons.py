@@ -198,8 +198,9 @@ class Whose:
         """What a plan led to and is this person's still, by what records say of these keys by now."""
         replaced = {kind for kind, _ in now - plan.keys}
         persons = self._of_persons(now)
-        planned_for = frozenset[Key]().union(*(one.keys for one in (self._plans or {}).values()))
-        everybody = self.people | planned_for  # it is asked about all at once
+        plans = (one.keys for one in (self._plans or {}).values())
+        going = (keys for keys in plans if not self.people.isdisjoint(keys))  # who is somebody else by now stays
+        everybody = self.people.union(*going)  # it is asked about all at once
         found = self._reference.found(self._state, now | plan.keys, plan.sealed, people=everybody)
         kept = frozenset(
             key
