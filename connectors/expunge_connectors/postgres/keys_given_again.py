@@ -47,7 +47,7 @@ def given_again(
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
     found = _of_persons(search, keys_of, cutoff)
     with translated(store.name):
-        if any(keys_of_others.any_held(search, mapped) for mapped in (*store.scoped.values(), *store.outside)):
+        if keys_of_others.any_held(search):
             for number, keys in _of_rows(search).items():
                 found[number] = found.get(number, frozenset()) | _meant(keys_of[number], keys)
     return found

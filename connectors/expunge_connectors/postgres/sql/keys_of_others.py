@@ -123,23 +123,18 @@ def forget(search: Search, keys: Mapping[int, Collection[SubjectKey]]) -> None:
                 )
 
 
-def any_held(search: Search, mapped: BoundTable) -> bool:
-    """Whether any live row of this collection holds any of the keys, the subject's own rows among them."""
-    if not told(search.store, mapped, elsewhere=True):
-        return False
-    looked_up = [
-        sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {} AND {})").format(
-            held.place.table,
-            _given(held),
-            _held_now(search, mapped, held),
-        )
-        for held in _held(search.store, search.staged, mapped, elsewhere=True)
+def any_held(search: Search) -> bool:
+    """Whether any live row of any collection holds any of the keys, the subject's own rows among them."""
+    held = [
+        (mapped, one)
+        for mapped in (*search.store.scoped.values(), *search.store.outside)
+        if told(search.store, mapped, elsewhere=True)
+        for one in _held(search.store, search.staged, mapped, elsewhere=True)
     ]
-    if not looked_up:
+    if not held:
         return False
-    (found,) = search.connection.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(looked_up))).fetchone() or (
-        0,
-    )
+    statement = search.compiled("any key held", partial(_looked_up, search, held))
+    (found,) = search.connection.execute(statement).fetchone() or (False,)
     return bool(found)
 
 
@@ -228,6 +223,16 @@ def _names(wanted: Wanted, place: StagingTable) -> tuple[str, ...]:
 def _given(held: _Held) -> sql.Composed:
     """The staged row holds such a key: where many stand together, it may be one of another namespace."""
     return sql.SQL("{} IS NOT NULL").format(column("s", held.names[0]))
+
+
+def _looked_up(search: Search, held: Iterable[tuple[BoundTable, _Held]]) -> sql.Composed:
+    each = (
+        sql.SQL("EXISTS (SELECT FROM {} AS s WHERE {} AND {})").format(
+            one.place.table, _given(one), _held_now(search, mapped, one)
+        )
+        for mapped, one in held
+    )
+    return sql.SQL("SELECT {}").format(sql.SQL("\n OR ").join(each))
 
 
 def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
