@@ -98,6 +98,9 @@ class Webhook(_Part):
         return secret
 
 
+WebhookName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,32}$")]
+
+
 class OpenDsr(_Part):
     """OpenDSR 2.0, as a processor.
 
@@ -144,7 +147,7 @@ class ApiSettings(_Part):
     call_timeout: Span = timedelta(seconds=30)
     events_for: Span = timedelta(minutes=5)
     tick: Span = timedelta(seconds=2)
-    webhooks: dict[str, Webhook] = Field(default_factory=dict)
+    webhooks: dict[WebhookName, Webhook] = Field(default_factory=dict)
     letters: Path | None = None
     freeze: str | None = None
     opendsr: OpenDsr | None = None

@@ -23,6 +23,7 @@ from expunge_config.datamap import Action, BackupSpec, DataMap, Model, StoreSpec
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.report import StoreReport
+from expunge_connectors.errors import TerminalError
 
 
 class SubjectKey(NamedTuple):
@@ -545,6 +546,10 @@ class StoreType(Protocol):
         ...
 
 
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
+
+
 class CopyStatus(StrEnum):
     """What is known of the end of a backup copy. Only an observation makes it GONE."""
 
@@ -555,9 +560,13 @@ class CopyStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+LONGEST_COPY_ID, LONGEST_KIND, LONGEST_WORDS = 2100, 40, 500
+"""Bytes of a copy's id (S3: a key and a version id of 1,024 each), characters of its kind and of words about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackupCopy:
-    """One copy of a store's data, as seen in a listing.
+    """One copy of a store's data, as seen in a listing. Words that are too long are cut, names are refused.
 
     Attributes:
         id: Stable name of the copy within its place (for S3: key@version).
@@ -580,6 +589,16 @@ class BackupCopy:
     ground: str
     blocker: str | None
     size: int
+
+    def __post_init__(self) -> None:
+        """Keep the bounds of who records it, wherever the texts come from."""
+        if len(self.id.encode()) > LONGEST_COPY_ID or len(self.kind) > LONGEST_KIND:
+            raise TerminalError(
+                f"Backup place {self.place} has a copy whose id is longer than {LONGEST_COPY_ID} bytes,"
+                f" or its kind than {LONGEST_KIND} characters."
+            )
+        object.__setattr__(self, "ground", _cut(self.ground))
+        object.__setattr__(self, "blocker", self.blocker and _cut(self.blocker))
 
 
 @dataclass(frozen=True, slots=True)

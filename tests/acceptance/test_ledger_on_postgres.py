@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 import psycopg
 import pytest
@@ -20,10 +22,11 @@ from tests.support.installation import CompanyStack, Installation
 from tests.support.servers import wait_until
 from tests.support.store_inspector import StoreInspector
 
+from expunge_connectors.contract import BackupConnector, CopyListing
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.errors import LedgerBusyError, is_ledger_failure
 from expunge_orchestrator.execution import batch_control
-from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger import batch_status, tables
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.ledger.states import BatchState
@@ -45,6 +48,31 @@ def test_a_person_is_erased_and_settled(elsewhere: Installation) -> None:
     assert elsewhere.outcomes(batch) == {"partially-erased": 1}
     elsewhere.settle()
     assert elsewhere.again(batch).state is BatchState.SETTLED
+
+
+def test_a_copy_about_which_there_is_much_to_say_ends_nobodys_request(elsewhere: Installation) -> None:
+    """A connector of somebody else's may say more than the ledger keeps: the rest is cut, the batch is not stuck."""
+
+    class Talkative:
+        def __init__(self, place: BackupConnector) -> None:
+            self.place, self.name = place, place.name
+
+        def __getattr__(self, verb: str) -> object:
+            return getattr(self.place, verb)
+
+        def copies(self) -> CopyListing:
+            listing = self.place.copies()
+            said = tuple(replace(one, ground="x" * 697, blocker="y" * 630) for one in listing.copies)
+            return replace(listing, copies=said)
+
+    places = {name: Talkative(place) for name, place in elsewhere.workspace.backups.items()}
+    batch = elsewhere.plan(f"user_id\n{elsewhere.calltrack.take_holders()[0]}\n")
+    erased = elsewhere.erase(batch, replace(elsewhere.workspace, backups=cast("dict[str, BackupConnector]", places)))
+    assert erased.state is BatchState.ERASED
+    with reading(elsewhere.workspace.ledger) as connection:
+        kept = connection.execute(sa.select(tables.backup_copy.c.ground, tables.backup_copy.c.blocker)).all()
+    assert kept
+    assert set(kept) == {("x" * 499 + "…", "y" * 499 + "…")}
 
 
 def test_holds_poison_cancel_and_end_are_the_same_there(elsewhere: Installation, inspector: StoreInspector) -> None:

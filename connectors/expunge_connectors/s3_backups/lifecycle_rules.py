@@ -10,6 +10,8 @@ from typing import Any
 
 _KNOWN = frozenset({"Prefix", "Tag", "Tags", "ObjectSizeGreaterThan", "ObjectSizeLessThan", "And"})
 
+_LONGEST_NAME = 60
+
 
 class Matches(StrEnum):
     """Whether a rule applies. UNDECIDED: it depends on something that could not be read."""
@@ -72,6 +74,11 @@ def enabled_rules(configuration: Mapping[str, Any]) -> tuple[Rule, ...]:
     )
 
 
+def _named(rule: str) -> str:
+    """Of the 255 characters that AWS allows so many that words about several rules stay readable."""
+    return rule if len(rule) <= _LONGEST_NAME else f"{rule[: _LONGEST_NAME - 1]}…"
+
+
 def _rule(number: int, raw: Mapping[str, Any]) -> Rule:
     outer: Mapping[str, Any] = raw.get("Filter", {})
     inner: Mapping[str, Any] = outer.get("And", {})
@@ -80,7 +87,7 @@ def _rule(number: int, raw: Mapping[str, Any]) -> Rule:
     noncurrent: Mapping[str, Any] = raw.get("NoncurrentVersionExpiration", {})
     conditions = {**outer, **inner}
     return Rule(
-        id=raw.get("ID") or f"no. {number}",
+        id=_named(raw.get("ID") or f"no. {number}"),
         # `Prefix` beside `Filter` is the older form of a rule.
         prefix=conditions.get("Prefix") or raw.get("Prefix") or "",
         tags={tag["Key"]: tag["Value"] for tag in tags},

@@ -9,6 +9,7 @@ import unicodedata
 from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
 
+LONGEST_NAME = 200
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Unicode's default-ignorable code points of other categories, as ranges.
 _IGNORABLE = (
@@ -29,9 +30,14 @@ def current_actor(settings: Settings) -> str:
     """`EXPUNGE_ACTOR`, or the login name; in a container without one, the number of the user.
 
     Raises:
-        ConfigError: The name holds characters that nobody sees: two people could be told apart who are one.
+        ConfigError: The name holds characters that nobody sees: two people could be told apart who are one. Or it is
+            longer than the ledger keeps.
     """
     name = _named(settings).strip()
+    if len(name) > LONGEST_NAME:
+        raise ConfigError(
+            f"The name of who is at work is longer than {LONGEST_NAME} characters.", remedy="Set EXPUNGE_ACTOR."
+        )
     if not name or any(_unseen(one) for one in name):
         raise ConfigError(
             "The name of who is at work is empty, or holds control characters or others that nobody sees.",

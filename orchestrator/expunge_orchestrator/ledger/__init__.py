@@ -5,6 +5,7 @@ bulk_writes             one statement with the parameters of thousands of rows
 schema_upgrade          create the tables, or bring them to the newest revision
 tables                  batches, chunks, items, statements, holds, backup copies
 request_tables          requests, access, audit, notifications
+text_bounds             SQLite refuses what Postgres refuses of a text
 migrations/             Alembic revisions
 runner_lock             one process at a time runs batches
 states                  states of batches and chunks; which chunks may run

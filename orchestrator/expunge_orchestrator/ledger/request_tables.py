@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from expunge_orchestrator.ledger import text_bounds
 from expunge_orchestrator.ledger.tables import LONGEST_REASON, batch
 from expunge_orchestrator.ledger.tables import metadata as metadata  # noqa: PLC0414 - handed on, with these tables in it
 
@@ -128,3 +129,5 @@ notice = sa.Table(
     sa.Column("failure", sa.String(200)),
     sqlite_autoincrement=True,
 )
+
+text_bounds.hold_on_sqlite(metadata)

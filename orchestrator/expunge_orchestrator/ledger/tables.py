@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from expunge_connectors.contract import LONGEST_COPY_ID, LONGEST_KIND, LONGEST_WORDS
+
 LONGEST_REASON = 2000
 """Characters of why something failed: what it says to do stands last."""
 
@@ -264,17 +266,17 @@ backup_copy = sa.Table(
     "backup_copy",
     metadata,
     sa.Column("place", sa.String(64), primary_key=True),
-    sa.Column("copy_id", sa.String(1200), primary_key=True),
+    sa.Column("copy_id", sa.String(LONGEST_COPY_ID), primary_key=True),
     sa.Column("identity", sa.String(64), nullable=False),
     sa.Column("store", sa.String(64), nullable=False),
-    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("kind", sa.String(LONGEST_KIND), nullable=False),
     sa.Column("taken_from", sa.String(32), nullable=False),
     sa.Column("taken_until", sa.String(32), nullable=False),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("due", sa.String(32)),
     sa.Column("expected_by", sa.String(32)),
-    sa.Column("ground", sa.String(500), nullable=False),
-    sa.Column("blocker", sa.String(500)),
+    sa.Column("ground", sa.String(LONGEST_WORDS), nullable=False),
+    sa.Column("blocker", sa.String(LONGEST_WORDS)),
     sa.Column("first_seen", sa.String(32), nullable=False),
     sa.Column("last_seen", sa.String(32), nullable=False),
     sa.Column("observed_gone_at", sa.String(32)),

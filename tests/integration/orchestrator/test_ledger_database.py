@@ -51,6 +51,38 @@ def test_what_was_to_be_written_is_in_no_error(url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("text", ["x" * 41, "a\0b"])
+def test_what_one_ledger_refuses_the_other_refuses(url: str, database: str, text: str) -> None:
+    """A text that is longer than its column, and one that Postgres cannot hold: seen with SQLite, too."""
+    row = {"at": "now", "actor": "ann", "target": None, "result": "done"}
+    for ledger in (url, database.replace("postgresql:", "postgresql+psycopg:")):
+        engine = open_ledger(ledger)
+        with engine.begin() as connection:
+            connection.execute(sa.insert(request_tables.audit), {**row, "action": "ä" * 40})
+        with pytest.raises(sa.exc.DBAPIError), engine.begin() as connection:
+            connection.execute(sa.insert(request_tables.audit), {**row, "action": text})
+        engine.dispose()
+
+
+def test_every_text_of_the_ledger_is_bounded_on_sqlite(url: str) -> None:
+    engine = open_ledger(url)
+    inspector = sa.inspect(engine)
+    texts = {
+        (table.name, column.name)
+        for table in request_tables.metadata.sorted_tables
+        for column in table.c
+        if isinstance(column.type, sa.String)
+    }
+    bounded = {
+        (table, str(check["sqltext"]).partition("length(")[2].partition(")")[0].rpartition(".")[2].strip('"'))
+        for table in inspector.get_table_names()
+        for check in inspector.get_check_constraints(table)
+    }
+    engine.dispose()
+    assert texts
+    assert texts <= bounded
+
+
 def test_a_commit_outlives_the_server_whatever_the_database_says(database: str) -> None:
     """Intent is durable before the first destructive statement; who only reads does not care."""
     with psycopg.connect(database, autocommit=True) as admin:

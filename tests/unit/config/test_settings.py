@@ -4,8 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from expunge_config import settings
+from expunge_config.api_settings import ApiSettings
 from expunge_config.errors import ConfigError
 
 
@@ -84,3 +86,10 @@ def test_a_span_of_time_that_no_calendar_holds_is_refused(
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=name):
         settings.load_settings()
+
+
+def test_a_webhooks_name_is_kept_with_every_notice() -> None:
+    hook = {"url": "https://app.example/hook", "secret": f"whsec_{'A' * 32}"}
+    assert list(ApiSettings.model_validate({"webhooks": {"a" * 32: hook}}).webhooks) == ["a" * 32]
+    with pytest.raises(ValidationError, match="32"):
+        ApiSettings.model_validate({"webhooks": {"a" * 33: hook}})

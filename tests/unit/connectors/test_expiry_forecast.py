@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_connectors.contract import CopyStatus
+from expunge_connectors.contract import LONGEST_WORDS, CopyStatus
 from expunge_connectors.s3_backups.expiry_forecast import (
     BucketState,
     Forecast,
@@ -454,3 +454,19 @@ def test_words_of_one_day_and_of_a_lock() -> None:
     locked = forecast(replace(CURRENT, protection=Protection(at("2026-06-01"))), one, LAG)
     assert locked.status is DUE
     assert "held by Object Lock until 2026-06-01 00:00 UTC" in locked.ground
+
+
+def test_words_of_the_longest_rules_name_all_of_them() -> None:
+    """AWS allows a rule 255 characters; three of them would fill what is kept of a copy, and the lock would be lost."""
+    given = {
+        "Rules": [
+            {"ID": "a" * 255, "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}},
+            {"ID": "b" * 255, "Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 7}},
+        ]
+    }
+    locked = replace(CURRENT, protection=Protection(at("2028-01-01")))
+    ground = forecast(locked, bucket(ENABLED, *enabled_rules(given)), LAG).ground
+    assert len(ground) <= LONGEST_WORDS
+    assert f"rule {'a' * 59}…: expires" in ground
+    assert f"rule {'b' * 59}…: removes" in ground
+    assert "Object Lock until 2028-01-01" in ground

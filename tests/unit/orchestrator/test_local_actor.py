@@ -48,3 +48,13 @@ def test_a_name_that_cannot_be_seen_is_refused(name: str) -> None:
 
 def test_white_space_at_the_edges_is_no_part_of_a_name() -> None:
     assert local_actor.current_actor(Settings(actor=" ann ")) == "ann"
+
+
+def test_a_name_longer_than_the_ledger_keeps_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login name is whatever the environment says."""
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    monkeypatch.setenv("LOGNAME", "a" * 200)
+    assert local_actor.current_actor(settings) == "a" * 200
+    monkeypatch.setenv("LOGNAME", "a" * 201)
+    with pytest.raises(ConfigError, match="200"):
+        local_actor.current_actor(settings)
