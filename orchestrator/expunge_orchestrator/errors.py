@@ -54,7 +54,7 @@ class BatchBlockedError(ExpungeError):
 class LeftoversFoundError(ExpungeError):
     """Something of the people stands where the data map allows nothing of them."""
 
-    exit_code: ClassVar[int] = 12
+    exit_code: ClassVar[int] = 14
 
 
 class PartlySearchedError(ExpungeError):

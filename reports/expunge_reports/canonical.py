@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from expunge_reports.errors import MalformedError, NotCanonicalError
+from expunge_reports.errors import MalformedError, NotCanonicalError, SeveralDocumentsError
 
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
@@ -75,6 +75,7 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
     Raises:
         MalformedError: larger than `limit` bytes, not UTF-8, not JSON, a duplicate key, a float, NaN, an integer beyond
             53 bits, or nested deeper than `MAX_DEPTH`.
+        SeveralDocumentsError: one object stands behind another.
     """
     if len(data) > limit:
         raise MalformedError("the document is larger than allowed")
@@ -93,11 +94,18 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
     except MalformedError:
         raise
     except json.JSONDecodeError as error:  # its own text quotes the input
+        if error.msg == "Extra data" and text.startswith("{", error.pos):
+            raise SeveralDocumentsError from None
         raise MalformedError("the document is not valid JSON", at=len(text[: error.pos].encode())) from None
     except (ValueError, RecursionError):
         raise MalformedError("the document is not valid JSON") from None
     _check((value,))
     return value
+
+
+def without_newline(data: bytes) -> bytes:
+    """Return a file's bytes without the one newline that editors and mail programs put at its end."""
+    return data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data
 
 
 def _check(items: Collection[Any], depth: int = 0) -> None:

@@ -1,5 +1,8 @@
 """DSSE v1 envelopes (github.com/secure-systems-lab/dsse) with one ECDSA P-256 / SHA-256 signature in DER.
 
+Of the two forms that each signature has, (r, s) and (r, n - s), the one with the low s is made. Both verify, here as
+everywhere: a KMS makes either, and DSSE does not say which.
+
 P-256 rather than Ed25519, because a cloud KMS signs a digest of any payload with it and Ed25519 only short messages.
 """
 
@@ -10,12 +13,15 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from expunge_reports import canonical, json_fields
 from expunge_reports.errors import MalformedError, SignatureError
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+
+ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the group of P-256 (NIST SP 800-186, section 3.2.1.3): n."""
 
 _ALGORITHM: Final = ec.ECDSA(hashes.SHA256())
 _BEFORE_PAYLOAD: Final = b'{"payload":"'
@@ -82,7 +88,7 @@ class Signer:
 
         ECDSA is randomised: signing twice gives two envelopes, both valid, with one leaf in the log.
         """
-        signature = self._key.sign(pae(PAYLOAD_TYPE, payload), _ALGORITHM)
+        signature = _low_s(self._key.sign(pae(PAYLOAD_TYPE, payload), _ALGORITHM))
         # The members in their canonical order; base64 and hexadecimal digits need no escapes in JSON.
         return _ENVELOPE % (base64.b64encode(payload), self._keyid, base64.b64encode(signature))
 
@@ -130,6 +136,17 @@ def from_object(value: object) -> Envelope:
         keyid=json_fields.text(signature["keyid"], "the key id"),
         signature=json_fields.base64_bytes(json_fields.text(signature["sig"], "the signature"), "the signature"),
     )
+
+
+def has_high_s(signature: bytes) -> bool:
+    """Tell whether a signature that verifies has the form that is not made here."""
+    _, s = utils.decode_dss_signature(signature)
+    return s > ORDER // 2
+
+
+def _low_s(signature: bytes) -> bytes:
+    r, s = utils.decode_dss_signature(signature)
+    return signature if s <= ORDER // 2 else utils.encode_dss_signature(r, ORDER - s)
 
 
 def verify(envelope: Envelope, public: ec.EllipticCurvePublicKey) -> None:

@@ -26,6 +26,10 @@ class MalformedError(ReportError):
         self.at = at
 
 
+class SeveralDocumentsError(MalformedError):
+    """The file holds several documents, one after the other."""
+
+
 class NotCanonicalError(MalformedError):
     """The bytes are not the canonical form of the JSON they hold."""
 
@@ -68,6 +72,10 @@ class LogError(ReportError):
 
 class LogCorruptError(LogError):
     """The log's tiles do not lead to its signed checkpoint."""
+
+
+class ForeignLogError(LogCorruptError):
+    """The log's checkpoint bears no signature of the log that is trusted."""
 
 
 class LogBusyError(LogError):

@@ -107,6 +107,9 @@ def _parse(value: object) -> Trust:
     # By key, not by name: one key under two names is one witness.
     if len({witness.public for witness in witnesses}) != len(witnesses):
         raise MalformedError("witnesses lists a key twice")
+    # A log that witnesses for itself proves nothing about itself.
+    if any(witness.public == log_key.public for witness in witnesses):
+        raise MalformedError("a witness has the log's own key")
     quorum = json_fields.count(members["quorum"], "quorum")
     if quorum > len(witnesses):
         raise MalformedError("the quorum exceeds the witnesses")

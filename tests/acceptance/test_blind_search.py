@@ -208,7 +208,7 @@ def test_the_command_tells_places_and_no_value_and_writes_nothing(inspector: Sto
         late = cli.run("search", "--blind", "-", "--minutes", "0", "--store", "main", stdin=csv)
     finally:
         inspector.sql("DROP SCHEMA IF EXISTS forgotten CASCADE")
-    assert (shown.code, told.code, one.code, late.code) == (12, 12, 0, 13), (shown, told, one, late)
+    assert (shown.code, told.code, one.code, late.code) == (14, 14, 0, 13), (shown, told, one, late)
     document = json.loads(told.out)
     places = {(place["place"], place["standing"], place["collection"]) for place in document["findings"]}
     assert {

@@ -14,6 +14,7 @@ WITHOUT_AN_ERROR = {
     cli.AUTHENTIC,
     cli.REJECTED,
     cli.UNUSABLE,
+    cli.INCOMPLETE,
 }
 
 

@@ -23,8 +23,9 @@ MEANINGS = {
     9: "ledger",
     10: "keys",
     11: "the batch waits for somebody",
-    12: "leftovers were found",
+    12: "an old receipt, or an overdue one",
     13: "not everything was searched",
+    14: "leftovers were found",
     INTERNAL_ERROR: "a defect",
     INTERRUPTED: "interrupted",
 }

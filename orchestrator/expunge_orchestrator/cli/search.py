@@ -56,7 +56,7 @@ def search(
     where something stands, what the place is in the map (unmapped, mapped, retained, log), how many records and which
     people, by their place in the list; and what was not searched. A mapped place may be in somebody else's record.
 
-    Ends 0 if nothing stands outside of logs and what is retained, 12 if something does, and 13 if nothing does but not
+    Ends 0 if nothing stands outside of logs and what is retained, 14 if something does, and 13 if nothing does but not
     everything could be searched.
 
     Example: printf 'email,phone\nann@mail.example,+49301234567\n' | expunge search --blind - --minutes 30

@@ -1,12 +1,13 @@
 """Inclusion proofs in the C2SP `.tlog-proof` format (c2sp.org/tlog-proof): one leaf in one checkpointed tree.
 
     c2sp.org/tlog-proof@v1
+    extra <base64>                  (optional)
     index 73894
     <base64 hash>*
     <empty line>
     <checkpoint, verbatim>
 
-The optional `extra` line is neither written nor read here: it is unauthenticated.
+The `extra` line is not written here; where another tool put one, it is dropped, because nothing authenticates it.
 """
 
 import base64
@@ -51,7 +52,7 @@ def parse(text: str) -> TlogProof:
     """
     head, separator, checkpoint = text.partition("\n\n")
     header, _, rest = head.partition("\n")
-    index_line, *hash_lines = rest.split("\n")
+    index_line, *hash_lines = _without_extra(rest.split("\n"))
     if not separator or header != HEADER or len(hash_lines) > _MAX_HASHES:
         raise ProofError("the proof file is malformed")
     index = _INDEX.fullmatch(index_line)
@@ -62,3 +63,14 @@ def parse(text: str) -> TlogProof:
     except MalformedError:
         raise ProofError("a hash of the proof is not base64") from None
     return TlogProof(int(index[1]), hashes, checkpoint)
+
+
+def _without_extra(lines: list[str]) -> list[str]:
+    first, _, data = lines[0].partition(" ")
+    if first != "extra" or len(lines) == 1:
+        return lines
+    try:
+        json_fields.base64_bytes(data, "the extra data")
+    except MalformedError:
+        raise ProofError("the proof's extra data is not base64") from None
+    return lines[1:]

@@ -22,7 +22,7 @@ WITNESS_KEY: Final = 0x04
 
 _KEY_ID_SIZE: Final = 4
 _TIME_SIZE: Final = 8
-_MAX_NOTE: Final = 64 * 1024
+_MAX_NOTE: Final = 256 * 1024  # signed-note asks for 16 lines at least, of up to nearly 5 kB each
 _MAX_SIGNATURES: Final = 100
 _KEY_HEX: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)

@@ -14,7 +14,14 @@ from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from expunge_reports.errors import LogCorruptError, LogError, NoteError, ProofError
+from expunge_reports.errors import (
+    ForeignLogError,
+    LogCorruptError,
+    LogError,
+    NoteError,
+    ProofError,
+    UnknownNoteKeyError,
+)
 from expunge_reports.log import merkle, signed_note, tiles
 from expunge_reports.log.durable_files import DurableDirectory
 from expunge_reports.log.growing_tree import GrowingTree
@@ -46,7 +53,8 @@ class Log:
 
         Raises:
             LogError: there is no log at this path.
-            LogCorruptError: the checkpoint is not signed by `key`, or the tiles lead to another root.
+            ForeignLogError: the checkpoint bears no signature of `key`.
+            LogCorruptError: the checkpoint is malformed, or the tiles lead to another root.
         """
         return cls._load(DurableDirectory(path), key)
 
@@ -58,8 +66,10 @@ class Log:
         try:
             text = data.decode()
             head = signed_note.verify_checkpoint(text, key)
+        except UnknownNoteKeyError:
+            raise ForeignLogError from None
         except (UnicodeDecodeError, NoteError):
-            raise LogCorruptError("the log's checkpoint is malformed or not signed by the log's key") from None
+            raise LogCorruptError("the log's checkpoint is malformed, or its signature does not verify") from None
         tree = tiles.TiledTree(files.read, head.size)
         if tiles.root_of_edge(tree.edge()) != head.root:
             raise LogCorruptError

@@ -10,18 +10,21 @@ from typing import Final
 
 from expunge_reports import canonical, trust
 from expunge_reports.errors import ReportError
+from expunge_reports.log.signed_note import VerifierKey
 from expunge_reports.verify import verdict_text, verifier
 from expunge_reports.verify.verdict import Verdict
 
 AUTHENTIC: Final = 0
 REJECTED: Final = 1
 UNUSABLE: Final = 2
+INCOMPLETE: Final = 12
 
 _EXAMPLE: Final = (
     "example: python -m expunge_reports verify receipt.json --trust trust.json --opening email.opening.json"
 )
 _EPILOG: Final = (
-    "exit codes: 0 authentic (also if unanchored), 1 invalid or incomplete, 2 wrong usage or unreadable file"
+    "exit codes: 0 authentic (also if unanchored, unless the trust file demands witnesses), 1 invalid, or without the"
+    " witnesses that the trust file demands, 2 wrong usage or unreadable file, 12 incomplete and nothing worse"
 )
 
 
@@ -32,7 +35,8 @@ def main(argv: Sequence[str]) -> int:
         argv: the arguments after the program's name.
 
     Returns:
-        0 authentic (also if unanchored); 1 invalid or incomplete; 2 wrong usage or a file that cannot be used.
+        0 authentic; 1 invalid, or without the witnesses that the trust file demands; 2 wrong usage or a file that
+        cannot be used; 12 incomplete and nothing worse.
     """
     try:
         options = _parser().parse_args(argv)
@@ -44,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
         openings = [_read(path) for path in options.opening]
         verdict = verifier.verify(data, taken, openings, datetime.now(UTC))
         if options.log is not None:
-            verdict = _beside_log(verdict, options.log, taken)
+            verdict = _beside_log(verdict, options.log, taken.log)
     except (ReportError, OSError) as error:
         shown = error if isinstance(error, ReportError) else f"{error.filename}: {error.strerror}"
         sys.stderr.write(f"cannot verify: {shown}\n")
@@ -53,7 +57,24 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(verdict_text.to_object(verdict), indent=2) + "\n")
     else:
         sys.stdout.write("\n".join(verdict_text.lines(verdict)) + "\n")
-    return AUTHENTIC if verdict.authentic and verdict.complete else REJECTED
+    if not verdict.authentic or (verdict.lacks_witnesses and not options.allow_unanchored):
+        return REJECTED
+    return AUTHENTIC if verdict.complete else INCOMPLETE
+
+
+class _Once(argparse.Action):
+    """An option that decides what is believed: the last of two must not silently win."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice")
+        setattr(namespace, self.dest, values)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,23 +95,33 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verify.add_argument("export", type=Path, metavar="EXPORT", help="the exported receipt")
-    verify.add_argument("--trust", type=Path, required=True, metavar="FILE", help="the operator's trust.json")
+    verify.add_argument(
+        "--trust", type=Path, action=_Once, required=True, metavar="FILE", help="the operator's trust.json"
+    )
     verify.add_argument(
         "--opening", type=Path, action="append", default=[], metavar="FILE", help="an opening file; repeatable"
     )
     verify.add_argument(
-        "--log", type=Path, metavar="DIR", help="a copy of the operator's log, to look for further statements"
+        "--log",
+        type=Path,
+        action=_Once,
+        metavar="DIR",
+        help="a copy of the operator's log, to look for further statements",
+    )
+    verify.add_argument(
+        "--allow-unanchored",
+        action="store_true",
+        help="exit as if the witnesses that the trust file demands had signed; the words stay",
     )
     verify.add_argument("--json", action="store_true", help="print the verdict as JSON")
     return parser
 
 
-def _beside_log(verdict: Verdict, path: Path, taken: trust.Trust) -> Verdict:
+def _beside_log(verdict: Verdict, path: Path, key: VerifierKey) -> Verdict:
     # Imported on demand: most verifications have no log at hand, and its file locking exists on POSIX only.
-    from expunge_reports.log import transparency_log  # noqa: PLC0415
     from expunge_reports.verify import monitor  # noqa: PLC0415
 
-    return monitor.judge(verdict, transparency_log.Log.open(path, taken.log))
+    return monitor.beside(verdict, path, key)
 
 
 def _read(path: Path) -> bytes:

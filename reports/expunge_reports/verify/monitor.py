@@ -6,11 +6,29 @@ makes the export an old one: as true as it was, and not complete any more.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
-from expunge_reports.errors import LogCorruptError, MalformedError
+from expunge_reports.errors import ForeignLogError, LogCorruptError, MalformedError
 from expunge_reports.log import leaf, merkle
+from expunge_reports.log.signed_note import VerifierKey
 from expunge_reports.log.transparency_log import Log
 from expunge_reports.verify.verdict import Reason, Verdict
+
+
+def beside(verdict: Verdict, path: Path, key: VerifierKey) -> Verdict:
+    """Return the verdict after reading the log in a directory (see `judge`); a log that cannot be read is a verdict.
+
+    Raises:
+        LogError: there is no log at this path.
+    """
+    if not verdict.authentic:
+        return verdict
+    try:
+        return judge(verdict, Log.open(path, key))
+    except ForeignLogError:
+        return replace(verdict, reason=Reason.LOG_FOREIGN, statements=())
+    except LogCorruptError:
+        return replace(verdict, reason=Reason.LOG_DAMAGED, statements=())
 
 
 def judge(verdict: Verdict, log: Log) -> Verdict:
@@ -23,7 +41,7 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
     Returns:
         With `searched` set to the log's size, and `later` to the number of statements of the series that came after the
         receipt's checkpoint, if the log extends that checkpoint and the receipt holds all that there was of the series;
-        else with the reason `log-inconsistent` or `statement-withheld`.
+        else with the reason `log-damaged`, `log-inconsistent` or `statement-withheld`.
     """
     seen = verdict.as_of
     if not verdict.authentic or seen is None:
@@ -33,7 +51,7 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
         extends = seen.size <= log.size and merkle.root(seen.size, log.tree.node).hex() == seen.root
         held, later = _count(log, verdict.statements[0].series, seen.size) if extends else (0, 0)
     except LogCorruptError:
-        return replace(verdict, reason=Reason.LOG_INCONSISTENT, statements=())
+        return replace(verdict, reason=Reason.LOG_DAMAGED, statements=())
     if not extends:
         return replace(verdict, reason=Reason.LOG_INCONSISTENT, statements=())
     if held != len(verdict.statements):

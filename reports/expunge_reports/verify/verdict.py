@@ -13,6 +13,7 @@ class Reason(StrEnum):
     """Why an export is not accepted."""
 
     MALFORMED = "malformed"
+    SEVERAL_DOCUMENTS = "several-documents"
     NOT_CANONICAL = "not-canonical"
     UNKNOWN_LOG = "unknown-log"
     CHECKPOINT_INVALID = "checkpoint-invalid"
@@ -20,38 +21,49 @@ class Reason(StrEnum):
     PROOF_INVALID = "proof-invalid"
     UNKNOWN_KEY = "unknown-key"
     KEY_OUT_OF_WINDOW = "key-out-of-window"
+    WITNESSED_BEFORE_ISSUED = "witnessed-before-issued"
+    WITNESSED_IN_THE_FUTURE = "witnessed-in-the-future"
     PAYLOAD_ALTERED = "payload-altered"
     SIGNATURE_INVALID = "signature-invalid"
     CHAIN_BROKEN = "chain-broken"
     STATEMENT_DROPPED = "statement-dropped"
+    STATEMENTS_REORDERED = "statements-reordered"
     AFTER_FINAL = "after-final"
     SHARED_DOCUMENT_ALTERED = "shared-document-altered"
     SHARED_DOCUMENT_MISSING = "shared-document-missing"
     SHARED_DOCUMENT_UNCITED = "shared-document-uncited"
     OPENING_MISMATCH = "opening-mismatch"
+    LOG_FOREIGN = "log-foreign"
+    LOG_DAMAGED = "log-damaged"
     LOG_INCONSISTENT = "log-inconsistent"
     STATEMENT_WITHHELD = "statement-withheld"
 
 
 EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.MALFORMED: "the document does not have the form of an export",
+    Reason.SEVERAL_DOCUMENTS: "the file holds several documents, one after the other",
     Reason.NOT_CANONICAL: "the bytes are not the canonical form of what they say",
     Reason.UNKNOWN_LOG: "the checkpoint bears no signature of the log that is trusted",
     Reason.CHECKPOINT_INVALID: "the checkpoint is not one that the log signed",
     Reason.CHECKPOINTS_DIFFER: "the proofs lead to different checkpoints",
     Reason.PROOF_INVALID: "the proof does not lead from the statement to the checkpoint",
     Reason.UNKNOWN_KEY: "the statement names a signing key that is not trusted",
-    Reason.KEY_OUT_OF_WINDOW: "the statement was issued outside its key's time of validity",
+    Reason.KEY_OUT_OF_WINDOW: "the statement was issued, or first witnessed, outside its key's time of validity",
+    Reason.WITNESSED_BEFORE_ISSUED: "the witnesses saw the log hold the statement before it was issued",
+    Reason.WITNESSED_IN_THE_FUTURE: "the witnesses saw the checkpoint at a time that is still to come",
     Reason.PAYLOAD_ALTERED: "the statement is neither what was signed nor what was logged",
     Reason.SIGNATURE_INVALID: "the log holds this statement, but its signature does not verify",
     Reason.CHAIN_BROKEN: "the statements do not follow on one another",
     Reason.STATEMENT_DROPPED: "a statement of the series is missing",
+    Reason.STATEMENTS_REORDERED: "the statements of the series are all there, in another order",
     Reason.AFTER_FINAL: "a statement follows one that was final",
     Reason.SHARED_DOCUMENT_ALTERED: "a shared document is not the one cited",
     Reason.SHARED_DOCUMENT_MISSING: "a document that a statement cites is missing",
     Reason.SHARED_DOCUMENT_UNCITED: "a document is enclosed that no statement cites",
     Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt, or is no opening",
-    Reason.LOG_INCONSISTENT: "the log is damaged, or does not extend the receipt's checkpoint",
+    Reason.LOG_FOREIGN: "the log beside the receipt is not the one that is trusted",
+    Reason.LOG_DAMAGED: "the log beside the receipt is damaged: its files do not lead to its signed checkpoint",
+    Reason.LOG_INCONSISTENT: "the log beside the receipt does not extend the receipt's checkpoint",
     Reason.STATEMENT_WITHHELD: "at the export's own checkpoint the log held another statement of this series",
 }
 
@@ -87,6 +99,8 @@ class Verdict:
         statements: the verified statements in order; empty unless authentic.
         overdue_since: the day by which what is open should have been done, if that day has passed.
         openings: how many subject entries were opened.
+        quorum: how many witnesses the trust file demands.
+        high_s: the statements whose signature has the form that Expunge does not make; it verifies all the same.
         searched: the size of the log that was searched for further statements; None if none was (see `monitor`).
     """
 
@@ -97,6 +111,8 @@ class Verdict:
     statements: tuple[Statement, ...] = ()
     overdue_since: date | None = None
     openings: int = 0
+    quorum: int = 0
+    high_s: tuple[int, ...] = ()
     searched: int | None = None
     later: int = 0
     part: str | None = None
@@ -110,6 +126,11 @@ class Verdict:
     def anchored(self) -> bool:
         """A quorum of independent witnesses saw the checkpoint, so the log cannot be rewritten behind it unnoticed."""
         return self.authentic and self.as_of is not None and self.as_of.witnessed_at is not None
+
+    @property
+    def lacks_witnesses(self) -> bool:
+        """The trust file demands a quorum, and this checkpoint does not bear it."""
+        return self.authentic and self.quorum > 0 and not self.anchored
 
     @property
     def complete(self) -> bool:

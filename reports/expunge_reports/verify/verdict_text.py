@@ -48,10 +48,11 @@ def lines(verdict: Verdict) -> list[str]:
         ", ".join(words),
         claim(verdict),
         *([] if verdict.as_of is None else [as_of(verdict.as_of)]),
-        *([] if verdict.anchored else ["unanchored: no witness vouches that the log was never rewritten"]),
+        *([] if verdict.anchored else [unanchored(verdict)]),
         binding(verdict),
         completeness(verdict),
         *limit(verdict),
+        *(other_form(seq) for seq in verdict.high_s),
         *(line for seq in range(len(verdict.statements)) for line in _statement_lines(verdict, seq)),
     ]
 
@@ -69,6 +70,19 @@ def as_of(found: AsOf) -> str:
     """Return the line that says which checkpoint the verdict speaks of."""
     witnessed = "" if found.witnessed_at is None else f", witnessed {found.witnessed_at.isoformat()}"
     return f"as of checkpoint {found.origin} size {found.size} root {found.root}{witnessed}"
+
+
+def unanchored(verdict: Verdict) -> str:
+    """Return the line that says why the checkpoint is not anchored."""
+    if verdict.quorum:
+        witnesses = "1 witness" if verdict.quorum == 1 else f"{verdict.quorum} witnesses"
+        return f"unanchored: the trust file demands {witnesses} of this checkpoint, and there are fewer"
+    return "unanchored: no witness vouches that the log was never rewritten"
+
+
+def other_form(seq: int) -> str:
+    """Return the line that names a signature in the form that is not made here (see `dsse`)."""
+    return f"statement {seq} bears its signature in its other form (high S), which Expunge does not make"
 
 
 def binding(verdict: Verdict) -> str:
@@ -121,6 +135,8 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "part": verdict.part,
         "overdue_since": None if overdue is None else overdue.isoformat(),
         "openings": verdict.openings,
+        "quorum": verdict.quorum,
+        "high_s": list(verdict.high_s),
         "searched_leaves": verdict.searched,
         "stated_since": verdict.later,
         "as_of": None

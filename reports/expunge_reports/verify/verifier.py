@@ -4,16 +4,20 @@ What is checked, in this order, so that one altered byte is named after the plac
 
 1. the export is canonical JSON of its form;
 2. every proof file parses, and all lead to one checkpoint signed by the log of the trust file, and by no other;
-3. every envelope parses and is signed by a trusted receipt key within its window of validity;
+3. every envelope parses and is signed by a trusted receipt key within its window of validity, by its own time and by
+   that of the witnesses, who saw it once it was issued and not after now;
 4. every statement is canonical and keeps its rules; its leaf is in the checkpointed tree;
 5. the statements are the whole series from 0 on: numbers, digests of the one before, subjects; none after a final one;
 6. every cited document is present and has its digest, and no other is present;
 7. every opening given has a subject digest.
+
+One newline at the end of a file is no part of it. Five minutes between two clocks say nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Final
 
 from expunge_reports import canonical, dsse, export, opening, statement
 from expunge_reports.errors import (
@@ -21,14 +25,17 @@ from expunge_reports.errors import (
     NotCanonicalError,
     NoteError,
     ProofError,
+    SeveralDocumentsError,
     SignatureError,
     UnknownNoteKeyError,
 )
 from expunge_reports.log import leaf, merkle, proof_file, signed_note
 from expunge_reports.statement import Statement
-from expunge_reports.trust import Trust
+from expunge_reports.trust import ReceiptKey, Trust
 from expunge_reports.verify import byte_locator
 from expunge_reports.verify.verdict import AsOf, Reason, Verdict
+
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
 class _RejectedError(Exception):
@@ -55,14 +62,16 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
     """
     as_of: AsOf | None = None
     try:
-        parsed = _parse(data)
+        parsed = _parse(canonical.without_newline(data))
         checkpoint = _one_checkpoint(parsed)
         head = _verified(checkpoint, trust)
         as_of = AsOf(head.origin, head.size, head.root.hex(), _witnessed(checkpoint, trust))
-        statements = _statements(parsed, trust, head)
-        _check_chain(parsed.series, statements)
+        envelopes = [_envelope(row.envelope, seq) for seq, row in enumerate(parsed.statements)]
+        statements = _statements(parsed, envelopes, trust, head)
+        _check_times(statements, [trust.receipt_keys[one.keyid] for one in envelopes], as_of.witnessed_at, now)
         _check_shared(parsed.shared, statements)
-        _check_openings(openings, statements[0])
+        opened = {canonical.without_newline(given) for given in openings}
+        _check_openings(opened, statements[0])
     except _RejectedError as rejected:
         return Verdict(trust.operator, rejected.reason, seq=rejected.seq, as_of=as_of, part=rejected.part)
     expected = statements[-1].open.last_expected_by
@@ -73,7 +82,9 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         as_of=as_of,
         statements=tuple(statements),
         overdue_since=overdue,
-        openings=len(set(openings)),
+        openings=len(opened),
+        quorum=trust.quorum,
+        high_s=tuple(seq for seq, one in enumerate(envelopes) if dsse.has_high_s(one.signature)),
     )
 
 
@@ -82,6 +93,8 @@ def _parse(data: bytes) -> export.Export:
         return export.parse(data)
     except NotCanonicalError:
         raise _RejectedError(Reason.NOT_CANONICAL) from None
+    except SeveralDocumentsError:
+        raise _RejectedError(Reason.SEVERAL_DOCUMENTS) from None
     except MalformedError as error:
         seq, part = (None, error.part) if error.at is None else byte_locator.at(data, error.at)
         raise _RejectedError(Reason.MALFORMED, seq, part) from None
@@ -123,24 +136,22 @@ def _witnessed(checkpoint: str, trust: Trust) -> datetime | None:
         raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
 
 
-def _statements(parsed: export.Export, trust: Trust, head: signed_note.Checkpoint) -> list[Statement]:
+def _statements(
+    parsed: export.Export, envelopes: Sequence[dsse.Envelope], trust: Trust, head: signed_note.Checkpoint
+) -> list[Statement]:
     found: list[Statement] = []
-    indexes: list[int] = []
-    previous: str | None = None
-    for seq, row in enumerate(parsed.statements):
-        envelope = _envelope(row.envelope, seq)
+    places: list[proof_file.TlogProof] = []
+    for seq, (row, envelope) in enumerate(zip(parsed.statements, envelopes, strict=True)):
         place = proof_file.parse(row.proof)
         claimed = leaf.of_payload(parsed.series, seq, envelope.payload)
         current = _signed_statement(envelope, trust, seq, is_logged=_is_logged(claimed, place, head))
         own = leaf.of_payload(current.series, current.seq, envelope.payload)
         _require(_is_logged(own, place, head), Reason.PROOF_INVALID, seq)
-        _require(current.series != parsed.series or current.seq <= seq, Reason.STATEMENT_DROPPED, seq)
-        _require(current.seq == seq and current.prev == previous, Reason.CHAIN_BROKEN, seq)
         found.append(current)
-        indexes.append(place.index)
-        previous = statement.payload_digest(envelope.payload)
+        places.append(place)
+    _check_chain(parsed.series, found, [statement.payload_digest(one.payload) for one in envelopes])
     # A statement holds the digest of the one before, so it cannot have been logged earlier.
-    _require(all(left < right for left, right in pairwise(indexes)), Reason.CHAIN_BROKEN)
+    _require(all(left.index < right.index for left, right in pairwise(places)), Reason.CHAIN_BROKEN)
     return found
 
 
@@ -166,9 +177,6 @@ def _signed_statement(envelope: dsse.Envelope, trust: Trust, seq: int, *, is_log
         raise _RejectedError(Reason.NOT_CANONICAL, seq) from None
     except MalformedError:
         raise _RejectedError(Reason.MALFORMED, seq) from None
-    until = key.valid_until
-    in_window = key.valid_from <= found.issued_at and (until is None or found.issued_at <= until)
-    _require(in_window, Reason.KEY_OUT_OF_WINDOW, seq)
     return found
 
 
@@ -181,11 +189,32 @@ def _is_logged(found: leaf.Leaf, place: proof_file.TlogProof, head: signed_note.
     return True
 
 
-def _check_chain(series: str, statements: Sequence[Statement]) -> None:
+def _check_chain(series: str, statements: Sequence[Statement], digests: Sequence[str]) -> None:
+    numbers = [current.seq for current in statements if current.series == series]
+    moved = [seq for seq, number in enumerate(numbers) if number != seq]
+    if moved and sorted(numbers) == list(range(len(statements))):
+        raise _RejectedError(Reason.STATEMENTS_REORDERED, moved[0])
     for seq, current in enumerate(statements):
+        _require(current.series != series or current.seq <= seq, Reason.STATEMENT_DROPPED, seq)
         same = current.series == series and current.subjects == statements[0].subjects
-        _require(same, Reason.CHAIN_BROKEN, seq)
+        follows = current.seq == seq and current.prev == (digests[seq - 1] if seq else None)
+        _require(same and follows, Reason.CHAIN_BROKEN, seq)
         _require(seq == 0 or not statements[seq - 1].final, Reason.AFTER_FINAL, seq)
+
+
+def _check_times(
+    statements: Sequence[Statement], keys: Sequence[ReceiptKey], witnessed: datetime | None, now: datetime
+) -> None:
+    for seq, (current, key) in enumerate(zip(statements, keys, strict=True)):
+        _require(_in_window(key, current.issued_at), Reason.KEY_OUT_OF_WINDOW, seq)
+        if witnessed is not None:
+            _require(current.issued_at <= witnessed + _CLOCKS_DIFFER, Reason.WITNESSED_BEFORE_ISSUED, seq)
+            _require(_in_window(key, witnessed, _CLOCKS_DIFFER), Reason.KEY_OUT_OF_WINDOW, seq)
+    _require(witnessed is None or witnessed <= now + _CLOCKS_DIFFER, Reason.WITNESSED_IN_THE_FUTURE)
+
+
+def _in_window(key: ReceiptKey, at: datetime, apart: timedelta = timedelta(0)) -> bool:
+    return key.valid_from <= at + apart and (key.valid_until is None or at - apart <= key.valid_until)
 
 
 def _check_shared(shared: Mapping[str, object], statements: Sequence[Statement]) -> None:
@@ -196,7 +225,7 @@ def _check_shared(shared: Mapping[str, object], statements: Sequence[Statement])
     _require(shared.keys() <= cited, Reason.SHARED_DOCUMENT_UNCITED)
 
 
-def _check_openings(openings: Sequence[bytes], first: Statement) -> None:
+def _check_openings(openings: Collection[bytes], first: Statement) -> None:
     for given in openings:
         _require(opening.digest(given) in first.subjects, Reason.OPENING_MISMATCH)
         try:

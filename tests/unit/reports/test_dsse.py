@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -97,3 +98,23 @@ def test_signing_again_changes_the_envelope_and_not_the_digest_that_is_logged():
     first, second = dsse.sign(b"x", KEY), dsse.sign(b"x", KEY)
     assert first != second
     assert dsse.pae_digest(dsse.parse(first).payload) == dsse.pae_digest(dsse.parse(second).payload)
+
+
+def _other_form(signature: bytes) -> bytes:
+    r, s = utils.decode_dss_signature(signature)
+    return utils.encode_dss_signature(r, dsse.ORDER - s)
+
+
+def test_every_signature_is_made_in_its_low_form():
+    """(r, s) and (r, n - s) are both signatures of the same; only one of them is made, so that a twin stands out."""
+    for number in range(100):
+        envelope = dsse.parse(dsse.sign(b"%d" % number, KEY))
+        assert not dsse.has_high_s(envelope.signature)
+        dsse.verify(envelope, KEY.public_key())
+
+
+def test_the_other_form_of_a_signature_is_told_and_verifies():
+    envelope = dsse.parse(dsse.sign(b"x", KEY))
+    twin = replace(envelope, signature=_other_form(envelope.signature))
+    assert dsse.has_high_s(twin.signature)
+    dsse.verify(twin, KEY.public_key())

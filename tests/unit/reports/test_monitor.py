@@ -76,7 +76,37 @@ def test_damage_deep_in_the_log_is_found(finished, edit):
     data[50] ^= 1
     tile.write_bytes(data)
     log = Log.open(directory, finished.trust.log)
-    assert monitor.judge(finished.verify(finished.export()), log).reason == Reason.LOG_INCONSISTENT
+    assert monitor.judge(finished.verify(finished.export()), log).reason == Reason.LOG_DAMAGED
+
+
+@pytest.mark.parametrize("file", ["tile/0/001.p/47", "tile/1/000.p/1", "tile/entries/001.p/47", "checkpoint"])
+def test_damage_at_the_logs_edge_is_a_verdict_too(finished, file):
+    """Where a file is damaged does not decide whether the receipt was judged."""
+    verdict = finished.verify(finished.export())
+    path = finished.directory / file
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    judged = monitor.beside(verdict, finished.directory, finished.trust.log)
+    assert (judged.reason, judged.statements) == (Reason.LOG_DAMAGED, ())
+
+
+def test_a_missing_tile_is_damage(finished):
+    verdict = finished.verify(finished.export())
+    (finished.directory / "tile" / "0" / "000").unlink()
+    judged = monitor.beside(verdict, finished.directory, finished.trust.log)
+    assert judged.reason == Reason.LOG_DAMAGED
+
+
+def test_another_operators_log_is_named(finished, make_operator, tmp_path, capsys):
+    stranger = make_operator()
+    judged = monitor.beside(finished.verify(finished.export()), stranger.directory, finished.trust.log)
+    assert (judged.reason, judged.statements) == (Reason.LOG_FOREIGN, ())
+    (tmp_path / "trust.json").write_bytes(trust.encode(finished.trust))
+    (tmp_path / "receipt.json").write_bytes(finished.export())
+    options = ["verify", str(tmp_path / "receipt.json"), "--trust", str(tmp_path / "trust.json"), "--log"]
+    assert main([*options, str(stranger.directory)]) == 1
+    assert capsys.readouterr().out.startswith("invalid: log-foreign: ")
 
 
 def test_an_invalid_verdict_stays_what_it_was(finished, edit):
@@ -100,9 +130,9 @@ def test_the_command_line_takes_a_log(finished, tmp_path, capsys):
         subjects=["0" * 64],
     )
     finished.writer.append([leaf.of_payload(finished.series, 3, late).to_bytes()])
-    assert main([*options, str(finished.directory)]) == 1
+    assert main([*options, str(finished.directory)]) == 12
     assert capsys.readouterr().out.startswith("authentic, incomplete: more of this series was stated since; ")
-    assert main([*options, str(tmp_path / "nowhere")]) == 1 + 1
+    assert main([*options, str(tmp_path / "nowhere")]) == 2
 
 
 def test_the_checkpoint_of_a_receipt_is_a_prefix_of_the_log(finished):

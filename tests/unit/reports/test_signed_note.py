@@ -148,7 +148,11 @@ def test_a_proof_file_is_read_back(index, hashes):
         "c2sp.org/tlog-proof@v1\nindex -1\n\ncheckpoint",
         "c2sp.org/tlog-proof@v1\nindex \u0661\n\ncheckpoint",
         "c2sp.org/tlog-proof@v1\nindex 0 \n\ncheckpoint",
-        "c2sp.org/tlog-proof@v1\nextra AAAA\nindex 0\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nextra !\nindex 0\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nextra AAAA\nextra AAAA\nindex 0\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nother AAAA\nindex 0\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nindex 0\nextra AAAA\n\ncheckpoint",
+        "c2sp.org/tlog-proof@v1\nextra AAAA\n\ncheckpoint",
         "c2sp.org/tlog-proof@v1\nindex 0\n!\n\ncheckpoint",
         "c2sp.org/tlog-proof@v1\nindex 0\n" + "AAAA\n" * 64 + "\ncheckpoint",
     ],
@@ -156,6 +160,26 @@ def test_a_proof_file_is_read_back(index, hashes):
 def test_a_malformed_proof_file_is_refused(text):
     with pytest.raises(ProofError):
         proof_file.parse(text)
+
+
+def test_extra_data_of_a_proof_file_is_read_and_dropped():
+    """The format allows the line; nothing authenticates it, so nothing is done with it."""
+    plain = proof_file.TlogProof(7, (bytes(32),), signed_note.sign_checkpoint(HEAD, KEY))
+    with_extra = plain.to_text().replace("\nindex ", "\nextra YWdlLXYxLjIuMQ==\nindex ", 1)
+    assert proof_file.parse(with_extra) == plain
+
+
+@pytest.mark.parametrize(("lines", "size"), [(16, 4900), (99, 100)])
+def test_a_note_may_have_as_many_and_as_long_lines_as_the_format_has(lines, size):
+    """c2sp.org/signed-note: at least 16 signatures, post-quantum ones of nearly 5 kB among them."""
+    signed = signed_note.sign_checkpoint(HEAD, KEY)
+    others = [
+        f"\N{EM DASH} pq{number}.example {base64.b64encode(bytes([number]) * size).decode()}\n"
+        for number in range(lines)
+    ]
+    assert signed_note.verify_checkpoint(signed + "".join(others), VERIFIER) == HEAD
+    with pytest.raises(NoteError):
+        signed_note.verify_checkpoint(signed + "".join(others) * 30, VERIFIER)
 
 
 def test_a_proof_of_one_leaf_has_no_hashes():

@@ -71,6 +71,7 @@ P384 = keys.public_pem(ec.generate_private_key(ec.SECP384R1()).public_key())
         lambda found: found["log"].update(vkey=WITNESS.vkey),
         lambda found: found.update(witnesses=[{"vkey": LOG.vkey}]),
         lambda found: found.update(witnesses=[{"vkey": WITNESS.vkey}] * 2),
+        lambda found: found.update(witnesses=[{"vkey": replace(WITNESS, public=LOG.public).vkey}], quorum=1),
         lambda found: found.update(witnesses=[{"vkey": WITNESS.vkey}, {"vkey": replace(WITNESS, name="v").vkey}]),
     ],
 )

@@ -3,10 +3,10 @@
 import base64
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
 from expunge_reports import canonical, dsse, export, opening, statement
 from expunge_reports.errors import MalformedError
@@ -14,6 +14,10 @@ from expunge_reports.log import leaf, proof_file, signed_note
 from expunge_reports.trust import ReceiptKey
 from expunge_reports.verify import verdict_text
 from expunge_reports.verify.verdict import Reason
+
+ISSUED = datetime(2026, 11, 24, 10, 15, 42, tzinfo=UTC)
+NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
+SEEN = int(ISSUED.timestamp()) + 60
 
 
 def test_a_good_receipt_is_authentic_complete_and_unanchored(finished):
@@ -43,7 +47,8 @@ def test_another_persons_opening_is_refused(finished):
         opening.make(finished.epoch, finished.series, "email/2", "ada@example.com"),
         opening.make(finished.epoch, statement.new_series(), "email/1", "ada@example.com"),
         opening.make(b"\x08" * 32, finished.series, "email/1", "ada@example.com"),
-        finished.openings[0] + b"\n",
+        finished.openings[0] + b"\n\n",
+        finished.openings[0] + b" ",
         b"",
     ]
     for stranger in strangers:
@@ -93,7 +98,8 @@ def test_a_swapped_or_repeated_statement_breaks_the_chain(finished, edit):
     def repeat(document):
         document["statements"].insert(1, document["statements"][0])
 
-    assert finished.verify(edit(finished.export(), swap)).reason == Reason.STATEMENT_DROPPED
+    verdict = finished.verify(edit(finished.export(), swap))
+    assert (verdict.reason, verdict.seq) == (Reason.STATEMENTS_REORDERED, 0)
     assert finished.verify(edit(finished.export(), repeat)).reason == Reason.CHAIN_BROKEN
 
 
@@ -228,7 +234,10 @@ def test_every_alteration_has_its_own_reason(finished, edit, change, reason, seq
 
 def test_white_space_is_not_canonical(finished):
     data = finished.export()
-    assert finished.verify(data + b"\n").reason == Reason.NOT_CANONICAL
+    assert finished.verify(data + b"\n").authentic
+    assert finished.verify(data + b"\n\n").reason == Reason.NOT_CANONICAL
+    assert finished.verify(data + b" ").reason == Reason.NOT_CANONICAL
+    assert finished.verify(data + b"x").reason == Reason.MALFORMED
     assert finished.verify(json.dumps(json.loads(data)).encode()).reason == Reason.NOT_CANONICAL
     assert finished.verify(b"").reason == Reason.MALFORMED
 
@@ -377,15 +386,69 @@ def _witnessed(operator, *times: int, quorum: int):
 
 
 def test_a_quorum_of_witnesses_anchors_the_checkpoint(finished):
-    data = _witnessed(finished, 1795500000, 1795600000, 1795700000, quorum=2)
+    data = _witnessed(finished, SEEN, SEEN + 600, SEEN + 6000, quorum=2)
     verdict = finished.verify(data)
     assert (verdict.status, verdict.anchored) == ("authentic", True)
-    assert verdict.as_of.witnessed_at == datetime.fromtimestamp(1795600000, UTC)
+    assert verdict.as_of.witnessed_at == datetime.fromtimestamp(SEEN + 600, UTC)
     assert "unanchored" not in "\n".join(verdict_text.lines(verdict))
 
 
+@pytest.mark.parametrize(
+    ("apart", "reason"),
+    [
+        (-10 * 365 * 86400, Reason.WITNESSED_BEFORE_ISSUED),
+        (-301, Reason.WITNESSED_BEFORE_ISSUED),
+        (-300, None),
+        (0, None),
+    ],
+)
+def test_nobody_witnesses_what_was_not_issued_yet(finished, apart, reason):
+    """Clocks may differ by five minutes."""
+    verdict = finished.verify(_witnessed(finished, int(ISSUED.timestamp()) + apart, quorum=1))
+    assert (verdict.reason, verdict.seq) == (reason, None if reason is None else 0)
+
+
+@pytest.mark.parametrize(
+    ("apart", "reason"), [(300, None), (301, Reason.WITNESSED_IN_THE_FUTURE), (10**9, Reason.WITNESSED_IN_THE_FUTURE)]
+)
+def test_nobody_has_witnessed_in_the_future(finished, apart, reason):
+    assert finished.verify(_witnessed(finished, int(NOW.timestamp()) + apart, quorum=1)).reason == reason
+
+
+def test_without_a_quorum_no_witness_decides(finished):
+    data = _witnessed(finished, 1, quorum=1)
+    finished.trust = replace(finished.trust, quorum=0)
+    assert finished.verify(data).status == "unanchored"
+
+
+@pytest.mark.parametrize(("apart", "reason"), [(300, None), (301, Reason.KEY_OUT_OF_WINDOW)])
+def test_a_retired_key_is_believed_where_witnesses_saw_its_statement_in_time(finished, apart, reason):
+    """`issuedAt` is the signer's word: whoever holds a retired key dates back. Nobody dates a witness back."""
+    retired = ISSUED + timedelta(hours=1)
+    data = _witnessed(finished, int(retired.timestamp()) + apart, quorum=1)
+    keyid = dsse.key_id(finished.receipt.public_key())
+    key = ReceiptKey(finished.receipt.public_key(), datetime(2026, 1, 1, tzinfo=UTC), retired)
+    finished.trust = replace(finished.trust, receipt_keys={keyid: key})
+    assert finished.verify(data).reason == reason
+
+
+def test_a_signature_in_its_other_form_is_accepted_and_named(finished):
+    """Other tools accept it as well; whoever made it did not make it here."""
+    assert finished.verify(finished.export()).high_s == ()
+    envelope = dsse.parse(finished.envelopes[1])
+    r, s = utils.decode_dss_signature(envelope.signature)
+    twin = replace(envelope, signature=utils.encode_dss_signature(r, dsse.ORDER - s))
+    finished.envelopes[1] = canonical.encode(twin.to_object())
+    verdict = finished.verify(finished.export())
+    assert (verdict.authentic, verdict.high_s) == (True, (1,))
+    assert "statement 1 bears its signature in its other form (high S), which Expunge does not make" in (
+        verdict_text.lines(verdict)
+    )
+    assert verdict_text.to_object(verdict)["high_s"] == [1]
+
+
 def test_too_few_witnesses_leave_it_unanchored(finished):
-    data = _witnessed(finished, 1795500000, quorum=1)
+    data = _witnessed(finished, SEEN, quorum=1)
     finished.trust = replace(
         finished.trust,
         witnesses=(
@@ -400,7 +463,7 @@ def test_too_few_witnesses_leave_it_unanchored(finished):
 
 
 def test_a_bad_line_of_a_known_witness_spoils_the_checkpoint(finished, edit):
-    data = _witnessed(finished, 1795500000, quorum=1)
+    data = _witnessed(finished, SEEN, quorum=1)
     stranger = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     key = finished.trust.witnesses[0]
 

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from expunge_reports import opening, statement, trust
+from expunge_reports.log import signed_note
 from expunge_reports.verify.cli import main
 
 
@@ -71,13 +73,60 @@ def test_another_persons_opening_exits_1(files, finished, capsys):
     assert "eve" not in shown.out + shown.err
 
 
-def test_an_overdue_receipt_exits_1(make_operator, tmp_path, capsys):
+def test_a_receipt_that_is_incomplete_and_nothing_else_exits_12(make_operator, tmp_path, capsys):
+    """So that a script tells an old receipt from a false one."""
     operator = make_operator()
     operator.issue("accepted", still_open=statement.Open(1, date(2026, 1, 2)))
     (tmp_path / "receipt.json").write_bytes(operator.export())
     (tmp_path / "trust.json").write_bytes(trust.encode(operator.trust))
-    assert main(arguments(tmp_path)) == 1
+    assert main(arguments(tmp_path)) == 12
     assert "incomplete" in capsys.readouterr().out
+    (tmp_path / "trust.json").write_bytes(trust.encode(demanding_witness(operator.trust)))
+    assert main(arguments(tmp_path)) == 1
+    assert main(arguments(tmp_path, "--allow-unanchored")) == 12
+
+
+def demanding_witness(taken: trust.Trust) -> trust.Trust:
+    key = signed_note.VerifierKey("witness.example", signed_note.WITNESS_KEY, bytes(range(32)))
+    return replace(taken, witnesses=(key,), quorum=1)
+
+
+def test_a_quorum_that_is_demanded_and_not_reached_exits_1(files, finished, capsys):
+    (files / "trust.json").write_bytes(trust.encode(demanding_witness(finished.trust)))
+    assert main(arguments(files)) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("authentic, unanchored\n")
+    assert "unanchored: the trust file demands 1 witness of this checkpoint, and there are fewer" in said
+    assert main(arguments(files, "--allow-unanchored")) == 0
+    assert main(arguments(files, "--json")) == 1
+
+
+@pytest.mark.parametrize("option", ["--trust", "--log"])
+def test_a_second_trust_file_or_log_is_refused(files, finished, capsys, option):
+    """Which of the two was meant? An alias that ends in `--trust ours` must not outvote the reader's."""
+    given = {"--trust": str(files / "trust.json"), "--log": str(finished.directory)}[option]
+    assert main([*arguments(files, "--log", str(finished.directory)), option, given]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, f"{option} is given twice" in shown.err) == ("", True)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_newline_at_the_end_of_a_file_changes_nothing(files, end):
+    """Editors, `jq` and mail programs put one there."""
+    for path in files.iterdir():
+        if path.is_file():
+            path.write_bytes(path.read_bytes().rstrip(b"\n") + end)
+    assert main(arguments(files, "--opening", str(files / "opening-0.json"))) == 0
+
+
+def test_two_files_in_one_are_named(files, capsys):
+    whole = {name: (files / name).read_bytes() for name in ("receipt.json", "trust.json")}
+    (files / "receipt.json").write_bytes(whole["receipt.json"] + b"\n" + whole["receipt.json"])
+    assert main(arguments(files)) == 1
+    assert capsys.readouterr().out.startswith("invalid: several-documents: ")
+    (files / "trust.json").write_bytes(whole["trust.json"] * 2)
+    assert main(arguments(files)) == 2
+    assert "The file holds several documents" in capsys.readouterr().err
 
 
 def test_what_cannot_be_used_exits_2(files, capsys):
