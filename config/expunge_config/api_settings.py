@@ -127,6 +127,7 @@ class ApiSettings(_Part):
             `calls_per_minute_public`.
         rate_limit_redis: Where several processes count calls together; absent: each counts for itself, in memory.
         proxies: Addresses or networks of the reverse proxies whose `X-Forwarded-For` is believed; nobody else's is.
+        connections / connections_per_address: Open ones, in all and from one address that is no proxy's.
         call_timeout: Time for one call.
         events_for: How long somebody watches a batch before they have to come again.
         tick: How often the worker looks for what has come due.
@@ -144,6 +145,8 @@ class ApiSettings(_Part):
     calls_per_minute_public: int = Field(default=6000, ge=1)
     rate_limit_redis: Secret[RedisDsn] | None = None
     proxies: tuple[IPvAnyNetwork, ...] = ()
+    connections: int = Field(default=1000, ge=1)
+    connections_per_address: int = Field(default=64, ge=1)
     call_timeout: Span = timedelta(seconds=30)
     events_for: Span = timedelta(minutes=5)
     tick: Span = timedelta(seconds=2)

@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from expunge_orchestrator.api.slow_client_protocol import patient
+from expunge_orchestrator.api.connection_limits import ConnectionLimits
+from expunge_orchestrator.api.http_protocol import http_protocol
 from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 PATIENCE = 1.0
@@ -32,7 +33,13 @@ async def generous(_scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture(scope="module")
 def server() -> Iterator[uvicorn.Server]:
     config = uvicorn.Config(
-        generous, port=0, http=patient(PATIENCE), ws="none", lifespan="off", log_level="error", timeout_keep_alive=1
+        generous,
+        port=0,
+        http=http_protocol(PATIENCE, ConnectionLimits(100, 100)),
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        timeout_keep_alive=1,
     )
     made = uvicorn.Server(config)
     running = threading.Thread(target=made.run)

@@ -8,6 +8,7 @@ import hmac
 import json
 import secrets
 import threading
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -371,6 +372,42 @@ def test_calls_share_one_fetch() -> None:
     assert asked == 1
 
 
+def test_whose_key_is_known_does_not_wait_for_a_slow_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for again meanwhile. Only where nobody has asked for a while a call waits: a key may be gone."""
+    moment = [1000.0]
+    monkeypatch.setattr(jwks.time, "monotonic", lambda: moment[0])
+    signer, new, asked = TokenSigner("https://app.example"), TokenSigner("https://app.example"), 0
+
+    async def calling() -> None:
+        slow, sets = asyncio.Event(), [published(signer), published(signer, new), published(new)]
+        slow.set()
+
+        async def fetch() -> bytes:
+            nonlocal asked
+            asked += 1
+            await slow.wait()
+            return sets.pop(0)
+
+        async def known(one: TokenSigner) -> bool:
+            return one.key.kid in {key.kid for key in (await keys.current(one.key.kid)).keys}
+
+        keys = jwks.JwksCache(fetch)
+        assert await known(signer)
+        slow.clear()
+        moment[0] += jwks.GOOD_FOR + 1
+        asking = [asyncio.create_task(known(one)) for one in [signer] * 20 + [new, signer]]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert [one.done() for one in asking] == [True] * 20 + [False, True]
+        slow.set()
+        assert all(await asyncio.gather(*asking))
+        assert asked == 2
+        moment[0] += 2 * jwks.GOOD_FOR + 1
+        assert not await known(signer), "a key that was taken out long ago was believed once more"
+
+    asyncio.run(calling())
+
+
 def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     signer = TokenSigner("https://app.example")
     with key_server() as (url, state):
@@ -394,6 +431,12 @@ def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pyte
 
 def published(*signers: TokenSigner) -> bytes:
     return json.dumps({"keys": [one.key.as_dict(private=False) for one in signers]}).encode()
+
+
+def soon(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
 
 
 def test_keys_change_at_the_issuer(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,7 +467,9 @@ def test_keys_change_at_the_issuer(api: ApiHarness, monkeypatch: pytest.MonkeyPa
             assert asked(new).status_code == 200
             state.update(body=published(new))
             moment[0] += jwks.GOOD_FOR + 1
-            assert (asked(old).status_code, asked(new).status_code) == (401, 200)
+            assert asked(new).status_code == 200  # nobody waits whose key is known
+            soon(lambda: asked(old).status_code == 401)
+            assert asked(new).status_code == 200
             state.update(status=500)
             moment[0] += jwks.GOOD_FOR + 1
             assert asked(new).status_code == 200  # what was fetched is good for a while

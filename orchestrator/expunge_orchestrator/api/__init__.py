@@ -16,7 +16,8 @@ pagination             opaque cursors of lists
 problems               RFC 9457 problem details
 rate_limit             limits per actor, address and kind of guess
 middleware             size, time and access log around every call
-slow_client_protocol   close connections that neither send nor read
+http_protocol          strict HTTP/1.1, and no connection for who neither sends nor reads
+connection_limits      connections in all and from one address
 write_queue            group commit: calls share one ledger transaction
 event_stream           server-sent events of a batch
 background_worker      what comes due, beside the calls

@@ -67,7 +67,7 @@ class RateLimiter:
         Raises:
             ProblemError: 429 with Retry-After.
         """
-        await self._count("public", _network(address))
+        await self._count("public", network_of(address))
 
     async def count_guess(self, kind: str, address: str) -> None:
         """Count a credential that was not accepted. Others from that address, and of other kinds, are not affected.
@@ -75,7 +75,7 @@ class RateLimiter:
         Raises:
             ProblemError: 429 with Retry-After.
         """
-        await self._count("guess", kind, _network(address))
+        await self._count("guess", kind, network_of(address))
 
     async def _count(self, limit: str, *who: str) -> None:
         told = b"expunge-rate-limit/1\x00" + json.dumps(who).encode()
@@ -109,7 +109,7 @@ def _limit(kind: str, per_minute: int, store: BaseStore) -> Throttled:
     )
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Under what an address is counted: of IPv6 the /64, which one subscriber has at least (RFC 6177)."""
     try:
         there = ip_address(address.partition("%")[0])

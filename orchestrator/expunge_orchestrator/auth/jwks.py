@@ -20,7 +20,8 @@ from expunge_config.api_settings import Issuer
 from expunge_config.errors import ConfigError
 
 GOOD_FOR = 600.0
-"""Seconds for which a set is used without asking again."""
+"""Seconds for which a set is used without asking again. Whose key is in it does not wait for the answer, unless nobody
+has asked for as long again: a key may have been taken out of it meanwhile."""
 
 BELIEVED_FOR = 86400.0
 """Seconds after which a set is believed no more that cannot be asked for again: a key may have been taken out of it."""
@@ -49,28 +50,23 @@ class JwksCache:
     _fetching: asyncio.Task[None] | None = None
 
     async def current(self, key_id: str | None) -> KeySet:
-        """The set, asked for again when it is old or has no such key. All who want that share one fetch.
+        """The set, asked for again when it is old or has no such key. All who wait for that share one fetch.
 
         Raises:
             ConfigError: It cannot be had, and there is none from the last day.
         """
-        if self._is_wanted(key_id):
+        known = self._set is not None and (key_id is None or any(one.kid == key_id for one in self._set.keys))
+        moment = time.monotonic()
+        if moment - self._tried_at >= NOT_BEFORE and not (known and moment - self._fetched_at <= GOOD_FOR):
             if self._fetching is None or self._fetching.done():
                 self._fetching = asyncio.create_task(self._refresh())
-            await asyncio.shield(self._fetching)  # a call that is given up does not end the fetch that others wait for
+            if not known or moment - self._tried_at > 2 * GOOD_FOR:
+                await asyncio.shield(self._fetching)  # a call that is given up does not end the fetch of others
         if self._set is None or time.monotonic() - self._fetched_at > BELIEVED_FOR:
             raise ConfigError(
                 "The public keys of an issuer cannot be had.", remedy="Check EXPUNGE_API__ISSUERS__…__JWKS_…"
             )
         return self._set
-
-    def _is_wanted(self, key_id: str | None) -> bool:
-        moment = time.monotonic()
-        if moment - self._tried_at < NOT_BEFORE:
-            return False
-        if self._set is None or moment - self._fetched_at > GOOD_FOR:
-            return True
-        return key_id is not None and all(one.kid != key_id for one in self._set.keys)
 
     async def _refresh(self) -> None:
         try:

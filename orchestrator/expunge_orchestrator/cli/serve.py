@@ -91,13 +91,16 @@ def configured(application: ASGIApp, host: str, port: int, settings: ApiSettings
     """
     import uvicorn  # noqa: PLC0415 - an extra
 
-    from expunge_orchestrator.api.slow_client_protocol import patient  # noqa: PLC0415
+    from expunge_orchestrator.api.connection_limits import BACKLOG, limits_of  # noqa: PLC0415
+    from expunge_orchestrator.api.http_protocol import http_protocol  # noqa: PLC0415
 
     return uvicorn.Config(
         application,
         host=host,
         port=port,
-        http=patient(settings.call_timeout.total_seconds()),
+        loop="expunge_orchestrator.api.connection_limits:event_loop",
+        http=http_protocol(settings.call_timeout.total_seconds(), limits_of(settings)),
+        backlog=BACKLOG,
         ws="none",
         server_header=False,
         access_log=False,

@@ -1,0 +1,119 @@
+"""How many connections there may be, in all and from one address; and what is said when the process has no more.
+
+uvicorn's own limit answers 503 to everybody once there are too many, health checks included. Here whoever
+asks for nothing makes room for whoever comes, and no address takes all places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import time
+from collections import Counter
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+
+from expunge_config.api_settings import ApiSettings
+from expunge_orchestrator.api.rate_limit import network_of
+
+RESERVED = 200
+"""File descriptors for the ledger, the stores, the log and threads."""
+
+BACKLOG = 128
+"""Connections that the kernel keeps until they are accepted. asyncio tries so often in a row when it cannot."""
+
+_EVERY = 60.0
+_LOG = logging.getLogger("expunge.api")
+
+
+class ConnectionLimits:
+    """Counts connections.
+
+    Args:
+        most: In all.
+        most_per_address: From one address; of IPv6 from a /64.
+        proxies: Who speaks for many, and is not counted by address.
+    """
+
+    def __init__(self, most: int, most_per_address: int, proxies: tuple[IPv4Network | IPv6Network, ...] = ()) -> None:
+        self._most = most
+        self._most_per_address = most_per_address
+        self._proxies = proxies
+        self._open: dict[asyncio.Transport, str | None] = {}
+        self._resting: dict[asyncio.Transport, None] = {}  # in the order in which they came to rest
+        self._by_address: Counter[str] = Counter()
+
+    def admit(self, transport: asyncio.Transport, address: str | None) -> bool:
+        """Whether there is room for a connection. In place of one on which nothing was asked for, there is."""
+        counted = None if address is None or self._is_proxy(address) else network_of(address)
+        if counted is not None and self._by_address[counted] >= self._most_per_address:
+            return False
+        if len(self._open) >= self._most:
+            if not self._resting:
+                return False
+            longest = next(iter(self._resting))
+            self.release(longest)
+            longest.abort()
+        self._open[transport] = counted
+        self._resting[transport] = None
+        if counted is not None:
+            self._by_address[counted] += 1
+        return True
+
+    def release(self, transport: asyncio.Transport) -> None:
+        """It ended, if it was admitted."""
+        self._resting.pop(transport, None)
+        counted = self._open.pop(transport, None)
+        if counted is not None:
+            self._by_address[counted] -= 1
+            if not self._by_address[counted]:
+                del self._by_address[counted]
+
+    def busy(self, transport: asyncio.Transport) -> None:
+        """Something was asked for."""
+        self._resting.pop(transport, None)
+
+    def rests(self, transport: asyncio.Transport) -> None:
+        """All was answered, and the answer taken."""
+        if transport in self._open:
+            self._resting[transport] = None
+
+    def _is_proxy(self, address: str) -> bool:
+        if not self._proxies:
+            return False
+        there = ip_address(address.partition("%")[0])
+        there = getattr(there, "ipv4_mapped", None) or there
+        return any(there in one for one in self._proxies)
+
+
+def limits_of(settings: ApiSettings) -> ConnectionLimits:
+    """The limits of this process."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = max(descriptors - RESERVED, descriptors // 2)
+    return ConnectionLimits(min(settings.connections, room), settings.connections_per_address, settings.proxies)
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """Asyncio's own loop, that says once a minute how often a connection could not be accepted.
+
+    By itself it says so, with a traceback, for each try: some hundred times a second when there are no descriptors.
+    """
+    loop = asyncio.SelectorEventLoop()
+    loop.set_exception_handler(_AcceptErrors())
+    return loop
+
+
+class _AcceptErrors:
+    def __init__(self) -> None:
+        self._untold = 0
+        self._told_at = -_EVERY
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not str(context.get("message", "")).startswith("socket.accept()"):
+            loop.default_exception_handler(context)
+            return
+        self._untold += 1
+        if time.monotonic() - self._told_at >= _EVERY:
+            _LOG.error("connections: %d could not be accepted (%s)", self._untold, type(context["exception"]).__name__)
+            self._untold, self._told_at = 0, time.monotonic()

@@ -1,0 +1,174 @@
+"""HTTP/1.1 as it is written, connections bounded in number, and none kept for who neither sends nor reads.
+
+llhttp (by httptools) reads strictly: Content-Length beside Transfer-Encoding, a line that ends in LF alone or a folded
+one are no call, where h11 takes them (RFC 9112, 6.3 and 2.2), so that a proxy may see other calls in them than we do.
+It bounds no head and asks for no Host; both are done here.
+
+uvicorn bounds how long a connection may be idle between two calls, but neither before the first one nor in the middle
+of a call's head; each such connection holds a file descriptor. Bodies are bounded by the `Guard`. An answer that is not
+taken is kept by asyncio for ever, and its connection with it, also one that is closed: closing waits for the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+
+from httptools import HttpParserError, HttpParserUpgrade
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from expunge_orchestrator.api.connection_limits import ConnectionLimits
+
+LONGEST_HEAD = 64 * 1024
+"""Bytes after which a call is refused that were no part of a body, and ended no head: trailers and the like, too."""
+
+_PIECE = 16 * 1024
+
+
+def http_protocol(seconds: float, limits: ConnectionLimits) -> type[HttpProtocol]:
+    """The protocol with so much time for the head of a call, and for the taking of a part of an answer."""
+    return type("Http", (HttpProtocol,), {"seconds": seconds, "limits": limits})
+
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""SO_LINGER: the kernel, too, throws away what it could not send, instead of trying for minutes."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that closes a connection on which a call's head is not there, or nothing of an answer taken, in time."""
+
+    seconds: float
+    limits: ConnectionLimits
+    _in_head = False
+    _unfinished = 0
+    _patience: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        """The head of the first call is waited for, unless there are too many connections."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # so that we are told as soon as anything is left over
+        if not self.limits.admit(transport, self.client[0] if self.client else None):
+            transport.abort()
+            return
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for."""
+        self.limits.release(self.transport)
+        self._wait_no_more()
+        self._taken()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Something of an answer is left over: the kernel has as much as it keeps for somebody who does not read."""
+        super().pause_writing()
+        if self._taking is None:
+            self._await_taking()
+
+    def resume_writing(self) -> None:
+        """All of it is with the kernel."""
+        self._taken()
+        super().resume_writing()
+        self._rest()
+
+    def data_received(self, data: bytes) -> None:
+        """A part of a head, a body, or both. Of what is refused nothing is logged: its sender decides how often."""
+        self._unset_keepalive_if_required()
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            self._unfinished += len(piece)
+            try:
+                self.parser.feed_data(piece)
+            except HttpParserError:
+                self._refuse()
+                return
+            except HttpParserUpgrade:  # answered as if it had not asked to go on in another protocol (RFC 9110, 7.8)
+                break
+            if self._unfinished > LONGEST_HEAD:
+                self._refuse()
+                return
+        if not self._idle():
+            self._wait_no_more()
+        elif self._patience is None:
+            self._wait()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head, self._unfinished = True, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of a head. Those that follow a body say nothing: the call was looked at without them."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """A call.
+
+        Raises:
+            ValueError: It says not once whose it is, or its length in a way that its version does not have (RFC 9112,
+                3.2 and 6.1).
+        """
+        self._in_head, self._unfinished = False, 0
+        version, names = self.parser.get_http_version(), [name for name, _ in self.headers]
+        hosts = names.count(b"host")
+        modern = version == "1.1" and hosts == 1
+        if not modern and (version != "1.0" or hosts > 1 or b"transfer-encoding" in names):
+            raise ValueError("no call of HTTP/1.1 or HTTP/1.0")
+        self.limits.busy(self.transport)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self._unfinished = 0
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        """Whoever is answered may stay, while there is room."""
+        super().on_response_complete()
+        self._rest()
+
+    def _refuse(self) -> None:
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()  # in the middle of an answer
+        else:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _rest(self) -> None:
+        if self._idle() and not self.transport.get_write_buffer_size():
+            self.limits.rests(self.transport)
+
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _wait(self) -> None:
+        self._patience = self.loop.call_later(self.seconds, self._give_up)
+
+    def _wait_no_more(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        self._patience = None
+        if self._idle():
+            self.timeout_keep_alive_handler()
+
+    def _await_taking(self) -> None:
+        self._taking = self.loop.call_later(self.seconds, self._look, self.transport.get_write_buffer_size())
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _look(self, left_before: int) -> None:
+        """Whoever takes some of it gets all of it; nothing new is written meanwhile but the rest of what was begun."""
+        if self.transport.get_write_buffer_size() < left_before:
+            self._await_taking()
+            return
+        self._taking = None
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()

@@ -1,0 +1,252 @@
+"""What is no HTTP/1.1 to the letter is no call, and connections are bounded in number, in all and by address."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+import uvicorn
+from starlette.types import Message, Receive, Scope, Send
+
+from expunge_config.api_settings import ApiSettings
+from expunge_orchestrator.api.http_protocol import LONGEST_HEAD
+from expunge_orchestrator.cli.serve import configured
+from expunge_orchestrator.dev_servers.ports import LOOPBACK
+
+SOON = 20.0
+HOST = b"Host: x\r\n"
+SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /a HTTP/1.1\r\n" + HOST
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with what was read."""
+    if scope["type"] != "http":
+        return
+    body, more = b"", True
+    while more:
+        message: Message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    said = (
+        f"{scope['method']} {scope['path']} [{body.decode()}] {sorted(name for name, _ in scope['headers'])}".encode()
+    )
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(said))]})
+    await send({"type": "http.response.body", "body": said})
+
+
+@contextmanager
+def serving(**settings: object) -> Iterator[uvicorn.Server]:
+    config = configured(echo, LOOPBACK, 0, ApiSettings.model_validate(settings))
+    made = uvicorn.Server(config)
+    running = threading.Thread(target=made.run)
+    running.start()
+    try:
+        until(lambda: made.started)
+        yield made
+    finally:
+        made.should_exit = True
+        running.join()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[uvicorn.Server]:
+    with serving() as made:
+        yield made
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SOON
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def connected(server: uvicorn.Server, address: str = LOOPBACK) -> socket.socket:
+    made = socket.socket()
+    made.settimeout(SOON)
+    made.bind((address, 0))
+    made.connect((LOOPBACK, server.servers[0].sockets[0].getsockname()[1]))
+    return made
+
+
+def told(server: uvicorn.Server, *pieces: bytes) -> bytes:
+    """All that comes until the server closes."""
+    with connected(server) as connection:
+        for piece in pieces:
+            try:
+                connection.sendall(piece)
+            except ConnectionError:
+                break
+        got = b""
+        try:
+            while more := connection.recv(65536):
+                got += more
+        except ConnectionResetError:
+            pass
+        return got
+
+
+def answered(connection: socket.socket) -> bool:
+    """Whether a call is answered there, rather than the connection ended."""
+    try:
+        connection.sendall(b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n")
+        return b"[]" in read(connection)
+    except ConnectionError:
+        return False
+
+
+def read(connection: socket.socket) -> bytes:
+    """An answer, or nothing."""
+    got = b""
+    while b"] [" not in got and (more := connection.recv(65536)):
+        got += more
+    return got
+
+
+NO_CALL = {
+    "two lengths": POST + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
+    "two lengths, the other first": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n" + SMUGGLED,
+    "two that differ": POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nhix",
+    "a list of lengths": POST + b"Content-Length: 2, 2\r\n\r\nhi",
+    "a signed length": POST + b"Content-Length: +2\r\n\r\nhi",
+    "a length beyond counting": POST + b"Content-Length: 99999999999999999999\r\n\r\n",
+    "lines that end in LF": b"GET /a HTTP/1.1\nHost: x\n\n",
+    "one line that ends in LF": b"GET /a HTTP/1.1\r\nHost: x\nX-A: b\r\n\r\n",
+    "pieces whose lines end in LF": POST + b"Transfer-Encoding: chunked\r\n\r\n2\nhi\n0\n\n",
+    "pieces that end in LF": POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\n0\r\n\r\n",
+    "a signed piece": POST + b"Transfer-Encoding: chunked\r\n\r\n+2\r\nhi\r\n0\r\n\r\n",
+    "another coding after chunked": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    "no coding": POST + b"Transfer-Encoding: xchunked\r\n\r\nhi",
+    "a coding in HTTP/1.0": b"POST /a HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + SMUGGLED,
+    "a blank before the colon": b"GET /a HTTP/1.1\r\nHost : x\r\n\r\n",
+    "a folded line": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: a\r\n b\r\n\r\n",
+    "a CR in a line": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: a\rb\r\n\r\n",
+    "a NUL in a line": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: a\0b\r\n\r\n",
+    "no host": b"GET /a HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "HTTP/0.9": b"GET /a\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "HTTP/2 by name": b"GET /a HTTP/2.0\r\n" + HOST + b"\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "a long head": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * (2 * LONGEST_HEAD) + b"\r\n\r\n",
+    "a head of many lines": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: b\r\n" * (LONGEST_HEAD // 4) + b"\r\n",
+    "a long path": b"GET /" + b"a" * (2 * LONGEST_HEAD),
+    "lines after a body that do not end": POST
+    + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-A: "
+    + b"a" * (2 * LONGEST_HEAD),
+    "words beside a piece that do not end": POST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"a" * (2 * LONGEST_HEAD),
+}
+
+
+@pytest.mark.parametrize("name", NO_CALL)
+def test_what_is_no_call_is_refused_and_ends_the_connection(server: uvicorn.Server, name: str) -> None:
+    got = told(server, NO_CALL[name])
+    assert got == b"" or got.startswith(b"HTTP/1.1 400 "), got
+    assert got.count(b"HTTP/1.1 ") <= 1, "something in it was taken for another call"
+    assert got or len(NO_CALL[name]) > LONGEST_HEAD, "it was not told what was wrong"
+
+
+def test_what_a_client_may_send_is_read(server: uvicorn.Server) -> None:
+    """Several pieces and calls at once; lines after a body are dropped; other protocols are not spoken."""
+    last = HOST + b"Connection: close\r\n"
+    got = told(server, b"\r\n" + POST + b"Content-Length: 2\r\n\r\nhi" + b"GET /b HTTP/1.1\r\n" + last + b"\r\n")
+    assert b"POST /a [hi]" in got
+    assert b"GET /b []" in got
+    pieces = b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\n0\r\nX-Late: z\r\n\r\n"
+    got = told(server, b"POST /a HTTP/1.1\r\n" + last + pieces)
+    assert b"POST /a [hi]" in got
+    assert b"x-late" not in got
+    assert b"POST /a [hi]" in told(server, b"POST /a HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi")
+    upgrade = HOST + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"
+    assert b"GET /a []" in told(server, b"GET /a HTTP/1.1\r\n" + upgrade)
+
+
+def test_a_long_body_is_no_long_head(server: uvicorn.Server) -> None:
+    body = b"a" * (4 * LONGEST_HEAD)
+    head = b"POST /a HTTP/1.1\r\n" + HOST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert len(told(server, head + body)) > len(body)
+
+
+# Too many ------------------------------------------------------------------------------------------------------------
+
+
+def test_one_address_does_not_take_all_places() -> None:
+    with serving(connections_per_address=5) as server, ExitStack() as stack:
+        mine = [stack.enter_context(connected(server)) for _ in range(5)]
+        assert all(answered(one) for one in mine)
+        assert not answered(stack.enter_context(connected(server)))
+        assert answered(stack.enter_context(connected(server, "127.0.0.2")))
+        mine.pop().close()
+        until(lambda: len(server.server_state.connections) == 5)
+        assert answered(stack.enter_context(connected(server)))
+
+
+def test_a_proxy_speaks_for_many() -> None:
+    with serving(connections_per_address=5, proxies=["127.0.0.3"]) as server, ExitStack() as stack:
+        assert all(answered(stack.enter_context(connected(server, "127.0.0.3"))) for _ in range(20))
+
+
+def test_who_asks_for_nothing_makes_room() -> None:
+    """The one that has been silent for longest; nobody in the middle of a call."""
+    with serving(connections=5) as server, ExitStack() as stack:
+        working = stack.enter_context(connected(server))
+        working.sendall(POST + b"Content-Length: 2\r\n\r\nh")
+        silent = [stack.enter_context(connected(server, f"127.0.1.{number}")) for number in range(1, 5)]
+        until(lambda: len(server.server_state.connections) == 5)
+        assert answered(stack.enter_context(connected(server, "127.0.2.1")))
+        assert not answered(silent[0])
+        assert answered(silent[-1])
+        working.sendall(b"i")
+        assert b"[hi]" in read(working)
+
+
+def test_nobody_comes_in_while_all_are_at_work() -> None:
+    with serving(connections=3) as server, ExitStack() as stack:
+        working = [stack.enter_context(connected(server)) for _ in range(3)]
+        for one in working:
+            one.sendall(POST + b"Content-Length: 2\r\n\r\nh")
+        until(lambda: len(server.server_state.tasks) == 3)
+        assert not answered(stack.enter_context(connected(server)))
+        for one in working:
+            one.sendall(b"i")
+            assert b"[hi]" in read(one)
+
+
+def test_connections_are_fewer_than_the_process_may_have() -> None:
+    """Else it could open no file of its own ledger."""
+    had = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, had[1]))
+    try:
+        with serving(connections_per_address=1000) as server, ExitStack() as stack:
+            for number in range(130):
+                stack.enter_context(connected(server, f"127.0.1.{number + 1}"))
+            until(lambda: len(server.server_state.connections) >= 150 or not time.sleep(0.5))
+            assert len(server.server_state.connections) <= 150
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, had)
+
+
+def test_connections_that_cannot_be_accepted_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Each try by itself would be an error with a traceback; and they are accepted when there are descriptors again."""
+    had = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with serving() as server, ExitStack() as stack, caplog.at_level(logging.ERROR):
+        port = server.servers[0].sockets[0].getsockname()[1]
+        waiting = [stack.enter_context(socket.socket()) for _ in range(20)]
+        for one in waiting:
+            one.settimeout(SOON)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(one.fileno() for one in waiting) + 1, had[1]))
+        try:
+            for one in waiting:
+                one.connect((LOOPBACK, port))
+            until(lambda: bool(caplog.records))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, had)
+        assert all(answered(one) for one in waiting)
+    assert {one.name for one in caplog.records} == {"expunge.api"}
+    assert len(caplog.records) == 1
