@@ -112,6 +112,9 @@ COPIES = {
     "a number, as a float": Copy(
         "users", "NEW.was = (OLD.meta #>> '{contact,nr}')::float8", "was", "was float8", meta='"NULL"'
     ),
+    "a number, as money": Copy(
+        "users", "NEW.was = (OLD.meta #>> '{contact,nr}')::numeric::money", "was", "was money", meta='"NULL"'
+    ),
     "a number out of a document": Copy(
         "users", "NEW.was = (OLD.meta #>> '{contact,nr}')::numeric", "was", "was numeric", meta='"NULL"'
     ),

@@ -52,12 +52,13 @@ _ONE_SPELLING = {
             "SELECT CASE WHEN {value}::text ~ '[0-9]' THEN pg_catalog.trim_scale({value}::text::numeric)::text END"
         ),
     ),
+    "money": sql.SQL("SELECT pg_catalog.trim_scale({value}::text::money::numeric)::text"),
     **dict.fromkeys(
         _TIMES,
         sql.SQL("SELECT CASE WHEN {value}::text !~ '^[0-9]{{6}}' THEN {value}::text::timestamptz::timestamp::text END"),
     ),
 }
-"""Types of which another type writes the same value otherwise: a day as midnight, a sum with more places.
+"""Types of which another type writes the same value otherwise: a day as midnight, a sum with more places or a currency.
 
 A date may lie in a year that no time has; the server would quote it in an error.
 """
