@@ -41,6 +41,22 @@ def test_a_value_that_is_filled_up_names_nothing(database: str, kind: str, value
     assert value not in str(found)
 
 
+def test_one_in_an_array_names_nothing_either(database: str) -> None:
+    execute(
+        database,
+        "CREATE TABLE boats (sail int PRIMARY KEY, flags char(6)[]);"
+        "INSERT INTO boats VALUES (1, '{GER,NED123}'), (2, NULL), (3, '{}')",
+    )
+    document = small_document(
+        "boats: {table: public.boats, person: user_id, found_by: [{column: sail, identity: user_id}],"
+        " yields: {user_id: sail, flag: {column: flags, each: true}}}"
+    )
+    document["identities"]["flag"] = {"kind": "internal"}
+    told = [one for one in findings(database, beside(document, "flag:{flag}")) if one.code == "padded-key"]
+    assert [one.collection for one in told] == ["boats"]
+    assert "character(6)[]" in told[0].message
+
+
 def test_what_cannot_be_looked_at_is_told(database: str) -> None:
     execute(database, "CREATE TABLE boats (sail char(8) PRIMARY KEY); INSERT INTO boats VALUES ('GER 1')")
     with role(database) as url:

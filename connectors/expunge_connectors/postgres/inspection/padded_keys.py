@@ -1,4 +1,4 @@
-"""Padded keys: values of `char(n)` that name keys or objects of another store.
+"""Padded keys: values of `char(n)`, alone or in an array, that name keys or objects of another store.
 
 The server fills such a value up with blanks and compares it without them. A driver hands it out filled up, and what an
 application names by it, in Redis or S3, is named so; Expunge looks for the value as it is compared.
@@ -20,7 +20,7 @@ from expunge_connectors.postgres.sql.fragments import column
 _ROWS = 1000
 """So many values of a column are looked at."""
 _SHORTER = """SELECT EXISTS (
-  SELECT FROM (SELECT {value} AS value FROM {table} AS t WHERE {value} IS NOT NULL LIMIT {rows}) AS s
+  SELECT FROM (SELECT {value} AS value FROM {table} AS t WHERE {column} IS NOT NULL LIMIT {rows}) AS s
    WHERE pg_catalog.length(s.value::text) < pg_catalog.length(pg_catalog.concat(s.value)))"""
 
 
@@ -30,10 +30,14 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     for name, spec, table in inspection.live_data():
         for identity, source in spec.yields.items():
             live = table.columns.get(source.column)
-            if identity not in naming or live is None or live.base != "character":
+            if identity not in naming or live is None or live.base not in {"character", "character[]"}:
                 continue
+            value = column("t", live.name)
             statement = sql.SQL(_SHORTER).format(
-                value=column("t", live.name), table=table.identifier, rows=sql.Literal(_ROWS)
+                value=sql.SQL("pg_catalog.unnest({})").format(value) if live.base.endswith("[]") else value,
+                column=value,
+                table=table.identifier,
+                rows=sql.Literal(_ROWS),
             )
             answer = table_sampling.asked(connection, statement)
             if answer is None:
