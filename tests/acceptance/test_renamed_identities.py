@@ -1,4 +1,4 @@
-"""An identity that is called otherwise in the map: what the ledger keeps under its name would not be found."""
+"""An identity that is called or read otherwise in the map: what the ledger keeps of people would not be found."""
 
 from __future__ import annotations
 
@@ -82,3 +82,41 @@ def test_nobody_is_ended_by_it(cli: CliRunner, database: str, tmp_path: Path) ->
     succeeded(cli.run("end", plan["id"], "--confirm", plan["digest"]))
     status = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
     assert status["outcomes"] == {"partially-erased": 1}
+
+
+def read_by(normaliser: str) -> dict[str, Any]:
+    made = document("email")
+    made["identities"]["email"]["normaliser"] = normaliser
+    return made
+
+
+def test_a_map_that_reads_an_identity_otherwise_blocks(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    """A letter that comes back in the same spelling would stay: its address is sealed as the first one read it."""
+    execute(database, "UPDATE users SET email = 'jörg@münchen.example' WHERE id = 1; UPDATE news SET email = (SELECT"
+            " email FROM users WHERE id = 1) WHERE id = 1")  # fmt: skip
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
+    execute(database, "INSERT INTO news VALUES (3, 'jörg@münchen.example')")
+    write_document(tmp_path / "datamap.yaml", read_by("email/3"))
+    for refused in (
+        cli.run("check"),
+        cli.run("run-due"),
+        cli.run("plan", "-", "-c", "acme", stdin=b"user_id\n2\n"),
+    ):
+        assert refused.code == 5, refused.output
+        assert "knows people by email as email/1 reads it" in refused.output
+    write_document(tmp_path / "datamap.yaml", document("email"))
+    succeeded(cli.run("run-due"))
+    assert left(database, "news") == [2]
+
+
+def test_a_hold_blocks_until_its_people_are_read_as_they_were(cli: CliRunner, tmp_path: Path) -> None:
+    succeeded(cli.run("holds", "place", "-", "--ground", "4 C 17/26", stdin="email\njörg@münchen.example\n".encode()))
+    write_document(tmp_path / "datamap.yaml", read_by("email/3"))
+    refused = cli.run("plan", "-", "-c", "acme", stdin=b"user_id\n1\n")
+    assert refused.code == 5, refused.output
+    assert "names an identity that the data map does not have or reads by another normaliser" in refused.output
+    (held,) = json.loads(succeeded(cli.run("holds", "list", "--json")))["legal_holds"]
+    assert held["not_in_map"] == ["email"]
+    write_document(tmp_path / "datamap.yaml", document("email"))
+    succeeded(cli.run("plan", "-", "-c", "acme", stdin=b"user_id\n1\n"))

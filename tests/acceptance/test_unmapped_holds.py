@@ -17,6 +17,7 @@ from tests.support.people import make_holder
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.ledger import tables
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def cli(
     [
         ({"data_type": "zyqv"}, "a data type"),
         ({"controller": "zyqv"}, "a controller"),
-        ({"people": [key("zyqv", 17)]}, "an identity"),
+        ({"people": [key("user_id", 17)]}, "an identity"),
     ],
 )
 def test_a_hold_that_the_map_does_not_know_blocks(
@@ -43,6 +44,11 @@ def test_a_hold_that_the_map_does_not_know_blocks(
     batch = module_installation.plan(ann.csv)
     had = due(ann, inspector)
     placed = place(module_installation, **named, undisclosed=True)
+    if "people" in named:
+        with module_installation.workspace.ledger.begin() as connection:
+            connection.execute(
+                sa.update(tables.hold).where(tables.hold.c.id == placed.hold.id).values(identities={"zyqv": "exact/1"})
+            )
     checked = cli.run("check", "--json")
     assert checked.code == FindingsError.exit_code
     (found,) = [one for one in json.loads(checked.out)["findings"] if one["severity"] == "error"]

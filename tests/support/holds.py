@@ -33,11 +33,8 @@ def place(
 ) -> PlacementResult:
     wanted = HoldRequest("hold", people, data_type, controller, None, GROUND, until, undisclosed)
     with installation.workspace.ledger.begin() as connection:
-        tagger, persons = (
-            Tagger(installation.workspace.keys.suppression),
-            installation.workspace.data_map.person_identities,
-        )
-        return legal_holds.place(connection, wanted, tagger, "counsel", persons)
+        tagger = Tagger(installation.workspace.keys.suppression)
+        return legal_holds.place(connection, wanted, tagger, "counsel", installation.workspace.data_map)
 
 
 def lift(installation: Installation, placed: PlacementResult) -> int:

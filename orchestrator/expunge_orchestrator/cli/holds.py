@@ -92,7 +92,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
                 wanted,
                 Tagger(workspace.keys.suppression),
                 current_actor(settings),
-                workspace.data_map.person_identities,
+                workspace.data_map,
             )
     if as_json:
         late = dict(placed.running)
@@ -125,7 +125,7 @@ def list_holds(
     """
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
-        unknown = {one.id: unmapped_holds.names(connection, one, workspace.data_map) for one in found}
+        unknown = {one.id: unmapped_holds.names(one, workspace.data_map) for one in found}
     if as_json:
         output.emit({"legal_holds": [{**_view(one), "not_in_map": unknown[one.id]} for one in found]})
         return

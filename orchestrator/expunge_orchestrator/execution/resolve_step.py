@@ -19,6 +19,7 @@ from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.ledger import entered_identities
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, same_person
@@ -108,11 +109,14 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             for key in set(map(member_proof.unmark, keys))
             if key.namespace in context.workspace.data_map.identities
         ]
+    known_by = {entry["namespace"] for entry in entries}
+    normalisers = {name: context.workspace.data_map.identities[name].normaliser for name in known_by}
 
     def write(connection: sa.Connection) -> Transition:
         update_items(connection, sealed)
         update_items(connection, not_read)
         replace_entries(connection, [item["id"] for item in sealed], entries)
+        entered_identities.enter(connection, normalisers)
         return Transition()
 
     return write

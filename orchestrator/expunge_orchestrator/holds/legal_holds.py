@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from expunge_config.datamap import DataMap
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
@@ -50,12 +51,18 @@ class HoldRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as the ledger has it. `people` is how many it was placed for, 0 if it names none."""
+    """A hold as the ledger has it.
+
+    Attributes:
+        people: How many it was placed for, 0 if it names none.
+        identities: By which these are known -> the normaliser that read their values.
+    """
 
     id: int
     uid: str
     kind: str
     people: int
+    identities: Mapping[str, str]
     data_type: str | None
     controller: str | None
     member: str | None
@@ -132,7 +139,7 @@ class PlacementResult:
 
 
 def place(
-    connection: sa.Connection, wanted: HoldRequest, tagger: Tagger, actor: str, persons: Collection[str]
+    connection: sa.Connection, wanted: HoldRequest, tagger: Tagger, actor: str, data_map: DataMap
 ) -> PlacementResult:
     """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
 
@@ -144,6 +151,8 @@ def place(
             "A hold names people, a data type or a controller, or several of these.",
             remedy="Give PEOPLE.csv, --data-type or --controller.",
         )
+    persons = data_map.person_identities
+    named = sorted(frozenset[SubjectKey]().union(*wanted.people))
     serialise_writers(connection)
     hold_id: int = connection.execute(
         sa.insert(tables.hold)
@@ -151,6 +160,7 @@ def place(
             uid=f"hd_{secrets.token_hex(6)}",
             kind=wanted.kind,
             people=len(wanted.people),
+            identities={key.namespace: data_map.identities[key.namespace].normaliser for key in named},
             data_type=wanted.data_type,
             controller=wanted.controller,
             member=wanted.member,
@@ -163,7 +173,7 @@ def place(
         .returning(tables.hold.c.id)
     ).scalar_one()
     unproven = [keys for keys in wanted.people if not any(key.namespace in persons for key in keys)]
-    tags = {tagger.tag(key): key.namespace for keys in wanted.people for key in keys}
+    tags = {tagger.tag(key): key.namespace for key in named}
     if tags:
         rows = [{"tag": tag, "hold_id": hold_id, "namespace": namespace} for tag, namespace in sorted(tags.items())]
         connection.execute(sa.insert(tables.hold_tag), rows)

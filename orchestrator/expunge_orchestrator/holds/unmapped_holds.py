@@ -16,12 +16,11 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerError
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import Hold
-from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import open_read_only
 from expunge_orchestrator.rules.scope import collections_in, types_of
 from expunge_orchestrator.subjects import renamed_identities
 
-_KINDS = ("a data type", "a controller", "an identity")
+_IDENTITY = "an identity"
 
 
 def findings(connection: sa.Connection, data_map: DataMap) -> list[Finding]:
@@ -30,41 +29,37 @@ def findings(connection: sa.Connection, data_map: DataMap) -> list[Finding]:
     Not which name and not of which hold: a hold that may not be told is told apart from no other. `expunge holds list`
     says it to those who may see holds.
     """
-    missing = {kind for one in legal_holds.in_force(connection) for kind in _missing(connection, one, data_map)}
+    missing = {kind for one in legal_holds.in_force(connection) for kind in _missing(one, data_map)}
     return [
         Finding(
             Severity.ERROR,
             "hold-unmapped",
             "ledger",
             None,
-            f"A hold or an exemption in force names {kind} that the data map does not have: it would hold nothing.",
-            "Give it its name in the map again; or place the hold anew under the new name and lift the old one:"
-            " `expunge holds list`.",
+            f"A hold or an exemption in force names {kind} that the data map does not have"
+            f"{' or reads by another normaliser' if kind == _IDENTITY else ''}: it would hold nothing.",
+            "Give it its name (and its normaliser) in the map again; or place the hold anew under the new name and lift"
+            " the old one: `expunge holds list`.",
         )
-        for kind in _KINDS
-        if kind in missing
+        for kind in sorted(missing)
     ]
 
 
-def names(connection: sa.Connection, hold: Hold, data_map: DataMap) -> list[str]:
-    """What a hold names that the map does not have."""
-    return sorted({name for missing in _missing(connection, hold, data_map).values() for name in missing})
+def names(hold: Hold, data_map: DataMap) -> list[str]:
+    """What a hold names that the map does not have, or reads otherwise."""
+    return sorted({name for missing in _missing(hold, data_map).values() for name in missing})
 
 
-def _missing(connection: sa.Connection, hold: Hold, data_map: DataMap) -> dict[str, set[str]]:
-    tag = tables.hold_tag.c
-    namespaces = set(
-        connection.scalars(sa.select(tag.namespace).where(tag.hold_id == hold.id, ~tag.weak).distinct())
-        if hold.people
-        else ()
+def _missing(hold: Hold, data_map: DataMap) -> dict[str, set[str]]:
+    read = {name: identity.normaliser for name, identity in data_map.identities.items()}
+    named = (
+        ("a data type", hold.data_type, data_map.data_types),
+        ("a controller", hold.controller, data_map.controllers),
     )
-    named: list[tuple[set[str], set[str]]] = [
-        ({hold.data_type or ""}, set(data_map.data_types)),
-        ({hold.controller or ""}, set(data_map.controllers)),
-        (namespaces, set(data_map.identities)),
-    ]
-    # "": nothing named; or of a hold from before identities were kept.
-    missing = {kind: names - known - {""} for kind, (names, known) in zip(_KINDS, named, strict=True)}
+    missing = {
+        **{kind: {name} for kind, name, known in named if name is not None and name not in known},
+        _IDENTITY: {name for name, normaliser in hold.identities.items() if read.get(name) != normaliser},
+    }
     return {kind: names for kind, names in missing.items() if names}
 
 

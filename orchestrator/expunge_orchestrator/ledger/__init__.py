@@ -15,6 +15,7 @@ batch_cutoffs           the cutoff of a batch in each store
 batch_status            progress, outcomes, the state that is shown
 identifier_encryption   identifiers and keys, encrypted under a key for each item
 suppression_list        keyed hashes of whom the ledger erased
+entered_identities      by which names, read how, the ledger knows people
 attributions            whose values are, as two people say
 audit_log               the append-only audit trail of API calls
 """

@@ -21,7 +21,6 @@ from expunge_orchestrator.ledger.bulk_writes import write_rows
 
 # Built once, for one person's step does it as well.
 _ENTERED = sa.insert(tables.suppression)
-_IDENTITIES = sa.select(tables.entered_identity.c.name)
 _REMOVED = sa.delete(tables.suppression).where(tables.suppression.c.item_id.in_(sa.bindparam("of", expanding=True)))
 
 
@@ -45,13 +44,6 @@ def replace_entries(connection: sa.Connection, items: Sequence[int], entries: Se
     """Make these the only entries of these items."""
     remove_entries(connection, items)
     write_rows(connection, _ENTERED, entries)
-    if new := {entry["namespace"] for entry in entries} - entered_identities(connection):
-        connection.execute(sa.insert(tables.entered_identity), [{"name": name} for name in sorted(new)])
-
-
-def entered_identities(connection: sa.Connection) -> set[str]:
-    """The identities of all values that were ever entered."""
-    return set(connection.scalars(_IDENTITIES))
 
 
 def remove_entries(connection: sa.Connection, items: Sequence[int]) -> None:

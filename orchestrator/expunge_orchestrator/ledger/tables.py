@@ -157,8 +157,13 @@ suppression = sa.Table(
     sa.Column("since", sa.String(32)),
 )
 
-# The identities of all values that were ever entered in `suppression`: a name is for good.
-entered_identity = sa.Table("entered_identity", metadata, sa.Column("name", sa.String(64), primary_key=True))
+# By which identities the ledger knows people, and how their values were read: both are for good.
+entered_identity = sa.Table(
+    "entered_identity",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("normaliser", sa.String(64), nullable=False),
+)
 
 # What an ended request left of a person, or what the storage keeps: keys that lead there, sealed under a key of their
 # own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection]].
@@ -180,6 +185,7 @@ hold = sa.Table(
     sa.Column("uid", sa.String(32), nullable=False, unique=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("identities", sa.JSON, nullable=False),
     sa.Column("data_type", sa.String(64)),
     sa.Column("controller", sa.String(64)),
     sa.Column("member", sa.String(200)),

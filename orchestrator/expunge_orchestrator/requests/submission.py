@@ -16,6 +16,7 @@ from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.auth import bearer_secrets
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger import entered_identities
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
 from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
 from expunge_orchestrator.requests import idempotency, identifier_tags, repository
@@ -75,6 +76,7 @@ class PreparedRequest:
         row: Of `request`, but for its number.
         tags: Of the identifiers.
         open_tags: Of a person, under which they have one open request at a time; of a controller's wish none.
+        normalisers: Identity -> how its values were read.
         asked: Under which Idempotency-Key, if under one.
     """
 
@@ -83,6 +85,7 @@ class PreparedRequest:
     open_tags: Sequence[bytes] = field(repr=False)
     asked: IdempotencyKey | None
     received_at: datetime
+    normalisers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def prepare(wish: RequestSubmission, key: str | None, ring: KeyRing, data_map: D
         open_tags=open_tags,
         asked=None if key is None else IdempotencyKey.of(whose, key, _encoded(wish), ring),
         received_at=wish.received_at,
+        normalisers={one.namespace: data_map.identities[one.namespace].normaliser for one in wish.identifiers},
     )
 
 
@@ -147,6 +151,7 @@ def submit(connection: sa.Connection, intake: PreparedRequest) -> SubmissionResu
         return SubmissionResult(there, created=False)
     number = connection.execute(_INSERT, intake.row).scalar_one()
     connection.execute(_TAG, [{"tag": tag, "request_id": number} for tag in intake.tags])
+    entered_identities.enter(connection, intake.normalisers)
     if intake.open_tags:
         connection.execute(_OPEN, [{"tag": tag, "request_id": number} for tag in intake.open_tags])
     return SubmissionResult(repository.new(number, intake.row), created=True)

@@ -316,12 +316,12 @@ def stopped_half_way(workspace: Workspace) -> None:
 def refused_half_way(workspace: Workspace) -> None:
     """Carry the ledger's batch out, one of whom is on hold, while the objects' store refuses to erase."""
     batch = _batch(workspace)
-    tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
+    tagger = Tagger(workspace.keys.suppression)
     wanted = HoldRequest(
         "hold", [frozenset([SubjectKey("caller_id", "8")])], None, None, None, "4 C 17/26", None, False
     )
     with workspace.ledger.begin() as connection:
-        legal_holds.place(connection, wanted, tagger, "counsel", persons)
+        legal_holds.place(connection, wanted, tagger, "counsel", workspace.data_map)
     batch_lifecycle.start(workspace, batch)
     _run(_refusing(workspace, "recordings"), RunObserver())
     assert _batch(workspace).state is BatchState.FAILED

@@ -66,8 +66,8 @@ def create_legal_hold(
         at_once = workspace.settings.stores_at_once
         unchecked = unmapped_holds.require_member(scope, workspace.data_map, workspace.stores, at_once)
     with call.writing() as connection:
-        tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
-        placed = legal_holds.place(connection, wanted, tagger, call.principal.actor, persons)
+        tagger = Tagger(workspace.keys.suppression)
+        placed = legal_holds.place(connection, wanted, tagger, call.principal.actor, workspace.data_map)
         call.note(connection, placed.hold.uid)
     return PlacedLegalHold(
         **legal_hold_view(placed.hold),
