@@ -551,9 +551,13 @@ def _cut(words: str) -> str:
 
 
 class CopyStatus(StrEnum):
-    """What is known of the end of a backup copy. Only an observation makes it GONE."""
+    """What is known of the end of a backup copy. Only an observation makes it GONE.
+
+    OVERDUE is our own judgement, and no connector's: its days have passed, and it was seen after them.
+    """
 
     DUE = "due"
+    OVERDUE = "overdue"
     NEVER = "never"
     HELD = "held"
     CONDITIONAL = "conditional"

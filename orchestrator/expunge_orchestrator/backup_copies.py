@@ -40,10 +40,20 @@ def observe(backups: Mapping[str, BackupConnector], ledger: sa.Engine | None = N
         backups: The places.
         ledger: Knows the copies that were seen before; without it nothing is said to be gone.
     """
-    listings = [connector.copies() for connector in backups.values()]
+    listings = [_judged(connector.copies()) for connector in backups.values()]
     if ledger is None:
         return listings
     return [_looked_for(backups[one.place], one, ledger) for one in listings]
+
+
+def _judged(listing: CopyListing) -> CopyListing:
+    return replace(listing, copies=tuple(standing(copy, listing.at) for copy in listing.copies))
+
+
+def standing(copy: BackupCopy, at: datetime) -> BackupCopy:
+    """The copy as it stands at a time at which it was seen: after the last day that its rule left it, it is overdue."""
+    overdue = copy.expected_by is not None and copy.expected_by < at
+    return replace(copy, status=CopyStatus.OVERDUE) if overdue else copy
 
 
 def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: sa.Engine) -> CopyListing:

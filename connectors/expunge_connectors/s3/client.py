@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
+from xml.etree import ElementTree as ET
 
 import boto3
 import botocore.session
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Answer = dict[str, Any]
+
+ELEMENTS = "elements"
+"""Beside the rules of a lifecycle configuration: of each, element -> the elements in it, as the service sent them."""
 
 
 class Service:
@@ -248,6 +252,23 @@ def _descriptions() -> tuple[Loader, int]:
     return loader, len(loader.search_paths)
 
 
+def _keep_elements(response_dict: Answer, customized_response_dict: Answer, **_: object) -> None:
+    """The driver drops elements that it does not know: a rule is then read as one that covers more than it does."""
+    try:
+        configuration = ET.fromstring(response_dict["body"])  # noqa: S314 - by the parser that the driver has
+    except ET.ParseError:
+        return  # which the driver is about to say
+    customized_response_dict[ELEMENTS] = [
+        {_name(part): [_name(one) for one in part] for part in rule.iter() if len(part)}
+        for rule in configuration
+        if _name(rule) == "Rule"
+    ]
+
+
+def _name(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
 def _new_client(connection: S3Connection) -> S3Client:
     def shown(secret: Any) -> str | None:  # noqa: ANN401 - a SecretStr or nothing
         return None if secret is None else secret.get_secret_value()
@@ -258,7 +279,7 @@ def _new_client(connection: S3Connection) -> S3Client:
     botocore_session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=instant)
     session = boto3.session.Session(botocore_session=botocore_session)
     del loader.search_paths[places:]  # each session of boto3 adds one, for what is not used here
-    return session.client(
+    client = session.client(
         "s3",
         endpoint_url=shown(connection.endpoint_url),
         region_name=connection.region,
@@ -272,3 +293,5 @@ def _new_client(connection: S3Connection) -> S3Client:
             s3={"addressing_style": "auto" if connection.endpoint_url is None else "path"},
         ),
     )
+    client.meta.events.register("before-parse.s3.GetBucketLifecycleConfiguration", _keep_elements)
+    return client

@@ -19,7 +19,7 @@ from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.object_lock import NO_LOCK, lockable
 from expunge_connectors.s3.range_listing import VERSION_MARKERS
 from expunge_connectors.s3.ttl_cache import TtlCache
-from expunge_connectors.s3_backups.expiry_forecast import BucketState, Protection, Version, Versioning
+from expunge_connectors.s3_backups.expiry_forecast import BucketState, Newer, Protection, Version, Versioning
 from expunge_connectors.s3_backups.lifecycle_rules import enabled_rules
 
 
@@ -175,7 +175,7 @@ def observe(
         replication = str(head.get("ReplicationStatus", ""))
         return Marks(
             tags=_tags(service, name) if tagged else {},
-            protection=_protection(service, name, head) if keeps.locks else Protection(),
+            protection=_protection(service, name, head if head_known else {}) if keeps.locks else Protection(),
             # Without the right to HEAD (which is the right to read) a bucket that does not replicate is believed.
             replication=replication if head_known or not keeps.replicates else None,
         )
@@ -199,24 +199,26 @@ def observe(
             size=line.size,
             tags=marks[line].tags,
             noncurrent_since=since,
-            newer_noncurrent=newer,
+            newer=tuple(Newer(ended, one.size, marks[one].tags) for one, ended in newer),
             protection=marks[line].protection,
             replication=marks[line].replication,
         )
         yield Observed(version, line.multipart)
 
 
-def _placed(lines: Sequence[Line]) -> Iterator[tuple[Line, datetime | None, tuple[datetime, ...]]]:
-    """Versions of one key, each with the time since when it is noncurrent, and those times of its newer ones."""
+def _placed(
+    lines: Sequence[Line],
+) -> Iterator[tuple[Line, datetime | None, tuple[tuple[Line, datetime], ...]]]:
+    """Versions of one key, each with the time since when it is noncurrent, and its newer ones with theirs."""
     newest_first = sorted(lines, key=lambda line: (not line.latest, -line.modified.timestamp()))
-    ended: list[datetime] = []  # of newer noncurrent versions, the newest first
+    ended: list[tuple[Line, datetime]] = []  # newer noncurrent versions, the newest first
     successor: Line | None = None
     for line in newest_first:
         since = None if successor is None else successor.modified
         if not line.marker:
             yield line, since, tuple(reversed(ended))
             if since is not None:
-                ended.append(since)
+                ended.append((line, since))
         successor = line
 
 
@@ -231,7 +233,13 @@ def _tags(service: Service, name: Mapping[str, str]) -> Mapping[str, str] | None
 
 
 def _protection(service: Service, name: Mapping[str, str], head: Mapping[str, Any]) -> Protection | None:
-    """Lock and holds, each asked for: HEAD leaves out what we may not see."""
+    """Lock and holds, each asked for: HEAD leaves out what we may not see. Of an event hold nothing else tells.
+
+    Args:
+        service: Where it is.
+        name: Of the version.
+        head: Its headers; empty if they could not be read.
+    """
     absent = (*NO_LOCK, *NOT_THERE)
     retention_known, retention = _known(service, "get_object_retention", absent, **name)
     legal_known, legal = _known(service, "get_object_legal_hold", absent, **name)
@@ -245,4 +253,12 @@ def _protection(service: Service, name: Mapping[str, str], head: Mapping[str, An
         )
         if status == "ON"
     ]
-    return Protection(retention.get("Retention", {}).get("RetainUntilDate"), tuple(holds))
+    return Protection(retention.get("Retention", {}).get("RetainUntilDate"), tuple(holds), _event_hold_unknown(head))
+
+
+def _event_hold_unknown(head: Mapping[str, Any]) -> str | None:
+    if not head:
+        return "whether an event hold is on could not be read (HeadObject)"
+    if any(head.get(f"ObjectLockEventHoldDuration{unit}") for unit in ("Days", "Years")):
+        return "its event hold was released, and its lock goes on from a day that nothing tells"
+    return None

@@ -79,7 +79,7 @@ class S3Backups:
         control = self._control(lines)
         versions = [line for line in lines if line.key != self._spec.control]
         seen = observe(service, bucket, versions, bucket_is, recent)
-        copies = tuple(self._copy(one, bucket_is.state) for one in seen)
+        copies = tuple(self._copy(one, bucket_is.state, at) for one in seen)
         return CopyListing(self.name, identity.digest, at, copies, control)
 
     def still_there(self, ids: Collection[str]) -> frozenset[str]:
@@ -102,9 +102,9 @@ class S3Backups:
             return f"object {declared}"
         return "entries below the prefix" if any(line.key != declared for line in lines) else None
 
-    def _copy(self, seen: Observed, state: BucketState) -> BackupCopy:
+    def _copy(self, seen: Observed, state: BucketState, at: datetime) -> BackupCopy:
         version = seen.version
-        end = forecast(version, state, timedelta(hours=self._spec.lag_hours))
+        end = forecast(version, state, timedelta(hours=self._spec.lag_hours), at)
         longest = timedelta(hours=self._spec.longest_run_hours)
         # Last-Modified of a multipart upload is its initiation: a file sent while it was read holds later data, too.
         sent_later = seen.multipart and self._spec.kind in _READ_WHILE_SENT

@@ -20,6 +20,10 @@ from expunge_connectors.contract import CopyStatus
 from expunge_connectors.s3_backups.lifecycle_rules import Matches, Rule
 
 _DAY = timedelta(days=1)
+_SUSPENDED = (
+    "versioning is suspended, and services differ in whether a null version is then destroyed or only hidden; delete it"
+    " by hand, or enable versioning"
+)
 # Stands for every moment that no calendar here can name; a rule or a lock that ends so late has no date.
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 
@@ -49,10 +53,26 @@ class BucketState:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Object Lock of one version. `holds` names holds that no date ends (`legal hold`, `event hold`)."""
+    """Object Lock of one version.
+
+    Attributes:
+        retain_until: Until when it is locked.
+        holds: Holds that no date ends (`legal hold`, `event hold`).
+        unknown: What of it is not known, in words.
+    """
 
     retain_until: datetime | None = None
     holds: tuple[str, ...] = ()
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """A newer noncurrent version of the same key: since when it is noncurrent, and what rules ask about it."""
+
+    since: datetime
+    size: int
+    tags: Mapping[str, str] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +84,7 @@ class Version:
         modified: Last-Modified: when AWS counts the object as created (multipart: the initiation).
         tags: None if they could not be read.
         noncurrent_since: When the next newer version or delete marker was created; None for the current version.
-        newer_noncurrent: When each newer noncurrent version of this key became noncurrent, oldest first.
+        newer: The newer noncurrent versions of this key, oldest first.
         protection: None if it could not be read.
         replication: Replication status as HEAD has it; empty if there is none; None if it could not be read.
     """
@@ -75,7 +95,7 @@ class Version:
     size: int
     tags: Mapping[str, str] | None = field(default_factory=dict)
     noncurrent_since: datetime | None = None
-    newer_noncurrent: tuple[datetime, ...] = ()
+    newer: tuple[Newer, ...] = ()
     protection: Protection | None = field(default_factory=Protection)
     replication: str | None = ""
 
@@ -121,7 +141,7 @@ def _days(number: int) -> str:
     return "1 day" if number == 1 else f"{number} days"
 
 
-def forecast(version: Version, bucket: BucketState, lag: timedelta) -> Forecast:
+def forecast(version: Version, bucket: BucketState, lag: timedelta, now: datetime) -> Forecast:
     """When the storage removes a version.
 
     Args:
@@ -129,17 +149,15 @@ def forecast(version: Version, bucket: BucketState, lag: timedelta) -> Forecast:
         bucket: Versioning and rules of its bucket.
         lag: Allowance for the storage's own delay, per action of it (an expiration that makes a version noncurrent
             and the removal that follows are two).
+        now: When the version was seen: what was not done by then begins later.
     """
-    ended = _by_rules(version, bucket, lag)
+    ended = _by_rules(version, bucket, lag, now)
     if isinstance(ended, Forecast):
         return _with_hold_named(ended, version.protection)
-    if version.protection is None:
-        return Forecast(CopyStatus.UNKNOWN, ended.ground, blocker="its Object Lock could not be read")
-    if version.protection.holds:
-        held = " and ".join(version.protection.holds)
-        return Forecast(CopyStatus.HELD, ended.ground, blocker=f"a {held} is on; no date ends it")
+    if (stuck := _kept(version, bucket)) is not None:
+        return Forecast(stuck[0], ended.ground, blocker=stuck[1])
     due, late, ground = ended.due, ended.late, ended.ground
-    locked = version.protection.retain_until
+    locked = None if version.protection is None else version.protection.retain_until
     if locked is not None:
         # As is, not rounded; the next pass of the lifecycle after it removes the version.
         lock = f"Object Lock until {locked.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -153,6 +171,19 @@ def forecast(version: Version, bucket: BucketState, lag: timedelta) -> Forecast:
     return Forecast(CopyStatus.DUE, ground, due, expected_by)
 
 
+def _kept(version: Version, bucket: BucketState) -> tuple[CopyStatus, str] | None:
+    """What keeps a version that a rule would remove, or may keep it, without a day."""
+    if version.protection is None:
+        return CopyStatus.UNKNOWN, "its Object Lock could not be read"
+    if version.protection.holds:
+        return CopyStatus.HELD, f"a {' and '.join(version.protection.holds)} is on; no date ends it"
+    if version.protection.unknown is not None:
+        return CopyStatus.UNKNOWN, version.protection.unknown
+    if bucket.versioning is Versioning.SUSPENDED and version.id == "null":
+        return CopyStatus.CONDITIONAL, _SUSPENDED
+    return None
+
+
 def _with_hold_named(stuck: Forecast, protection: Protection | None) -> Forecast:
     if protection is None or not protection.holds:
         return stuck
@@ -160,7 +191,7 @@ def _with_hold_named(stuck: Forecast, protection: Protection | None) -> Forecast
     return Forecast(stuck.status, stuck.ground, blocker=also)
 
 
-def _by_rules(version: Version, bucket: BucketState, lag: timedelta) -> _End | Forecast:
+def _by_rules(version: Version, bucket: BucketState, lag: timedelta, now: datetime) -> _End | Forecast:
     """The end by the bucket's rules alone, before any lock."""
     stuck = _impossible(version, bucket)
     if stuck is not None:
@@ -168,18 +199,15 @@ def _by_rules(version: Version, bucket: BucketState, lag: timedelta) -> _End | F
     rules = bucket.rules or ()
     if version.noncurrent_since is not None:
         start = _End(version.noncurrent_since, version.noncurrent_since, "")
-        return _after_noncurrent(version, rules, start, version.newer_noncurrent)
+        return _after_noncurrent(version, rules, start, lag)
     expired = _expiration(version, rules)
     if isinstance(expired, Forecast):
         return expired
-    destroyed = bucket.versioning is Versioning.OFF or (
-        bucket.versioning is Versioning.SUSPENDED and version.id == "null"
-    )
-    if destroyed:
+    if bucket.versioning is Versioning.OFF or (bucket.versioning is Versioning.SUSPENDED and version.id == "null"):
         return expired
-    # Versioned: expiration puts a delete marker on top; from then on the version is noncurrent.
-    marked = _End(expired.due, _after(expired.late, lag), f"{expired.ground} (then hidden by a delete marker); ")
-    return _after_noncurrent(version, rules, marked, ())
+    # Versioned: expiration puts a delete marker on top, which is not there yet; then the version is noncurrent.
+    marker = max(expired.due, now), _after(max(expired.late, now), lag)
+    return _after_noncurrent(version, rules, _End(*marker, f"{expired.ground} (then hidden by a delete marker); "), lag)
 
 
 def _impossible(version: Version, bucket: BucketState) -> Forecast | None:
@@ -203,21 +231,21 @@ def _impossible(version: Version, bucket: BucketState) -> Forecast | None:
 def _expiration(version: Version, rules: Sequence[Rule]) -> _End | Forecast:
     """When the current version expires: the earliest over all rules with Days or Date."""
     ends: list[_End] = []
-    undecided = False
+    undecided: list[Rule] = []
     for rule in rules:
-        if rule.days is None and rule.date is None:
+        if rule.days is None and rule.date is None and not rule.unread:
             continue
         match rule.matches(version.key, version.size, version.tags):
             case Matches.YES:
                 ends.append(_expires(rule, version.modified))
             case Matches.UNDECIDED:
-                undecided = True
+                undecided.append(rule)
             case Matches.NO:
                 pass
     if ends:
         return min(ends, key=lambda end: end.due)
     if undecided:
-        return _undecided()
+        return _undecided(undecided)
     return Forecast(
         CopyStatus.NEVER, "no date", blocker="no enabled lifecycle rule expires current versions of this key"
     )
@@ -233,54 +261,80 @@ def _expires(rule: Rule, modified: datetime) -> _End:
     return _End(due, due, f"lifecycle rule {rule.id}: expires on {date.astimezone(UTC):%Y-%m-%d}")
 
 
-def _after_noncurrent(
-    version: Version, rules: Sequence[Rule], since: _End, newer: tuple[datetime, ...]
-) -> _End | Forecast:
+def _after_noncurrent(version: Version, rules: Sequence[Rule], since: _End, lag: timedelta) -> _End | Forecast:
     """When a noncurrent version is removed: the earliest over all rules with NoncurrentDays."""
     ends: list[_End] = []
     missing: list[str] = []
-    undecided = False
+    undecided: list[Rule] = []
     for rule in rules:
-        if rule.noncurrent_days is None:
+        if rule.noncurrent_days is None and not rule.unread:
             continue
-        matched = rule.matches(version.key, version.size, version.tags)
-        undecided |= matched is Matches.UNDECIDED
-        if matched is not Matches.YES:
-            continue
-        if len(newer) < rule.newer_noncurrent:
-            missing.append(
-                f"rule {rule.id} keeps {rule.newer_noncurrent} newer noncurrent versions of the key; {len(newer)} exist"
-            )
-            continue
-        ends.append(_removed(rule, since, newer))
+        match rule.matches(version.key, version.size, version.tags):
+            case Matches.YES:
+                removed = _removed(rule, version, rules, since, lag)
+                if isinstance(removed, _End):
+                    ends.append(removed)
+                else:
+                    missing.append(removed)
+            case Matches.UNDECIDED:
+                undecided.append(rule)
+            case Matches.NO:
+                pass
     if ends:
         return min(ends, key=lambda end: end.due)
     if undecided:
-        return _undecided()
-    if missing:
-        ground = f"{since.ground}no date"
-        return Forecast(CopyStatus.CONDITIONAL, ground, blocker="; ".join(missing))
+        return _undecided(undecided)
     ground = f"{since.ground}no date"
+    if missing:
+        return Forecast(CopyStatus.CONDITIONAL, ground, blocker="; ".join(missing))
     return Forecast(
         CopyStatus.NEVER, ground, blocker="no enabled lifecycle rule removes noncurrent versions of this key"
     )
 
 
-def _removed(rule: Rule, since: _End, newer: tuple[datetime, ...]) -> _End:
-    days = rule.noncurrent_days or 0
+def _removed(rule: Rule, version: Version, rules: Sequence[Rule], since: _End, lag: timedelta) -> _End | str:
+    """When this rule removes the version; or why its number of newer versions may never be there."""
+    days, number = rule.noncurrent_days or 0, rule.newer_noncurrent
     due, late = midnight_after(since.due, days), midnight_after(since.late, days)
     words = f"{since.ground}lifecycle rule {rule.id}: removes {_days(days)} after becoming noncurrent"
-    if rule.newer_noncurrent:
-        # Both conditions must be met: the days, and that many newer noncurrent versions.
-        enough = newer[rule.newer_noncurrent - 1]
-        due, late = max(due, enough), max(late, enough)
-        words += f", beyond the {rule.newer_noncurrent} newest"
-    return _End(due, late, words)
+    if not number:
+        return _End(due, late, words)
+    keeps = f"rule {rule.id} keeps {number} newer noncurrent versions of the key"
+    if len(version.newer) < number:
+        return f"{keeps}; {len(version.newer)} exist"
+    # Both conditions must be met at once: the days, and that many newer noncurrent versions.
+    expected_by = _after(max(late, version.newer[number - 1].since), lag)
+    gone, by = _removed_before(version, [one for one in rules if one is not rule], expected_by)
+    staying = [newer for place, newer in enumerate(version.newer) if place not in gone]
+    if len(staying) < number:
+        return f"{keeps}; of {len(version.newer)} rule {by} may remove {len(gone)} before"
+    enough = staying[number - 1].since
+    return _End(max(due, enough), max(late, enough), f"{words}, beyond the {number} newest")
 
 
-def _undecided() -> Forecast:
-    return Forecast(
-        CopyStatus.UNKNOWN,
-        "no date",
-        blocker="a lifecycle rule's filter could not be decided (its tags may not be read, or it is of a new kind)",
+def _removed_before(version: Version, rules: Sequence[Rule], moment: datetime) -> tuple[set[int], str]:
+    """Which of the newer versions other rules may remove by then, and one such rule."""
+    gone: set[int] = set()
+    by = ""
+    for place, newer in enumerate(version.newer):
+        for rule in rules:
+            still_newer = len(version.newer) - place - 1
+            if (
+                rule.noncurrent_days is not None
+                and still_newer >= rule.newer_noncurrent
+                and midnight_after(newer.since, rule.noncurrent_days) <= moment
+                and rule.matches(version.key, newer.size, newer.tags) is not Matches.NO
+            ):
+                gone.add(place)
+                by = rule.id
+    return gone, by
+
+
+def _undecided(rules: Sequence[Rule]) -> Forecast:
+    unread = next((rule for rule in rules if rule.unread), None)
+    words = (
+        f"lifecycle rule {rules[0].id} goes by tags, which could not be read"
+        if unread is None
+        else f"lifecycle rule {unread.id} has what is not known here ({', '.join(unread.unread)})"
     )
+    return Forecast(CopyStatus.UNKNOWN, "no date", blocker=words)

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-_KNOWN = frozenset({"Prefix", "Tag", "Tags", "ObjectSizeGreaterThan", "ObjectSizeLessThan", "And"})
+from expunge_connectors.s3.client import ELEMENTS
+
+_CONDITIONS = {"Prefix", "Tag", "ObjectSizeGreaterThan", "ObjectSizeLessThan"}
+_KNOWN = {
+    "Rule": {
+        "ID",
+        "Status",
+        "Prefix",
+        "Filter",
+        "Expiration",
+        "NoncurrentVersionExpiration",
+        "Transition",
+        "NoncurrentVersionTransition",
+        "AbortIncompleteMultipartUpload",
+    },
+    "Filter": _CONDITIONS | {"And"},
+    "And": _CONDITIONS,
+    "Expiration": {"Days", "Date", "ExpiredObjectDeleteMarker"},
+    "NoncurrentVersionExpiration": {"NoncurrentDays", "NewerNoncurrentVersions"},
+}
+"""Elements of a rule, as they stand in the service's XML (Amazon S3 API reference, type LifecycleRule)."""
 
 _LONGEST_NAME = 60
 
@@ -32,7 +52,7 @@ class Rule:
         date: Midnight UTC from which current versions expire; stays in force afterwards.
         noncurrent_days: Days after a version became noncurrent at which it is removed.
         newer_noncurrent: How many newer noncurrent versions must exist besides.
-        understood: The filter holds nothing that is unknown to us.
+        unread: Elements of it that are not known here: what it does, and to what, cannot be decided then.
     """
 
     id: str
@@ -44,7 +64,7 @@ class Rule:
     date: datetime | None = None
     noncurrent_days: int | None = None
     newer_noncurrent: int = 0
-    understood: bool = True
+    unread: tuple[str, ...] = ()
 
     def matches(self, key: str, size: int, tags: Mapping[str, str] | None) -> Matches:
         """Whether the rule applies to an object; every condition of the filter must hold.
@@ -60,17 +80,29 @@ class Rule:
             return Matches.NO
         if self.tags and tags is not None and any(tags.get(name) != value for name, value in self.tags.items()):
             return Matches.NO
-        if not self.understood or (self.tags and tags is None):
+        if self.unread or (self.tags and tags is None):
             return Matches.UNDECIDED
         return Matches.YES
 
 
 def enabled_rules(configuration: Mapping[str, Any]) -> tuple[Rule, ...]:
-    """The enabled rules of a bucket's configuration."""
+    """The enabled rules of a bucket's configuration, as `s3.client` hands it on."""
+    rules: Sequence[Mapping[str, Any]] = configuration.get("Rules", [])
+    elements: Sequence[Mapping[str, Sequence[str]]] = configuration.get(ELEMENTS) or [{}] * len(rules)
     return tuple(
-        _rule(number, raw)
-        for number, raw in enumerate(configuration.get("Rules", []), start=1)
+        _rule(number, raw, _unread(theirs))
+        for number, (raw, theirs) in enumerate(zip(rules, elements, strict=True), start=1)
         if raw.get("Status") == "Enabled"
+    )
+
+
+def _unread(elements: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The driver drops what it does not know, and a rule would seem to cover the whole bucket."""
+    return tuple(
+        name[:_LONGEST_NAME]
+        for part, names in elements.items()
+        for name in names
+        if name not in _KNOWN.get(part, names)
     )
 
 
@@ -79,7 +111,7 @@ def _named(rule: str) -> str:
     return rule if len(rule) <= _LONGEST_NAME else f"{rule[: _LONGEST_NAME - 1]}…"
 
 
-def _rule(number: int, raw: Mapping[str, Any]) -> Rule:
+def _rule(number: int, raw: Mapping[str, Any], unread: tuple[str, ...]) -> Rule:
     outer: Mapping[str, Any] = raw.get("Filter", {})
     inner: Mapping[str, Any] = outer.get("And", {})
     tags = [*([outer["Tag"]] if "Tag" in outer else []), *inner.get("Tags", [])]
@@ -97,5 +129,5 @@ def _rule(number: int, raw: Mapping[str, Any]) -> Rule:
         date=expiration.get("Date"),
         noncurrent_days=noncurrent.get("NoncurrentDays"),
         newer_noncurrent=noncurrent.get("NewerNoncurrentVersions") or 0,
-        understood=set(conditions) <= _KNOWN,
+        unread=unread,
     )

@@ -115,6 +115,7 @@ class BackupContract:
         assert listing.control is not None
         assert all(any(copy.id.startswith(begin) for copy in listing.copies) for begin in put)
         for copy in listing.copies:
+            assert copy.status is not CopyStatus.OVERDUE
             assert (copy.status is CopyStatus.DUE) == (copy.due is not None) == (copy.expected_by is not None)
             assert (copy.status is CopyStatus.DUE) == (copy.blocker is None)
             assert copy.due is None or copy.expected_by is None or copy.due <= copy.expected_by

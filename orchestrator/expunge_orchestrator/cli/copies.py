@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from expunge_config.settings import load_settings
-from expunge_connectors.contract import BackupCopy
+from expunge_connectors.contract import BackupCopy, CopyStatus
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
@@ -47,14 +47,19 @@ def list_copies(as_json: output.Json = False) -> None:
 
 
 def show(found: list[BackupCopy], title: str = "Backup copies") -> None:
-    """Copies for people, the ones that stay longest last."""
+    """Copies for people: first those that are overdue, the ones that stay longest last."""
     rows = [
         (
             f"{one.place}: {one.id}",
             one.taken_until.strftime("%Y-%m-%d %H:%M"),
-            one.status.value.upper() if one.due is None else one.due.strftime("%Y-%m-%d %H:%M"),
+            _due(one),
             one.ground if one.blocker is None else f"{one.ground}; {one.blocker}",
         )
         for one in sorted(found, key=lambda copy: (copy.due is None, copy.due, copy.id))
     ]
     output.console().print(output.table(title, ("copy", "taken", "due (UTC)", "ground"), rows))
+
+
+def _due(copy: BackupCopy) -> str:
+    day = "" if copy.due is None else copy.due.strftime("%Y-%m-%d %H:%M")
+    return day if copy.status is CopyStatus.DUE else f"{copy.status.value.upper()} {day}".rstrip()

@@ -41,6 +41,7 @@ LEVELS: Final[Mapping[str, str]] = {
 """Of how far a store got."""
 
 COPY_STATUSES: Final[Mapping[str, str]] = {
+    "overdue": "was still there after the last day that its rule left it",
     "never": "no rule ends it",
     "held": "a hold keeps it",
     "conditional": "ends only if a condition is met",

@@ -32,6 +32,7 @@ from expunge_orchestrator.ledger.tables import backup_copy
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+Answer = tuple[int, bytes]
 DAY = timedelta(days=1)
 RULES = [
     {
@@ -337,33 +338,88 @@ def test_only_reading_requests_are_sent(place: Place) -> None:
     assert all(name.startswith(("Get", "Head", "List")) and name != "GetObject" for name in sent)
 
 
-def test_an_unreadable_configuration_is_unknown_and_an_absent_one_is_never(servers: Endpoints, s3: S3Client) -> None:
-    """SeaweedFS cannot refuse a single right, so the answers are scripted."""
-    versions = b"""<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>pg/1</Key><VersionId>v</VersionId>
-    <IsLatest>true</IsLatest><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Version>
-    </ListVersionsResult>"""
-    buckets = b"""<ListAllMyBucketsResult><Owner><ID>us</ID></Owner><Buckets><Bucket><Name>bkt</Name>
-    <CreationDate>2026-01-01T00:00:00.000Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"""
-    for lifecycle, status in (
-        ((403, error("AccessDenied")), CopyStatus.UNKNOWN),
-        ((501, error("NotImplemented")), CopyStatus.UNKNOWN),
-        ((404, error("NoSuchLifecycleConfiguration")), CopyStatus.NEVER),
-    ):
-        answers = (
-            (200, buckets),
-            (404, error("ObjectLockConfigurationNotFoundError")),
-            (404, error("ReplicationConfigurationNotFoundError")),
-            (200, b"<VersioningConfiguration/>"),
-            lifecycle,
-            (200, versions),
-            (403, b""),
-        )
-        with faulty(*answers) as (url, _):
-            place = Place(s3, servers, "bkt")
-            place.connector._service._connection = connection(servers, endpoint_url=url, workers=1)
-            [copy] = place.connector.copies().copies
-            assert copy.status is status
-            place.connector.close()
+VERSIONS = b"""<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>pg/1</Key><VersionId>v</VersionId>
+<IsLatest>true</IsLatest><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Version>
+</ListVersionsResult>"""
+BUCKETS = b"""<ListAllMyBucketsResult><Owner><ID>us</ID></Owner><Buckets><Bucket><Name>bkt</Name>
+<CreationDate>2026-01-01T00:00:00.000Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>"""
+
+
+def rule(conditions: str = "", days: str = "<Days>900</Days>") -> bytes:
+    """A lifecycle configuration of one rule, as a service sends it."""
+    return f"""<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ID>x</ID>
+    <Filter>{conditions}</Filter><Status>Enabled</Status><Expiration>{days}</Expiration></Rule>
+    </LifecycleConfiguration>""".encode()
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "status", "words"),
+    [
+        ((403, error("AccessDenied")), CopyStatus.UNKNOWN, "could not be read"),
+        ((501, error("NotImplemented")), CopyStatus.UNKNOWN, "could not be read"),
+        ((404, error("NoSuchLifecycleConfiguration")), CopyStatus.NEVER, "no enabled lifecycle rule"),
+        ((200, rule()), CopyStatus.DUE, None),
+        # What the driver drops: the rule would seem to cover the bucket, or to do nothing.
+        ((200, rule("<ObjectAgeClass>cold</ObjectAgeClass>")), CopyStatus.UNKNOWN, "ObjectAgeClass"),
+        ((200, rule("<And><Prefix>pg</Prefix><Owner>me</Owner></And>")), CopyStatus.UNKNOWN, "Owner"),
+        ((200, rule(days="<Hours>5</Hours>")), CopyStatus.UNKNOWN, "Hours"),
+        ((200, rule("<And><Prefix>other</Prefix><Owner>me</Owner></And>")), CopyStatus.NEVER, "no enabled"),
+    ],
+)
+def test_an_unreadable_configuration_is_unknown_and_an_absent_one_is_never(
+    servers: Endpoints, s3: S3Client, lifecycle: Answer, status: CopyStatus, words: str | None
+) -> None:
+    """SeaweedFS cannot refuse a single right, and has no rules of a new kind, so the answers are scripted."""
+    no_lock = (404, error("ObjectLockConfigurationNotFoundError"))
+    copy = scripted(s3, servers, no_lock, lifecycle, (403, b""))
+    assert (copy.status, copy.due is None) == (status, status is not CopyStatus.DUE)
+    assert (copy.blocker is None) if words is None else words in str(copy.blocker)
+
+
+@pytest.mark.parametrize("head", [(403, b""), (400, b"")])
+def test_an_event_hold_that_cannot_be_seen_leaves_no_date(servers: Endpoints, s3: S3Client, head: Answer) -> None:
+    """HEAD alone tells of it: refused without the right to read, 400 where the key is the customer's."""
+    locks = b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>"
+    nothing = (404, error("NoSuchObjectLockConfiguration"))
+    copy = scripted(s3, servers, (200, locks), (200, rule()), head, nothing, nothing)
+    assert (copy.status, copy.due) == (CopyStatus.UNKNOWN, None)
+    assert "event hold" in str(copy.blocker)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"ObjectLockEventHold": "ON", "ObjectLockEventHoldDurationDays": 30}, CopyStatus.HELD),
+        ({"ObjectLockEventHold": "OFF", "ObjectLockEventHoldDurationDays": 30}, CopyStatus.UNKNOWN),
+        ({"ObjectLockEventHold": "OFF", "ObjectLockEventHoldDurationYears": 1}, CopyStatus.UNKNOWN),
+        ({"ObjectLockEventHold": "OFF"}, CopyStatus.DUE),
+    ],
+)
+def test_an_event_hold(place: Place, headers: dict[str, object], status: CopyStatus) -> None:
+    """Since when it is released nothing tells. SeaweedFS has none."""
+    copy_id = f"pg/daily/1.dump@{place.put('pg/daily/1.dump')}"
+    events = place.connector._service._client().meta.events
+    events.register("after-call.s3.HeadObject", lambda parsed, **_: parsed.update(headers))
+    assert place.copies()[copy_id].status is status
+
+
+def scripted(s3: S3Client, servers: Endpoints, locks: Answer, lifecycle: Answer, *of_version: Answer) -> BackupCopy:
+    """The one copy of a place that answers so."""
+    answers = (
+        (200, BUCKETS),
+        locks,
+        (404, error("ReplicationConfigurationNotFoundError")),
+        (200, b"<VersioningConfiguration/>"),
+        lifecycle,
+        (200, VERSIONS),
+        *of_version,
+    )
+    with faulty(*answers) as (url, _):
+        place = Place(s3, servers, "bkt")
+        place.connector._service._connection = connection(servers, endpoint_url=url, workers=1)
+        [copy] = place.connector.copies().copies
+        place.connector.close()
+        return copy
 
 
 def test_findings(place: Place, s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:

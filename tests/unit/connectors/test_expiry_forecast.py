@@ -13,6 +13,7 @@ from expunge_connectors.contract import LONGEST_WORDS, CopyStatus
 from expunge_connectors.s3_backups.expiry_forecast import (
     BucketState,
     Forecast,
+    Newer,
     Protection,
     Version,
     Versioning,
@@ -31,6 +32,11 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def newer(since: str, size: int = 1000) -> Newer:
+    return Newer(at(since), size)
+
+
+NOW = at("2026-03-25")
 EXPIRE_30 = Rule("dumps", prefix="pg/", days=30)
 REMOVE_7 = Rule("old", prefix="pg/", noncurrent_days=7)
 BOTH = Rule("both", prefix="pg/", days=30, noncurrent_days=7)
@@ -87,13 +93,6 @@ def test_midnight_is_that_of_utc() -> None:
             id="a past date stays in force",
         ),
         pytest.param(
-            replace(CURRENT, id="null"),
-            bucket(SUSPENDED, EXPIRE_30),
-            "2026-04-01",
-            "2026-04-03",
-            id="suspended: a null version is destroyed",
-        ),
-        pytest.param(
             CURRENT,
             bucket(SUSPENDED, BOTH),
             "2026-04-09",
@@ -109,14 +108,14 @@ def test_midnight_is_that_of_utc() -> None:
             replace(OLD, id="null"), bucket(ENABLED, REMOVE_7), "2026-03-10", "2026-03-12", id="noncurrent null version"
         ),
         pytest.param(
-            replace(OLD, newer_noncurrent=(at("2026-03-03 05:00"), at("2026-03-20 05:00"))),
+            replace(OLD, newer=(newer("2026-03-03 05:00"), newer("2026-03-20 05:00"))),
             bucket(ENABLED, KEEP_2),
             "2026-03-20 05:00",
             "2026-03-22 05:00",
             id="both conditions: the second newer one came late",
         ),
         pytest.param(
-            replace(OLD, newer_noncurrent=(at("2026-03-03 05:00"), at("2026-03-04 05:00"))),
+            replace(OLD, newer=(newer("2026-03-03 05:00"), newer("2026-03-04 05:00"))),
             bucket(ENABLED, KEEP_2),
             "2026-03-10",
             "2026-03-12",
@@ -156,7 +155,7 @@ def test_midnight_is_that_of_utc() -> None:
     ],
 )
 def test_a_due_date(version: Version, state: BucketState, due: str, expected_by: str) -> None:
-    end = forecast(version, state, LAG)
+    end = forecast(version, state, LAG, NOW)
     assert (end.status, end.due, end.expected_by, end.blocker) == (DUE, at(due), at(expected_by), None)
 
 
@@ -225,30 +224,72 @@ def test_a_due_date(version: Version, state: BucketState, due: str, expected_by:
             replace(CURRENT, tags=None),
             bucket(OFF, Rule("t", tags={"k": "v"}, days=1)),
             UNKNOWN,
-            "filter",
+            "tags",
             id="tags unread",
         ),
         pytest.param(
             replace(OLD, tags=None),
             bucket(ENABLED, Rule("t", tags={"k": "v"}, noncurrent_days=1)),
             UNKNOWN,
-            "filter",
+            "tags",
             id="tags unread, noncurrent",
         ),
         pytest.param(
-            CURRENT, bucket(OFF, replace(EXPIRE_30, understood=False)), UNKNOWN, "filter", id="a filter of a new kind"
+            CURRENT, bucket(OFF, replace(EXPIRE_30, unread=("Phase",))), UNKNOWN, "Phase", id="a filter of a new kind"
+        ),
+        pytest.param(
+            CURRENT, bucket(OFF, Rule("new", unread=("Hours",))), UNKNOWN, "Hours", id="an expiration of a new kind"
+        ),
+        pytest.param(
+            OLD, bucket(ENABLED, Rule("new", unread=("Hours",))), UNKNOWN, "Hours", id="a removal of a new kind"
+        ),
+        pytest.param(
+            replace(CURRENT, id="null"),
+            bucket(SUSPENDED, EXPIRE_30),
+            CONDITIONAL,
+            "versioning is suspended",
+            id="suspended: a null version is destroyed, or hidden",
+        ),
+        pytest.param(
+            replace(OLD, id="null"),
+            bucket(SUSPENDED, REMOVE_7),
+            CONDITIONAL,
+            "versioning is suspended",
+            id="suspended: a noncurrent null version",
+        ),
+        pytest.param(
+            replace(CURRENT, protection=Protection(unknown="its event hold could not be read")),
+            bucket(OFF, EXPIRE_30),
+            UNKNOWN,
+            "event hold could not be read",
+            id="an event hold that cannot be seen",
+        ),
+        pytest.param(
+            # The two newer ones are large, and go after a day: then nothing is newer.
+            replace(OLD, newer=(newer("2026-03-20", 9000), newer("2026-03-21", 9000))),
+            bucket(ENABLED, KEEP_2, Rule("large", larger_than=5000, noncurrent_days=1)),
+            CONDITIONAL,
+            "of 2 rule large may remove 2 before",
+            id="another rule removes the newer ones first",
+        ),
+        pytest.param(
+            replace(OLD, newer=(Newer(at("2026-03-20"), 1, None), newer("2026-03-21"))),
+            bucket(ENABLED, KEEP_2, Rule("tagged", tags={"k": "v"}, noncurrent_days=1)),
+            CONDITIONAL,
+            "rule tagged may remove 1 before",
+            id="another rule may remove a newer one whose tags are unread",
         ),
     ],
 )
 def test_no_date(version: Version, state: BucketState, status: CopyStatus, blocker: str) -> None:
-    end = forecast(version, state, LAG)
+    end = forecast(version, state, LAG, NOW)
     assert (end.status, end.due, end.expected_by) == (status, None, None)
     assert end.blocker is not None
     assert blocker in end.blocker
 
 
 def test_the_ground_names_rule_and_days() -> None:
-    ground = forecast(CURRENT, bucket(ENABLED, BOTH), LAG).ground
+    ground = forecast(CURRENT, bucket(ENABLED, BOTH), LAG, NOW).ground
     assert "rule both: expires 30 days after creation" in ground
     assert "rule both: removes 7 days after becoming noncurrent" in ground
 
@@ -267,7 +308,7 @@ def test_the_ground_names_rule_and_days() -> None:
         (Rule("r", tags={"a": "1", "b": "2"}), 5, {"a": "1"}, Matches.NO),
         (Rule("r", tags={"a": "1"}), 5, None, Matches.UNDECIDED),
         (Rule("r", prefix="no/", tags={"a": "1"}), 5, None, Matches.NO),
-        (Rule("r", understood=False), 5, {}, Matches.UNDECIDED),
+        (Rule("r", unread=("Phase",)), 5, {}, Matches.UNDECIDED),
     ],
 )
 def test_filters(rule: Rule, size: int, tags: dict[str, str] | None, matches: Matches) -> None:
@@ -297,7 +338,6 @@ def test_rules_are_read_in_all_their_forms() -> None:
                     "NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2},
                 },
                 {"ID": "marker", "Status": "Enabled", "Filter": {}, "Expiration": {"ExpiredObjectDeleteMarker": True}},
-                {"ID": "new", "Status": "Enabled", "Filter": {"Phase": "of the moon"}, "Expiration": {"Days": 1}},
             ]
         }
     )
@@ -308,7 +348,6 @@ def test_rules_are_read_in_all_their_forms() -> None:
         Rule("tag", tags={"k": "v"}),
         Rule("and", "a/", {"k": "v"}, 5, 9, noncurrent_days=3, newer_noncurrent=2),
         Rule("marker"),
-        Rule("new", days=1, understood=False),
     )
 
 
@@ -331,8 +370,10 @@ def succeeded(version: Version, delays: list[int]) -> Version:
     """The version with successors: noncurrent since the first one, with newer noncurrent versions after it."""
     if not delays:
         return version
-    since, *newer = [version.modified + timedelta(seconds=delay) for delay in sorted(delays)]
-    return replace(version, noncurrent_since=since, newer_noncurrent=tuple(newer))
+    since, *later = [version.modified + timedelta(seconds=delay) for delay in sorted(delays)]
+    return replace(
+        version, noncurrent_since=since, newer=tuple(Newer(one, version.size, version.tags) for one in later)
+    )
 
 
 written = st.builds(
@@ -363,7 +404,7 @@ def test_the_rounded_time_is_the_first_midnight_after(moment: datetime, number: 
 
 @given(versions, states)
 def test_every_version_has_a_date_or_a_blocker(version: Version, state: BucketState) -> None:
-    end = forecast(version, state, LAG)
+    end = forecast(version, state, LAG, NOW)
     assert (end.status is DUE) == (end.due is not None) == (end.expected_by is not None) == (end.blocker is None)
     if end.due is not None and end.expected_by is not None:
         assert version.modified <= end.due
@@ -372,7 +413,14 @@ def test_every_version_has_a_date_or_a_blocker(version: Version, state: BucketSt
 
 # The same without what hides every date, so that the properties of dates are tried on dates.
 open_versions = st.builds(
-    lambda version, until: replace(version, tags={"k": "v"}, replication="", protection=Protection(until)),
+    lambda version, until: replace(
+        version,
+        id="v1",
+        tags={"k": "v"},
+        newer=tuple(replace(one, tags={"k": "v"}) for one in version.newer),
+        replication="",
+        protection=Protection(until),
+    ),
     versions,
     st.none() | moments,
 )
@@ -388,7 +436,7 @@ open_states = st.builds(
 
 @given(open_versions, open_states)
 def test_with_plain_rules_for_both_there_is_always_a_date(version: Version, state: BucketState) -> None:
-    end = forecast(version, state, LAG)
+    end = forecast(version, state, LAG, NOW)
     assert end.due is not None
     assert end.expected_by is not None
     locked = version.protection.retain_until if version.protection is not None else None
@@ -396,10 +444,26 @@ def test_with_plain_rules_for_both_there_is_always_a_date(version: Version, stat
     assert end.due + LAG <= end.expected_by
 
 
-@given(open_versions, open_states, rules)
+@given(versions, states, moments)
+def test_what_was_not_done_by_now_begins_later(version: Version, state: BucketState, now: datetime) -> None:
+    """A marker that does not exist yet is never in the past, and what follows it is not either."""
+    end = forecast(version, state, LAG, now)
+    if end.due is not None and "delete marker" in end.ground:
+        assert end.due > now
+    if end.due is not None and version.noncurrent_since is None:
+        assert end.due >= version.modified
+
+
+@given(versions, states)
+def test_nothing_of_a_suspended_buckets_null_version_is_a_date(version: Version, state: BucketState) -> None:
+    null = replace(version, id="null")
+    assert forecast(null, replace(state, versioning=SUSPENDED), LAG, NOW).due is None
+
+
+@given(open_versions, open_states, rules.map(lambda rule: replace(rule, newer_noncurrent=0)))
 def test_a_further_rule_never_makes_it_later(version: Version, state: BucketState, rule: Rule) -> None:
-    before = forecast(version, state, LAG)
-    after: Forecast = forecast(version, replace(state, rules=(*(state.rules or ()), rule)), LAG)
+    before = forecast(version, state, LAG, NOW)
+    after: Forecast = forecast(version, replace(state, rules=(*(state.rules or ()), rule)), LAG, NOW)
     assert before.due is not None
     assert after.due is not None
     assert after.due <= before.due
@@ -407,7 +471,7 @@ def test_a_further_rule_never_makes_it_later(version: Version, state: BucketStat
 
 @given(open_versions, open_states, st.integers(0, 500))
 def test_more_lag_is_never_an_earlier_alarm(version: Version, state: BucketState, hours: int) -> None:
-    short, long = forecast(version, state, LAG), forecast(version, state, LAG + timedelta(hours=hours))
+    short, long = forecast(version, state, LAG, NOW), forecast(version, state, LAG + timedelta(hours=hours), NOW)
     assert short.due == long.due
     assert short.expected_by is not None
     assert long.expected_by is not None
@@ -417,8 +481,8 @@ def test_more_lag_is_never_an_earlier_alarm(version: Version, state: BucketState
 @given(versions, states)
 def test_a_hold_or_an_unfinished_replication_leaves_no_date(version: Version, state: BucketState) -> None:
     held = replace(version, protection=Protection(holds=("legal hold",)))
-    assert forecast(held, state, LAG).status is not DUE
-    assert forecast(replace(version, replication="FAILED"), state, LAG).status is not DUE
+    assert forecast(held, state, LAG, NOW).status is not DUE
+    assert forecast(replace(version, replication="FAILED"), state, LAG, NOW).status is not DUE
 
 
 FAR = datetime(9999, 12, 31, tzinfo=UTC)
@@ -427,31 +491,31 @@ FAR = datetime(9999, 12, 31, tzinfo=UTC)
 @pytest.mark.parametrize("versioning", [OFF, ENABLED])
 @pytest.mark.parametrize("days", [2_147_483_647, (FAR - CURRENT.modified).days])
 def test_a_rule_beyond_the_calendar_never_ends(versioning: Versioning, days: int) -> None:
-    end = forecast(CURRENT, bucket(versioning, Rule("late", days=days, noncurrent_days=1)), LAG)
+    end = forecast(CURRENT, bucket(versioning, Rule("late", days=days, noncurrent_days=1)), LAG, NOW)
     assert (end.status, end.due, end.expected_by) == (NEVER, None, None)
     assert f"{days} days after creation" in end.ground
     assert end.blocker == "its rule ends too far away to be a date"
-    old = forecast(OLD, bucket(ENABLED, Rule("late", noncurrent_days=days)), LAG)
+    old = forecast(OLD, bucket(ENABLED, Rule("late", noncurrent_days=days)), LAG, NOW)
     assert (old.status, old.due) == (NEVER, None)
 
 
 @pytest.mark.parametrize("until", [FAR, datetime.max.replace(tzinfo=UTC)])
 def test_a_lock_beyond_the_calendar_holds(until: datetime) -> None:
-    end = forecast(replace(CURRENT, protection=Protection(until)), bucket(OFF, EXPIRE_30), LAG)
+    end = forecast(replace(CURRENT, protection=Protection(until)), bucket(OFF, EXPIRE_30), LAG, NOW)
     assert (end.status, end.due, end.expected_by) == (HELD, None, None)
     assert "held by Object Lock until 9999-12-31" in end.ground
     assert "held by Object Lock until 9999-12-31" in str(end.blocker)
 
 
 def test_a_shorter_rule_beats_one_beyond_the_calendar() -> None:
-    end = forecast(CURRENT, bucket(OFF, Rule("late", days=2_147_483_647), EXPIRE_30), LAG)
+    end = forecast(CURRENT, bucket(OFF, Rule("late", days=2_147_483_647), EXPIRE_30), LAG, NOW)
     assert end.due == at("2026-04-01")
 
 
 def test_words_of_one_day_and_of_a_lock() -> None:
     one = bucket(OFF, Rule("one", days=1))
-    assert "expires 1 day after creation" in forecast(CURRENT, one, LAG).ground
-    locked = forecast(replace(CURRENT, protection=Protection(at("2026-06-01"))), one, LAG)
+    assert "expires 1 day after creation" in forecast(CURRENT, one, LAG, NOW).ground
+    locked = forecast(replace(CURRENT, protection=Protection(at("2026-06-01"))), one, LAG, NOW)
     assert locked.status is DUE
     assert "held by Object Lock until 2026-06-01 00:00 UTC" in locked.ground
 
@@ -465,8 +529,29 @@ def test_words_of_the_longest_rules_name_all_of_them() -> None:
         ]
     }
     locked = replace(CURRENT, protection=Protection(at("2028-01-01")))
-    ground = forecast(locked, bucket(ENABLED, *enabled_rules(given)), LAG).ground
+    ground = forecast(locked, bucket(ENABLED, *enabled_rules(given)), LAG, NOW).ground
     assert len(ground) <= LONGEST_WORDS
     assert f"rule {'a' * 59}…: expires" in ground
     assert f"rule {'b' * 59}…: removes" in ground
     assert "Object Lock until 2028-01-01" in ground
+
+
+def test_a_marker_that_does_not_exist_yet_is_not_in_the_past() -> None:
+    """The rule passed months ago, and the version is still current: noncurrent days run from a marker to come."""
+    end = forecast(CURRENT, bucket(ENABLED, BOTH), LAG, at("2026-11-29 10:00"))
+    assert (end.status, end.due, end.expected_by) == (DUE, at("2026-12-07"), at("2026-12-11"))
+
+
+def test_newer_versions_that_stay_count_beside_those_that_go() -> None:
+    large = Rule("large", larger_than=5000, noncurrent_days=1)
+    old = replace(OLD, newer=(newer("2026-03-03"), newer("2026-03-20", 9000), newer("2026-03-21")))
+    end = forecast(old, bucket(ENABLED, KEEP_2, large), LAG, NOW)
+    assert (end.status, end.due) == (DUE, at("2026-03-21"))
+
+
+def test_a_rule_with_a_number_of_its_own_spares_the_newest() -> None:
+    """The newest has nothing newer, so that the other rule with a number cannot remove it."""
+    old = replace(OLD, newer=(newer("2026-03-03"), newer("2026-03-04")))
+    keep_1 = Rule("one", noncurrent_days=1, newer_noncurrent=1)
+    end = forecast(old, bucket(ENABLED, Rule("one more", noncurrent_days=2, newer_noncurrent=1), keep_1), LAG, NOW)
+    assert end.status is DUE

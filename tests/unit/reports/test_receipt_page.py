@@ -299,6 +299,16 @@ def test_a_day_that_cannot_be_read_is_shown_as_it_stands_and_not_drawn_as_an_end
     assert ">no day<" in html
 
 
+def test_an_overdue_copy_is_called_so_beside_its_days(issue):
+    html = issue({}, copies(copy(status="overdue", due="2026-11-02T00:00:00Z", expectedBy="2026-11-06T00:00:00Z")))
+    cell = read(html).headed("No.", "Place")[0][3]
+    assert cell.startswith("OVERDUE")
+    assert glossary.COPY_STATUSES["overdue"] in cell
+    assert "due 2026-11-02" in cell
+    assert 'class="end"' not in html
+    assert ">OVERDUE<" in html
+
+
 def test_copies_nobody_listed_are_not_called_none(issue):
     assert "nothing is said about them here" in read(issue({"stores": STORES})).text
     assert "proves nothing" in read(issue({}, copies(control=None))).text

@@ -1,0 +1,106 @@
+"""A copy as it stands: what its connector says of its end, and whether its last day has passed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from expunge_connectors.contract import (
+    LONGEST_COPY_ID,
+    LONGEST_KIND,
+    BackupConnector,
+    BackupCopy,
+    CopyListing,
+    CopyStatus,
+)
+from expunge_connectors.errors import TerminalError
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.cli import copies as copies_verb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AT = datetime(2026, 11, 29, 10, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def copy(
+    expected_by: datetime | None = None,
+    status: CopyStatus = CopyStatus.DUE,
+    *,
+    kind: str = "pg_dump",
+    id: str = "pg/1.dump@v1",  # noqa: A002 - as the copy has it
+) -> BackupCopy:
+    return BackupCopy(
+        place="dumps",
+        store="main",
+        kind=kind,
+        id=id,
+        taken_from=AT - 90 * DAY,
+        taken_until=AT - 90 * DAY,
+        status=status,
+        due=None if expected_by is None else expected_by - 2 * DAY,
+        expected_by=expected_by,
+        ground="lifecycle rule d: expires 30 days after creation",
+        blocker=None if expected_by is not None else "no rule",
+        size=1,
+    )
+
+
+class Place:
+    def __init__(self, *held: BackupCopy) -> None:
+        self.held = held
+
+    def copies(self) -> CopyListing:
+        return CopyListing("dumps", "id", AT, self.held, "entries below the prefix")
+
+
+def observed(*held: BackupCopy) -> list[BackupCopy]:
+    places = cast("Mapping[str, BackupConnector]", {"dumps": Place(*held)})
+    [listing] = backup_copies.observe(places)
+    return list(listing.copies)
+
+
+@pytest.mark.parametrize(
+    ("expected_by", "status"),
+    [
+        (AT - timedelta(seconds=1), CopyStatus.OVERDUE),
+        (AT, CopyStatus.DUE),  # it may still go in this second
+        (AT + DAY, CopyStatus.DUE),
+    ],
+)
+def test_a_copy_that_is_seen_after_its_last_day_is_overdue(expected_by: datetime, status: CopyStatus) -> None:
+    [seen] = observed(copy(expected_by))
+    assert (seen.status, seen.expected_by) == (status, expected_by)
+    [stated] = backup_copies.as_statement([seen])
+    assert (stated["status"], stated["due"] is None, stated["expectedBy"] is None) == (status.value, False, False)
+
+
+@pytest.mark.parametrize("status", [CopyStatus.NEVER, CopyStatus.HELD, CopyStatus.CONDITIONAL, CopyStatus.UNKNOWN])
+def test_what_has_no_day_is_never_overdue(status: CopyStatus) -> None:
+    assert [one.status for one in observed(copy(None, status))] == [status]
+
+
+def test_an_overdue_copy_is_open_and_gives_no_day_ahead() -> None:
+    owed = backup_copies.outstanding(observed(copy(AT - DAY), copy(AT + DAY, id="pg/2.dump@v2")))
+    assert (owed.items, owed.last_expected_by) == (2, None)
+
+
+def test_the_table_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    copies_verb.show(observed(copy(AT - DAY), copy(None, CopyStatus.NEVER, id="pg/2.dump@v2")))
+    shown = capsys.readouterr().out
+    assert "OVERDUE 2026-11-26 10:00" in shown
+    assert "NEVER" in shown
+
+
+def test_a_copy_whose_names_the_ledger_cannot_keep_is_refused() -> None:
+    """Cut, it would be another copy."""
+    assert copy(AT, id="a" * LONGEST_COPY_ID, kind="k" * LONGEST_KIND)
+    for long in ("a" * (LONGEST_COPY_ID + 1), "ä" * (LONGEST_COPY_ID // 2 + 1)):
+        with pytest.raises(TerminalError, match="longer"):
+            copy(AT, id=long)
+    with pytest.raises(TerminalError, match="longer"):
+        copy(AT, kind="k" * (LONGEST_KIND + 1))
