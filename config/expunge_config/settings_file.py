@@ -6,6 +6,7 @@ that somebody wrote and that does not apply is worse than an error.
 
 from __future__ import annotations
 
+import stat
 from io import StringIO
 from pathlib import Path
 
@@ -18,16 +19,22 @@ def refuse_unreadable(path: Path) -> None:
     """Make sure that every line of a settings file (.env syntax) says something.
 
     Raises:
-        ConfigError: The file is missing, not UTF-8 text, or has a line that is no `NAME=value`. Lines are named by
-            number: what stands in them may be a secret.
+        ConfigError: The file is missing, everybody's to read or others' to change, not UTF-8 text, or has a line that
+            is no `NAME=value`. Lines are named by number: what stands in them may be a secret.
     """
     try:
+        mode = path.stat().st_mode
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(
             f"The settings file {path} cannot be read ({type(error).__name__}).",
             remedy="Correct EXPUNGE_SETTINGS_FILE, or the rights on the file.",
         ) from None
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise ConfigError(
+            f"The settings file {path} is open to others: what stands in it may be a secret.",
+            remedy=f"chmod o=,g-w {path}",
+        )
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

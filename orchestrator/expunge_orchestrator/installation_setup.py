@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -20,20 +21,21 @@ _NO_LOG = "`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where."
 
 
 def initialise(settings: Settings, operator: Operator, at: datetime) -> Path:
-    """Make keys, log and trust file; returns the trust file's path.
+    """Make keys, log and trust file, for nobody but the user whatever the umask; returns the trust file's path.
 
     Raises:
         KeysError: There are keys or a log already, or the places cannot be written.
     """
     try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         ring = key_files.generate(settings.keys)
         LogWriter.create(settings.log, operator.log_origin, ring.log).close()
-    except ReportError as error:
-        raise KeysError(
-            str(error), remedy="Choose other places with EXPUNGE_HOME, or keep the keys you have."
-        ) from None
+    except (ReportError, OSError) as error:
+        what = str(error) if isinstance(error, ReportError) else f"The keys cannot be made ({error.strerror})."
+        raise KeysError(what, remedy="Choose other places with EXPUNGE_HOME, or keep the keys you have.") from None
     path = settings.keys / TRUST_FILE
-    path.write_bytes(trust.encode(build_trust(ring, operator, at)))
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(trust.encode(build_trust(ring, operator, at)))
     return path
 
 

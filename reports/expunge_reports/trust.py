@@ -15,6 +15,7 @@ from expunge_reports.errors import MalformedError, NoteError, TrustError
 from expunge_reports.log import signed_note
 
 FORMAT: Final = "expunge-trust/1"
+_LONGEST_OPERATOR: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,8 @@ def _parse(value: object) -> Trust:
     members = json_fields.mapping(value, "it", ("format", "operator", "receiptKeys", "log", "witnesses", "quorum"))
     json_fields.constant(members["format"], FORMAT, "its format")
     operator = json_fields.text(members["operator"], "the operator")
-    if not operator.strip() or not operator.isprintable():
-        raise MalformedError("the operator has no printable name")
+    if not operator.strip() or not operator.isprintable() or len(operator) > _LONGEST_OPERATOR:
+        raise MalformedError(f"the operator has no printable name of at most {_LONGEST_OPERATOR} characters")
     keys: dict[str, ReceiptKey] = {}
     for item in json_fields.sequence(members["receiptKeys"], "receiptKeys"):
         keyid, key = _parse_key(item)

@@ -39,6 +39,7 @@ def test_the_page_is_true(calltrack: CompanyStack, tmp_path: Path) -> None:
 
     for name, content in files(page).items():
         (tmp_path / name).write_text(content, encoding="utf-8")
+        (tmp_path / name).chmod(0o600)
     with fresh_installation(calltrack, tmp_path / "expunge"):
         environment = calltrack.environment(tmp_path / "expunge")
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"

@@ -85,9 +85,15 @@ class Newcomer:
         return done.stdout
 
 
+def write_settings(directory: Path, text: str) -> None:
+    """As the page has it: by `umask 077`."""
+    (directory / "expunge.env").write_text(text)
+    (directory / "expunge.env").chmod(0o600)
+
+
 def test_the_five_minutes_are_as_written(role: str, database: str, tmp_path: Path) -> None:
     settings, data_map, found, carried_out, handed_out = blocks()
-    (tmp_path / "expunge.env").write_text(f"{settings.partition('=')[0]}={role}\n")
+    write_settings(tmp_path, f"{settings.partition('=')[0]}={role}\n")
     (tmp_path / "datamap.yaml").write_text(data_map)
     newcomer = Newcomer(tmp_path)
 
@@ -118,7 +124,7 @@ def test_the_five_minutes_are_as_written(role: str, database: str, tmp_path: Pat
 
 def test_check_names_every_table_that_refers_to_a_person(role: str, database: str, tmp_path: Path) -> None:
     settings, data_map, *_ = blocks()
-    (tmp_path / "expunge.env").write_text(f"{settings.partition('=')[0]}={role}\n")
+    write_settings(tmp_path, f"{settings.partition('=')[0]}={role}\n")
     (tmp_path / "datamap.yaml").write_text(data_map)
     with psycopg.connect(database, autocommit=True) as admin:
         admin.execute("CREATE TABLE notes (id int PRIMARY KEY, writer bigint REFERENCES users)")

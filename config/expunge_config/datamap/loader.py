@@ -20,6 +20,7 @@ from expunge_config.datamap.yaml_reader import Path_
 from expunge_config.errors import DataMapError
 
 MAX_BYTES = 4 * 1024 * 1024
+_LONGEST_KEY = 80
 _QUESTION = re.compile(r"(?P<key>[^:#]*)(?::.*)?(?:^|\s)#\s*DECIDE:\s*(?P<question>.*)")
 
 
@@ -57,7 +58,7 @@ def load(path: Path, stores: Mapping[str, type[StoreSpec]], backups: Mapping[str
     problems: list[Problem] = []
 
     def complain(where: Path_, message: str) -> None:
-        problems.append(Problem(_line(lines, where), ".".join(map(str, where)) or "the file", message))
+        problems.append(Problem(_line(lines, where), ".".join(map(_short, where)) or "the file", message))
 
     document = dict(raw)
     for section, registry in (("stores", stores), ("backups", backups)):
@@ -164,6 +165,11 @@ def _parse(path: Path, text: str) -> tuple[dict[Any, Any], dict[Path_, int]]:
     except yaml_reader.NotPlainError as error:
         where = path.name if error.line is None else f"{path.name}, line {error.line}"
         raise DataMapError(f"{where}: {error.reason}.", remedy=error.remedy) from None
+
+
+def _short(key: str | int) -> str:
+    text = str(key)
+    return text if len(text) <= _LONGEST_KEY else f"{text[:_LONGEST_KEY]}…"
 
 
 def _line(lines: Mapping[Path_, int], where: Path_) -> int:

@@ -229,7 +229,7 @@ class Operator(Model):
         log_origin: Host name that names the transparency log (C2SP tlog-checkpoint origin, without a path).
     """
 
-    name: Text
+    name: Annotated[Text, StringConstraints(max_length=200)]
     contact: Text
     log_origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{3,100}$")]
 

@@ -76,11 +76,13 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """A part of a head, a body, or both. Of what is refused nothing is logged: its sender decides how often."""
         self._unset_keepalive_if_required()
+        parser = self.parser
+        assert parser is not None
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
             self._unfinished += len(piece)
             try:
-                self.parser.feed_data(piece)
+                parser.feed_data(piece)
             except HttpParserError:
                 self._refuse()
                 return
@@ -112,6 +114,7 @@ class HttpProtocol(HttpToolsProtocol):
                 3.2 and 6.1).
         """
         self._in_head, self._unfinished = False, 0
+        assert self.parser is not None
         version, names = self.parser.get_http_version(), [name for name, _ in self.headers]
         hosts = names.count(b"host")
         modern = version == "1.1" and hosts == 1

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from expunge_config.errors import UsageError
 from expunge_config.settings import load_settings
 from expunge_connectors.contract import Scope
 from expunge_connectors.registry import installed
@@ -23,8 +22,6 @@ from expunge_orchestrator.subjects import attributions
 from expunge_orchestrator.subjects.attributions import Proposal
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
-
-MAX_REASON = 500
 
 
 class Whose(StrEnum):
@@ -71,7 +68,7 @@ def propose(
             controller_scope(controller, workspace.data_map),
             attributions.person_and_values(listed, workspace.data_map),
             whose is Whose.THEIRS,
-            _reason(reason),
+            output.words(reason, "--reason says how you know", "--reason 'Letter of 3 March'"),
         )
         with workspace.ledger.begin() as connection:
             made = attributions.propose(connection, wanted, Tagger(workspace.keys.suppression), current_actor(settings))
@@ -182,12 +179,3 @@ def _view(one: Attribution) -> dict[str, object]:
         "withdrawn_by": one.withdrawn_by,
         "withdrawn_at": one.withdrawn_at,
     }
-
-
-def _reason(text: str) -> str:
-    stripped = text.strip()
-    if not 0 < len(stripped) <= MAX_REASON:
-        raise UsageError(
-            f"--reason says how you know, in 1 to {MAX_REASON} characters.", remedy="--reason 'Letter of 3 March'"
-        )
-    return stripped

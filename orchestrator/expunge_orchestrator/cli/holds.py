@@ -25,8 +25,6 @@ from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
 
-MAX_GROUND = 500
-
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
@@ -78,7 +76,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
             data_type=data_type,
             controller=name,
             member=member,
-            ground=_ground(ground),
+            ground=output.words(ground, "--ground says why", "--ground 'Court order 4 C 17/26'"),
             until=_day(until),
             undisclosed=undisclosed,
         )
@@ -194,15 +192,6 @@ def _day(text: str | None) -> date | None:
     if day < now().date():
         raise UsageError("--until is over already.", remedy="Give a day from today on.")
     return day
-
-
-def _ground(text: str) -> str:
-    stripped = text.strip()
-    if not 0 < len(stripped) <= MAX_GROUND:
-        raise UsageError(
-            f"--ground says why, in 1 to {MAX_GROUND} characters.", remedy="--ground 'Court order 4 C 17/26'"
-        )
-    return stripped
 
 
 def _known(names: object) -> str:

@@ -11,16 +11,33 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 
-from expunge_config.errors import InputError
+from expunge_config.errors import InputError, UsageError
+from expunge_config.unsafe_characters import UNSAFE
 
 PIPE_WIDTH = 140
 
+LONGEST_WORDS = 500
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+
+
+class SafeConsole(Console):
+    """A console on which no text moves the cursor or turns the order of what stands beside it."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Text and style, with U+FFFD for what is unsafe; rich's own control codes come apart from text."""
+        for segment in super().render(renderable, options):
+            if segment.control is None and UNSAFE.search(segment.text):
+                lines = segment.text.split("\n")
+                yield Segment("\n".join(UNSAFE.sub("\ufffd", line) for line in lines), segment.style)
+            else:
+                yield segment
 
 
 def console() -> Console:
@@ -28,17 +45,19 @@ def console() -> Console:
 
     Names are printed as they are: rich would make a picture of a client that is called 100.
     """
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return SafeConsole(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def stderr_console() -> Console:
     """Where everything else goes: progress, questions, complaints."""
-    return Console(stderr=True, highlight=False, emoji=False)
+    return SafeConsole(stderr=True, highlight=False, emoji=False)
 
 
 def emit(document: object) -> None:
     """Print a result as JSON."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    lines = [UNSAFE.sub(lambda one: f"\\u{ord(one[0]):04x}", line) for line in text.split("\n")]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def print_error(message: str, remedy: str | None) -> None:
@@ -58,6 +77,18 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:
         made.add_row(*(escape("" if value is None else str(value)) for value in row))
     return made
+
+
+def words(text: str, says: str, example: str) -> str:
+    """A line of text that somebody gives for others to read.
+
+    Raises:
+        UsageError: It is empty, too long, or holds characters that nobody sees.
+    """
+    stripped = text.strip()
+    if not 0 < len(stripped) <= LONGEST_WORDS or UNSAFE.search(stripped):
+        raise UsageError(f"{says}, in one line of 1 to {LONGEST_WORDS} characters that can be seen.", remedy=example)
+    return stripped
 
 
 def people(number: int) -> str:

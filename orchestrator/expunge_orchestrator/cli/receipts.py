@@ -151,7 +151,7 @@ def opening(
             )
         with reading(workspace.ledger) as connection:
             made = openings_of(connection, series, listed[0], workspace.keys, workspace.data_map)
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = {namespace: directory / f"{series}.{namespace}.opening.json" for namespace in made}
     for namespace, path in written.items():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from expunge_config.datamap import DeadlineSpec, Statute
+from expunge_config.unsafe_characters import UNSAFE
 from expunge_orchestrator.deadlines.business_days import BusinessCalendar
 from expunge_orchestrator.deadlines.models import Deadline, Deadlines, Extension, Kind
 from expunge_orchestrator.deadlines.statutes import RULES, Rule
@@ -191,7 +192,7 @@ def _may_be_extended(deadline: Deadline, days: BusinessCalendar, at: datetime, r
             f"The deadline ended on {deadline.last_day}; what is over is not extended.",
             remedy="Answer the request, and state why it is late.",
         )
-    if not reason.strip() or len(reason) > MAX_REASON or not reason.isprintable():
+    if not reason.strip() or len(reason) > MAX_REASON or UNSAFE.search(reason):
         raise ExtensionRefusedError(
             f"An extension needs a reason: one line of at most {MAX_REASON} characters, which names no person.",
             remedy="Say why it takes longer: complexity, or number of requests.",

@@ -105,7 +105,7 @@ class DurableDirectory:
             LogError: the file system refuses.
         """
         try:
-            descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise LogError(f"the log cannot be locked ({error.strerror})") from None
         try:
@@ -118,15 +118,23 @@ class DurableDirectory:
     def _place(self, path: str, data: bytes) -> None:
         target = self.root / path
         if not target.parent.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make(target.parent)
             self.after("directory made")
         self._write(self.root / _SCRATCH, data)
         (self.root / _SCRATCH).replace(target)
         self.after("renamed")
 
     def _write(self, scratch: Path, data: bytes) -> None:
-        scratch.write_bytes(data)
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
         self.after("written")
+
+
+def _make(directory: Path) -> None:
+    """Make a directory and those above it, each for nobody but the user: `mkdir` leaves those above to the umask."""
+    if not directory.is_dir():
+        _make(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def _flush(path: Path) -> None:

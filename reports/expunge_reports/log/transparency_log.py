@@ -1,4 +1,4 @@
-"""Transparency log: append-only, in a directory that any web server can publish (C2SP tlog-tiles).
+"""Transparency log: append-only, in a directory whose copy any web server can publish (C2SP tlog-tiles).
 
 A `Log` is a reader's view of one checkpoint. A `LogWriter` is the only process that appends. The order of writing makes
 a crash harmless: entry bundles and tiles first, until all of them are on the disk, the signed checkpoint last. Before
@@ -184,7 +184,7 @@ class LogWriter:
         """
         signed_note.log_key(origin, key.public_key())  # refuses a bad origin before anything is written
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise LogError(f"the log's directory cannot be made ({error.strerror})") from None
         files = DurableDirectory(path)

@@ -8,6 +8,7 @@ The modules are the public API; nothing is imported here, so that the glossary c
     models             the forms of bodies and shared documents; what has another form is shown generically
     backup_timeline    where bars and months stand in the picture of the backup copies
     date_format        days, times and periods in words
+    unsafe_characters  what is shown as U+FFFD: control and bidirectional characters
     glossary           what codes mean to a reader who has never seen one
     templates/         base.html, macros.html and page.css are for every page, receipt.html and receipt/ for this one
 """

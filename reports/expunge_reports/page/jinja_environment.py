@@ -13,6 +13,7 @@ from typing import Final
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from expunge_reports.page import date_format
+from expunge_reports.page.unsafe_characters import shown
 
 _SHARED: Final = "expunge_reports.page"
 
@@ -42,6 +43,7 @@ def environment(package: str = _SHARED) -> Environment:
         loader=ChoiceLoader([PackageLoader(one) for one in dict.fromkeys((package, _SHARED))]),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -25,6 +25,18 @@ def test_the_example_loads() -> None:
     assert len(digest(data_map)) == 64
 
 
+def test_a_key_that_nobody_knows_is_not_repeated_whole(tmp_path: Path) -> None:
+    path = changed(tmp_path, "        person: user_id\n", f"        ? {'k' * 100_000}\n        : user_id\n")
+    with pytest.raises(DataMapError, match="unknown key") as raised:
+        read(path)
+    assert len(str(raised.value)) < 1000
+
+
+def test_a_ground_that_turns_the_order_of_words_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataMapError, match="turns the direction"):
+        read(changed(tmp_path, "ground: ", "ground: \u202e"))
+
+
 def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> None:
     spaced = changed(tmp_path, "stores:\n", "\n# a comment\nstores:\n")
     assert digest(read(spaced)) == digest(read(EXAMPLE))

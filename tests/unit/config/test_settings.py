@@ -16,8 +16,28 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def write(directory: Path, content: bytes, mode: int = 0o600) -> None:
+    (directory / "expunge.env").write_bytes(content)
+    (directory / "expunge.env").chmod(mode)
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o601, 0o620, 0o644, 0o666])
+def test_a_settings_file_that_others_can_read_or_change_is_refused(mode: int, tmp_path: Path) -> None:
+    write(tmp_path, b"EXPUNGE_STORES__MAIN__URL=postgresql://u:secret@h/db\n", mode)
+    with pytest.raises(ConfigError, match="open to others") as raised:
+        settings.load_settings()
+    assert "secret@" not in str(raised.value)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o440, 0o640])
+def test_a_group_may_read_it(mode: int, tmp_path: Path) -> None:
+    """Kubernetes gives it to a group (fsGroup)."""
+    write(tmp_path, b"EXPUNGE_CHUNK_SIZE=10\n", mode)
+    assert settings.load_settings().chunk_size == 10
+
+
 def test_environment_file_and_secrets_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "expunge.env").write_text("EXPUNGE_CHUNK_SIZE=10\nEXPUNGE_STORES__MAIN__URL=postgresql://from-file\n")
+    write(tmp_path, b"EXPUNGE_CHUNK_SIZE=10\nEXPUNGE_STORES__MAIN__URL=postgresql://from-file\n")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "EXPUNGE_LEDGER_URL").write_text("sqlite:////secret/ledger")
     monkeypatch.setenv("EXPUNGE_SECRETS_DIR", str(tmp_path / "secrets"))
@@ -40,7 +60,7 @@ def test_a_mistyped_setting_is_refused(name: str, value: str, monkeypatch: pytes
 
 
 def test_a_mistyped_line_of_the_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "expunge.env").write_text("EXPUNGE_CHUNKSIZE=10\n")
+    write(tmp_path, b"EXPUNGE_CHUNKSIZE=10\n")
     with pytest.raises(ConfigError):
         settings.load_settings()
 
@@ -63,7 +83,7 @@ def test_a_wrong_type_is_refused_without_its_value(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_a_line_that_says_nothing_is_refused_by_its_number(content: bytes, told: str, tmp_path: Path) -> None:
-    (tmp_path / "expunge.env").write_bytes(content)
+    write(tmp_path, content)
     with pytest.raises(ConfigError, match=told) as raised:
         settings.load_settings()
     assert "hello" not in raised.value.message

@@ -189,6 +189,22 @@ def test_a_limited_request_is_never_read_as_the_whole(make_operator):
     assert [one["data_types"] for one in verdict_text.to_object(verdict)["statements"]] == [limit, limit]
 
 
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "a\u202eb", "a\x9b2Jb", "a\nb", "k" * 100_000], ids=ascii)
+def test_no_text_of_a_statement_moves_the_cursor_or_fills_the_page(issue, text):
+    html = issue({text if text.isascii() else "named": text, "controller": text, "stores": STORES, "reason": text})
+    assert text not in html
+    assert len(html) < 60_000
+    assert "a\ufffd" in html or len(text) > 100
+
+
+@pytest.mark.parametrize("retention", ["P" + "9" * 5000 + "D", "P1" + "0" * 400 + "Y"])
+def test_a_period_of_thousands_of_digits_is_shown_as_it_is(make_operator, retention):
+    plan = {**PLAN, "logsLeftAlone": [{"store": "main", "collection": "audit", "retention": retention}]}
+    operator = make_operator(documents=[plan])
+    operator.issue("accepted", body={"controller": "shop", "context": cite(plan)})
+    assert retention[:100] in read(render(operator)).text
+
+
 def test_a_whole_request_says_nothing_of_a_limit(whole):
     assert "data types asked for" not in whole
 

@@ -56,6 +56,7 @@ P384 = keys.public_pem(ec.generate_private_key(ec.SECP384R1()).public_key())
         lambda found: found.update(format="expunge-trust/2"),
         lambda found: found.update(operator=" "),
         lambda found: found.update(operator="a\x1b[2Jb"),
+        lambda found: found.update(operator="a" * 201),
         lambda found: found.update(extra=1),
         lambda found: found.pop("quorum"),
         lambda found: found.update(quorum=1),

@@ -7,11 +7,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from expunge_config import unsafe_characters
 from expunge_orchestrator.api.schemas import examples
 from expunge_orchestrator.api.schemas.examples import shown
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 NameText = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+Words = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, strip_whitespace=True, pattern=unsafe_characters.PATTERN),
+]
+"""A line of text for people."""
 
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 

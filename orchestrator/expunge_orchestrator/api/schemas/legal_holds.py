@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Identifier, NameText, Schema
+from expunge_orchestrator.api.schemas.common import Identifier, NameText, Schema, Words
 from expunge_orchestrator.api.schemas.examples import shown
 
 
@@ -21,10 +21,7 @@ class CreateLegalHold(Schema):
     people: tuple[Annotated[dict[NameText, Identifier], Field(min_length=1)], ...] = Field(default=(), max_length=1000)
     data_type: NameText | None = None
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
-    # Postgres takes no text with a NUL character in it.
-    ground: Annotated[
-        str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True, pattern=r"^[^\x00]*$")
-    ]
+    ground: Words
     until: date | None = None
     undisclosed: bool = False
 
