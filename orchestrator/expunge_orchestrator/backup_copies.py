@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -12,7 +12,7 @@ from expunge_connectors.contract import BackupConnector, BackupCopy, ConfirmsCop
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.tables import backup_copy
-from expunge_reports.statement import Open
+from expunge_reports.statement import OpenCopies
 
 # Built once, for a conclusion of one person does it as often as one of thousands.
 _KNOWN = sa.select(backup_copy.c.copy_id).where(
@@ -168,11 +168,11 @@ def possibly_containing(listings: Iterable[CopyListing], cutoffs: Mapping[str, d
     ]
 
 
-def outstanding(copies: Sequence[BackupCopy]) -> Open:
-    """How many copies are left and by when: a day only if every one of them has a day."""
-    days = [copy.expected_by.date() for copy in copies if copy.status is CopyStatus.DUE and copy.expected_by]
-    last: date | None = max(days) if copies and len(days) == len(copies) else None
-    return Open(len(copies), last)
+def outstanding(copies: Sequence[BackupCopy], at: datetime) -> OpenCopies:
+    """How many copies are left at a time, and when those of them go that have a time to come."""
+    due = [copy.expected_by for copy in copies if copy.status is CopyStatus.DUE and copy.expected_by is not None]
+    ahead = [by for by in due if by >= at]
+    return OpenCopies(len(copies), len(copies) - len(ahead), min(ahead, default=None), max(ahead, default=None))
 
 
 def as_statement(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:

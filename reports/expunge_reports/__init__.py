@@ -9,6 +9,7 @@ the standard library alone.
     dsse          signed envelopes
     keys, trust   key files; what a verifier takes on faith
     export        the self-contained receipt
+    forms         the forms of bodies and shared documents, as typed models
     json_fields   typed readers of parsed JSON
     errors        every error that leaves this package
     log/          the transparency log: RFC 6962 trees and C2SP tiles, checkpoints, inclusion proofs

@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, Self
 
@@ -18,10 +18,14 @@ from expunge_reports.errors import MalformedError, StatementError
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://expunge.dev/statement/v1"
 
+UNANSWERED: Final = frozenset({"accepted", "extended", "on-hold"})
+"""After these alone a request has not been answered, and its deadlines run."""
+
 FIRST_EVENTS: Final = frozenset({"accepted", "copy-seen"})
 """What opens a series: a request's or a backup copy's."""
 
 EVENTS: Final = FIRST_EVENTS | {
+    "extended",
     "erased",
     "partially-erased",
     "not-found",
@@ -38,22 +42,41 @@ EVENTS: Final = FIRST_EVENTS | {
 
 _SERIES: Final = re.compile(r"er_[0-9a-f]{32}", re.ASCII)
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _BEFORE_BODY: Final = f'{{"_type":"{STATEMENT_TYPE}","predicate":{{"body":'.encode()
 _PREDICATE: Final = ("series", "seq", "prev", "event", "issuedAt", "final", "open", "body")
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """What a series still owes.
+class OpenCopies:
+    """The backup copies that may hold the records when a statement is issued.
 
     Attributes:
-        items: the number of things pending (backup copies, recipients, verification stages).
-        last_expected_by: the day by which the last is expected, or None if nothing is owed or no day can be given.
+        count: how many.
+        without_day: of how many of them no time to come can be given.
+        next_by: when the first of the others should be gone; None if there are no others.
+        last_by: when the last of them should.
+    """
+
+    count: int = 0
+    without_day: int = 0
+    next_by: datetime | None = None
+    last_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What a series still owes, and the copies that are not its own to end.
+
+    Attributes:
+        items: the number of things that the request itself owes: its answer, the check after the settling time, places
+            that were left or that the storage keeps.
+        expected_by: by when a statement about them is owed; None if nothing is owed or no time can be given.
+        copies: backup copies.
     """
 
     items: int = 0
-    last_expected_by: date | None = None
+    expected_by: datetime | None = None
+    copies: OpenCopies = OpenCopies()
 
 
 NOTHING_OPEN: Final = Open()
@@ -172,10 +195,9 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     if not is_series(series):
         raise MalformedError("series is not er_ and 32 hexadecimal digits")
     json_fields.count(seq, "seq")
-    json_fields.count(still_open.items, "open.items")
+    owed = _owed(still_open)
     before = None if prev is None else f"sha256:{json_fields.hex_digest(prev, 'prev')}"
     _check_rules(event, seq, before, json_fields.flag(final, "final"), still_open)
-    expected = still_open.last_expected_by
     # The members in canonical order. Everything but the body was checked to be digits, words and digests, which need no
     # escapes; a test holds this against the encoding of the whole.
     name = subject_name(series)
@@ -183,11 +205,29 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     after = (
         f',"event":"{event}","final":{"true" if final else "false"},'
         f'"issuedAt":"{_stated(issued_at)}",'
-        f'"open":{{"items":{still_open.items},"lastExpectedBy":{_quoted(expected.isoformat() if expected else None)}}},'
+        f'"open":{owed},'
         f'"prev":{_quoted(before)},"seq":{seq},"series":"{series}"}},'
         f'"predicateType":"{PREDICATE_TYPE}","subject":[{named}]}}'
     )
     return b"".join((_BEFORE_BODY, encoded.canonical, after.encode()))
+
+
+@lru_cache(maxsize=16)  # a chunk's statements owe the same
+def _owed(found: Open) -> str:
+    copies = found.copies
+    for counted, what in (
+        (found.items, "open.items"),
+        (copies.count, "open.copies.count"),
+        (copies.without_day, "open.copies.withoutDay"),
+    ):
+        json_fields.count(counted, what)
+    expected, last, earliest = (
+        _quoted(None if one is None else _stated(one)) for one in (found.expected_by, copies.last_by, copies.next_by)
+    )
+    return (
+        f'{{"copies":{{"count":{copies.count},"last":{last},"next":{earliest},"withoutDay":{copies.without_day}}},'
+        f'"expectedBy":{expected},"items":{found.items}}}'
+    )
 
 
 @lru_cache(maxsize=16)  # a chunk's statements have one time
@@ -213,23 +253,18 @@ def parse(payload: bytes) -> Statement:
     json_fields.constant(outer["_type"], STATEMENT_TYPE, "the statement's type")
     json_fields.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
     inner = json_fields.mapping(outer["predicate"], "the predicate", _PREDICATE)
-    owed = json_fields.mapping(inner["open"], "open", ("items", "lastExpectedBy"))
     body = json_fields.members(inner["body"], "the body")
     series = json_fields.text(inner["series"], "series")
     if not is_series(series):
         raise MalformedError("series is not er_ and 32 hexadecimal digits")
-    expected = owed["lastExpectedBy"]
     found = Statement(
         series=series,
         seq=json_fields.count(inner["seq"], "seq"),
         prev=None if inner["prev"] is None else json_fields.tagged_digest(inner["prev"], "prev"),
         event=json_fields.text(inner["event"], "event"),
-        issued_at=_time(json_fields.text(inner["issuedAt"], "issuedAt")),
+        issued_at=_time(inner["issuedAt"], "issuedAt"),
         final=json_fields.flag(inner["final"], "final"),
-        open=Open(
-            items=json_fields.count(owed["items"], "open.items"),
-            last_expected_by=None if expected is None else _date(json_fields.text(expected, "open.lastExpectedBy")),
-        ),
+        open=_open(inner["open"]),
         body=body,
         subjects=_subjects(outer["subject"], series),
     )
@@ -257,8 +292,29 @@ def _check_rules(event: str, seq: int, prev: str | None, final: bool, owed: Open
         raise StatementError("a series opens with accepted or copy-seen, and only there")
     if final and (owed != NOTHING_OPEN or event in FIRST_EVENTS):
         raise StatementError("a final statement leaves nothing open and does not open a series")
-    if owed.items == 0 and owed.last_expected_by is not None:
-        raise StatementError("a day is expected although nothing is open")
+    if owed.items == 0 and owed.expected_by is not None:
+        raise StatementError("a statement is expected although nothing is open")
+    copies = owed.copies
+    dated = copies.count > copies.without_day
+    if copies.count < copies.without_day or (copies.next_by is not None, copies.last_by is not None) != (dated, dated):
+        raise StatementError("the copies' days are not those of as many copies as have one")
+    if copies.next_by is not None and copies.last_by is not None and copies.next_by > copies.last_by:
+        raise StatementError("the first copy to go goes after the last")
+
+
+def _open(value: object) -> Open:
+    owed = json_fields.mapping(value, "open", ("items", "expectedBy", "copies"))
+    copies = json_fields.mapping(owed["copies"], "open.copies", ("count", "withoutDay", "next", "last"))
+    return Open(
+        items=json_fields.count(owed["items"], "open.items"),
+        expected_by=_optional_time(owed["expectedBy"], "open.expectedBy"),
+        copies=OpenCopies(
+            count=json_fields.count(copies["count"], "open.copies.count"),
+            without_day=json_fields.count(copies["withoutDay"], "open.copies.withoutDay"),
+            next_by=_optional_time(copies["next"], "open.copies.next"),
+            last_by=_optional_time(copies["last"], "open.copies.last"),
+        ),
+    )
 
 
 def _subjects(value: object, series: str) -> tuple[str, ...]:
@@ -274,19 +330,15 @@ def _subjects(value: object, series: str) -> tuple[str, ...]:
     return tuple(digests)
 
 
-def _time(value: str) -> datetime:
-    if not _TIME.fullmatch(value):
-        raise MalformedError("issuedAt is not an RFC 3339 UTC time in whole seconds")
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise MalformedError("issuedAt is not a time") from None
+def _optional_time(value: object, what: str) -> datetime | None:
+    return None if value is None else _time(value, what)
 
 
-def _date(value: str) -> date:
-    if not _DATE.fullmatch(value):
-        raise MalformedError("lastExpectedBy is not an RFC 3339 date")
+def _time(value: object, what: str) -> datetime:
+    text = json_fields.text(value, what)
+    if not _TIME.fullmatch(text):
+        raise MalformedError(f"{what} is not an RFC 3339 UTC time in whole seconds")
     try:
-        return date.fromisoformat(value)
+        return datetime.fromisoformat(text)
     except ValueError:
-        raise MalformedError("lastExpectedBy is not a date") from None
+        raise MalformedError(f"{what} is not a time") from None

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 from tests.support.api import ApiHarness, once
+from tests.support.holds import key, lift, place
 
 from expunge_orchestrator import deadlines
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.json_views import snake_case
+from expunge_orchestrator.receipts import receipt_export
+from expunge_reports import statement as statements
+from expunge_reports import trust
+from expunge_reports.verify import verifier
 
 URL = "/v1/erasure_requests"
 _TAKEN = iter(range(40, 400))
@@ -62,6 +67,30 @@ def test_extended_once_and_it_stands_on_the_receipt(api: ApiHarness) -> None:
     assert (answered.status_code, slug(answered)) == (409, "already-over")
     trail = api.client.get("/v1/audit_log", headers=api.staff("auditor")).json()["items"]
     assert [one["target"] for one in trail if one["action"] == "erasure_request.extend"] == [told["id"]]
+
+
+def test_an_extension_of_a_request_that_waits_is_stated_at_once(api: ApiHarness) -> None:
+    """Or whoever reads `accepted` would call the request late on the day that no longer counts."""
+    client = api.installation.calltrack.company.clients[0].id
+    caller = str(api.installation.calltrack.company.callers_of(client)[next(_TAKEN)])
+    placed = place(api.installation, [key("caller_id", caller)])
+    wish = {"controller": f"client:{client}", "identifiers": {"caller_id": caller}}
+    told = api.client.post(URL, json=wish, headers=once(api.key(Role.REQUESTER))).json()
+    at, operator = f"{URL}/{told['id']}", api.key(Role.OPERATOR)
+    api.at += timedelta(days=1)
+    api.work()
+    longer = api.client.post(f"{at}/extend", json={"reason": "complexity"}, headers=operator)
+    assert longer.status_code == 200, longer.text
+    api.work()
+    data = api.client.get(f"{at}/receipt", headers=operator).content
+    pinned = trust.parse(receipt_export.trust_file(api.installation.workspace))
+    until = datetime.fromisoformat(longer.json()["answer_by"])
+    assert until > datetime.fromisoformat(told["answer_by"])
+    verdicts = [verifier.verify(data, pinned, [], until + timedelta(seconds=one)) for one in (0, 1)]
+    assert [one.event for one in verdicts[0].statements] == ["accepted", "on-hold", "extended"]
+    assert verdicts[0].statements[-1].open == statements.Open(1, until)
+    assert [one.overdue_since for one in verdicts] == [None, until]
+    lift(api.installation, placed)
 
 
 def test_a_promise_is_moved_to_a_business_day_and_not_beyond_the_law(api: ApiHarness) -> None:

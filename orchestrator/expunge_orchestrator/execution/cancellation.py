@@ -11,6 +11,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import remove_entries
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
+from expunge_orchestrator.rules import owed
 from expunge_orchestrator.rules.outcomes import Result
 
 WITHDRAW = "withdraw"
@@ -100,7 +101,9 @@ def withdraw(context: StepContext) -> StepWrite:
         )
         accepted = statement_bodies.accepted(context.batch, received, cited)
         opening = [
-            statement_issuer.StatementDraft(item.id, item.series, "accepted", item.subjects, accepted)
+            statement_issuer.StatementDraft(
+                item.id, item.series, "accepted", item.subjects, accepted, owed.answer(documents)
+            )
             for item in context.items
             if item.id not in known
         ]

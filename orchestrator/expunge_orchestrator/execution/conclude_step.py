@@ -22,13 +22,12 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
-from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
-from expunge_reports.statement import NOTHING_OPEN
 
 
 def conclude(context: StepContext) -> StepWrite:
@@ -57,7 +56,8 @@ def conclude(context: StepContext) -> StepWrite:
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
-    owed = backup_copies.outstanding(held)
+    copies = backup_copies.outstanding(held, at)
+    still_open = owed.settling_check(at + context.workspace.settings.settling, copies)
     grounds = grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Transition:
@@ -73,7 +73,7 @@ def conclude(context: StepContext) -> StepWrite:
             normalisers=sorted({one.normaliser for one in context.workspace.data_map.identities.values()}),
             counted=done_at[pipeline.RECOUNT],
             at=verified,
-            context=[cited, *_extended(connection, context)],
+            context=[cited],
         )
         drafts, ended = [], []
         ambiguous = _not_denied(connection, [item for item in context.items if item.outcome == Result.AMBIGUOUS])
@@ -82,7 +82,6 @@ def conclude(context: StepContext) -> StepWrite:
                 drafts.append(_draft(item, "denied", statement_bodies.denied(context.batch, item.reason or "")))
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
-                still_open = owed if result is not Result.NOT_FOUND else NOTHING_OPEN
                 reason = statement_bodies.LEFT_BEFORE if item.id in unreached else None
                 told = conclusions.body(judged[item.id], result, context.unread(item), reason)
                 drafts.append(
@@ -93,7 +92,7 @@ def conclude(context: StepContext) -> StepWrite:
         residual_keys.end(connection, concurrent_requests.finished(context, done, residual))
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         searched = settling_search.findings_of(context, [one.item for one in left])
-        operator_end.state_ended(connection, context, left, searched, at=at, seen=verified, cited=cited, copies=owed)
+        operator_end.state_ended(connection, context, left, searched, at=at, seen=verified, cited=cited, copies=copies)
         why = {
             item.id: f"{left_over[: tables.LONGEST_REASON - len(named)]}{named}"
             for item in failed
@@ -105,7 +104,7 @@ def conclude(context: StepContext) -> StepWrite:
             for number, reason in why.items()
         ]
         bulk_update(connection, ended)
-        aside = hold_enforcement.park(connection, context, kept, cited, at, verified)
+        aside = hold_enforcement.park(connection, context, kept, cited, at, verified, copies)
         if aside is not None:
             return aside
         ended_here = poison_isolation.split_off(
@@ -130,14 +129,6 @@ def _judged(
 
 def _left(lines: Sequence[CollectionOutcome]) -> bool:
     return any(line.outcome is Outcome.LEFT for line in lines)
-
-
-def _extended(connection: sa.Connection, context: StepContext) -> list[str]:
-    """The deadlines once more, where they were extended: it may have been after they were stated."""
-    received = request_facts.request_facts(connection, context.batch)
-    if received.deadlines is None or not received.extended:
-        return []
-    return [statement_issuer.store_document(connection, dict(received.deadlines))]
 
 
 def _said(context: StepContext, why: Mapping[int, str]) -> str:

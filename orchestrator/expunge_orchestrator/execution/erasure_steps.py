@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
-from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
+from expunge_orchestrator.rules import outcomes, owed, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.scope import restrict_to
 
 _ON = Transition()
@@ -38,7 +38,9 @@ def accept(context: StepContext) -> StepWrite:
             context.batch, received, [statement_issuer.store_document(connection, one) for one in documents]
         )
         drafts = [
-            statement_issuer.StatementDraft(item.id, item.series, "accepted", item.subjects, body)
+            statement_issuer.StatementDraft(
+                item.id, item.series, "accepted", item.subjects, body, owed.answer(documents)
+            )
             for item in context.active
         ]
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)

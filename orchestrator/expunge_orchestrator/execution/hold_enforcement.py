@@ -21,14 +21,11 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
-from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules import owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports.statement import Open
-
-WAITS = Open(items=1)
-"""What an `on-hold` statement owes: the end of the hold, of which no day is promised."""
+from expunge_reports.statement import OpenCopies
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +129,7 @@ def park(  # noqa: PLR0913, PLR0917 - what their statement says
     cited: str,
     at: datetime,
     seen: datetime,
+    copies: OpenCopies,
 ) -> Transition | None:
     """Let these people wait in chunks of their own, and state it where it may be told.
 
@@ -149,7 +147,9 @@ def park(  # noqa: PLR0913, PLR0917 - what their statement says
                 context.batch, one.lines, one.held, cutoffs=context.cutoffs, grounds=grounds, at=seen, context=cited
             )
             told.append(
-                statement_issuer.StatementDraft(one.item.id, one.item.series, "on-hold", one.item.subjects, body, WAITS)
+                statement_issuer.StatementDraft(
+                    one.item.id, one.item.series, "on-hold", one.item.subjects, body, owed.end_of_hold(copies)
+                )
             )
     statement_issuer.issue(connection, context.workspace.keys, told, at)
     groups: dict[tuple[str | None, int], list[HeldPerson]] = defaultdict(list)

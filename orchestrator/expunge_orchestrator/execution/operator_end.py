@@ -26,14 +26,14 @@ from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
-from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.subjects.residual_keys import Place, ResidualCount, ResidualPlace
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports.statement import Open
+from expunge_reports.statement import OpenCopies
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +311,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
     at: datetime,
     seen: datetime,
     cited: str,
-    copies: Open,
+    copies: OpenCopies,
 ) -> None:
     """State what is left of these people, keep what leads there, and destroy their keys. No settling check follows.
 
@@ -332,12 +332,12 @@ def state_ended(  # noqa: PLR0913 - what their statement says
             kept=bool(one.places),
             searched=found,
         )
-        pending = copies.items if one.item.outcome != Result.NOT_FOUND else 0
-        unexplained = 0 if found is None else len(found.left)
-        owed = Open(items=len(one.places) + unexplained + pending)  # of what is left no day can be given
+        left = len(one.places) + (0 if found is None else len(found.left))
         event = Result.PARTIALLY_ERASED.value
         drafts.append(
-            statement_issuer.StatementDraft(one.item.id, one.item.series, event, one.item.subjects, body, owed)
+            statement_issuer.StatementDraft(
+                one.item.id, one.item.series, event, one.item.subjects, body, owed.places(left, copies)
+            )
         )
         if one.places:  # nothing in the map leads to the others
             residual_keys.keep(connection, context.workspace, one.item, one.places, context.unsealed(one.item))

@@ -29,7 +29,7 @@ from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
-from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.rules.scope import restrict_to
@@ -170,6 +170,7 @@ def settle(context: StepContext) -> StepWrite:
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     document = statement_bodies.copies_document(listings, held)
+    copies = backup_copies.outstanding(held, at)
     grounds = grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Transition:
@@ -189,18 +190,18 @@ def settle(context: StepContext) -> StepWrite:
         last = pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY
         reverified = verified_at(done_at, last)
         settling_search.forget(connection, [one.item.id for one in kept])
-        waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified)
+        waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified, copies)
         if waiting is not None:
             return waiting
         drafts = []
         for item in over:
-            still_open = backup_copies.outstanding(held if item.outcome != Result.NOT_FOUND else [])
             if item.id in again:
                 body = statement_bodies.re_erased(
                     context.batch, lines[item.id], grounds, reverified, cited, cutoffs=context.cutoffs
                 )
+                now_settled = owed.settling_check(at, copies)
                 drafts.append(
-                    statement_issuer.StatementDraft(item.id, item.series, "re-erased", item.subjects, body, still_open)
+                    statement_issuer.StatementDraft(item.id, item.series, "re-erased", item.subjects, body, now_settled)
                 )
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         settled = [
@@ -216,12 +217,11 @@ def settle(context: StepContext) -> StepWrite:
                     cited,
                     searched.get(item.id),
                 ),
-                backup_copies.outstanding(held if item.outcome != Result.NOT_FOUND else []),
+                owed.places(len(statement_bodies.storage_retained(lines[item.id])), copies),
             )
             for item in over
         ]
         statement_issuer.issue(connection, context.workspace.keys, settled, at)
-        copies = backup_copies.outstanding(held)
         operator_end.state_ended(
             connection, context, left, searched, at=at, seen=reverified, cited=cited, copies=copies
         )

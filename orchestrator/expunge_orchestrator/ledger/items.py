@@ -123,6 +123,19 @@ def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
     return list(map(Item._make, rows.fetchall()))
 
 
+def lock_chunks(connection: sa.Connection, batch_id: int) -> None:
+    """Let no step of a batch be finished before this transaction is."""
+    connection.execute(sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch_id).with_for_update())
+
+
+def accepted_in(connection: sa.Connection, batch_id: int) -> list[tuple[int, str, list[str]]]:
+    """Id, series and subjects of the people of a batch whose request was stated to be accepted."""
+    stated = sa.exists().where(tables.statement.c.item_id == tables.item.c.id, tables.statement.c.event == "accepted")
+    found = sa.select(tables.item.c.id, tables.item.c.series, tables.item.c.subjects)
+    rows = connection.execute(found.where(tables.item.c.batch_id == batch_id, stated).order_by(tables.item.c.id))
+    return [(row.id, row.series, row.subjects) for row in rows]
+
+
 def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Write some columns of many items in one statement.
 

@@ -31,11 +31,6 @@ class RequestFacts:
     deadlines: Mapping[str, Any] | None = None
     evidence: Mapping[str, Any] | None = None
 
-    @property
-    def extended(self) -> bool:
-        """Whether one of its clocks was extended."""
-        return self.deadlines is not None and any("extension" in one for one in self.deadlines["clocks"])
-
 
 # Built once: it is asked for every person.
 _OF_BATCH = (

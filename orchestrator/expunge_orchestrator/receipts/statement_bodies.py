@@ -147,6 +147,11 @@ def accepted(batch: Batch, received: RequestFacts, context: Sequence[str]) -> di
     return {**subject_of_request(batch), "receivedAt": received.operator, **known, "context": list(context)}
 
 
+def extended(batch: Batch, context: str) -> dict[str, object]:
+    """Body of `extended`; `context` cites the deadlines as they are now, with the reason."""
+    return {**subject_of_request(batch), "context": [context]}
+
+
 def denied(batch: Batch, reason: str) -> dict[str, object]:
     """Body of `denied`: nothing was deleted, and why."""
     return {**subject_of_request(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -13,13 +14,18 @@ from expunge_orchestrator import deadlines
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import ExtensionRefusedError
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.items import accepted_in, lock_chunks
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.requests.withdrawal import AlreadyOverError
+from expunge_orchestrator.rules import owed
 from expunge_orchestrator.rules.outcomes import Result
+from expunge_reports.keys import KeyRing
 
 Clock = Literal["statute", "promise"]
 
@@ -66,8 +72,9 @@ def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when th
     until: date | None,
     at: datetime,
     data_map: DataMap,
+    signing: KeyRing,
 ) -> Request:
-    """Extend one clock of a request that is not answered yet.
+    """Extend one clock of a request that is not answered yet, and state it where the deadlines were stated already.
 
     Args:
         connection: In a transaction that writes.
@@ -77,11 +84,14 @@ def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when th
         until: The promise's new last day.
         at: When the person, or the client, was told.
         data_map: Its closing days count for a promise that is moved.
+        signing: Signs the statement.
 
     Raises:
         AlreadyOverError: It is answered, or was taken back.
         ExtensionRefusedError: `deadlines.calculation` says why not.
     """
+    if wanted.batch_id is not None:
+        lock_chunks(connection, wanted.batch_id)  # as steps do: before the writers' lock
     serialise_writers(connection)  # of two extensions the second sees the first
     now = repository.by_uid(connection, wanted.uid)
     if now.state in {RequestState.CANCELLED, RequestState.DENIED} or _answered(connection, now):
@@ -100,8 +110,26 @@ def extend(  # noqa: PLR0913 - which clock of what, until when, why, and when th
         raise ExtensionRefusedError("A promise is moved to a day.", remedy="Name it: `until`.")
     else:
         clocks = deadlines.extend_promise(clocks, to=until, at=at, reason=REASONS[reason])
-    connection.execute(sa.update(request).where(request.c.id == now.id).values(deadlines=deadlines.document(clocks)))
+    extended = deadlines.document(clocks)
+    connection.execute(sa.update(request).where(request.c.id == now.id).values(deadlines=extended))
+    if now.batch_uid is not None:
+        _state(connection, batch_by_uid(connection, now.batch_uid), extended, signing, at)
     return repository.by_uid(connection, wanted.uid)
+
+
+def _state(
+    connection: sa.Connection, batch: Batch, extended: Mapping[str, object], signing: KeyRing, at: datetime
+) -> None:
+    people = accepted_in(connection, batch.id)
+    if not people:  # `accepted` will say so
+        return
+    body = statement_bodies.extended(batch, statement_issuer.store_document(connection, extended))
+    still_open = owed.answer([extended])
+    drafts = [
+        statement_issuer.StatementDraft(number, series, "extended", subjects, body, still_open)
+        for number, series, subjects in people
+    ]
+    statement_issuer.issue(connection, signing, drafts, at)
 
 
 def due(moment: datetime) -> sa.ColumnElement[bool]:

@@ -8,5 +8,6 @@ pipeline                the steps of a chunk
 plan_limits_and_drift   what needs approval; what is clearly more than was planned
 reachability            can a request ever lead to a collection
 blind_findings          what a blind search found of one person, and what of that fails
+owed                    what a request owes after each statement, and by when
 retention_grounds       why something is kept, in words
 """

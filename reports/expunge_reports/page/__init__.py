@@ -5,7 +5,6 @@ The modules are the public API; nothing is imported here, so that the glossary c
     render             receipt_page(verdict, shared) -> HTML
     jinja_environment  Jinja2 as every page uses it: escaped, strict, with element ids and a security policy
     view_model         what the templates of a receipt show: its documents and statements, sorted and typed
-    models             the forms of bodies and shared documents; what has another form is shown generically
     backup_timeline    where bars and months stand in the picture of the backup copies
     date_format        days, times and periods in words
     unsafe_characters  what is shown as U+FFFD: control and bidirectional characters

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from expunge_reports.forms import BackupCopies, BackupCopy
 from expunge_reports.page import date_format
-from expunge_reports.page.models import BackupCopies, BackupCopy
 
 LIMIT: Final = 40
 """Bars drawn at most: those that end last. The table has them all."""

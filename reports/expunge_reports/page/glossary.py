@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from expunge_reports.statement import Open
+from expunge_reports.verify import verdict_text
 
 EVENTS: Final[Mapping[str, str]] = {
     "accepted": "Request accepted",
+    "extended": "The time for the answer was extended",
     "erased": "Erased from the declared stores",
     "partially-erased": "Erased in part; what is kept or left is listed",
     "not-found": "No match found",
@@ -101,9 +103,6 @@ def still_open(owed: Open, *, final: bool) -> str:
     """Return what a statement leaves open."""
     if final:
         return "Nothing; this is the last statement"
-    if owed.items == 0:
-        return "Nothing"
-    day = owed.last_expected_by
-    return (
-        f"{owed.items}, the last expected by {day.isoformat()}" if day else f"{owed.items}, without a day for the last"
-    )
+    own = "nothing that the request itself owes" if owed.items == 0 else verdict_text.own_debt(owed)
+    said = "; ".join([own, *verdict_text.open_copies(owed.copies)])
+    return said[0].upper() + said[1:]

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from expunge_reports.page import glossary, models
-from expunge_reports.page.models import BackupCopies, Deadlines, Document, IdentityEvidence, Members, Plan, Store
+from expunge_reports import forms
+from expunge_reports.forms import AnyDocument, BackupCopies, Deadlines, Document, IdentityEvidence, Members, Plan, Store
+from expunge_reports.page import glossary
 from expunge_reports.statement import Statement
 from expunge_reports.verify import verdict_text
 from expunge_reports.verify.verdict import Verdict
@@ -15,8 +16,6 @@ _REQUEST: Final = frozenset({"controller", "dataTypes", "receivedAt", "identityE
 
 _ELSEWHERE: Final = frozenset({"context", "controller", "dataMap"})
 """Members of any other body that the technical details show."""
-
-_Document = TypeVar("_Document")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +76,11 @@ def receipt_view(verdict: Verdict, shared: Mapping[str, object]) -> ReceiptView:
         shared: the documents that its statements cite, by digest (hex).
     """
     cited = _in_order(verdict.statements, shared)
-    known = {digest: document for digest, one in cited.items() if (document := models.document(one)) is not None}
+    known = {digest: document for digest, one in cited.items() if (document := forms.document(one)) is not None}
     plans, copies, deadlines = _only(Plan, known), _only(BackupCopies, known), _only(Deadlines, known)
     latest = next(reversed(copies), None)
     shown = {*plans, *copies, next(reversed(deadlines), None)}
-    evidence = models.read(IdentityEvidence, verdict.statements[0].body.get("identityEvidence"))
+    evidence = forms.read(IdentityEvidence, verdict.statements[0].body.get("identityEvidence"))
     return ReceiptView(
         statements=[_statement(one) for one in verdict.statements],
         evidence=None if evidence is None or evidence.further else evidence,
@@ -103,11 +102,11 @@ def _in_order(statements: Sequence[Statement], shared: Mapping[str, object]) -> 
     return cited
 
 
-def _only(form: type[_Document], known: Mapping[str, Document]) -> dict[str, _Document]:
+def _only(form: type[AnyDocument], known: Mapping[str, Document]) -> dict[str, AnyDocument]:
     return {digest: one for digest, one in known.items() if isinstance(one, form)}
 
 
-def _last(documents: dict[str, _Document]) -> _Document | None:
+def _last(documents: dict[str, AnyDocument]) -> AnyDocument | None:
     return next(reversed(documents.values()), None)
 
 
@@ -122,7 +121,7 @@ def _statement(current: Statement) -> StatementView:
     # What the sentence says as a whole is not shown again; a list of places is.
     if searched not in {None, verdict_text.UNKNOWN_SEARCH} and not _places(further["blindSearch"]):
         del further["blindSearch"]
-    stores = models.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
+    stores = forms.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
     levels: dict[str, list[str]] = {}
     if stores is not None and current.seq:
         del further["stores"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -97,7 +97,8 @@ class Verdict:
         later: how many statements of the series came after the checkpoint, in the log that was searched.
         part: the part of the export that could not be read, where the reason is its form.
         statements: the verified statements in order; empty unless authentic.
-        overdue_since: the day by which what is open should have been done, if that day has passed.
+        overdue_since: the time by which the request itself owed a statement, if that time has passed.
+        copies_past: how many of the backup copies that were stated last should be gone by now.
         openings: how many subject entries were opened.
         quorum: how many witnesses the trust file demands.
         high_s: the statements whose signature has the form that Expunge does not make; it verifies all the same.
@@ -109,7 +110,8 @@ class Verdict:
     seq: int | None = None
     as_of: AsOf | None = None
     statements: tuple[Statement, ...] = ()
-    overdue_since: date | None = None
+    overdue_since: datetime | None = None
+    copies_past: int = 0
     openings: int = 0
     quorum: int = 0
     high_s: tuple[int, ...] = ()
@@ -135,7 +137,7 @@ class Verdict:
     @property
     def complete(self) -> bool:
         """Nothing that should have been stated by now is missing, nor anything that is known to be stated."""
-        return self.authentic and self.overdue_since is None and not self.later
+        return self.authentic and self.overdue_since is None and not self.copies_past and not self.later
 
     @property
     def status(self) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from expunge_reports.statement import Statement
+from expunge_reports.statement import Open, OpenCopies, Statement
 from expunge_reports.verify.verdict import EXPLANATIONS, AsOf, Verdict
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
@@ -40,6 +40,9 @@ def lines(verdict: Verdict) -> list[str]:
     words = ["authentic"]
     if verdict.overdue_since is not None:
         words.append(f"incomplete: what is open should have been stated by {verdict.overdue_since.isoformat()}")
+    if verdict.copies_past:
+        days = "the day of 1 copy has" if verdict.copies_past == 1 else f"the days of {verdict.copies_past} copies have"
+        words.append(f"incomplete: {days} passed; ask for the receipt again")
     if verdict.later:
         words.append("incomplete: more of this series was stated since; get the receipt again")
     if not verdict.anchored:
@@ -134,6 +137,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "statement": verdict.seq,
         "part": verdict.part,
         "overdue_since": None if overdue is None else overdue.isoformat(),
+        "copies_past": verdict.copies_past,
         "openings": verdict.openings,
         "quorum": verdict.quorum,
         "high_s": list(verdict.high_s),
@@ -155,6 +159,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
                 "issued_at": current.issued_at.isoformat(),
                 "final": current.final,
                 "open": current.open.items,
+                "copies": current.open.copies.count,
                 **({} if (limited := limited_to(current)) is None else {"data_types": list(limited)}),
             }
             for current in verdict.statements
@@ -200,6 +205,28 @@ def left(current: Statement) -> str | None:
     return "; ".join(said) or None
 
 
+def own_debt(owed: Open) -> str:
+    """Return what a request itself owes, and by when."""
+    by = owed.expected_by
+    return f"{owed.items} open" if by is None else f"{owed.items} open, expected by {by.isoformat()}"
+
+
+def open_copies(copies: OpenCopies) -> list[str]:
+    """Return how many backup copies may hold the records, and when they go; nothing if there are none."""
+    if not copies.count:
+        return []
+    said = [f"{copies.count} {'copy' if copies.count == 1 else 'copies'}"]
+    if copies.next_by is not None and copies.last_by is not None:
+        several = copies.count - copies.without_day > 1
+        first = f"the next to go by {copies.next_by.date().isoformat()}"
+        said += (
+            [first, f"the last by {copies.last_by.date().isoformat()}"] if several else [first.replace("the next ", "")]
+        )
+    if copies.without_day:
+        said.append("without a day" if copies.without_day == copies.count else f"{copies.without_day} without a day")
+    return [", ".join(said)]
+
+
 def _statement_lines(verdict: Verdict, seq: int) -> list[str]:
     current = verdict.statements[seq]
     said = [f"    {one}" for one in (left(current), blind_search(current)) if one is not None]
@@ -208,11 +235,6 @@ def _statement_lines(verdict: Verdict, seq: int) -> list[str]:
 
 def _statement_line(verdict: Verdict, seq: int) -> str:
     current = verdict.statements[seq]
-    if current.final:
-        owed = "final"
-    elif current.open.last_expected_by is None:
-        owed = f"{current.open.items} open"
-    else:
-        owed = f"{current.open.items} open, expected by {current.open.last_expected_by.isoformat()}"
+    owed = "final" if current.final else "; ".join([own_debt(current.open), *open_copies(current.open.copies)])
     limited = "" if limited_to(current) is None else ", of the data types asked for"
     return f"  {current.seq} {current.issued_at.isoformat()} {current.event}{limited} ({owed})"

@@ -32,7 +32,7 @@ from expunge_reports.errors import (
 from expunge_reports.log import leaf, merkle, proof_file, signed_note
 from expunge_reports.statement import Statement
 from expunge_reports.trust import ReceiptKey, Trust
-from expunge_reports.verify import byte_locator
+from expunge_reports.verify import byte_locator, what_is_owed
 from expunge_reports.verify.verdict import AsOf, Reason, Verdict
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -74,14 +74,13 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         _check_openings(opened, statements[0])
     except _RejectedError as rejected:
         return Verdict(trust.operator, rejected.reason, seq=rejected.seq, as_of=as_of, part=rejected.part)
-    expected = statements[-1].open.last_expected_by
-    overdue = None if expected is None or expected >= now.astimezone(UTC).date() else expected
     return Verdict(
         trust.operator,
         None,
         as_of=as_of,
         statements=tuple(statements),
-        overdue_since=overdue,
+        overdue_since=what_is_owed.overdue_since(statements, parsed.shared, now),
+        copies_past=what_is_owed.copies_past(statements, parsed.shared, now),
         openings=len(opened),
         quorum=trust.quorum,
         high_s=tuple(seq for seq, one in enumerate(envelopes) if dsse.has_high_s(one.signature)),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -112,7 +112,7 @@ def operator(make_operator: Callable[..., Operator]) -> Operator:
 
 @pytest.fixture
 def finished(operator: Operator) -> Operator:
-    owed = statement.Open(2, date(2026, 12, 23))
+    owed = statement.Open(2, datetime(2026, 12, 23, tzinfo=UTC))
     operator.issue("accepted", still_open=owed)
     operator.issue("partially-erased", still_open=owed, body={"stores": [{"id": "pg-main", "found": 14, "due": 0}]})
     operator.issue("closed", final=True)

@@ -1,7 +1,7 @@
 """Statements keep their rules in both directions, and survive a round trip."""
 
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import rfc8785
@@ -13,6 +13,12 @@ from expunge_reports.errors import MalformedError, NotCanonicalError, StatementE
 
 SERIES = "er_" + "0f" * 16
 DIGEST = "5" * 64
+LATE = datetime(2027, 1, 1, tzinfo=UTC)
+OWED = statement.Open(
+    2,
+    datetime(2026, 12, 23, 7, 59, 59, 999, tzinfo=UTC),
+    statement.OpenCopies(3, 1, datetime(2026, 12, 7, tzinfo=UTC), datetime(2027, 1, 11, tzinfo=UTC)),
+)
 GOOD: dict[str, object] = {
     "series": SERIES,
     "seq": 1,
@@ -21,7 +27,7 @@ GOOD: dict[str, object] = {
     "issued_at": datetime(2026, 11, 24, 10, 15, 42, 999, tzinfo=UTC),
     "body": {"stores": [{"id": "pg", "found": 3}]},
     "subjects": ["b" * 64, "a" * 64, "b" * 64],
-    "still_open": statement.Open(2, date(2026, 12, 23)),
+    "still_open": OWED,
 }
 
 
@@ -40,7 +46,11 @@ def test_a_statement_is_in_toto_in_rfc_8785():
     ]
     assert document["predicate"]["issuedAt"] == "2026-11-24T10:15:42Z"
     assert document["predicate"]["prev"] == f"sha256:{DIGEST}"
-    assert document["predicate"]["open"] == {"items": 2, "lastExpectedBy": "2026-12-23"}
+    assert document["predicate"]["open"] == {
+        "items": 2,
+        "expectedBy": "2026-12-23T07:59:59Z",
+        "copies": {"count": 3, "withoutDay": 1, "next": "2026-12-07T00:00:00Z", "last": "2027-01-11T00:00:00Z"},
+    }
 
 
 def test_a_local_time_is_stated_in_utc():
@@ -48,11 +58,21 @@ def test_a_local_time_is_stated_in_utc():
     assert statement.parse(build(issued_at=local)).issued_at == datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
 
+TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2190, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 - bounds
+    lambda one: one.replace(microsecond=0)
+)
+COPIES = st.integers(0, 9).map(lambda endless: statement.OpenCopies(endless, endless)) | st.builds(
+    lambda days, endless: statement.OpenCopies(len(days) + endless, endless, min(days), max(days)),
+    st.lists(TIMES, min_size=1, max_size=4),
+    st.integers(0, 3),
+)
+
+
 @given(
     seq=st.integers(1, 2**40),
     event=st.sampled_from(sorted(statement.EVENTS - statement.FIRST_EVENTS)),
     issued=st.datetimes(datetime(1990, 1, 1), datetime(2190, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds
-    owed=st.builds(statement.Open, st.integers(1, 1000), st.none() | st.dates(date(2000, 1, 1))),
+    owed=st.builds(statement.Open, st.integers(1, 1000), st.none() | TIMES, COPIES),
     subjects=st.sets(st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=1, max_size=4),
     text=st.text(st.characters(exclude_categories=["Cs"])),
 )
@@ -77,7 +97,13 @@ def test_what_is_built_is_canonical_and_read_back(*, seq, event, issued, owed, s
         {"seq": 0, "event": "accepted"},
         {"prev": None},
         {"final": True},
-        {"still_open": statement.Open(0, date(2026, 1, 1))},
+        {"still_open": statement.Open(0, datetime(2026, 1, 1, tzinfo=UTC))},
+        {"still_open": statement.Open(copies=statement.OpenCopies(1, 2))},
+        {"still_open": statement.Open(copies=statement.OpenCopies(1, 0))},
+        {"still_open": statement.Open(copies=statement.OpenCopies(1, 1, LATE, LATE))},
+        {"still_open": statement.Open(copies=statement.OpenCopies(2, 1, LATE, None))},
+        {"still_open": statement.Open(copies=statement.OpenCopies(2, 0, LATE, LATE - timedelta(days=1)))},
+        {"final": True, "still_open": statement.Open(copies=statement.OpenCopies(1, 1))},
         {"seq": 0, "prev": None, "event": "accepted", "final": True, "still_open": statement.NOTHING_OPEN},
         {"subjects": []},
         {"issued_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - the missing zone is what is refused
@@ -101,6 +127,7 @@ def test_a_broken_rule_is_refused(changes):
         {"body": {"context": ["1"]}},
         {"subjects": ["A" * 64]},
         {"still_open": statement.Open(-1, None)},
+        {"still_open": statement.Open(copies=statement.OpenCopies(-1, -1))},
     ],
 )
 def test_a_wrong_form_is_refused(changes):
@@ -120,8 +147,10 @@ def test_a_wrong_form_is_refused(changes):
         (("predicate", "issuedAt"), "2026-13-24T10:15:42Z"),
         (("predicate", "issuedAt"), "\u0662026-11-24T10:15:42Z"),
         (("predicate", "final"), 0),
-        (("predicate", "open", "lastExpectedBy"), "2026-02-30"),
-        (("predicate", "open", "lastExpectedBy"), "20260201"),
+        (("predicate", "open", "expectedBy"), "2026-02-30T00:00:00Z"),
+        (("predicate", "open", "expectedBy"), "2026-12-23"),
+        (("predicate", "open", "copies", "next"), 1),
+        (("predicate", "open", "copies", "count"), True),
         (("predicate", "body"), []),
         (("predicate", "extra"), 1),
         (("predicate", "seq"), "1"),

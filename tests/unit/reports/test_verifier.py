@@ -3,7 +3,7 @@
 import base64
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
@@ -65,14 +65,106 @@ def test_a_subject_that_is_no_opening_opens_nothing(operator):
     assert operator.verify(operator.export()).authentic
 
 
-def test_an_overdue_series_is_incomplete(operator):
-    operator.issue("accepted", still_open=statement.Open(1, date(2026, 12, 1)))
+def test_a_series_is_incomplete_from_the_moment_on_that_it_named(operator):
+    """A day that ends in Los Angeles ends at 08:00 UTC of the next."""
+    by = datetime(2026, 12, 2, 7, 59, 59, tzinfo=UTC)
+    operator.issue("accepted", still_open=statement.Open(1, by))
     data = operator.export()
-    assert operator.verify(data, now=datetime(2026, 12, 1, 23, 59, tzinfo=UTC)).complete
-    late = operator.verify(data, now=datetime(2026, 12, 2, 0, 1, tzinfo=UTC))
+    assert operator.verify(data, now=by).complete
+    late = operator.verify(data, now=by + timedelta(seconds=1))
     assert (late.status, late.authentic, late.complete) == ("incomplete", True, False)
-    assert verdict_text.lines(late)[0].startswith("authentic, incomplete: ")
-    assert "2026-12-01" in verdict_text.lines(late)[0]
+    assert verdict_text.lines(late)[0].startswith(
+        "authentic, incomplete: what is open should have been stated by 2026-12-02T07:59:59+00:00"
+    )
+
+
+def _deadlines(answer_by: str) -> dict[str, object]:
+    return {"kind": "deadlines", "clocks": [], "answerBy": answer_by}
+
+
+EARLY, LATER = "2026-12-02T23:00:00Z", "2027-02-01T23:00:00Z"
+
+
+def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered(operator):
+    """Extended, held, not answered; then answered, after which no deadline runs."""
+    first, longer = _deadlines(EARLY), _deadlines(LATER)
+
+    def status(*days: str) -> list[str]:
+        return [operator.verify(operator.raw_export(), now=datetime.fromisoformat(day)).status for day in days]
+
+    operator.documents = [first]
+    operator.issue("accepted", body={"context": [export.document_digest(first)]})
+    assert status("2026-12-02T23:00:00Z", "2026-12-02T23:00:01Z") == ["unanchored", "incomplete"]
+    operator.documents.append(longer)
+    operator.issue("extended", body={"context": [export.document_digest(longer)]})
+    operator.issue("on-hold", still_open=statement.Open(1), body={"context": []})
+    assert status("2026-12-02T23:00:01Z", "2027-02-01T23:00:01Z") == ["unanchored", "incomplete"]
+    operator.issue("erased", body={"context": []})
+    assert status("2027-02-01T23:00:01Z") == ["unanchored"]
+
+
+def _copy(identifier: str, status: str, expected_by: str | None) -> dict[str, object]:
+    return {"place": "dumps", "id": identifier, "status": status, "expectedBy": expected_by, "due": None}
+
+
+def _copies(*held: dict[str, object]) -> dict[str, object]:
+    return {"kind": "copies", "listings": [], "mayHoldTheRecords": list(held)}
+
+
+def test_copies_whose_days_have_passed_are_counted_and_a_new_receipt_is_asked_for(operator):
+    earlier = _copies(_copy("z", "due", "2026-11-25T00:00:00Z"))
+    held = _copies(
+        _copy("a", "due", "2026-12-07T00:00:00Z"),
+        _copy("b", "due", "2027-01-11T00:00:00Z"),
+        _copy("c", "never", "2026-12-01T00:00:00Z"),
+    )
+    operator.documents = [earlier, held]
+    operator.issue("accepted", body={"context": []})
+    operator.issue("erased", body={"context": [export.document_digest(earlier)]})
+    operator.issue("settled", body={"context": [export.document_digest(held)]})
+    data = operator.export()
+    past = [
+        operator.verify(data, now=datetime.fromisoformat(day)).copies_past
+        for day in ("2026-12-07T00:00:00Z", "2026-12-07T00:00:01Z", "2027-01-12T00:00:00Z")
+    ]
+    assert past == [0, 1, 2]
+    late = operator.verify(data, now=datetime(2027, 1, 12, tzinfo=UTC))
+    assert (late.status, verdict_text.to_object(late)["copies_past"]) == ("incomplete", 2)
+    said = "authentic, incomplete: the days of 2 copies have passed; ask for the receipt again, unanchored"
+    assert verdict_text.lines(late)[0] == said
+    operator.issue("closed", final=True, body={"context": []})
+    assert operator.verify(operator.export(), now=datetime(2030, 1, 1, tzinfo=UTC)).complete
+
+
+@pytest.mark.parametrize("day", [None, "soon", "2026-12-07T00:00:00", "9999-12-31T23:59:59-23:59", 7])
+def test_a_day_in_another_form_makes_nothing_incomplete(operator, day):
+    held, clocks = _copies(_copy("a", "due", day)), _deadlines(day)
+    operator.documents = [held, clocks]
+    operator.issue("accepted", body={"context": [export.document_digest(one) for one in operator.documents]})
+    assert operator.verify(operator.export(), now=datetime(2030, 1, 1, tzinfo=UTC)).complete
+
+
+def test_a_statement_says_what_is_open_and_which_copies_there_are(operator):
+    soon, last = datetime(2026, 12, 7, tzinfo=UTC), datetime(2027, 1, 11, tzinfo=UTC)
+    for event, owed in (
+        ("accepted", statement.Open(1, soon)),
+        ("erased", statement.Open(1, soon, statement.OpenCopies(3, 1, soon, last))),
+        ("settled", statement.Open(copies=statement.OpenCopies(2, 2))),
+        ("correction", statement.Open(copies=statement.OpenCopies(1, 0, soon, soon))),
+        ("closed", statement.NOTHING_OPEN),
+    ):
+        operator.issue(event, still_open=owed, final=event == "closed")
+    said = [line.partition(" (")[2] for line in verdict_text.lines(operator.verify(operator.export()))[-5:]]
+    assert said == [
+        "1 open, expected by 2026-12-07T00:00:00+00:00)",
+        (
+            "1 open, expected by 2026-12-07T00:00:00+00:00; 3 copies, the next to go by 2026-12-07,"
+            " the last by 2027-01-11, 1 without a day)"
+        ),
+        "0 open; 2 copies, without a day)",
+        "0 open; 1 copy, to go by 2026-12-07)",
+        "final)",
+    ]
 
 
 # --- dropped, reordered and foreign statements ---
@@ -310,7 +402,7 @@ def _allowed(text: str) -> set[Reason]:
 
 def test_one_flipped_byte_is_never_accepted_and_is_named(operator):
     """Every byte of a short export has one bit flipped, which of the eight taking turns."""
-    operator.issue("accepted", still_open=statement.Open(1, date(2027, 1, 1)))
+    operator.issue("accepted", still_open=statement.Open(1, datetime(2027, 1, 1, tzinfo=UTC)))
     data = operator.export()
     assert operator.verify(data).authentic
     document = json.loads(data)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_another_persons_opening_exits_1(files, finished, capsys):
 def test_a_receipt_that_is_incomplete_and_nothing_else_exits_12(make_operator, tmp_path, capsys):
     """So that a script tells an old receipt from a false one."""
     operator = make_operator()
-    operator.issue("accepted", still_open=statement.Open(1, date(2026, 1, 2)))
+    operator.issue("accepted", still_open=statement.Open(1, datetime(2026, 1, 2, tzinfo=UTC)))
     (tmp_path / "receipt.json").write_bytes(operator.export())
     (tmp_path / "trust.json").write_bytes(trust.encode(operator.trust))
     assert main(arguments(tmp_path)) == 12

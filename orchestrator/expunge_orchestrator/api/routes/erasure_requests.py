@@ -183,6 +183,7 @@ def extend_erasure_request(
             until=given.until,
             at=call.at,
             data_map=call.state.workspace.data_map,
+            signing=call.state.workspace.keys,
         )
         call.note(connection, wanted.uid)
         return ErasureRequest(**erasure_request_view(connection, done))

@@ -1,6 +1,6 @@
-"""Typed models of statement bodies and shared documents; a field is the JSON member of its name in camelCase.
+"""Forms of statement bodies and shared documents, as typed models; a field is the JSON member of its name in camelCase.
 
-A receipt's signatures say who wrote a body, not that this version of the page knows its form. `read` gives None for
+A receipt's signatures say who wrote a body, not that this version knows its form. `read` gives None for
 another form than is declared here, and keeps members that are not declared as `further`: the page shows both
 generically. A member whose field has a default may be absent.
 """
@@ -8,12 +8,15 @@ generically. A member whose field has a default may be absent.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime, time
 from functools import cache, partial
 from types import UnionType
 from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from expunge_reports import json_fields
 from expunge_reports.errors import MalformedError
+
+_DAY: Final = len("2026-11-29")
 
 Members = Mapping[str, object]
 _Form = TypeVar("_Form")
@@ -207,6 +210,7 @@ class Deadlines:
 
 
 Document = BackupCopies | Deadlines | Plan
+AnyDocument = TypeVar("AnyDocument", BackupCopies, Deadlines, Plan)
 
 _DOCUMENTS: Final[Mapping[str, type[Document]]] = {"copies": BackupCopies, "deadlines": Deadlines, "plan": Plan}
 
@@ -215,6 +219,17 @@ def document(value: object) -> Document | None:
     """Read a shared document as the kind that it says it is."""
     kind = value.get("kind") if isinstance(value, dict) else None
     return read(_DOCUMENTS[kind], value) if isinstance(kind, str) and kind in _DOCUMENTS else None
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a stated time; None if none is stated, or what is stated is none. A day ends with its last second, UTC."""
+    try:
+        found = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if found is None or found.tzinfo is not None:
+        return found
+    return datetime.combine(found, time(23, 59, 59), UTC) if text is not None and len(text) == _DAY else None
 
 
 def read(form: type[_Form], value: object) -> _Form | None:

@@ -1,0 +1,49 @@
+"""What an authentic series should have stated by now: its own debts, its deadlines and the ends of backup copies."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from expunge_reports import forms
+from expunge_reports.forms import BackupCopies, Deadlines
+from expunge_reports.statement import UNANSWERED, Statement
+
+_NONE: Final = ()
+
+
+def overdue_since(statements: Sequence[Statement], shared: Mapping[str, object], now: datetime) -> datetime | None:
+    """Return the time by which the request itself owed a statement; None if none has passed.
+
+    Owed is what the last statement says, and, until one answers the request, what its last deadlines say.
+    """
+    last = statements[-1]
+    if last.final:
+        return None
+    times = [last.open.expected_by]
+    if all(one.event in UNANSWERED for one in statements):
+        times += [forms.moment(one.answer_by) for one in _last(_cited(statements, shared), Deadlines)]
+    return min((one for one in times if one is not None and one < now), default=None)
+
+
+def copies_past(statements: Sequence[Statement], shared: Mapping[str, object], now: datetime) -> int:
+    """Return how many of the backup copies that were stated last should be gone by now."""
+    if statements[-1].final:
+        return 0
+    return sum(
+        (until := forms.moment(copy.last_day)) is not None and until < now
+        for listed in _last(_cited(statements, shared), BackupCopies)
+        for copy in listed.may_hold_the_records
+    )
+
+
+def _cited(statements: Sequence[Statement], shared: Mapping[str, object]) -> Iterator[forms.Document]:
+    """Yield the documents of known forms, the last cited first."""
+    for current in reversed(statements):
+        for digest in reversed(current.context):
+            found = forms.document(shared[digest])
+            if found is not None:
+                yield found
+
+
+def _last(cited: Iterator[forms.Document], form: type[forms.AnyDocument]) -> tuple[forms.AnyDocument, ...]:
+    return next(((one,) for one in cited if isinstance(one, form)), _NONE)
