@@ -168,11 +168,10 @@ def possibly_containing(listings: Iterable[CopyListing], cutoffs: Mapping[str, d
     ]
 
 
-def outstanding(copies: Sequence[BackupCopy], at: datetime) -> OpenCopies:
-    """How many copies are left at a time, and when those of them go that have a time to come."""
+def outstanding(copies: Sequence[BackupCopy]) -> OpenCopies:
+    """How many copies are left, and when those of them go that have a time to come (`standing`)."""
     due = [copy.expected_by for copy in copies if copy.status is CopyStatus.DUE and copy.expected_by is not None]
-    ahead = [by for by in due if by >= at]
-    return OpenCopies(len(copies), len(copies) - len(ahead), min(ahead, default=None), max(ahead, default=None))
+    return OpenCopies(len(copies), len(copies) - len(due), min(due, default=None), max(due, default=None))
 
 
 def as_statement(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupConnector, Finding, Sampleable, Severity, StoreConnector
 from expunge_orchestrator import data_type_closure, sampled_values, store_calls
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.rules import reachability
+from expunge_orchestrator.rules import declared_backups, reachability
 from expunge_orchestrator.rules.scope import collections_without_owner
 
 
@@ -37,6 +37,7 @@ def inspect_all(
     found = [
         *collections_without_owner(data_map),
         *reachability.findings(data_map),
+        *declared_backups.findings(data_map),
         *data_type_closure.findings(data_map, stores),
     ]
     for findings in store_calls.gather(looks, lambda place: looks[place](), at_once).values():

@@ -147,7 +147,7 @@ class Location:
         copies: Backup copies of these stores that may hold what is or was there, as listed now.
         unseen_copies: Copies known from before that the listings neither show nor prove gone.
         unproven_places: Backup places whose listing has no positive control: what it does not show may be there.
-        without_backups: Stores of which the map declares no backup place: nothing is known of copies.
+        without_backups: Stores of which the map says that no copies are made.
     """
 
     scope: Scope
@@ -199,9 +199,9 @@ def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scop
         copies=tuple(backup_copies.possibly_containing(listings, seen.cutoffs)),
         unseen_copies=tuple(one for one in backup_copies.unseen(listings, workspace.ledger) if one.store in stores),
         unproven_places=tuple(
-            one.place for one in listings if one.control is None and data_map.backups[one.place].of in stores
+            one.place for one in listings if one.control is None and data_map.backup_places[one.place].of in stores
         ),
-        without_backups=tuple(sorted(stores - {place.of for place in data_map.backups.values()})),
+        without_backups=tuple(sorted(one for one in stores if not data_map.places_of(one))),
         others=tuple(others_than(scope, data_map)),
     )
 

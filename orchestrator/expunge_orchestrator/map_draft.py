@@ -67,6 +67,10 @@ data_types:
   #   on_request: retain
   #   ground: The law and its section
 """
+_BACKUPS = """
+backups:
+  none:         # DECIDE: where are copies of these stores kept? Declare each place; only if there are none, say why
+  approved_by:  # DECIDE: who stands by that?"""
 
 
 def draft_stores(
@@ -135,7 +139,7 @@ def render_yaml(drafts: Sequence[StoreDraft]) -> str:
     """The drafts as one data map in YAML."""
     return "\n".join(
         ["\n".join(part) for part in (_lines(_HEAD), _controllers(drafts), _identities(drafts), _lines(_TYPES))]
-        + ["stores:", *("\n".join(_store(one)) for one in drafts)]
+        + ["stores:", *("\n".join(_store(one)) for one in drafts), _BACKUPS]
     )
 
 

@@ -87,7 +87,7 @@ def connected(
     Raises:
         ConfigError: Connection settings are missing, of the wrong type, or for a store that the map does not have.
     """
-    unknown = sorted(settings.stores.keys() - data_map.stores.keys() - data_map.backups.keys())
+    unknown = sorted(settings.stores.keys() - data_map.stores.keys() - data_map.backup_places.keys())
     if unknown:
         raise ConfigError(
             f"There are settings for stores that the data map does not have: {', '.join(unknown)}.",
@@ -101,7 +101,7 @@ def connected(
             stores[name] = store_type(name, data_map, connection_settings(settings, name, store_type.connection))
             stack.callback(stores[name].close)
         backups: dict[str, BackupConnector] = {}
-        for name, spec in data_map.backups.items():
+        for name, spec in data_map.backup_places.items():
             backup_type = registry.backups[str(getattr(spec, "connector"))]  # noqa: B009 - each model declares its own
             backups[name] = backup_type(name, data_map, connection_settings(settings, name, backup_type.connection))
             stack.callback(backups[name].close)

@@ -119,13 +119,24 @@ class LogLeftAlone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoBackups:
+    """That no backup copies of a store are made."""
+
+    reason: str
+    approved_by: str
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStore:
-    """One store of the plan; `collections` maps each to its action."""
+    """One store of the plan; `collections` maps each to its action, `backup_places` has the places with its copies."""
 
     store: str
     kind: str
     identity: str | None = None
     collections: Mapping[str, str] = field(default_factory=dict)
+    backup_places: tuple[str, ...] = ()
+    no_backups: NoBackups | None = None
     further: Members
 
 

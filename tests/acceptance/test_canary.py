@@ -74,6 +74,7 @@ CREATE TABLE scores (id bigint PRIMARY KEY, member_no numeric NOT NULL, points n
 
 MAP = """
 expunge: 1
+backups: {none: A database of a test lives as long as the test, approved_by: Whoever wrote the test}
 operator: {name: Canary House, contact: privacy@canary.example, log_origin: receipts.canary.example}
 controllers: {house: {name: Canary House}}
 identities:

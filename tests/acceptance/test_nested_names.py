@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAP = """
 expunge: 1
+backups: {none: A database of a test lives as long as the test, approved_by: Whoever wrote the test}
 operator: {name: Acme, contact: x@acme.example, log_origin: log.acme.example}
 controllers: {acme: {name: Acme}}
 identities: {handle: {kind: person, normaliser: exact/1}}

@@ -9,6 +9,7 @@ from expunge_connectors.memory import MemorySpec
 
 LOG = {"purpose": "Security", "ground": "GDPR Art. 6(1)(f)", "retention": "P90D", "approved_by": "DPO"}
 COMPANY = {"controller": "company"}
+NO_BACKUPS = {"none": "A store of a test lives as long as the test", "approved_by": "Whoever wrote the test"}
 CLIENT = {"controller": "client", "inherited": True}
 
 
@@ -47,7 +48,7 @@ def data_map(stores: Mapping[str, StoreSpec], backups: Mapping[str, BackupSpec] 
                 },
             },
             "stores": dict(stores),
-            "backups": dict(backups or {}),
+            "backups": dict(backups or NO_BACKUPS),
         }
     )
     complaints = [complaint for store in built.stores.values() for complaint in store.complaints(built)]

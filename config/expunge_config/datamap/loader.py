@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from expunge_config.datamap import yaml_reader
 from expunge_config.datamap.base import Model
-from expunge_config.datamap.models import BackupSpec, DataMap, StoreSpec
+from expunge_config.datamap.models import BackupSpec, DataMap, NoBackups, StoreSpec
 from expunge_config.datamap.yaml_reader import Path_
 from expunge_config.errors import DataMapError
 
@@ -63,6 +63,8 @@ def load(path: Path, stores: Mapping[str, type[StoreSpec]], backups: Mapping[str
     document = dict(raw)
     for section, registry in (("stores", stores), ("backups", backups)):
         document[section] = _typed(section, raw.get(section, {}), registry, complain)
+    if _says_none(raw.get("backups")):
+        document["backups"] = _no_backups(raw["backups"], complain)
     data_map: DataMap | None = None
     try:
         data_map = DataMap.model_validate(document)
@@ -81,7 +83,7 @@ def load(path: Path, stores: Mapping[str, type[StoreSpec]], backups: Mapping[str
 
 
 def _typed(section: str, raw: Any, registry: Mapping[str, type[Model]], complain: Any) -> Any:  # noqa: ANN401 - raw YAML
-    if not isinstance(raw, dict):
+    if not isinstance(raw, dict) or _says_none(raw):
         return raw
     typed: dict[Any, Any] = {}
     for name, entry in raw.items():
@@ -98,6 +100,18 @@ def _typed(section: str, raw: Any, registry: Mapping[str, type[Model]], complain
         except ValidationError as error:
             _collect(error, where, complain)
     return typed
+
+
+def _says_none(raw: object) -> bool:
+    return isinstance(raw, dict) and "none" in raw and not isinstance(raw["none"], dict)
+
+
+def _no_backups(raw: object, complain: Any) -> NoBackups | dict[str, Any]:  # noqa: ANN401 - the closure above
+    try:
+        return NoBackups.model_validate(raw)
+    except ValidationError as error:
+        _collect(error, ("backups",), complain)
+        return {}
 
 
 def _collect(
@@ -122,7 +136,7 @@ def _cross_check(data_map: DataMap) -> Iterable[tuple[Path_, str]]:
         for where, message in store.complaints(data_map)
     ]
     yield from in_stores
-    for name, backup in data_map.backups.items():
+    for name, backup in data_map.backup_places.items():
         if backup.of not in data_map.stores:
             yield ("backups", name, "of"), "names a store that the map does not declare"
     yield from data_map.complaints()

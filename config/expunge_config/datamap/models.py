@@ -145,14 +145,27 @@ class UnmappedPlace(Model):
     approved_by: Text
 
 
+class NoBackups(Model):
+    """That no backup copies are made, of one store or of all: a decision that somebody stands by.
+
+    Attributes:
+        none: Why there are none.
+    """
+
+    none: Text
+    approved_by: Text
+
+
 class StoreSpec(Model):
     """What is the same for every store. The connector's own model adds `connector` and `collections`.
 
     Attributes:
         unmapped_ok: Places that are in no collection and need not be.
+        backups: That no copies are made of this store; places with copies stand in the map's own `backups`.
     """
 
     unmapped_ok: tuple[UnmappedPlace, ...] = ()
+    backups: NoBackups | None = None
 
     def collection_specs(self) -> Mapping[str, CollectionSpec]:
         """The collections by name. Connectors' models hold them in a field of their own type."""
@@ -259,7 +272,7 @@ class DataMap(Model):
     identities: dict[Name, Identity] = Field(min_length=1)
     data_types: dict[Name, DataType] = Field(min_length=1)
     stores: dict[Name, SerializeAsAny[StoreSpec]] = Field(min_length=1)
-    backups: dict[Name, SerializeAsAny[BackupSpec]] = Field(default_factory=dict)
+    backups: NoBackups | dict[Name, SerializeAsAny[BackupSpec]] = Field(default_factory=dict)
     limits: Limits = Field(default_factory=Limits)
     self_service: SelfService | None = None
 
@@ -275,6 +288,19 @@ class DataMap(Model):
         """The identities that prove who somebody is."""
         return frozenset(name for name, one in self.identities.items() if one.kind is IdentityKind.PERSON)
 
+    @property
+    def backup_places(self) -> Mapping[str, BackupSpec]:
+        """The places with backup copies by name."""
+        return {} if isinstance(self.backups, NoBackups) else self.backups
+
+    def places_of(self, store: str) -> list[str]:
+        """The places that keep copies of a store."""
+        return [name for name, place in self.backup_places.items() if place.of == store]
+
+    def no_backups_of(self, store: str) -> NoBackups | None:
+        """Who says that no copies are made of a store, and why; None if nobody does."""
+        return self.backups if isinstance(self.backups, NoBackups) else self.stores[store].backups
+
     def collections(self) -> Iterator[tuple[str, str, CollectionSpec]]:
         """(store, collection, spec) of every collection, in the order of the file."""
         for store_name, store in self.stores.items():
@@ -284,6 +310,9 @@ class DataMap(Model):
     def complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """What is wrong between the stores, and between the parts of the map that are none: (path, message)."""
         yield from self._self_service_complaints()
+        for name, store in self.stores.items():
+            if store.backups is not None and (places := self.places_of(name)):
+                yield ("stores", name, "backups"), f"says that there are no copies, and {places[0]} keeps some"
 
     def same_person_complaints(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Persons of several collections whom one value makes one human, unsaid; of stores without a complaint."""

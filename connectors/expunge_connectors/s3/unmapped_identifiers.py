@@ -79,7 +79,7 @@ def sample(service: Service, bucket: str, names: int, head: str = "") -> Iterato
 
 def _others(service: Service, data_map: DataMap, spec: S3Spec) -> Iterator[Finding]:
     mapped = {objects.bucket for objects in spec.collections.values()} | {one.place for one in spec.unmapped_ok}
-    mapped |= {str(getattr(backup, "bucket", "")) for backup in data_map.backups.values()}
+    mapped |= {str(getattr(backup, "bucket", "")) for backup in data_map.backup_places.values()}
     mapped |= {
         objects.bucket
         for other in data_map.stores.values()

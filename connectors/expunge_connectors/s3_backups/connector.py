@@ -41,7 +41,7 @@ class S3Backups:
             connection: How to reach the service.
             wait: Pauses between attempts; tests make them instant.
         """
-        spec = data_map.backups.get(name)
+        spec = data_map.backup_places.get(name)
         if not isinstance(spec, S3BackupsSpec) or not isinstance(connection, S3BackupsConnection):
             raise TerminalError(f"Backup place {name} or its connection settings are not of the kind s3-backups.")
         self.name = name

@@ -156,7 +156,7 @@ def _show_not_looked_into(found: Location) -> None:
         (f"controller {one.controller}", f"ask {one.name}; holds: {', '.join(one.data_types)}") for one in found.others
     ]
     rows += [
-        (f"backup copies of {store}", "the data map declares no place: nothing is known")
+        (f"backup copies of {store}", "none are made, as the data map says; nobody looked")
         for store in found.without_backups
     ]
     rows += [

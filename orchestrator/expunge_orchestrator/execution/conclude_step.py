@@ -56,7 +56,7 @@ def conclude(context: StepContext) -> StepWrite:
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
-    copies = backup_copies.outstanding(held, at)
+    copies = backup_copies.outstanding(held)
     still_open = owed.settling_check(at + context.workspace.settings.settling, copies)
     grounds = grounds_of(context.workspace.data_map)
 

@@ -170,7 +170,7 @@ def settle(context: StepContext) -> StepWrite:
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     document = statement_bodies.copies_document(listings, held)
-    copies = backup_copies.outstanding(held, at)
+    copies = backup_copies.outstanding(held)
     grounds = grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Transition:

@@ -29,6 +29,7 @@ _OUTCOMES = {
     " and what may be somebody else's. The receipt lists what is left, why, and until when.",
     "not-found": "We found nothing in the systems in use that was to be deleted.",
 }
+_NO_BACKUPS = "Backups: no copies of the systems in use are made, as the receipt says."
 _BACKUPS = (
     "Backups: copies may remain in back-up storage for some time although nothing remains in the systems in use. They"
     " are not changed; they end by their own time limits, and the receipt says which and until when."
@@ -71,11 +72,12 @@ def _paragraphs(data_map: DataMap, request: Request, event: Event, outcome: str 
     if event is Event.ACCEPTED:
         return _accepted(data_map, request)
     if event is Event.ERASED:
-        return [_OUTCOMES.get(str(outcome), _OUTCOMES["partially-erased"]), CLIENTS_DATA, _BACKUPS, _LOGS, _CHECK]
+        said = _OUTCOMES.get(str(outcome), _OUTCOMES["partially-erased"])
+        return [said, CLIENTS_DATA, about_backups(data_map), _LOGS, _CHECK]
     if event is Event.CANCELLED:
         return [_TAKEN_BACK if request.batch_id is None else _ENDED]
     if event is Event.CLOSED:
-        return [_CLOSED, _BACKUPS]
+        return [_CLOSED, about_backups(data_map)]
     if outcome is not None:
         return [_AMBIGUOUS]
     why = _DENIALS.get(str(request.reason), "for a reason that we tell you when you ask")
@@ -107,9 +109,14 @@ def _accepted(data_map: DataMap, request: Request) -> list[str]:
         )
     if request.deadlines is not None:
         parts.append(f"You have our answer before {_when(request.deadlines['answerBy'])}.")
-    parts += [CLIENTS_DATA, _BACKUPS, _LOGS]
+    parts += [CLIENTS_DATA, about_backups(data_map), _LOGS]
     return parts
 
 
 def _when(text: str) -> str:
     return parse(text).astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
+
+
+def about_backups(data_map: DataMap) -> str:
+    """What a letter says of backup copies."""
+    return _BACKUPS if data_map.backup_places else _NO_BACKUPS

@@ -6,6 +6,7 @@ outcomes                from verification to what may be said of a collection an
 chunking                a batch cut into chunks
 pipeline                the steps of a chunk
 plan_limits_and_drift   what needs approval; what is clearly more than was planned
+declared_backups        where the copies of a store are kept, or who says that there are none
 reachability            can a request ever lead to a collection
 blind_findings          what a blind search found of one person, and what of that fails
 owed                    what a request owes after each statement, and by when

@@ -83,6 +83,7 @@ class Builder:
         """The data map."""
         return {
             "expunge": 1,
+            "backups": {"none": "A world lives as long as the test", "approved_by": "Whoever wrote the test"},
             "operator": {"name": "Model Ltd", "contact": "privacy@model.example", "log_origin": "model.example"},
             "controllers": {"firm": {"name": "The firm"}, "client": {"name": "A client", "many": True}},
             "identities": self.identities,

@@ -72,7 +72,7 @@ def data_map(change: Callable[[dict[str, Any]], None] | None = None) -> DataMap:
     """The example's map with its Postgres store alone; `change` edits the raw document first."""
     document = document_of()
     document["stores"] = {"main": document["stores"]["main"]}
-    document["backups"] = {}
+    document["backups"] = {"none": "The test needs none", "approved_by": "Whoever wrote the test"}
     if change is not None:
         change(document)
     return checked(document)

@@ -14,6 +14,7 @@ from expunge_connectors.redis.spec import RedisSpec
 ACME = Scope("acme")
 _MAP = """
 expunge: 1
+backups: {none: A database of a test lives as long as the test, approved_by: Whoever wrote the test}
 operator: {name: Acme, contact: x@acme.example, log_origin: log.acme.example}
 controllers: {acme: {name: Acme}, client: {name: Client, many: true}}
 identities:

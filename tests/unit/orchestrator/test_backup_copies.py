@@ -18,6 +18,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import copies as copies_verb
+from expunge_reports.statement import OpenCopies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,7 @@ def test_what_has_no_day_is_never_overdue(status: CopyStatus) -> None:
 
 def test_an_overdue_copy_is_open_and_gives_no_day_ahead() -> None:
     owed = backup_copies.outstanding(observed(copy(AT - DAY), copy(AT + DAY, id="pg/2.dump@v2")))
-    assert (owed.items, owed.last_expected_by) == (2, None)
+    assert owed == OpenCopies(2, 1, AT + DAY, AT + DAY)
 
 
 def test_the_table_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
