@@ -124,7 +124,9 @@ def api_key_view(key: ApiKey) -> dict[str, Any]:
         "holder": key.actor,
         "roles": [str(role) for role in key.roles],
         "controllers": None if key.controllers is None else list(key.controllers),
+        "subject": key.subject,
         "created_at": key.created_at,
+        "confirmed_at": key.confirmed_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
     }

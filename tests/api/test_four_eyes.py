@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from httpx2 import Response
-from tests.support.api import ApiHarness, once, open_api
+from tests.support.api import ApiHarness, bearer, once, open_api
 from tests.support.installation import CompanyStack
 from tests.support.people import SeededPerson, make_caller
 from tests.support.store_inspector import StoreInspector
@@ -51,6 +51,40 @@ def two_tokens(api: ApiHarness) -> tuple[Headers, Headers]:
     return api.staff("requester", subject="ann"), api.staff("approver", subject="ann")
 
 
+def minted(api: ApiHarness, issuer: Headers, role: str, **said: object) -> dict[str, object]:
+    wish = {"roles": [role], "controllers": list(CLIENT), **said}
+    issued = api.client.post("/v1/api_keys", json=wish, headers=dict(issuer))
+    assert issued.status_code == 201, issued.text
+    return dict(issued.json())
+
+
+def headers_of(issued: Mapping[str, object]) -> dict[str, str]:
+    return bearer(str(issued["secret"]))
+
+
+def key_of_its_issuer(api: ApiHarness) -> tuple[Headers, Headers]:
+    """A system's key, and the token of the administrator who issued it and may approve."""
+    ann = {"controllers": "client:42", "subject": "ann"}
+    return headers_of(minted(api, api.staff("admin", **ann), "requester")), api.staff("approver", **ann)
+
+
+def keys_of_one_chain(api: ApiHarness) -> tuple[Headers, Headers]:
+    """An administrator's key issued another one's, and each of these one: for asking, and for approving."""
+    first = api.key(Role.ADMIN, controllers=CLIENT)
+    second = headers_of(minted(api, first, "admin"))
+    asks, approves = minted(api, first, "requester"), minted(api, second, "approver")
+    confirmed = api.client.post(f"/v1/api_keys/{approves['id']}/confirm", headers=api.key(Role.ADMIN))
+    assert confirmed.status_code == 200, confirmed.text
+    return headers_of(asks), headers_of(approves)
+
+
+def key_of_somebody_said(api: ApiHarness) -> tuple[Headers, Headers]:
+    """Who issues a key and says that it is another one's has it all the same."""
+    ann = {"controllers": "client:42", "subject": "ann"}
+    asks = minted(api, api.staff("admin", **ann), "requester", subject="us_0123456789abcdef")
+    return headers_of(asks), api.staff("approver", **ann)
+
+
 def asked_as_list(api: ApiHarness, ann: SeededPerson, asks: Headers) -> str:
     made = api.client.post(
         "/v1/batches", params={"controller": ann.controller}, content=ann.csv, headers=once(asks)
@@ -75,7 +109,9 @@ def approvals(api: ApiHarness) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("ask", [asked_as_list, asked_as_request])
-@pytest.mark.parametrize("somebody", [both_roles, two_keys, two_tokens])
+@pytest.mark.parametrize(
+    "somebody", [both_roles, two_keys, two_tokens, key_of_its_issuer, keys_of_one_chain, key_of_somebody_said]
+)
 def test_an_approver_is_never_who_asked(
     api: ApiHarness,
     inspector: StoreInspector,
@@ -109,3 +145,50 @@ def test_an_approver_is_never_who_asked(
     assert post("start", operator).status_code == 202
     api.work()
     assert not any(ann.left(inspector).values())
+
+
+def test_a_key_that_approves_is_issued_by_two(api: ApiHarness, inspector: StoreInspector) -> None:
+    """One administrator's word is not enough, nor that of a key that they issued, nor of whom it is for."""
+    ann, bob = (api.staff("admin", "requester", controllers="client:42", subject=one) for one in ("ann", "bob"))
+    caller = make_caller(inspector)
+    batch = asked_as_list(api, caller, ann)
+    issued = minted(api, ann, "approver")
+    plan = api.client.get(f"/v1/batches/{batch}/plan", headers=ann).json()
+
+    def post(path: str, headers: Headers, **body: object) -> tuple[int, str]:
+        answer = api.client.post(path, json=body or None, headers=dict(headers))
+        told = answer.json()
+        return answer.status_code, str(told.get("type", told.get("confirmed_at"))).rsplit("/", 1)[-1]
+
+    approves = f"/v1/batches/{batch}/approve"
+    assert post(approves, headers_of(issued), digest=plan["digest"]) == (403, "role-missing")
+    confirms = f"/v1/api_keys/{issued['id']}/confirm"
+    own = headers_of(minted(api, ann, "admin"))
+    for nobody_else in (ann, own):
+        assert post(confirms, nobody_else) == (409, "not-confirmed")
+    assert post(confirms, api.key(Role.ADMIN, controllers=("client:43",)))[0] == 404
+    assert post(approves, headers_of(issued), digest=plan["digest"]) == (403, "role-missing")
+    assert post(confirms, bob)[0] == 200
+    assert post(approves, headers_of(issued), digest=plan["digest"]) == (409, "not-confirmed")  # it is ann's still
+    other = asked_as_list(api, make_caller(inspector), bob)
+    digest = api.client.get(f"/v1/batches/{other}/plan", headers=bob).json()["digest"]
+    assert post(f"/v1/batches/{other}/approve", headers_of(issued), digest=digest)[0] == 200
+
+
+def test_a_confirmed_key_is_whom_it_is_for(api: ApiHarness, inspector: StoreInspector) -> None:
+    """Two say that bob has it: what its issuer asks for, it approves; what bob asks for, it does not."""
+    ann, bob = (
+        api.staff("admin", "requester", "approver", controllers="client:42", subject=one) for one in ("ann", "bob")
+    )
+    asked = asked_as_list(api, make_caller(inspector), bob)
+    with reading(api.installation.workspace.ledger) as connection:
+        actor = connection.execute(sa.select(tables.batch.c.requested_by)).scalar_one()
+    issued = minted(api, ann, "approver", subject=actor)
+    confirm = f"/v1/api_keys/{issued['id']}/confirm"
+    assert api.client.post(confirm, headers=bob).status_code == 409
+    assert api.client.post(confirm, headers=api.key(Role.ADMIN)).status_code == 200
+    anns = asked_as_list(api, make_caller(inspector), ann)
+    for batch, status in ((asked, 409), (anns, 200)):
+        digest = api.client.get(f"/v1/batches/{batch}/plan", headers=ann).json()["digest"]
+        answer = api.client.post(f"/v1/batches/{batch}/approve", json={"digest": digest}, headers=headers_of(issued))
+        assert answer.status_code == status

@@ -99,15 +99,17 @@ class ApiHarness:
     def key(
         self, *roles: Role, controllers: tuple[str, ...] | None = None, holder: str | None = None
     ) -> dict[str, str]:
-        """Headers of a call with an API key."""
+        """Headers of a call with an API key: its issuer issued no other one, and somebody else confirmed it."""
         workspace = self.installation.workspace
         reaches = (
             None if controllers is None else [api_keys.controller_scope(one, workspace.data_map) for one in controllers]
         )
         with workspace.ledger.begin() as connection:
-            secret, _ = api_keys.issue(
-                connection, roles=roles, controllers=reaches, holder=holder, expires_at=None, by="test", at=self.at
+            by = f"issuer {secrets.token_hex(4)}"
+            secret, key = api_keys.issue(
+                connection, roles=roles, controllers=reaches, holder=holder, expires_at=None, by=by, at=self.at
             )
+            api_keys.confirm(connection, key.uid, "witness", self.at)
         return bearer(secret)
 
     def work(self) -> None:

@@ -65,6 +65,7 @@ MAY = {
     "GET /v1/audit_log": A,
     "POST /v1/api_keys": ADMIN,
     "GET /v1/api_keys": ADMIN,
+    "POST /v1/api_keys/{api_key_id}/confirm": ADMIN,
     "POST /v1/api_keys/{api_key_id}/revoke": ADMIN,
     "POST /opendsr/v2/requests": f"{R} {OP}",
     "GET /opendsr/v2/requests/{subject_request_id}": WORKING,

@@ -179,9 +179,11 @@ def process_of(
     keys = {}
     for role in GIVEN:
         with installation.workspace.ledger.begin() as connection:
-            keys[role.value], _ = api_keys.issue(
-                connection, roles=[role], controllers=None, holder=None, expires_at=None, by="test", at=now()
+            by = f"issuer of the {role.value}"
+            keys[role.value], key = api_keys.issue(
+                connection, roles=[role], controllers=None, holder=None, expires_at=None, by=by, at=now()
             )
+            api_keys.confirm(connection, key.uid, "witness", now())
     environment = {
         **installation.calltrack.environment(installation.home),
         **api_environment(directory, app, idp),

@@ -214,6 +214,9 @@ CALLS: dict[str, Callable[[Stock, str], Recipe | None]] = {
     ),
     "POST /v1/locate": _locate,
     "POST /v1/api_keys": _issue,
+    "POST /v1/api_keys/{api_key_id}/confirm": _of(
+        "api_key_id", lambda stock: stock.cells.key(stock.cells.mine.controller)
+    ),
     "POST /v1/api_keys/{api_key_id}/revoke": _of(
         "api_key_id", lambda stock: stock.cells.key(stock.cells.mine.controller)
     ),

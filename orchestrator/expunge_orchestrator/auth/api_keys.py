@@ -1,4 +1,4 @@
-"""API keys: issued once, stored as a hash, listed, revoked, authenticated.
+"""API keys: issued once, stored as a hash, confirmed by a second person, listed, revoked, authenticated.
 
 How a presented key is read, hashed and compared stands in `bearer_secrets`.
 """
@@ -14,11 +14,15 @@ import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
+from expunge_config.unsafe_characters import UNSAFE
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.auth import bearer_secrets
 from expunge_orchestrator.auth.errors import not_accepted
+from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.auth.principals import Principal, Role
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.errors import NotConfirmedError
+from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.request_tables import api_key
 from expunge_orchestrator.rules.scope import parse_scope
 
@@ -36,7 +40,10 @@ class ApiKey:
     created_at: str
     created_by: str
     expires_at: str | None
-    revoked_at: str | None
+    subject: str | None = None
+    confirmed_by: str | None = None
+    confirmed_at: str | None = None
+    revoked_at: str | None = None
 
 
 def issue(  # noqa: PLR0913 - what a key says
@@ -48,6 +55,7 @@ def issue(  # noqa: PLR0913 - what a key says
     expires_at: datetime | None,
     by: str,
     at: datetime,
+    subject: str | None = None,
 ) -> tuple[str, ApiKey]:
     """Make a key; returns the secret, which is nowhere else, and what is kept.
 
@@ -59,13 +67,19 @@ def issue(  # noqa: PLR0913 - what a key says
         expires_at: When it ends; None: when it is revoked.
         by: Who issues it.
         at: Now.
+        subject: Whose it is: a login name, or the actor of a token (`us_…`).
 
     Raises:
-        UsageError: There is no such holder, or a role cannot be given.
+        UsageError: There is no such holder, a role cannot be given, or the subject is itself the holder of a key.
     """
     if not roles or not {Role.REQUESTER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMIN}.issuperset(roles):
         raise UsageError(
             "A key needs roles: requester, operator, approver, auditor, admin.", remedy="Give --role, once or more."
+        )
+    if subject is not None and (subject.startswith("ak_") or not subject.strip() or UNSAFE.search(subject)):
+        raise UsageError(
+            "A key is for a person: a login name, or the actor of a token (us_…).",
+            remedy="The audit log names who has called: GET /v1/audit_log",
         )
     known = sa.select(api_key.c.id).where(api_key.c.actor == holder)
     if holder is not None and connection.execute(known).first() is None:
@@ -80,7 +94,7 @@ def issue(  # noqa: PLR0913 - what a key says
         stamp(at),
         by,
         None if expires_at is None else stamp(expires_at),
-        None,
+        subject,
     )
     connection.execute(
         sa.insert(api_key).values(
@@ -91,6 +105,7 @@ def issue(  # noqa: PLR0913 - what a key says
             controllers=None if kept.controllers is None else list(kept.controllers),
             created_at=kept.created_at,
             created_by=by,
+            subject=subject,
             expires_at=kept.expires_at,
         )
     )
@@ -122,6 +137,30 @@ def revoke(connection: sa.Connection, uid: str, at: datetime) -> ApiKey:
     return _key(row)
 
 
+def confirm(connection: sa.Connection, uid: str, by: str, at: datetime) -> ApiKey:
+    """Say, as somebody else than its issuer, that a key is in the hands of whom it is for. Confirmed, it stays so.
+
+    Raises:
+        UsageError: There is none of that id, or it is revoked.
+        NotConfirmedError: By one of the persons behind whoever issued it, or by whom it is for.
+    """
+    row = connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).first()
+    if row is None or row.revoked_at is not None:
+        raise UsageError("There is no key of that id in force.", remedy="`expunge api-keys list` lists them.")
+    keys = issued_keys(connection)
+    if share_a_person(by, row.created_by, keys) or share_a_person(by, row.subject, keys):
+        raise NotConfirmedError(
+            "Nothing was confirmed: whoever issued a key, or has it, cannot confirm it.",
+            remedy="Somebody else looks at whom it is for and confirms it, under a login or token of their own.",
+        )
+    connection.execute(
+        sa.update(api_key)
+        .where(api_key.c.uid == uid, api_key.c.confirmed_by.is_(None))
+        .values(confirmed_by=by, confirmed_at=stamp(at))
+    )
+    return _key(connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).one())
+
+
 def principal_of(
     connection: sa.Connection, given: bearer_secrets.PresentedSecret, data_map: DataMap, at: datetime
 ) -> Principal:
@@ -136,7 +175,10 @@ def principal_of(
         raise not_accepted()
     if row.expires_at is not None and row.expires_at <= stamp(at):
         raise not_accepted()
-    return Principal(row.actor, frozenset(map(Role, row.roles)), scopes_of(_key(row), data_map))
+    roles = frozenset(map(Role, row.roles))
+    if row.confirmed_by is None:
+        roles -= {Role.APPROVER}
+    return Principal(row.actor, roles, scopes_of(_key(row), data_map))
 
 
 def scopes_of(key: ApiKey, data_map: DataMap) -> frozenset[Scope] | None:
@@ -173,5 +215,8 @@ def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
         values["created_at"],
         values["created_by"],
         values["expires_at"],
+        values["subject"],
+        values["confirmed_by"],
+        values["confirmed_at"],
         values["revoked_at"],
     )

@@ -48,7 +48,7 @@ def current_actor(settings: Settings) -> str:
 
 def same_actor(one: str, other: str) -> bool:
     """Whether two names are one person's, in whatever case, form or spacing they are written."""
-    return _plain(one) == _plain(other)
+    return plain_name(one) == plain_name(other)
 
 
 def _named(settings: Settings) -> str:
@@ -60,7 +60,8 @@ def _named(settings: Settings) -> str:
         return f"uid {os.getuid()}"
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name in the one form in which names are compared."""
     # Twice: folding can undo the form, and what is left out can join what was apart.
     for _ in range(2):
         seen = "".join(one for one in unicodedata.normalize("NFKC", name) if one.isspace() or not _unseen(one))

@@ -1,4 +1,4 @@
-"""`expunge api-keys`: API keys: add, list, revoke."""
+"""`expunge api-keys`: API keys: add, confirm, list, revoke."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.local_actor import current_actor
-from expunge_orchestrator.auth.principals import GIVEN
+from expunge_orchestrator.auth.principals import GIVEN, Role
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.json_views import api_key_view
@@ -23,14 +23,15 @@ from expunge_orchestrator.workspace import opened
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    group = typer.Typer(no_args_is_help=True, help="API keys of systems and staff: add, list, revoke.")
+    group = typer.Typer(no_args_is_help=True, help="API keys of systems and staff: add, confirm, list, revoke.")
     group.command("add")(add)
+    group.command("confirm")(confirm)
     group.command("list")(list_keys)
     group.command("revoke")(revoke)
     app.add_typer(group, name="api-keys")
 
 
-def add(
+def add(  # noqa: PLR0913, PLR0917 - options
     role: Annotated[list[str], typer.Option("--role", "-r", help="requester, operator, approver, auditor or admin.")],
     controller: Annotated[
         list[str] | None,
@@ -41,12 +42,18 @@ def add(
     holder: Annotated[
         str | None, typer.Option(help="A second key for somebody who has one: their actor (ak_…).", metavar="ACTOR")
     ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Whose it is: their login name, or actor (us_…).", metavar="PERSON")
+    ] = None,
     days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="Days until it ends. Default: until revoked.")
     ] = 365,
     as_json: output.Json = False,
 ) -> None:
     """Issue an API key. The secret is shown once and is nowhere else; the ledger keeps a hash.
+
+    Whoever issues a key is one of the persons behind it: what it asks for, they cannot approve. One with the role
+    approver approves nothing before somebody else has confirmed it.
 
     Example: expunge api-keys add --role requester --controller client:42
     """
@@ -66,6 +73,7 @@ def add(
                 expires_at=None if days is None else at + timedelta(days=days),
                 by=by,
                 at=at,
+                subject=subject,
             )
             audit_log.append(connection, at, "command line", "api_key.issue", key.uid)
     if as_json:
@@ -76,6 +84,26 @@ def add(
     output.stderr_console().print(
         f"Shown once. Key {key.uid} of {key.actor}; to end it: expunge api-keys revoke {key.uid}"
     )
+    if Role.APPROVER in key.roles:
+        output.stderr_console().print(
+            f"It approves nothing before somebody else confirms it: expunge api-keys confirm {key.uid}"
+        )
+
+
+def confirm(key: Annotated[str, typer.Argument(help="A key's id, as `expunge api-keys list` shows it.")]) -> None:
+    """Say, as somebody else than who issued it, that a key is with whom it is for: from then on it may approve.
+
+    Exit codes: 0 confirmed, 2 there is none such in force, 7 you issued it yourself, or it is yours.
+
+    Example: expunge api-keys confirm 4f0c3a5b7d9e1f0c
+    """
+    settings = load_settings()
+    with opened(settings, installed()) as workspace:
+        at = now()
+        with workspace.ledger.begin() as connection:
+            confirmed = api_keys.confirm(connection, key, current_actor(settings), at)
+            audit_log.append(connection, at, "command line", "api_key.confirm", confirmed.uid)
+    output.console().print(f"Key {confirmed.uid} is confirmed since {confirmed.confirmed_at}.")
 
 
 def list_keys(as_json: output.Json = False) -> None:
@@ -94,13 +122,15 @@ def list_keys(as_json: output.Json = False) -> None:
             one.actor,
             ", ".join(one.roles),
             "all" if one.controllers is None else ", ".join(one.controllers),
+            one.subject,
             one.created_at,
-            one.expires_at or "",
-            one.revoked_at or "",
+            one.confirmed_at,
+            one.expires_at,
+            one.revoked_at,
         )
         for one in found
     ]
-    columns = ("key", "holder", "roles", "controllers", "issued", "ends", "revoked")
+    columns = ("key", "holder", "roles", "controllers", "of", "issued", "confirmed", "ends", "revoked")
     output.console().print(output.table("API keys", columns, rows))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -73,10 +75,7 @@ def serve_demo(
         shell = scenario.Shell(run, Path(path), environment, lambda _line: None)
         shell.ask("keys", "init")
         shell.ask("adopt", "cache")
-        rows = [
-            (role, " ".join(more[1:]) or "all", str(shell.ask("api-keys", "add", "--role", role, *more)["secret"]))
-            for role, more in KEYS
-        ]
+        rows = [(role, " ".join(more[1:]) or "all", _key(shell, role, *more)) for role, more in KEYS]
         if application is not None:
             given = _application_environment(company, servers, api)
             beside_it.enter_context(sidecar.running(application, port + 1, given))
@@ -89,6 +88,17 @@ def serve_demo(
         said.print("Ctrl-C ends all of it.\n")
         shell.run("serve", "--port", str(port))
     said.print("Nothing is left running.")
+
+
+def _key(shell: scenario.Shell, role: str, *more: str) -> str:
+    """A key of somebody of that name and role, whom somebody else knows, too: else what one asks for waits for ever."""
+    issuer, witness = (
+        replace(shell, environment={**shell.environment, "EXPUNGE_ACTOR": name}) for name in ("issuer", "witness")
+    )
+    issued = issuer.ask("api-keys", "add", "--role", role, "--subject", role, *more)
+    with redirect_stdout(io.StringIO()):
+        witness.run("api-keys", "confirm", str(issued["id"]))
+    return str(issued["secret"])
 
 
 def _application_environment(company: Company, servers: Stack, api: str) -> dict[str, str]:

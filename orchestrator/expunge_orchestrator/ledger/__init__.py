@@ -16,6 +16,7 @@ batch_status            progress, outcomes, the state that is shown
 identifier_encryption   identifiers and keys, encrypted under a key for each item
 suppression_list        keyed hashes of whom the ledger erased
 entered_identities      by which names, read how, the ledger knows people
+key_chains              by whom and for whom API keys were issued
 attributions            whose values are, as two people say
 audit_log               the append-only audit trail of API calls
 """

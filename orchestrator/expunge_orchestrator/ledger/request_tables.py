@@ -83,7 +83,8 @@ token_use = sa.Table(
     sa.Column("expires_at", sa.String(32), nullable=False, index=True),
 )
 
-# Hashed API keys. `controllers`: those it may speak for; null: all.
+# Hashed API keys. `controllers`: those it may speak for; null: all. `subject`: whose it is, if its issuer said so: a
+# login name, or the actor of a token. `confirmed_by`: a second person, without whom it approves nothing.
 api_key = sa.Table(
     "api_key",
     metadata,
@@ -95,6 +96,9 @@ api_key = sa.Table(
     sa.Column("controllers", sa.JSON(none_as_null=True)),
     sa.Column("created_at", sa.String(32), nullable=False),
     sa.Column("created_by", sa.String(200), nullable=False),
+    sa.Column("subject", sa.String(200)),
+    sa.Column("confirmed_by", sa.String(200)),
+    sa.Column("confirmed_at", sa.String(32)),
     sa.Column("expires_at", sa.String(32)),
     sa.Column("revoked_at", sa.String(32)),
 )

@@ -6,11 +6,13 @@ import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_orchestrator.auth import local_actor
+from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.rules import plan_limits_and_drift
 
@@ -32,10 +34,11 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str)
             "Nothing was approved: the digest given is not the plan's.",
             remedy=f"Look at the plan again: expunge status {batch.uid}",
         )
-    if local_actor.same_actor(approver, batch.requested_by or ""):
+    if share_a_person(approver, batch.requested_by, issued_keys(connection)):
         raise NotConfirmedError(
             "Nothing was approved: whoever asked for it cannot approve it.",
-            remedy="Somebody else looks at the plan and approves it, under a login or EXPUNGE_ACTOR of their own.",
+            remedy="Somebody else looks at the plan and approves it, under a login or EXPUNGE_ACTOR of their own."
+            " A key that somebody issued is that person's, too.",
         )
     moved = connection.execute(
         sa.update(tables.batch)

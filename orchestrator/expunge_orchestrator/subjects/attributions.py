@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.contract import SINCE, Scope, SubjectKey
-from expunge_orchestrator.auth import local_actor
+from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.errors import NotConfirmedError
 from expunge_orchestrator.ledger import attributions
 from expunge_orchestrator.ledger.attributions import Attribution, Pair
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved, Said
 from expunge_orchestrator.workspace import Workspace
@@ -84,7 +85,7 @@ def approve(connection: sa.Connection, uid: str, people: People, tagger: Tagger,
     """
     wanted = attributions.by_uid(connection, uid)
     if wanted.state == "awaiting-approval":
-        if local_actor.same_actor(actor, wanted.asked_by):
+        if share_a_person(actor, wanted.asked_by, issued_keys(connection)):
             raise NotConfirmedError(
                 "Nothing was approved: whoever proposed it cannot approve it.",
                 remedy="Somebody else looks at the records and approves it, by a login or EXPUNGE_ACTOR of their own.",

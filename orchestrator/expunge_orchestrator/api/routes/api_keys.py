@@ -1,4 +1,4 @@
-"""API keys, for administrators: create, list, revoke. `auth.api_keys` keeps a hash of each."""
+"""API keys, for administrators: create, confirm, list, revoke. `auth.api_keys` keeps a hash of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def create_api_key(
 ) -> IssuedApiKey:
     """Issue an API key. The secret is in this response and nowhere else.
 
-    A further key for an existing `holder` needs an administrator of all controllers of their keys.
+    A further key for an existing `holder` needs an administrator of all controllers of their keys. A key with the role
+    `approver` approves nothing before somebody else has confirmed it.
     """
     data_map = call.state.workspace.data_map
     reaches = (
@@ -46,6 +47,7 @@ def create_api_key(
             expires_at=wish.expires_at,
             by=call.principal.actor,
             at=call.at,
+            subject=wish.subject,
         )
         call.note(connection, made.uid)
     return IssuedApiKey(**api_key_view(made), secret=secret)
@@ -56,6 +58,19 @@ def list_api_keys(call: Annotated[CallContext, Depends(requires(Operation.API_KE
     """All API keys for your controllers, expired and revoked ones included, without their secrets."""
     with call.reading() as connection:
         return [ApiKey(**api_key_view(one)) for one in _within_reach(call, connection)]
+
+
+@router.post("/{api_key_id}/confirm", response_model=ApiKey)
+def confirm_api_key(
+    call: Annotated[CallContext, Depends(requires(Operation.API_KEY_MANAGE))], api_key_id: str
+) -> ApiKey:
+    """Confirm an API key, as somebody else than who issued it or whose it is: from then on it may approve."""
+    with call.writing() as connection:
+        if all(one.uid != api_key_id for one in _within_reach(call, connection)):
+            raise not_there()
+        confirmed = api_keys.confirm(connection, api_key_id, call.principal.actor, call.at)
+        call.note(connection, confirmed.uid)
+    return ApiKey(**api_key_view(confirmed))
 
 
 @router.post("/{api_key_id}/revoke", response_model=ApiKey)

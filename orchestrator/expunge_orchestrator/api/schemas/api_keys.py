@@ -45,6 +45,9 @@ class CreateApiKey(Schema):
         default=None, min_length=1, max_length=1000, description="The controllers that it may act for; absent: all."
     )
     holder: Annotated[str, StringConstraints(pattern=r"^ak_[0-9a-f]{12}$")] | None = None
+    subject: Annotated[str, StringConstraints(pattern=r"^us_[0-9a-f]{16}$")] | None = Field(
+        default=None, description="Whose it is: an actor of the staff's tokens, as the audit log names them."
+    )
     expires_at: Moment | None = None
 
 
@@ -57,7 +60,11 @@ class ApiKey(Schema):
     holder: str
     roles: tuple[str, ...]
     controllers: tuple[str, ...] | None
+    subject: str | None
     created_at: datetime
+    confirmed_at: datetime | None = Field(
+        description="When a second person confirmed it; until then it approves nothing."
+    )
     expires_at: datetime | None
     revoked_at: datetime | None
 

@@ -240,7 +240,9 @@ KEY: dict[str, Any] = {
     "holder": "ak_b017512f0894",
     "roles": ["requester"],
     "controllers": ["client:42"],
+    "subject": None,
     "created_at": "2026-11-25T11:17:47Z",
+    "confirmed_at": None,
     "expires_at": "2027-11-25T00:00:00Z",
     "revoked_at": None,
 }
