@@ -11,6 +11,7 @@ runner_lock             one process at a time runs batches
 states                  states of batches and chunks; which chunks may run
 batches                 Batch, and queries
 items                   the people of a chunk
+asked_of_day            what an actor asked for in a day
 batch_cutoffs           the cutoff of a batch in each store
 batch_status            progress, outcomes, the state that is shown
 identifier_encryption   identifiers and keys, encrypted under a key for each item

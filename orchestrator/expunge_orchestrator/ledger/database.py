@@ -25,6 +25,7 @@ FORGET_TRIES = 20
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 _HOLDS_LOCK = 0x65787068
+_PLANS_LOCK = 0x65787070
 
 
 def open_ledger(url: str) -> sa.Engine:
@@ -131,6 +132,12 @@ def serialise_writers(connection: sa.Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_HOLDS_LOCK)))
+
+
+def serialise_plans(connection: sa.Connection) -> None:
+    """The same of transactions that freeze plans: of two at once the second sees what the first asks for."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PLANS_LOCK)))
 
 
 @cache

@@ -46,6 +46,18 @@ batch = sa.Table(
     sa.Column("undisclosed", sa.Boolean, nullable=False, default=False),
 )
 
+# What an actor asked for in a day (UTC), over all plans; `place` is `people`, or store.collection. No member is "".
+asked_of_day = sa.Table(
+    "asked_of_day",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("actor", sa.String(200), primary_key=True),
+    sa.Column("controller", sa.String(64), primary_key=True),
+    sa.Column("member", sa.String(200), primary_key=True),
+    sa.Column("place", sa.String(140), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+
 # Somebody other than the requester who looked at exactly this plan.
 approval = sa.Table(
     "approval",

@@ -24,6 +24,7 @@ The digest covers the data map, the stores' identities, the random series ids an
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -34,12 +35,16 @@ from expunge_config.errors import InputError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import DividedNameError
 from expunge_orchestrator import data_type_closure, store_calls
+from expunge_orchestrator.auth import persons
 from expunge_orchestrator.auth.local_actor import current_actor
+from expunge_orchestrator.auth.principals import PERSON_ACTOR
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.gc_tuning import reduced_gc
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import asked_of_day, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.database import serialise_plans
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, People
 from expunge_orchestrator.planning.plan_digest import plan_digest
@@ -47,6 +52,7 @@ from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import plan_limits_and_drift
 from expunge_orchestrator.rules.pipeline import pipeline_for
+from expunge_orchestrator.rules.plan_limits_and_drift import asked
 from expunge_orchestrator.rules.scope import actions_for, collections_in
 from expunge_orchestrator.subjects import followed_keys
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
@@ -135,13 +141,6 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         "on_hold": totals.on_hold,
         "concurrent_batches": dict(sorted(totals.also_in.items())),
         "max_records_per_person": totals.most_per_person,
-        "exceeded": plan_limits_and_drift.exceeded(
-            workspace.data_map.limits,
-            len(people),
-            totals.most_per_person,
-            totals.due(),
-            sizes(workspace, actions, scope),
-        ),
         "obstacles": totals.obstacles(),
         "stores": {
             name: {
@@ -164,13 +163,42 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         }
     if replaces is not None:
         plan["replaces"] = {"batch_id": replaces[0], "reason": replaces[1]}
-    digest = plan_digest(workspace.map_digest, scope, plan, series)
+    known = sizes(workspace, actions, scope)
+
+    def judged(before: Mapping[str, int]) -> list[dict[str, Any]]:
+        return plan_limits_and_drift.exceeded(
+            workspace.data_map.limits, len(people), totals.most_per_person, totals.due(), known, before
+        )
+
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or current_actor(workspace.settings)
     listed = (
         [(line, series[line - 1], keys, totals.keys[line]) for line, keys in part.items()] for part in cut.chunks()
     )
-    return _freeze(workspace, uid, scope, plan, digest, listed, planned, actor, frozen)
+    return _freeze(workspace, uid, scope, plan, judged, series, listed, planned, actor, frozen)
+
+
+def _asked(  # noqa: PLR0913, PLR0917 - of whom, by whom, when
+    connection: sa.Connection, workspace: Workspace, scope: Scope, plan: Mapping[str, Any], actor: str, day: str
+) -> Mapping[str, int]:
+    """What the person behind an actor asked for before on that day; and write down what this plan asks for.
+
+    What people ask for themselves is not counted: their number says nothing of anybody who could ask too much.
+    """
+    if actor == PERSON_ACTOR:
+        return {}
+    serialise_plans(connection)
+    limits = workspace.data_map.limits
+    actors = persons.behind_the_same(actor, issued_keys(connection))
+    before, now_asked = asked_of_day.asked_before(connection, day, actors, scope), asked(limits, plan)
+    if "replaces" in plan:
+        old = batch_by_uid(connection, plan["replaces"]["batch_id"])
+        if old.created_at.startswith(day) and old.requested_by == actor:
+            again = Counter(asked(limits, old.plan)) & before
+            before -= again
+            now_asked = {place: number - again[place] for place, number in now_asked.items()}
+    asked_of_day.add_asked(connection, day, persons.counted_as(actor), scope, now_asked)
+    return before
 
 
 def _parts(cut: BatchCut) -> Iterator[tuple[Part, bool]]:
@@ -187,8 +215,9 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     workspace: Workspace,
     uid: str,
     scope: Scope,
-    plan: Mapping[str, Any],
-    digest: str,
+    plan: dict[str, Any],
+    judged: Callable[[Mapping[str, int]], list[dict[str, Any]]],
+    series: Sequence[str],
     cut: Iterable[Sequence[tuple[int, str, frozenset[SubjectKey], frozenset[SubjectKey]]]],
     planned: Sequence[Mapping[str, Mapping[str, int]]],
     actor: str,
@@ -197,6 +226,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     seal = ItemCipher(workspace.keys.wrapping)
     moment = stamp(now())
     with workspace.ledger.begin() as connection:
+        plan["exceeded"] = judged(_asked(connection, workspace, scope, plan, actor, moment[:10]))
         batch_id: int = connection.execute(
             sa.insert(tables.batch)
             .values(
@@ -208,8 +238,8 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 created_at=moment,
                 state_at=moment,
                 map_digest=workspace.map_digest,
-                plan=dict(plan),
-                plan_digest=digest,
+                plan=plan,
+                plan_digest=plan_digest(workspace.map_digest, scope, plan, series),
                 pipeline=pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
             )
             .returning(tables.batch.c.id)
@@ -229,21 +259,20 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 .returning(tables.chunk.c.id)
             )
             rows = []
-            for line, series, keys, known in part:
+            for line, one, keys, known in part:
                 wrapped = seal.new_key()
                 rows.append(
                     {
                         "batch_id": batch_id,
                         "chunk_id": chunk_id,
                         "line": line,
-                        "series": series,
+                        "series": one,
                         "subjects": sorted(
-                            opening.digest(openings.make(workspace.keys, series, key, workspace.data_map))
-                            for key in keys
+                            opening.digest(openings.make(workspace.keys, one, key, workspace.data_map)) for key in keys
                         ),
                         "wrapped_key": wrapped,
-                        "sealed_identifiers": seal.close(wrapped, series, keys),
-                        "sealed_keys": seal.close(wrapped, series, known),
+                        "sealed_identifiers": seal.close(wrapped, one, keys),
+                        "sealed_keys": seal.close(wrapped, one, known),
                     }
                 )
             connection.execute(sa.insert(tables.item), rows)

@@ -10,6 +10,9 @@ from expunge_config.datamap import Limits
 SHARE_FROM = 100
 """A share of a collection is judged from so many records due on: of a table of ten rows, one is a tenth."""
 
+PEOPLE = "people"
+"""Under what the people of a plan are counted, beside `store.collection`."""
+
 DRIFT_FROM = 10
 """So many records more than planned are never drift."""
 
@@ -17,7 +20,18 @@ Due = Mapping[str, Mapping[str, int]]
 """store -> collection -> records due."""
 
 
-def exceeded(limits: Limits, people: int, most_per_person: int, due: Due, sizes: Due) -> list[dict[str, Any]]:
+def asked(limits: Limits, plan: Mapping[str, Any]) -> dict[str, int]:
+    """What a plan asks for, as far as a limit counts it over a day: place -> number."""
+    found = {} if limits.people is None else {PEOPLE: int(plan["people"])}
+    if limits.share_percent is not None:
+        for store, one in plan["stores"].items():
+            found |= {f"{store}.{name}": int(counts["due"]) for name, counts in one["collections"].items()}
+    return found
+
+
+def exceeded(  # noqa: PLR0913, PLR0917 - what is counted, and against what
+    limits: Limits, people: int, most_per_person: int, due: Due, sizes: Due, before: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """Which limits a plan exceeds.
 
     Args:
@@ -26,13 +40,16 @@ def exceeded(limits: Limits, people: int, most_per_person: int, due: Due, sizes:
         most_per_person: Records due of the person who has most.
         due: What the plan counted.
         sizes: About how many records there are in all; collections of unknown size are absent and not judged.
+        before: What the same person asked for before on that day, of the same controller (`asked`).
 
     Returns:
-        `{"limit", "place", "value", "allowed"}` each, as they stand in the plan.
+        `{"limit", "place", "value", "allowed"}` each, as they stand in the plan; with `before` in it, `value` is of the
+        whole day.
     """
     found: list[dict[str, Any]] = []
-    if limits.people is not None and people > limits.people:
-        found.append({"limit": "people", "place": None, "value": people, "allowed": limits.people})
+    earlier = before.get(PEOPLE, 0)
+    if limits.people is not None and people + earlier > limits.people:
+        found.append(_excess("people", None, people + earlier, limits.people, earlier))
     if limits.rows_per_person is not None and most_per_person > limits.rows_per_person:
         found.append(
             {"limit": "rows-per-person", "place": None, "value": most_per_person, "allowed": limits.rows_per_person}
@@ -40,23 +57,34 @@ def exceeded(limits: Limits, people: int, most_per_person: int, due: Due, sizes:
     if limits.share_percent is not None:
         for store, collections in due.items():
             for name, number in collections.items():
-                size = sizes.get(store, {}).get(name)
-                if size is not None and number >= SHARE_FROM and number * 100 > limits.share_percent * size:
-                    share = -(-number * 100 // max(size, number))
-                    place = f"{store}.{name}"
-                    found.append({"limit": "share", "place": place, "value": share, "allowed": limits.share_percent})
+                size, place = sizes.get(store, {}).get(name), f"{store}.{name}"
+                earlier = before.get(place, 0) if number else 0
+                total = number + earlier
+                if size is not None and total >= SHARE_FROM and total * 100 > limits.share_percent * size:
+                    share = -(-total * 100 // max(size, total))
+                    found.append(_excess("share", place, share, limits.share_percent, earlier))
     return found
+
+
+def _excess(limit: str, place: str | None, value: int, allowed: int, before: int) -> dict[str, Any]:
+    found = {"limit": limit, "place": place, "value": value, "allowed": allowed}
+    return {**found, "before": before} if before else found
 
 
 def describe(excess: Mapping[str, Any]) -> str:
     """One exceeded limit in words."""
     match excess["limit"]:
         case "people":
+            if before := excess.get("before"):
+                return (
+                    f"{excess['value']} people in one day, {before} of them before; the map allows {excess['allowed']}"
+                )
             return f"{excess['value']} people in one batch; the map allows {excess['allowed']}"
         case "rows-per-person":
             return f"{excess['value']} records of one person; the map allows {excess['allowed']}"
         case _:
-            return f"{excess['value']} % of {excess['place']}; the map allows {excess['allowed']} %"
+            when = " in one day" if excess.get("before") else ""
+            return f"{excess['value']} % of {excess['place']}{when}; the map allows {excess['allowed']} %"
 
 
 def exceeds_approved(limits: Limits, planned: int, found: int) -> list[str]:

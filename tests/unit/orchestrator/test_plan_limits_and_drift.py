@@ -29,15 +29,28 @@ DUE = {"main": {"users": 200, "notes": 90}}
 def test_what_exceeds_a_limit(
     limits: Limits, sizes: dict[str, dict[str, int]], expected: list[tuple[str, str | None, int, int]]
 ) -> None:
-    found = exceeded(limits, 10, 40, DUE, sizes)
+    found = exceeded(limits, 10, 40, DUE, sizes, {})
     assert [(one["limit"], one["place"], one["value"], one["allowed"]) for one in found] == expected
     assert all(str(one["allowed"]) in describe(one) for one in found)
 
 
 @pytest.mark.parametrize(("due", "places"), [(99, []), (100, ["main.users"])])
 def test_shares_are_judged_from_a_hundred_records_on(due: int, places: list[str]) -> None:
-    found = exceeded(Limits(share_percent=10), 1, due, {"main": {"users": due}}, {"main": {"users": due}})
+    found = exceeded(Limits(share_percent=10), 1, due, {"main": {"users": due}}, {"main": {"users": due}}, {})
     assert [one["place"] for one in found] == places
+
+
+def test_what_was_asked_for_before_counts() -> None:
+    before = {"people": 7, "main.users": 150, "main.notes": 50, "main.gone": 500}
+    limits, sizes = Limits(people=16, share_percent=10), {"main": {"users": 3400, "notes": 1400, "gone": 1}}
+    due = {"main": {**DUE["main"], "gone": 0}}
+    found = exceeded(limits, 10, 40, due, sizes, before)
+    assert [(one["limit"], one["place"], one["value"], one["before"]) for one in found] == [
+        ("people", None, 17, 7),
+        ("share", "main.users", 11, 150),
+    ]
+    assert describe(found[0]) == "17 people in one day, 7 of them before; the map allows 16"
+    assert exceeded(Limits(people=17), 10, 40, due, sizes, before) == []
 
 
 @pytest.mark.parametrize(

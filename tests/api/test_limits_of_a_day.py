@@ -1,0 +1,118 @@
+"""A limit is a day's: whoever asks for one person after the other asks for as many as with a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.api import ACCOUNT, URL, ApiHarness, bearer, once, open_api
+from tests.support.concurrent_calls import at_once
+from tests.support.installation import CompanyStack
+from tests.support.people import make_caller, make_holder
+from tests.support.plan_replacement import plan_only, planned_under_another_map
+from tests.support.store_inspector import StoreInspector
+
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.planning import planner
+
+PEOPLE = 3
+
+
+@pytest.fixture
+def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
+    with open_api(calltrack, tmp_path) as made:
+        limit(made, people=PEOPLE)
+        yield made
+
+
+def limit(api: ApiHarness, **limits: int) -> None:
+    workspace = api.installation.workspace
+    limits_ = workspace.data_map.limits.model_copy(update=limits)
+    object.__setattr__(workspace, "data_map", workspace.data_map.model_copy(update={"limits": limits_}))
+
+
+def asked(api: ApiHarness, inspector: StoreInspector, headers: Mapping[str, str]) -> str:
+    """The state of a request for one more person."""
+    ann = make_caller(inspector)
+    wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
+    uid = api.client.post("/v1/erasure_requests", json=wish, headers=once(headers)).json()["id"]
+    api.work()
+    return str(plan_of(api, uid)["state"])
+
+
+def plan_of(api: ApiHarness, uid: str) -> dict[str, Any]:
+    key = api.key(Role.AUDITOR)
+    batch = api.client.get(f"/v1/erasure_requests/{uid}", headers=key).json()["batch_id"]
+    return dict(api.client.get(f"/v1/batches/{batch}/plan", headers=key).json())
+
+
+def listed(api: ApiHarness, inspector: StoreInspector, headers: Mapping[str, str], number: int = 1) -> dict[str, Any]:
+    """The plan of a list of so many people."""
+    crowd = [make_caller(inspector) for _ in range(number)]
+    content = "caller_id\n" + "".join(f"{one.id}\n" for one in crowd)
+    params = {"controller": crowd[0].controller}
+    made = api.client.post("/v1/batches", params=params, content=content, headers=once(headers))
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
+def test_single_requests_add_up(api: ApiHarness, inspector: StoreInspector) -> None:
+    """Over several keys of one holder, and of one issuer; another person's are counted by themselves."""
+    admin = api.key(Role.ADMIN)
+    issued = [api.client.post("/v1/api_keys", json={"roles": ["operator"]}, headers=admin).json() for _ in range(2)]
+    of_holder = {"roles": ["operator"], "holder": issued[0]["holder"]}
+    issued.append(api.client.post("/v1/api_keys", json=of_holder, headers=admin).json())
+    keys = [bearer(one["secret"]) for one in issued]
+    assert [asked(api, inspector, keys[number % 3]) for number in range(PEOPLE)] == ["erased"] * PEOPLE
+    for key in keys:
+        plan = listed(api, inspector, key)
+        assert plan["state"] == "awaiting-approval"
+        assert plan["exceeded"][0]["before"] >= PEOPLE
+    assert listed(api, inspector, api.key(Role.OPERATOR))["state"] == "planned"
+
+
+def test_a_list_counts_for_the_day_and_not_for_the_next(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = api.key(Role.OPERATOR)
+    assert listed(api, inspector, key, PEOPLE)["state"] == "planned"
+    (excess,) = listed(api, inspector, key)["exceeded"]
+    assert excess == {"limit": "people", "place": None, "value": PEOPLE + 1, "allowed": PEOPLE, "before": PEOPLE}
+    today = planner.now()
+    monkeypatch.setattr(planner, "now", lambda: today + timedelta(days=1))
+    assert listed(api, inspector, key, PEOPLE)["state"] == "planned"
+
+
+def test_of_two_at_once_one_waits(api: ApiHarness, inspector: StoreInspector) -> None:
+    key = api.key(Role.OPERATOR)
+    states = at_once(*[lambda: listed(api, inspector, key, 2)["state"]] * 4)
+    assert sorted(states) == ["awaiting-approval"] * 3 + ["planned"]
+
+
+def test_what_people_ask_for_themselves_is_nobodys(api: ApiHarness, inspector: StoreInspector) -> None:
+    for _ in range(PEOPLE + 2):
+        ann = make_holder(inspector)
+        wish = {**ACCOUNT, "waive_grace": True}
+        made = api.client.post(URL, json=wish, headers=once(api.person(user_id=ann.id)))
+        assert made.status_code == 201, made.text
+        api.work()
+        assert plan_of(api, made.json()["id"])["state"] == "erased"
+
+
+def test_a_plan_that_replaces_another_counts_once(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(api, people=1)
+    ann, key = make_caller(inspector), api.key(Role.OPERATOR)
+    wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
+    uid = api.client.post("/v1/erasure_requests", json=wish, headers=once(key)).json()["id"]
+    plan_only(api, monkeypatch)
+    for _ in range(3):
+        planned_under_another_map(api, uid)
+        plan_only(api, monkeypatch)
+    assert plan_of(api, uid)["exceeded"] == []
+    assert "replaces" in plan_of(api, uid)
+    assert listed(api, inspector, key)["exceeded"][0]["value"] == 2
