@@ -77,7 +77,7 @@ def _handed_over(spec: Mapping[str, Any], table: Table, another: Callable[[str],
     found: dict[str, Cell] = {}
     for link in spec["found_by"]:
         lead, _, key = str(link.get("of", "")).partition(".")
-        if "column" in link and key and table.column(link["column"]).computed is None:
+        if "column" in link and key and table.column(link["column"]).writable:
             other = another(lead)
             found |= {link["column"]: other[key]} if other is not None else {}
     return found

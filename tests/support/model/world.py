@@ -63,6 +63,11 @@ class Column:
     listed: bool = False
 
     @property
+    def writable(self) -> bool:
+        """An UPDATE may change it."""
+        return self.computed is None and "ALWAYS" not in self.extra
+
+    @property
     def structured(self) -> bool:
         """JSON or an array: compared as data, not as text."""
         return self.type.startswith("json") or self.type.endswith("[]")
