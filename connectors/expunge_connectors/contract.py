@@ -56,6 +56,8 @@ class Subject:
         known: Keys that an earlier round of the resolution followed. They lead nowhere in this one; a record that names
             its person by one of them says whose it is.
         unread: What the last resolution was told and nobody can read (`UNREAD`): counted, though a record may go.
+        at_home: `store.collection` and key of a person's own records that were the request's member's when they were
+            found: what another member has of them by now is not the subject's any more.
     """
 
     number: int
@@ -66,6 +68,7 @@ class Subject:
     attributed: frozenset[SubjectKey] = frozenset()
     known: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
+    at_home: frozenset[SubjectKey] = frozenset()
 
     @property
     def hearsay(self) -> frozenset[SubjectKey]:

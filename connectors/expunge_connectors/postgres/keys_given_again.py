@@ -1,14 +1,15 @@
 """Keys given again: keys of the erased person that somebody else has by now (ADR 18).
 
 A person's own row that was made after the erasure began is somebody else's, under the same id: the map says that such
-keys are never re-used; a table without a sequence, or one that was truncated, uses them again all the same. And an
+keys are never re-used; a table without a sequence, or one that was truncated, uses them again all the same. So is one
+that was the request's member's and is another's by now. And an
 internal key is whose row holds it, as a person's is whose row says by another one who it is (see `keys_of_others`). `k`
 is a staged key, `t` a row of a collection of persons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -24,7 +25,6 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundSto
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_
-from expunge_connectors.postgres.sql.key_staging import Staged
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, join_condition
@@ -45,7 +45,7 @@ def given_again(
         return {}
     with translated(store.name):
         search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
-    found = _of_persons(search, keys_of, cutoff)
+    found = _of_persons(search, subjects)
     with translated(store.name):
         if keys_of_others.any_held(search):
             for number, keys in _of_rows(search).items():
@@ -53,44 +53,43 @@ def given_again(
     return found
 
 
-def _of_persons(search: Search, keys_of: Keys, cutoff: datetime) -> Keys:
+def _of_persons(search: Search, subjects: Sequence[Subject]) -> Keys:
     store, found = search.store, Keys()
-    for mapped, link in _persons(store):
-        if link.staged not in search.staged.places:
-            continue
+    keys_of = {one.number: one.keys for one in subjects}
+    for mapped, link in _persons(search):
         identity = mapped.spec.person or ""
         names = {identity, *(namespace for namespace, of in store.own_keys.items() if of.identity == identity)}
-        compose = partial(_newer, store, mapped, link, search.staged, cutoff)
-        with translated(store.name, mapped.name):
-            newer = search.compiled(("given again", mapped.name), compose)
-            for (number,) in search.connection.execute(newer).fetchall():
-                passed = frozenset(key for key in keys_of[number] if key.namespace in names)
-                found[number] = found.get(number, frozenset()) | passed
+        for number in [*_newer(search, mapped, link), *_moved(search, mapped, link, subjects)]:
+            passed = frozenset(key for key in keys_of[number] if key.namespace in names)
+            found[number] = found.get(number, frozenset()) | passed
     keys_of_others.forget(search, found)
     return found
 
 
-def refuse(search: Search) -> None:
-    """Look whether a person's key that is followed is in a row made after the cutoff: in the erasing transaction.
+def refuse(search: Search, subjects: Sequence[Subject]) -> None:
+    """Look whether a person's key that is followed is somebody else's: in the erasing transaction.
 
     Raises:
-        TerminalError: It is. Whose the rows under it are cannot be told, so nothing of them goes.
+        TerminalError: It is in a row made after the cutoff, or in one that another member has by now. Whose the rows
+            under it are cannot be told, so nothing of them goes.
     """
-    assert search.cutoff is not None
-    for mapped, link in _persons(search.store):
-        if link.staged not in search.staged.places:
-            continue
-        compose = partial(_newer, search.store, mapped, link, search.staged, search.cutoff)
-        with translated(search.store.name, mapped.name):
-            if search.connection.execute(search.compiled(("given again", mapped.name), compose)).fetchone():
-                raise TerminalError(
-                    f"store {search.store.name}, collection {mapped.name}: a row with the id of this person was made"
-                    f" after the erasure began, as {mapped.spec.created} has it: somebody else has it now, and whose"
-                    " the records under it are cannot be told.",
-                    remedy="expunge retry leaves them, and counts them as ambiguous. If the row is this person's after"
-                    f" all (an import, a clock that runs ahead), correct {mapped.spec.created} first; then expunge"
-                    " retry erases it.",
-                )
+    for mapped, link in _persons(search):
+        if _moved(search, mapped, link, subjects):
+            raise TerminalError(
+                f"store {search.store.name}, collection {mapped.name}: the row with the id of this person is another"
+                " member's by now, and whose the records under it are cannot be told.",
+                remedy="expunge retry leaves them, and counts them as ambiguous. If the row is this member's after all,"
+                f" correct {mapped.member_column} first; then expunge retry erases it.",
+            )
+        if _newer(search, mapped, link):
+            raise TerminalError(
+                f"store {search.store.name}, collection {mapped.name}: a row with the id of this person was made"
+                f" after the erasure began, as {mapped.spec.created} has it: somebody else has it now, and whose"
+                " the records under it are cannot be told.",
+                remedy="expunge retry leaves them, and counts them as ambiguous. If the row is this person's after"
+                f" all (an import, a clock that runs ahead), correct {mapped.spec.created} first; then expunge"
+                " retry erases it.",
+            )
 
 
 def _of_rows(search: Search) -> Keys:
@@ -118,27 +117,61 @@ def _meant(known: frozenset[SubjectKey], told: frozenset[SubjectKey]) -> frozens
     return frozenset(key for key in known if key in told or key.namespace in strange)
 
 
-def _persons(store: BoundStore) -> Iterator[tuple[BoundTable, BoundLink]]:
-    """The collections of persons that say when a row was made, and the link by which a row is known as whose it is."""
-    for mapped in store.scoped.values():
-        if mapped.spec.person is None or mapped.spec.created is None:
+def _persons(search: Search) -> Iterator[tuple[BoundTable, BoundLink]]:
+    """The collections of persons, and the link by which a row is known as whose it is, where such keys are at hand."""
+    for mapped in search.store.scoped.values():
+        if mapped.spec.person is None:
             continue
         for link in mapped.links:
             several = link.source is not None and link.source.several
             if link.namespace == mapped.spec.person and link.of is None and not several:
-                yield mapped, link
+                if link.staged in search.staged.places:
+                    yield mapped, link
                 break
 
 
-def _newer(store: BoundStore, mapped: BoundTable, link: BoundLink, staged: Staged, cutoff: datetime) -> sql.Composed:
-    """The subjects whose key such a row holds. A day without a time is later only on the days after."""
-    keys = staged.table(*link.staged)
+def _newer(search: Search, mapped: BoundTable, link: BoundLink) -> list[int]:
+    """The subjects whose key a row holds that was made after the cutoff, where the map says when.
+
+    A day without a time is later only on the days after.
+    """
+    if mapped.spec.created is None:
+        return []
+    assert search.cutoff is not None
+    later = made_after(mapped, "t", search.cutoff)
+    compose = partial(_held, search, mapped, link, in_scope(mapped, "t"), later)
+    return _numbers(search, mapped, "given again", compose)
+
+
+def _moved(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequence[Subject]) -> list[int]:
+    """The subjects whose own record was the member's, and is not any more: no other row can hold its key."""
+    place = f"{search.store.name}.{mapped.name}"
+    at_home = {one.number for one in subjects if any(key.namespace == place for key in one.at_home)}
+    alone = any(live.name in mapped.table.alone for live in link.columns)
+    if not at_home or not alone or mapped.member_column is None:
+        return []
+    elsewhere = sql.SQL("({}) IS NOT TRUE").format(in_scope(mapped, "t"))
+    compose = partial(_held, search, mapped, link, elsewhere, TRUE)
+    return [number for number in _numbers(search, mapped, "moved", compose) if number in at_home]
+
+
+def _numbers(search: Search, mapped: BoundTable, what: str, compose: Callable[[], sql.Composed]) -> list[int]:
+    with translated(search.store.name, mapped.name):
+        statement = search.compiled((what, mapped.name), compose)
+        return [number for (number,) in search.connection.execute(statement).fetchall()]
+
+
+def _held(
+    search: Search, mapped: BoundTable, link: BoundLink, whose: sql.Composable, such: sql.Composable
+) -> sql.Composed:
+    """The subjects whose key a live row holds that is whose it should be, and such a one."""
+    keys = search.staged.table(*link.staged)
     assert keys is not None
-    later = made_after(mapped, "t", cutoff)
-    alive = sql.SQL("NOT ({})").format(is_erased(store, mapped, "t")) if mapped.action is Action.TOMBSTONE else TRUE
+    erased = is_erased(search.store, mapped, "t")
+    alive = sql.SQL("NOT ({})").format(erased) if mapped.action is Action.TOMBSTONE else TRUE
     path = SearchPath(link, keys, tuple(f"c{place}" for place in range(len(link.types))))
     # One look into the index for each key (OFFSET 0 is a fence): the planner would read the table for what is seldom.
     return sql.SQL(
         "SELECT DISTINCT k.number FROM {} AS k CROSS JOIN LATERAL (SELECT t.* FROM {} AS t WHERE {} OFFSET 0) AS t"
         " WHERE {}"
-    ).format(keys, mapped.table.identifier, and_(join_condition(path, "t"), in_scope(mapped, "t")), and_(later, alive))
+    ).format(keys, mapped.table.identifier, and_(join_condition(path, "t"), whose), and_(such, alive))

@@ -86,7 +86,12 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             raise TerminalError(f"{answer.ambiguity}; that was seen only after erasing had begun.")
         keys = attributions.without_ages(keys_of[item.id] - answer.others, answer.attributed)
         decided = keys | answer.others
-        unclear = replace(answer, shared=answer.shared - decided, doubtful=answer.doubtful - decided - answer.shared)
+        unclear = replace(
+            answer,
+            shared=answer.shared - decided,
+            doubtful=answer.doubtful - decided - answer.shared,
+            at_home=answer.at_home | context.subject(item).at_home,  # a record may be gone by now, or move
+        )
         if unclear.unread:
             not_read.append({"id": item.id, "unread": unread_values.by_place(unclear.unread)})
         sealing = member_proof.with_foreseen(
@@ -286,7 +291,8 @@ def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
     know = followed_keys.knowing(context.workspace, later)
 
     def owns_given_again(asked: Keys) -> Keys:
-        owns = [Subject(number, keys) for number, keys in asked.items()] if know else []
+        homes = {item.id: context.subject(item).at_home for item in people if item.id in asked}
+        owns = [Subject(number, keys, at_home=homes[number]) for number, keys in asked.items()] if know else []
         return followed_keys.given_again(owns, context.batch.scope, context.workspace.data_map, know, later)
 
     return PlannedKeys(

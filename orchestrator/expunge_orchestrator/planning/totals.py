@@ -93,7 +93,7 @@ class PlanTotals:
         before = self.due()
         subjects = seen.subjects
         self.keys.update(
-            (number, member_proof.with_foreseen(seen.resolved[number].keys, seen.foreseen.get(number, ())))
+            (number, member_proof.sealed_by_plan(seen.resolved[number], seen.foreseen.get(number, ())))
             for number in part
         )
         self.ambiguous += len(seen.resolved) - len(subjects)

@@ -69,6 +69,7 @@ class Resolved:
         attributed: Those of the keys that an operator says are this person's, whoever else has them.
         others: Values that an operator says are not this person's: they are none of the keys, and not unclear either.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
+        at_home: `store.collection` and key of the person's own records that are the request's member's.
     """
 
     keys: frozenset[SubjectKey]
@@ -79,6 +80,7 @@ class Resolved:
     attributed: frozenset[SubjectKey] = frozenset()
     others: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
+    at_home: frozenset[SubjectKey] = frozenset()
 
     @property
     def unfollowed(self) -> int:

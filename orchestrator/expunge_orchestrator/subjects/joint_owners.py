@@ -98,7 +98,14 @@ class Resolution:
 
 def subject(number: int, answer: Resolved) -> Subject:
     """A person as an answer says who it is."""
-    return Subject(number, answer.keys, shared=answer.shared, doubtful=answer.doubtful, attributed=answer.attributed)
+    return Subject(
+        number,
+        answer.keys,
+        shared=answer.shared,
+        doubtful=answer.doubtful,
+        attributed=answer.attributed,
+        at_home=answer.at_home,
+    )
 
 
 def _as_resolved(one: Subject, answer: Resolved) -> Subject:

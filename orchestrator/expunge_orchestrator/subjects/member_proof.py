@@ -8,6 +8,7 @@ whose owner column names this member was found through it: then the key is *prov
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,19 +31,21 @@ from expunge_orchestrator.rules.scope import collections_in
 _MARK = ":"  # ends every mark; no namespace of a map holds one
 UNPROVEN = "unproven:"
 _REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED = "refused:", "shared:", "doubtful:", "attributed:"
-_FORESEEN = "foreseen:"
+_FORESEEN, _AT_HOME = "foreseen:", "at-home:"
 
 
 def sealed_together(accepted_keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
     """Accepted keys with those that were refused and, of these, shared or doubtful: each marked, to be sealed together.
 
-    And with those of them that are attributed, and with what could not be read: it is counted when the rows are gone.
+    And with those of them that are attributed or at home, and with what could not be read: it is counted when the rows
+    are gone.
     """
     marked = (
         (_REFUSED, answer.refused),
         (_SHARED, answer.shared),
         (_DOUBTFUL, answer.doubtful),
         (_ATTRIBUTED, answer.attributed),
+        (_AT_HOME, answer.at_home),
     )
     return accepted_keys.union(
         answer.unread, (SubjectKey(f"{mark}{key.namespace}", key.value) for mark, keys in marked for key in keys)
@@ -54,7 +57,16 @@ def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
     if not any(_MARK in namespace for namespace, _ in keys):
         return Subject(number, keys, frozenset())
     attributed = _marked_as(_ATTRIBUTED, keys)
-    return Subject(number, accepted(keys), refused(keys), shared(keys), doubtful(keys), attributed, unread=unread(keys))
+    return Subject(
+        number,
+        accepted(keys),
+        refused(keys),
+        shared(keys),
+        doubtful(keys),
+        attributed,
+        unread=unread(keys),
+        at_home=at_home(keys),
+    )
 
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
@@ -62,7 +74,7 @@ def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     return frozenset(
         key
         for key in keys
-        if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, _FORESEEN, UNREAD))
+        if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, _FORESEEN, _AT_HOME, UNREAD))
     )
 
 
@@ -96,9 +108,20 @@ def with_foreseen(keys: frozenset[SubjectKey], joint: Iterable[SubjectKey]) -> f
     return keys.union(SubjectKey(f"{_FORESEEN}{key.namespace}", key.value) for key in joint)
 
 
+def sealed_by_plan(answer: Resolved, joint: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
+    """What a plan seals of a person: what it led to, with those that are at home and those that it foresees, marked."""
+    home = frozenset(SubjectKey(f"{_AT_HOME}{key.namespace}", key.value) for key in answer.at_home)
+    return with_foreseen(answer.keys | home, joint)
+
+
 def foreseen(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """What a plan foresaw that shared rows tell, without its mark."""
     return _marked_as(_FORESEEN, keys)
+
+
+def at_home(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """`store.collection` and key of own records that were the member's, of keys that were sealed together."""
+    return _marked_as(_AT_HOME, keys)
 
 
 def _marked_as(mark: str, keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
@@ -129,6 +152,14 @@ def owned_collections(scope: Scope, data_map: DataMap) -> dict[str, frozenset[st
         for store, specs in collections_in(scope, data_map).items()
     }
     return {store: names for store, names in owned.items() if names}
+
+
+def _own_records(owned: Mapping[str, frozenset[str]], data_map: DataMap) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for store, collection, spec in data_map.collections():
+        if collection in owned.get(store, ()) and spec.person_identity is not None:
+            found.setdefault(store, {})[collection] = spec.person_identity
+    return found
 
 
 def visible_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: DataMap) -> list[Subject]:
@@ -174,7 +205,8 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     doubtful = {
         number: keys | set(map(unmark, filter(_marked, known.get(number, ())))) for number, keys in given.items()
     }
-    round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned_collections(scope, data_map), persons)
+    owned = owned_collections(scope, data_map)
+    round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned, persons, _own_records(owned, data_map))
     round_.proven.update((number, key) for number, keys in known.items() for key in keys if not _marked(key))
     before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
     resolved = identity_resolution.resolve(
@@ -189,6 +221,8 @@ class ProvingLookup:
 
     Attributes:
         doubtful: Subject number -> keys that have no standing unless they are proven: those given, and those marked.
+        own_records: Store -> collection of persons that tells members apart -> their identity.
+        at_home: Subject number -> `store.collection` and key of such records that were found.
     """
 
     doubtful: Mapping[int, frozenset[SubjectKey]]
@@ -198,7 +232,9 @@ class ProvingLookup:
     cutoffs: Mapping[str, datetime]
     owned: Mapping[str, frozenset[str]]
     persons: frozenset[str]
+    own_records: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     proven: set[tuple[int, SubjectKey]] = field(default_factory=set)
+    at_home: defaultdict[int, set[tuple[str, SubjectKey]]] = field(default_factory=lambda: defaultdict(set))
 
     def lookup(self, subjects: Sequence[Subject]) -> Iterator[tuple[str, Sequence[DiscoveredKey]]]:
         """One step over every store, those that check owners first."""
@@ -207,6 +243,10 @@ class ProvingLookup:
                 found = self.stores[name].resolve(subjects, self.scope, self.cutoffs[name])
                 checked = self.owned.get(name, frozenset())
                 self.proven.update((number, via) for number, via, collection, _ in found if collection in checked)
+                own = self.own_records.get(name, {})
+                for one in found if own else ():
+                    if own.get(one.collection) == one.key.namespace:
+                        self.at_home[one.number].add((f"{name}.{one.collection}", one.key))
                 yield name, found
         if self.scope.member is None:
             return
@@ -239,7 +279,10 @@ class ProvingLookup:
         ]
 
     def marked(self, number: int, answer: Resolved) -> Resolved:
-        """The answer with a mark on every key without standing."""
+        """The answer with a mark on every key without standing, and with those that are at home."""
+        if self.at_home:
+            theirs = ((place, key) for place, key in self.at_home.get(number, ()) if key in answer.keys)
+            answer = replace(answer, at_home=frozenset(SubjectKey(place, key.value) for place, key in theirs))
         if self.scope.member is None or not (unproven := self._without_standing(number, answer.keys)):
             return answer
         marked = frozenset(SubjectKey(f"{UNPROVEN}{key.namespace}", key.value) for key in unproven)

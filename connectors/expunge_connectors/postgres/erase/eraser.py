@@ -121,7 +121,7 @@ class Eraser:
         with translated(self.store.name):
             interceptors = Interceptors.of(connection, [self.store.collections[name] for name in self.actions])
         search = self._search(connection, subjects, interceptors.named)
-        keys_given_again.refuse(search)
+        keys_given_again.refuse(search, subjects)
         done = self._step(search, watch, until, interceptors)
         watch.settle(connection)
         self._refuse_new_owners(search, over=done.complete)
@@ -129,7 +129,7 @@ class Eraser:
             handed_over_rows.refuse_kept(search, mapped, over=done.complete)
         with translated(self.store.name):
             claimed_keys.refuse_new(connection, self.store, search.staged)
-        keys_given_again.refuse(search)  # while we waited for somebody's lock
+        keys_given_again.refuse(search, subjects)  # while we waited for somebody's lock
         if any(one.hearsay for one in subjects):
             with self.others() as session:
                 hearsay.refuse_new(session, self.store, subjects, self.scope, self.cutoff)

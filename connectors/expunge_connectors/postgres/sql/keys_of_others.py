@@ -47,6 +47,7 @@ class _Held:
         rows: What stands behind FROM, a row being `t`.
         same: Such a row holds the key `s`.
         persons: They are keys of persons.
+        anywhere: A row of another member's says it too: no two rows hold one, and of this one the subject's was read.
     """
 
     wanted: Wanted
@@ -54,6 +55,7 @@ class _Held:
     rows: sql.Composable
     same: sql.Composable
     persons: bool = False
+    anywhere: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -195,7 +197,8 @@ def _held(store: BoundStore, staged: Staged, mapped: BoundTable, *, elsewhere: b
             equals(compared(live, kind, "t"), key, kind.equality)
             for live, kind, key in zip(feed.columns, feed.types, theirs, strict=True)
         )
-        yield _Held(wanted, place, plain, and_(*same))
+        alone = not mapped.table.alone.isdisjoint(live.name for live in feed.columns)
+        yield _Held(wanted, place, plain, and_(*same), anywhere=alone)
     for link in _own(mapped) if mapped.in_scope else ():
         if (place := staged.places.get(link.staged)) is not None:
             said = equal(link, "t", [column("s", name) for name in _names(link.staged, place)])
@@ -243,7 +246,7 @@ def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
         if one is not mapped and one.in_scope and one.spec.apart(mapped.spec)
         for link in one.links
     ]
-    if mapped.in_scope and held.wanted[0] not in search.store.known_anywhere:
+    if mapped.in_scope and not held.anywhere and held.wanted[0] not in search.store.known_anywhere:
         further.append(in_scope(mapped, "t"))
     if mapped.in_scope and mapped.spec.sharing is not None:
         further.append(_NOT.format(old_enough(mapped, "t", search.cutoff)))
