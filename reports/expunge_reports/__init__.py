@@ -8,6 +8,7 @@ the standard library alone.
     opening       the file that binds a receipt to a person
     dsse          signed envelopes
     keys, trust   key files; what a verifier takes on faith
+    consistency   rules that who issues and who verifies share
     export        the self-contained receipt
     forms         the forms of bodies and shared documents, as typed models
     json_fields   typed readers of parsed JSON

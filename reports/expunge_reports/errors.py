@@ -38,6 +38,10 @@ class StatementError(MalformedError):
     """The statement breaks a rule of its format."""
 
 
+class ContradictionError(ReportError):
+    """What is to be stated cannot be true."""
+
+
 class SignatureError(ReportError):
     """The signature does not verify."""
 

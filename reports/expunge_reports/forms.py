@@ -153,6 +153,7 @@ class Plan:
     stores: tuple[PlannedStore, ...]
     logs_left_alone: tuple[LogLeftAlone, ...] = ()
     data_types: Mapping[str, str] = field(default_factory=dict)
+    limited_to: tuple[str, ...] | None = None
     further: Members
 
 
@@ -232,15 +233,22 @@ def document(value: object) -> Document | None:
     return read(_DOCUMENTS[kind], value) if isinstance(kind, str) and kind in _DOCUMENTS else None
 
 
+def collection(stated: Mapping[str, object]) -> Collection:
+    """Return one collection of a statement that is about to be made."""
+    return cast("Collection", _reader(Collection)(stated, "the collection"))
+
+
 def moment(text: str | None) -> datetime | None:
     """Return a stated time; None if none is stated, or what is stated is none. A day ends with its last second, UTC."""
-    try:
-        found = None if text is None else datetime.fromisoformat(text)
-    except ValueError:
+    if text is None:
         return None
-    if found is None or found.tzinfo is not None:
-        return found
-    return datetime.combine(found, time(23, 59, 59), UTC) if text is not None and len(text) == _DAY else None
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):  # OverflowError: year 1 or 9999 moved over the edge by its zone
+        return None
+    return datetime.combine(found, time(23, 59, 59), UTC) if len(text) == _DAY else None
 
 
 def read(form: type[_Form], value: object) -> _Form | None:

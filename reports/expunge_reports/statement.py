@@ -18,6 +18,9 @@ from expunge_reports.errors import MalformedError, StatementError
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://expunge.dev/statement/v1"
 
+PREDICATES: Final[Mapping[str, int]] = {PREDICATE_TYPE: 1}
+"""Version of each predicate type that is read; rules on what is said belong to one (`verify.contradictions`)."""
+
 UNANSWERED: Final = frozenset({"accepted", "extended", "on-hold"})
 """After these alone a request has not been answered, and its deadlines run."""
 
@@ -96,6 +99,7 @@ class Statement:
         open: what is still owed.
         body: the predicate's own part, JSON data.
         subjects: SHA-256 (hex) of the opening files, sorted; they tell no namespace apart.
+        version: of the predicate.
     """
 
     series: str
@@ -107,6 +111,7 @@ class Statement:
     open: Open
     body: Mapping[str, object]
     subjects: tuple[str, ...]
+    version: int = 1
 
     @property
     def context(self) -> tuple[str, ...]:
@@ -251,7 +256,9 @@ def parse(payload: bytes) -> Statement:
         canonical.decode(payload), "the statement", ("_type", "subject", "predicateType", "predicate")
     )
     json_fields.constant(outer["_type"], STATEMENT_TYPE, "the statement's type")
-    json_fields.constant(outer["predicateType"], PREDICATE_TYPE, "the predicate's type")
+    version = PREDICATES.get(json_fields.text(outer["predicateType"], "the predicate's type"))
+    if version is None:
+        raise MalformedError("the predicate's type is none that this version reads")
     inner = json_fields.mapping(outer["predicate"], "the predicate", _PREDICATE)
     body = json_fields.members(inner["body"], "the body")
     series = json_fields.text(inner["series"], "series")
@@ -267,6 +274,7 @@ def parse(payload: bytes) -> Statement:
         open=_open(inner["open"]),
         body=body,
         subjects=_subjects(outer["subject"], series),
+        version=version,
     )
     _check_rules(found.event, found.seq, found.prev, found.final, found.open)
     _cited(body)

@@ -18,7 +18,8 @@ from expunge_orchestrator.receipts.statement_bodies import (
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
 from expunge_orchestrator.subjects import unread_values
-from expunge_reports import canonical
+from expunge_reports import canonical, consistency
+from expunge_reports.errors import ContradictionError
 from expunge_reports.statement import EncodedBody
 
 
@@ -76,7 +77,13 @@ class OutcomeBodies:
         unread: Iterable[SubjectKey] = (),
         reason: str | None = None,
     ) -> EncodedBody:
-        """What is said of one person: the result in all and why, each collection, and what could not be read."""
+        """What is said of one person: the result in all and why, each collection, and what could not be read.
+
+        Raises:
+            ContradictionError: It cannot be true: a defect of ours.
+        """
+        if consistency.in_answer(result.value, frozenset(line.outcome.value for line in lines)):
+            raise ContradictionError(f"event-against-lines: {result.value}")
         values = unread_values.counted(unread)
         stores: dict[str, list[bytes]] = {}
         for line in lines:

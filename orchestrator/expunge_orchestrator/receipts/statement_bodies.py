@@ -21,6 +21,8 @@ from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
+from expunge_reports import consistency, forms
+from expunge_reports.errors import ContradictionError
 
 NOT_SEARCHED_FOR = (
     " Known were the e-mail addresses, numbers and the like that records linked to the person at that time: one that"
@@ -366,7 +368,11 @@ def _gone(found: RecordCounts, seen: RecordCounts) -> int:
 
 
 def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object]:
-    """What a statement says of one person in one collection."""
+    """What a statement says of one person in one collection.
+
+    Raises:
+        ContradictionError: It cannot be true: a defect of ours.
+    """
     assert line.verified is not None
     told: dict[str, object] = {
         "collection": line.collection,
@@ -383,4 +389,7 @@ def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object
     if line.verified.retained:
         told["ground"] = ground_of(line.verified, line.store, line.collection, grounds)
         told["until"] = line.verified.until and line.verified.until.isoformat()
+    impossible = list(consistency.in_line(forms.collection(told)))
+    if impossible:
+        raise ContradictionError(f"{line.store}.{line.collection}: {', '.join(impossible)}")
     return told

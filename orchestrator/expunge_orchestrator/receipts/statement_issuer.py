@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.errors import LedgerBehindError, LedgerError
 from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.ledger.database import insert_unless_there, reading
 from expunge_orchestrator.ledger.tables import document, statement
-from expunge_reports import canonical, dsse
+from expunge_reports import canonical, consistency, dsse
 from expunge_reports import statement as statements
+from expunge_reports.errors import ContradictionError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import leaf
 from expunge_reports.log.transparency_log import Log, LogWriter
@@ -24,14 +26,26 @@ _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
 # Built once: a step of one person asks the ledger as often as a step of thousands.
 _LAST_OF_EACH = (
-    sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
+    sa.select(
+        statement.c.series,
+        sa.func.max(statement.c.seq).label("seq"),
+        *(
+            sa.func.max(sa.case((statement.c.event.in_(sorted(events)), 1), else_=0)).label(name)
+            for name, events in (("answered", consistency.ANSWERED), ("denied", {"denied"}))
+        ),
+    )
     .where(statement.c.series.in_(sa.bindparam("of", expanding=True)))
     .group_by(statement.c.series)
     .subquery()
 )
-_HEADS = sa.select(statement.c.series, statement.c.seq, statement.c.envelope).join(
-    _LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq)
-)
+_HEADS = sa.select(
+    statement.c.series,
+    statement.c.seq,
+    statement.c.envelope,
+    statement.c.issued_at,
+    _LAST_OF_EACH.c.answered,
+    _LAST_OF_EACH.c.denied,
+).join(_LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq))
 _ISSUED = sa.insert(statement)
 _LAST_INDEX = sa.select(sa.func.max(statement.c.log_index))
 _UNLOGGED = sa.select(statement.c.leaf).where(statement.c.log_index.is_(None))
@@ -70,7 +84,11 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDr
     """Sign drafts as the next statements of their series.
 
     Called inside the transaction that finishes the step they belong to: with it they exist exactly once, without it not
-    at all. UNIQUE(series, seq) refuses a second one.
+    at all. UNIQUE(series, seq) refuses a second one. None is dated before the one that it follows, where a clock was
+    set back.
+
+    Raises:
+        ContradictionError: One cannot follow those before it, or owes what it does not say: a defect of ours.
     """
     signer, issued = dsse.Signer(keys.receipt), stamp(at)
     for start in range(0, len(drafts), _SIGNED_AT_ONCE):
@@ -82,13 +100,15 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDr
         for draft in part:
             if draft.body is not said:  # where a batch says the same of everybody, it is one object
                 said, encoded = draft.body, _encoded(draft.body)
-            seq, prev = before.get(draft.series, (0, None))
+            head = before.get(draft.series, _Head())
+            _require_possible(draft, head.past)
+            moment = issued if head.issued_at is None else max(issued, head.issued_at)
             payload = statements.build(
                 series=draft.series,
-                seq=seq,
-                prev=prev,
+                seq=head.seq,
+                prev=head.prev,
                 event=draft.event,
-                issued_at=at,
+                issued_at=at if moment == issued else parse(moment),
                 body=encoded,
                 subjects=draft.subjects,
                 still_open=draft.still_open,
@@ -97,12 +117,12 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDr
             rows.append(
                 {
                     "series": draft.series,
-                    "seq": seq,
+                    "seq": head.seq,
                     "event": draft.event,
                     "item_id": draft.item_id,
-                    "issued_at": issued,
+                    "issued_at": moment,
                     "envelope": signer.sign(payload),
-                    "leaf": leaf.of_payload(draft.series, seq, payload).to_bytes(),
+                    "leaf": leaf.of_payload(draft.series, head.seq, payload).to_bytes(),
                 }
             )
         write_rows(connection, _ISSUED, rows)
@@ -112,10 +132,33 @@ def _encoded(body: Mapping[str, object] | statements.EncodedBody) -> statements.
     return body if isinstance(body, statements.EncodedBody) else statements.EncodedBody.of(body)
 
 
-def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Series -> (next seq, digest of the last payload)."""
-    found = connection.execute(_HEADS, {"of": series})
-    return {row.series: (row.seq + 1, statements.payload_digest(dsse.payload_of(row.envelope))) for row in found}
+class _Head(NamedTuple):
+    """What the next statement of a series follows: number, digest and time of the last one, and the past."""
+
+    seq: int = 0
+    prev: str | None = None
+    issued_at: str | None = None
+    past: consistency.Past = consistency.Past()
+
+
+def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, _Head]:
+    """Series -> its head; those without a statement are left out."""
+    return {
+        row.series: _Head(
+            row.seq + 1,
+            statements.payload_digest(dsse.payload_of(row.envelope)),
+            row.issued_at,
+            consistency.Past("accepted", bool(row.answered), bool(row.denied)),
+        )
+        for row in connection.execute(_HEADS, {"of": series})
+    }
+
+
+def _require_possible(draft: StatementDraft, past: consistency.Past) -> None:
+    if not consistency.follows(draft.event, past):
+        raise ContradictionError(f"event-order: {draft.event}")
+    if consistency.owes_nothing(draft.event, draft.still_open):
+        raise ContradictionError(f"nothing-owed: {draft.event}")
 
 
 def require_log_in_sync(ledger: sa.Engine, log: Log) -> None:

@@ -10,17 +10,18 @@ from expunge_reports.verify.verdict import Verdict
 def receipt_page(verdict: Verdict, shared: Mapping[str, object]) -> str:
     """Return the page for a verified receipt.
 
-    Only what the verdict vouches for is shown: an export that is not authentic gives a page with the reason alone.
+    Of an export that is invalid the page has the reason alone; of one that contradicts itself all of it, beside what
+    cannot be true.
 
     Args:
         verdict: from `verifier.verify`.
-        shared: the export's shared documents (`export.parse(data).shared`), shown if the verdict is authentic.
+        shared: the export's shared documents (`export.parse(data).shared`), shown unless it is invalid.
     """
     return jinja_environment.render(
         "receipt.html",
         verdict=verdict,
         verdict_text=verdict_text,
-        receipt=view_model.receipt_view(verdict, shared) if verdict.authentic else None,
+        receipt=view_model.receipt_view(verdict, shared) if verdict.genuine else None,
         glossary=glossary,
         moments=date_format,
         draw=backup_timeline.draw,

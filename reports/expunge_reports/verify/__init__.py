@@ -2,6 +2,7 @@
 
 verifier       verify(export, trust, openings, now) -> Verdict
 verdict        Verdict, Reason
+contradictions what cannot be true however well it is signed
 what_is_owed   what an authentic series should have stated by now
 verdict_text   a verdict in words and as data
 monitor        the verdict beside the whole log: nothing rewritten, nothing withheld

@@ -23,8 +23,9 @@ _EXAMPLE: Final = (
     "example: python -m expunge_reports verify receipt.json --trust trust.json --opening email.opening.json"
 )
 _EPILOG: Final = (
-    "exit codes: 0 authentic (also if unanchored, unless the trust file demands witnesses), 1 invalid, or without the"
-    " witnesses that the trust file demands, 2 wrong usage or unreadable file, 12 incomplete and nothing worse"
+    "exit codes: 0 authentic (also if unanchored, unless the trust file demands witnesses), 1 invalid,"
+    " contradictory, or without the witnesses that it demands, 2 wrong usage or unreadable file, 12 incomplete and"
+    " nothing worse"
 )
 
 
@@ -35,8 +36,8 @@ def main(argv: Sequence[str]) -> int:
         argv: the arguments after the program's name.
 
     Returns:
-        0 authentic; 1 invalid, or without the witnesses that the trust file demands; 2 wrong usage or a file that
-        cannot be used; 12 incomplete and nothing worse.
+        0 authentic; 1 invalid, contradictory, or without the witnesses that the trust file demands; 2 wrong usage or a
+        file that cannot be used; 12 incomplete and nothing worse.
     """
     try:
         options = _parser().parse_args(argv)

@@ -21,7 +21,7 @@ def beside(verdict: Verdict, path: Path, key: VerifierKey) -> Verdict:
     Raises:
         LogError: there is no log at this path.
     """
-    if not verdict.authentic:
+    if not verdict.genuine:
         return verdict
     try:
         return judge(verdict, Log.open(path, key))
@@ -35,7 +35,7 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
     """Return the verdict after reading the whole log.
 
     Args:
-        verdict: an authentic verdict; any other is returned as it is.
+        verdict: a genuine one; any other is returned as it is.
         log: the log, opened with the key of the same trust file.
 
     Returns:
@@ -44,7 +44,7 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
         else with the reason `log-damaged`, `log-inconsistent` or `statement-withheld`.
     """
     seen = verdict.as_of
-    if not verdict.authentic or seen is None:
+    if not verdict.genuine or seen is None:
         return verdict
     try:
         log.audit()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from expunge_reports.statement import Statement
+from expunge_reports.verify.contradictions import Contradiction
 
 
 class Reason(StrEnum):
@@ -96,7 +97,8 @@ class Verdict:
         as_of: the checkpoint, once its signature was verified.
         later: how many statements of the series came after the checkpoint, in the log that was searched.
         part: the part of the export that could not be read, where the reason is its form.
-        statements: the verified statements in order; empty unless authentic.
+        statements: the verified statements in order; empty if invalid.
+        contradictions: what cannot be true of the statements, although their signatures hold.
         overdue_since: the time by which the request itself owed a statement, if that time has passed.
         copies_past: how many of the backup copies that were stated last should be gone by now.
         openings: how many subject entries were opened.
@@ -110,6 +112,7 @@ class Verdict:
     seq: int | None = None
     as_of: AsOf | None = None
     statements: tuple[Statement, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
     overdue_since: datetime | None = None
     copies_past: int = 0
     openings: int = 0
@@ -120,30 +123,37 @@ class Verdict:
     part: str | None = None
 
     @property
+    def genuine(self) -> bool:
+        """The operator said it, all of it, and nobody altered it; whether it can be true is another matter."""
+        return self.reason is None
+
+    @property
     def authentic(self) -> bool:
         """Everything that could be checked was, and holds."""
-        return self.reason is None
+        return self.genuine and not self.contradictions
 
     @property
     def anchored(self) -> bool:
         """A quorum of independent witnesses saw the checkpoint, so the log cannot be rewritten behind it unnoticed."""
-        return self.authentic and self.as_of is not None and self.as_of.witnessed_at is not None
+        return self.genuine and self.as_of is not None and self.as_of.witnessed_at is not None
 
     @property
     def lacks_witnesses(self) -> bool:
         """The trust file demands a quorum, and this checkpoint does not bear it."""
-        return self.authentic and self.quorum > 0 and not self.anchored
+        return self.genuine and self.quorum > 0 and not self.anchored
 
     @property
     def complete(self) -> bool:
         """Nothing that should have been stated by now is missing, nor anything that is known to be stated."""
-        return self.authentic and self.overdue_since is None and not self.copies_past and not self.later
+        return self.genuine and self.overdue_since is None and not self.copies_past and not self.later
 
     @property
     def status(self) -> str:
-        """The one word: `invalid`, `incomplete`, `unanchored` or `authentic`, the worst that applies."""
-        if not self.authentic:
+        """The one word, the worst that applies: invalid, contradictory, incomplete, unanchored or authentic."""
+        if not self.genuine:
             return "invalid"
+        if self.contradictions:
+            return "contradictory"
         if not self.complete:
             return "incomplete"
         return "authentic" if self.anchored else "unanchored"

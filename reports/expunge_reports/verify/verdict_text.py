@@ -4,10 +4,13 @@ import re
 from typing import Final
 
 from expunge_reports.statement import Open, OpenCopies, Statement
+from expunge_reports.verify import contradictions as contradicting
 from expunge_reports.verify.verdict import EXPLANATIONS, AsOf, Verdict
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 """Of a data type, as data maps have them: nothing else is printed."""
+
+_PLACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,15}(Z|\+00:00)", re.ASCII)
 
@@ -37,7 +40,7 @@ def lines(verdict: Verdict) -> list[str]:
         where = f" ({', '.join(named)})" if named else ""
         said = [f"invalid: {verdict.reason}{where}: {EXPLANATIONS[verdict.reason]}"]
         return said if verdict.as_of is None else [*said, as_of(verdict.as_of)]
-    words = ["authentic"]
+    words = ["contradictory" if verdict.contradictions else "authentic"]
     if verdict.overdue_since is not None:
         words.append(f"incomplete: what is open should have been stated by {verdict.overdue_since.isoformat()}")
     if verdict.copies_past:
@@ -49,6 +52,7 @@ def lines(verdict: Verdict) -> list[str]:
         words.append("unanchored")
     return [
         ", ".join(words),
+        *contradictions(verdict),
         claim(verdict),
         *([] if verdict.as_of is None else [as_of(verdict.as_of)]),
         *([] if verdict.anchored else [unanchored(verdict)]),
@@ -63,10 +67,21 @@ def lines(verdict: Verdict) -> list[str]:
 def claim(verdict: Verdict) -> str:
     """Return the sentence that says what an authentic receipt is worth."""
     operator = verdict.operator
+    if verdict.contradictions:
+        return f"Signed and logged by {operator}, unaltered, and not true as a whole: evidence of what was stated."
     return (
         f"Authentic statement by {operator}. Its truth rests on {operator}'s systems; "
         "places not declared are not covered."
     )
+
+
+def contradictions(verdict: Verdict) -> list[str]:
+    """Return a line for each contradiction; what names a place is printed only if it is a name."""
+    return [
+        f"contradictory: {one.code} (statement {one.seq}{f', {one.where}' if _PLACE.fullmatch(one.where) else ''}):"
+        f" {contradicting.EXPLANATIONS[one.code]}"
+        for one in verdict.contradictions
+    ]
 
 
 def as_of(found: AsOf) -> str:
@@ -133,6 +148,9 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "authentic": verdict.authentic,
         "anchored": verdict.anchored,
         "complete": verdict.complete,
+        "contradictions": [
+            {"reason": one.code, "statement": one.seq, "where": one.where} for one in verdict.contradictions
+        ],
         "reason": None if verdict.reason is None else verdict.reason.value,
         "statement": verdict.seq,
         "part": verdict.part,

@@ -9,7 +9,8 @@ What is checked, in this order, so that one altered byte is named after the plac
 4. every statement is canonical and keeps its rules; its leaf is in the checkpointed tree;
 5. the statements are the whole series from 0 on: numbers, digests of the one before, subjects; none after a final one;
 6. every cited document is present and has its digest, and no other is present;
-7. every opening given has a subject digest.
+7. every opening given has a subject digest;
+8. nothing that the statements say contradicts itself (`contradictions`): it is evidence all the same, and shown.
 
 One newline at the end of a file is no part of it. Five minutes between two clocks say nothing.
 """
@@ -32,7 +33,7 @@ from expunge_reports.errors import (
 from expunge_reports.log import leaf, merkle, proof_file, signed_note
 from expunge_reports.statement import Statement
 from expunge_reports.trust import ReceiptKey, Trust
-from expunge_reports.verify import byte_locator, what_is_owed
+from expunge_reports.verify import byte_locator, contradictions, what_is_owed
 from expunge_reports.verify.verdict import AsOf, Reason, Verdict
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -79,6 +80,7 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         None,
         as_of=as_of,
         statements=tuple(statements),
+        contradictions=contradictions.contradictions(statements, parsed.shared, now),
         overdue_since=what_is_owed.overdue_since(statements, parsed.shared, now),
         copies_past=what_is_owed.copies_past(statements, parsed.shared, now),
         openings=len(opened),

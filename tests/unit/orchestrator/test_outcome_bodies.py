@@ -15,7 +15,9 @@ from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome
 from expunge_reports import canonical
+from expunge_reports.errors import ContradictionError
 
+NOTHING = {"main": {"calls": [0, 0, 0, None, None, 0]}}
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 DIGEST = "ab" * 32
 PLAN = {
@@ -40,7 +42,7 @@ BATCH = Batch(
     undisclosed=False,
 )
 CUTOFFS = {"main": AT}
-GROUNDS = {("main", "users"): "Tax law"}
+GROUNDS = {("main", "users"): "Tax law", ("main", "calls"): "A contract"}
 COUNTS = st.tuples(
     st.integers(0, 3),
     st.integers(0, 2),
@@ -120,6 +122,36 @@ def test_lines_follow_the_actions_and_say_when_nobody_looked():
 )
 def test_what_became_ambiguous_is_not_gone(found: tuple[int, int, int], seen: tuple[int, int, int], gone: int) -> None:
     """An order that was due, and under an address that somebody else took before it was erased: it is there."""
-    before, after = (RecordCounts(due, retained, 0, None, None, unclear) for due, retained, unclear in (found, seen))
-    line = CollectionOutcome("main", "orders", Action.DELETE, before, after, outcomes.Outcome.AMBIGUOUS)
-    assert statement_bodies.in_collection(line, {}).get("gone", 0) == gone
+    before, after = (
+        {"main": {"orders": [due, retained, 0, None, None, unclear]}} for due, retained, unclear in (found, seen)
+    )
+    [line] = outcomes.lines({"main": {"orders": Action.DELETE}}, before, after)
+    assert statement_bodies.in_collection(line, {("main", "orders"): "Tax law"}).get("gone", 0) == gone
+
+
+@pytest.mark.parametrize(
+    ("outcome", "found", "seen", "told"),
+    [
+        ("erased", (1, 0), (1, 0), "outcome-against-counts"),
+        ("not-found", (1, 0), (0, 0), "outcome-against-counts"),
+        ("retained", (1, 0), (0, 2), "sum-wrong"),
+        ("retained", (0, 1), (0, 1), "kept-without-ground"),
+    ],
+)
+def test_what_cannot_be_true_is_not_stated(
+    outcome: str, found: tuple[int, int], seen: tuple[int, int], told: str
+) -> None:
+    before, after = RecordCounts(*found), RecordCounts(*seen)
+    line = CollectionOutcome("main", "orders", Action.DELETE, before, after, outcomes.Outcome(outcome))
+    with pytest.raises(ContradictionError, match=told):
+        statement_bodies.in_collection(line, {})
+
+
+def test_an_answer_that_the_collections_exclude_is_not_stated() -> None:
+    conclusions = OutcomeBodies(
+        BATCH, cutoffs=CUTOFFS, grounds=GROUNDS, map_digest=DIGEST, normalisers=[], counted=AT, at=AT, context=[]
+    )
+    lines = outcomes.lines({"main": {"calls": Action.DELETE}}, NOTHING, NOTHING)
+    conclusions.body(lines, outcomes.Result.NOT_FOUND)
+    with pytest.raises(ContradictionError, match="event-against-lines: erased"):
+        conclusions.body(lines, outcomes.Result.ERASED)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import canonical, dsse, export, opening, statement, trust
+from expunge_reports import canonical, consistency, dsse, export, forms, opening, statement, trust
 from expunge_reports.log import leaf, signed_note
 from expunge_reports.log.transparency_log import LogWriter
 from expunge_reports.verify.verdict import Verdict
@@ -60,9 +60,21 @@ class Operator:
             "subjects": [opening.digest(item) for item in self.openings],
             **changes,
         }
+        fields.setdefault("still_open", self._owed(fields))
         payload = statement.build(**fields)
         self.log_payload(payload, str(fields["series"]), int(str(fields["seq"])))
         return payload
+
+    def _owed(self, fields: dict[str, object]) -> statement.Open:
+        """What cannot be missing after such a statement."""
+        if fields.get("final"):
+            return statement.NOTHING_OPEN
+        body = fields["body"] if isinstance(fields["body"], dict) else {}
+        held = {export.document_digest(one): forms.document(one) for one in self.documents}
+        cited = [held.get(digest) for digest in body.get("context", [])]
+        copies = [consistency.open_copies(one) for one in cited if isinstance(one, forms.BackupCopies)]
+        owes = fields["event"] in consistency.OWING
+        return statement.Open(int(owes), None, copies[-1] if copies else statement.OpenCopies())
 
     def log_payload(self, payload: bytes, series: str, seq: int) -> None:
         self.payloads.append(payload)

@@ -22,7 +22,7 @@ def lines_with(operator, said):
     operator.issue("accepted")
     operator.issue("settled", body={"blindSearch": said, "context": []})
     verdict = operator.verify(operator.export())
-    assert verdict.authentic
+    assert verdict.genuine
     return verdict_text.lines(verdict)[-1]
 
 

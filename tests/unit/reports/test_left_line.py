@@ -9,7 +9,7 @@ def lines_with(operator, said):
     operator.issue("accepted")
     operator.issue("settled", body={**said, "context": []})
     verdict = operator.verify(operator.export())
-    assert verdict.authentic
+    assert verdict.genuine
     return verdict_text.lines(verdict)
 
 

@@ -1,0 +1,91 @@
+"""Consistency rules that who issues and who verifies share: one collection, an answer, what follows what, what is owed.
+
+What else cannot be true however well it is signed, the issuer knows by construction: `verify.contradictions`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from expunge_reports import forms
+from expunge_reports.forms import BackupCopies, Collection
+from expunge_reports.statement import FIRST_EVENTS, UNANSWERED, Open, OpenCopies
+
+ANSWERS: Final = frozenset({"erased", "partially-erased", "not-found"})
+SETTLED: Final = frozenset({"settled", "re-erased"})
+ANSWERED: Final = ANSWERS | SETTLED
+OWING: Final = UNANSWERED | ANSWERS | {"re-erased"}
+"""After these a further statement is owed."""
+
+
+def in_line(line: Collection) -> Iterator[str]:
+    """Yield the codes of what cannot be true of one person in one collection."""
+    found, due, kept, gone = line.found or 0, line.due or 0, line.retained or 0, line.gone or 0
+    if line.found is not None and due + kept + gone > found:
+        yield "sum-wrong"
+    there = (due, kept, line.ambiguous or 0)
+    impossible = {
+        "erased": there != (0, 0, 0) or line.found == 0,
+        "tombstoned": there != (0, 0, 0) or line.found == 0,
+        "not-found": there != (0, 0, 0) or found > 0,
+        "retained": line.retained == 0,
+        "ambiguous": line.ambiguous in {None, 0},
+    }
+    if impossible.get(line.outcome, False):
+        yield "outcome-against-counts"
+    if kept and not line.ground:
+        yield "kept-without-ground"
+
+
+def in_answer(event: str, outcomes: frozenset[str]) -> bool:
+    """Tell whether an event cannot be the sum of what happened in the collections."""
+    if event == "erased":
+        return not outcomes <= {"erased", "tombstoned", "not-found"} or outcomes == {"not-found"}
+    if event == "not-found":
+        return not outcomes <= {"not-found"}
+    return event in {"partially-erased", "on-hold", "re-erased"} and "failed" in outcomes
+
+
+class Past(NamedTuple):
+    """What a series has stated so far.
+
+    Attributes:
+        first: the event that opened it; None if nothing was stated.
+        answered: one that says what became of the request.
+        denied: one that says that nothing will.
+    """
+
+    first: str | None = None
+    answered: bool = False
+    denied: bool = False
+
+
+def past(events: Sequence[str]) -> Past:
+    """Return what these events amount to, in order."""
+    return Past(next(iter(events), None), not ANSWERED.isdisjoint(events), "denied" in events)
+
+
+def follows(event: str, before: Past) -> bool:
+    """Tell whether an event can follow those before it."""
+    if before.first is None:
+        return event in FIRST_EVENTS
+    if before.first == "copy-seen":
+        return event in {"copy-gone", "correction", "closed"}
+    if event in {"cancelled", "denied", "extended", "erased", "not-found", "failed"}:
+        return not before.answered and not before.denied
+    if event in SETTLED:
+        return before.answered and not before.denied
+    if event in {"partially-erased", "on-hold"}:
+        return not before.denied
+    return event in {"correction", "closed"}
+
+
+def owes_nothing(event: str, owed: Open) -> bool:
+    """Tell whether an event that leaves something to be stated says that nothing is open."""
+    return event in OWING and not owed.items
+
+
+def open_copies(document: BackupCopies) -> OpenCopies:
+    """Return what a statement that cites this document has to count as open."""
+    held = document.may_hold_the_records
+    days = [day for day in (forms.moment(copy.last_day) for copy in held) if day is not None]
+    return OpenCopies(len(held), len(held) - len(days), min(days, default=None), max(days, default=None))

@@ -1,0 +1,469 @@
+"""The contradiction corpus: receipts that are well signed, logged and whole, and cannot be true.
+
+Each case changes one thing in a receipt that is true, signs and logs it as an operator would, and names the rule that
+notices. That the same receipt without the change is authentic is asserted first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from expunge_reports import consistency, export, statement, trust
+from expunge_reports.page.render import receipt_page
+from expunge_reports.statement import Open, OpenCopies
+from expunge_reports.verify import contradictions, verdict_text
+from expunge_reports.verify.cli import main
+
+T0 = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+SOON, LAST = datetime(2026, 12, 7, tzinfo=UTC), datetime(2027, 1, 11, tzinfo=UTC)
+Receipt = dict[str, Any]
+PLANNED = {"users": "tombstone", "posts": "delete", "invoices": "retain"}
+
+
+def at(hours: float = 0) -> str:
+    return (T0 + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def held(identifier: str, status: str, due: str | None, expected: str | None) -> Receipt:
+    return {
+        "place": "dumps",
+        "store": "main",
+        "kind": "pg_dump",
+        "id": identifier,
+        "takenBetween": [at(-20), at(-19)],
+        "status": status,
+        "due": due,
+        "expectedBy": expected,
+        "ground": "rule",
+        "blocker": None,
+    }
+
+
+def line(collection: str, outcome: str, found: int, **more: object) -> Receipt:
+    return {
+        "collection": collection,
+        "outcome": outcome,
+        "found": found,
+        "due": 0,
+        "retained": 0,
+        "newer": 0,
+        **more,
+    }
+
+
+def good() -> Receipt:
+    """Accepted, erased but for invoices that a law keeps, checked again after the settling time."""
+    copies = OpenCopies(3, 1, SOON, LAST)
+    users, posts = line("users", "tombstoned", 3), line("posts", "erased", 5)
+    invoices = line("invoices", "retained", 6, retained=4, gone=2, ground="Ten years", until="2035-07-10")
+    return {
+        "documents": {
+            "plan": {
+                "kind": "plan",
+                "limitedTo": ["account", "invoices"],
+                "stores": [
+                    {"store": "main", "kind": "postgres", "collections": PLANNED},
+                    {"store": "cache", "kind": "redis", "collections": {"sessions": "delete"}},
+                ],
+            },
+            "deadlines": {
+                "kind": "deadlines",
+                "receivedAt": at(-1),
+                "clocks": [{"clock": "statute", "lastDay": "2026-12-24", "dueAt": "2026-12-24T23:00:00Z"}],
+                "answerBy": "2026-12-24T23:00:00Z",
+            },
+            "copies": {
+                "kind": "copies",
+                "listings": [{"place": "dumps", "at": at(1), "copies": 3, "control": "object README"}],
+                "mayHoldTheRecords": [
+                    held("a", "due", "2026-12-02T00:00:00Z", "2026-12-07T00:00:00Z"),
+                    held("b", "due", "2027-01-06T00:00:00Z", "2027-01-11T00:00:00Z"),
+                    held("c", "never", None, None),
+                ],
+            },
+        },
+        "series": [
+            {
+                "event": "accepted",
+                "at": 0,
+                "open": Open(1, datetime(2026, 12, 24, 23, tzinfo=UTC)),
+                "cites": ["plan", "deadlines"],
+                "body": {"controller": "client:42", "dataTypes": ["account", "invoices"], "receivedAt": at(-1)},
+            },
+            {
+                "event": "partially-erased",
+                "at": 1,
+                "open": Open(1, T0 + timedelta(days=2), copies),
+                "cites": ["copies"],
+                "body": {
+                    "controller": "client:42",
+                    "dataTypes": ["account", "invoices"],
+                    "outcome": "partially-erased",
+                    "countedAt": at(0.5),
+                    "verifiedAt": at(0.9),
+                    "stores": [
+                        {"store": "main", "level": "deleted", "cutoff": at(0), "collections": [users, posts, invoices]},
+                        {"store": "cache", "collections": [line("sessions", "not-found", 0)]},
+                    ],
+                },
+            },
+            {
+                "event": "settled",
+                "at": 26,
+                "open": Open(copies=copies),
+                "cites": ["copies"],
+                "body": {
+                    "controller": "client:42",
+                    "dataTypes": ["account", "invoices"],
+                    "verifiedAt": at(25.9),
+                    "due": 0,
+                    "blindSearch": {"searched": "no-values", "at": at(25), "left": []},
+                },
+            },
+        ],
+    }
+
+
+def erased(receipt: Receipt) -> None:
+    """The answer is `erased`, with nothing kept."""
+    receipt["series"][1]["event"] = receipt["series"][1]["body"]["outcome"] = "erased"
+    lines(receipt).pop()
+
+
+def missing(receipt: Receipt) -> None:
+    """The answer is `not-found`."""
+    receipt["series"][1]["event"] = receipt["series"][1]["body"]["outcome"] = "not-found"
+    for store in receipt["series"][1]["body"]["stores"]:
+        store["collections"] = [line(one["collection"], "not-found", 0) for one in store["collections"][:2]]
+
+
+def lines(receipt: Receipt) -> list[Receipt]:
+    found: list[Receipt] = receipt["series"][1]["body"]["stores"][0]["collections"]
+    return found
+
+
+def body(number: int, **members: object) -> Callable[[Receipt], None]:
+    return lambda receipt: receipt["series"][number]["body"].update(members)
+
+
+def without(number: int, *members: str) -> Callable[[Receipt], None]:
+    return lambda receipt: [receipt["series"][number]["body"].pop(one) for one in members]  # type: ignore[return-value]
+
+
+def member(number: int, **members: object) -> Callable[[Receipt], None]:
+    return lambda receipt: receipt["series"][number].update(members)
+
+
+def of_line(number: int, **members: object) -> Callable[[Receipt], None]:
+    return lambda receipt: lines(receipt)[number].update(members)
+
+
+def of_copy(number: int, **members: object) -> Callable[[Receipt], None]:
+    return lambda receipt: receipt["documents"]["copies"]["mayHoldTheRecords"][number].update(members)
+
+
+def of_deadlines(**members: object) -> Callable[[Receipt], None]:
+    return lambda receipt: receipt["documents"]["deadlines"].update(members)
+
+
+def then(event: str, hours: float = 27, **members: object) -> Callable[[Receipt], None]:
+    """One more statement."""
+    owed = Open(1) if event in consistency.OWING else Open()
+    more = {"event": event, "at": hours, "open": owed, "cites": [], "body": {}, **members}
+    return lambda receipt: receipt["series"].append(more)
+
+
+def instead(number: int, event: str, **members: object) -> Callable[[Receipt], None]:
+    """A statement in the place of another, and nothing after it."""
+
+    def change(receipt: Receipt) -> None:
+        del receipt["series"][number:]
+        then(event, number, **members)(receipt)
+
+    return change
+
+
+def both(*changes: Callable[[Receipt], None]) -> Callable[[Receipt], None]:
+    def change(receipt: Receipt) -> None:
+        for one in changes:
+            one(receipt)
+
+    return change
+
+
+def drop_store(receipt: Receipt) -> None:
+    del receipt["documents"]["plan"]["stores"][1]
+
+
+def twice(receipt: Receipt) -> None:
+    lines(receipt).append(dict(lines(receipt)[0]))
+
+
+def store_twice(receipt: Receipt) -> None:
+    stores = receipt["series"][1]["body"]["stores"]
+    stores.append({"store": "cache", "collections": []})
+
+
+def copy_twice(receipt: Receipt) -> None:
+    copies = receipt["documents"]["copies"]["mayHoldTheRecords"]
+    copies.append(dict(copies[0]))
+    for one in receipt["series"][1:]:
+        owed: Open = one["open"]
+        one["open"] = Open(owed.items, owed.expected_by, OpenCopies(4, 1, SOON, LAST))
+
+
+def left_out(receipt: Receipt) -> None:
+    receipt["documents"]["copies"]["mayHoldTheRecords"].pop()
+
+
+CLOSED = then("closed", final=True)
+
+CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
+    # counts
+    "fewer than nothing found": ("count-negative", of_line(0, found=-3)),
+    "fewer than nothing due": ("count-negative", of_line(0, due=-1)),
+    "fewer than nothing newer": ("count-negative", of_line(0, newer=-1)),
+    "fewer than nothing unclear": ("count-negative", body(2, ambiguous=-2)),
+    "fewer than nothing due at settling": ("count-negative", body(2, due=-1)),
+    "fewer than nothing listed": (
+        "count-negative",
+        lambda r: r["documents"]["copies"]["listings"][0].update(copies=-1),
+    ),
+    "a negative period": ("count-negative", of_deadlines(businessDays=-30)),
+    "more due than found": ("sum-wrong", of_line(1, due=7, outcome="left")),
+    "more kept than found": ("sum-wrong", of_line(2, retained=9, gone=0)),
+    "more gone than found": ("sum-wrong", of_line(2, gone=9)),
+    "kept and gone are more than found": ("sum-wrong", of_line(2, gone=3)),
+    # a collection against itself
+    "erased and nothing was there": ("outcome-against-counts", of_line(1, found=0)),
+    "emptied and nothing was there": ("outcome-against-counts", of_line(0, found=0)),
+    "erased with some kept": ("outcome-against-counts", of_line(1, retained=1, ground="x")),
+    "erased with some unclear": ("outcome-against-counts", of_line(1, ambiguous=1)),
+    "emptied with one due": ("outcome-against-counts due-left", of_line(0, due=1)),
+    "not found and three found": ("outcome-against-counts", of_line(1, outcome="not-found", found=3)),
+    "not found and one kept": (
+        "outcome-against-counts",
+        of_line(1, outcome="not-found", found=1, retained=1, ground="x"),
+    ),
+    "kept and none is kept": ("outcome-against-counts", of_line(2, retained=0, gone=6)),
+    "unclear and none is": ("outcome-against-counts", of_line(1, outcome="ambiguous")),
+    "unclear: none": ("outcome-against-counts", of_line(1, outcome="ambiguous", ambiguous=0)),
+    "kept on no ground": ("kept-without-ground", of_line(2, ground=None)),
+    "kept on an empty ground": ("kept-without-ground", of_line(2, ground="")),
+    "a collection stated twice": ("place-twice", twice),
+    "a store stated twice": ("place-twice", store_twice),
+    "a copy stated twice": ("place-twice", copy_twice),
+    # what may not be left
+    "erased with seven due": ("due-left outcome-against-counts", both(erased, of_line(1, due=5))),
+    "partially erased with one due": ("due-left", of_line(1, due=1, outcome="ambiguous", ambiguous=1)),
+    "settled with three due": ("due-left", body(2, due=3)),
+    "settled and a search left something": (
+        "search-left-in-settled",
+        body(2, blindSearch={"searched": "searched", "left": [{"store": "main", "place": "a.b", "records": 1}]}),
+    ),
+    "erased again, and due": (
+        "due-left event-against-lines",
+        instead(
+            2, "re-erased", body={"stores": [{"store": "main", "collections": [line("posts", "failed", 5, due=5)]}]}
+        ),
+    ),
+    # the event against what it says
+    "erased whose outcome is not-found": ("event-against-outcome", both(erased, body(1, outcome="not-found"))),
+    "partially erased whose outcome is erased": ("event-against-outcome", body(1, outcome="erased")),
+    "not found whose outcome is erased": ("event-against-outcome", both(missing, body(1, outcome="erased"))),
+    "denied whose outcome is erased": ("event-against-outcome", instead(1, "denied", body={"outcome": "erased"})),
+    "cancelled whose outcome is erased": (
+        "event-against-outcome",
+        instead(1, "cancelled", final=True, body={"outcome": "erased"}),
+    ),
+    "on hold whose outcome is settled": ("event-against-outcome", instead(1, "on-hold", body={"outcome": "settled"})),
+    "erased and some is kept": ("event-against-lines event-against-outcome", member(1, event="erased")),
+    "erased and some is unclear": (
+        "event-against-lines",
+        both(erased, of_line(1, outcome="ambiguous", ambiguous=1)),
+    ),
+    "erased and nothing was found": (
+        "event-against-lines event-against-outcome",
+        both(missing, member(1, event="erased")),
+    ),
+    "erased and some failed": ("event-against-lines", both(erased, of_line(1, outcome="failed"))),
+    "not found and some erased": ("event-against-lines", both(missing, of_line(0, outcome="erased", found=3))),
+    "partially erased and some failed": ("event-against-lines", of_line(1, outcome="failed")),
+    # order
+    "cancelled after it was erased": ("event-order", then("cancelled", final=True)),
+    "denied after it was erased": ("event-order", then("denied")),
+    "extended after the answer": ("event-order", then("extended")),
+    "erased twice": ("event-order", then("erased")),
+    "not found after it was erased": ("event-order", then("not-found")),
+    "settled before any answer": ("event-order", instead(1, "settled")),
+    "erased again before it was erased": ("event-order", instead(1, "re-erased")),
+    "erased after it was denied": ("event-order", both(instead(1, "denied"), then("erased"))),
+    "on hold after it was denied": ("event-order", both(instead(1, "denied"), then("on-hold"))),
+    "a copy goes in a request": ("event-order", then("copy-gone")),
+    "a request's end in a copy's series": ("event-order", both(member(0, event="copy-seen"), instead(1, "erased"))),
+    # time
+    "dated ninety days before the one before": ("time-backwards looked-later-than-stated", member(2, at=-24 * 90)),
+    "dated a second before the one before": ("time-backwards looked-later-than-stated", member(2, at=1 - 1 / 3600)),
+    "issued in ten years": ("in-the-future", member(2, at=24 * 3650)),
+    "issued in eleven minutes": ("in-the-future", then("correction", 50 + 11 / 60)),
+    "verified after it was stated": ("looked-later-than-stated", body(1, verifiedAt="2030-01-01T00:00:00Z")),
+    "counted after it was stated": ("looked-later-than-stated", body(1, countedAt=at(5), verifiedAt=at(5))),
+    "copies listed after it was stated": (
+        "looked-later-than-stated",
+        lambda r: r["documents"]["copies"]["listings"][0].update(at=at(30)),
+    ),
+    "searched after it was stated": (
+        "looked-later-than-stated",
+        body(2, blindSearch={"searched": "no-values", "at": at(40), "left": []}),
+    ),
+    "counted after it was verified": ("counted-after-verified", body(1, countedAt=at(0.95))),
+    "received after it was accepted": ("received-after-stated", body(0, receivedAt=at(1))),
+    "to be answered before it was received": ("deadline-before-receipt", of_deadlines(answerBy=at(-2))),
+    "a clock that ended before it began": (
+        "deadline-before-receipt",
+        lambda r: r["documents"]["deadlines"]["clocks"][0].update(dueAt="2026-01-01T00:00:00Z"),
+    ),
+    # whose, and of what
+    "another controller": ("controller-changes", body(1, controller="client:43")),
+    "another controller at settling": ("controller-changes", body(2, controller="company")),
+    "other data types": ("types-change", body(1, dataTypes=["account"])),
+    "a limit that is dropped": ("types-change", without(1, "dataTypes")),
+    "a limit that the plan does not have": (
+        "types-change",
+        lambda r: r["documents"]["plan"].update(limitedTo=["account"]),
+    ),
+    "a collection that was not planned": ("plan-against-lines", of_line(1, collection="others")),
+    "a store that was not planned": ("plan-against-lines", drop_store),
+    # what is open
+    "accepted and nothing open": ("nothing-owed", member(0, open=Open())),
+    "erased and no check owed": (
+        "nothing-owed",
+        both(erased, member(1, open=Open(copies=OpenCopies(3, 1, SOON, LAST)))),
+    ),
+    "not found and no check owed": (
+        "nothing-owed",
+        both(missing, member(1, open=Open(copies=OpenCopies(3, 1, SOON, LAST)))),
+    ),
+    "copies due and none open": ("copies-not-counted", member(2, open=Open())),
+    "not found, and its copies are not counted": ("copies-not-counted", both(missing, member(1, open=Open(1)))),
+    "a copy that is not counted": ("copies-not-counted", member(2, open=Open(copies=OpenCopies(2, 0, SOON, LAST)))),
+    "an endless copy that is not told": ("copies-not-counted", left_out),
+    "another day than the first copy's": (
+        "copies-not-counted",
+        member(2, open=Open(copies=OpenCopies(3, 1, SOON + timedelta(days=1), LAST))),
+    ),
+    "another day than the last copy's": (
+        "copies-not-counted",
+        member(2, open=Open(copies=OpenCopies(3, 1, SOON, LAST + timedelta(days=1)))),
+    ),
+    "a copy expected before it is due": ("copy-days-reversed", of_copy(0, due="2026-12-09T00:00:00Z")),
+    "a copy that was taken backwards": ("copy-days-reversed", of_copy(0, takenBetween=[at(-19), at(-20)])),
+    "a copy that was gone before it was taken": ("copy-days-reversed", of_copy(0, due=at(-30))),
+    "a copy that is due on no day": ("copy-days-reversed", of_copy(2, status="due")),
+    # the end
+    "closed with invoices kept until 2035": ("kept-when-closed", CLOSED),
+    "closed with invoices kept without a day": ("kept-when-closed", both(of_line(2, until=None), CLOSED)),
+    "closed with copies open": ("kept-when-closed", then("closed", open=Open(copies=OpenCopies(1, 1)))),
+    "keys destroyed and kept": ("keys-destroyed-and-kept", body(2, identifiersDestroyed=True, kept="What leads there")),
+}
+
+
+def issued(make_operator: Callable[..., Any], receipt: Receipt) -> Any:
+    documents = receipt["documents"]
+    cited = {name for one in receipt["series"] for name in one["cites"]}
+    operator = make_operator(documents=[one for name, one in documents.items() if name in cited])
+    for one in receipt["series"]:
+        context = [export.document_digest(documents[name]) for name in one["cites"]]
+        operator.issue(
+            one["event"],
+            issued_at=T0 + timedelta(hours=one["at"]),
+            body={**one["body"], "context": context},
+            still_open=one["open"],
+            final=one.get("final", False),
+        )
+    return operator
+
+
+@pytest.mark.parametrize("change", [None, erased, missing], ids=["kept", "erased", "not-found"])
+def test_what_is_true_contradicts_nothing(make_operator, change):
+    receipt = good()
+    if change is not None:
+        change(receipt)
+    operator = issued(make_operator, receipt)
+    verdict = operator.verify(operator.export(), now=NOW)
+    assert (verdict.contradictions, verdict.status, verdict.authentic) == ((), "unanchored", True)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_cannot_be_true_is_contradictory_for_its_own_reason(make_operator, name):
+    codes, change = CASES[name]
+    receipt = good()
+    change(receipt)
+    operator = issued(make_operator, receipt)
+    verdict = operator.verify(operator.export(), now=NOW)
+    assert (verdict.reason, verdict.status, verdict.authentic, verdict.genuine) == (None, "contradictory", False, True)
+    assert {one.code for one in verdict.contradictions} == set(codes.split())
+    assert len(verdict.statements) == len(receipt["series"])
+
+
+def test_the_corpus_is_large_and_every_rule_has_a_case():
+    assert len(CASES) >= 60
+    assert {code for codes, _ in CASES.values() for code in codes.split()} == contradictions.EXPLANATIONS.keys()
+
+
+def test_a_contradiction_is_shown_beside_all_that_was_said(make_operator, tmp_path, capsys):
+    receipt = good()
+    of_line(2, ground=None)(receipt)
+    operator = issued(make_operator, receipt)
+    data = operator.export()
+    (tmp_path / "receipt.json").write_bytes(data)
+    (tmp_path / "trust.json").write_bytes(trust.encode(operator.trust))
+    options = ["verify", str(tmp_path / "receipt.json"), "--trust", str(tmp_path / "trust.json")]
+    assert main(options) == 1
+    said = capsys.readouterr().out.splitlines()
+    reason = "contradictory: kept-without-ground (statement 1, main.invoices): records are kept and no ground is named"
+    assert said[0].startswith("contradictory")
+    assert said[1] == reason
+    assert sum(one.startswith(("  0 ", "  1 ", "  2 ")) for one in said) == 3
+    assert not any(one.startswith("Authentic statement") for one in said)
+    assert main([*options, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["status"], told["authentic"], told["reason"]) == ("contradictory", False, None)
+    assert told["contradictions"] == [{"reason": "kept-without-ground", "statement": 1, "where": "main.invoices"}]
+    page = receipt_page(operator.verify(data, now=NOW), export.parse(data).shared)
+    assert reason in page
+    assert "invoices" in page[page.index("What happened in each collection") :]
+
+
+def test_ten_minutes_between_clocks_contradict_nothing(make_operator):
+    receipt = good()
+    then("correction", 50 + 10 / 60)(receipt)
+    operator = issued(make_operator, receipt)
+    assert operator.verify(operator.export(), now=NOW).contradictions == ()
+
+
+@pytest.mark.parametrize("where", ["users\x1b[2J", "<script>", "a" * 200])
+def test_a_place_with_another_name_is_not_printed(make_operator, where):
+    receipt = good()
+    of_line(2, ground=None, collection=where)(receipt)
+    operator = issued(make_operator, receipt)
+    said = verdict_text.contradictions(operator.verify(operator.export(), now=NOW))
+    assert "contradictory: kept-without-ground (statement 1): records are kept and no ground is named" in said
+    assert where not in "".join(said)
+
+
+def test_a_rule_holds_from_its_predicate_version_on(make_operator, monkeypatch):
+    """What an earlier version left open is not held against its statements."""
+    receipt = good()
+    of_line(2, ground=None)(receipt)
+    operator = issued(make_operator, receipt)
+    later = tuple(contradictions.Rule(since=2, check=one.check) for one in contradictions.RULES)
+    monkeypatch.setattr(contradictions, "RULES", later)
+    assert operator.verify(operator.export(), now=NOW).contradictions == ()
+    assert statement.PREDICATES == {statement.PREDICATE_TYPE: 1}
