@@ -471,11 +471,13 @@ def test_a_further_rule_never_makes_it_later(version: Version, state: BucketStat
 
 @given(open_versions, open_states, st.integers(0, 500))
 def test_more_lag_is_never_an_earlier_alarm(version: Version, state: BucketState, hours: int) -> None:
+    """Within it, another rule may remove the newer versions that a rule counts: then that one gives no day."""
     short, long = forecast(version, state, LAG, NOW), forecast(version, state, LAG + timedelta(hours=hours), NOW)
-    assert short.due == long.due
+    assert short.due is not None
     assert short.expected_by is not None
-    assert long.expected_by is not None
-    assert short.expected_by <= long.expected_by
+    if long.due is not None:
+        assert long.expected_by is not None
+        assert (short.due, short.expected_by) <= (long.due, long.expected_by)
 
 
 @given(versions, states)
