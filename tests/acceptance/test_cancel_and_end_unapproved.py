@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from pydantic import SecretStr
 from tests.support.api import once
 from tests.support.api_process import ApiProcess
 from tests.support.approval_limits import limited_map
@@ -74,10 +73,9 @@ def house(
     inspector: StoreInspector,
     tmp_path: Path,
     fork_server: ForkServer,
-    either_ledger: SecretStr | None,
 ) -> Iterator[FourEyes]:
     chosen = {"data_map": limited_map(inspector, tmp_path, {"people": 0}), "actor": "ann"}
-    with beside(calltrack, tmp_path, fork_server, either_ledger, **chosen) as (installation, server):
+    with beside(calltrack, tmp_path, fork_server, **chosen) as (installation, server):
         yield FourEyes(installation, server)
 
 

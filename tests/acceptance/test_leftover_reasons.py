@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.small_company import Company, succeeded
+
+from expunge_orchestrator.ledger.database import open_ledger
+from expunge_orchestrator.ledger.tables import hold as hold_table
 
 USERS = """
 users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
@@ -168,9 +170,10 @@ tx: {{table: public.tx, found_by: [{{column: account_id, of: accounts.id}}]}}
     if ended == "lifted":
         assert "run-due" in succeeded(company.cli.run("holds", "lift", hold))
     else:
-        [kept_in] = tmp_path.rglob("ledger.sqlite3")
-        with closing(sqlite3.connect(kept_in, isolation_level=None)) as ledger:
-            assert ledger.execute("UPDATE hold SET until = '2026-01-01'").rowcount == 1
+        ledger = open_ledger(company.cli.ledger)
+        with ledger.begin() as connection:
+            assert connection.execute(sa.update(hold_table).values(until="2026-01-01")).rowcount == 1
+        ledger.dispose()
     for command in commands:
         if command == "run-due":
             told = company.cli.run("run-due")

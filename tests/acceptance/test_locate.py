@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,8 @@ from expunge_config.errors import InputError
 from expunge_connectors.contract import StoreConnector, SubjectKey
 from expunge_connectors.errors import ConnectorError, TerminalError
 from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.ledger import request_tables
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.ledger.tables import backup_copy
 from expunge_orchestrator.locate import MAX_PEOPLE, LocateResult, locate
@@ -347,10 +348,12 @@ def cli(
 
 
 def ledger_of(installation: Installation) -> list[str]:
-    with sqlite3.connect(installation.home / "ledger.sqlite3") as connection:
-        lines = list(connection.iterdump())
-    connection.close()
-    return lines
+    with reading(installation.workspace.ledger) as connection:
+        return [
+            f"{table.name}: {row}"
+            for table in request_tables.metadata.sorted_tables
+            for row in connection.execute(sa.select(table).order_by(*table.primary_key))
+        ]
 
 
 def files_of(installation: Installation) -> dict[str, bytes]:

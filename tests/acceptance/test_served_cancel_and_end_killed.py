@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from tests.support.api_process import ApiProcess
 from tests.support.cancellation import keys_left, residual
 from tests.support.cli import CliRunner
@@ -38,18 +37,17 @@ SETTLING = ["review:main", "settle"]
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", [name for name, state in STATES.items() if state.verb is not None])
-def test_killed_at_every_moment(  # noqa: PLR0917 - fixtures
+def test_killed_at_every_moment(
     calltrack: CompanyStack,
     inspector: StoreInspector,
     tmp_path: Path,
     fork_server: ForkServer,
-    either_ledger: SecretStr | None,
     name: str,
 ) -> None:
     state = STATES[name]
     person, verb = state.made(inspector), str(state.verb)
     with (
-        beside(calltrack, tmp_path, fork_server, either_ledger) as (installation, server),
+        beside(calltrack, tmp_path, fork_server) as (installation, server),
         state.prepare(installation, inspector, person) as batch,
     ):
         was, had, known = inspector.contents(), left(person, inspector), entries(installation, batch)
@@ -96,17 +94,16 @@ def run_due(server: ApiProcess) -> Callable[[], None]:
 
 @pytest.mark.usefixtures("fresh_inspections")
 @pytest.mark.parametrize("worker", [serve_itself, run_due])
-def test_what_a_store_refuses_keeps_nobody_from_being_cancelled_or_ended(  # noqa: PLR0917 - fixtures
+def test_what_a_store_refuses_keeps_nobody_from_being_cancelled_or_ended(
     calltrack: CompanyStack,
     inspector: StoreInspector,
     tmp_path: Path,
     fork_server: ForkServer,
-    either_ledger: SecretStr | None,
     worker: Callable[[ApiProcess], Callable[[], None]],
 ) -> None:
     """`check` shows an error: nothing begins and no settling check is made, but what ends asks for neither."""
     ann, bob, carol = (make_holder(inspector) for _ in range(3))
-    with beside(calltrack, tmp_path, fork_server, either_ledger) as (installation, server):
+    with beside(calltrack, tmp_path, fork_server) as (installation, server):
         settles, planned = installation.plan(bob.csv), installation.plan(carol.csv)
         assert installation.erase(settles).state is BatchState.ERASED
         with refused_half_way(installation, inspector, ann) as refused:

@@ -1,9 +1,10 @@
 """Case sampling: which cases of the slow tests one run takes. `--cases=sample`, `--cases=others`; without: all.
 
 Of a parametrised test that needs servers a sample takes a seeded fifth of the cases, at least one; of one that is
-marked `matrix(n)`, with servers or without, one in n; and it leaves out tests that are marked `heavy`. Everything else
-always runs. `make test` takes the sample, `make chaos` the others: together they take every case. The seed is
-EXPUNGE_CHAOS_SEED, or the day: what is left out changes daily.
+marked `matrix(n)`, with servers or without, one in n; and it leaves out tests that are marked `heavy`. Of a case for
+each kind of ledger (`support/ledgers.py`) it takes one kind before that. Everything else always runs. `make test` takes
+the sample, `make chaos` the others: together they take every case. The seed is EXPUNGE_CHAOS_SEED, or the day: what is
+left out changes daily.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ def split(items: Sequence[pytest.Item], of: str) -> tuple[list[pytest.Item], lis
         of: The seed.
     """
     families: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
-    left_out: set[str] = set()
+    left_out = _other_ledgers(items, of)
     for item in items:
+        if item.nodeid in left_out:
+            continue
         if item.get_closest_marker("heavy"):
             left_out.add(item.nodeid)
         elif matrix := item.get_closest_marker("matrix"):
@@ -48,6 +51,18 @@ def split(items: Sequence[pytest.Item], of: str) -> tuple[list[pytest.Item], lis
         left_out.update(case.nodeid for case in ranked[-(-len(cases) // share) :])
     sampled = [item for item in items if item.nodeid not in left_out]
     return sampled, [item for item in items if item.nodeid in left_out]
+
+
+def _other_ledgers(items: Sequence[pytest.Item], of: str) -> set[str]:
+    """Of each case that there is once for each kind of ledger all but one."""
+    alike: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        kind = getattr(item, "callspec", None) and item.callspec.params.get("ledgers")  # type: ignore[attr-defined]
+        if kind is not None:
+            alike[item.nodeid.replace(kind, "", 1)].append(item)
+    return {
+        case.nodeid for cases in alike.values() for case in sorted(cases, key=lambda one: _rank(of, one.nodeid))[1:]
+    }
 
 
 def some(items: Sequence[pytest.Item], number: int, of: str) -> list[pytest.Item]:

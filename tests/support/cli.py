@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import ledgers
 from tests.support.fork_server import IN, OUT, ForkedCommand, ForkServer
 
 
@@ -31,6 +32,18 @@ class CliRunner:
     directory: Path
     environment: Mapping[str, str] = field(repr=False)
     fork_server: ForkServer
+
+    def __post_init__(self) -> None:
+        """Keep the ledger where this test has it."""
+        home = self.directory / self.environment.get("EXPUNGE_HOME", ".expunge")
+        if "EXPUNGE_LEDGER_URL" not in self.environment and (ledger := ledgers.url_for(home)) is not None:
+            object.__setattr__(self, "environment", {**self.environment, "EXPUNGE_LEDGER_URL": ledger})
+
+    @property
+    def ledger(self) -> str:
+        """The URL of the ledger."""
+        home = self.directory / self.environment.get("EXPUNGE_HOME", ".expunge")
+        return self.environment.get("EXPUNGE_LEDGER_URL", f"sqlite:///{home / 'ledger.sqlite3'}")
 
     def start(self, *arguments: str) -> ForkedCommand:
         """Start a command that is given nothing and that nobody listens to."""

@@ -10,14 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
+from tests.support import ledgers
 from tests.support.host_state import in_memory
 from tests.support.inspections import HOLDS, SHARED_IN, SharedInspectionCache, SharedInspections
-from tests.support.servers import fresh_database
 
 from expunge_config.examples.calltrack import Company
 from expunge_config.settings import Settings
@@ -56,6 +55,8 @@ class CompanyStack:
     def environment(self, home: Path) -> dict[str, str]:
         """The settings of an installation in `home`, for subprocesses."""
         settings = scenario.settings_for(self.stack.endpoints, self.loaded, home)
+        if (ledger := ledgers.url_for(home)) is not None:
+            settings["EXPUNGE_LEDGER_URL"] = ledger
         if self.inspections.fresh or self.inspections.directory is None:
             return settings
         return {**settings, SHARED_IN: str(self.inspections.directory)}
@@ -78,6 +79,8 @@ class CompanyStack:
             "retry_pause": timedelta(milliseconds=20),
             "max_attempts": 3,
         }
+        if "LEDGER_URL" in values:
+            defaults["ledger_url"] = SecretStr(values["LEDGER_URL"])
         return Settings(**(defaults | overrides))
 
     def new_ledger(self, url: str) -> None:
@@ -111,32 +114,6 @@ def calltrack(pytestconfig: pytest.Config) -> Iterator[CompanyStack]:
         made.inspections.fresh = pytestconfig.getoption("--fresh-inspections")
         made.inspections.directory = Path(directory)
         yield made
-
-
-@pytest.fixture(scope="session")
-def ledger_template(calltrack: CompanyStack) -> Iterator[str]:
-    """The name of a database with an empty ledger, to be copied: migrating one takes longer than most tests."""
-    with fresh_database(calltrack.stack.endpoints.postgres_url) as url:
-        open_ledger(for_sqlalchemy(url)).dispose()
-        yield urlsplit(url).path[1:]
-
-
-@pytest.fixture
-def postgres_ledger(calltrack: CompanyStack, ledger_template: str) -> Iterator[SecretStr]:
-    """The setting `ledger_url` of a fresh ledger on Postgres."""
-    with fresh_database(calltrack.stack.endpoints.postgres_url, ledger_template) as url:
-        yield SecretStr(for_sqlalchemy(url))
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def either_ledger(request: pytest.FixtureRequest) -> SecretStr | None:
-    """The setting `ledger_url` of a fresh ledger, of both kinds; None: the installation's own file."""
-    return request.getfixturevalue("postgres_ledger") if request.param == "postgres" else None
-
-
-def for_sqlalchemy(url: str) -> str:
-    """A database's URL as SQLAlchemy wants it."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 @pytest.fixture

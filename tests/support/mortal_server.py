@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import SecretStr
 from sqlalchemy import event
 from tests.support.api_process import ApiProcess, process_of
 from tests.support.fork_server import ForkServer
@@ -104,14 +103,12 @@ def die() -> None:
 
 @contextmanager
 def beside(
-    calltrack: CompanyStack, home: Path, fork_server: ForkServer, ledger: SecretStr | None, **overrides: Any
+    calltrack: CompanyStack, home: Path, fork_server: ForkServer, **overrides: Any
 ) -> Iterator[tuple[Installation, ApiProcess]]:
-    """A fresh installation and its server, which is not started; `ledger` is None for a file."""
-    made = overrides if ledger is None else {"ledger_url": ledger, **overrides}
-    told = {} if ledger is None else {"LEDGER_URL": ledger.get_secret_value()}
-    with fresh_installation(calltrack, home / "expunge", **made) as installation:
-        told["DATA_MAP"] = str(installation.settings.data_map)
-        server = process_of(installation, fork_server, home, API__TICK="PT0.1S", **told)
+    """A fresh installation and its server, which is not started."""
+    with fresh_installation(calltrack, home / "expunge", **overrides) as installation:
+        data_map = str(installation.settings.data_map)
+        server = process_of(installation, fork_server, home, API__TICK="PT0.1S", DATA_MAP=data_map)
         try:
             yield installation, server
         finally:

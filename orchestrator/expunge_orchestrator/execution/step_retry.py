@@ -84,7 +84,7 @@ def _schedule_retry(  # noqa: PLR0913 - what failed
                 stuck_at=sa.case((tables.chunk.c.stuck_at > step, tables.chunk.c.stuck_at), else_=step),
                 state=ChunkState.READY.value,
                 step=again,
-                rounds=tables.chunk.c.rounds + (again != step),
+                rounds=tables.chunk.c.rounds + int(again != step),
                 failure=why[: tables.LONGEST_REASON],
             )
             .returning(tables.chunk.c.attempts)

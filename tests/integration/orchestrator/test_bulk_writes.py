@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
-from tests.support.installation import for_sqlalchemy
+from tests.support.ledgers import for_sqlalchemy
 
 from expunge_orchestrator.ledger.bulk_writes import write_rows
 
