@@ -20,6 +20,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import entered_identities
+from expunge_orchestrator.ledger.identifier_encryption import Sealed
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, same_person
@@ -98,7 +99,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             member_proof.sealed_together(keys, unclear), foreseen.get(item.id, frozenset())
         )
         assert item.wrapped_key is not None
-        closed = seal.close(item.wrapped_key, item.series, sealing)
+        closed = seal.close(item.wrapped_key, Sealed.KEYS, item.series, sealing)
         context.opened[closed] = sealing  # the next steps of this drive need them
         sealed.append(
             {

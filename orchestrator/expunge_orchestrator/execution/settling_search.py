@@ -25,7 +25,7 @@ from expunge_orchestrator.execution.step_context import REVIEWED, StepContext, T
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item, bulk_update, items_of_chunk
 from expunge_orchestrator.ledger.runner_lock import search_lock
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
@@ -175,7 +175,7 @@ def _subjects(workspace: Workspace, batch: Batch, people: Sequence[Item]) -> lis
     for item in people:
         assert item.wrapped_key is not None
         assert item.sealed_keys is not None
-        keys = seal.open(item.wrapped_key, item.series, item.sealed_keys)
+        keys = seal.open(item.wrapped_key, Sealed.KEYS, item.series, item.sealed_keys)
         subjects.append(
             Subject(item.id, member_proof.proven(keys), member_proof.refused(keys), member_proof.shared(keys))
         )

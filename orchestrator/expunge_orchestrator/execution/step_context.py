@@ -20,7 +20,7 @@ from expunge_connectors.errors import IdentityChangedError, StructureChangedErro
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules.outcomes import Result
@@ -271,38 +271,38 @@ class StepContext:
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
         """A person's accepted keys, with their marks."""
-        return member_proof.accepted(self._unsealed(item, item.sealed_keys))
+        return member_proof.accepted(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
 
     def subject(self, item: Item) -> Subject:
         """The person with everything that is known of them."""
-        return member_proof.subject(item.id, self._unsealed(item, item.sealed_keys))
+        return member_proof.subject(item.id, self._unsealed(item, Sealed.KEYS, item.sealed_keys))
 
     def shared(self, item: Item) -> frozenset[SubjectKey]:
         """Values that an earlier resolution found in the person's own record and in another's."""
-        return member_proof.shared(self._unsealed(item, item.sealed_keys))
+        return member_proof.shared(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
 
     def foreseen(self, item: Item) -> frozenset[SubjectKey]:
         """What the plan foresaw that rows tell which people of the chunk share."""
-        return member_proof.foreseen(self._unsealed(item, item.sealed_keys))
+        return member_proof.foreseen(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
 
     def unread(self, item: Item) -> frozenset[SubjectKey]:
         """What records of the person named and nobody could read, by store and collection."""
-        return member_proof.unread(self._unsealed(item, item.sealed_keys))
+        return member_proof.unread(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""
-        return {item.id: self._unsealed(item, item.sealed_identifiers) for item in items}
+        return {item.id: self._unsealed(item, Sealed.IDENTIFIERS, item.sealed_identifiers) for item in items}
 
     def seal(self) -> ItemCipher:
         """The seal of this installation."""
         return ItemCipher(self.workspace.keys.wrapping)
 
-    def _unsealed(self, item: Item, sealed: bytes | None) -> frozenset[SubjectKey]:
+    def _unsealed(self, item: Item, what: Sealed, sealed: bytes | None) -> frozenset[SubjectKey]:
         assert item.wrapped_key is not None
         assert sealed is not None
         keys = self.opened.get(sealed)
         if keys is None:
-            keys = self.opened[sealed] = self.seal().open(item.wrapped_key, item.series, sealed)
+            keys = self.opened[sealed] = self.seal().open(item.wrapped_key, what, item.series, sealed)
         return keys
 
 

@@ -1,7 +1,7 @@
 """Envelope encryption of identifiers and resolved keys, under one data key per item.
 
 The item's key is wrapped by the wrapping key, which lives outside the ledger and its backups. When the item is settled
-its wrapped key is destroyed, and what was sealed is gone wherever the ledger was copied to.
+its wrapped key is destroyed in the ledger. A copy of the ledger that was made before still opens with the wrapping key.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,6 +23,15 @@ _NONCE = 12
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: a chunk seals thousands
 
 
+class Sealed(StrEnum):
+    """What a sealed value is: bound in, so that one does not open in another's place."""
+
+    IDENTIFIERS = "identifiers"
+    KEYS = "keys"
+    RESIDUAL_KEYS = "residual-keys"
+    CONTACT = "contact"
+
+
 @dataclass(frozen=True, slots=True)
 class ItemCipher:
     """Seals under the wrapping key of this installation (AES-256, RFC 3394 key wrap, AES-GCM)."""
@@ -32,20 +42,20 @@ class ItemCipher:
         """A fresh item key, wrapped."""
         return aes_key_wrap(self.wrapping_key, AESGCM.generate_key(bit_length=256))
 
-    def close(self, wrapped: bytes, series: str, keys: Iterable[SubjectKey]) -> bytes:
-        """Seal keys. `series` is bound in: a sealed value moved to another item does not open."""
+    def close(self, wrapped: bytes, what: Sealed, owner: str, keys: Iterable[SubjectKey]) -> bytes:
+        """Seal keys. What they are and whose (a series, a request) is bound in: moved elsewhere they do not open."""
         plain = _ENCODE(sorted(keys)).encode()  # a key is a tuple: namespace, value
         nonce = os.urandom(_NONCE)
-        return nonce + AESGCM(self._unwrap(wrapped)).encrypt(nonce, plain, series.encode())
+        return nonce + AESGCM(self._unwrap(wrapped)).encrypt(nonce, plain, _bound(what, owner))
 
-    def open(self, wrapped: bytes, series: str, sealed: bytes) -> frozenset[SubjectKey]:
+    def open(self, wrapped: bytes, what: Sealed, owner: str, sealed: bytes) -> frozenset[SubjectKey]:
         """Open what `close` sealed.
 
         Raises:
             KeysError: Wrong wrapping key, or the ledger was altered.
         """
         try:
-            plain = AESGCM(self._unwrap(wrapped)).decrypt(sealed[:_NONCE], sealed[_NONCE:], series.encode())
+            plain = AESGCM(self._unwrap(wrapped)).decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(what, owner))
         except InvalidTag:
             raise KeysError(
                 "A sealed record of the ledger does not open: it was altered or moved.",
@@ -61,3 +71,7 @@ class ItemCipher:
                 "The wrapping key does not belong to this ledger.",
                 remedy="Point EXPUNGE_KEYS_DIR at this ledger's keys.",
             ) from None
+
+
+def _bound(what: Sealed, owner: str) -> bytes:
+    return f"expunge-seal/1\0{what}\0{owner}".encode()

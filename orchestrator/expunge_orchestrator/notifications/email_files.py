@@ -18,7 +18,7 @@ from typing import Any
 
 from expunge_config.datamap import DataMap
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.notifications import email_text
 from expunge_orchestrator.notifications.events import Event
@@ -55,7 +55,8 @@ def write(  # noqa: PLR0913, PLR0917 - what is to be told, of whom, to where
     wanted = repository.from_row(row)
     if wanted.contact_key is None or wanted.sealed_contact is None:
         raise NotDeliveredError("the address was destroyed")
-    (contact,) = ItemCipher(workspace.keys.wrapping).open(wanted.contact_key, wanted.uid, wanted.sealed_contact)
+    seal = ItemCipher(workspace.keys.wrapping)
+    (contact,) = seal.open(wanted.contact_key, Sealed.CONTACT, wanted.uid, wanted.sealed_contact)
     message = compose(workspace.data_map, wanted, event, payload["data"].get("outcome"), uid, contact.value, at)
     try:
         _put(directory, f"{uid}.eml", message.as_bytes(policy=SMTP))

@@ -43,7 +43,7 @@ from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import asked_of_day, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import serialise_plans
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, People
@@ -271,8 +271,8 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                             opening.digest(openings.make(workspace.keys, one, key, workspace.data_map)) for key in keys
                         ),
                         "wrapped_key": wrapped,
-                        "sealed_identifiers": seal.close(wrapped, one, keys),
-                        "sealed_keys": seal.close(wrapped, one, known),
+                        "sealed_identifiers": seal.close(wrapped, Sealed.IDENTIFIERS, one, keys),
+                        "sealed_keys": seal.close(wrapped, Sealed.KEYS, one, known),
                     }
                 )
             connection.execute(sa.insert(tables.item), rows)

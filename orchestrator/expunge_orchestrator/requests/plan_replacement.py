@@ -20,7 +20,7 @@ from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import audit_log, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
@@ -160,8 +160,8 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
     if row.wrapped_key is None:
         raise ConflictError  # its identifiers are gone: it was ended at this moment
     seal = ItemCipher(workspace.keys.wrapping)
-    identifiers = seal.open(row.wrapped_key, row.series, row.sealed_identifiers)
-    meant = seal.open(row.wrapped_key, row.series, row.sealed_keys)
+    identifiers = seal.open(row.wrapped_key, Sealed.IDENTIFIERS, row.series, row.sealed_identifiers)
+    meant = seal.open(row.wrapped_key, Sealed.KEYS, row.series, row.sealed_keys)
 
     def replaced(connection: sa.Connection, batch_id: int) -> None:
         """In the transaction that freezes the new plan."""
@@ -232,5 +232,5 @@ def _for_the_same(connection: sa.Connection, seal: ItemCipher, batch_id: int, me
     connection.execute(
         sa.update(tables.item)
         .where(tables.item.c.id == row.id)
-        .values(sealed_keys=seal.close(row.wrapped_key, row.series, meant))
+        .values(sealed_keys=seal.close(row.wrapped_key, Sealed.KEYS, row.series, meant))
     )

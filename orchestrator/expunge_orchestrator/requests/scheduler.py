@@ -17,7 +17,7 @@ from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.request_tables import request, request_open
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.planning import planner
@@ -143,7 +143,8 @@ def _plan_after_drift(workspace: Workspace, wanted: Request, at: datetime) -> bo
 def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
     assert wanted.wrapped_key is not None
     assert wanted.sealed_identifiers is not None
-    keys = ItemCipher(workspace.keys.wrapping).open(wanted.wrapped_key, wanted.uid, wanted.sealed_identifiers)
+    seal = ItemCipher(workspace.keys.wrapping)
+    keys = seal.open(wanted.wrapped_key, Sealed.IDENTIFIERS, wanted.uid, wanted.sealed_identifiers)
 
     def belongs(connection: sa.Connection, batch_id: int) -> None:
         """In the transaction that freezes the plan: the request has this batch, and the batch alone has the keys."""

@@ -17,7 +17,7 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.auth import bearer_secrets
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger import entered_identities
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
 from expunge_orchestrator.requests import idempotency, identifier_tags, repository
 from expunge_orchestrator.requests.idempotency import IdempotencyKey
@@ -196,7 +196,7 @@ def _row(wish: RequestSubmission, uid: str, follow_up: bytes | None, seal: ItemC
     contact_key, sealed_contact = None, None
     if wish.contact is not None:
         contact_key = seal.new_key()
-        sealed_contact = seal.close(contact_key, uid, [SubjectKey("contact", wish.contact)])
+        sealed_contact = seal.close(contact_key, Sealed.CONTACT, uid, [SubjectKey("contact", wish.contact)])
     return {
         "uid": uid,
         "origin": wish.origin.value,
@@ -212,7 +212,7 @@ def _row(wish: RequestSubmission, uid: str, follow_up: bytes | None, seal: ItemC
         "scope_name": wish.scope_name,
         "data_types": None if wish.data_types is None else sorted(wish.data_types),
         "wrapped_key": wrapped,
-        "sealed_identifiers": seal.close(wrapped, uid, wish.identifiers),
+        "sealed_identifiers": seal.close(wrapped, Sealed.IDENTIFIERS, uid, wish.identifiers),
         "contact_key": contact_key,
         "sealed_contact": sealed_contact,
         "follow_up": follow_up,

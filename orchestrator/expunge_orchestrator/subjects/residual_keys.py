@@ -21,7 +21,7 @@ from expunge_orchestrator.ledger import attributions, tables
 from expunge_orchestrator.ledger.attributions import Pair
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import outcomes
@@ -117,7 +117,7 @@ def keep(
         sa.insert(tables.residual_keys).values(
             item_id=item.id,
             wrapped_key=wrapped,
-            sealed_keys=seal.close(wrapped, item.series, lasting(keys, workspace.data_map)),
+            sealed_keys=seal.close(wrapped, Sealed.RESIDUAL_KEYS, item.series, lasting(keys, workspace.data_map)),
             places=sorted(map(list, places)),
             at=stamp(now()),
         )
@@ -172,7 +172,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
     found: dict[int, list[ResidualKeys]] = {}
     persons_of = {number: _persons(workspace, keys) for number, keys in keys_of.items()}
     for _, row in sorted(rows.items()):
-        keys = seal.open(row.wrapped_key, row.series, row.sealed_keys)
+        keys = seal.open(row.wrapped_key, Sealed.RESIDUAL_KEYS, row.series, row.sealed_keys)
         theirs = _persons(workspace, map(member_proof.unmark, keys))
         places = [ResidualPlace(*place) for place in row.places]
         seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)

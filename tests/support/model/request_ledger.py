@@ -20,7 +20,7 @@ from expunge_orchestrator.execution import resolve_step
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import items_of_chunk, update_items
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.rules.identity_resolution import Resolved
@@ -85,8 +85,8 @@ class RequestLedger:
                         series=series,
                         subjects=[],
                         wrapped_key=wrapped,
-                        sealed_identifiers=seal.close(wrapped, series, keys),
-                        sealed_keys=seal.close(wrapped, series, answers[number].keys),
+                        sealed_identifiers=seal.close(wrapped, Sealed.IDENTIFIERS, series, keys),
+                        sealed_keys=seal.close(wrapped, Sealed.KEYS, series, answers[number].keys),
                     )
                 )
         return name, answers
