@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from expunge_config.datamap import LEDGER
 from expunge_connectors.contract import BackupConnector, BackupCopy, ConfirmsCopies, CopyListing, CopyStatus
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.ledger.database import reading, serialise_writers
@@ -166,6 +167,13 @@ def possibly_containing(listings: Iterable[CopyListing], cutoffs: Mapping[str, d
         for copy in listing.copies
         if copy.store in cutoffs and copy.taken_from <= max(cutoffs[copy.store], listing.at)
     ]
+
+
+def last_day_of_ledger(listings: Iterable[CopyListing], at: datetime) -> date | None:
+    """By when the last copy of the ledger itself is expected to be gone; None: one has no day, or none is known."""
+    held = possibly_containing(listings, {LEDGER: at})
+    days = [copy.expected_by.date() for copy in held if copy.status is CopyStatus.DUE and copy.expected_by]
+    return max(days) if days and len(days) == len(held) else None
 
 
 def outstanding(copies: Sequence[BackupCopy]) -> OpenCopies:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 from tests.support.bulk_people import POISON, poisoned
 from tests.support.cancellation import end
-from tests.support.data_map_text import write_document
+from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import CLIENT, SeededPerson, make_caller, make_holder
@@ -23,9 +24,12 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TransientError
-from expunge_orchestrator import json_views
+from expunge_orchestrator import backup_copies, json_views
 from expunge_orchestrator.cli import status as status_verb
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.states import BatchState
 
 LEAD = (
@@ -218,6 +222,49 @@ def test_erased_again_names_the_cutoffs(module_installation: Installation, inspe
     first, again = body_of(module_installation, batch, "erased"), body_of(module_installation, batch, "re-erased")
     assert [one["cutoff"] for one in again["stores"]] == [one["cutoff"] for one in first["stores"]]
     assert None not in [one["cutoff"] for one in again["stores"]]
+
+
+def test_what_an_older_copy_of_the_ledger_opens_is_not_called_gone(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """The key is destroyed in the ledger; a copy of it that was made before, and today's wrapping key, open it."""
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    whose = sa.select(tables.item).where(tables.item.c.batch_id == batch.id)
+    with reading(installation.workspace.ledger) as connection:
+        older = connection.execute(whose).one()
+    installation.erase(batch)
+    installation.settle()
+    with reading(installation.workspace.ledger) as connection:
+        assert connection.execute(whose).one().wrapped_key is None
+    seal = ItemCipher(installation.workspace.keys.wrapping)
+    assert seal.open(older.wrapped_key, Sealed.IDENTIFIERS, older.series, older.sealed_identifiers)
+    said = body_of(installation, batch, "settled")["identifiers"]
+    assert (said["destroyedInLedger"], said["until"]) == (True, None)
+    assert "Copies of the ledger that were made before" in said["openableFrom"]
+    assert "as long as such a copy and the wrapping key exist" in said["means"]
+
+
+def test_by_when_a_declared_place_holds_no_older_copy_of_the_ledger_is_said(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path
+) -> None:
+    document = document_of(calltrack.settings(tmp_path / "expunge").data_map)
+    dumps = next(iter(document["backups"].values()))
+    document["backups"]["ledgers"] = {**dumps, "of": "ledger"}
+    write_document(tmp_path / "datamap.yaml", document)
+    stores = calltrack.settings(tmp_path / "expunge").stores
+    stores["ledgers"] = stores[next(iter(document["backups"]))]
+    with fresh_installation(
+        calltrack, tmp_path / "expunge", data_map=tmp_path / "datamap.yaml", stores=stores
+    ) as installation:
+        batch = installation.plan(make_holder(inspector).csv)
+        installation.erase(batch)
+        (listing,) = [one for one in backup_copies.observe(installation.workspace.backups) if one.place == "ledgers"]
+        days = {copy.expected_by and copy.expected_by.date().isoformat() for copy in listing.copies}
+        installation.settle()
+        said = body_of(installation, batch, "settled")["identifiers"]
+    assert days
+    assert said["until"] == (None if None in days else max(str(day) for day in days))
 
 
 # Late keys -----------------------------------------------------------------------------------------------------------

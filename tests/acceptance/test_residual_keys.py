@@ -26,7 +26,7 @@ from tests.support.faulty_connector import FaultyConnector, before_call, skip_co
 from tests.support.holds import key, lift, place
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import SeededPerson, make_caller, make_holder
-from tests.support.statements import assert_chain_intact, lines_of, statements_of
+from tests.support.statements import assert_chain_intact, destroyed, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.errors import TerminalError
@@ -46,8 +46,8 @@ def test_a_later_request_takes_over_the_keys_and_erases_what_was_left(
     first = ended_half_way(installation, ann)
     (said,) = statements_of(installation, first, "partially-erased")
     assert lines_of(said.body)["recordings.recordings"] == ("left", 2, 2)
-    assert said.body["identifiersDestroyed"] is False
-    assert "later request" in str(said.body["kept"])
+    assert destroyed(said) is False
+    assert "later request" in str(said.body["identifiers"])
     assert keys_left(installation, first) == 0
     left = [("cache", "caller_cache"), ("cache", "recent_callers"), ("recordings", "recordings")]
     assert residual(installation) == [left]
@@ -420,7 +420,7 @@ def test_what_a_legal_hold_kept_is_found_when_it_is_over(installation: Installat
     first = locked(installation, inspector, ann.csv, bucket, prefix)
     installation.settle()
     (said,) = statements_of(installation, first, "settled")
-    assert said.body["identifiersDestroyed"] is False
+    assert destroyed(said) is False
     assert residual(installation) == [[("recordings", "recordings")]]
     release(inspector, bucket, prefix)
     second = installation.plan(ann.csv, ann.controller)
@@ -430,7 +430,7 @@ def test_what_a_legal_hold_kept_is_found_when_it_is_over(installation: Installat
     assert residual(installation) == []
     installation.settle()
     (said,) = statements_of(installation, second, "settled")
-    assert said.body["identifiersDestroyed"] is True
+    assert destroyed(said) is True
 
 
 @pytest.mark.parametrize("asked_by", ["csv", "phone"])

@@ -17,7 +17,7 @@ from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.holds import key, lift, place
 from tests.support.installation import Installation
 from tests.support.people import SeededPerson, make_caller, make_holder
-from tests.support.statements import assert_chain_intact, lines_of, statements_of
+from tests.support.statements import assert_chain_intact, destroyed, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.redis import SENTINEL
@@ -238,7 +238,7 @@ def assert_ended(installation: Installation, batch: Batch, had: Mapping[str, int
     assert all(
         outcome in {"erased", "tombstoned", "retained", "not-found"} for outcome, _, due in lines.values() if not due
     )
-    assert said.body["identifiersDestroyed"] is False
+    assert destroyed(said) is False
     assert "Ended by the operator" in str(said.body["reason"])
     kept = [f"{store}.{name}" for one in residual(installation) for store, name in one]
     assert sorted(kept) == sorted(named)

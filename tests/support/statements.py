@@ -34,6 +34,13 @@ def statements_of(installation: Installation, batch: Batch, event: str) -> list[
     return [statements.parse(dsse.parse(one).payload) for one in envelopes]
 
 
+def destroyed(said: statements.Statement) -> bool:
+    """Whether a statement says that the ledger holds no key to the request's identifiers any more."""
+    identifiers = said.body["identifiers"]
+    assert isinstance(identifiers, dict)
+    return identifiers["destroyedInLedger"] is True
+
+
 def lines_of(body: Mapping[str, Any]) -> dict[str, tuple[str, int, int]]:
     """`store.collection` -> outcome, found, due."""
     return {

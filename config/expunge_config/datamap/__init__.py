@@ -18,6 +18,7 @@ from expunge_config.datamap.identities import Identity, IdentityKind
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.loader import Problem, load
 from expunge_config.datamap.models import (
+    LEDGER,
     Action,
     BackupSpec,
     CollectionSpec,
@@ -37,6 +38,7 @@ from expunge_config.datamap.models import (
 from expunge_config.datamap.self_service import SelfService, SelfServiceScope
 
 __all__ = [
+    "LEDGER",
     "Action",
     "Assurance",
     "BackupSpec",

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from expunge_config.datamap import yaml_reader
 from expunge_config.datamap.base import Model
-from expunge_config.datamap.models import BackupSpec, DataMap, NoBackups, StoreSpec
+from expunge_config.datamap.models import LEDGER, BackupSpec, DataMap, NoBackups, StoreSpec
 from expunge_config.datamap.yaml_reader import Path_
 from expunge_config.errors import DataMapError
 
@@ -136,9 +136,11 @@ def _cross_check(data_map: DataMap) -> Iterable[tuple[Path_, str]]:
         for where, message in store.complaints(data_map)
     ]
     yield from in_stores
+    if LEDGER in data_map.stores:
+        yield ("stores", LEDGER), "is what backup places call Expunge's own ledger: give the store another name"
     for name, backup in data_map.backup_places.items():
-        if backup.of not in data_map.stores:
-            yield ("backups", name, "of"), "names a store that the map does not declare"
+        if backup.of not in {*data_map.stores, LEDGER}:
+            yield ("backups", name, "of"), "names a store that the map does not declare, and not the ledger"
     yield from data_map.complaints()
     if not in_stores:  # else nobody can say what leads where
         yield from data_map.same_person_complaints()

@@ -203,8 +203,12 @@ def _owner_complaints(
         yield (*here, "owner", "column"), "this controller is a single one: no column can tell members apart"
 
 
+LEDGER = "ledger"
+"""What backup places call Expunge's own ledger; no store has this name."""
+
+
 class BackupSpec(Model):
-    """Where copies of a store's data are kept. `of` names the store that is copied."""
+    """Where copies of a store's data are kept. `of` names the store that is copied, or says `ledger`."""
 
     of: Name
 

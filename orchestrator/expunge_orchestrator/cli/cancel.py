@@ -27,9 +27,9 @@ def register(app: typer.Typer) -> None:
 def cancel(batch: Batch, as_json: output.Json = False) -> None:
     """Withdraw the people of a batch for whom no store was asked to erase; their receipts say so.
 
-    The identifiers of these people are destroyed. Everybody else is finished as if there had been no cancel: who is
-    erased settles, who is at work is erased, who failed is for `expunge retry`, or `expunge end` where a store refuses
-    for good. Exit codes: 0 withdrawn, 11 nobody can be withdrawn, and the batch stays what it is.
+    The identifiers of these people are destroyed in the ledger. Everybody else is finished as if there had been no
+    cancel: who is erased settles, who is at work is erased, who failed is for `expunge retry`, or `expunge end` where a
+    store refuses for good. Exit codes: 0 withdrawn, 11 nobody can be withdrawn, and the batch stays what it is.
 
     Example: expunge cancel bt_1f0c3a5b7d9e
     """

@@ -92,7 +92,17 @@ def conclude(context: StepContext) -> StepWrite:
         residual_keys.end(connection, concurrent_requests.finished(context, done, residual))
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         searched = settling_search.findings_of(context, [one.item for one in left])
-        operator_end.state_ended(connection, context, left, searched, at=at, seen=verified, cited=cited, copies=copies)
+        operator_end.state_ended(
+            connection,
+            context,
+            left,
+            searched,
+            at=at,
+            seen=verified,
+            cited=cited,
+            copies=copies,
+            openable_until=backup_copies.last_day_of_ledger(listings, at),
+        )
         why = {
             item.id: f"{left_over[: tables.LONGEST_REASON - len(named)]}{named}"
             for item in failed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -312,6 +312,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
     seen: datetime,
     cited: str,
     copies: OpenCopies,
+    openable_until: date | None,
 ) -> None:
     """State what is left of these people, keep what leads there, and destroy their keys. No settling check follows.
 
@@ -330,6 +331,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
             context=cited,
             reason=one.reason,
             kept=bool(one.places),
+            openable_until=openable_until,
             searched=found,
         )
         left = len(one.places) + (0 if found is None else len(found.left))

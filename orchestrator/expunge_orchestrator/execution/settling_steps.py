@@ -169,6 +169,7 @@ def settle(context: StepContext) -> StepWrite:
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
+    openable_until = backup_copies.last_day_of_ledger(listings, at)
     document = statement_bodies.copies_document(listings, held)
     copies = backup_copies.outstanding(held)
     grounds = grounds_of(context.workspace.data_map)
@@ -193,17 +194,21 @@ def settle(context: StepContext) -> StepWrite:
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified, copies)
         if waiting is not None:
             return waiting
-        drafts = []
-        for item in over:
-            if item.id in again:
-                body = statement_bodies.re_erased(
+        came_back = [
+            statement_issuer.StatementDraft(
+                item.id,
+                item.series,
+                "re-erased",
+                item.subjects,
+                statement_bodies.re_erased(
                     context.batch, lines[item.id], grounds, reverified, cited, cutoffs=context.cutoffs
-                )
-                now_settled = owed.settling_check(at, copies)
-                drafts.append(
-                    statement_issuer.StatementDraft(item.id, item.series, "re-erased", item.subjects, body, now_settled)
-                )
-        statement_issuer.issue(connection, context.workspace.keys, drafts, at)
+                ),
+                owed.settling_check(at, copies),
+            )
+            for item in over
+            if item.id in again
+        ]
+        statement_issuer.issue(connection, context.workspace.keys, came_back, at)
         settled = [
             statement_issuer.StatementDraft(
                 item.id,
@@ -216,6 +221,7 @@ def settle(context: StepContext) -> StepWrite:
                     reverified if item.id in again else reviewed,
                     cited,
                     searched.get(item.id),
+                    openable_until=openable_until,
                 ),
                 owed.places(len(statement_bodies.storage_retained(lines[item.id])), copies),
             )
@@ -223,7 +229,15 @@ def settle(context: StepContext) -> StepWrite:
         ]
         statement_issuer.issue(connection, context.workspace.keys, settled, at)
         operator_end.state_ended(
-            connection, context, left, searched, at=at, seen=reverified, cited=cited, copies=copies
+            connection,
+            context,
+            left,
+            searched,
+            at=at,
+            seen=reverified,
+            cited=cited,
+            copies=copies,
+            openable_until=openable_until,
         )
         for item in locked:
             residual_keys.keep(connection, context.workspace, item, residual[item.id], context.unsealed(item))

@@ -138,7 +138,7 @@ def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
 
 
 def forget_contact(connection: sa.Connection, request_id: int) -> None:
-    """Nobody is written to any more: the address goes, wherever the ledger was copied to."""
+    """Nobody is written to any more: the address goes from the ledger; older copies of it still hold it, sealed."""
     connection.execute(
         sa.update(request)
         .where(request.c.id == request_id, request.c.contact_key.is_not(None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.metadata import version
 from types import MappingProxyType
@@ -166,6 +166,7 @@ def cancelled(batch: Batch, context: str) -> dict[str, object]:
         **subject_of_request(batch),
         "outcome": Result.CANCELLED.value,
         "reason": "Cancelled before anything was erased",
+        **_identifiers(kept=False, openable_until=None),
         "context": [context],
     }
 
@@ -180,6 +181,7 @@ def ended(  # noqa: PLR0913 - the statement's own parts
     context: str,
     reason: str,
     kept: bool,
+    openable_until: date | None,
     searched: BlindFinding | None,
 ) -> dict[str, object]:
     """Body of the `partially-erased` of a person whom an operator ended: what is gone, and what is left."""
@@ -188,21 +190,31 @@ def ended(  # noqa: PLR0913 - the statement's own parts
         "outcome": Result.PARTIALLY_ERASED.value,
         "reason": reason,
         "verifiedAt": stamp(at),
-        **_kept(some=kept),
+        **_identifiers(kept=kept, openable_until=openable_until),
         "stores": _by_store(lines, cutoffs, grounds),
         **_searched(searched),
         "context": _cited(context, searched),
     }
 
 
-def _kept(*, some: bool) -> dict[str, object]:
-    """What became of the keys: where something is left, the way there must not be lost with what led to it (ADR 8)."""
-    if not some:
-        return {"identifiersDestroyed": True}
-    return {
-        "identifiersDestroyed": False,
-        "kept": "What leads to the rest, sealed, so that a later request of the same person can still erase it",
+def _identifiers(*, kept: bool, openable_until: date | None) -> dict[str, object]:
+    """What became of the request's identifiers and keys, and who can still open them.
+
+    Args:
+        kept: Something is left, and the way there must not be lost with what led to it (ADR 8).
+        openable_until: The last copy of the ledger that was made before is expected to be gone by then; None: no day.
+    """
+    said: dict[str, object] = {
+        "destroyedInLedger": not kept,
+        "openableFrom": "Copies of the ledger that were made before, with the installation's wrapping key",
+        "until": openable_until and openable_until.isoformat(),
+        "means": "No day is known: as long as such a copy and the wrapping key exist"
+        if openable_until is None
+        else "The last of these copies is expected to be gone by this day",
     }
+    if kept:
+        said["kept"] = "What leads to the rest, sealed, so that a later request of the same person can still erase it"
+    return {"identifiers": said}
 
 
 def on_hold(  # noqa: PLR0913 - the statement's own parts
@@ -254,12 +266,14 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
     ]
 
 
-def settled(
+def settled(  # noqa: PLR0913 - the statement's own parts
     batch: Batch,
     lines: Sequence[CollectionOutcome],
     at: datetime,
     context: str,
     searched: BlindFinding | None,
+    *,
+    openable_until: date | None,
 ) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
     ambiguous = sum(line.verified.ambiguous for line in lines if line.verified is not None)
@@ -270,7 +284,7 @@ def settled(
         "due": sum(line.verified.due for line in lines if line.verified is not None),
         **({"ambiguous": ambiguous} if ambiguous else {}),
         **({"dropped": dropped, "droppedMeans": TABLES_DROPPED} if dropped else {}),
-        **_kept(some=bool(storage_retained(lines))),
+        **_identifiers(kept=bool(storage_retained(lines)), openable_until=openable_until),
         **_searched(searched),
         "context": _cited(context, searched),
     }

@@ -81,7 +81,7 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
     "ambiguous": "Records left of which it cannot be told whose they are",
     "dropped": "Collections whose tables were dropped",
     "droppedMeans": "What that means",
-    "identifiersDestroyed": "The request's own copy of the identifiers was destroyed",
+    "identifiers": "The request's own copy of the identifiers",
 }
 """Of the members of a statement's body that are shown as facts, in their order on the page."""
 

@@ -82,6 +82,7 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
         ('prefix: "users/{user_id}/"', 'prefix: "users/{user_id}"', "ends in `/`"),
         ('key: "session:{session_token}"', 'key: "session:{token}"', "does not declare"),
         ("of: main\n", "of: mian\n", "names a store"),
+        ("  recordings:\n    connector: s3", "  ledger:\n    connector: s3", "give the store another name"),
         ("owner: {controller: client, column: client_id}", "owner: {controller: client}", "many members"),
         ("self_service:\n  controller: calltrack", "self_service:\n  controller: client", "not the company itself"),
         ("self_service:\n  controller: calltrack", "self_service:\n  controller: nobody", "names a controller"),
@@ -104,6 +105,10 @@ def test_what_is_refused(old: str, new: str, told: str, tmp_path: Path) -> None:
     assert told in raised.value.message
     assert "line " in raised.value.message
     assert raised.value.exit_code == 3
+
+
+def test_a_place_may_hold_copies_of_the_ledger(tmp_path: Path) -> None:
+    assert read(changed(tmp_path, "of: main\n", "of: ledger\n")).backups["dumps"].of == "ledger"
 
 
 def test_a_complaint_names_the_line(tmp_path: Path) -> None:

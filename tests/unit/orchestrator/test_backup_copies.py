@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -87,6 +88,24 @@ def test_what_has_no_day_is_never_overdue(status: CopyStatus) -> None:
 def test_an_overdue_copy_is_open_and_gives_no_day_ahead() -> None:
     owed = backup_copies.outstanding(observed(copy(AT - DAY), copy(AT + DAY, id="pg/2.dump@v2")))
     assert owed == OpenCopies(2, 1, AT + DAY, AT + DAY)
+
+
+@pytest.mark.parametrize(
+    ("ends", "day"),
+    [
+        ([AT + DAY, AT + 9 * DAY], (AT + 9 * DAY).date()),
+        ([AT + DAY, AT - DAY], None),  # one is overdue
+        ([AT + DAY, None], None),
+        ([], None),
+    ],
+)
+def test_by_when_no_copy_of_the_ledger_is_left(ends: list[datetime | None], day: date | None) -> None:
+    held = [
+        replace(copy(end, CopyStatus.DUE if end else CopyStatus.NEVER), store="ledger", id=f"pg/{number}")
+        for number, end in enumerate(ends)
+    ]
+    places = cast("Mapping[str, BackupConnector]", {"dumps": Place(*held, copy(AT + 90 * DAY))})
+    assert backup_copies.last_day_of_ledger(backup_copies.observe(places), AT) == day
 
 
 def test_the_table_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
