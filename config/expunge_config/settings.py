@@ -34,8 +34,9 @@ class Settings(BaseSettings):
     Attributes:
         data_map: The YAML data map.
         ledger_url: SQLAlchemy URL of the ledger; default: SQLite in `home`.
-        home: Directory of ledger, log and keys unless these are set one by one. Created 0700.
-        keys_dir: The keys. The wrapping key must not lie in the ledger's backups.
+        home: Directory of ledger and log unless these are set one by one. Created 0700.
+        keys_dir: The keys; default: beside `home`. The wrapping key must not lie in the ledger's backups.
+        allow_keys_beside_ledger: The keys may lie below the ledger or the log: a copy of these opens what is sealed.
         log_dir: The transparency log's tiles and checkpoint.
         stores: Store or backup name -> connection settings, as its connector defines them.
         chunk_size: People per chunk, at the most.
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     data_map: Path = Path("datamap.yaml")
     ledger_url: SecretStr | None = None
     keys_dir: Path | None = None
+    allow_keys_beside_ledger: bool = False
     log_dir: Path | None = None
     stores: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
     chunk_size: int = Field(default=2000, ge=1, le=LARGEST_CHUNK)
@@ -85,7 +87,8 @@ class Settings(BaseSettings):
     @property
     def keys(self) -> Path:
         """The keys directory."""
-        return self.keys_dir or self.home / "keys"
+        home = self.home.absolute()
+        return self.keys_dir or home.with_name(f"{home.name}-keys")
 
     @property
     def log(self) -> Path:

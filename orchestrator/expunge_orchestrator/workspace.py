@@ -17,6 +17,7 @@ from expunge_connectors.registry import Registry
 from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.holds import unmapped_holds
+from expunge_orchestrator.installation_check import installation_findings
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.rules.reachability import passing
 from expunge_orchestrator.subjects import renamed_identities
@@ -55,6 +56,7 @@ class Workspace:
             FindingsError: `check` would show an error.
             ConnectorError: A store cannot be asked: not looked at is not the same as nothing found.
         """
+        raise_on_errors(installation_findings(self.settings))
         holds, at_once = self.settings.inspection_holds, self.settings.stores_at_once
         self.inspection.refuse_errors(self.data_map, self.stores, self.backups, holds, at_once)
         self.refuse_unmapped_names()

@@ -273,7 +273,12 @@ class House:
         """Keep what a command said and left."""
         title = f"{len(self.said)} {title}"
         self.said[title] = answer
-        self.disk.update({f"{title}: {path}": path.read_bytes() for path in files_below([self.home])})
+        self.disk.update(
+            {
+                f"{title}: {path}": path.read_bytes()
+                for path in files_below([self.home, self.home.with_name("expunge-keys")])
+            }
+        )
         assert answer.code == code, (title, answer.code, answer.output[-300:])
         return answer
 

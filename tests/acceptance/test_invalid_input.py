@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -235,3 +236,16 @@ def test_the_plan_that_waited_can_still_be_carried_out(world: World) -> None:
     assert done.code == 0, done
     assert json.loads(done.out)["state"] == "erased"
     assert changed(world.before, world.inspector.contents()) != {}
+
+
+def test_keys_below_a_directory_that_is_copied_block(world: World) -> None:
+    """A copy of the log's directory holds what is sealed and what opens it."""
+    home = world.cli.environment["EXPUNGE_HOME"]
+    below = {"EXPUNGE_KEYS_DIR": f"{home}/log/keys"}
+    shutil.copytree(f"{home}-keys", f"{home}/log/keys")
+    for verb in (("check",), ("plan", "-", "-c", "calltrack")):
+        refused = world.cli.run(*verb, stdin=b"user_id\n1\n", settings=below)
+        assert (refused.code, "what is sealed and what opens it" in refused.output) == (5, True), refused
+    allowed = {**below, "EXPUNGE_ALLOW_KEYS_BESIDE_LEDGER": "true"}
+    assert world.cli.run("check", settings=allowed).code == 0
+    shutil.rmtree(f"{home}/log/keys")

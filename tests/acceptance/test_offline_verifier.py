@@ -84,7 +84,7 @@ def test_another_installation_s_keys_do_not_verify_it(installation: Installation
     )
     other.found()
     other.close()
-    code, told = verify(receipt, "--trust", tmp_path / "other" / "keys" / "trust.json")
+    code, told = verify(receipt, "--trust", tmp_path / "other-keys" / "trust.json")
     assert code == 1
     assert "unknown-log" in told
     trusted = json.loads(trust.read_bytes())

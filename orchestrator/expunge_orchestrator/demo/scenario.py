@@ -130,6 +130,6 @@ def verify_receipt(shell: Shell, batch: str, people: Path) -> None:
     shell.run("receipts", "export", series, "-o", "receipt.json", "--page", "receipt.html")
     shell.run("receipts", "opening", series, people.name, "-o", "openings")
     opening = next((shell.directory / "openings").iterdir()).relative_to(shell.directory)
-    trust = Path(shell.environment["EXPUNGE_HOME"]) / "keys" / "trust.json"
+    trust = Path(f"{shell.environment['EXPUNGE_HOME']}-keys", "trust.json")
     (shell.directory / "trust.json").write_bytes(trust.read_bytes())
     shell.run("receipts", "verify", "receipt.json", "--trust", "trust.json", "--opening", str(opening))

@@ -137,6 +137,8 @@ class World:
         return {
             **scenario.settings_for(self.endpoints, loaded, home),
             "EXPUNGE_DATA_MAP": str(self.data_map),
+            "EXPUNGE_KEYS_DIR": str(home / "keys"),  # an installation is copied as one directory
+            "EXPUNGE_ALLOW_KEYS_BESIDE_LEDGER": "true",
             "EXPUNGE_CHUNK_SIZE": "3",
             "EXPUNGE_SETTLING": "PT0S",
             "EXPUNGE_INSPECTION_HOLDS": "PT0S",  # or the points would depend on how fast the machine is

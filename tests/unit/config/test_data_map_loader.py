@@ -108,7 +108,7 @@ def test_what_is_refused(old: str, new: str, told: str, tmp_path: Path) -> None:
 
 
 def test_a_place_may_hold_copies_of_the_ledger(tmp_path: Path) -> None:
-    assert read(changed(tmp_path, "of: main\n", "of: ledger\n")).backups["dumps"].of == "ledger"
+    assert read(changed(tmp_path, "of: main\n", "of: ledger\n")).backup_places["dumps"].of == "ledger"
 
 
 def test_a_complaint_names_the_line(tmp_path: Path) -> None:
