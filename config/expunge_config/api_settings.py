@@ -122,6 +122,7 @@ class ApiSettings(_Part):
     Attributes:
         issuers: Name -> who signs tokens.
         max_body: Bytes of a call's body; of an uploaded list `max_upload`.
+        uploads: Lists that are taken in and planned at a time; of one actor one.
         calls_per_minute: Per actor. Of credentials that are not accepted: per kind and address,
             `calls_per_minute_unknown`. Of what needs none (the log, the metrics, descriptions): per address,
             `calls_per_minute_public`.
@@ -140,6 +141,7 @@ class ApiSettings(_Part):
     issuers: dict[str, Issuer] = Field(default_factory=dict)
     max_body: int = Field(default=64 * 1024, ge=1024)
     max_upload: int = Field(default=64 * 1024 * 1024, ge=1024)
+    uploads: int = Field(default=4, ge=1)
     calls_per_minute: int = Field(default=6000, ge=1)
     calls_per_minute_unknown: int = Field(default=600, ge=1)
     calls_per_minute_public: int = Field(default=6000, ge=1)

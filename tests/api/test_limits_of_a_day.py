@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,10 @@ def test_a_list_counts_for_the_day_and_not_for_the_next(
 
 
 def test_of_two_at_once_one_waits(api: ApiHarness, inspector: StoreInspector) -> None:
-    key = api.key(Role.OPERATOR)
-    states = at_once(*[lambda: listed(api, inspector, key, 2)["state"]] * 4)
+    admin = api.key(Role.ADMIN)
+    issued = [api.client.post("/v1/api_keys", json={"roles": ["operator"]}, headers=admin).json() for _ in range(4)]
+    plans = [partial(listed, api, inspector, bearer(one["secret"]), 2) for one in issued]
+    states = [one["state"] for one in at_once(*plans)]
     assert sorted(states) == ["awaiting-approval"] * 3 + ["planned"]
 
 

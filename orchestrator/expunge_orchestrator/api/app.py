@@ -13,8 +13,10 @@ from expunge_orchestrator.api.middleware import Guard
 from expunge_orchestrator.api.opendsr import app as opendsr
 from expunge_orchestrator.api.query_parameters import refuse_unknown
 from expunge_orchestrator.api.rate_limit import RateLimiter
+from expunge_orchestrator.api.readiness import Readiness
 from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.state import AppState
+from expunge_orchestrator.api.upload_slots import UploadSlots
 
 
 def build(state: AppState) -> FastAPI:
@@ -38,6 +40,8 @@ def build(state: AppState) -> FastAPI:
     app.state.metrics = metrics
     app.state.ending = lambda: False  # whoever serves it knows better
     app.state.limiter = limiter = RateLimiter(settings, state.workspace.keys.lookup)
+    app.state.uploads = UploadSlots(settings.uploads)
+    app.state.readiness = Readiness(state.workspace.ledger)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=openapi.PROBLEMS if router.prefix else None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -22,6 +22,7 @@ from expunge_orchestrator.api import authentication, idempotency_header
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
+from expunge_orchestrator.api.upload_slots import UploadSlots
 from expunge_orchestrator.api.write_queue import WriteJob
 from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
@@ -101,10 +102,10 @@ class CallContext:
             raise not_there()
 
 
-def requires(operation: Operation) -> Callable[..., Awaitable[CallContext]]:
+def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
     """A dependency: the call, if it may be made."""
 
-    async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> CallContext:
+    async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> AsyncIterator[CallContext]:
         """The call of whoever the bearer credential names."""
         state: AppState = request.app.state.shared
         limiter: RateLimiter = request.app.state.limiter
@@ -124,16 +125,22 @@ def requires(operation: Operation) -> Callable[..., Awaitable[CallContext]]:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
-        # Only now: a list may be large, and strangers are not listened to for long.
-        body = await request.body()
-        digest = await _aside(body, _digest, request, body)
-        request.state.refused = _spending(state, principal, digest)
-        if request.scope["route"].body_field is not None:  # a list is no JSON, and large
-            # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
-            await _aside(body, reject_duplicate_members, body)
-        return CallContext(state, principal, operation, at, digest)
+        with _upload(request, principal) if operation is Operation.BATCH_CREATE else nullcontext():
+            # Only now: a list may be large, and strangers are not listened to for long.
+            body = await request.body()
+            digest = await _aside(body, _digest, request, body)
+            request.state.refused = _spending(state, principal, digest)
+            if request.scope["route"].body_field is not None:  # a list is no JSON, and large
+                # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
+                await _aside(body, reject_duplicate_members, body)
+            yield CallContext(state, principal, operation, at, digest)
 
     return dependency
+
+
+def _upload(request: Request, principal: Principal) -> AbstractContextManager[None]:
+    slots: UploadSlots = request.app.state.uploads
+    return slots.taken(principal.actor)
 
 
 def _spending(state: AppState, principal: Principal, digest: bytes) -> Callable[[], None]:

@@ -84,6 +84,13 @@ def open_read_only(url: str) -> Iterator[sa.Connection | None]:
         raise refused from None
 
 
+def ask_apart(engine: sa.Engine) -> None:
+    """Ask the ledger for nothing, over a connection of its own: none of the others' has to be free."""
+    apart = sa.create_engine(engine.url, poolclass=sa.NullPool, hide_parameters=True)
+    with apart.connect() as connection:
+        connection.execute(sa.select(sa.literal(1)))
+
+
 def _private_file(url: str) -> None:
     database = sa.make_url(url).database
     if database and database != ":memory:":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.openapi import problem
+from expunge_orchestrator.api.readiness import Readiness
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.ledger.database import reading
 
@@ -17,17 +17,16 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", response_class=PlainTextResponse)
-def get_health() -> str:
+async def get_health() -> str:
     """Whether the process answers."""
     return "ok\n"
 
 
 @router.get("/readyz", response_class=PlainTextResponse)
-def get_readiness(request: Request) -> str:
+async def get_readiness(request: Request) -> str:
     """Whether the ledger answers, so that requests can be accepted."""
-    state: AppState = request.app.state.shared
-    with reading(state.workspace.ledger) as connection:
-        connection.execute(sa.select(sa.literal(1)))
+    readiness: Readiness = request.app.state.readiness
+    await readiness.confirm()
     return "ready\n"
 
 

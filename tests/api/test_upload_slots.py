@@ -1,0 +1,116 @@
+"""Uploads are few at a time, and health is answered whatever others wait for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import Response
+from tests.support.api import ApiHarness, listed, once, open_api
+from tests.support.api_process import ApiProcess, read, served
+from tests.support.fork_server import ForkServer
+from tests.support.installation import CompanyStack
+
+from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.ledger import batches
+from expunge_orchestrator.planning import planner
+
+SLOTS, SOON = 2, 20.0
+
+
+@pytest.fixture
+def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
+    with open_api(calltrack, tmp_path, api={"uploads": SLOTS}) as made:
+        yield made
+
+
+@contextmanager
+def held(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, number: int) -> Iterator[threading.Semaphore]:
+    """Whoever calls this waits until the end; so many are waited for."""
+    before, there, over = getattr(module, name), threading.Semaphore(0), threading.Event()
+
+    def waits(*given: Any, **named: Any) -> Any:
+        there.release()
+        assert over.wait(10 * SOON)
+        return before(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, name, waits)
+        try:
+            yield there
+        finally:
+            over.set()
+
+
+def test_an_actor_has_one_and_all_have_few(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    controller, people = listed(api, 0, 2)
+
+    def upload(headers: dict[str, str]) -> Response:
+        params = {"controller": controller}
+        return api.client.post("/v1/batches", params=params, content=people, headers=once(headers))
+
+    keys = [api.key(Role.OPERATOR) for _ in range(SLOTS + 1)]
+    with ThreadPoolExecutor() as pool:
+        with held(monkeypatch, planner, "create_plan", SLOTS) as there:
+            first: Future[Response] = pool.submit(upload, keys[0])
+            assert there.acquire(timeout=SOON)
+            assert refused(upload(keys[0]))
+            second = pool.submit(upload, keys[1])
+            assert there.acquire(timeout=SOON)
+            assert refused(upload(keys[2]))
+            assert api.client.get("/v1/batches", headers=keys[0]).status_code == 200
+        assert (first.result(SOON).status_code, second.result(SOON).status_code) == (201, 201)
+    assert [upload(one).status_code for one in keys] == [201] * (SLOTS + 1)
+
+
+def test_a_refused_list_gives_its_slot_back(api: ApiHarness) -> None:
+    key = api.key(Role.OPERATOR)
+    for content in ("", "nobody\n1\n", "caller_id\n", "caller_id\nx\n"):
+        params = {"controller": "client:42"}
+        answer = api.client.post("/v1/batches", params=params, content=content, headers=once(key))
+        assert answer.status_code == 422, answer.text
+
+
+def refused(answer: Response) -> bool:
+    assert answer.json()["type"].rsplit("/", 1)[1] == "too-many-uploads"
+    return answer.status_code == 429 and int(answer.headers["retry-after"]) > 0
+
+
+def test_health_is_answered_while_all_threads_are_taken(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all connections of the ledger's pool."""
+    key, number = api.key(Role.OPERATOR), 60
+    with ThreadPoolExecutor(number + 2) as pool:
+        with held(monkeypatch, batches, "list_page", number) as there:
+            waiting = [pool.submit(api.client.get, "/v1/batches", headers=key) for _ in range(number)]
+            for _ in range(16):
+                assert there.acquire(timeout=SOON)
+            for path, said in (("/healthz", "ok\n"), ("/readyz", "ready\n")) * 3:
+                assert pool.submit(api.client.get, path).result(SOON).text == said
+        assert {one.result(10 * SOON).status_code for one in waiting} == {200}
+
+
+def test_half_a_list_holds_a_slot_of_its_own(calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path) -> None:
+    """Over a connection: the rest of the list is not waited for by whoever is refused."""
+    with served(calltrack, fork_server, tmp_path, UPLOADS="2") as server, ExitStack() as stack:
+        halves = [stack.enter_context(server.connected()) for _ in range(3)]
+        for one in halves:
+            one.sendall(head_of(server, "operator", 1000) + b"caller_id\n")
+            answers = server.call("GET", "/v1/batches", server.key("operator"))
+            assert answers.status == 200
+        answer = read(halves[1])
+        assert (answer.status, json.loads(answer.body)["type"].rsplit("/", 1)[1]) == (429, "too-many-uploads")
+        other = stack.enter_context(server.connected())
+        other.sendall(head_of(server, "requester", 10) + b"caller_id\n")
+        assert read(other).status == 422
+
+
+def head_of(server: ApiProcess, role: str, length: int) -> bytes:
+    told = {**once(server.key(role)), "Content-Type": "text/csv", "Content-Length": str(length), "Host": "x"}
+    lines = [f"{name}: {value}" for name, value in told.items()]
+    return "\r\n".join(["POST /v1/batches?controller=client:42 HTTP/1.1", *lines, "", ""]).encode()
