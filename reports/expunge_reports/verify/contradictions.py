@@ -164,7 +164,8 @@ def _event(said: _Said, _: datetime) -> Found:
     search = current.body.get("blindSearch")
     if event == "settled" and isinstance(search, dict) and search.get("left"):
         yield "search-left-in-settled", ""
-    if current.body.get("identifiersDestroyed") is True and "kept" in current.body:
+    identifiers = current.body.get("identifiers")
+    if isinstance(identifiers, dict) and identifiers.get("destroyedInLedger") is True and "kept" in identifiers:
         yield "keys-destroyed-and-kept", ""
 
 

@@ -370,7 +370,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "closed with invoices kept until 2035": ("kept-when-closed", CLOSED),
     "closed with invoices kept without a day": ("kept-when-closed", both(of_line(2, until=None), CLOSED)),
     "closed with copies open": ("kept-when-closed", then("closed", open=Open(copies=OpenCopies(1, 1)))),
-    "keys destroyed and kept": ("keys-destroyed-and-kept", body(2, identifiersDestroyed=True, kept="What leads there")),
+    "keys destroyed and kept": (
+        "keys-destroyed-and-kept",
+        body(2, identifiers={"destroyedInLedger": True, "kept": "What leads there"}),
+    ),
 }
 
 
