@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -425,6 +425,22 @@ class KnowsWaiting(Protocol):
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, Mapping[str, Sequence[str]]]:
         """Subject number -> collection -> identities that its rows name and wait for. Reads only."""
+        ...
+
+
+@runtime_checkable
+class RefreshesStatistics(Protocol):
+    """A store whose planner keeps samples of values, which outlive the records that they were drawn from."""
+
+    def refresh_statistics(
+        self, collections: Collection[str], scope: Scope, ago: timedelta
+    ) -> Mapping[str, str | None]:
+        """Have samples drawn anew that may be older than so long: the time since the last record was erased.
+
+        Returns:
+            Collection -> None: its samples are of what is there now; or why older ones are left, in words for a
+            receipt. Without a collection of which there are no samples.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ blind_search         what is left of people, whatever the map says
 backup_copies        backup copies, from the first sight until they are gone
 map_draft            the connectors' drafts as one data map
 installation_setup   make keys, log and trust file
+installation_check   keys that lie where ledger or log are copied from
 json_views           resources as JSON, for the API and `--json`
 store_calls          read calls on several stores at once
 gc_tuning            fewer passes of the garbage collector

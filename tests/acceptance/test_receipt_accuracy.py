@@ -267,6 +267,51 @@ def test_by_when_a_declared_place_holds_no_older_copy_of_the_ledger_is_said(
     assert said["until"] == (None if None in days else max(str(day) for day in days))
 
 
+# What the planner remembers ------------------------------------------------------------------------------------------
+
+
+def test_what_the_planner_remembers_is_drawn_anew_before_settling_or_told(
+    calltrack: CompanyStack, database: str, tmp_path: Path
+) -> None:
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, mail text);"
+        "INSERT INTO users SELECT n, 'person-' || n || '@x.example' FROM generate_series(1, 6) n; ANALYZE users",
+    )
+    people = "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}]"
+    write_document(tmp_path / "datamap.yaml", small_document(f"{people}, yields: {{user_id: id}}}}"))
+    remembered = (
+        "SELECT string_agg(concat(most_common_vals, histogram_bounds), '') FROM pg_stats WHERE schemaname = 'public'"
+    )
+
+    def refuse() -> None:
+        raise TransientError
+
+    places = {"data_map": tmp_path / "datamap.yaml", "stores": {"main": {"url": SecretStr(database)}}}
+    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+        first, second, nobody = (installation.plan(f"user_id\n{n}\n", "acme") for n in (3, 4, 99))
+        for batch in (first, nobody):
+            installation.erase(batch)
+        assert "person-3" in execute(database, remembered)[0][0]
+        installation.settle()
+        assert "person-3" not in execute(database, remembered)[0][0]
+        installation.erase(second)
+        installation.settle(main_before(installation, "refresh_statistics", refuse))
+        told = [body_of(installation, batch, "settled").get("plannerSamples") for batch in (first, second, nobody)]
+    assert "person-4" in execute(database, remembered)[0][0]
+    assert told == [
+        [{"store": "main", "drawnAnew": ["users"], "older": []}],
+        [
+            {
+                "store": "main",
+                "drawnAnew": [],
+                "older": [{"collection": "users", "why": "the store could not be asked to draw them anew"}],
+            }
+        ],
+        None,
+    ]
+
+
 # Late keys -----------------------------------------------------------------------------------------------------------
 
 

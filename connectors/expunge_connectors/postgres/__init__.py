@@ -15,6 +15,7 @@ count              `count`
 hearsay            values that records merely tell, and records of somebody else as well
 joint_keys         what shared rows tell that somebody else owns by now
 keys_given_again   persons' keys that somebody else has by now
+planner_statistics samples of values that the planner keeps, drawn anew
 obstacles          rows that stay and point to rows that would be deleted
 references         by which foreign keys they may (pure)
 erase/             `erase`

@@ -10,6 +10,7 @@ conclude_step         outcomes, statements, what comes next
 leftover_reasons      why something is left of people who fail
 settling_steps        the settling check: review, erase again, settle
 settling_time         when a settling check is due; start those whose time has come
+planner_samples       what a store's planner remembers of erased values
 settling_search       the blind search before the settling checks that are due
 store_erasure         ask a store to erase, once the ledger knows for whom
 stores_followed       dropped and renamed tables keep no settling check waiting

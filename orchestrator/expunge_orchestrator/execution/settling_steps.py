@@ -16,6 +16,7 @@ from expunge_orchestrator.execution import (
     hold_enforcement,
     leftover_reasons,
     operator_end,
+    planner_samples,
     poison_isolation,
     resolve_step,
     settling_search,
@@ -169,6 +170,8 @@ def settle(context: StepContext) -> StepWrite:
     at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
+    erased_from = planner_samples.erased_from(context, over)
+    samples = planner_samples.drawn_anew(context, frozenset().union(*erased_from.values()))
     openable_until = backup_copies.last_day_of_ledger(listings, at)
     document = statement_bodies.copies_document(listings, held)
     copies = backup_copies.outstanding(held)
@@ -222,6 +225,7 @@ def settle(context: StepContext) -> StepWrite:
                     cited,
                     searched.get(item.id),
                     openable_until=openable_until,
+                    samples={place: samples[place] for place in erased_from.get(item.id, ()) if place in samples},
                 ),
                 owed.places(len(statement_bodies.storage_retained(lines[item.id])), copies),
             )

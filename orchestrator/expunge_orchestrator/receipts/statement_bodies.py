@@ -30,17 +30,21 @@ NOT_SEARCHED_FOR = (
 )
 """Who held a value before and left no trace is unknown (ADR 18): a receipt must not be read as if it were."""
 
+LEVEL = (
+    "Level reached: deleted (no query of the records returns them); not claimed: rewritten, expired. What such queries"
+    " do not show is not claimed to be gone: dead rows and logs of changes in the store's files, and samples of values"
+    " that its planner keeps until they are drawn anew."
+)
+
 CLAIM = (
     "Records found through the declared links were deleted or tombstoned in the stores listed and, when asked again, "
-    "nothing due was left. Level reached: deleted (no read path returns them); not claimed: rewritten, expired. "
-    f"No claim is made for places not listed.{NOT_SEARCHED_FOR}"
+    f"nothing due was left. {LEVEL} No claim is made for places not listed.{NOT_SEARCHED_FOR}"
 )
 
 LIMITED_CLAIM = (
     "Of the data types asked for alone: records found through the declared links were deleted or tombstoned in the"
-    " stores listed and, when asked again, nothing due was left. Level reached: deleted (no read path returns them);"
-    " not claimed: rewritten, expired. Records of other data types were left as they were, and no claim is made for"
-    f" them, nor for places not listed.{NOT_SEARCHED_FOR}"
+    f" stores listed and, when asked again, nothing due was left. {LEVEL} Records of other data types were left as they"
+    f" were, and no claim is made for them, nor for places not listed.{NOT_SEARCHED_FOR}"
 )
 
 
@@ -274,8 +278,12 @@ def settled(  # noqa: PLR0913 - the statement's own parts
     searched: BlindFinding | None,
     *,
     openable_until: date | None,
+    samples: Mapping[tuple[str, str], str | None],
 ) -> dict[str, object]:
-    """Body of `settled`: the check after the settling time, and the end of the sealed identifiers."""
+    """Body of `settled`: the check after the settling time, and the end of the sealed identifiers.
+
+    `samples`: (store, collection) -> None, where the planner's samples of values were drawn anew; or why they were not.
+    """
     ambiguous = sum(line.verified.ambiguous for line in lines if line.verified is not None)
     dropped = [f"{line.store}.{line.collection}" for line in lines if line.outcome is Outcome.DROPPED]
     return {
@@ -285,9 +293,24 @@ def settled(  # noqa: PLR0913 - the statement's own parts
         **({"ambiguous": ambiguous} if ambiguous else {}),
         **({"dropped": dropped, "droppedMeans": TABLES_DROPPED} if dropped else {}),
         **_identifiers(kept=bool(storage_retained(lines)), openable_until=openable_until),
+        **_samples(samples),
         **_searched(searched),
         "context": _cited(context, searched),
     }
+
+
+def _samples(drawn: Mapping[tuple[str, str], str | None]) -> dict[str, object]:
+    stores = {
+        store: {
+            "store": store,
+            "drawnAnew": sorted(name for (of, name), why in drawn.items() if of == store and why is None),
+            "older": [
+                {"collection": name, "why": why} for (of, name), why in sorted(drawn.items()) if of == store and why
+            ],
+        }
+        for store in sorted({store for store, _ in drawn})
+    }
+    return {"plannerSamples": list(stores.values())} if stores else {}
 
 
 def _searched(found: BlindFinding | None) -> dict[str, object]:

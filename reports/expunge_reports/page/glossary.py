@@ -36,7 +36,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
 """Of one collection."""
 
 LEVELS: Final[Mapping[str, str]] = {
-    "deleted": "deleted (no read path returns the records)",
+    "deleted": "deleted (no query of the records returns them)",
     "rewritten": "rewritten (the store's own files no longer hold the bytes)",
     "expired": "expired (every declared copy was seen to be gone)",
 }
@@ -82,6 +82,7 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
     "dropped": "Collections whose tables were dropped",
     "droppedMeans": "What that means",
     "identifiers": "The request's own copy of the identifiers",
+    "plannerSamples": "Samples of values that a store's planner keeps",
 }
 """Of the members of a statement's body that are shown as facts, in their order on the page."""
 
