@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from tests.support.installation import Installation
+from tests.support.receipt_schemas import assert_has_published_form
 
 from expunge_orchestrator.installation_setup import TRUST_FILE
 from expunge_orchestrator.ledger import tables
@@ -51,7 +52,7 @@ def lines_of(body: Mapping[str, Any]) -> dict[str, tuple[str, int, int]]:
 
 
 def assert_chain_intact(installation: Installation, batch: Batch) -> None:
-    """The export of every receipt verifies, statement by statement, against the log."""
+    """The export of every receipt verifies, statement by statement, against the log, and has the published form."""
     settings, operator, keys = (
         installation.settings,
         installation.workspace.data_map.operator,
@@ -61,10 +62,10 @@ def assert_chain_intact(installation: Installation, batch: Batch) -> None:
     pinned = trust.parse((settings.keys / TRUST_FILE).read_bytes())
     with reading(installation.workspace.ledger) as connection:
         for one in receipt_export.series_of(connection, batch.uid, None, Tagger(keys.suppression)):
-            verdict = verifier.verify(
-                receipt_export.export_of(connection, log, one.series), pinned, [], datetime.now(UTC)
-            )
-            assert verdict.authentic
+            data = receipt_export.export_of(connection, log, one.series)
+            verdict = verifier.verify(data, pinned, [], datetime.now(UTC))
+            assert (verdict.reason, verdict.contradictions) == (None, ())
+            assert_has_published_form(data)
             assert [statement.event for statement in verdict.statements] == list(one.events)
 
 
