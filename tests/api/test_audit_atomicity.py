@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,22 @@ def test_all_of_it_with_the_ledger_on_postgres(
         test_what_failed_is_taken_up(api, inspector)
         test_what_a_store_refused_is_ended(api, inspector)
         together(api, f"/v1/erasure_requests/{void(api, inspector, monkeypatch)}/retry", notes=2)
+
+
+def test_refusals_of_a_minute_are_one_entry(api: ApiHarness) -> None:
+    """Of one actor and action: whoever is refused decides how often, and must not fill the trail."""
+    ours, theirs, auditor = api.key(Role.REQUESTER), api.key(Role.REQUESTER), api.key(Role.AUDITOR)
+    for key, number in ((ours, 50), (theirs, 1)):
+        for _ in range(number):
+            assert api.client.get("/v1/audit_log", headers=key).status_code == 403
+    assert api.client.get("/v1/api_keys", headers=ours).status_code == 403
+    api.at += timedelta(minutes=1)
+    assert api.client.get("/v1/audit_log", headers=ours).status_code == 403
+    told = api.client.get("/v1/audit_log", headers=auditor).json()["items"]
+    assert [(one["action"], one["result"], one["count"]) for one in told] == [
+        ("audit.read", "role-missing", 50),
+        ("audit.read", "role-missing", 1),
+        ("api_key.manage", "role-missing", 1),
+        ("audit.read", "role-missing", 1),
+    ]
+    assert len({one["actor"] for one in told}) == 2

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
 from tests.support.api import ApiHarness, listed, once, open_api
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.api import event_stream
+from expunge_orchestrator.api import batch_watches, event_stream
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth.principals import Role
@@ -78,7 +81,7 @@ def test_without_a_worker_it_ends_and_goes_on_where_it_ended(
     calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "BEAT", 0.3)
-    monkeypatch.setattr(event_stream, "EVERY", 0.1)
+    monkeypatch.setattr(batch_watches, "EVERY", 0.1)
     with open_api(calltrack, tmp_path, api={"events_for": timedelta(seconds=1)}) as api, listening(api) as client:
         uid = begun(api, 20)
         status, first = watched(client, api, uid)
@@ -97,3 +100,62 @@ def test_without_a_worker_it_ends_and_goes_on_where_it_ended(
         assert watched(client, api, uid, third[-1]["id"]) == (204, []), "nobody comes again for nothing"
         _, unknown = watched(client, api, uid, "of-another-time")
         assert unknown[-1]["event"] == "end"
+
+
+def test_all_who_watch_share_one_look() -> None:
+    """Also where one of them goes; and the next one looks again when it is time."""
+    looks = 0
+
+    def ask() -> Any:
+        nonlocal looks
+        looks += 1
+        return looks
+
+    async def watch() -> None:
+        watches = batch_watches.BatchWatches()
+        with ExitStack() as stack:
+            for number in range(600):
+                stack.enter_context(watches.watching(f"ak_{number % 60}", "bt_1"))
+            first, *others = [asyncio.create_task(watches.look("bt_1", ask)) for _ in range(600)]
+            await asyncio.sleep(0)
+            first.cancel()
+            assert set(await asyncio.gather(*others)) == {1}
+            assert await watches.look("bt_1", ask) == 1
+            await asyncio.sleep(batch_watches.EVERY)
+            assert [await watches.look("bt_1", ask) for _ in range(3)] == [2] * 3
+            with watches.watching("ak_60", "bt_2"):
+                assert await watches.look("bt_2", ask) == 3
+        with watches.watching("ak_1", "bt_1"):
+            assert await watches.look("bt_1", ask) == 4, "what was seen when nobody watched is kept"
+
+    asyncio.run(watch())
+
+
+def test_an_actor_watches_few_batches_at_a_time(
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_watches, "MOST", 2)
+    with open_api(calltrack, tmp_path) as api, listening(api) as client, ExitStack() as stack:
+        uid, key, other = begun(api, 24), api.key(Role.OPERATOR), api.key(Role.OPERATOR)
+
+        def opened(headers: dict[str, str]) -> Any:
+            asked = urllib.request.Request(f"{client}/v1/batches/{uid}/events", headers=headers)
+            return stack.enter_context(urllib.request.urlopen(asked, timeout=60))
+
+        watching = [opened(key) for _ in range(2)]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            opened(key)
+        with refused.value as answer:
+            assert (answer.status, int(answer.headers["Retry-After"]) > 0) == (429, True)
+            assert json.load(answer)["type"].endswith("/too-many-watches")
+        assert opened(other).status == 200
+        watching[0].close()
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert opened(key).status == 200
+                break
+            except urllib.error.HTTPError as still:
+                still.close()
+                assert time.monotonic() < deadline, "a watch that ended still counts"
+                time.sleep(0.1)

@@ -21,6 +21,7 @@ middleware             size, time and access log around every call
 http_protocol          strict HTTP/1.1, and no connection for who neither sends nor reads
 connection_limits      connections in all and from one address
 write_queue            group commit: calls share one ledger transaction
+batch_watches          one look at a batch for all who watch it
 event_stream           server-sent events of a batch
 background_worker      what comes due, beside the calls
 openapi                the OpenAPI document

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from expunge_orchestrator.api import openapi, problems
+from expunge_orchestrator.api.batch_watches import BatchWatches
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.middleware import Guard
 from expunge_orchestrator.api.opendsr import app as opendsr
@@ -41,6 +42,7 @@ def build(state: AppState) -> FastAPI:
     app.state.ending = lambda: False  # whoever serves it knows better
     app.state.limiter = limiter = RateLimiter(settings, state.workspace.keys.lookup)
     app.state.uploads = UploadSlots(settings.uploads)
+    app.state.watches = BatchWatches()
     app.state.readiness = Readiness(state.workspace.ledger)
     problems.install(app)
     for router in ROUTERS:

@@ -205,5 +205,5 @@ def _counted(principal: Principal) -> str:
 
 
 def _refused(state: AppState, principal: Principal, operation: Operation, at: datetime) -> None:
-    with state.workspace.ledger.begin() as connection:
-        audit_log.append(connection, at, principal.actor, operation.value, None, "role-missing")
+    with state.writer.transaction() as connection:
+        audit_log.append_refused(connection, at, principal.actor, operation.value, "role-missing")

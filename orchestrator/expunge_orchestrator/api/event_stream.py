@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import anyio
 
+from expunge_orchestrator.api import batch_watches
 from expunge_orchestrator.api.schemas.batches import Batch
 from expunge_orchestrator.ledger.states import RUNNING
-
-EVERY = 0.5
-"""Seconds between two looks."""
 
 BEAT = 15.0
 """Seconds of silence after which a comment is sent: proxies end a connection on which nothing comes."""
@@ -70,7 +68,7 @@ class BatchEventStream:
                 yield ": still here\n\n"
             if time.monotonic() >= until:
                 return
-            await anyio.sleep(min(EVERY, max(0.0, until - time.monotonic())))
+            await anyio.sleep(min(batch_watches.EVERY, max(0.0, until - time.monotonic())))
             told = await look()
 
 

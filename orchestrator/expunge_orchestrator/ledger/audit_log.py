@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.ledger.request_tables import audit
+from expunge_orchestrator.ledger.request_tables import audit, refused_call
 
+_MINUTE = len("2026-11-29T08:15")
 _APPEND = sa.insert(audit)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of it. `result`: `done`, or the reason of a refusal (a slug)."""
+    """One line of it. `result`: `done`, or the reason of a refusal (a slug), so often in that minute."""
 
     id: int
     at: str
@@ -23,6 +25,7 @@ class Entry:
     action: str
     target: str | None
     result: str
+    count: int
 
 
 def append(  # noqa: PLR0913, PLR0917 - the row's columns
@@ -30,6 +33,23 @@ def append(  # noqa: PLR0913, PLR0917 - the row's columns
 ) -> None:
     """Append an entry, in the transaction of what it tells."""
     connection.execute(_APPEND, {"at": stamp(at), "actor": actor, "action": action, "target": target, "result": result})
+
+
+def append_refused(connection: sa.Connection, at: datetime, actor: str, action: str, result: str) -> None:
+    """Note a refusal. All of an actor, action and result in one minute are one entry, which says how many there were.
+
+    Whoever is refused may call as often as they like: the trail is nothing that they fill.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    first = {"actor": actor, "minute": stamp(at)[:_MINUTE], "action": action, "result": result, "count": 1}
+    count = connection.execute(
+        insert(refused_call)
+        .values(first)
+        .on_conflict_do_update(index_elements=list(refused_call.primary_key), set_={"count": refused_call.c.count + 1})
+        .returning(refused_call.c.count)
+    ).scalar_one()
+    if count == 1:
+        append(connection, at, actor, action, None, result)
 
 
 def page(connection: sa.Connection, after: int | None, limit: int) -> list[Entry]:
@@ -40,5 +60,13 @@ def page(connection: sa.Connection, after: int | None, limit: int) -> list[Entry
         after: Only those after this id.
         limit: How many at the most.
     """
-    query = sa.select(audit).where(audit.c.id > (after or 0)).order_by(audit.c.id).limit(limit)
+    same = [audit.c[one] == refused_call.c[one] for one in ("actor", "action", "result")]
+    minute = sa.func.substr(audit.c.at, 1, _MINUTE) == refused_call.c.minute
+    query = (
+        sa.select(audit, sa.func.coalesce(refused_call.c.count, 1).label("count"))
+        .outerjoin(refused_call, sa.and_(*same, minute))
+        .where(audit.c.id > (after or 0))
+        .order_by(audit.c.id)
+        .limit(limit)
+    )
     return [Entry(**row) for row in connection.execute(query).mappings()]

@@ -116,6 +116,17 @@ audit = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# How often an actor was refused something in a minute (`2026-11-29T08:15`): the first time is an entry of `audit`.
+refused_call = sa.Table(
+    "refused_call",
+    metadata,
+    sa.Column("actor", sa.String(80), primary_key=True),
+    sa.Column("minute", sa.String(16), primary_key=True),
+    sa.Column("action", sa.String(40), primary_key=True),
+    sa.Column("result", sa.String(40), primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+)
+
 # Webhooks and letters to be delivered: written in the transaction of what they tell, delivered later, at least once.
 notice = sa.Table(
     "notice",

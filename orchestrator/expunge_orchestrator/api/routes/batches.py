@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from expunge_orchestrator import json_views
 from expunge_orchestrator.api import event_stream
+from expunge_orchestrator.api.batch_watches import BatchWatches
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
@@ -38,6 +41,7 @@ from expunge_orchestrator.requests import idempotency, request_retry
 from expunge_orchestrator.requests.repository import within
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
+from expunge_orchestrator.workspace import Workspace
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -252,24 +256,38 @@ def list_batch_results(
     return BatchResultPage(items=items, next_cursor=cursor(items[-1].line) if len(rows) > limit else None)
 
 
+_READ = requires(Operation.BATCH_READ)
+
+
+async def watching(
+    call: Annotated[CallContext, Depends(_READ)], batch_id: str, asked: Request
+) -> AsyncIterator[BatchWatches]:
+    """A place among those who watch, until the answer has ended."""
+    watches: BatchWatches = asked.app.state.watches
+    with watches.watching(call.principal.actor, batch_id):
+        yield watches
+
+
 @router.get("/{batch_id}/events", response_class=StreamingResponse, responses={
     200: {"description": "Server-sent events `progress` and `end`", "content": {"text/event-stream": {}}},
     204: {"description": "Nothing follows: the caller has had the `end`"}})  # fmt: skip
 async def stream_batch_events(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
+    call: Annotated[CallContext, Depends(_READ)],
+    watches: Annotated[BatchWatches, Depends(watching)],
     batch_id: str,
     asked: Request,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
 ) -> Response:
     """Stream progress as server-sent events until the batch rests. The data of each is that of `GET /v1/batches/{id}`.
 
-    The stream ends after a while even if the batch does not: call again with the id of the last event.
+    The stream ends after a while even if the batch does not: call again with the id of the last event. An actor has ten
+    streams at a time.
     """
-    first = await run_in_threadpool(_look, call, batch_id)
+    first = await run_in_threadpool(_look, call, batch_id)  # its own: what others saw is older than this call
 
     async def look() -> Batch:
         """What there is to tell now."""
-        return await run_in_threadpool(_look, call, batch_id)
+        return await watches.look(batch_id, partial(_shown, call.state.workspace, batch_id))
 
     async def over() -> bool:
         """Nobody listens any more, or the server ends."""
@@ -288,9 +306,12 @@ def _look(call: CallContext, batch_id: str) -> Batch:
 
 
 def _batch_view(call: CallContext, batch: batches.Batch) -> Batch:
-    workspace = call.state.workspace
+    return _shown(call.state.workspace, batch.uid)
+
+
+def _shown(workspace: Workspace, uid: str) -> Batch:
     with reading(workspace.ledger) as connection:
-        again = batch_by_uid(connection, batch.uid)
+        again = batch_by_uid(connection, uid)
     told: dict[str, Any] = json_views.batch_view(workspace, again)
     return Batch.model_validate(told)
 

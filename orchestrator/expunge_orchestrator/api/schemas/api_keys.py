@@ -24,6 +24,7 @@ class AuditEntry(Schema):
     action: str
     target: str | None
     result: str
+    count: int = Field(description="How often: refusals of one actor, action and result in a minute are one entry.")
 
 
 class AuditEntryPage(Schema):

@@ -254,6 +254,7 @@ ENTRY: dict[str, Any] = {
     "action": "batch.start",
     "target": _BATCH,
     "result": "done",
+    "count": 1,
 }
 TRAIL: dict[str, Any] = {"items": [ENTRY], "next_cursor": None}
 
