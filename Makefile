@@ -26,13 +26,14 @@ TEST_FOLDERS := tests/model tests/api tests/acceptance tests/integration tests/c
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# Programs of the system, installed where that is possible.
-installed = for tool in $(1); do \
+# Programs of the system, installed where that is possible: their names, or `program:package`.
+installed = for wanted in $(1); do \
+  tool=$${wanted%%:*}; package=$${wanted##*:}; \
   if command -v "$$tool" >/dev/null; then continue; fi; \
   if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-    echo "$$tool is missing: install it (Debian 13 or newer: apt-get install $$tool) and run this again" >&2; exit 1; \
+    echo "$$tool is missing: install it (Debian 13 or newer: apt-get install $$package) and run this again" >&2; exit 1; \
   fi; \
-  apt-get update -q; apt-get install -y -q --no-install-recommends "$$tool"; \
+  apt-get update -q; apt-get install -y -q --no-install-recommends "$$package"; \
 done
 
 .PHONY: help setup demo serve-demo test check format chaos mutants fuzz bench interop docker lock clean
@@ -83,8 +84,8 @@ fuzz: $(VENV)/.dev ## The API against its own document; EXPUNGE_FUZZ_CALLS=20000
 bench: $(VENV)/.dev ## Speed, as ratios to a hand-written script on the same data
 	$(BIN)/python -m tests.bench
 
-interop: $(VENV)/.dev ## Receipts and the example's pages before tools that are not ours (cosign, chromium)
-	@$(call installed,cosign chromium)
+interop: $(VENV)/.dev ## Receipts and the example's pages before tools that are not ours (cosign, chromium, 22 others)
+	@$(call installed,cosign chromium openssl jq gpg java:default-jdk-headless node:nodejs npm)
 	$(PYTEST) tests/interop
 
 docker: $(VENV)/.dev ## The integration tests against containers, and Expunge's own image
