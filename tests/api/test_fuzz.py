@@ -28,7 +28,7 @@ from requests.structures import CaseInsensitiveDict
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 from tests.support.api import open_api
-from tests.support.api_fixtures import CANARY, Recipe, Stock
+from tests.support.api_fixtures import CANARY, MANY, Recipe, Stock
 from tests.support.api_permissions import EVERYBODY, MAY, ROLES, Cells
 from tests.support.data_map_text import document_of, write_document
 from tests.support.installation import CompanyStack
@@ -87,14 +87,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def cells(kind: str, request: pytest.FixtureRequest, calltrack: CompanyStack, tmp_path: Path) -> Iterator[Cells]:
-    """With a map in which two people in one batch need a second pair of eyes."""
+    """With a map in which more people than one asks for here in a day need a second pair of eyes."""
     limits = {f"calls_per_minute{of}": 10**7 for of in ("", "_unknown", "_public")}
     more: dict[str, Any] = {"api": {"opendsr": certificate_in(tmp_path), **limits}}
     if "Postgres" in kind:
         more["ledger_url"] = request.getfixturevalue("postgres_ledger")
     document = document_of(calltrack.settings(tmp_path).data_map)
     limited = tmp_path / "limited.yaml"
-    write_document(limited, {**document, "limits": {"people": 1}})
+    write_document(limited, {**document, "limits": {"people": MANY}})
     with open_api(calltrack, tmp_path, data_map=limited, **more) as api:
         yield Cells(api)
 

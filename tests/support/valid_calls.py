@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.api import bearer, once
-from tests.support.api_fixtures import Recipe, Stock
+from tests.support.api_fixtures import MANY, Recipe, Stock
 from tests.support.api_permissions import EVERYBODY, MAY, WHOLE
 
 OWN = "/v1/me/erasure_requests/{erasure_request_id}"
@@ -117,7 +117,7 @@ def _identified(stock: Stock) -> dict[str, Any]:
 
 
 def _with_digest(people: int) -> Callable[[Stock, str], Recipe]:
-    """Exactly this plan. Two people need a second pair of eyes here."""
+    """Exactly this plan. More than `MANY` people need a second pair of eyes here."""
 
     def made(stock: Stock, role: str) -> Recipe:
         batch = stock.batch(*(str(stock.nobody()) for _ in range(people)))
@@ -201,7 +201,7 @@ CALLS: dict[str, Callable[[Stock, str], Recipe | None]] = {
     f"GET {BATCH}/plan": _of("batch_id", lambda stock: stock.ended),
     f"GET {BATCH}/results": _of("batch_id", lambda stock: stock.ended),
     f"GET {BATCH}/events": _of("batch_id", lambda stock: stock.ended),
-    f"POST {BATCH}/approve": _with_digest(2),
+    f"POST {BATCH}/approve": _with_digest(MANY + 1),
     f"POST {BATCH}/start": _with_digest(1),
     f"POST {BATCH}/pause": _of("batch_id", _begun),
     f"POST {BATCH}/resume": _of("batch_id", _paused),
