@@ -63,6 +63,9 @@ UNEXPLAINED = (
 
 LEFT_BEFORE = "What is listed as left was left by an earlier request that was ended, and this one did not lead to it"
 
+UNNAMED_GROUND = "The store keeps it and does not say why"
+"""Of a connector that counts what it keeps and names no ground, where the data type has none either."""
+
 TABLES_DROPPED = (
     "The tables of these collections were seen to be gone when asked again: rows that were still in them went with"
     " them, and not by this request. Nothing is said of copies that were made of them"
@@ -424,7 +427,7 @@ def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object
     if (line.verified.ambiguous or line.verified.retained) and (gone := _gone(line.found, line.verified)):
         told["gone"] = gone
     if line.verified.retained:
-        told["ground"] = ground_of(line.verified, line.store, line.collection, grounds)
+        told["ground"] = ground_of(line.verified, line.store, line.collection, grounds) or UNNAMED_GROUND
         told["until"] = line.verified.until and line.verified.until.isoformat()
     impossible = list(consistency.in_line(forms.collection(told)))
     if impossible:
