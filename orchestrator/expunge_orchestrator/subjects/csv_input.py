@@ -6,6 +6,7 @@ checked before anything is done, complaints name lines and columns, never values
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -24,19 +25,25 @@ MAX_FIELD = 1000
 MAX_LINE = 64 * 1024
 """Characters of one person. The parser takes a line in one go, and the whole process waits for it."""
 
+_FINGERPRINT, _LINE = 16, 8
+_PIECE = 1024 * 1024
+
+Complaint = tuple[int, str]
+"""Line, and what is wrong in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectList:
     """A list that was checked, and is read anew whenever it is gone through.
 
-    A hundred thousand people take no more memory than the text they came as.
+    A hundred thousand people take no more memory than the bytes they came as.
 
     Attributes:
-        text: The CSV.
+        content: The CSV.
         number: How many people are in it.
     """
 
-    text: str = field(repr=False)
+    content: bytes = field(repr=False)
     data_map: DataMap = field(repr=False)
     number: int
 
@@ -44,7 +51,7 @@ class SubjectList:
         return self.number
 
     def __iter__(self) -> Iterator[frozenset[SubjectKey]]:
-        rows = _rows(self.text)
+        rows = _rows(self.content)
         columns = _columns(rows, self.data_map)
         for line, fields in rows:
             if any(one.strip() for one in fields):
@@ -67,11 +74,11 @@ def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
         InputError: The list is empty, not UTF-8, holds NUL bytes, an unknown column, an unusable field, or the same
             person twice. Nothing was changed.
     """
-    text = _text(stream)
-    rows = _rows(text)
+    content = _readable(stream)
+    rows = _rows(content)
     columns = _columns(rows, data_map)
-    complaints: list[str] = []
-    first_seen: dict[bytes, int] = {}
+    complaints: list[Complaint] = []
+    seen = _Fingerprints()
     number = 0
     for line, fields in rows:
         if len(complaints) >= MAX_COMPLAINTS:
@@ -79,25 +86,45 @@ def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
         if not any(one.strip() for one in fields):
             continue
         if len(fields) != len(columns):
-            complaints.append(f"line {line}: {len(fields)} fields, but the header has {len(columns)}")
+            complaints.append((line, f": {len(fields)} fields, but the header has {len(columns)}"))
             continue
-        person = _fingerprint(_keys(line, columns, fields, data_map, complaints))
-        if person in first_seen:
-            complaints.append(f"line {line}: the same person as line {first_seen[person]}")
-        first_seen.setdefault(person, line)
+        seen.add(_fingerprint(_keys(line, columns, fields, data_map, complaints)), line)
         number += 1
+    complaints += ((line, f": the same person as line {first}") for line, first in seen.twice())
     if complaints:
-        listed = "\n".join(f"  {complaint}" for complaint in complaints)
+        complaints.sort(key=lambda one: one[0])
+        listed = "\n".join(f"  line {line}{what}" for line, what in complaints[:MAX_COMPLAINTS])
         raise InputError(f"The list cannot be used; nothing was changed:\n{listed}", remedy="Correct the lines named.")
     if not number:
         raise InputError("The list has a header and no person.", remedy="Give one person per line below the header.")
-    return SubjectList(text, data_map, number)
+    return SubjectList(content, data_map, number)
+
+
+class _Fingerprints:
+    """Who was seen in which line: 24 bytes each. A dictionary takes several times what the list does."""
+
+    def __init__(self) -> None:
+        self._parts = [bytearray() for _ in range(256)]
+
+    def add(self, person: bytes, line: int) -> None:
+        self._parts[person[0]] += person + line.to_bytes(_LINE)
+
+    def twice(self) -> Iterator[tuple[int, int]]:
+        """Each line of somebody who stands in one before, and that one."""
+        for part in self._parts:
+            first: dict[bytes, int] = {}
+            for start in range(0, len(part), _FINGERPRINT + _LINE):
+                person = bytes(part[start : start + _FINGERPRINT])
+                line = int.from_bytes(part[start + _FINGERPRINT : start + _FINGERPRINT + _LINE])
+                before = first.setdefault(person, line)
+                if before != line:
+                    yield line, before
 
 
 def _fingerprint(keys: Iterable[SubjectKey]) -> bytes:
-    """16 bytes that stand for one person's keys, to be remembered instead of them."""
+    """Bytes that stand for one person's keys, to be remembered instead of them."""
     joined = "\x00".join(f"{key.namespace}\x00{key.value}" for key in sorted(keys))
-    return hashlib.blake2b(joined.encode(errors="surrogatepass"), digest_size=16).digest()
+    return hashlib.blake2b(joined.encode(errors="surrogatepass"), digest_size=_FINGERPRINT).digest()
 
 
 def _columns(rows: Iterator[tuple[int, list[str]]], data_map: DataMap) -> list[str]:
@@ -109,24 +136,29 @@ def _columns(rows: Iterator[tuple[int, list[str]]], data_map: DataMap) -> list[s
     return columns
 
 
-def _text(stream: BinaryIO) -> str:
+def _readable(stream: BinaryIO) -> bytes:
     content = stream.read()
     if b"\x00" in content:
         line = content[: content.index(b"\x00")].count(b"\n") + 1
         raise InputError(f"The list holds a NUL byte in line {line}.", remedy="Export it again as plain UTF-8 CSV.")
+    decoder, begins = codecs.getincrementaldecoder("utf-8")(), 0
     try:
-        return content.decode("utf-8-sig")
+        for begins in range(0, len(content) + 1, _PIECE):
+            decoder.decode(content[begins : begins + _PIECE], final=begins + _PIECE > len(content))
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        # What was wrong may have begun in the piece before; it is within a character, and so within a line.
+        line = content.count(b"\n", 0, begins + max(0, error.start - len(decoder.getstate()[0]))) + 1
         raise InputError(f"The list is not UTF-8 (line {line}).", remedy="Save it as UTF-8.") from None
+    return content
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
     taken = 0
 
     def lines() -> Iterator[str]:
         nonlocal taken
-        for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+        for number, line in enumerate(text, start=1):
             taken += len(line)
             if taken > MAX_LINE:
                 raise InputError(f"The list is too long in line {number}.", remedy="Give one person per line.")
@@ -154,18 +186,18 @@ def _check_header(columns: list[str], data_map: DataMap) -> None:
 
 
 def _keys(
-    line: int, columns: list[str], fields: list[str], data_map: DataMap, complaints: list[str]
+    line: int, columns: list[str], fields: list[str], data_map: DataMap, complaints: list[Complaint]
 ) -> Iterable[SubjectKey]:
     for column, text in zip(columns, fields, strict=True):
         if not text.strip():
             continue
         if len(text) > MAX_FIELD:
-            complaints.append(f"line {line}, column {column}: longer than {MAX_FIELD} characters")
+            complaints.append((line, f", column {column}: longer than {MAX_FIELD} characters"))
             continue
         try:
             yield key_of(column, text, data_map)
         except NotNormalisable as reason:
-            complaints.append(f"line {line}, column {column}: {reason}")
+            complaints.append((line, f", column {column}: {reason}"))
 
 
 def key_of(identity: str, text: str, data_map: DataMap) -> SubjectKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import pytest
 
@@ -92,3 +93,40 @@ def test_a_list_without_a_header_does_not_echo_its_first_person(data_map: DataMa
     with pytest.raises(InputError) as raised:
         read(b"ann@mail.example\nbob@mail.example\n", data_map)
     assert "ann" not in str(raised.value)
+
+
+def test_a_long_list_takes_little_more_memory_than_its_bytes(data_map: DataMap) -> None:
+    """It came to eight times as much: as text, as text of four bytes a character, and who was in it."""
+    content = ("email\n" + "".join(f"p{number:09d}@mail.example\n" for number in range(100_000))).encode()
+    tracemalloc.start()
+    try:
+        people = checked_people(io.BytesIO(content), data_map)
+        assert sum(1 for _ in people) == len(people) == 100_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(content)
+
+
+@pytest.mark.parametrize("before", [0, 1, 1024 * 1024 - 9, 1024 * 1024 - 8, 1024 * 1024 - 7, 1024 * 1024])
+@pytest.mark.parametrize("wrong", [b"\xff", b"\xf0\x9f", b"\xed\xa0\x80"], ids=repr)
+def test_what_is_not_utf_8_is_told_by_its_line(before: int, wrong: bytes, data_map: DataMap) -> None:
+    """Also where it begins in the piece before, or at the end."""
+    lines = before // 1024
+    content = b"email\n" + b"a" * 1023 + b"\n" if not lines else b"email\n" + (b"a" * 1023 + b"\n") * lines
+    content += b"b" * (before % 1024) + wrong
+    line = content.count(b"\n") + 1
+    for end in (b"", b"\nann@mail.example\n" * 100):
+        with pytest.raises(InputError, match=rf"not UTF-8 \(line {line}\)"):
+            checked_people(io.BytesIO(content + end), data_map)
+
+
+def test_the_same_person_twice_is_told_in_the_order_of_lines(data_map: DataMap) -> None:
+    people = [f"p{number}@mail.example" for number in range(30)]
+    content = "\n".join(["email", *people, "no mailbox", *people]).encode()
+    with pytest.raises(InputError) as refused:
+        checked_people(io.BytesIO(content), data_map)
+    told = [line.strip() for line in refused.value.message.split("\n")[1:]]
+    assert len(told) == 20
+    assert told[0].startswith("line 32, column email: ")
+    assert told[1:3] == ["line 33: the same person as line 2", "line 34: the same person as line 3"]
