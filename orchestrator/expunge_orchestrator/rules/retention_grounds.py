@@ -10,9 +10,12 @@ from expunge_orchestrator.rules.outcomes import SHARED
 
 # Reasons that lie in the record itself, not in its data type; connectors give them as codes.
 _REASONS = {
-    SHARED: "It goes with the last record that leads to it, and there still is one",
+    SHARED: "Other people's right: the record is theirs as well and is kept for them, on the ground on which their own"
+    " data are processed (GDPR Art. 6(1)); the right to erasure is of data about the person who asks (Art. 17(1)). It"
+    " goes with the last of them",
     "object-lock": "Object Lock: the storage refuses to delete it before that day",
     "legal-hold": "Legal hold on the object: the storage refuses to delete it",
+    "event-hold": "Event hold on the object: the storage refuses to delete it until the event that it waits for",
 }
 
 Grounds = Mapping[tuple[str, str], str]
