@@ -19,6 +19,7 @@ from rich.table import Table
 
 from expunge_config.errors import InputError, UsageError
 from expunge_config.unsafe_characters import UNSAFE
+from expunge_reports.page import glossary
 
 PIPE_WIDTH = 140
 
@@ -136,6 +137,12 @@ def ask(question: str, expected: str) -> bool:
         return False
     answer: Any = typer.prompt(question, default="", show_default=False, err=True)
     return str(answer).strip() == expected
+
+
+def left_newer(records: Iterable[int | None]) -> None:
+    """Whose records may be that the request does not cover for their age, where there are any."""
+    if number := sum(one or 0 for one in records):
+        console().print(f"newer: {number_of(number, 'record')} {glossary.NEWER}.")
 
 
 def left_ambiguous(records: Iterable[int | None], *, over: bool = False) -> None:

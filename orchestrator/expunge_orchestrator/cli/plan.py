@@ -102,6 +102,7 @@ def show(batch: Batch) -> None:
         out.print(
             f"{batch.plan['ambiguous']} ambiguous: nothing of theirs will be touched, and the outcome will say why."
         )
+    output.left_newer(row[-2] for row in rows)
     output.left_ambiguous(row[-1] for row in rows)
     counts = [(store, planned["collections"]) for store, planned in batch.plan["stores"].items()]
     unread = {f"{store}.{name}": one["unread"] for store, here in counts for name, one in here.items()}

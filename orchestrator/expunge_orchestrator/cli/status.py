@@ -112,6 +112,7 @@ def show(report: dict[str, Any]) -> None:
         if any("?" in row for row in rows):
             out.print("?: not known, since somebody of whom this was found has not been verified")
         over = report["state"] in {BatchState.SETTLED.value, BatchState.CANCELLED.value}
+        output.left_newer(one["newer"] for one in report["collections"].values())
         output.left_ambiguous((one["ambiguous"] for one in report["collections"].values()), over=over)
         output.unread({name: one["unread"] for name, one in report["collections"].items()}, searched=True)
     else:

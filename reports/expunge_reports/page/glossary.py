@@ -51,6 +51,13 @@ COPY_STATUSES: Final[Mapping[str, str]] = {
 }
 """Of a backup copy for which no day is given."""
 
+NEWER: Final = (
+    "made after the request's cutoff, or of no known age where the operator decided to keep such records. They may be"
+    " the same person's, registered again, or another account's under the same identifier; the request does not cover"
+    " them"
+)
+"""Of records that are told as newer."""
+
 EVIDENCE: Final[Mapping[str, str]] = {
     "signed-in": "Signed in to the account",
     "document-seen": "A document was seen",
