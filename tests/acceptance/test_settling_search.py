@@ -83,7 +83,7 @@ def words_of(installation: Installation, batch: Batch) -> list[list[str]]:
         tagger = Tagger(installation.workspace.keys.suppression)
         found = receipt_export.series_of(connection, batch.uid, None, tagger)
     pinned = trust.parse(receipt_export.trust_file(installation.workspace))
-    exports = [receipt_export.exported(installation.workspace, one.series) for one in found]
+    exports = [receipt_export.exported(installation.workspace, one.series).data for one in found]
     return [verdict_text.lines(verifier.verify(data, pinned, [], datetime.now(UTC))) for data in exports]
 
 

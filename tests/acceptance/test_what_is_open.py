@@ -25,7 +25,7 @@ def receipt(installation: Installation, batch: Batch, now: datetime) -> tuple[Ve
     workspace = installation.workspace
     with reading(workspace.ledger) as connection:
         found = receipt_export.series_of(connection, batch.uid, None, Tagger(workspace.keys.suppression))
-    data = receipt_export.exported(workspace, found[0].series)
+    data = receipt_export.exported(workspace, found[0].series).data
     verdict = verifier.verify(data, trust.parse(receipt_export.trust_file(workspace)), [], now)
     return verdict, [dict(one) for one in export.parse(data).shared.values() if isinstance(one, dict)]
 

@@ -23,10 +23,17 @@ _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 }
 
+FOLLOWING = "Expunge-Statements-Following"
 
 RECEIPT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The receipt: a file, or a page where `Accept` names `text/html`",
+        "headers": {
+            FOLLOWING: {
+                "description": "How many further statements were issued and are not in the log yet; absent: none",
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        },
         "content": {"application/json": {"schema": {"type": "object"}}, "text/html": {"schema": {"type": "string"}}},
     }
 }
@@ -42,18 +49,20 @@ def receipt(workspace: Workspace, series: str | None, asked: Request, at: dateti
     """The receipt as a file that outsiders verify, or as a page where a page is asked for.
 
     Raises:
-        ProblemError: There is none, or its last statement has not reached the log yet.
+        ProblemError: There is none, or no statement of it has reached the log yet.
     """
     if series is None:
         raise no_receipt()
     try:
-        data = receipt_export.exported(workspace, series)
+        made = receipt_export.exported(workspace, series)
     except UsageError:
         raise no_receipt() from None
     if "text/html" in asked.headers.get("accept", ""):
-        return HTMLResponse(receipt_export.as_html(workspace, data, at), headers=_PAGE_HEADERS)
-    name = f'attachment; filename="receipt-{series}.json"'
-    return Response(data, media_type="application/json", headers={"Content-Disposition": name})
+        return HTMLResponse(receipt_export.as_html(workspace, made, at), headers=_PAGE_HEADERS)
+    headers = {"Content-Disposition": f'attachment; filename="receipt-{series}.json"'}
+    if made.following:
+        headers[FOLLOWING] = str(made.following)
+    return Response(made.data, media_type="application/json", headers=headers)
 
 
 def openings(workspace: Workspace, series: str | None, identifiers: frozenset[SubjectKey]) -> dict[str, Any]:

@@ -74,10 +74,12 @@ def show(series: SeriesId, as_json: output.Json = False) -> None:
     Example: expunge receipts show er_79bed76899141058d6519e470f48f3b3
     """
     with opened(load_settings(), installed()) as workspace:
-        data = receipt_export.exported(workspace, series)
-        verdict = verifier.verify(data, trust.parse(receipt_export.trust_file(workspace)), [], datetime.now(UTC))
+        made = receipt_export.exported(workspace, series)
+        verdict = verifier.verify(made.data, trust.parse(receipt_export.trust_file(workspace)), [], datetime.now(UTC))
+    if made.said is not None:
+        output.stderr_console().print(made.said)
     if as_json:
-        output.emit({"verdict": verdict_text.to_object(verdict), "shared": dict(export.parse(data).shared)})
+        output.emit({"verdict": verdict_text.to_object(verdict), "shared": dict(export.parse(made.data).shared)})
         return
     out = output.console()
     for line in verdict_text.lines(verdict):
@@ -121,10 +123,12 @@ def write_export(
     Example: expunge receipts export er_79be… -o receipt.json --page receipt.html
     """
     with opened(load_settings(), installed()) as workspace:
-        data = receipt_export.exported(workspace, series)
+        made = receipt_export.exported(workspace, series)
         if as_page is not None:
-            as_page.write_text(receipt_export.as_html(workspace, data, datetime.now(UTC)), encoding="utf-8")
-    target.write_bytes(data)
+            as_page.write_text(receipt_export.as_html(workspace, made, datetime.now(UTC)), encoding="utf-8")
+    target.write_bytes(made.data)
+    if made.said is not None:
+        output.stderr_console().print(made.said)
     output.stderr_console().print(f"Verify it anywhere: expunge receipts verify {target} --trust {TRUST_FILE}")
 
 

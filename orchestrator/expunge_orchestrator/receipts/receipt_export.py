@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 import sqlalchemy as sa
 
@@ -55,15 +56,38 @@ def series_of(
     return [Series(series, uid, line, events) for series, (uid, line, events) in found.items()]
 
 
-def exported(workspace: Workspace, series: str) -> bytes:
-    """A self-contained export of one series, with proofs from the log as it stands.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An export.
+
+    Attributes:
+        following: How many further statements were issued and have not reached the log yet.
+    """
+
+    data: bytes
+    following: int
+
+    @property
+    def said(self) -> str | None:
+        """That there are further ones, in words."""
+        if not self.following:
+            return None
+        more = "1 more statement was" if self.following == 1 else f"{self.following} more statements were"
+        return f"{more} issued and will follow: not in the log yet."
+
+
+def exported(workspace: Workspace, series: str) -> Exported:
+    """A self-contained export of one series, as far as it is in the log, with proofs from the log as it stands.
 
     Raises:
-        UsageError: There is no such series, or a statement of it has not reached the log yet.
+        UsageError: There is no such series, or no statement of it has reached the log yet.
     """
     log = read_log(workspace.settings, workspace.data_map.operator, workspace.keys)
     with reading(workspace.ledger) as connection:
-        return export_of(connection, log, series)
+        waiting = sa.select(sa.func.count()).where(
+            tables.statement.c.series == series, tables.statement.c.log_index.is_(None)
+        )
+        return Exported(export_of(connection, log, series), connection.scalar(waiting) or 0)
 
 
 def trust_file(workspace: Workspace) -> bytes:
@@ -71,17 +95,17 @@ def trust_file(workspace: Workspace) -> bytes:
     return (workspace.settings.keys / TRUST_FILE).read_bytes()
 
 
-def as_html(workspace: Workspace, data: bytes, at: datetime) -> str:
+def as_html(workspace: Workspace, receipt: Exported, at: datetime) -> str:
     """An export as a page, with the verdict that the offline verifier gives."""
-    verdict = verifier.verify(data, trust.parse(trust_file(workspace)), [], at)
-    return receipt_page(verdict, export.parse(data).shared)
+    verdict = verifier.verify(receipt.data, trust.parse(trust_file(workspace)), [], at)
+    return receipt_page(verdict, export.parse(receipt.data).shared, following=receipt.said)
 
 
 def export_of(connection: sa.Connection, log: Log, series: str) -> bytes:
-    """A self-contained export of one series.
+    """A self-contained export of one series: of its statements those that are in the log, which are its first ones.
 
     Raises:
-        UsageError: There is no such series, or a statement of it has not reached the log yet.
+        UsageError: There is no such series, or no statement of it has reached the log yet.
     """
     rows = connection.execute(
         sa.select(tables.statement.c.envelope, tables.statement.c.log_index)
@@ -90,8 +114,9 @@ def export_of(connection: sa.Connection, log: Log, series: str) -> bytes:
     ).all()
     if not rows:
         raise UsageError("The ledger has no such series.", remedy="`expunge receipts list` lists them.")
-    if any(row.log_index is None for row in rows):
-        raise UsageError("A statement of this series is not in the log yet.", remedy="Run `expunge run-due` first.")
+    rows = list(takewhile(lambda row: row.log_index is not None, rows))
+    if not rows:
+        raise UsageError("No statement of this series is in the log yet.", remedy="Run `expunge run-due` first.")
     proofs = log.proofs([row.log_index for row in rows])
     cited = {digest for row in rows for digest in statements.parse(dsse.parse(row.envelope).payload).context}
     documents = connection.scalars(sa.select(tables.document.c.body).where(tables.document.c.digest.in_(cited)))

@@ -322,6 +322,10 @@ def test_a_day_that_cannot_be_read_is_shown_as_it_stands_and_not_drawn_as_an_end
     assert ">no day<" in html
 
 
+def test_newer_records_may_be_another_accounts(whole):
+    assert f"Newer: records {glossary.NEWER}." in read(whole).text
+
+
 def test_an_overdue_copy_is_called_so_beside_its_days(issue):
     html = issue({}, copies(copy(status="overdue", due="2026-11-02T00:00:00Z", expectedBy="2026-11-06T00:00:00Z")))
     cell = read(html).headed("No.", "Place")[0][3]
