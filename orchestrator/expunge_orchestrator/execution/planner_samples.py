@@ -6,6 +6,7 @@ Once for a table and batch: the first chunk that settles has it done, the others
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from expunge_connectors.contract import RefreshesStatistics
 from expunge_connectors.errors import ConnectorError
@@ -19,6 +20,9 @@ from expunge_orchestrator.rules import outcomes, pipeline
 Places = frozenset[tuple[str, str]]
 Samples = Mapping[tuple[str, str], str | None]
 """(store, collection) -> None: drawn anew; or why older ones are left."""
+
+_CUT = timedelta(seconds=1)
+"""The ledger keeps whole seconds: a step ended up to one later than it says."""
 
 _UNASKED = "the store could not be asked to draw them anew"
 
@@ -44,13 +48,14 @@ def drawn_anew(context: StepContext, places: Places) -> Samples:
     with reading(context.workspace.ledger) as connection:
         done = last_done(connection, context.chunk_id)
     erased = [at for name, at in done.items() if pipeline.split(name)[0] in {pipeline.ERASE, pipeline.RE_ERASE}]
+    ago = max(now() - max(erased) - _CUT, timedelta(0)) if erased else None
     told: dict[tuple[str, str], str | None] = {}
     for store in sorted({store for store, _ in places}):
         connector = context.workspace.stores.get(store)
-        if isinstance(connector, RefreshesStatistics) and erased:
+        if isinstance(connector, RefreshesStatistics) and ago is not None:
             names = {name for of, name in places if of == store}
             try:
-                found = connector.refresh_statistics(names, context.batch.scope, now() - max(erased))
+                found = connector.refresh_statistics(names, context.batch.scope, ago)
             except ConnectorError:
                 found = dict.fromkeys(names, _UNASKED)
             told |= {(store, name): why for name, why in found.items()}
