@@ -34,7 +34,9 @@ def test_home_keys_ledger_and_log_are_private(tmp_path: Path) -> None:
     open_ledger(settings.ledger).dispose()
     with installation_setup.open_log(settings, operator, keys.load(settings.keys)) as writer:
         writer.append([b"a statement"] * 300)
-    found = {path: path.stat() for path in (settings.home, *settings.home.rglob("*"))}
+    places = (settings.home, settings.keys)
+    found = {path: path.stat() for place in places for path in (place, *place.rglob("*"))}
+    assert settings.keys / keys.WRAPPING_FILE in found
     assert any(path.name == "000" for path in found), "nothing was logged"
     assert {stat.S_IMODE(one.st_mode) for one in found.values() if stat.S_ISDIR(one.st_mode)} == {0o700}
     assert {stat.S_IMODE(one.st_mode) for one in found.values() if stat.S_ISREG(one.st_mode)} == {0o600}
