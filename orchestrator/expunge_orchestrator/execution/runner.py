@@ -173,10 +173,15 @@ def _open_chunks(
 
 
 def rests(connection: sa.Connection, workspace: Workspace, batch_id: int) -> bool:
-    """Whether all that could run of a batch is put off to a later run."""
+    """Whether something of a batch could run, and all of it is put off to a later run.
+
+    Where nothing could run the chunks are through, and whoever ran them is about to say the batch's state.
+    """
     rows = connection.execute(_OPEN_CHUNKS_OF, {"only": batch_id}).all()
     moment, most = stamp(now()), workspace.settings.max_attempts
-    return all(row.attempts >= most and row.not_before is not None and row.not_before > moment for row in rows)
+    return bool(rows) and all(
+        row.attempts >= most and row.not_before is not None and row.not_before > moment for row in rows
+    )
 
 
 def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver) -> None:
