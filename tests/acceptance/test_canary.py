@@ -467,7 +467,7 @@ def walked(house: House) -> tuple[House, Flock]:
         "verify",
         "receipt.json",
         "--trust",
-        str(house.home / "keys/trust.json"),
+        str(house.home.with_name("expunge-keys") / "trust.json"),
         "--opening",
         str(opening),
     )
