@@ -90,7 +90,7 @@ def test_a_store_that_stops_while_it_is_erased(
     broken = installation.with_stores({store: before_call(installation.workspace.stores[store], "erase", server.stop)})
     try:
         installation.erase(batch, broken)
-        assert_failed(installation, batch, f"erase:{store}", store)
+        assert_failed(installation, batch, store)  # where the chunk is taken up: who it is, or what is there
     finally:
         server.start()
     assert_ends_well(installation, inspector, holder, batch)

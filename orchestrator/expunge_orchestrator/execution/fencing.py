@@ -58,6 +58,14 @@ _TAKE = (
         sa.select(tables.batch.c.cancelled_at).where(_ITS_BATCH).scalar_subquery().label("cancelled_at"),
     )
 )
+_STOOD = sa.select(tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending).where(
+    tables.chunk.c.id == sa.bindparam("chunk")
+)
+_RESUMED = (
+    sa.update(tables.chunk)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"), sa.exists().where(_ITS_BATCH, RUNNABLE))
+    .values(step=sa.bindparam("again"), rounds=tables.chunk.c.rounds + 1)
+)
 _STATE = sa.select(tables.chunk.c.state).where(tables.chunk.c.id == sa.bindparam("chunk"))
 
 # Attempts are over when the step that failed is passed, not when one before it is done again on the way there.
@@ -84,12 +92,21 @@ _MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"), ending=F
 _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 
-def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat) -> ClaimedStep | None:
-    """Take the next step of a chunk that nobody is at work on. None if it may not run now."""
+def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat, *, anew: bool = False) -> ClaimedStep | None:
+    """Take the next step of a chunk that nobody is at work on. None if it may not run now.
+
+    Args:
+        workspace: What is worked with.
+        chunk_id: The chunk.
+        beat: Called between pieces of a long call.
+        anew: Its last drive, if any, stopped or was killed some time ago.
+    """
     with workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with the placing of holds, and with a cancel
         batch = batches.batch_of_chunk(connection, chunk_id)
         cutoffs = cutoffs_of(connection, batch.id)
+        if anew:
+            _resume(connection, batch, chunk_id)
         return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
 
 
@@ -107,6 +124,14 @@ class _Source(NamedTuple):
     cutoffs: Mapping[str, datetime]
     beat: Heartbeat
     opened: Opened
+
+
+def _resume(connection: sa.Connection, batch: Batch, chunk_id: int) -> None:
+    """Bring a chunk whose last drive stopped, or was killed, back to where what it goes by is not stale."""
+    chunk = connection.execute(_STOOD, {"chunk": chunk_id}).one()
+    step = pipeline.resume_step(batch.pipeline, chunk.step, ending=chunk.ending)
+    if step != chunk.step and chunk.state != _WITHDRAWING:
+        connection.execute(_RESUMED, {"chunk": chunk_id, "again": step})
 
 
 def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedStep | None:

@@ -37,8 +37,7 @@ def requeue(connection: sa.Connection, batch: Batch, states: Collection[ChunkSta
     ).all()
     for row in rows:
         ending = row.ending and row.state == ChunkState.READY
-        again = pipeline.resume_step if ending else pipeline.retry_step
-        take_up(connection, {row.id: again(batch.pipeline, row.step)}, ending=ending)
+        take_up(connection, {row.id: pipeline.resume_step(batch.pipeline, row.step, ending=ending)}, ending=ending)
     if rows:
         sync_state(connection, [batch.id])
     return len(rows)

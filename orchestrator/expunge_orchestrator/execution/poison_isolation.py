@@ -97,7 +97,7 @@ def isolate(context: StepContext, epoch: int, step: int, why: str, *, put_off: b
         elif len(people) <= 1:
             _set_apart(connection, context, people, stopped)
         else:
-            _halve(connection, context, row, people, search, step)
+            _halve(connection, context, row, people, search)
 
 
 def passed(connection: sa.Connection, chunk_id: int, search: int | None, step: int) -> None:
@@ -168,11 +168,9 @@ def _failed(row: sa.Row[Any], why: str) -> _Stopped:
 def _put_off(context: StepContext, row: sa.Row[Any], step: int, why: str) -> _Stopped:
     """Until a later run takes it up: this one does not wait for it."""
     settings = context.workspace.settings
-    again = pipeline.resume_step(context.batch.pipeline, step)
     values = {
         "state": ChunkState.READY.value,
-        "step": again,
-        "rounds": row.rounds + (again != step),
+        "step": row.step,
         "attempts": settings.max_attempts,
         "stuck_at": step,
         "not_before": stamp(now() + settings.retry_pause * 2**LONGEST_PAUSE),
@@ -220,12 +218,11 @@ def _set_apart(connection: sa.Connection, context: StepContext, people: Sequence
     if not people or len(context.items) == len(people):
         _stop(connection, [context.chunk_id], stopped)
         return
-    values = {name: value for name, value in stopped.values.items() if name != "rounds"}
     split_chunk(
         connection,
         stopped.row,
         [item.id for item in people],
-        {**values, "failure": stopped.why[: tables.LONGEST_REASON]},
+        {**stopped.values, "failure": stopped.why[: tables.LONGEST_REASON]},
     )
     connection.execute(
         sa.update(tables.chunk)
@@ -266,14 +263,12 @@ def split_off(
     return None
 
 
-def _halve(  # noqa: PLR0913, PLR0917 - what the halves have in common
-    connection: sa.Connection, context: StepContext, row: sa.Row[Any], people: Sequence[Item], search: int, step: int
+def _halve(
+    connection: sa.Connection, context: StepContext, row: sa.Row[Any], people: Sequence[Item], search: int
 ) -> None:
-    again = pipeline.resume_step(context.batch.pipeline, step)
     common = {
         "state": ChunkState.READY.value,
-        "step": again,
-        "rounds": row.rounds + (again != step),
+        "step": row.step,
         "depth": row.depth + 1,
         "bisection_id": search,
         "attempts": 0,

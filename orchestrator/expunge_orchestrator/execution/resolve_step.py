@@ -36,7 +36,7 @@ from expunge_orchestrator.subjects import (
     unread_values,
 )
 from expunge_orchestrator.subjects.joint_owners import Resolution
-from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys
+from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys, without
 
 
 def resolve(context: StepContext) -> StepWrite:
@@ -72,6 +72,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     answers = {item.id: _of_the_same(context, item, asked[item.id], kept.get(item.id, frozenset())) for item in people}
     foreseen = {item.id: told for item in people if not _begun(item) and (told := context.foreseen(item))}
     answers |= _without_foreseen(context, answers, foreseen)
+    known = {number: without(keys, answers[number].let_go) for number, keys in known.items()}
     keys_of = {item.id: member_proof.merged(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
     for number, told in _told_together(context, people, keys_of, answers).items():
         keys_of[number] |= told
@@ -197,10 +198,6 @@ def _proofs(context: StepContext, keys: frozenset[SubjectKey]) -> frozenset[Subj
     return frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons)
 
 
-def _without(known: frozenset[SubjectKey], gone: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
-    return frozenset(key for key in known if member_proof.unmark(key) not in gone) if gone else known
-
-
 def _with_remembered(context: StepContext, item: Item, answer: Resolved) -> Resolved:
     """With what was unclear or unread before: the records that told it may be gone by now."""
     before = context.subject(item)
@@ -246,7 +243,7 @@ def _ask_decided(context: StepContext, people: Sequence[Item], known: Keys, agai
     def ask(said: Mapping[int, Said]) -> Mapping[int, Resolved]:
         answers = _ask(context, [items[number] for number in said], known, again, said)
         return {
-            number: _with_remembered(context, items[number], one) if number in known else one
+            number: _with_remembered(context, items[number], one) if items[number].sealed_keys is not None else one
             for number, one in answers.items()
         }
 
@@ -276,16 +273,18 @@ def _ask(
             scope=scope,
             cutoffs=context.cutoffs,
             data_map=workspace.data_map,
-            known={number: _without(keys, again.get(number, frozenset())) for number, keys in known.items()},
+            known={number: without(keys, again.get(number, frozenset())) for number, keys in known.items()},
             said=said,
         )
 
-    planned = _planned(context, [item for item in people if item.sealed_keys is not None and not _begun(item)])
+    planned = _planned(context, people, known, again)
     return planned.told(inherited_keys.resolve(given, known, told, workspace, scope, planned))
 
 
-def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
+def _planned(context: StepContext, people: Sequence[Item], known: Keys, again: Keys) -> PlannedKeys:
     """What the plan led to. Whoever came since it was made is somebody else; the ledger knows the second in which."""
+    begun = {item.id: context.subject(item) for item in people if item.id in known}
+    fresh = [item for item in people if item.sealed_keys is not None and item.id not in begun]
     made = parse(context.batch.created_at) + timedelta(seconds=1)
     later = {name: made for name, cutoff in context.cutoffs.items() if cutoff > made}
     since = replace(context, cutoffs=later)
@@ -297,9 +296,11 @@ def _planned(context: StepContext, people: Sequence[Item]) -> PlannedKeys:
         return followed_keys.given_again(owns, context.batch.scope, context.workspace.data_map, know, later)
 
     return PlannedKeys(
-        {item.id: context.unsealed(item) for item in people},
-        context.identifiers(people),
-        lambda asked, going: since.given_again(asked, [item for item in people if item.id in going]),
+        {item.id: context.unsealed(item) for item in fresh},
+        {number: without(known[number], again.get(number, frozenset())) for number in begun},
+        {number: (one.refused or frozenset()) | one.unclear for number, one in begun.items()},
+        context.identifiers([*fresh, *(item for item in people if item.id in begun)]),
+        lambda asked, going: since.given_again(asked, [item for item in fresh if item.id in going]),
         owns_given_again,
         context.workspace.data_map.person_identities,
         frozenset(

@@ -186,7 +186,7 @@ def rests(connection: sa.Connection, workspace: Workspace, batch_id: int) -> boo
 
 def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver) -> None:
     """Run one chunk to its end, its pause or its failure."""
-    delivery = claim(workspace, chunk_id, watch.beat)
+    delivery = claim(workspace, chunk_id, watch.beat, anew=True)
     while delivery is not None:
         delivery = run_step(delivery, watch)
 

@@ -21,7 +21,6 @@ from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
 
@@ -74,7 +73,6 @@ def _schedule_retry(  # noqa: PLR0913 - what failed
 ) -> None:
     """Try again after a pause that doubles, or give up visibly. What waits for others' transactions is put off."""
     chunk_id = context.chunk_id
-    again = pipeline.resume_step(context.batch.pipeline, step)
     with workspace.ledger.begin() as connection:
         attempts = connection.scalar(
             sa.update(tables.chunk)
@@ -83,8 +81,6 @@ def _schedule_retry(  # noqa: PLR0913 - what failed
                 attempts=tables.chunk.c.attempts + 1,
                 stuck_at=sa.case((tables.chunk.c.stuck_at > step, tables.chunk.c.stuck_at), else_=step),
                 state=ChunkState.READY.value,
-                step=again,
-                rounds=tables.chunk.c.rounds + int(again != step),
                 failure=why[: tables.LONGEST_REASON],
             )
             .returning(tables.chunk.c.attempts)

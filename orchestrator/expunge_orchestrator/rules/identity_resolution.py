@@ -70,6 +70,7 @@ class Resolved:
         others: Values that an operator says are not this person's: they are none of the keys, and not unclear either.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
         at_home: `store.collection` and key of the person's own records that are the request's member's.
+        let_go: Keys that an earlier resolution followed, and against which the records speak by now.
     """
 
     keys: frozenset[SubjectKey]
@@ -81,6 +82,7 @@ class Resolved:
     others: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
     at_home: frozenset[SubjectKey] = frozenset()
+    let_go: frozenset[SubjectKey] = frozenset()
 
     @property
     def unfollowed(self) -> int:

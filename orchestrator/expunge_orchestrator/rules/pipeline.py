@@ -59,18 +59,15 @@ def is_per_person(step: str) -> bool:
     return bool(store) or verb in {RESOLVE, RECOUNT, RE_RESOLVE, RE_COUNT}
 
 
-def resume_step(pipeline: Sequence[str], step: int) -> int:
-    """Where a chunk that stopped before `step` is taken up after a pause: what was verified before it is stale."""
-    for verb, end in ((REVIEW, SETTLE), (VERIFY, CONCLUDE)):
+def resume_step(pipeline: Sequence[str], step: int, *, ending: bool = False) -> int:
+    """Where a chunk that stopped before `step` is taken up: records may have changed since, and lead elsewhere.
+
+    What was verified before is stale. People who are ended are only looked at once more (`ending`).
+    """
+    for verb, end in ((REVIEW, SETTLE), (VERIFY if ending else RESOLVE, CONCLUDE)):
         if first(pipeline, verb) < step <= first(pipeline, end):
             return first(pipeline, verb)
     return step
-
-
-def retry_step(pipeline: Sequence[str], step: int) -> int:
-    """Where a chunk that failed before `step` begins again when somebody says so: there may be new keys by then."""
-    resolving = first(pipeline, RESOLVE)
-    return resolving if resolving < step <= first(pipeline, CONCLUDE) else resume_step(pipeline, step)
 
 
 def first(pipeline: Sequence[str], verb: str) -> int:

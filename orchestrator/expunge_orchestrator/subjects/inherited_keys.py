@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
-from expunge_orchestrator.subjects import earlier_claims, member_proof, residual_keys
+from expunge_orchestrator.subjects import earlier_claims, member_proof, planned_keys, residual_keys
 from expunge_orchestrator.subjects.planned_keys import Ask, Keys, PlannedKeys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
@@ -31,7 +31,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
         ask: Asks the stores.
         workspace: The ledger, which knows what ended requests kept.
         scope: For whom the request speaks.
-        planned: What the plan of people led to of whom nothing is erased.
+        planned: What the plan of people led to of whom nothing is erased, and what is known of the others.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -45,6 +45,12 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
     while True:
         # Of everybody again, not of some: a record of two people is followed where both go.
         answers = ask(given, before)
+        if gone := {} if planned is None else planned.contradicted(answers, ask):
+            given, before = (
+                {number: planned_keys.without(keys, gone.get(number, _NONE)) for number, keys in some.items()}
+                for some in (given, before)
+            )
+            continue
         more: dict[int, frozenset[SubjectKey]] = {}
         for inherited in (
             of_same_person(answers, workspace, scope),

@@ -1,22 +1,26 @@
-"""Planned keys: what a plan led to, while nothing of the person is erased (ADR 18).
+"""Planned keys: what a plan led to, or an earlier resolution, as far as records still answer (ADR 18).
 
 An application deletes the account on its own between plan and erasure: the records that its address alone led to are
 this person's all the same. What is somebody else's by now is not: a key that was given again since the plan is left
 out. Where that is the person's own, which the request gives, the request leads to somebody else. And where another
 address has taken the place of the first one, nobody can say whose the records under that are: they stay, and are told.
+
+Once erasing has begun who it is was decided, and every key is known. A record that is still there answers all the same;
+one that was erased says nothing, and nothing changes for its keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import HEARSAY, SubjectKey
 from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, same_person
 from expunge_orchestrator.subjects import member_proof
 
 Keys = Mapping[int, frozenset[SubjectKey]]
 """Number of a person -> keys."""
+_NONE = frozenset[SubjectKey]()
 Ask = Callable[[Keys, Keys], Mapping[int, Resolved]]
 """Resolves people by the identifiers given; the other keys are known from before."""
 
@@ -27,6 +31,8 @@ class PlannedKeys:
 
     Attributes:
         keys: Of those of whom nothing is erased, as they were sealed.
+        begun: Of the others, what an earlier resolution accepted.
+        heard: Of these, what it was told and did not follow.
         given: The identifiers of their requests.
         given_again: Asks which keys of some of them somebody else has, who came since the plan; given of whom, and who
             goes: a record of two people who both go is none of somebody else's.
@@ -39,6 +45,8 @@ class PlannedKeys:
     """
 
     keys: Keys
+    begun: Keys
+    heard: Keys
     given: Keys
     given_again: Callable[[Collection[int], Collection[int]], Keys]
     owns_given_again: Callable[[Keys], Keys]
@@ -47,6 +55,7 @@ class PlannedKeys:
     of_others: set[int] = field(default_factory=set)
     given_up: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
     passed_on: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
+    _asked: set[int] = field(default_factory=set)
 
     def vouched_for(self) -> Keys:
         """Number -> values that pass on and are given beside a person's own key, which the plan followed from both.
@@ -85,17 +94,71 @@ class PlannedKeys:
             **self.given_again(more, same),
         }
         self.of_others |= {number for number, keys in again.items() if not owns[number].isdisjoint(keys)}
+        more = {number: keys for number, keys in more.items() if number not in self.of_others}
+        changed = self._changed_persons(more, {number: answers[number].keys for number in more}, ask)
         found = {}
         for number, keys in more.items():
-            gone = again.get(number, frozenset())
-            if number in self.of_others:
-                continue
             self.given_up[number] = self._given_up(keys, answers[number])
-            gone |= self._changed_persons(number, answers[number], ask)
+            gone = again.get(number, _NONE) | changed[number]
             self.passed_on[number] = gone & set(map(member_proof.unmark, keys))
-            left_out = gone | self.given_up[number]
-            found[number] = frozenset(key for key in keys if member_proof.unmark(key) not in left_out)
+            found[number] = without(keys, gone | self.given_up[number])
         return found
+
+    def contradicted(self, answers: Mapping[int, Resolved], ask: Ask) -> Keys:
+        """Number -> keys that an earlier resolution accepted and records speak against by now; of those with any.
+
+        Asked once of each of whom a record says a value that was not known. Of them the persons' keys lead on apart:
+        what is known from before would hide that nothing leads there any more.
+
+        Args:
+            answers: Who they are by all that is known.
+            ask: Asks the stores.
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+        heard = {
+            number: keys
+            for number, keys in self.begun.items()
+            if number not in self._asked and answers[number].ambiguity is None
+            if not self._values(answers[number]) <= _plain(keys) | self.heard[number]
+        }
+        self._asked |= heard.keys()
+        if not heard:
+            return {}
+        owns = {number: self._persons(self.given[number]) for number in heard}
+        # Where the request gives no person's key, its values say who it is, as far as anything still leads from them.
+        now = ask({number: own or self.given[number] for number, own in owns.items()}, {})
+        same = {number: self._same(keys, now[number]) for number, keys in heard.items()}
+        changed = self._changed_persons(
+            heard, {number: now[number].keys if same[number] else _NONE for number in heard}, ask
+        )
+        for number, keys in heard.items():
+            if not self._persons(keys) - changed[number]:
+                changed[number] = _NONE
+        unnamed = {number: self._persons(heard[number]) - changed[number] for number, own in owns.items() if not own}
+        now = {**now, **(ask(unnamed, {}) if unnamed else {})}
+        found: dict[int, frozenset[SubjectKey]] = {}
+        for number, keys in heard.items():
+            if self._same(keys, now[number]):
+                self.given_up[number] = self._given_up(keys, now[number]) - self.given[number]
+            self.passed_on[number] = changed[number] & _plain(keys)
+            if gone := self.given_up.get(number, _NONE) | self.passed_on[number]:
+                found[number] = gone
+        return found
+
+    def _same(self, keys: frozenset[SubjectKey], now: Resolved) -> bool:
+        return now.ambiguity is None and same_person(self._persons(keys), self._persons(now.keys))
+
+    def _values(self, answer: Resolved) -> frozenset[SubjectKey]:
+        """The values that pass on in records that are the person, without their marks."""
+        merely_told = {
+            SubjectKey(key.namespace.removeprefix(HEARSAY), key.value)
+            for key in answer.keys
+            if key.namespace.startswith(HEARSAY)
+        }
+        told = _plain(answer.keys | answer.shared) - merely_told
+        return frozenset(key for key in told if key.namespace in self.reusable)
 
     def _as_planned(self, number: int, owns: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
         """A person's own keys with the marks under which they were sealed: an unproven one is told to few stores."""
@@ -108,7 +171,7 @@ class PlannedKeys:
     def _told(self, number: int, answer: Resolved) -> Resolved:
         if number in self.of_others:
             return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
-        known = frozenset(map(member_proof.unmark, answer.keys)) | answer.others
+        known = _plain(answer.keys) | answer.others
         unclear, passed_on = (one.get(number, frozenset()) - known for one in (self.given_up, self.passed_on))
         if not unclear | passed_on:
             return answer
@@ -117,32 +180,41 @@ class PlannedKeys:
             refused=answer.refused | unclear | passed_on,
             shared=answer.shared | passed_on,
             doubtful=answer.doubtful | unclear,
+            let_go=unclear | passed_on if number in self.begun else _NONE,
         )
 
-    def _changed_persons(self, number: int, answer: Resolved, ask: Ask) -> frozenset[SubjectKey]:
+    def _changed_persons(self, keys: Keys, now: Keys, ask: Ask) -> dict[int, frozenset[SubjectKey]]:
         """Persons of another kind whom nothing leads to any more, with what their records lead to.
 
-        Those whose own record says a value that the plan did not know: it is somebody else's, or may be. Where the
-        record is gone, or its value emptied, nobody else has it.
+        Those whose own record says a value that nobody knew: it is somebody else's, or may be. Where the record is
+        gone, or its value emptied, nobody else has it.
         """
-        now = frozenset(map(member_proof.unmark, answer.keys))
-        lost = self._persons(self.keys[number]) - self._persons(self.given[number]) - now
-        found: set[SubjectKey] = set()
-        for person in lost:
-            theirs = ask({number: frozenset([person])}, {})[number]
-            said = map(member_proof.unmark, theirs.keys | theirs.refused)
-            told = {key for key in said if key.namespace in self.reusable}
-            if theirs.ambiguity is not None or not told <= set(map(member_proof.unmark, self.keys[number])):
-                found |= {person, *map(member_proof.unmark, theirs.keys)}
-        return frozenset(found - now)
+        found = dict.fromkeys(keys, _NONE)
+        ahead = {
+            number: sorted(self._persons(one) - self._persons(self.given[number]) - _plain(now[number]))
+            for number, one in keys.items()
+        }
+        while asked := {number: frozenset([persons.pop()]) for number, persons in ahead.items() if persons}:
+            for number, theirs in ask(asked, {}).items():
+                told = {key for key in _plain(theirs.keys | theirs.refused) if key.namespace in self.reusable}
+                if theirs.ambiguity is not None or not told <= _plain(keys[number]) | self.heard.get(number, _NONE):
+                    found[number] |= asked[number] | _plain(theirs.keys)
+        return {number: one - _plain(now[number]) for number, one in found.items()}
 
     def _given_up(self, keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
-        before, now = (
-            {key for key in map(member_proof.unmark, one) if key.namespace in self.reusable}
-            for one in (keys, answer.keys)
-        )
-        replaced = {key.namespace for key in now - before}
+        before = {key for key in _plain(keys) if key.namespace in self.reusable}
+        now = _plain(answer.keys)
+        replaced = {key.namespace for key in (self._values(answer) & now) - before}
         return frozenset(key for key in before - now if key.namespace in replaced)
 
     def _persons(self, keys: Collection[SubjectKey]) -> frozenset[SubjectKey]:
-        return frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in self.persons)
+        return frozenset(key for key in _plain(keys) if key.namespace in self.persons)
+
+
+def without(keys: frozenset[SubjectKey], gone: Collection[SubjectKey]) -> frozenset[SubjectKey]:
+    """The keys, marked or not, without these."""
+    return frozenset(key for key in keys if member_proof.unmark(key) not in gone) if gone else keys
+
+
+def _plain(keys: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
+    return frozenset(map(member_proof.unmark, keys))

@@ -101,4 +101,4 @@ class Trial:
                 yield f"typed again, it ended with {again}: {self.chaos.complaints()}"
                 return
             check_kept(self.home, *kept)
-        yield from self.chaos.differences_of_ends(self.home, self.before, self.scenario.ending)
+        yield from self.chaos.differences(self.home, self.before, self.scenario.ending)

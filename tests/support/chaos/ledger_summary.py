@@ -17,7 +17,7 @@ from expunge_reports import dsse, trust
 from expunge_reports.log.transparency_log import Log
 from expunge_reports.verify import verifier
 
-_MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "countedAt", "cutoff", "context", "prev"})
+_MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "countedAt", "cutoff", "context", "prev", "expectedBy"})
 """What may differ between two runs that did the same: times, and digests over times."""
 
 
@@ -34,7 +34,7 @@ class LedgerSummary:
     cutoffs: dict[tuple[int, str], str]
 
     def whatever_the_way(self) -> LedgerSummary:
-        """The account without how often a step was tried: a store that was away costs rounds, and nothing else."""
+        """The account without how often a step was tried: who is taken up again is asked about anew."""
         kept = {name: value for name, value in self.told.items() if name != "steps"}
         kept["chunks"] = [(*row[:4], row[5]) for row in self.told["chunks"]]
         return LedgerSummary(kept, self.cutoffs)

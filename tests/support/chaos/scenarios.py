@@ -282,21 +282,11 @@ class Chaos:
         return [f"{where}: {wrong}" for wrong in self.differences(home, before, scenario.ending)]
 
     def differences(self, home: Path, before: StoreSnapshot, ending: Baseline) -> Iterator[str]:
-        """How an ended run differs from the undisturbed one."""
-        yield from self._differences(home, before, ending, ledger_summary.of(home), ending.account)
-
-    def differences_of_ends(self, home: Path, before: StoreSnapshot, ending: Baseline) -> Iterator[str]:
-        """The same, but for how often steps were tried: for runs that a store or a disk made try again."""
-        account = ledger_summary.of(home).whatever_the_way()
-        yield from self._differences(home, before, ending, account, ending.account.whatever_the_way())
-
-    def _differences(
-        self, home: Path, before: StoreSnapshot, ending: Baseline, account: LedgerSummary, expected: LedgerSummary
-    ) -> Iterator[str]:
+        """How an ended run differs from the undisturbed one, but for how often steps were tried."""
         picture = self.world.picture()
         yield from picture.differences(ending.picture)
         yield from (f"written again though the same: {place}" for place in picture.rewritten_since(before))
-        yield from account.differences(expected)
+        yield from ledger_summary.of(home).whatever_the_way().differences(ending.account.whatever_the_way())
         yield from ledger_summary.complaints(home)
 
     def complaints(self) -> str:

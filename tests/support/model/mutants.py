@@ -46,6 +46,7 @@ _POSTGRES = "connectors/expunge_connectors/postgres"
 _SQL = f"{_POSTGRES}/sql"
 _RULES = "orchestrator/expunge_orchestrator/rules"
 _SUBJECTS = "orchestrator/expunge_orchestrator/subjects"
+_EXECUTION = "orchestrator/expunge_orchestrator/execution"
 
 MUTANTS = (
     # Whose a value is.
@@ -244,7 +245,7 @@ MUTANTS = (
     Mutant(
         "an address that was replaced since the plan is nobody's for certain",
         f"{_SUBJECTS}/planned_keys.py",
-        "        replaced = {key.namespace for key in now - before}\n",
+        "        replaced = {key.namespace for key in (self._values(answer) & now) - before}\n",
         "        replaced = set()\n",
     ),
     Mutant(
@@ -278,6 +279,29 @@ MUTANTS = (
         f"{_SUBJECTS}/inherited_keys.py",
         "({} if planned is None else planned.vouched_for()).items():",
         "{}.items():",
+    ),
+    # What changes once it was decided who it is, and nothing is erased.
+    Mutant(
+        "a chunk that stopped is taken up with who it is",
+        f"{_EXECUTION}/fencing.py",
+        "    if step != chunk.step and chunk.state != _WITHDRAWING:\n",
+        "    if False:\n",
+        "tests/acceptance/test_taken_up_again.py::test_whose_record_was_corrected_is_not_taken_along",
+    ),
+    Mutant(
+        "records speak against keys that an earlier resolution followed",
+        f"{_SUBJECTS}/inherited_keys.py",
+        "{} if planned is None else planned.contradicted(answers, ask)",
+        "{}",
+        "tests/acceptance/test_taken_up_again.py::"
+        "test_an_address_in_whose_place_the_own_record_has_another_one_leads_nowhere",
+    ),
+    Mutant(
+        "keys against which records speak are not kept with those followed",
+        f"{_EXECUTION}/resolve_step.py",
+        "without(keys, answers[number].let_go)",
+        "keys",
+        "tests/acceptance/test_taken_up_again.py::test_whose_record_was_corrected_is_not_taken_along",
     ),
     # Whom somebody was who is erased.
     Mutant(

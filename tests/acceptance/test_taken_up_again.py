@@ -1,0 +1,146 @@
+"""Who it is was decided, and the process was killed before anything was erased: records that changed since answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+from tests.support.servers import Keyspace
+from tests.support.small_company import installed, succeeded
+
+COLLECTIONS = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+guests: {table: public.guests, person: guest_id, yields: {guest_id: id, email: email}, created: created_at,
+  found_by: [{column: id, identity: guest_id}, {column: email, identity: email}]}
+bookings: {table: public.bookings, created: created_at, found_by: [{column: guest_id, of: guests.id}]}
+newsletter: {table: public.newsletter, undated: erase, found_by: [{column: email, identity: email}]}
+households: {table: public.households, sharing: last_owner, created: created_at, yields: {token: door},
+  found_by: [{column: id, of: users.household_id}]}
+entries: {table: public.entries, data_type: kept, start: created_at, created: created_at,
+  found_by: [{column: door, identity: token}]}
+"""
+CACHE = {"carts": "cart:{guest_id}", "doors": "door:{token}"}
+_MADE = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
+SCHEMA = f"""
+CREATE TABLE households (id int PRIMARY KEY, door text UNIQUE, {_MADE}); INSERT INTO households VALUES (5, 'd5');
+CREATE TABLE users (id int PRIMARY KEY, email text, household_id int REFERENCES households, {_MADE});
+CREATE INDEX ON users (household_id);
+CREATE TABLE guests (id int PRIMARY KEY, email text, {_MADE});
+CREATE TABLE bookings (id int PRIMARY KEY, guest_id int REFERENCES guests, {_MADE});
+CREATE INDEX ON bookings (guest_id);
+CREATE TABLE newsletter (id int PRIMARY KEY, email text);
+CREATE TABLE entries (id int PRIMARY KEY, door text, {_MADE}); INSERT INTO entries VALUES (1, 'd5');
+INSERT INTO users SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
+INSERT INTO guests SELECT 10 + n, n || '@x.example' FROM generate_series(1, 3) n;
+INSERT INTO bookings SELECT n, 10 + n FROM generate_series(1, 3) n;
+INSERT INTO newsletter SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
+"""
+CORRECTED = "UPDATE guests SET email = 'dora@x.example' WHERE id = 11"
+REPLACED = "UPDATE users SET email = 'new@x.example' WHERE id = 1"
+FIRST = b"user_id\n1\n"
+ADDRESS = b"email\n1@x.example\n"
+KILLED = """
+import os
+from expunge_connectors.{0} import connector
+connector.{1}.erase = lambda *_, os=os: os.kill(os.getpid(), 9)
+"""
+BEFORE_POSTGRES, BEFORE_REDIS = KILLED.format("postgres", "PostgresStore"), KILLED.format("redis", "RedisStore")
+
+
+@pytest.fixture
+def cli(database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
+    execute(database, SCHEMA)
+    keyspace.client.mset(dict.fromkeys(("cart:11", "cart:12", "door:d5"), "x"))
+    document = small_document(COLLECTIONS)
+    document["identities"]["guest_id"] = {"kind": "person", "normaliser": "integer/2"}
+    document["identities"]["email"]["same_person"] = {"reason": "One sign-in", "approved_by": "A. Officer"}
+    document["stores"]["cache"] = {
+        "connector": "redis",
+        "collections": {
+            name: {"key": key, "type": "string", "data_type": "gone", "owner": {"controller": "acme"}}
+            for name, key in CACHE.items()
+        },
+    }
+    found = installed(tmp_path, fork_server, document, {"main": database, "cache": keyspace.url})
+    succeeded(found.run("adopt", "cache"))
+    return found
+
+
+def planned(cli: CliRunner, listed: bytes) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed)))
+    return plan
+
+
+def begun(cli: CliRunner, plan: dict[str, Any], code: str = "") -> int:
+    return cli.run("erase", plan["id"], "--confirm", plan["digest"], code=code).code
+
+
+def finished(cli: CliRunner, plan: dict[str, Any]) -> dict[str, Any]:
+    """The status, after what was begun was taken up again and has settled."""
+    cli.run("run-due")
+    cli.run("run-due")
+    status: dict[str, Any] = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
+    return status
+
+
+def changed(cli: CliRunner, database: str, meanwhile: str, listed: bytes, *, decided: bool) -> dict[str, Any]:
+    """The status of a request, if this happens before or after it was decided who it is."""
+    plan = planned(cli, listed)
+    if decided:
+        assert begun(cli, plan, BEFORE_POSTGRES) == -9
+    execute(database, meanwhile)
+    if not decided:
+        begun(cli, plan)
+    return finished(cli, plan)
+
+
+def unclear(status: dict[str, Any]) -> dict[str, int]:
+    return {name: one["ambiguous"] for name, one in status["collections"].items() if one["ambiguous"]}
+
+
+@pytest.mark.parametrize("decided", [False, True])
+@pytest.mark.parametrize("listed", [FIRST, ADDRESS], ids=["by number", "by address"])
+def test_whose_record_was_corrected_is_not_taken_along(
+    cli: CliRunner, database: str, keyspace: Keyspace, listed: bytes, *, decided: bool
+) -> None:
+    """The address alone made the guest the account's holder."""
+    status = changed(cli, database, CORRECTED, listed, decided=decided)
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert unclear(status) == {"main.guests": 1, "main.bookings": 1, "cache.carts": 1}
+    assert (left(database, "users"), left(database, "guests")) == ([2, 3], [11, 12, 13])
+    assert (left(database, "bookings"), keyspace.client.exists("cart:11")) == ([1, 2, 3], 1)
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_an_address_in_whose_place_the_own_record_has_another_one_leads_nowhere(
+    cli: CliRunner, database: str, *, decided: bool
+) -> None:
+    """Somebody may have it since, and have been written to."""
+    passed_on = f"DELETE FROM bookings WHERE guest_id = 11; DELETE FROM guests WHERE id = 11; {REPLACED}"
+    status = changed(cli, database, passed_on, FIRST, decided=decided)
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert (unclear(status), left(database, "newsletter")) == ({"main.newsletter": 1}, [1, 2, 3])
+    assert left(database, "users") == [2, 3]
+
+
+def test_what_records_still_say_goes(cli: CliRunner, database: str, keyspace: Keyspace) -> None:
+    status = changed(cli, database, "SELECT 1", FIRST, decided=True)
+    assert (status["outcomes"], unclear(status)) == ({"erased": 1}, {})
+    assert (left(database, "users"), left(database, "guests")) == ([2, 3], [12, 13])
+    assert (left(database, "newsletter"), keyspace.client.exists("cart:11")) == ([2, 3], 0)
+
+
+def test_a_record_that_was_erased_answers_nothing(cli: CliRunner, database: str, keyspace: Keyspace) -> None:
+    plan = planned(cli, FIRST)
+    assert begun(cli, plan, BEFORE_REDIS) == -9
+    assert left(database, "guests") == [12, 13]
+    status = finished(cli, plan)
+    assert (status["outcomes"], unclear(status)) == ({"erased": 1}, {})
+    assert keyspace.client.exists("cart:11") == 0
