@@ -396,6 +396,13 @@ class KnowsSharedRows(Protocol):
         """
         ...
 
+    def resolve_shared(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[DiscoveredKey]:
+        """What shared records tell that each of these subjects owns, whoever owns them as well. Reads only.
+
+        It leads to nothing that goes: it says what there was to be known, for when such a record is gone.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RelationChange:

@@ -42,14 +42,23 @@ INSERT INTO guests SELECT 10 + n, n || '@x.example' FROM generate_series(1, 3) n
 INSERT INTO bookings SELECT n, 10 + n FROM generate_series(1, 3) n;
 INSERT INTO newsletter SELECT n, n || '@x.example' FROM generate_series(1, 3) n;
 """
+SHARED = "UPDATE users SET household_id = 5 WHERE id < 3"
+DISSOLVED = "UPDATE users SET household_id = NULL; DELETE FROM households"
 CORRECTED = "UPDATE guests SET email = 'dora@x.example' WHERE id = 11"
 REPLACED = "UPDATE users SET email = 'new@x.example' WHERE id = 1"
-FIRST = b"user_id\n1\n"
+FIRST, SECOND, BOTH = b"user_id\n1\n", b"user_id\n2\n", b"user_id\n1\n2\n"
 ADDRESS = b"email\n1@x.example\n"
 KILLED = """
 import os
 from expunge_connectors.{0} import connector
 connector.{1}.erase = lambda *_, os=os: os.kill(os.getpid(), 9)
+"""
+REFUSED = """
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.redis import connector
+def erase(*_, error=TerminalError):
+    raise error("Not now.")
+connector.RedisStore.erase = erase
 """
 BEFORE_POSTGRES, BEFORE_REDIS = KILLED.format("postgres", "PostgresStore"), KILLED.format("redis", "RedisStore")
 
@@ -144,3 +153,32 @@ def test_a_record_that_was_erased_answers_nothing(cli: CliRunner, database: str,
     status = finished(cli, plan)
     assert (status["outcomes"], unclear(status)) == ({"erased": 1}, {})
     assert keyspace.client.exists("cart:11") == 0
+
+
+@pytest.mark.parametrize("listed", [BOTH, SECOND], ids=["both", "one"])
+def test_what_a_shared_row_told_that_is_gone_since_is_told(
+    cli: CliRunner, database: str, keyspace: Keyspace, listed: bytes
+) -> None:
+    execute(database, SHARED)
+    status = changed(cli, database, DISSOLVED, listed, decided=True)
+    people = listed.count(b"\n") - 1
+    assert status["outcomes"] == {"partially-erased": people}
+    assert unclear(status) == {"cache.doors": people}
+    assert keyspace.client.exists("door:d5") == 1
+
+
+def test_a_shared_row_that_was_erased_by_then_makes_nothing_unclear(
+    cli: CliRunner, database: str, keyspace: Keyspace
+) -> None:
+    """The last of its owners was asked for by another request, which the cache keeps from its end."""
+    execute(database, SHARED)
+    first, second = planned(cli, FIRST), planned(cli, SECOND)
+    assert [begun(cli, one, REFUSED) for one in (first, second)] == [1, 1]
+    assert (left(database, "users"), left(database, "households"), left(database, "entries")) == ([3], [], [1])
+    succeeded(cli.run("retry", first["id"]))
+    status = finished(cli, first)
+    assert (status["outcomes"], unclear(status)) == ({"erased": 1}, {})
+    assert keyspace.client.exists("door:d5") == 1, "it is the second one's to erase"
+    succeeded(cli.run("retry", second["id"]))
+    assert finished(cli, second)["outcomes"] == {"partially-erased": 1}, "its entries are retained"
+    assert keyspace.client.exists("door:d5", "cart:12") == 0

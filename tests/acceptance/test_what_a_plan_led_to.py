@@ -195,6 +195,7 @@ households: {table: public.households, sharing: last_owner, created: created_at,
 entries: {table: public.entries, created: created_at, found_by: [{column: door, identity: token}]}
 """
 DISSOLVED = "UPDATE users SET household_id = NULL; DELETE FROM households"
+RENEWED = "UPDATE households SET door = 'd9' WHERE id = 5"
 
 
 @pytest.fixture
@@ -210,13 +211,17 @@ def shared_door(cli: CliRunner, database: str, keyspace: Keyspace, tmp_path: Pat
         "UPDATE users SET household_id = 5 WHERE id < 3",
     )
     keyspace.client.mset({"image:d5": "x", "image:d6": "x"})
-    document = small_document(COLLECTIONS + HOUSEHOLD)
-    document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
-    write_document(tmp_path / "datamap.yaml", document)
+    written(tmp_path, COLLECTIONS + HOUSEHOLD)
     return cli
 
 
-@pytest.mark.parametrize("meanwhile", [DISSOLVED, "UPDATE households SET door = 'd9' WHERE id = 5"])
+def written(home: Path, collections: str) -> None:
+    document = small_document(collections)
+    document["stores"]["cache"] = {"connector": "redis", "collections": {"images": IMAGES}}
+    write_document(home / "datamap.yaml", document)
+
+
+@pytest.mark.parametrize("meanwhile", [DISSOLVED, RENEWED])
 def test_what_a_shared_row_of_two_led_to_stays_and_is_told(
     shared_door: CliRunner, database: str, keyspace: Keyspace, meanwhile: str
 ) -> None:
@@ -231,6 +236,69 @@ def test_what_a_shared_row_of_two_led_to_stays_and_is_told(
     }
     assert (left(database, "users"), left(database, "entries")) == ([3], [1, 2])
     assert b"image:d5" in keyspace.client.keys("image:*")
+
+
+@pytest.fixture
+def with_leases(shared_door: CliRunner, database: str, tmp_path: Path) -> CliRunner:
+    """The household has a lease, which no foreign key holds."""
+    execute(
+        database,
+        "CREATE TABLE leases (id int PRIMARY KEY, household_id int,"
+        " created_at timestamptz NOT NULL DEFAULT '2025-01-01'); INSERT INTO leases VALUES (1, 5), (2, 6)",
+    )
+    leases = (
+        "leases: {table: public.leases, created: created_at, found_by: [{column: household_id, of: households.id}]}"
+    )
+    written(tmp_path, COLLECTIONS + HOUSEHOLD + leases)
+    return shared_door
+
+
+SECOND = b"user_id\n2\n"
+LEFT_BEHIND = {"main.entries": 1, "main.leases": 1, "cache.images": 1}
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "unclear"),
+    [
+        (DISSOLVED, LEFT_BEHIND),
+        (f"DELETE FROM users WHERE id = 1; {DISSOLVED}", LEFT_BEHIND),
+        (RENEWED, LEFT_BEHIND | {"main.leases": 0}),
+    ],
+    ids=["dissolved", "the other one is gone", "renewed"],
+)
+def test_so_it_does_where_the_other_owner_is_not_asked_for(
+    with_leases: CliRunner, database: str, keyspace: Keyspace, meanwhile: str, unclear: dict[str, int]
+) -> None:
+    """Planned, the household was retained. It tells its door, or its leases, no more."""
+    plan = planned(with_leases, SECOND)
+    execute(database, meanwhile)
+    status = carried_out(with_leases, plan)
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert {name: status["collections"][name]["ambiguous"] for name in unclear} == unclear
+    assert (left(database, "entries"), left(database, "leases")) == ([1, 2], [1, 2])
+    assert b"image:d5" in keyspace.client.keys("image:*")
+
+
+def test_or_is_asked_for_by_another_request(with_leases: CliRunner, database: str, keyspace: Keyspace) -> None:
+    first, second = planned(with_leases, FIRST), planned(with_leases, SECOND)
+    assert carried_out(with_leases, first)["outcomes"] == {"partially-erased": 1}, "the household is retained"
+    execute(database, DISSOLVED)
+    status = carried_out(with_leases, second)
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert {name: status["collections"][name]["ambiguous"] for name in LEFT_BEHIND} == LEFT_BEHIND
+    assert b"image:d5" in keyspace.client.keys("image:*")
+
+
+def test_what_a_shared_row_of_two_requests_leads_to_goes_with_the_last(
+    with_leases: CliRunner, database: str, keyspace: Keyspace
+) -> None:
+    first, second = planned(with_leases, FIRST), planned(with_leases, SECOND)
+    status = carried_out(with_leases, first)
+    assert status["outcomes"] == {"partially-erased": 1}, "the household is retained"
+    assert not any(one["ambiguous"] for one in status["collections"].values())
+    assert carried_out(with_leases, second)["outcomes"] == {"erased": 1}
+    assert sorted(keyspace.client.keys("image:*")) == [b"image:a3", b"image:d6"]
+    assert (left(database, "households"), left(database, "entries"), left(database, "leases")) == ([6], [2], [2])
 
 
 def test_what_a_shared_row_of_two_leads_to_goes_with_both(

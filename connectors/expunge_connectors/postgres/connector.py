@@ -282,6 +282,16 @@ class PostgresStore:
             )
         )
 
+    def resolve_shared(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[DiscoveredKey]:
+        """What rows say that people share, of each of the subjects who owns one, whoever owns it as well."""
+        if not any(one.sharing is not None for one in self._map.collections.values()):
+            return []
+        return self._reading(
+            lambda connection: resolve.resolve_shared(
+                connection, self._mapped(connection, scope), subjects, scope, cutoff
+            )
+        )
+
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """What is there now, in one snapshot."""
 

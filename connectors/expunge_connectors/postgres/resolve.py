@@ -83,14 +83,26 @@ def resolve_together(
         for link in mapped.links:
             if link.of is not None:
                 following.setdefault(link.of[0], []).append(name)
-    joint = shared | closure(following, shared)
-    reporting = {
-        name for name in joint & store.scoped.keys() if store.scoped[name].yields or _reported(store.scoped[name])
-    }
+    reporting = _telling_anything(store, shared | closure(following, shared))
     if not reporting:
         return []
     search = _search(connection, store, subjects, scope, cutoff, apart=False)
     return list(_told(search, reporting, closure(store.leading, reporting)))
+
+
+def resolve_shared(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+) -> list[DiscoveredKey]:
+    """What shared rows say that a subject owns, whoever else does. What hangs below them is told with their going."""
+    reporting = _telling_anything(store, {name for name, one in store.scoped.items() if one.spec.sharing is not None})
+    if not reporting:
+        return []
+    search = _search(connection, store, subjects, scope, cutoff, apart=True, whoever_owns=True)
+    return list(_told(search, reporting, closure(store.leading, reporting)))
+
+
+def _telling_anything(store: BoundStore, names: AbstractSet[str]) -> set[str]:
+    return {name for name in names & store.scoped.keys() if store.scoped[name].yields or _reported(store.scoped[name])}
 
 
 def _search(  # noqa: PLR0913 - who is looked for where
@@ -101,11 +113,12 @@ def _search(  # noqa: PLR0913 - who is looked for where
     cutoff: datetime | None,
     *,
     apart: bool,
+    whoever_owns: bool = False,
 ) -> Search:
     with translated(store.name):
         staged = key_staging.stage(connection, store, subjects, scope, dated=True)
         claim_ages.read(connection, store, staged)
-        return Search(connection, store, staged, cutoff, apart=apart)
+        return Search(connection, store, staged, cutoff, apart=apart, whoever_owns=whoever_owns)
 
 
 def _told(search: Search, reporting: AbstractSet[str], leads_on: AbstractSet[str]) -> Iterable[DiscoveredKey]:

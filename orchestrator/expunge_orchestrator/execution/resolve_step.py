@@ -18,6 +18,7 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, parse, stamp
+from expunge_orchestrator.execution import foreseen_keys
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import entered_identities
 from expunge_orchestrator.ledger.identifier_encryption import Sealed
@@ -31,11 +32,9 @@ from expunge_orchestrator.subjects import (
     followed_keys,
     inherited_keys,
     joint_lookup,
-    joint_owners,
     member_proof,
     unread_values,
 )
-from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys, without
 
 
@@ -70,8 +69,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     kept = inherited_keys.of_same_person(asked, context.workspace, context.batch.scope)
     asked |= {number: _refusing(asked[number], kept[number]) for number in gone & kept.keys()}
     answers = {item.id: _of_the_same(context, item, asked[item.id], kept.get(item.id, frozenset())) for item in people}
-    foreseen = {item.id: told for item in people if not _begun(item) and (told := context.foreseen(item))}
-    answers |= _without_foreseen(context, answers, foreseen)
+    foreseen = {item.id: told for item in people if item.sealed_keys is not None and (told := context.foreseen(item))}
+    answers |= foreseen_keys.without_lost(context, answers, foreseen)
     known = {number: without(keys, answers[number].let_go) for number, keys in known.items()}
     keys_of = {item.id: member_proof.merged(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
     for number, told in _told_together(context, people, keys_of, answers).items():
@@ -96,9 +95,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         )
         if unclear.unread:
             not_read.append({"id": item.id, "unread": unread_values.by_place(unclear.unread)})
-        sealing = member_proof.with_foreseen(
-            member_proof.sealed_together(keys, unclear), foreseen.get(item.id, frozenset())
-        )
+        ahead = foreseen.get(item.id, frozenset()) - keys
+        sealing = member_proof.with_foreseen(member_proof.sealed_together(keys, unclear), ahead)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, Sealed.KEYS, item.series, sealing)
         context.opened[closed] = sealing  # the next steps of this drive need them
@@ -155,36 +153,6 @@ def _told_together(
     return joint_lookup.told_together(
         subjects, context.workspace, context.batch.scope, cutoffs, frozenset[SubjectKey]().union(*staying)
     )
-
-
-def _without_foreseen(context: StepContext, answers: Mapping[int, Resolved], foreseen: Keys) -> dict[int, Resolved]:
-    """Item -> the answer, with what the plan foresaw of shared rows and these tell no more; for those with any.
-
-    The row is gone, or says another thing by now. Whose the first one is nobody can say: it is not followed, and told.
-    """
-    if not foreseen:
-        return {}
-    here = [item for item in context.items if item.id in answers or item.sealed_keys is not None]
-    subjects = [
-        joint_owners.subject(item.id, answers[item.id])
-        if item.id in answers and answers[item.id].ambiguity is None
-        else Subject(item.id, context.unsealed(item))  # stays, and owns what they owned
-        for item in here
-    ]
-    cutoffs = {name: context.cutoffs[name] for name in context.batch.identities}
-    resolution = Resolution(context.workspace, context.batch.scope, cutoffs)
-    together = resolution.going_together(subjects, context.identifiers(here), context.actions)
-    told = {one.number: one for one in together}
-    lost = {
-        number: keys - told[number].keys - told[number].unclear - answers[number].others
-        for number, keys in foreseen.items()
-        if answers[number].ambiguity is None
-    }
-    return {
-        number: replace(answers[number], refused=answers[number].refused | keys, shared=answers[number].shared | keys)
-        for number, keys in lost.items()
-        if keys
-    }
 
 
 def _begun(item: Item) -> bool:

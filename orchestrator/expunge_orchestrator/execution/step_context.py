@@ -282,7 +282,7 @@ class StepContext:
         return member_proof.shared(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
 
     def foreseen(self, item: Item) -> frozenset[SubjectKey]:
-        """What the plan foresaw that rows tell which people of the chunk share."""
+        """What the plan foresaw that rows tell which people share, and that was not followed yet."""
         return member_proof.foreseen(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
 
     def unread(self, item: Item) -> frozenset[SubjectKey]:

@@ -2,6 +2,9 @@
 
 What a shared row yields is told to none of its owners while another one is there: one may have to stay. Executed, it is
 told to all of them in the round after their own rows are gone; a plan, which has no such round, foresees it here.
+
+And it foresees what such rows tell each of their owners, whoever the others are: an application may delete the row, or
+renew what it tells, before the last of them is erased, and then nobody would know of what is left under it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from expunge_orchestrator.rules.scope import Actions
 from expunge_orchestrator.subjects import attributions, inherited_keys, member_proof
 from expunge_orchestrator.subjects.planned_keys import Keys
 from expunge_orchestrator.workspace import Workspace
+
+_NONE = frozenset[SubjectKey]()
 
 Joint = Mapping[str, Sequence[DiscoveredKey]]
 """Store -> what it says of rows that people share."""
@@ -62,6 +67,35 @@ class Resolution:
 
         return attributions.applied(ask(dict.fromkeys(given, Said())), ask, self.workspace, self.scope)
 
+    def told_to_owners(self, subjects: Sequence[Subject]) -> Joint:
+        """What the shared rows tell that each of these people owns, whoever owns them as well.
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+        found: dict[str, Sequence[DiscoveredKey]] = {}
+        for name, store in self.workspace.stores.items():
+            if subjects and name in self.cutoffs and isinstance(store, KnowsSharedRows):
+                told = member_proof.visible_to(name, subjects, self.scope, self.workspace.data_map)
+                found[name] = store.resolve_shared(told, self.scope, self.cutoffs[name])
+        return found
+
+    def foreseen_by_owners(self, subjects: Sequence[Subject], given: Keys) -> dict[int, frozenset[SubjectKey]]:
+        """Number -> what shared rows tell an owner that would be this person's if they were the only one.
+
+        Args:
+            subjects: Each as resolved apart.
+            given: Number -> the identifiers of the request.
+
+        Raises:
+            ConnectorError: A store cannot be asked.
+        """
+        owned = self.told_to_owners(subjects)
+        told = keys_of(owned)
+        further = {one.number for one in subjects if not told.get(one.number, _NONE) <= one.keys | one.unclear}
+        alone = self.answers({number: given[number] for number in further}, owned) if further else {}
+        return {number: told[number] & one.keys for number, one in alone.items() if one.ambiguity is None}
+
     def going_together(self, subjects: Sequence[Subject], given: Keys, actions: Actions) -> list[Subject]:
         """The subjects, with what rows lead to that they share and nobody else, once all of them go.
 
@@ -94,6 +128,14 @@ class Resolution:
                 if answer.ambiguity is None:
                     people[number] = _as_resolved(people[number], answer)
         return list(people.values())
+
+
+def keys_of(told: Joint) -> dict[int, frozenset[SubjectKey]]:
+    """Number -> what stores say of rows that people share; for those of whom they say anything."""
+    found: dict[int, frozenset[SubjectKey]] = {}
+    for number, key in {(one.number, one.key) for some in told.values() for one in some}:
+        found[number] = found.get(number, _NONE) | {key}
+    return found
 
 
 def subject(number: int, answer: Resolved) -> Subject:

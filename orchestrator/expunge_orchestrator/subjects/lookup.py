@@ -18,6 +18,8 @@ from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
+_NONE = frozenset[SubjectKey]()
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectLookup:
@@ -28,7 +30,7 @@ class SubjectLookup:
         resolved: Number -> who is meant, or why nobody is.
         left: Number -> what ended requests left of the same person, for those with any.
         subjects: Everybody who is one person, with every key that is followed.
-        foreseen: Number -> those of the keys that rows tell which these people share, once all of them go.
+        foreseen: Number -> what rows tell which people share, once all of these go, or were this one alone to own them.
     """
 
     workspace: Workspace = field(repr=False)
@@ -132,7 +134,10 @@ def look_up(
     resolved = resolution.answers(given, {})
     apart = [joint_owners.subject(number, one) for number, one in resolved.items() if one.ambiguity is None]
     subjects = resolution.going_together(apart, given, actions_for(scope, workspace.data_map, data_types))
-    foreseen = {one.number: one.keys - resolved[one.number].keys for one in subjects}
+    foreseen = resolution.foreseen_by_owners(apart, given)
+    foreseen = {
+        one.number: (foreseen.get(one.number, _NONE) | one.keys) - resolved[one.number].keys for one in subjects
+    }
     left = residual_keys.of_people(workspace, scope, subjects)
     told = joint_lookup.told_together(subjects, workspace, scope, cutoffs)
     subjects = [replace(one, keys=one.keys | told.get(one.number, frozenset())) for one in subjects]

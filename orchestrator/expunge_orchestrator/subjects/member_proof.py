@@ -104,7 +104,7 @@ def doubtful(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
 
 
 def with_foreseen(keys: frozenset[SubjectKey], joint: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
-    """Keys to be sealed with those, marked, that rows tell which people of the chunk share, once all of them go."""
+    """Keys to be sealed with those, marked, that rows tell which people share, and of which they may go without."""
     return keys.union(SubjectKey(f"{_FORESEEN}{key.namespace}", key.value) for key in joint)
 
 
@@ -115,7 +115,7 @@ def sealed_by_plan(answer: Resolved, joint: Iterable[SubjectKey]) -> frozenset[S
 
 
 def foreseen(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
-    """What a plan foresaw that shared rows tell, without its mark."""
+    """What a plan foresaw that shared rows tell, and that is not followed yet, without its mark."""
     return _marked_as(_FORESEEN, keys)
 
 

@@ -303,6 +303,36 @@ MUTANTS = (
         "keys",
         "tests/acceptance/test_taken_up_again.py::test_whose_record_was_corrected_is_not_taken_along",
     ),
+    # What shared rows told that are gone.
+    Mutant(
+        "a plan foresees what a shared row tells each of its owners",
+        f"{_SUBJECTS}/lookup.py",
+        "(foreseen.get(one.number, _NONE) | one.keys)",
+        "one.keys",
+        "tests/acceptance/test_what_a_plan_led_to.py::test_or_is_asked_for_by_another_request",
+    ),
+    Mutant(
+        "what was foreseen outlives the resolution",
+        f"{_EXECUTION}/resolve_step.py",
+        "foreseen.get(item.id, frozenset()) - keys",
+        "foreseen.get(item.id, frozenset()) if item.outcome else frozenset()",
+        "tests/acceptance/test_taken_up_again.py::test_what_a_shared_row_told_that_is_gone_since_is_told",
+    ),
+    Mutant(
+        "a shared row that still tells it makes nothing unclear",
+        f"{_EXECUTION}/foreseen_keys.py",
+        "joint_owners.keys_of(resolution.told_to_owners(owners))",
+        "{}",
+        "tests/acceptance/test_what_a_plan_led_to.py::"
+        "test_what_a_shared_row_of_two_requests_leads_to_goes_with_the_last",
+    ),
+    Mutant(
+        "what another owner's request follows makes nothing unclear",
+        f"{_EXECUTION}/foreseen_keys.py",
+        "dict.fromkeys(lost, followed)",
+        "{}",
+        "tests/acceptance/test_taken_up_again.py::test_a_shared_row_that_was_erased_by_then_makes_nothing_unclear",
+    ),
     # Whom somebody was who is erased.
     Mutant(
         "a value is an erased person's since they had it",

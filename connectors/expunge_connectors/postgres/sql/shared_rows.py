@@ -57,7 +57,7 @@ def of_others(search: Search, mapped: BoundTable, alias: str) -> sql.Composable:
     Not where the request's own rows stay (retained, held, of a type that was not asked for): the shared row stays then,
     and what hangs on it is nobody else's. Of a search that keeps subjects apart: not the rows of the subject of `k`.
     """
-    if mapped.spec.sharing is None:
+    if mapped.spec.sharing is None or search.whoever_owns:
         return FALSE
     return or_(
         *(

@@ -46,6 +46,7 @@ class Search:
         schema: What qualifies the names of the tables of found rows.
         spared: Collections of which nothing goes in this call, whatever is found.
         apart: Nobody counts on another subject's going: what a row of theirs owns stays (see `shared_rows`).
+        whoever_owns: A shared row says what it says to each of its owners, and leads on, whoever else owns it.
     """
 
     connection: Connection
@@ -57,6 +58,7 @@ class Search:
     schema: tuple[str, ...] = ("pg_temp",)
     spared: frozenset[str] = frozenset()
     apart: bool = False
+    whoever_owns: bool = False
 
     def table(self, name: str) -> sql.Identifier:
         """The table of found rows of a collection."""
@@ -80,6 +82,7 @@ class Search:
             frozenset(self.waiting),
             self.spared,
             self.apart,
+            self.whoever_owns,
         )
         given = {"cutoff": self.cutoff, "limit": limit}
         return self.store.statements.compiled((what, state), compose, given, self.connection)
