@@ -23,7 +23,13 @@ INSERT INTO users VALUES (7, 'ann@x.example'), (8, 'bob@x.example'), (9, 'cleo@x
 INSERT INTO comments VALUES
   (1, 'User', 7, 'about Ann'), (2, 'Product', 7, 'about a chair'), (3, 'User', 8, 'about Bob'), (4, 'Product', 8, '');
 """
-ANSWERS = {"name": "Acme", "contact": "x@acme.example", "log_origin": "log.acme.example"}
+ANSWERS = {
+    "name": "Acme",
+    "contact": "x@acme.example",
+    "log_origin": "log.acme.example",
+    "none": "A test makes none",
+    "approved_by": "A. Officer",
+}
 
 
 @pytest.fixture

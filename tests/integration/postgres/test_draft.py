@@ -29,6 +29,8 @@ ANSWERS = {
     "log_origin": "receipts.example.org",
     "data_type": "personal",
     "undated": "keep",
+    "none": "A test makes none",
+    "approved_by": "A. Officer",
     "goes_with_any": "{reason: one team, approved_by: A. Officer}",
 }
 

@@ -108,7 +108,14 @@ def test_the_answered_draft_loads(keyspace: Keyspace, tmp_path) -> None:
     keyspace.client.set("reset:ann@mail.example", "x")
     keyspace.client.set("cart:7", "x")
     text = render_yaml([draft(keyspace.url)])
-    for key, answer in (("name", "E"), ("contact", "e@e.example"), ("log_origin", "e.example"), ("undated", "erase")):
+    for key, answer in (
+        ("name", "E"),
+        ("contact", "e@e.example"),
+        ("log_origin", "e.example"),
+        ("undated", "erase"),
+        ("none", "N"),
+        ("approved_by", "A"),
+    ):
         text = text.replace(f"{key}:  ", f"{key}: {answer} ")
     path = tmp_path / "map.yaml"
     path.write_text("\n".join(line.partition("# DECIDE:")[0] for line in text.splitlines()))
