@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Programs of the system, installed where that is possible: their names, or `program:package`.
 installed = for wanted in $(1); do \
-  tool=$${wanted%%:*}; package=$${wanted##*:}; \
+  tool=$${wanted%%:*}; package=$${wanted\#\#*:}; \
   if command -v "$$tool" >/dev/null; then continue; fi; \
   if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
     echo "$$tool is missing: install it (Debian 13 or newer: apt-get install $$package) and run this again" >&2; exit 1; \
