@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import sqlalchemy as sa
 from httpx2 import Response
 from tests.support.api import ApiHarness, listed, once
 from tests.support.bulk_people import poisoned
@@ -9,6 +12,9 @@ from tests.support.people import make_holder
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.database import reading
 
 URL = "/v1/batches"
 
@@ -165,3 +171,44 @@ def test_keys_by_an_administrator(api: ApiHarness) -> None:
     assert api.client.post(f"/v1/api_keys/{issued.json()['id']}/revoke", headers=admin).status_code == 200
     assert api.client.get("/v1/erasure_requests", headers=secret).status_code == 401
     assert api.client.get("/v1/erasure_requests", headers=admin).status_code == 403
+
+
+def test_when_the_people_of_a_list_asked(api: ApiHarness) -> None:
+    """By the column, else by the parameter; the same call later answers with the same plan."""
+    operator, (controller, text) = api.key(Role.OPERATOR), listed(api, 12, 2)
+    first, second = api.at - timedelta(days=9), api.at - timedelta(days=20)
+    header, *callers = text.split()
+    content = f"{header},received_at\n{callers[0]},{first.isoformat()}\n{callers[1]},\n"
+    query, headers = {"controller": controller, "received_at": second.isoformat()}, once(operator)
+    made = api.client.post(URL, params=query, content=content, headers=headers)
+    assert made.status_code == 201, made.text
+    of_plan = sa.select(tables.item.c.received_at).join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+    with reading(api.installation.workspace.ledger) as connection:
+        told = of_plan.where(tables.batch.c.uid == made.json()["id"]).order_by(tables.item.c.line)
+        assert connection.scalars(told).all() == [stamp(first), stamp(second)]
+    again = api.client.post(URL, params=query, content=content, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (200, made.json()["id"])
+    otherwise = api.client.post(
+        URL, params=query | {"received_at": first.isoformat()}, content=content, headers=headers
+    )
+    assert (otherwise.status_code, otherwise.json()["type"].rsplit("/", 1)[1]) == (422, "idempotency-key-reused")
+
+
+def test_a_time_at_which_nobody_can_have_asked_is_refused(api: ApiHarness) -> None:
+    operator, (controller, text) = api.key(Role.OPERATOR), listed(api, 12, 1)
+    for told, slug in (
+        ((api.at + timedelta(seconds=1)).isoformat(), "received-later"),
+        ("2001-02-03", "received-long-ago"),
+        ("ann@mail.example", "call-unusable"),
+        ("1" * 41, "call-unusable"),
+    ):
+        query = {"controller": controller, "received_at": told}
+        refused = api.client.post(URL, params=query, content=text, headers=once(operator))
+        assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, slug), refused.text
+        assert told not in refused.text
+    lines = text.replace("\n", ",received_at\n", 1).replace("\n", ",ann@mail.example\n")
+    lines = lines.replace("received_at,ann@mail.example", "received_at")
+    refused = api.client.post(URL, params={"controller": controller}, content=lines, headers=once(operator))
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (422, "people-unusable"), refused.text
+    assert "line 2, column received_at: is neither a day" in refused.text
+    assert "ann@" not in refused.text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,7 @@ def test_every_operation_becomes_a_function_named_by_its_id(document: dict[str, 
 @pytest.mark.usefixtures("package")
 def test_a_request_is_created_followed_and_cancelled(server: ApiProcess, calltrack: CompanyStack) -> None:
     (holder,) = calltrack.take_holders()
-    models, client = import_module(f"{PACKAGE}.models"), import_module(f"{PACKAGE}.client")
+    models, client, types = (import_module(f"{PACKAGE}.{name}") for name in ("models", "client", "types"))
 
     def send(operation: str, token: str, *path: str, **arguments: Any) -> Any:
         caller = client.AuthenticatedClient(f"http://127.0.0.1:{server.port}", token, timeout=60)
@@ -84,4 +86,15 @@ def test_a_request_is_created_followed_and_cancelled(server: ApiProcess, calltra
     page = send("erasure_requests.list_erasure_requests", operator, state=models.RequestState.CANCELLED)
     assert [one.id for one in page.items] == [accepted.id]
     missing = send("erasure_requests.get_erasure_request", operator, "rq_none")
+    day = datetime.now(UTC).date() - timedelta(days=9)
+    made = send(
+        "batches.create_batch",
+        operator,
+        idempotency_key="generated-list",
+        controller="calltrack",
+        received_at=str(day),
+        body=types.File(payload=io.BytesIO(f"user_id,received_at\n{holder},\n".encode())),
+    )
+    assert isinstance(made, models.Plan), made
+    assert made.people == 1
     assert (type(missing), missing.status) == (models.Problem, 404)

@@ -19,6 +19,7 @@ from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.loader import Problem, load
 from expunge_config.datamap.models import (
     LEDGER,
+    RECEIVED_AT,
     Action,
     BackupSpec,
     CollectionSpec,
@@ -39,6 +40,7 @@ from expunge_config.datamap.self_service import SelfService, SelfServiceScope
 
 __all__ = [
     "LEDGER",
+    "RECEIVED_AT",
     "Action",
     "Assurance",
     "BackupSpec",

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from expunge_config.datamap import yaml_reader
 from expunge_config.datamap.base import Model
-from expunge_config.datamap.models import LEDGER, BackupSpec, DataMap, NoBackups, StoreSpec
+from expunge_config.datamap.models import LEDGER, RECEIVED_AT, BackupSpec, DataMap, NoBackups, StoreSpec
 from expunge_config.datamap.yaml_reader import Path_
 from expunge_config.errors import DataMapError
 
@@ -138,6 +138,11 @@ def _cross_check(data_map: DataMap) -> Iterable[tuple[Path_, str]]:
     yield from in_stores
     if LEDGER in data_map.stores:
         yield ("stores", LEDGER), "is what backup places call Expunge's own ledger: give the store another name"
+    if RECEIVED_AT in data_map.identities:
+        yield (
+            ("identities", RECEIVED_AT),
+            "is the column of a list that says when each person asked: give the identity another name",
+        )
     for name, backup in data_map.backup_places.items():
         if backup.of not in {*data_map.stores, LEDGER}:
             yield ("backups", name, "of"), "names a store that the map does not declare, and not the ledger"

@@ -203,6 +203,9 @@ def _owner_complaints(
         yield (*here, "owner", "column"), "this controller is a single one: no column can tell members apart"
 
 
+RECEIVED_AT = "received_at"
+"""The column of a list that says when each person asked; no identity has this name."""
+
 LEDGER = "ledger"
 """What backup places call Expunge's own ledger; no store has this name."""
 

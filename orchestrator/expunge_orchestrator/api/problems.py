@@ -33,6 +33,7 @@ from expunge_orchestrator.requests.idempotency import KeyReusedError
 from expunge_orchestrator.requests.repository import UnknownRequestError
 from expunge_orchestrator.requests.submission import AnotherOpenError
 from expunge_orchestrator.requests.withdrawal import AlreadyOverError, TooLateError
+from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError
 from expunge_reports.errors import ReportError
 
 AGAIN_AFTER = 10
@@ -72,6 +73,16 @@ class ProblemError(ExpungeError):
 def not_there() -> ProblemError:
     """It does not exist, or is not yours: the same answer."""
     return ProblemError(HTTPStatus.NOT_FOUND, "not-found", "There is nothing of that name.")
+
+
+def not_received_then(name: str, refused: TimeOfReceiptError) -> ProblemError:
+    """What `name` says cannot be when a request was received."""
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        refused.code,
+        f"{name} {refused}.",
+        remedy="Say when the request was received, or leave it away.",
+    )
 
 
 _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (

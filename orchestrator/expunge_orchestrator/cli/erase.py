@@ -47,6 +47,13 @@ def erase(  # noqa: PLR0913, PLR0917 - the options of the command
     data_type: Annotated[
         list[str] | None, typer.Option("--data-type", "-t", help="With --people: only data of this type (repeatable).")
     ] = None,
+    received_at: Annotated[
+        str | None,
+        typer.Option(
+            help="With --people: when they asked, a day or a time with its zone, as for `expunge plan`.",
+            metavar="DAY|TIME",
+        ),
+    ] = None,
     confirm: Annotated[
         str | None, typer.Option(help="The plan's digest, instead of the question. For scripts.", metavar="DIGEST")
     ] = None,
@@ -67,12 +74,17 @@ def erase(  # noqa: PLR0913, PLR0917 - the options of the command
                 raise UsageError(
                     "--people needs --controller.", remedy="Say who asks: --controller calltrack, or client:42."
                 )
-            chosen = plan_verb.make(workspace, people, controller, data_type)
+            chosen = plan_verb.make(workspace, people, controller, data_type, received_at)
         else:
             if data_type:
                 raise UsageError(
                     "--data-type needs --people: a planned batch says itself what it is limited to.",
                     remedy="Plan anew with --people, or leave --data-type away.",
+                )
+            if received_at is not None:
+                raise UsageError(
+                    "--received-at needs --people: a planned batch knows when its people asked.",
+                    remedy="Plan anew with --people, or leave --received-at away.",
                 )
             with reading(workspace.ledger) as connection:
                 chosen = batch_by_uid(connection, str(batch))

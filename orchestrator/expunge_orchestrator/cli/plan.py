@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from expunge_config.errors import UsageError
 from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.json_views import plan_view
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
@@ -19,6 +21,7 @@ from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests.plan_replacement import ReplanReason
 from expunge_orchestrator.rules import plan_limits_and_drift
 from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import Workspace, opened
 
@@ -33,22 +36,41 @@ DataTypes = Annotated[
 ]
 
 
+ReceivedAt = Annotated[
+    str | None,
+    typer.Option(
+        help="When these people asked, for whom no column received_at says it: a day (2026-11-20) or a time with its"
+        " zone (2026-11-20T09:30:00+01:00). Deadlines run from there. Default: now, and the receipts say so.",
+        metavar="DAY|TIME",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command("plan")(plan)
 
 
-def plan(people: People, controller: Controller, data_type: DataTypes = None, as_json: output.Json = False) -> None:
+def plan(
+    people: People,
+    controller: Controller,
+    data_type: DataTypes = None,
+    received_at: ReceivedAt = None,
+    as_json: output.Json = False,
+) -> None:
     r"""Count what a request would delete, tombstone and keep. Stores are only read.
 
     The first line of the CSV names identities of the data map; every further line is one person. The plan is kept as a
     batch under a digest; `expunge erase BATCH` carries it out. With --data-type everything else stays as it is; a
-    choice that others hang on is refused.
+    choice that others hang on is refused. Who asked before today gets the right deadlines with --received-at, or with
+    a column received_at beside the identities.
+
+    Example: expunge plan clients.csv --controller client:42 --received-at 2026-11-20
 
     Example: printf 'email\nann@mail.example\n' | expunge plan - --controller calltrack --data-type messages
     """
     with opened(load_settings(), installed()) as workspace:
-        made = make(workspace, people, controller, data_type)
+        made = make(workspace, people, controller, data_type, received_at)
         with reading(workspace.ledger) as connection:
             view = plan_view(connection, made)
     if as_json:
@@ -59,14 +81,24 @@ def plan(people: People, controller: Controller, data_type: DataTypes = None, as
             output.console().print(f"Nothing was touched. To carry it out: expunge erase {made.uid}")
 
 
-def make(workspace: Workspace, source: str, controller: str, data_types: Sequence[str] | None) -> Batch:
-    """Read the list, and plan with a progress bar."""
+def make(
+    workspace: Workspace, source: str, controller: str, data_types: Sequence[str] | None, received_at: str | None
+) -> Batch:
+    """Read the list, and plan with a progress bar.
+
+    Raises:
+        UsageError: Nobody can have asked then.
+    """
     chosen = frozenset(data_types) if data_types else None
     scope = parse_scope(controller, workspace.data_map)
+    try:
+        times = TimesOfReceipt.of(scope, workspace.data_map, now(), received_at)
+    except TimeOfReceiptError as refused:
+        raise UsageError(f"--received-at {refused}.", remedy="Say when these people asked, or leave it away.") from None
     with output.people_from(source) as stream:
-        listed = checked_people(stream, workspace.data_map)
+        listed = checked_people(stream, workspace.data_map, times)
     with output.progress("planning", len(listed)) as done:
-        return planner.create_plan(workspace, listed, scope, done, chosen)
+        return planner.create_plan(workspace, listed, scope, done, chosen, received_at=listed.received_at)
 
 
 def limit(view: Mapping[str, Any]) -> str:

@@ -10,8 +10,7 @@ from expunge_orchestrator.execution.step_context import StepContext, StepWrite, 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import remove_entries
-from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
-from expunge_orchestrator.rules import owed
+from expunge_orchestrator.receipts import acceptance, statement_bodies, statement_issuer
 from expunge_orchestrator.rules.outcomes import Result
 
 WITHDRAW = "withdraw"
@@ -92,23 +91,16 @@ def withdraw(context: StepContext) -> StepWrite:
     at = now()
 
     def write(connection: sa.Connection) -> Transition:
-        received = request_facts.request_facts(connection, context.batch)
-        documents = statement_bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
-        cited = [statement_issuer.store_document(connection, one) for one in documents]
+        data_map = context.workspace.data_map
+        plan = statement_issuer.store_document(connection, statement_bodies.plan_document(context.batch, data_map))
         people = [item.id for item in context.items]
         known = set(
             connection.scalars(sa.select(tables.statement.c.item_id).where(tables.statement.c.item_id.in_(people)))
         )
-        accepted = statement_bodies.accepted(context.batch, received, cited)
-        opening = [
-            statement_issuer.StatementDraft(
-                item.id, item.series, "accepted", item.subjects, accepted, owed.answer(documents)
-            )
-            for item in context.items
-            if item.id not in known
-        ]
+        unknown = [item for item in context.items if item.id not in known]
+        opening = acceptance.drafts(connection, context.batch, data_map, unknown, plan)
         statement_issuer.issue(connection, context.workspace.keys, opening, at)
-        body = statement_bodies.cancelled(context.batch, cited[0])
+        body = statement_bodies.cancelled(context.batch, plan)
         ending = [
             statement_issuer.StatementDraft(item.id, item.series, "cancelled", item.subjects, body, final=True)
             for item in context.items

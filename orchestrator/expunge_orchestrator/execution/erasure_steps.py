@@ -20,8 +20,8 @@ from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import request_facts, statement_bodies, statement_issuer
-from expunge_orchestrator.rules import outcomes, owed, pipeline, plan_limits_and_drift
+from expunge_orchestrator.receipts import acceptance, statement_bodies, statement_issuer
+from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.scope import restrict_to
 
 _ON = Transition()
@@ -32,17 +32,9 @@ def accept(context: StepContext) -> StepWrite:
     at = now()
 
     def write(connection: sa.Connection) -> Transition:
-        received = request_facts.request_facts(connection, context.batch)
-        documents = statement_bodies.shared_at_receipt(context.batch, received, context.workspace.data_map)
-        body = statement_bodies.accepted(
-            context.batch, received, [statement_issuer.store_document(connection, one) for one in documents]
-        )
-        drafts = [
-            statement_issuer.StatementDraft(
-                item.id, item.series, "accepted", item.subjects, body, owed.answer(documents)
-            )
-            for item in context.active
-        ]
+        data_map = context.workspace.data_map
+        plan = statement_issuer.store_document(connection, statement_bodies.plan_document(context.batch, data_map))
+        drafts = acceptance.drafts(connection, context.batch, data_map, context.active, plan)
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         return _ON
 

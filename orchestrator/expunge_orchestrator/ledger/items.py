@@ -27,6 +27,7 @@ class Item(NamedTuple):
     touched: bool
     outcome: str | None
     reason: str | None
+    received_at: str | None
     wrapped_key: bytes | None
     sealed_identifiers: bytes | None
     sealed_keys: bytes | None
@@ -88,6 +89,7 @@ _ITEMS = (
                 "touched",
                 "outcome",
                 "reason",
+                "received_at",
                 "wrapped_key",
                 "sealed_identifiers",
                 "sealed_keys",

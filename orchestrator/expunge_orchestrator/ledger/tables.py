@@ -133,6 +133,7 @@ step_log = sa.Table(
 # `touched`: a store was asked to erase something of the person, or was about to be (ADR 8). `held`: the holds (uids)
 # for which the person waits. `searched`: what the blind search found, for the next settling check; places are masked.
 # `unread`: values that nobody could read, {"store.collection": how many}.
+# `received_at`: when the person asked, as their list says: a day or a time; of a request see `request`.
 # `sealed_keys`: every accepted key; before the first resolution those that the plan led to.
 item = sa.Table(
     "item",
@@ -143,6 +144,7 @@ item = sa.Table(
     sa.Column("line", sa.Integer, nullable=False),
     sa.Column("series", sa.String(40), nullable=False, unique=True),
     sa.Column("subjects", sa.JSON, nullable=False),
+    sa.Column("received_at", sa.String(32)),
     sa.Column("wrapped_key", sa.LargeBinary),
     sa.Column("sealed_identifiers", sa.LargeBinary),
     sa.Column("sealed_keys", sa.LargeBinary),

@@ -75,6 +75,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     progress: Progress,
     data_types: frozenset[str] | None = None,
     *,
+    received_at: Sequence[str | None] = (),
     requested_by: str | None = None,
     replaces: tuple[str, str] | None = None,
     frozen: Frozen = lambda _connection, _batch: None,
@@ -87,6 +88,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         scope: Whose request it is.
         progress: Told how many people were looked at.
         data_types: Nothing else is touched; None, or all that there are of the controller: everything.
+        received_at: When each of the people asked, a day or a time, where somebody says it; their receipts state it.
         requested_by: Who asks, where that is not who is at the keyboard.
         replaces: The batch whose plan is void, and why, in a word: whoever approves the new one sees it.
         frozen: What else belongs into the transaction that makes it last.
@@ -175,7 +177,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     listed = (
         [(line, series[line - 1], keys, totals.keys[line]) for line, keys in part.items()] for part in cut.chunks()
     )
-    return _freeze(workspace, uid, scope, plan, judged, series, listed, planned, actor, frozen)
+    return _freeze(workspace, uid, scope, plan, judged, series, received_at, listed, planned, actor, frozen)
 
 
 def _asked(  # noqa: PLR0913, PLR0917 - of whom, by whom, when
@@ -218,6 +220,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     plan: dict[str, Any],
     judged: Callable[[Mapping[str, int]], list[dict[str, Any]]],
     series: Sequence[str],
+    received_at: Sequence[str | None],
     cut: Iterable[Sequence[tuple[int, str, frozenset[SubjectKey], frozenset[SubjectKey]]]],
     planned: Sequence[Mapping[str, Mapping[str, int]]],
     actor: str,
@@ -270,6 +273,7 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                         "subjects": sorted(
                             opening.digest(openings.make(workspace.keys, one, key, workspace.data_map)) for key in keys
                         ),
+                        "received_at": received_at[line - 1] if received_at else None,
                         "wrapped_key": wrapped,
                         "sealed_identifiers": seal.close(wrapped, Sealed.IDENTIFIERS, one, keys),
                         "sealed_keys": seal.close(wrapped, Sealed.KEYS, one, known),

@@ -2,6 +2,7 @@
 
 statement_bodies   bodies as plain data, free of identifiers
 outcome_bodies     bodies of erased, partially-erased and not-found
+acceptance         drafts of accepted, by when each request was received
 request_facts      when and how the request was received
 statement_issuer   sign once into the ledger, then append to the log
 receipt_export     self-contained receipts

@@ -5,14 +5,17 @@ A request waits for its grace before it has a batch, and its clocks run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from expunge_config.datamap import DataMap
+from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.rules.times_of_receipt import first_moment, is_day, zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,15 @@ class RequestFacts:
         controller: When it reached the controller; None if nobody said.
         deadlines: The clocks as they stand in the request, extended or not; None: there is no request, or it has none.
         evidence: How the controller knows that it is the person: kind, time and reference.
+        operator_is: What the time is, where it is not when the request came in. `planning`: nobody said when a person
+            of a list asked, and the list was planned then. `day`: it was on this day, which began then.
     """
 
     operator: str
     controller: str | None = None
     deadlines: Mapping[str, Any] | None = None
     evidence: Mapping[str, Any] | None = None
+    operator_is: Literal["planning", "day"] | None = None
 
 
 # Built once: it is asked for every person.
@@ -41,9 +47,23 @@ _OF_BATCH = (
 )
 
 
-def request_facts(connection: sa.Connection, batch: Batch) -> RequestFacts:
-    """Of the request of a batch; a list of people, which has none, was received when the batch was made."""
+def by_time(
+    connection: sa.Connection, batch: Batch, times: Iterable[str | None], data_map: DataMap
+) -> dict[str | None, RequestFacts]:
+    """What is known of the people of a batch, by the time or the day that their list says of each.
+
+    A batch that has a request has one person, of whom the request says it.
+    """
     found = connection.execute(_OF_BATCH, {"batch": batch.id}).first()
-    if found is None:
-        return RequestFacts(batch.created_at)
-    return RequestFacts(found.received_at, found.controller_received_at, found.deadlines, found.evidence)
+    if found is not None:
+        known = RequestFacts(found.received_at, found.controller_received_at, found.deadlines, found.evidence)
+        return dict.fromkeys(times, known)
+    return {time: _listed(batch, time, data_map) for time in times}
+
+
+def _listed(batch: Batch, time: str | None, data_map: DataMap) -> RequestFacts:
+    if time is None:
+        return RequestFacts(batch.created_at, operator_is="planning")
+    if is_day(time):
+        return RequestFacts(stamp(first_moment(time, zone_of(batch.scope, data_map))), operator_is="day")
+    return RequestFacts(time)

@@ -145,16 +145,14 @@ def deadlines_document(batch: Batch, received: RequestFacts, data_map: DataMap) 
     return deadlines.document(deadlines.calculate(spec, parse(received.operator), earlier))
 
 
-def shared_at_receipt(batch: Batch, received: RequestFacts, data_map: DataMap) -> list[dict[str, object]]:
-    """The documents that `accepted` cites: the plan, and the deadlines where the map sets any."""
-    clocks = deadlines_document(batch, received, data_map)
-    return [plan_document(batch, data_map), *([] if clocks is None else [clocks])]
-
-
 def accepted(batch: Batch, received: RequestFacts, context: Sequence[str]) -> dict[str, object]:
-    """Body of `accepted`; `context` cites the documents that the batch's requests share."""
-    known = {} if received.evidence is None else {"identityEvidence": dict(received.evidence)}
-    return {**subject_of_request(batch), "receivedAt": received.operator, **known, "context": list(context)}
+    """Body of `accepted`; `context` cites the documents that requests share."""
+    said = {**subject_of_request(batch), "receivedAt": received.operator}
+    if received.operator_is is not None:
+        said["receivedAtIs"] = received.operator_is
+    if received.evidence is not None:
+        said["identityEvidence"] = dict(received.evidence)
+    return {**said, "context": list(context)}
 
 
 def extended(batch: Batch, context: str) -> dict[str, object]:

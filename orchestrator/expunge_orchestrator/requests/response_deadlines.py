@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -28,9 +28,6 @@ from expunge_orchestrator.rules.outcomes import Result
 from expunge_reports.keys import KeyRing
 
 Clock = Literal["statute", "promise"]
-
-LONG_AGO = timedelta(days=2 * 366)
-"""Received longer ago is not believed: no law gives so much time, and calendars do not reach back for ever."""
 
 REASONS = {
     "complexity": "The complexity of the request",

@@ -10,5 +10,6 @@ declared_backups        where the copies of a store are kept, or who says that t
 reachability            can a request ever lead to a collection
 blind_findings          what a blind search found of one person, and what of that fails
 owed                    what a request owes after each statement, and by when
+times_of_receipt        when a request was received, as somebody says, and what is not believed
 retention_grounds       why something is kept, in words
 """

@@ -1,7 +1,8 @@
 """CSV input of people, from a file or standard input, normalised and validated.
 
-The header names identities of the data map; every further line is one person; empty fields are left out. Everything is
-checked before anything is done, complaints name lines and columns, never values.
+The header names identities of the data map, and may name `received_at`, which says when each person asked; every
+further line is one person; empty fields are left out. Everything is checked before anything is done, complaints name
+lines and columns, never values.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import codecs
 import csv
 import hashlib
 import io
+import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from expunge_config.datamap import DataMap, IdentityKind
+from expunge_config.datamap import RECEIVED_AT, DataMap, IdentityKind
 from expunge_config.errors import InputError
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
 
 MAX_COMPLAINTS = 20
 MAX_FIELD = 1000
@@ -41,11 +44,13 @@ class SubjectList:
     Attributes:
         content: The CSV.
         number: How many people are in it.
+        received_at: When each asked: a day, or a time stamped; None of whom nobody says it. Empty: of nobody.
     """
 
     content: bytes = field(repr=False)
     data_map: DataMap = field(repr=False)
     number: int
+    received_at: Sequence[str | None] = ()
 
     def __len__(self) -> int:
         return self.number
@@ -63,22 +68,24 @@ def read_people(stream: BinaryIO, data_map: DataMap) -> list[frozenset[SubjectKe
     return list(checked_people(stream, data_map))
 
 
-def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
+def checked_people(stream: BinaryIO, data_map: DataMap, times: TimesOfReceipt | None = None) -> SubjectList:
     """Check a list.
 
     Args:
         stream: UTF-8 CSV with a header, e.g. `email` or `user_id,email`; `email,email` of who has two.
         data_map: Knows the identities and their normalisers.
+        times: How `received_at` is read; None: it is left alone, whatever it says.
 
     Raises:
-        InputError: The list is empty, not UTF-8, holds NUL bytes, an unknown column, an unusable field, or the same
-            person twice. Nothing was changed.
+        InputError: The list is empty, not UTF-8, holds NUL bytes, an unknown column, an unusable field, a line that
+            names nobody, or the same person twice. Nothing was changed.
     """
     content = _readable(stream)
     rows = _rows(content)
     columns = _columns(rows, data_map)
     complaints: list[Complaint] = []
     seen = _Fingerprints()
+    dated, received = RECEIVED_AT in columns, list[str | None]()
     number = 0
     for line, fields in rows:
         if len(complaints) >= MAX_COMPLAINTS:
@@ -88,7 +95,12 @@ def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
         if len(fields) != len(columns):
             complaints.append((line, f": {len(fields)} fields, but the header has {len(columns)}"))
             continue
+        if dated and not any(text.strip() for name, text in zip(columns, fields, strict=True) if name != RECEIVED_AT):
+            complaints.append((line, ": nobody is named in it"))
+            continue
         seen.add(_fingerprint(_keys(line, columns, fields, data_map, complaints)), line)
+        if times is not None and (dated or times.of_all is not None):
+            received.append(_received(line, columns, fields, times, complaints))
         number += 1
     complaints += ((line, f": the same person as line {first}") for line, first in seen.twice())
     if complaints:
@@ -97,7 +109,7 @@ def checked_people(stream: BinaryIO, data_map: DataMap) -> SubjectList:
         raise InputError(f"The list cannot be used; nothing was changed:\n{listed}", remedy="Correct the lines named.")
     if not number:
         raise InputError("The list has a header and no person.", remedy="Give one person per line below the header.")
-    return SubjectList(content, data_map, number)
+    return SubjectList(content, data_map, number, received)
 
 
 class _Fingerprints:
@@ -178,8 +190,14 @@ def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
 
 def _check_header(columns: list[str], data_map: DataMap) -> None:
     accepted = sorted(name for name, one in data_map.identities.items() if one.kind is not IdentityKind.INTERNAL)
-    remedy = f"The first line names what the columns hold: {', '.join(accepted)}."
+    remedy = f"The first line names what the columns hold: {', '.join(accepted)}; {RECEIVED_AT} may stand beside it."
+    if set(columns) == {RECEIVED_AT}:
+        raise InputError("The list has no column that says who is meant.", remedy=remedy)
     for position, name in enumerate(columns, start=1):
+        if name == RECEIVED_AT:
+            if position > columns.index(name) + 1:
+                raise InputError(f"Column {position} of the header is another {RECEIVED_AT}.", remedy=remedy)
+            continue
         if name not in accepted:
             # The header may be missing, and then this "name" is a person's value: it is not repeated here.
             raise InputError(f"Column {position} of the header is no identity of the data map.", remedy=remedy)
@@ -189,7 +207,7 @@ def _keys(
     line: int, columns: list[str], fields: list[str], data_map: DataMap, complaints: list[Complaint]
 ) -> Iterable[SubjectKey]:
     for column, text in zip(columns, fields, strict=True):
-        if not text.strip():
+        if column == RECEIVED_AT or not text.strip():
             continue
         if len(text) > MAX_FIELD:
             complaints.append((line, f", column {column}: longer than {MAX_FIELD} characters"))
@@ -198,6 +216,19 @@ def _keys(
             yield key_of(column, text, data_map)
         except NotNormalisable as reason:
             complaints.append((line, f", column {column}: {reason}"))
+
+
+def _received(
+    line: int, columns: list[str], fields: list[str], times: TimesOfReceipt, complaints: list[Complaint]
+) -> str | None:
+    told = dict(zip(columns, fields, strict=True)).get(RECEIVED_AT, "")
+    if not told.strip():
+        return times.of_all
+    try:
+        return sys.intern(times.read(told))  # thousands ask on one day
+    except TimeOfReceiptError as refused:
+        complaints.append((line, f", column {RECEIVED_AT}: {refused}"))
+        return None
 
 
 def key_of(identity: str, text: str, data_map: DataMap) -> SubjectKey:

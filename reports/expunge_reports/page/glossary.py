@@ -67,6 +67,12 @@ EVIDENCE: Final[Mapping[str, str]] = {
 }
 """Of how the controller knows that it is the person."""
 
+RECEIVED_AT_IS: Final[Mapping[str, str]] = {
+    "planning": "nobody said when it came in: this is when the list that names the person was planned",
+    "day": "the day that began then; at what time is not known",
+}
+"""What a stated time of receipt is, where it is not when the request came in."""
+
 CLOCKS: Final[Mapping[str, str]] = {
     "promise": "Answer, as promised",
     "statute": "Answer, by law",

@@ -11,7 +11,7 @@ from expunge_reports.statement import Statement
 from expunge_reports.verify import verdict_text
 from expunge_reports.verify.verdict import Verdict
 
-_REQUEST: Final = frozenset({"controller", "dataTypes", "receivedAt", "identityEvidence", "context"})
+_REQUEST: Final = frozenset({"controller", "dataTypes", "receivedAt", "receivedAtIs", "identityEvidence", "context"})
 """Members of the first body that the section on the request shows."""
 
 _ELSEWHERE: Final = frozenset({"context", "controller", "dataMap"})

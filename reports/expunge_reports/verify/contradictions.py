@@ -32,7 +32,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "looked-later-than-stated": "a look is dated after the statement that tells of it",
     "counted-after-verified": "the count before erasing is dated after the check that followed it",
     "received-after-stated": "the request is dated after the statement that it was accepted",
-    "deadline-before-receipt": "a deadline is over before the request was received",
+    "deadline-before-receipt": "a deadline is over before the request was received from which it runs",
+    "receipt-differs": "the request and the deadlines stated for it are dated differently",
     "controller-changes": "the statements of one request name different controllers",
     "types-change": "the statements of one request are limited to different data types",
     "plan-against-lines": "a collection is stated that the plan does not have",
@@ -187,10 +188,21 @@ def _times(said: _Said, now: datetime) -> Found:
     if received is not None and received > at + CLOCKS_DIFFER:
         yield "received-after-stated", ""
     for clocks in _of(said, Deadlines):
-        started = _stated(clocks.received_at)
-        ends = [_stated(one) for one in (clocks.answer_by, *(clock.due_at for clock in clocks.clocks))]
-        if started is not None and any(one is not None and one < started for one in ends):
+        stated = _stated(clocks.received_at)
+        if any(ended < began for began, ended in _periods(clocks)):
             yield "deadline-before-receipt", ""
+        if received is not None and stated is not None and stated != received:
+            yield "receipt-differs", ""
+
+
+def _periods(clocks: Deadlines) -> Iterator[tuple[datetime, datetime]]:
+    """From when and until when each clock runs; one may run from before the operator knew, and be over by then."""
+    received = [_stated(one) for one in (clocks.received_at, clocks.controller_received_at)]
+    first = min((one for one in received if one is not None), default=None)
+    periods = [(_stated(one.received_at) or first, _stated(one.due_at)) for one in clocks.clocks]
+    for began, ended in [(first, _stated(clocks.answer_by)), *periods]:
+        if began is not None and ended is not None:
+            yield began, ended
 
 
 def _stated(value: object) -> datetime | None:

@@ -83,6 +83,7 @@ def test_layout_does_not_change_the_digest_but_decisions_do(tmp_path: Path) -> N
         ('key: "session:{session_token}"', 'key: "session:{token}"', "does not declare"),
         ("of: main\n", "of: mian\n", "names a store"),
         ("  recordings:\n    connector: s3", "  ledger:\n    connector: s3", "give the store another name"),
+        ("identities:\n", "identities:\n  received_at: {kind: reusable, normaliser: exact/1}\n", "another name"),
         ("owner: {controller: client, column: client_id}", "owner: {controller: client}", "many members"),
         ("self_service:\n  controller: calltrack", "self_service:\n  controller: client", "not the company itself"),
         ("self_service:\n  controller: calltrack", "self_service:\n  controller: nobody", "names a controller"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_config.errors import InputError
 from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.rules.times_of_receipt import TimesOfReceipt
 from expunge_orchestrator.subjects.csv_input import MAX_LINE, checked_people, read_people
 
 
@@ -130,3 +132,50 @@ def test_the_same_person_twice_is_told_in_the_order_of_lines(data_map: DataMap) 
     assert len(told) == 20
     assert told[0].startswith("line 32, column email: ")
     assert told[1:3] == ["line 33: the same person as line 2", "line 34: the same person as line 3"]
+
+
+TIMES = TimesOfReceipt(datetime(2026, 11, 29, 8, 0, tzinfo=UTC), UTC)
+
+
+def test_a_column_says_when_each_person_asked(data_map: DataMap) -> None:
+    """An empty field is the time that was given for all, where one was."""
+    content = b"email,received_at\na@x.example,2026-11-20\nb@x.example,\n,\nc@x.example,2026-11-21T09:00:00+01:00\n"
+    people = checked_people(io.BytesIO(content), data_map, TIMES)
+    assert list(people.received_at) == ["2026-11-20", None, "2026-11-21T08:00:00Z"]
+    assert [{key.namespace for key in one} for one in people] == [{"email"}] * 3
+    given = TimesOfReceipt(TIMES.now, TIMES.zone, "2026-11-02T00:00:00Z")
+    assert checked_people(io.BytesIO(content), data_map, given).received_at[1] == "2026-11-02T00:00:00Z"
+
+
+def test_a_time_for_all_needs_no_column(data_map: DataMap) -> None:
+    content = b"email\na@x.example\n\nb@x.example\n"
+    given = TimesOfReceipt(TIMES.now, TIMES.zone, "2026-11-02T00:00:00Z")
+    assert list(checked_people(io.BytesIO(content), data_map, given).received_at) == ["2026-11-02T00:00:00Z"] * 2
+    assert not checked_people(io.BytesIO(content), data_map, TIMES).received_at
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"email,received_at\na@x.example,2026-11-30\n", "line 2, column received_at: is in the future"),
+        (b"email,received_at\na@x.example,\nb@x.example,2020-01-01\n", "line 3, column received_at: is years in"),
+        (b"email,received_at\na@x.example,ann@mail.example\n", "line 2, column received_at: is neither a day"),
+        (b"email,received_at\na@x.example," + b"1" * 2000 + b"\n", "line 2, column received_at: is neither a day"),
+        (b"email,received_at\na@x.example,2026-11-20\n,2026-11-20\n", "line 3: nobody is named"),
+        (b"email,received_at\na@x.example,2026-11-20\na@x.example,2026-11-21\n", "the same person as line 2"),
+        (b"received_at,email,received_at\n2026-11-20,a@x.example,2026-11-21\n", "Column 3 of the header"),
+        (b"received_at\n2026-11-20\n", "no column that says who"),
+    ],
+)
+def test_what_is_refused_of_times(content: bytes, told: str, data_map: DataMap) -> None:
+    with pytest.raises(InputError) as refused:
+        checked_people(io.BytesIO(content), data_map, TIMES)
+    assert told in refused.value.message
+    assert "ann@" not in refused.value.message
+    assert "1111" not in refused.value.message
+
+
+def test_who_does_not_plan_leaves_the_column_alone(data_map: DataMap) -> None:
+    """The list of a plan opens its receipts years later: when it was received is nobody's matter then."""
+    people = read(b"email,received_at\na@x.example,2001-01-01\nb@x.example,ann\n", data_map)
+    assert [sorted(key.value for key in one) for one in people] == [["a@x.example"], ["b@x.example"]]

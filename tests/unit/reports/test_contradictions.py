@@ -323,11 +323,22 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         body(2, blindSearch={"searched": "no-values", "at": at(40), "left": []}),
     ),
     "counted after it was verified": ("counted-after-verified", body(1, countedAt=at(0.95))),
-    "received after it was accepted": ("received-after-stated", body(0, receivedAt=at(1))),
+    "received after it was accepted": (
+        "received-after-stated",
+        both(body(0, receivedAt=at(1)), of_deadlines(receivedAt=at(1))),
+    ),
+    "received on another day than its deadlines say": ("receipt-differs", body(0, receivedAt=at(-24 * 20))),
     "to be answered before it was received": ("deadline-before-receipt", of_deadlines(answerBy=at(-2))),
     "a clock that ended before it began": (
         "deadline-before-receipt",
         lambda r: r["documents"]["deadlines"]["clocks"][0].update(dueAt="2026-01-01T00:00:00Z"),
+    ),
+    "a clock that ended before its own receipt": (
+        "deadline-before-receipt",
+        both(
+            of_deadlines(controllerReceivedAt=at(-24 * 50)),
+            lambda r: r["documents"]["deadlines"]["clocks"][0].update(receivedAt=at(-1), dueAt=at(-24 * 20)),
+        ),
     ),
     # whose, and of what
     "another controller": ("controller-changes", body(1, controller="client:43")),
@@ -393,7 +404,15 @@ def issued(make_operator: Callable[..., Any], receipt: Receipt) -> Any:
     return operator
 
 
-@pytest.mark.parametrize("change", [None, erased, missing], ids=["kept", "erased", "not-found"])
+def passed_on_late(receipt: Receipt) -> None:
+    """The controller passed it on when the law's clock was over: a breach, and no contradiction."""
+    of_deadlines(controllerReceivedAt=at(-24 * 50), answerBy=at(-24 * 20))(receipt)
+    receipt["documents"]["deadlines"]["clocks"][0].update(receivedAt=at(-24 * 50), dueAt=at(-24 * 20))
+
+
+@pytest.mark.parametrize(
+    "change", [None, erased, missing, passed_on_late], ids=["kept", "erased", "not-found", "passed on late"]
+)
 def test_what_is_true_contradicts_nothing(make_operator, change):
     receipt = good()
     if change is not None:

@@ -638,3 +638,19 @@ def test_every_event_has_words():
 )
 def test_periods_in_words(given, said):
     assert date_format.period(given) == said
+
+
+def test_a_time_of_receipt_that_is_none_says_so(make_operator):
+    def page(**members):
+        operator = make_operator(documents=[PLAN])
+        said = {"controller": "shop", "receivedAt": "2026-11-24T09:00:00Z", **members, "context": cite(PLAN)}
+        operator.issue("accepted", body=said)
+        return render(operator)
+
+    assert "when the list that names the person was planned" in page(receivedAtIs="planning")
+    assert "the day that began then" in page(receivedAtIs="day")
+    plain = page()
+    assert "was planned" not in plain
+    assert "began then" not in plain
+    assert "guessed" in page(receivedAtIs="guessed")
+    assert "&lt;b&gt;" in page(receivedAtIs=["<b>"])

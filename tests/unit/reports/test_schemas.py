@@ -68,7 +68,19 @@ def answer(*lines: dict[str, object]) -> dict[str, object]:
     return accepted(seq=1, prev="sha256:" + "0" * 64, event="erased", body=body)
 
 
-@pytest.mark.parametrize("value", [accepted(), answer(line()), answer(line(retained=1, ground="law", until=None))])
+OF_PLANNING = {"controller": "c", "receivedAt": "2026-11-24T09:00:00Z", "receivedAtIs": "planning", "context": []}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        accepted(),
+        accepted(body=OF_PLANNING),
+        accepted(body=OF_PLANNING | {"receivedAtIs": "day"}),
+        answer(line()),
+        answer(line(retained=1, ground="law", until=None)),
+    ],
+)
 def test_a_statement_of_the_form_is_taken(value):
     assert faults("statement", value) == []
 
@@ -87,6 +99,7 @@ def test_a_statement_of_the_form_is_taken(value):
         accepted(more=1),
         accepted(body={"controller": "client:42", "context": []}),
         accepted(body={"receivedAt": "2026-11-24T09:00:00Z", "context": []}),
+        accepted(body=OF_PLANNING | {"receivedAtIs": "guessed"}),
         answer(line(found=-1)),
         answer(line(outcome="purged")),
         answer(line(outcome="failed")),

@@ -45,6 +45,7 @@ from expunge_orchestrator.json_views import erasure_request_view
 from expunge_orchestrator.requests import idempotency, repository, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
 from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, require_plausible
 from expunge_reports.errors import ReportError
 
 PATH = "/opendsr/v2"
@@ -160,10 +161,10 @@ def _create(
         raise _bad("only erasure is supported here; `expunge locate` is the base of an access request")
     if wanted.status_callback_urls:
         raise _bad("status callbacks are not supported: ask for the status")
-    if wanted.submitted_time > call.at:
-        raise _bad("submitted_time lies in the future")
-    if call.at - wanted.submitted_time > response_deadlines.LONG_AGO:
-        raise _bad("submitted_time lies years back")
+    try:
+        require_plausible(wanted.submitted_time, call.at)
+    except TimeOfReceiptError as refused:
+        raise _bad(f"submitted_time {refused}") from None
     identifiers: dict[str, str] = {}
     for number, one in enumerate(wanted.subject_identities):
         name = settings.identities.get(one.identity_type)

@@ -21,7 +21,7 @@ from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
 from expunge_orchestrator.api.pagination import after, cursor
-from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.api.problems import ProblemError, not_received_then
 from expunge_orchestrator.api.schemas.batches import (
     Batch,
     BatchPage,
@@ -40,6 +40,7 @@ from expunge_orchestrator.planning import approval, planner
 from expunge_orchestrator.requests import idempotency, request_retry
 from expunge_orchestrator.requests.repository import within
 from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import Workspace
 
@@ -59,16 +60,32 @@ async def create_batch(  # noqa: PLR0913, PLR0917 - the parameters of the operat
     data_type: Annotated[
         list[NameText] | None, Query(max_length=100, description="Only data of these types; default: everything.")
     ] = None,
+    received_at: Annotated[
+        str | None,
+        Query(
+            max_length=40,
+            description="When these people asked, for whom no column `received_at` says it: a day (2026-11-20) or a"
+            " time with its zone (2026-11-20T09:30:00Z). Deadlines run from there. Default: when it is planned, and the"
+            " receipts say so.",
+        ),
+    ] = None,
 ) -> Plan:
     """Plan a list of people (CSV with a header, as for `expunge plan`): counted in every store, nothing touched.
 
     Returns when it is planned. With the same Idempotency-Key: the same plan (200).
     """
-    return await run_in_threadpool(_create, call, idempotency_key, await asked.body(), answer, controller, data_type)
+    content = await asked.body()
+    return await run_in_threadpool(_create, call, idempotency_key, content, answer, controller, data_type, received_at)
 
 
 def _create(  # noqa: PLR0913, PLR0917 - as create_batch
-    call: CallContext, key: str, body: bytes, answer: Response, controller: str, data_types: list[str] | None
+    call: CallContext,
+    key: str,
+    body: bytes,
+    answer: Response,
+    controller: str,
+    data_types: list[str] | None,
+    received_at: str | None,
 ) -> Plan:
     workspace = call.state.workspace
     scope = parse_scope(controller, workspace.data_map)
@@ -77,7 +94,11 @@ def _create(  # noqa: PLR0913, PLR0917 - as create_batch
     with reading(workspace.ledger) as connection:
         made = idempotency.existing(connection, wish)
     if made is None:
-        people = checked_people(io.BytesIO(body), workspace.data_map)
+        try:
+            times = TimesOfReceipt.of(scope, workspace.data_map, call.at, received_at)
+        except TimeOfReceiptError as refused:
+            raise not_received_then("received_at", refused) from None
+        people = checked_people(io.BytesIO(body), workspace.data_map, times)
 
         def remember(connection: sa.Connection, batch_id: int) -> None:
             uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
@@ -91,6 +112,7 @@ def _create(  # noqa: PLR0913, PLR0917 - as create_batch
                 scope,
                 lambda _done: None,
                 None if data_types is None else frozenset(data_types),
+                received_at=people.received_at,
                 requested_by=call.principal.actor,
                 frozen=remember,
             )

@@ -15,7 +15,7 @@ from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.openapi import repeated
 from expunge_orchestrator.api.pagination import after, cursor
-from expunge_orchestrator.api.problems import ProblemError, not_there
+from expunge_orchestrator.api.problems import not_received_then, not_there
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
 from expunge_orchestrator.api.request_responses import response, submit
 from expunge_orchestrator.api.schemas.batches import Plan
@@ -37,6 +37,7 @@ from expunge_orchestrator.requests import repository, request_retry, response_de
 from expunge_orchestrator.requests.repository import Origin
 from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.rules.scope import parse_scope
+from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, require_plausible
 
 router = APIRouter(prefix="/v1/erasure_requests", tags=["erasure requests"])
 
@@ -228,20 +229,11 @@ def found(call: CallContext, connection: sa.Connection, erasure_request_id: str)
 
 
 def _plausible(told: datetime | None, at: datetime) -> datetime | None:
-    if told is not None and told > at:
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "received-later",
-            "controller_received_at is in the future.",
-            remedy="Give the time at which the controller received it, or omit it.",
-        )
-    if told is not None and at - told > response_deadlines.LONG_AGO:
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "received-long-ago",
-            "controller_received_at is years in the past.",
-            remedy="Give the time at which the controller received it, or omit it.",
-        )
+    if told is not None:
+        try:
+            require_plausible(told, at)
+        except TimeOfReceiptError as refused:
+            raise not_received_then("controller_received_at", refused) from None
     return told
 
 
