@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from expunge_reports import consistency, forms
 from expunge_reports.consistency import ANSWERED, ANSWERS
-from expunge_reports.forms import BackupCopies, Deadlines, Document, Plan, Store
+from expunge_reports.forms import BackupCopies, BackupCopy, Deadlines, Document, Plan, Store
 from expunge_reports.statement import NOTHING_OPEN, Statement
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
@@ -183,7 +183,7 @@ def _times(said: _Said, now: datetime) -> Found:
     looks += [_stated(one.at) for document in _of(said, BackupCopies) for one in document.listings]
     if any(one is not None and one > at + CLOCKS_DIFFER for one in looks):
         yield "looked-later-than-stated", ""
-    if verified is not None and counted is not None and counted > verified:
+    if verified is not None and counted is not None and counted > verified + CLOCKS_DIFFER:
         yield "counted-after-verified", ""
     if received is not None and received > at + CLOCKS_DIFFER:
         yield "received-after-stated", ""
@@ -233,13 +233,24 @@ def _copies(said: _Said, _: datetime) -> Found:
     for document in _of(said, BackupCopies):
         seen: set[tuple[str, str | None]] = set()
         for copy in document.may_hold_the_records:
-            times = [*(_stated(one) for one in copy.taken_between), _stated(copy.due), _stated(copy.expected_by)]
-            known = [one for one in times if one is not None]
-            if known != sorted(known) or (copy.status == "due" and copy.last_day is None):
+            if _reversed(copy) or (copy.status == "due" and copy.last_day is None):
                 yield "copy-days-reversed", copy.place
             if copy.id is not None and (copy.place, copy.id) in seen:
                 yield "place-twice", copy.place
             seen.add((copy.place, copy.id))
+
+
+def _reversed(copy: BackupCopy) -> bool:
+    """Nothing is gone before it was begun. When it was done by, and from when on it goes, are estimates apart."""
+    begun, done = (_second(one) for one in copy.taken_between)
+    due, gone = _second(copy.due), _second(copy.expected_by)
+    pairs = ((begun, done), (begun, due), (begun, gone), (due, gone))
+    return any(first is not None and then is not None and first > then for first, then in pairs)
+
+
+def _second(text: str | None) -> datetime | None:
+    stated = _stated(text)
+    return None if stated is None else stated.replace(microsecond=0)  # some are stated to the second alone
 
 
 def _closed(said: _Said, _: datetime) -> Found:

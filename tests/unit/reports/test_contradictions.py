@@ -322,7 +322,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "looked-later-than-stated",
         body(2, blindSearch={"searched": "no-values", "at": at(40), "left": []}),
     ),
-    "counted after it was verified": ("counted-after-verified", body(1, countedAt=at(0.95))),
+    "counted after it was verified": ("counted-after-verified", body(1, verifiedAt=at(0.5), countedAt=at(0.95))),
     "received after it was accepted": (
         "received-after-stated",
         both(body(0, receivedAt=at(1)), of_deadlines(receivedAt=at(1))),
@@ -410,9 +410,21 @@ def passed_on_late(receipt: Receipt) -> None:
     receipt["documents"]["deadlines"]["clocks"][0].update(receivedAt=at(-24 * 50), dueAt=at(-24 * 20))
 
 
-@pytest.mark.parametrize(
-    "change", [None, erased, missing, passed_on_late], ids=["kept", "erased", "not-found", "passed on late"]
-)
+TRUE = {
+    "kept": None,
+    "erased": erased,
+    "not-found": missing,
+    "passed on late": passed_on_late,
+    # By when it was done is the latest time, from when on it goes the earliest.
+    "a copy that was begun, went and may have been done later": of_copy(0, due=at(-19.5)),
+    "a copy of a fraction of a second": of_copy(
+        0, takenBetween=[at(-20), at(-19).replace("Z", ".123000Z")], due=at(-19)
+    ),
+    "counted by a host whose clock runs ahead": body(1, countedAt=at(0.95)),
+}
+
+
+@pytest.mark.parametrize("change", TRUE.values(), ids=TRUE)
 def test_what_is_true_contradicts_nothing(make_operator, change):
     receipt = good()
     if change is not None:
