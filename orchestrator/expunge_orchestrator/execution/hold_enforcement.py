@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.execution import batch_lifecycle, poison_isolation
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.holds import legal_holds
@@ -118,7 +117,7 @@ def _under(line: CollectionOutcome, held: EffectiveHold, kept: frozenset[str]) -
     if line.outcome is not Outcome.FAILED or line.verified is None or line.collection not in kept:
         return line
     seen = line.verified
-    retained = RecordCounts(0, seen.due + seen.retained, seen.newer, held.until, held.ground)
+    retained = replace(seen, due=0, retained=seen.due + seen.retained, until=held.until, ground=held.ground)
     return line._replace(verified=retained, outcome=Outcome.RETAINED)
 
 
