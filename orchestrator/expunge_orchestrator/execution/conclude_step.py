@@ -53,8 +53,8 @@ def conclude(context: StepContext) -> StepWrite:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Transition(step=again)
     reasons = leftover_reasons.reasons(context, failed, judged, context.active)
-    at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
+    at = now()  # later than what was looked at, which takes its time
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     copies = backup_copies.outstanding(held)
     still_open = owed.settling_check(at + context.workspace.settings.settling, copies)

@@ -167,11 +167,11 @@ def settle(context: StepContext) -> StepWrite:
     over = [item for item in context.concluded if item.id not in aside]
     locked = [item for item in over if statement_bodies.storage_retained(lines[item.id])]
     residual = operator_end.residual_places(context, locked, lines)
-    at = now()
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
-    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     erased_from = planner_samples.erased_from(context, over)
     samples = planner_samples.drawn_anew(context, frozenset().union(*erased_from.values()))
+    at = now()  # later than what was looked at, which takes its time
+    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     openable_until = backup_copies.last_day_of_ledger(listings, at)
     document = statement_bodies.copies_document(listings, held)
     copies = backup_copies.outstanding(held)

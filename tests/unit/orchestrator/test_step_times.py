@@ -1,0 +1,28 @@
+"""When a step was last done for a chunk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import last_done
+
+
+def test_the_last_round_counts_whatever_the_clocks_of_two_hosts_say() -> None:
+    """The first host's clock was three minutes ahead; it died, and the other one took the chunk up."""
+    ledger = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    tables.metadata.create_all(ledger)
+    done = [
+        {"round": 0, "step": 2, "name": "recount", "at": "2026-11-29T09:13:00Z"},
+        {"round": 1, "step": 2, "name": "recount", "at": "2026-11-29T09:10:31Z"},
+        {"round": 1, "step": 4, "name": "verify:main", "at": "2026-11-29T09:10:33Z"},
+    ]
+    with ledger.begin() as connection:
+        connection.execute(sa.insert(tables.step_log), [{"chunk_id": 1, "epoch": 1, **one} for one in done])
+        assert last_done(connection, 1) == {
+            "recount": datetime(2026, 11, 29, 9, 10, 31, tzinfo=UTC),
+            "verify:main": datetime(2026, 11, 29, 9, 10, 33, tzinfo=UTC),
+        }
+    ledger.dispose()
