@@ -22,6 +22,7 @@ from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_config.errors import UsageError
 from expunge_connectors.errors import TerminalError
+from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_control, batch_lifecycle, operator_cancel
 from expunge_orchestrator.execution.runner import RunObserver, run
@@ -31,6 +32,8 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.receipts import statement_issuer
+from expunge_reports.errors import ContradictionError
 
 # Pause ---------------------------------------------------------------------------------------------------------------
 
@@ -281,3 +284,46 @@ def test_the_commands_and_their_exit_codes(
     assert told_of(module_installation, other["id"]) == [["accepted", "cancelled"]] * 2
     with reading(module_installation.workspace.ledger) as connection:
         assert "ann" in set(connection.scalars(sa.select(tables.batch.c.changed_by)))
+
+
+def test_people_are_withdrawn_whose_store_the_map_has_no_more(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """What was planned for it is stated as the plan has it."""
+    holder = make_holder(inspector)
+    batch = installation.plan(holder.csv)
+    ledger, workspace = installation.workspace.ledger, installation.workspace
+    main = before_call(workspace.stores["main"], "resolve", lambda: batch_control.pause(ledger, batch, ACTOR))
+    installation.erase(batch, installation.with_stores({"main": main}))  # type: ignore[dict-item]
+    kept = {name: one for name, one in workspace.data_map.stores.items() if name != "cache"}
+    without = replace(
+        workspace,
+        data_map=workspace.data_map.model_copy(update={"stores": kept}),
+        stores={name: one for name, one in workspace.stores.items() if name != "cache"},
+    )
+    operator_cancel.cancel(ledger, installation.again(batch), ACTOR)
+    attach(without, installation.again(batch), only=batch.id)
+    assert installation.again(batch).state is BatchState.CANCELLED
+    assert installation.events(batch)[0][-1] == "cancelled"
+    assert_chain_intact(installation, batch)
+
+
+def test_a_statement_that_is_refused_fails_its_own_chunk(
+    installation: Installation, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written, it is told, and another batch goes on."""
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    first = installation.plan(ann.csv)
+
+    def refused(*_: object) -> None:
+        raise ContradictionError("main.users: sum-wrong")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(statement_issuer, "issue", refused)
+        installation.erase(first)
+    with reading(installation.workspace.ledger) as connection:
+        (failure,) = connection.scalars(sa.select(tables.chunk.c.failure).where(tables.chunk.c.batch_id == first.id))
+    assert failure is not None
+    second = installation.plan(bob.csv)
+    assert installation.erase(second).state is BatchState.ERASED
+    assert not any(bob.left(inspector).values())

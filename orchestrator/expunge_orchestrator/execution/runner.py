@@ -199,17 +199,17 @@ def run_step(delivery: ClaimedStep, watch: RunObserver) -> ClaimedStep | None:
     context = delivery.context
     try:
         write = _STEPS[pipeline.split(delivery.name)[0]](context.without_others())
+        with context.workspace.ledger.begin() as connection:
+            serialise_writers(connection)  # with the placing of holds, for the step that is taken below
+            onward = finish(connection, delivery, write)
+            if onward is None:
+                return None
+            goes_on = onward.state is ChunkState.READY and not watch.told_to_stop()
+            following = claim_next(connection, context) if goes_on else None
     except Exception as error:
         if is_ledger_failure(error):
             raise  # it went away, and nobody of the chunk is to blame
         step_retry.failed(delivery, error)
         return None
-    with context.workspace.ledger.begin() as connection:
-        serialise_writers(connection)  # with the placing of holds, for the step that is taken below
-        onward = finish(connection, delivery, write)
-        if onward is None:
-            return None
-        goes_on = onward.state is ChunkState.READY and not watch.told_to_stop()
-        following = claim_next(connection, context) if goes_on else None
     watch.step_done(context.chunk_id, delivery.name)
     return following

@@ -7,7 +7,7 @@ A plan is a batch in state `planned`. It holds, as plain data:
      "max_records_per_person": 40, "exceeded": [],
      "obstacles": [{"store": "main", "collection": "messages", "table": "public.messages",
                     "constraint": "messages_reply_to_fkey", "records": 3, "people": 1}],
-     "stores": {"main": {"identity": "<sha256>", "kind": "postgres",
+     "stores": {"main": {"identity": "<sha256>", "kind": "postgres", "copies": {"backupPlaces": ["dumps"]},
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}},
      "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}},
@@ -50,7 +50,7 @@ from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, Peopl
 from expunge_orchestrator.planning.plan_digest import plan_digest
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
-from expunge_orchestrator.rules import plan_limits_and_drift
+from expunge_orchestrator.rules import declared_backups, plan_limits_and_drift
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.plan_limits_and_drift import asked
 from expunge_orchestrator.rules.scope import actions_for, collections_in
@@ -148,6 +148,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
             name: {
                 "identity": identities[name].digest,
                 "kind": identities[name].kind,
+                "copies": declared_backups.stated(workspace.data_map, name),
                 "collections": totals.counts[name],
             }
             for name in actions

@@ -16,7 +16,7 @@ from expunge_orchestrator.clock import exact, parse, stamp
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.request_facts import RequestFacts
-from expunge_orchestrator.rules import declared_backups, outcomes
+from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
@@ -88,7 +88,7 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
                 "kind": planned["kind"],
                 "identity": f"sha256:{planned['identity']}",
                 "collections": {name: one["action"] for name, one in planned["collections"].items()},
-                **declared_backups.stated(data_map, store),
+                **planned["copies"],
             }
             for store, planned in batch.plan["stores"].items()
         ],
