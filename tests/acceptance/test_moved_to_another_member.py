@@ -131,6 +131,39 @@ def test_an_id_that_another_member_gives_again_before_settling(
     assert {name for name, one in counts.items() if one["ambiguous"]} == {"cache.prefs", "main.notes"}
 
 
+REFUSING = """
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.{0} import connector
+def erase(*_, error=TerminalError):
+    raise error("Not now.")
+connector.{1}.erase = erase
+"""
+
+
+@pytest.mark.parametrize(
+    ("refusing", "meanwhile"),
+    [
+        (REFUSING.format("postgres", "PostgresStore"), MOVED),
+        (REFUSING.format("redis", "RedisStore"), "INSERT INTO users VALUES (7, 2, NULL, now())"),
+    ],
+    ids=["moved", "given again"],
+)
+def test_what_an_end_left_is_inherited_by_nobody_once_another_member_has_it(
+    cli: CliRunner, database: str, keyspace: Keyspace, refusing: str, meanwhile: str
+) -> None:
+    """The keys that an end kept are known from the first request; the record is the other member's by now."""
+    first = planned(cli)
+    assert cli.run("erase", first["id"], "--confirm", first["digest"], code=refusing).code != 0
+    succeeded(cli.run("end", first["id"], "--confirm", first["digest"]))
+    execute(database, meanwhile)
+    keyspace.client.set("user:7:prefs", "hers")
+    second = planned(cli)
+    cli.run("erase", second["id"], "--confirm", second["digest"])
+    cli.run("run-due")
+    assert keyspace.client.exists("user:7:prefs")
+    assert 7 in left(database, "users")
+
+
 def test_a_call_that_another_member_has_by_now_keeps_its_recording(cli: CliRunner, database: str) -> None:
     """It was found by the number alone, which went with it."""
     plan = planned(cli)

@@ -342,7 +342,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
             )
         )
         if one.places:  # nothing in the map leads to the others
-            residual_keys.keep(connection, context.workspace, one.item, one.places, context.unsealed(one.item))
+            residual_keys.keep(connection, context.workspace, one.item, one.places, context.subject(one.item))
     statement_issuer.issue(connection, context.workspace.keys, drafts, at)
     gone = {"wrapped_key": None, "sealed_identifiers": None, "sealed_keys": None}
     stated = {"outcome": Result.PARTIALLY_ERASED.value, **gone}

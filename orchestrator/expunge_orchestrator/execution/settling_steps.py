@@ -244,7 +244,7 @@ def settle(context: StepContext) -> StepWrite:
             openable_until=openable_until,
         )
         for item in locked:
-            residual_keys.keep(connection, context.workspace, item, residual[item.id], context.unsealed(item))
+            residual_keys.keep(connection, context.workspace, item, residual[item.id], context.subject(item))
         connection.execute(
             sa.update(tables.item)
             .where(tables.item.c.chunk_id == context.chunk_id, tables.item.c.wrapped_key.is_not(None))

@@ -8,6 +8,7 @@ stands under it is ambiguous.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.suppression_list import Tagger
@@ -52,15 +53,16 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
             )
             continue
         more: dict[int, frozenset[SubjectKey]] = {}
+        left = _left(answers, workspace, scope)
         for inherited in (
-            of_same_person(answers, workspace, scope),
+            _keys_of(left),
             {} if planned is None else planned.beyond(answers, ask),
             earlier_claims.since_before(answers, workspace, scope),
         ):
             for number, keys in inherited.items():
                 more[number] = member_proof.merged(more.get(number) or before.get(number, _NONE), keys)
         if all(keys <= before.get(number, _NONE) | answers[number].keys for number, keys in more.items()):
-            return answers
+            return {number: _with_homes(one, left.get(number, ())) for number, one in answers.items()}
         before |= more
 
 
@@ -68,8 +70,16 @@ def of_same_person(
     answers: Mapping[int, Resolved], workspace: Workspace, scope: Scope
 ) -> dict[int, frozenset[SubjectKey]]:
     """Number -> what ended requests kept that were for certain of the same person; for those with any."""
-    left = _left(answers, workspace, scope)
+    return _keys_of(_left(answers, workspace, scope))
+
+
+def _keys_of(left: Mapping[int, Sequence[ResidualKeys]]) -> dict[int, frozenset[SubjectKey]]:
     return {number: frozenset[SubjectKey]().union(*(one.keys for one in ones)) for number, ones in left.items()}
+
+
+def _with_homes(answer: Resolved, left: Sequence[ResidualKeys]) -> Resolved:
+    """What was the member's when an ended request kept it, and is another's by now, is inherited by nobody."""
+    return replace(answer, at_home=answer.at_home.union(*(one.at_home for one in left))) if left else answer
 
 
 def _left(answers: Mapping[int, Resolved], workspace: Workspace, scope: Scope) -> dict[int, Sequence[ResidualKeys]]:

@@ -110,8 +110,12 @@ def with_foreseen(keys: frozenset[SubjectKey], joint: Iterable[SubjectKey]) -> f
 
 def sealed_by_plan(answer: Resolved, joint: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
     """What a plan seals of a person: what it led to, with those that are at home and those that it foresees, marked."""
-    home = frozenset(SubjectKey(f"{_AT_HOME}{key.namespace}", key.value) for key in answer.at_home)
-    return with_foreseen(answer.keys | home, joint)
+    return with_foreseen(with_at_home(answer.keys, answer.at_home), joint)
+
+
+def with_at_home(keys: frozenset[SubjectKey], home: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
+    """Keys to be sealed with a person's own records that were the member's, marked."""
+    return keys.union(SubjectKey(f"{_AT_HOME}{key.namespace}", key.value) for key in home)
 
 
 def foreseen(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:

@@ -65,6 +65,7 @@ class ResidualKeys:
         item_id: The person in that request.
         batch: That request's batch.
         keys: What leads there for good, with their marks (see `member_proof`): never an e-mail or a number.
+        at_home: The person's own records that were the member's (see `contract.Subject`).
         places: (store, collection) in which something was left -> how many records, as they were last seen.
         whole: This request knows every key that led there, and may use each, those aside of which two people said that
             what stands under them is others' (ADR 18): what it finds is all there is.
@@ -78,6 +79,7 @@ class ResidualKeys:
     item_id: int
     batch: str
     keys: frozenset[SubjectKey] = field(repr=False)
+    at_home: frozenset[SubjectKey] = field(repr=False)
     places: Mapping[Place, int]
     whole: bool
     proven: bool
@@ -105,19 +107,27 @@ def keep(
     workspace: Workspace,
     item: Item,
     places: Iterable[ResidualPlace],
-    keys: Iterable[SubjectKey],
+    person: Subject,
 ) -> None:
     """Seal anew what leads to a person's records for good, with the places in which something is left.
+
+    Args:
+        connection: In the transaction that ends the request.
+        workspace: The keys and the map.
+        item: The person in the ledger.
+        places: In which something is left.
+        person: The same person with every key, marked.
 
     Of an e-mail or a number the tag alone stays, so that a request by it is told that something is left.
     """
     seal = ItemCipher(workspace.keys.wrapping)
     wrapped = seal.new_key()
+    keys = member_proof.with_at_home(lasting(person.keys, workspace.data_map), person.at_home)
     connection.execute(
         sa.insert(tables.residual_keys).values(
             item_id=item.id,
             wrapped_key=wrapped,
-            sealed_keys=seal.close(wrapped, Sealed.RESIDUAL_KEYS, item.series, lasting(keys, workspace.data_map)),
+            sealed_keys=seal.close(wrapped, Sealed.RESIDUAL_KEYS, item.series, keys),
             places=sorted(map(list, places)),
             at=stamp(now()),
         )
@@ -172,7 +182,8 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
     found: dict[int, list[ResidualKeys]] = {}
     persons_of = {number: _persons(workspace, keys) for number, keys in keys_of.items()}
     for _, row in sorted(rows.items()):
-        keys = seal.open(row.wrapped_key, Sealed.RESIDUAL_KEYS, row.series, row.sealed_keys)
+        kept = seal.open(row.wrapped_key, Sealed.RESIDUAL_KEYS, row.series, row.sealed_keys)
+        keys = member_proof.accepted(kept)
         theirs = _persons(workspace, map(member_proof.unmark, keys))
         places = [ResidualPlace(*place) for place in row.places]
         seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
@@ -198,6 +209,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
                 row.item_id,
                 row.uid,
                 keys,
+                member_proof.at_home(kept),
                 records,
                 whole=whole,
                 proven=proven,
