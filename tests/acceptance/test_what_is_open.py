@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from tests.support.installation import Installation
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import make_caller, make_holder
 from tests.support.statements import statements_of
 from tests.support.store_inspector import StoreInspector
 
+from expunge_config.settings import SearchSettings
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
@@ -74,6 +76,18 @@ def test_the_settling_check_is_owed_and_copies_stand_beside_it(
     assert (settled.items, settled.expected_by, settled.copies) == (0, None, expected)
     before, after = (receipt(installation, batch, days[0] + timedelta(seconds=one))[0] for one in (0, 1))
     assert (before.complete, before.copies_past, after.complete, after.copies_past) == (True, 0, False, 1)
+
+
+def test_a_settling_check_that_waits_for_a_search_is_owed_that_much_later(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path
+) -> None:
+    every = timedelta(days=7)
+    with fresh_installation(calltrack, tmp_path / "expunge", search=SearchSettings(every=every)) as installation:
+        batch = installation.plan(make_holder(inspector).csv)
+        installation.erase(batch)
+        (erased,) = statements_of(installation, batch, "erased")
+        due = erased.issued_at + installation.settings.settling + every + timedelta(days=1)
+        assert abs(erased.open.expected_by - due) < timedelta(minutes=1)
 
 
 def test_where_nothing_was_found_copies_may_still_hold_the_person(installation: Installation) -> None:

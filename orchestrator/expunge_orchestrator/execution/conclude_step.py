@@ -57,7 +57,10 @@ def conclude(context: StepContext) -> StepWrite:
     at = now()  # later than what was looked at, which takes its time
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     copies = backup_copies.outstanding(held)
-    still_open = owed.settling_check(at + context.workspace.settings.settling, copies)
+    still_open = owed.settling_check(
+        at + context.workspace.settings.settling + settling_search.longest_wait(context.workspace, context.batch),
+        copies,
+    )
     grounds = grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Transition:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -58,6 +58,12 @@ _DUE = (
 def wanted(workspace: Workspace, batch: Batch) -> bool:
     """Whether the settling checks of a batch wait for a search. What a limited request did not ask for stays."""
     return workspace.settings.search.every is not None and batch.data_types is None
+
+
+def longest_wait(workspace: Workspace, batch: Batch) -> timedelta:
+    """So long a settling check of a batch that is due may wait for the next pass."""
+    every = workspace.settings.search.every
+    return every if every is not None and wanted(workspace, batch) else timedelta(0)
 
 
 def search_due(workspace: Workspace, told_to_stop: Callable[[], bool] = lambda: False) -> int:

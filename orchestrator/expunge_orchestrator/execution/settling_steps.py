@@ -206,7 +206,7 @@ def settle(context: StepContext) -> StepWrite:
                 statement_bodies.re_erased(
                     context.batch, lines[item.id], grounds, reverified, cited, cutoffs=context.cutoffs
                 ),
-                owed.settling_check(at, copies),
+                owed.settling_check(at + settling_search.longest_wait(context.workspace, context.batch), copies),
             )
             for item in over
             if item.id in again
