@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 import uvicorn
@@ -21,8 +22,10 @@ from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 SOON = 20.0
 HOST = b"Host: x\r\n"
-SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\n" + HOST
+UPGRADE = HOST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+HIDDEN = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+SMUGGLED = b"0\r\n\r\n" + HIDDEN
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,6 +33,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return
     body, more = b"", True
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1)
     while more:
         message: Message = await receive()
         body, more = body + message.get("body", b""), message.get("more_body", False)
@@ -124,6 +129,18 @@ NO_CALL = {
     "another coding after chunked": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
     "no coding": POST + b"Transfer-Encoding: xchunked\r\n\r\nhi",
     "a coding in HTTP/1.0": b"POST /a HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + SMUGGLED,
+    "an upgrade with a length": b"POST /a HTTP/1.1\r\n"
+    + UPGRADE
+    + b"Content-Length: %d\r\n\r\n" % len(HIDDEN)
+    + HIDDEN,
+    "an upgrade in pieces": b"POST /a HTTP/1.1\r\n"
+    + UPGRADE
+    + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(HIDDEN)
+    + HIDDEN
+    + b"\r\n0\r\n\r\n",
+    "an upgrade to anything, of an older version": b"POST /a HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: a\r\n"
+    + b"Content-Length: %d\r\n\r\n" % len(HIDDEN)
+    + HIDDEN,
     "a blank before the colon": b"GET /a HTTP/1.1\r\nHost : x\r\n\r\n",
     "a folded line": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: a\r\n b\r\n\r\n",
     "a CR in a line": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: a\rb\r\n\r\n",
@@ -165,6 +182,43 @@ def test_what_a_client_may_send_is_read(server: uvicorn.Server) -> None:
     assert b"POST /a [hi]" in told(server, b"POST /a HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi")
     upgrade = HOST + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"
     assert b"GET /a []" in told(server, b"GET /a HTTP/1.1\r\n" + upgrade)
+
+
+@pytest.mark.parametrize("name", [one for one in NO_CALL if "upgrade" in one])
+def test_the_body_of_an_upgrade_is_no_call_wherever_it_is_cut(server: uvicorn.Server, name: str) -> None:
+    """Of a proxy that leaves `Upgrade` in, all that follows the head is the body; nothing in it is anybody's call."""
+    head, end, body = NO_CALL[name].partition(b"\r\n\r\n")
+    with connected(server) as connection:
+        connection.sendall(head + end)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+        with suppress(ConnectionError):
+            connection.sendall(body)
+            assert connection.recv(65536) == b""
+
+
+def test_what_follows_an_upgrade_at_once_is_no_call(server: uvicorn.Server) -> None:
+    """Whether it is HTTP, or of the other protocol, only its sender knows. The connection ends with the answer."""
+    for cut in (len(HIDDEN), 5):
+        with connected(server) as connection:
+            until(lambda: not server.server_state.tasks)
+            connection.sendall(b"GET /slow HTTP/1.1\r\n" + UPGRADE + b"\r\n" + HIDDEN[:cut])
+            until(lambda: bool(server.server_state.tasks))
+            if cut < len(HIDDEN):
+                connection.sendall(HIDDEN[cut:] + b"\0\r\n")
+            got = b""
+            while more := connection.recv(65536):
+                got += more
+        assert got.startswith(b"HTTP/1.1 200 ")
+        assert got.count(b"HTTP/1.1 ") == 1
+        assert b"GET /slow []" in got
+
+
+def test_an_upgrade_with_an_empty_body_is_a_call(server: uvicorn.Server) -> None:
+    """And the next one, too: nothing was left that could be something else."""
+    with connected(server) as connection:
+        connection.sendall(b"POST /a HTTP/1.1\r\n" + UPGRADE + b"Content-Length: 0\r\n\r\n")
+        assert b"POST /a []" in read(connection)
+        assert answered(connection)
 
 
 def test_a_long_body_is_no_long_head(server: uvicorn.Server) -> None:

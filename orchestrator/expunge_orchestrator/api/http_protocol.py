@@ -2,7 +2,8 @@
 
 llhttp (by httptools) reads strictly: Content-Length beside Transfer-Encoding, a line that ends in LF alone or a folded
 one are no call, where h11 takes them (RFC 9112, 6.3 and 2.2), so that a proxy may see other calls in them than we do.
-It bounds no head and asks for no Host; both are done here.
+It bounds no head and asks for no Host; both are done here. Of a call that asks to go on in another protocol it takes
+the body for that protocol's, and we, who speak none, would take it for calls.
 
 uvicorn bounds how long a connection may be idle between two calls, but neither before the first one nor in the middle
 of a call's head; each such connection holds a file descriptor. Bodies are bounded by the `Guard`. An answer that is not
@@ -42,6 +43,7 @@ class HttpProtocol(HttpToolsProtocol):
     limits: ConnectionLimits
     _in_head = False
     _unfinished = 0
+    _last = False
     _patience: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
@@ -78,6 +80,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         parser = self.parser
         assert parser is not None
+        if self._last:
+            return
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
             self._unfinished += len(piece)
@@ -86,7 +90,9 @@ class HttpProtocol(HttpToolsProtocol):
             except HttpParserError:
                 self._refuse()
                 return
-            except HttpParserUpgrade:  # answered as if it had not asked to go on in another protocol (RFC 9110, 7.8)
+            except HttpParserUpgrade as asked:  # answered as if it had not asked to (RFC 9110, 7.8)
+                if start + asked.args[0] < len(data):
+                    self._end_with_it()
                 break
             if self._unfinished > LONGEST_HEAD:
                 self._refuse()
@@ -111,7 +117,7 @@ class HttpProtocol(HttpToolsProtocol):
 
         Raises:
             ValueError: It says not once whose it is, or its length in a way that its version does not have (RFC 9112,
-                3.2 and 6.1).
+                3.2 and 6.1), or it has a body and asks to go on in another protocol.
         """
         self._in_head, self._unfinished = False, 0
         assert self.parser is not None
@@ -120,6 +126,8 @@ class HttpProtocol(HttpToolsProtocol):
         modern = version == "1.1" and hosts == 1
         if not modern and (version != "1.0" or hosts > 1 or b"transfer-encoding" in names):
             raise ValueError("no call of HTTP/1.1 or HTTP/1.0")
+        if self.parser.should_upgrade() and any(_is_body(name, value) for name, value in self.headers):
+            raise ValueError("a body, and another protocol behind it")
         self.limits.busy(self.transport)
         super().on_headers_complete()
 
@@ -138,6 +146,11 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()  # in the middle of an answer
         else:
             self.send_400_response("Invalid HTTP request received.")
+
+    def _end_with_it(self) -> None:
+        """What follows may be of the other protocol: nothing more is read, and the connection ends with the answer."""
+        self._last = True
+        self.cycle.keep_alive = False
 
     def _rest(self) -> None:
         if self._idle() and not self.transport.get_write_buffer_size():
@@ -175,3 +188,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._taking = None
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self.transport.abort()
+
+
+def _is_body(name: bytes, value: bytes) -> bool:
+    """Whether a line of a head says that something follows it; the digits of a length were looked at."""
+    return name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 \t") != b"")
