@@ -231,14 +231,49 @@ def test_a_long_body_is_no_long_head(server: uvicorn.Server) -> None:
 
 
 def test_one_address_does_not_take_all_places() -> None:
+    """Who is at work is not disturbed, and keeps to that address's places."""
     with serving(connections_per_address=5) as server, ExitStack() as stack:
         mine = [stack.enter_context(connected(server)) for _ in range(5)]
-        assert all(answered(one) for one in mine)
+        for one in mine:
+            one.sendall(POST + b"Content-Length: 2\r\n\r\nh")
+        until(lambda: len(server.server_state.tasks) == 5)
         assert not answered(stack.enter_context(connected(server)))
         assert answered(stack.enter_context(connected(server, "127.0.0.2")))
-        mine.pop().close()
-        until(lambda: len(server.server_state.connections) == 5)
+        for one in mine:
+            one.sendall(b"i")
+            assert b"[hi]" in read(one)
         assert answered(stack.enter_context(connected(server)))
+
+
+def test_one_address_does_not_lock_itself_out() -> None:
+    """By connections on which it asks for nothing: its own longest-resting one makes room, and nobody else's."""
+    with serving(connections_per_address=5) as server, ExitStack() as stack:
+        theirs = stack.enter_context(connected(server, "127.0.0.2"))
+        assert answered(theirs)
+        mine = [stack.enter_context(connected(server)) for _ in range(5)]
+        until(lambda: len(server.server_state.connections) == 6)
+        assert answered(mine[0])
+        assert all(answered(stack.enter_context(connected(server))) for _ in range(2))
+        until(lambda: len(server.server_state.connections) == 6)
+        assert [answered(one) for one in mine] == [True, False, False, True, True]
+        assert answered(theirs)
+
+
+def test_connections_for_which_there_is_no_place_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """And how often in a minute, of one address's and of all; nothing of whose they were."""
+    for settings, words in (
+        ({"connections_per_address": 2}, "of one address were"),
+        ({"connections": 2}, "of all were"),
+    ):
+        caplog.clear()
+        with serving(**settings) as server, ExitStack() as stack, caplog.at_level(logging.WARNING, "expunge.api"):
+            for _ in range(2):
+                stack.enter_context(connected(server)).sendall(POST + b"Content-Length: 2\r\n\r\nh")
+            until(lambda: len(server.server_state.tasks) == 2)
+            assert not any(answered(stack.enter_context(connected(server))) for _ in range(5))
+        (told_of,) = [one.getMessage() for one in caplog.records if one.name == "expunge.api"]
+        assert words in told_of
+        assert LOOPBACK not in told_of
 
 
 def test_a_proxy_speaks_for_many() -> None:

@@ -1,7 +1,7 @@
 """How many connections there may be, in all and from one address; and what is said when the process has no more.
 
-uvicorn's own limit answers 503 to everybody once there are too many, health checks included. Here whoever
-asks for nothing makes room for whoever comes, and no address takes all places.
+uvicorn's own limit answers 503 to everybody once there are too many. Here whoever asks for nothing makes room for
+whoever comes, among those of one address as in all, and no address takes all places. Who is at work stays.
 """
 
 from __future__ import annotations
@@ -27,6 +27,23 @@ _EVERY = 60.0
 _LOG = logging.getLogger("expunge.api")
 
 
+class _Tally:
+    """Says once a minute how often something happened: whoever makes it happen does not decide how much is logged."""
+
+    def __init__(self, level: int, words: str) -> None:
+        self._level = level
+        self._words = words
+        self._untold = 0
+        self._told_at = -_EVERY
+
+    def add(self, *more: str) -> None:
+        """It happened again."""
+        self._untold += 1
+        if time.monotonic() - self._told_at >= _EVERY:
+            _LOG.log(self._level, self._words, self._untold, *more)
+            self._untold, self._told_at = 0, time.monotonic()
+
+
 class ConnectionLimits:
     """Counts connections.
 
@@ -43,16 +60,21 @@ class ConnectionLimits:
         self._open: dict[asyncio.Transport, str | None] = {}
         self._resting: dict[asyncio.Transport, None] = {}  # in the order in which they came to rest
         self._by_address: Counter[str] = Counter()
+        self._refused = _Tally(logging.WARNING, "connections: %d refused, the places of all were at work")
+        self._refused_one = _Tally(logging.WARNING, "connections: %d refused, the places of one address were at work")
 
     def admit(self, transport: asyncio.Transport, address: str | None) -> bool:
-        """Whether there is room for a connection. In place of one on which nothing was asked for, there is."""
+        """Whether there is room for a connection. In place of one on which nothing was asked for, there is.
+
+        An address that has all of its places makes room itself.
+        """
         counted = None if address is None or self._is_proxy(address) else network_of(address)
-        if counted is not None and self._by_address[counted] >= self._most_per_address:
-            return False
-        if len(self._open) >= self._most:
-            if not self._resting:
+        alone = counted is not None and self._by_address[counted] >= self._most_per_address
+        if alone or len(self._open) >= self._most:
+            longest = next((one for one in self._resting if not alone or self._open[one] == counted), None)
+            if longest is None:
+                (self._refused_one if alone else self._refused).add()
                 return False
-            longest = next(iter(self._resting))
             self.release(longest)
             longest.abort()
         self._open[transport] = counted
@@ -106,14 +128,10 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 class _AcceptErrors:
     def __init__(self) -> None:
-        self._untold = 0
-        self._told_at = -_EVERY
+        self._tally = _Tally(logging.ERROR, "connections: %d could not be accepted (%s)")
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if not str(context.get("message", "")).startswith("socket.accept()"):
             loop.default_exception_handler(context)
             return
-        self._untold += 1
-        if time.monotonic() - self._told_at >= _EVERY:
-            _LOG.error("connections: %d could not be accepted (%s)", self._untold, type(context["exception"]).__name__)
-            self._untold, self._told_at = 0, time.monotonic()
+        self._tally.add(type(context["exception"]).__name__)
