@@ -112,21 +112,60 @@ def test_all_who_watch_share_one_look() -> None:
         return looks
 
     async def watch() -> None:
-        watches = batch_watches.BatchWatches()
+        watches, since = batch_watches.BatchWatches(), time.monotonic()
         with ExitStack() as stack:
             for number in range(600):
                 stack.enter_context(watches.watching(f"ak_{number % 60}", "bt_1"))
-            first, *others = [asyncio.create_task(watches.look("bt_1", ask)) for _ in range(600)]
+            first, *others = [asyncio.create_task(watches.look("bt_1", ask, since)) for _ in range(600)]
             await asyncio.sleep(0)
             first.cancel()
             assert set(await asyncio.gather(*others)) == {1}
-            assert await watches.look("bt_1", ask) == 1
+            assert await watches.look("bt_1", ask, since) == 1
             await asyncio.sleep(batch_watches.EVERY)
-            assert [await watches.look("bt_1", ask) for _ in range(3)] == [2] * 3
+            assert [await watches.look("bt_1", ask, since) for _ in range(3)] == [2] * 3
             with watches.watching("ak_60", "bt_2"):
-                assert await watches.look("bt_2", ask) == 3
+                assert await watches.look("bt_2", ask, since) == 3
         with watches.watching("ak_1", "bt_1"):
-            assert await watches.look("bt_1", ask) == 4, "what was seen when nobody watched is kept"
+            assert await watches.look("bt_1", ask, since) == 4, "what was seen when nobody watched is kept"
+
+    asyncio.run(watch())
+
+
+def test_a_shared_look_is_newer_than_what_its_watcher_has_seen() -> None:
+    """One that began before is slow: a batch that runs was paused for whoever had just resumed it."""
+    state, seen, answer = "paused", threading.Semaphore(0), threading.Semaphore(0)
+    asking, most = 0, 0
+
+    def ask() -> Any:
+        nonlocal asking, most
+        asking += 1
+        most, found = max(most, asking), state
+        seen.release()
+        assert answer.acquire(timeout=60)
+        asking -= 1
+        return found
+
+    async def watch() -> None:
+        nonlocal state
+        watches, before = batch_watches.BatchWatches(), time.monotonic()
+        with ExitStack() as stack:
+            for number in range(4):
+                stack.enter_context(watches.watching(f"ak_{number}", "bt_1"))
+            old = asyncio.create_task(watches.look("bt_1", ask, before))
+            assert await asyncio.to_thread(seen.acquire, timeout=60)
+            state, since = "running", time.monotonic()
+            new = [asyncio.create_task(watches.look("bt_1", ask, since)) for _ in range(3)]
+            await asyncio.sleep(0)
+            new[0].cancel()  # who goes meanwhile ends nothing for the others
+            also = asyncio.create_task(watches.look("bt_1", ask, before))
+            await asyncio.sleep(0)
+            answer.release()
+            assert {await old, await also} == {"paused"}
+            assert await asyncio.to_thread(seen.acquire, timeout=60)
+            answer.release()
+            assert await asyncio.gather(*new[1:]) == ["running"] * 2
+            assert not seen.acquire(blocking=False), "they share one look"
+            assert most == 1, "a slow ledger is not asked for one batch twice at a time"
 
     asyncio.run(watch())
 

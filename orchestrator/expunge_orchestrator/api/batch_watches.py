@@ -57,10 +57,20 @@ class BatchWatches:
             if not self._of_batch[batch_id]:
                 self._looks.pop(batch_id, None)
 
-    async def look(self, batch_id: str, ask: Callable[[], Batch]) -> Batch:
-        """How the batch is, or was within the last `EVERY`: whoever comes first asks the ledger for all."""
+    async def look(self, batch_id: str, ask: Callable[[], Batch], since: float) -> Batch:
+        """How the batch is, or was within the last `EVERY`: whoever comes first asks the ledger for all.
+
+        Args:
+            batch_id: Which one.
+            ask: Asks the ledger.
+            since: When the caller had looked by itself (monotonic seconds). A look that was begun before may be older
+                than what it saw: its end is waited for, as the ledger is asked once at a time, and another one shared.
+        """
         at, looking = self._looks.get(batch_id, (0.0, None))
-        if looking is None or (looking.done() and time.monotonic() - at >= EVERY):
+        while looking is not None and at <= since and not looking.done():
+            await asyncio.wait([looking])
+            at, looking = self._looks.get(batch_id, (0.0, None))
+        if looking is None or (looking.done() and (at <= since or time.monotonic() - at >= EVERY)):
             looking = asyncio.create_task(run_in_threadpool(ask))
             looking.add_done_callback(_heard)
             self._looks[batch_id] = (time.monotonic(), looking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
@@ -306,10 +307,11 @@ async def stream_batch_events(
     streams at a time.
     """
     first = await run_in_threadpool(_look, call, batch_id)  # its own: what others saw is older than this call
+    since = time.monotonic()
 
     async def look() -> Batch:
         """What there is to tell now."""
-        return await watches.look(batch_id, partial(_shown, call.state.workspace, batch_id))
+        return await watches.look(batch_id, partial(_shown, call.state.workspace, batch_id), since)
 
     async def over() -> bool:
         """Nobody listens any more, or the server ends."""
