@@ -233,6 +233,7 @@ def test_refusals_of_a_minute_are_one_entry(api: ApiHarness) -> None:
     assert api.client.get("/v1/api_keys", headers=ours).status_code == 403
     api.at += timedelta(minutes=1)
     assert api.client.get("/v1/audit_log", headers=ours).status_code == 403
+    api.at += timedelta(minutes=2)
     told = api.client.get("/v1/audit_log", headers=auditor).json()["items"]
     assert [(one["action"], one["result"], one["count"]) for one in told] == [
         ("audit.read", "role-missing", 50),
@@ -241,3 +242,43 @@ def test_refusals_of_a_minute_are_one_entry(api: ApiHarness) -> None:
         ("audit.read", "role-missing", 1),
     ]
     assert len({one["actor"] for one in told}) == 2
+
+
+def test_who_follows_the_trail_by_cursor_is_told_every_count(api: ApiHarness) -> None:
+    """An entry is told once its count grows no more; and nothing that stands behind it is told before it."""
+    refused, auditor, admin = api.key(Role.REQUESTER), api.key(Role.AUDITOR), api.key(Role.ADMIN)
+    place: dict[str, str] = {}
+
+    def follow() -> list[tuple[str, int]]:
+        page = api.client.get("/v1/audit_log", params=place, headers=auditor).json()
+        if page["next_cursor"] is not None:
+            place["cursor"] = page["next_cursor"]
+        return [(one["result"], one["count"]) for one in page["items"]]
+
+    def issue() -> None:
+        wish = {"roles": ["auditor"], "controllers": ["client"]}
+        assert api.client.post("/v1/api_keys", json=wish, headers=admin).status_code == 201
+
+    def be_refused() -> None:
+        assert api.client.get("/v1/audit_log", headers=refused).status_code == 403
+
+    api.at = api.at.replace(second=58)
+    be_refused()
+    assert follow() == []
+    assert place == {}, "where nothing is told yet, the next call begins there as well"
+    for step in (issue, be_refused, issue):
+        step()
+        assert follow() == []
+    api.at += timedelta(seconds=4)
+    assert follow() == [], "a call of the minute before may still stand in the line of those who write"
+    api.at -= timedelta(seconds=4)
+    be_refused()
+    api.at += timedelta(minutes=2)
+    assert follow() == [("role-missing", 3), ("done", 1), ("done", 1)]
+    issue()
+    assert follow() == [("done", 1)], "what no count belongs to is told at once"
+    be_refused()
+    assert follow() == []
+    api.at += timedelta(minutes=2)
+    assert follow() == [("role-missing", 1)]
+    assert follow() == []

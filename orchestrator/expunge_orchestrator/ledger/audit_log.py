@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,6 +13,9 @@ from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.request_tables import audit, refused_call
 
 _MINUTE = len("2026-11-29T08:15")
+_SETTLED = timedelta(minutes=1)
+"""After a minute's end its refusals are noted: a call may wait for its turn, and clocks of two servers differ."""
+
 _APPEND = sa.insert(audit)
 
 
@@ -52,21 +56,26 @@ def append_refused(connection: sa.Connection, at: datetime, actor: str, action: 
         append(connection, at, actor, action, None, result)
 
 
-def page(connection: sa.Connection, after: int | None, limit: int) -> list[Entry]:
-    """Entries, the oldest first.
+def page(connection: sa.Connection, after: int | None, limit: int, at: datetime) -> list[Entry]:
+    """Entries, the oldest first, as far as they are final: whoever goes on behind the last one misses nothing.
 
     Args:
         connection: Reads.
         after: Only those after this id.
         limit: How many at the most.
+        at: Now. The page ends before an entry whose count may still grow.
     """
     same = [audit.c[one] == refused_call.c[one] for one in ("actor", "action", "result")]
     minute = sa.func.substr(audit.c.at, 1, _MINUTE) == refused_call.c.minute
     query = (
-        sa.select(audit, sa.func.coalesce(refused_call.c.count, 1).label("count"))
+        sa.select(audit, refused_call.c.count)
         .outerjoin(refused_call, sa.and_(*same, minute))
         .where(audit.c.id > (after or 0))
         .order_by(audit.c.id)
         .limit(limit)
     )
-    return [Entry(**row) for row in connection.execute(query).mappings()]
+    growing = stamp(at - _SETTLED)[:_MINUTE]
+    final = takewhile(
+        lambda row: row["count"] is None or row["at"][:_MINUTE] < growing, connection.execute(query).mappings()
+    )
+    return [Entry(**{**row, "count": row["count"] or 1}) for row in final]

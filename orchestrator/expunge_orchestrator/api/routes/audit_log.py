@@ -26,7 +26,8 @@ def list_audit_entries(
 ) -> AuditEntryPage:
     """List who did what, oldest first, for auditors of all controllers. Actors are opaque.
 
-    `next_cursor` is there on the last page too: call again with it later.
+    `next_cursor` is there on the last page too: call again with it later. Refusals are counted by the minute: an entry
+    whose count may still grow is told a minute after that one has ended, and what came after it then, too.
     """
     if call.principal.controllers is not None:
         raise ProblemError(
@@ -35,6 +36,6 @@ def list_audit_entries(
             "The audit log covers every controller: it is for auditors of all of them.",
         )
     with call.reading() as connection:
-        found = audit_log.page(connection, after(cursor_), limit)
+        found = audit_log.page(connection, after(cursor_), limit, call.at)
     last = cursor(found[-1].id) if found else cursor_
     return AuditEntryPage(items=tuple(AuditEntry(**asdict(one)) for one in found), next_cursor=last)
