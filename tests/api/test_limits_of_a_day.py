@@ -119,3 +119,63 @@ def test_a_plan_that_replaces_another_counts_once(
     assert plan_of(api, uid)["exceeded"] == []
     assert "replaces" in plan_of(api, uid)
     assert listed(api, inspector, key)["exceeded"][0]["value"] == 2
+
+
+def days_on(monkeypatch: pytest.MonkeyPatch, api: ApiHarness, days: int) -> None:
+    """Plans are made so many days later; whoever works is called then."""
+    at = planner.now() + timedelta(days=days)
+    monkeypatch.setattr(planner, "now", lambda: at)
+    api.at += timedelta(days=days)
+
+
+def wished(api: ApiHarness, inspector: StoreInspector, headers: Mapping[str, str]) -> str:
+    ann = make_caller(inspector)
+    wish = {"controller": ann.controller, "identifiers": {"caller_id": str(ann.id)}}
+    return str(api.client.post("/v1/erasure_requests", json=wish, headers=once(headers)).json()["id"])
+
+
+def test_what_waits_is_replaced_on_another_day_and_waits_on(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for nothing beyond the plan that waited, and the next day's sum is empty: nobody approved it yet."""
+    key = api.key(Role.OPERATOR)
+    assert listed(api, inspector, key, PEOPLE)["state"] == "planned"
+    uid = wished(api, inspector, key)
+    api.work()
+    first = plan_of(api, uid)
+    assert first["state"] == "awaiting-approval"
+    for _ in range(2):
+        days_on(monkeypatch, api, 1)
+        planned_under_another_map(api, uid)
+        api.work()
+    last = plan_of(api, uid)
+    assert last["replaces"]["batch_id"] != first["id"], "the second that came instead"
+    assert (last["state"], last["exceeded"]) == ("awaiting-approval", first["exceeded"])
+    assert listed(api, inspector, key, PEOPLE)["state"] == "planned", "of this day nothing was counted"
+
+
+def test_what_was_within_the_limit_is_replaced_on_another_day_and_stays_within(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = api.key(Role.OPERATOR)
+    uid = wished(api, inspector, key)
+    plan_only(api, monkeypatch)
+    days_on(monkeypatch, api, 1)
+    assert listed(api, inspector, key, PEOPLE)["state"] == "planned"
+    planned_under_another_map(api, uid)
+    api.work()
+    plan = plan_of(api, uid)
+    assert (plan["state"], plan["exceeded"], "replaces" in plan) == ("erased", [], True)
+
+
+def test_what_was_within_the_limit_stays_within_after_others_of_its_day(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = api.key(Role.OPERATOR)
+    uid = wished(api, inspector, key)
+    plan_only(api, monkeypatch)
+    assert listed(api, inspector, key, PEOPLE)["state"] == "awaiting-approval"
+    planned_under_another_map(api, uid)
+    api.work()
+    plan = plan_of(api, uid)
+    assert (plan["state"], plan["exceeded"], "replaces" in plan) == ("erased", [], True)

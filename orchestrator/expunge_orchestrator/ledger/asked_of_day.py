@@ -37,7 +37,7 @@ def asked_before(connection: sa.Connection, day: str, actors: Collection[str], s
 
 
 def add_asked(connection: sa.Connection, day: str, actor: str, scope: Scope, numbers: Mapping[str, int]) -> None:
-    """Add what a plan asks for; negative numbers take back what it replaces."""
+    """Add what a plan asks for, beyond what was counted of the plans that it replaces."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     rows = [
         {

@@ -16,7 +16,8 @@ A plan is a batch in state `planned`. It holds, as plain data:
 `data_types` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
 the controller that hold nothing of these types and still are asked who it is. `relations` says what the collections of
 each of these stores are, where their names alone do not (ADR 20). So is `replaces`, the batch and the
-reason, if this plan came instead of one that was void (`requests.plan_replacement`).
+reason, if this plan came instead of one that was void (`requests.plan_replacement`); and `of_day`, unless a person asks
+for themselves: what it was judged with of what the same person asked for before, and what is counted of it (ADR 6).
 
 The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
 """
@@ -24,7 +25,6 @@ The digest covers the data map, the stores' identities, the random series ids an
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -52,7 +52,7 @@ from expunge_orchestrator.planning.totals import PlanTotals, sizes
 from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import declared_backups, plan_limits_and_drift
 from expunge_orchestrator.rules.pipeline import pipeline_for
-from expunge_orchestrator.rules.plan_limits_and_drift import asked
+from expunge_orchestrator.rules.plan_limits_and_drift import asked, of_day
 from expunge_orchestrator.rules.scope import actions_for, collections_in
 from expunge_orchestrator.subjects import followed_keys
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
@@ -182,26 +182,25 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
 
 
 def _asked(  # noqa: PLR0913, PLR0917 - of whom, by whom, when
-    connection: sa.Connection, workspace: Workspace, scope: Scope, plan: Mapping[str, Any], actor: str, day: str
+    connection: sa.Connection, workspace: Workspace, scope: Scope, plan: dict[str, Any], actor: str, day: str
 ) -> Mapping[str, int]:
-    """What the person behind an actor asked for before on that day; and write down what this plan asks for.
+    """What a plan is judged with of what the person behind an actor asked for; and write down what it asks for.
 
     What people ask for themselves is not counted: their number says nothing of anybody who could ask too much.
     """
     if actor == PERSON_ACTOR:
         return {}
     serialise_plans(connection)
-    limits = workspace.data_map.limits
     actors = persons.behind_the_same(actor, issued_keys(connection))
-    before, now_asked = asked_of_day.asked_before(connection, day, actors, scope), asked(limits, plan)
-    if "replaces" in plan:
-        old = batch_by_uid(connection, plan["replaces"]["batch_id"])
-        if old.created_at.startswith(day) and old.requested_by == actor:
-            again = Counter(asked(limits, old.plan)) & before
-            before -= again
-            now_asked = {place: number - again[place] for place, number in now_asked.items()}
-    asked_of_day.add_asked(connection, day, persons.counted_as(actor), scope, now_asked)
-    return before
+    today = asked_of_day.asked_before(connection, day, actors, scope)
+    replaced = (
+        batch_by_uid(connection, plan["replaces"]["batch_id"]).plan.get("of_day", {}) if "replaces" in plan else {}
+    )
+    plan["of_day"] = judged_with = of_day(asked(workspace.data_map.limits, plan), today, replaced)
+    already = replaced.get("counted", {})
+    beyond = {place: number - already.get(place, 0) for place, number in judged_with["counted"].items()}
+    asked_of_day.add_asked(connection, day, persons.counted_as(actor), scope, beyond)
+    return judged_with["before"]
 
 
 def _parts(cut: BatchCut) -> Iterator[tuple[Part, bool]]:

@@ -29,6 +29,32 @@ def asked(limits: Limits, plan: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
+def of_day(
+    asks: Mapping[str, int], today: Mapping[str, int], replaced: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    """What a plan is judged with, and what is counted of it, both by place; it is kept in the plan.
+
+    A replacement is judged by the sum of its first plan, on whatever day: what waits for an approval waits on, and what
+    was within a limit stays within. What it asks for beyond all plans before it is counted on its own day, and must be
+    within that day's sum as well.
+
+    Args:
+        asks: What the plan asks for (`asked`).
+        today: What the same person asked for before on this day, with what was counted of the plans that it replaces.
+        replaced: The same of the plan that it replaces; empty: it is the first.
+    """
+    first, counted = replaced.get("before", {}), replaced.get("counted", {})
+    before = {
+        place: max(first.get(place, 0), today.get(place, 0) - counted.get(place, 0))
+        for place, number in asks.items()
+        if number > counted.get(place, 0)
+    }
+    return {
+        "before": {place: number for place, number in {**first, **before}.items() if number},
+        "counted": {**counted, **{place: max(number, counted.get(place, 0)) for place, number in asks.items()}},
+    }
+
+
 def exceeded(  # noqa: PLR0913, PLR0917 - what is counted, and against what
     limits: Limits, people: int, most_per_person: int, due: Due, sizes: Due, before: Mapping[str, int]
 ) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expunge_config.datamap import Limits
-from expunge_orchestrator.rules.plan_limits_and_drift import describe, drifted, exceeded
+from expunge_orchestrator.rules.plan_limits_and_drift import describe, drifted, exceeded, of_day
 
 DUE = {"main": {"users": 200, "notes": 90}}
 
@@ -60,3 +60,17 @@ def test_what_was_asked_for_before_counts() -> None:
 def test_what_is_drift(planned: int, found: int, *, drift: bool) -> None:
     told_ = drifted({"main": {"users": planned}}, {"main": {"users": found}}, 25)
     assert told_ == ([f"main.users: {planned} planned, {found} found"] if drift else [])
+
+
+def test_a_replacement_is_judged_by_its_first_plan_and_counts_what_is_beyond() -> None:
+    first = of_day({"people": 1, "main.users": 40}, {"people": 3}, {})
+    assert first == {"before": {"people": 3}, "counted": {"people": 1, "main.users": 40}}
+    same = of_day({"people": 1, "main.users": 30}, {"people": 9, "main.users": 900}, first)
+    assert same == first
+    more = of_day({"people": 1, "main.users": 70}, {"people": 9, "main.users": 900}, same)
+    assert more == {"before": {"people": 3, "main.users": 860}, "counted": {"people": 1, "main.users": 70}}
+    assert of_day({"people": 1, "main.users": 50}, {}, more) == more
+
+
+def test_a_limit_that_is_new_in_the_map_is_judged_on_the_day_of_the_replacement() -> None:
+    assert of_day({"people": 1}, {"people": 5}, {"before": {}, "counted": {}})["before"] == {"people": 5}
