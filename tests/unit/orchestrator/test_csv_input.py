@@ -110,6 +110,23 @@ def test_a_long_list_takes_little_more_memory_than_its_bytes(data_map: DataMap) 
     assert peak < 3 * len(content)
 
 
+@pytest.mark.parametrize("people", [1, 1000])
+def test_the_same_people_over_and_over_take_no_more_than_so_many_people(people: int, data_map: DataMap) -> None:
+    """A complaint a line came to a hundred times the list, of which twenty are told."""
+    lines = 50_000
+    content = b"user_id\n" + b"".join(b"%d\n" % (number % people) for number in range(lines))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as refused:
+            checked_people(io.BytesIO(content), data_map)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(content) + 2 * 24 * lines + 100_000
+    told = [line.strip() for line in refused.value.message.split("\n")[1:]]
+    assert told == [f"line {people + 2 + n}: the same person as line {n % people + 2}" for n in range(20)]
+
+
 @pytest.mark.parametrize("before", [0, 1, 1024 * 1024 - 9, 1024 * 1024 - 8, 1024 * 1024 - 7, 1024 * 1024])
 @pytest.mark.parametrize("wrong", [b"\xff", b"\xf0\x9f", b"\xed\xa0\x80"], ids=repr)
 def test_what_is_not_utf_8_is_told_by_its_line(before: int, wrong: bytes, data_map: DataMap) -> None:
