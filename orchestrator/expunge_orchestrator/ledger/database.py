@@ -85,10 +85,20 @@ def open_read_only(url: str) -> Iterator[sa.Connection | None]:
 
 
 def ask_apart(engine: sa.Engine) -> None:
-    """Ask the ledger for nothing, over a connection of its own: none of the others' has to be free."""
-    apart = sa.create_engine(engine.url, poolclass=sa.NullPool, hide_parameters=True)
+    """Read the ledger's revision, over a connection of its own: none of the others' has to be free.
+
+    Raises:
+        LedgerError: What answers is not the ledger, or is of another revision.
+        SQLAlchemyError: Nothing answers, or no database; a file that is not there is not made.
+    """
+    url = engine.url
+    if engine.dialect.name == "sqlite":
+        file = Path(str(url.database)).absolute().as_uri()
+        url = url.set(database=file, query={**url.query, "mode": "rw", "uri": "true"})
+    apart = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
     with apart.connect() as connection:
-        connection.execute(sa.select(sa.literal(1)))
+        if schema_upgrade.version(connection) != schema_upgrade.HEAD:
+            raise LedgerError("The ledger is not the one that was opened.", remedy="Look at EXPUNGE_LEDGER_URL.")
 
 
 def _private_file(url: str) -> None:
