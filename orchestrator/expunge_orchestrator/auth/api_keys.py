@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ from expunge_config.unsafe_characters import UNSAFE
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.auth import bearer_secrets
 from expunge_orchestrator.auth.errors import not_accepted
+from expunge_orchestrator.auth.local_actor import LONGEST_NAME
 from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.auth.principals import Principal, Role
 from expunge_orchestrator.clock import stamp
@@ -70,15 +72,16 @@ def issue(  # noqa: PLR0913 - what a key says
         subject: Whose it is: a login name, or the actor of a token (`us_…`).
 
     Raises:
-        UsageError: There is no such holder, a role cannot be given, or the subject is itself the holder of a key.
+        UsageError: There is no such holder, a role cannot be given, or the subject is itself the holder of a key, or
+            no name that the ledger keeps.
     """
     if not roles or not {Role.REQUESTER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMIN}.issuperset(roles):
         raise UsageError(
             "A key needs roles: requester, operator, approver, auditor, admin.", remedy="Give --role, once or more."
         )
-    if subject is not None and (subject.startswith("ak_") or not subject.strip() or UNSAFE.search(subject)):
+    if subject is not None and not _names_a_person(subject):
         raise UsageError(
-            "A key is for a person: a login name, or the actor of a token (us_…).",
+            f"A key is for a person: a login name (at most {LONGEST_NAME} characters), or the actor of a token.",
             remedy="The audit log names who has called: GET /v1/audit_log",
         )
     known = sa.select(api_key.c.id).where(api_key.c.actor == holder)
@@ -112,6 +115,11 @@ def issue(  # noqa: PLR0913 - what a key says
     return secret, kept
 
 
+def _names_a_person(subject: str) -> bool:
+    good = subject.strip() and len(subject) <= LONGEST_NAME and not UNSAFE.search(subject)
+    return bool(good) and not subject.startswith("ak_")
+
+
 def no_such_holder() -> UsageError:
     """No key was ever issued to them; or none that whoever asks may know of: the same answer."""
     return UsageError("No key was ever issued to that holder.", remedy="`expunge api-keys list` names the holders.")
@@ -141,11 +149,11 @@ def confirm(connection: sa.Connection, uid: str, by: str, at: datetime) -> ApiKe
     """Say, as somebody else than its issuer, that a key is in the hands of whom it is for. Confirmed, it stays so.
 
     Raises:
-        UsageError: There is none of that id, or it is revoked.
+        UsageError: There is none of that id, or it is revoked or has expired.
         NotConfirmedError: By one of the persons behind whoever issued it, or by whom it is for.
     """
     row = connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).first()
-    if row is None or row.revoked_at is not None:
+    if row is None or _ended(row, at):
         raise UsageError("There is no key of that id in force.", remedy="`expunge api-keys list` lists them.")
     keys = issued_keys(connection)
     if share_a_person(by, row.created_by, keys) or share_a_person(by, row.subject, keys):
@@ -171,14 +179,17 @@ def principal_of(
     """
     row = connection.execute(sa.select(api_key).where(api_key.c.uid == given.id)).first()
     good = bearer_secrets.matches(given, None if row is None else row.secret_hash)
-    if row is None or not good or row.revoked_at is not None:
-        raise not_accepted()
-    if row.expires_at is not None and row.expires_at <= stamp(at):
+    if row is None or not good or _ended(row, at):
         raise not_accepted()
     roles = frozenset(map(Role, row.roles))
     if row.confirmed_by is None:
         roles -= {Role.APPROVER}
     return Principal(row.actor, roles, scopes_of(_key(row), data_map))
+
+
+def _ended(row: sa.Row[Any], at: datetime) -> bool:
+    """Whether a key is good for nothing any more."""
+    return row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= stamp(at))
 
 
 def scopes_of(key: ApiKey, data_map: DataMap) -> frozenset[Scope] | None:
