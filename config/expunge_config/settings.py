@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         ledger_url: SQLAlchemy URL of the ledger; default: SQLite in `home`.
         home: Directory of ledger and log unless these are set one by one. Created 0700.
         keys_dir: The keys; default: beside `home`. The wrapping key must not lie in the ledger's backups.
-        allow_keys_beside_ledger: The keys may lie below the ledger or the log: a copy of these opens what is sealed.
+        allow_keys_beside_ledger: The keys may lie in one tree with ledger or log: a copy of it opens what is sealed.
         log_dir: The transparency log's tiles and checkpoint.
         stores: Store or backup name -> connection settings, as its connector defines them.
         chunk_size: People per chunk, at the most.
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """The keys directory."""
         home = self.home.absolute()
-        return self.keys_dir or home.with_name(f"{home.name}-keys")
+        return self.keys_dir or home.parent / f"{home.name}-keys"
 
     @property
     def log(self) -> Path:

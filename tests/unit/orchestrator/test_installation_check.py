@@ -26,6 +26,12 @@ def test_the_default_is_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert codes(home=Path("a/b")) == []
 
 
+def test_the_root_as_home_is_told(tmp_path: Path) -> None:
+    """All that there is lies below it, the keys as well."""
+    assert codes(home=Path("/")) == ["keys-beside-ledger"]
+    assert codes(home=Path("/"), keys_dir=tmp_path / "keys") == ["keys-beside-ledger"]
+
+
 @pytest.mark.parametrize(
     "places",
     [
@@ -37,11 +43,15 @@ def test_the_default_is_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         {"keys_dir": "log/keys", "log_dir": "log"},
         {"keys_dir": "log", "log_dir": "log"},
         {"keys_dir": "home/log/keys", "ledger_url": "postgresql+psycopg://db/ledger"},
+        {"keys_dir": "keys", "ledger_url": "sqlite+pysqlite:///{at}/ledger.sqlite3"},
+        {"keys_dir": "keys", "ledger_url": "sqlite:///{at}/keys/data/ledger.sqlite3"},
+        {"keys_dir": ".", "ledger_url": "sqlite:///{at}/data/ledger.sqlite3", "log_dir": "/elsewhere/log"},
+        {"keys_dir": "keys", "ledger_url": "postgresql+psycopg://db/ledger", "log_dir": "keys/log"},
         {"keys_dir": "link/keys"},
         {"keys_dir": "other/../home/keys"},
     ],
 )
-def test_keys_in_or_below_a_directory_that_is_copied_are_an_error(tmp_path: Path, places: dict[str, str]) -> None:
+def test_keys_in_one_tree_with_what_is_copied_are_an_error(tmp_path: Path, places: dict[str, str]) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "home")
     settings: dict[str, Any] = {"home": tmp_path / "home"}
