@@ -14,9 +14,14 @@ from tests.support.people import SeededPerson, make_caller
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import api_key, audit
+from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.planning import approval
 
 Headers = Mapping[str, str]
 CLIENT = ("client:42",)
@@ -192,3 +197,19 @@ def test_a_confirmed_key_is_whom_it_is_for(api: ApiHarness, inspector: StoreInsp
         digest = api.client.get(f"/v1/batches/{batch}/plan", headers=ann).json()["digest"]
         answer = api.client.post(f"/v1/batches/{batch}/approve", json={"digest": digest}, headers=headers_of(issued))
         assert answer.status_code == status
+
+
+def test_what_an_approval_is_worth_is_asked_again_at_the_beginning(api: ApiHarness, inspector: StoreInspector) -> None:
+    """By the rule by which it is given: one in the ledger by a key of who asked is none."""
+    ann, bob = (api.staff("admin", "requester", controllers="client:42", subject=one) for one in ("ann", "bob"))
+    batch = asked_as_list(api, make_caller(inspector), ann)
+    anns, bobs = (str(minted(api, one, "approver")["holder"]) for one in (ann, bob))
+    with api.installation.workspace.ledger.begin() as connection:
+        connection.execute(sa.update(tables.batch).values(state=BatchState.PLANNED.value))
+        planned = batch_by_uid(connection, batch)
+        row = {"batch_id": planned.id, "digest": planned.plan_digest, "at": stamp(now())}
+        connection.execute(sa.insert(tables.approval).values(**row, approver=anns))
+        with pytest.raises(BatchBlockedError, match="waits for approval"):
+            approval.require_approved(connection, planned)
+        connection.execute(sa.insert(tables.approval).values(**row, approver=bobs))
+        approval.require_approved(connection, planned)

@@ -8,6 +8,7 @@ import unicodedata
 
 from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
+from expunge_orchestrator.auth.principals import PERSON_ACTOR
 
 LONGEST_NAME = 200
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -31,7 +32,8 @@ def current_actor(settings: Settings) -> str:
 
     Raises:
         ConfigError: The name holds characters that nobody sees: two people could be told apart who are one. Or it is
-            longer than the ledger keeps.
+            longer than the ledger keeps, or is what persons who ask for themselves are called: of these alone what they
+            ask for is not counted against a limit.
     """
     name = _named(settings).strip()
     if len(name) > LONGEST_NAME:
@@ -43,12 +45,12 @@ def current_actor(settings: Settings) -> str:
             "The name of who is at work is empty, or holds control characters or others that nobody sees.",
             remedy="Set EXPUNGE_ACTOR to a name that reads as it is written.",
         )
+    if plain_name(name) == PERSON_ACTOR:
+        raise ConfigError(
+            f"The name of who is at work is {PERSON_ACTOR}: that of everybody who asks for themselves.",
+            remedy="Set EXPUNGE_ACTOR to a name of your own.",
+        )
     return name
-
-
-def same_actor(one: str, other: str) -> bool:
-    """Whether two names are one person's, in whatever case, form or spacing they are written."""
-    return plain_name(one) == plain_name(other)
 
 
 def _named(settings: Settings) -> str:

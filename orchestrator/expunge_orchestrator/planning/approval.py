@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
-from expunge_orchestrator.auth import local_actor
 from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
@@ -70,7 +69,7 @@ def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) 
 
 
 def require_approved(connection: sa.Connection, batch: Batch) -> None:
-    """A plan beyond a limit is carried out only with an approval of exactly its digest.
+    """A plan beyond a limit is carried out only with an approval of exactly its digest by somebody else than asked.
 
     Raises:
         BatchBlockedError: There is none.
@@ -83,7 +82,8 @@ def require_approved(connection: sa.Connection, batch: Batch) -> None:
             tables.approval.c.batch_id == batch.id, tables.approval.c.digest == batch.plan_digest
         )
     )
-    approved = any(not local_actor.same_actor(one, batch.requested_by or "") for one in approvers)
+    keys = issued_keys(connection)
+    approved = any(not share_a_person(one, batch.requested_by, keys) for one in approvers)
     if not approved or batch.state is BatchState.AWAITING_APPROVAL:
         exceeded = "; ".join(map(plan_limits_and_drift.describe, excess))
         raise BatchBlockedError(
