@@ -242,7 +242,7 @@ def _copies(said: _Said, _: datetime) -> Found:
 
 def _reversed(copy: BackupCopy) -> bool:
     """Nothing is gone before it was begun. When it was done by, and from when on it goes, are estimates apart."""
-    begun, done = (_second(one) for one in copy.taken_between)
+    begun, done = (*map(_second, copy.taken_between), None, None)[:2]
     due, gone = _second(copy.due), _second(copy.expected_by)
     pairs = ((begun, done), (begun, due), (begun, gone), (due, gone))
     return any(first is not None and then is not None and first > then for first, then in pairs)
