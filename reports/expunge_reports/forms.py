@@ -229,8 +229,13 @@ _DOCUMENTS: Final[Mapping[str, type[Document]]] = {"copies": BackupCopies, "dead
 
 def document(value: object) -> Document | None:
     """Read a shared document as the kind that it says it is."""
+    return read(_DOCUMENTS[cast("Any", value)["kind"]], value) if is_document(value) else None
+
+
+def is_document(value: object) -> bool:
+    """Whether a shared document says that it is of one of the kinds above."""
     kind = value.get("kind") if isinstance(value, dict) else None
-    return read(_DOCUMENTS[kind], value) if isinstance(kind, str) and kind in _DOCUMENTS else None
+    return isinstance(kind, str) and kind in _DOCUMENTS
 
 
 def collection(stated: Mapping[str, object]) -> Collection:
@@ -310,6 +315,6 @@ def _texts_by_name(value: object, what: str) -> object:
 
 _LEAVES: Final[Mapping[Any, _Reader]] = {
     str: json_fields.text,
-    int: json_fields.count,
+    int: json_fields.integer,  # what is below 0 is for the rules to say
     Mapping[str, str]: _texts_by_name,
 }

@@ -42,6 +42,13 @@ def text(value: object, what: str) -> str:
     return value
 
 
+def integer(value: object, what: str) -> int:
+    """Return `value` as an integer."""
+    if type(value) is not int:
+        raise MalformedError(f"{what} is not an integer")
+    return value
+
+
 def count(value: object, what: str) -> int:
     """Return `value` as an integer of at least 0."""
     if type(value) is not int or value < 0:

@@ -18,6 +18,7 @@ CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """Between the clock of the operator and that of a reader, or of a storage."""
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
+    "form-unknown": "what is stated of stores, or a document that is cited, is not in the form of its version",
     "count-negative": "a count is less than nothing",
     "sum-wrong": "more is due, kept or gone than was found",
     "outcome-against-counts": "what happened in a collection and its counts exclude each other",
@@ -72,6 +73,7 @@ class _Said:
         statement: as it was verified.
         before: those before it, in order.
         stores: what happened in each; empty if it says nothing of them, or in another form.
+        known: whether what it says of stores, and its documents of the kinds of this version, are in their form.
         cited: the documents that it cites.
         documents: those of them that have a known form.
         plan: the last one that was cited until now.
@@ -80,6 +82,7 @@ class _Said:
     statement: Statement
     before: Sequence[Statement]
     stores: Sequence[Store]
+    known: bool
     cited: Sequence[object]
     documents: Sequence[Document]
     plan: Plan | None
@@ -109,12 +112,18 @@ def contradictions(
         cited = [shared[digest] for digest in current.context]
         documents = [one for one in map(forms.document, cited) if one is not None]
         plan = next((one for one in documents if isinstance(one, Plan)), plan)
-        stores = forms.read(tuple[Store, ...], current.body.get("stores", [])) or ()
-        said = _Said(current, statements[:seq], stores, cited, documents, plan)
+        stores = forms.read(tuple[Store, ...], current.body.get("stores", []))
+        known = stores is not None and len(documents) == sum(map(forms.is_document, cited))
+        said = _Said(current, statements[:seq], stores or (), known, cited, documents, plan)
         for rule in RULES:
             if rule.since <= current.version:
                 found |= {Contradiction(code, seq, where): None for code, where in rule.check(said, now)}
     return tuple(found)
+
+
+def _form(said: _Said, _: datetime) -> Found:
+    if not said.known:  # what no rule can read, no rule would refuse
+        yield "form-unknown", ""
 
 
 def _counts(said: _Said, _: datetime) -> Found:
@@ -273,5 +282,5 @@ def _of(said: _Said, form: type[forms.AnyDocument]) -> Iterator[forms.AnyDocumen
 
 
 RULES: Final = tuple(
-    Rule(since=1, check=one) for one in (_counts, _lines, _event, _times, _subject, _owed, _copies, _closed)
+    Rule(since=1, check=one) for one in (_form, _counts, _lines, _event, _times, _subject, _owed, _copies, _closed)
 )

@@ -19,7 +19,14 @@ ORIGIN = "receipts.example.org"
 ISSUED = datetime(2026, 11, 24, 10, 15, 42, tzinfo=UTC)
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 DATA_MAP = {"kind": "data-map", "digest": "0" * 64}
-PLAN = {"kind": "plan", "stores": ["pg-main", "cache"]}
+LINES = {"store": "pg-main", "collections": [{"collection": "calls", "outcome": "erased", "found": 14, "due": 0}]}
+PLAN = {
+    "kind": "plan",
+    "stores": [
+        {"store": "pg-main", "kind": "postgres", "collections": {"calls": "delete"}},
+        {"store": "cache", "kind": "redis"},
+    ],
+}
 
 
 @dataclass
@@ -126,7 +133,7 @@ def operator(make_operator: Callable[..., Operator]) -> Operator:
 def finished(operator: Operator) -> Operator:
     owed = statement.Open(2, datetime(2026, 12, 23, tzinfo=UTC))
     operator.issue("accepted", still_open=owed)
-    operator.issue("partially-erased", still_open=owed, body={"stores": [{"id": "pg-main", "found": 14, "due": 0}]})
+    operator.issue("partially-erased", still_open=owed, body={"stores": [LINES]})
     operator.issue("closed", final=True)
     return operator
 

@@ -225,9 +225,16 @@ def left_out(receipt: Receipt) -> None:
 CLOSED = then("closed", final=True)
 
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
+    # forms: what no rule can read, no rule would refuse
+    "a store without collections": ("form-unknown", lambda r: r["series"][1]["body"]["stores"].append({"store": "x"})),
+    "stores as a text": ("form-unknown", body(2, stores="none")),
+    "a count as a text": ("form-unknown", of_line(0, found="3")),
+    "copies in no list": ("form-unknown", lambda r: r["documents"]["copies"].update(listings=None)),
+    "a clock without a last day": ("form-unknown", lambda r: r["documents"]["deadlines"].update(clocks=[{}])),
+    "a plan of other stores": ("form-unknown", lambda r: r["documents"]["plan"].update(stores=["main"])),
     # counts
-    "fewer than nothing found": ("count-negative", of_line(0, found=-3)),
-    "fewer than nothing due": ("count-negative", of_line(0, due=-1)),
+    "fewer than nothing found": ("count-negative sum-wrong", of_line(0, found=-3)),
+    "fewer than nothing due": ("count-negative outcome-against-counts due-left", of_line(0, due=-1)),
     "fewer than nothing newer": ("count-negative", of_line(0, newer=-1)),
     "fewer than nothing unclear": ("count-negative", body(2, ambiguous=-2)),
     "fewer than nothing due at settling": ("count-negative", body(2, due=-1)),
