@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -439,10 +439,12 @@ class KnowsWaiting(Protocol):
 class RefreshesStatistics(Protocol):
     """A store whose planner keeps samples of values, which outlive the records that they were drawn from."""
 
-    def refresh_statistics(
-        self, collections: Collection[str], scope: Scope, ago: timedelta
-    ) -> Mapping[str, str | None]:
-        """Have samples drawn anew that may be older than so long: the time since the last record was erased.
+    def refresh_statistics(self, collections: Collection[str], scope: Scope) -> Mapping[str, str | None]:
+        """Draw these samples anew, whenever that was done before: what began before the erasing ended is no reason.
+
+        Args:
+            collections: Those from which something was erased.
+            scope: Of the request.
 
         Returns:
             Collection -> None: its samples are of what is there now; or why older ones are left, in words for a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from pydantic import ValidationError
 from expunge_config.datamap import DataMap, Model, digest, load
 from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
-from expunge_connectors.contract import BackupConnector, StoreConnector
+from expunge_connectors.contract import BackupConnector, Scope, StoreConnector
 from expunge_connectors.registry import Registry
 from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.installation_check import installation_findings
+from expunge_orchestrator.ledger.batches import Erasing
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.rules.reachability import passing
 from expunge_orchestrator.subjects import renamed_identities
@@ -27,6 +29,19 @@ from expunge_reports.keys import KeyRing
 
 # Caches come last: they refill from the stores before them.
 _RANK = {"postgres": 0, "s3": 2, "redis": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesDrawn:
+    """What this process had drawn anew of a planner's samples: one at a time, for two would wait for the same tables.
+
+    Attributes:
+        covered: (store, scope, collection) -> what had been erased from the store, of what is not through, before it
+            last began.
+    """
+
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    covered: dict[tuple[str, Scope, str], frozenset[Erasing]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,7 @@ class Workspace:
     keys: KeyRing = field(repr=False)
     passing: Mapping[str, frozenset[str]]
     inspection: InspectionCache = field(default_factory=InspectionCache, repr=False, compare=False)
+    samples: SamplesDrawn = field(default_factory=SamplesDrawn, repr=False, compare=False)
 
     def refuse_errors(self) -> None:
         """Inspect what this workspace works with, unless that was done a moment ago, and let errors block.

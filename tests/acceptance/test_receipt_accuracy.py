@@ -25,11 +25,11 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import StoreConnector
-from expunge_connectors.errors import TransientError
+from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator import backup_copies, json_views
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.batches import Batch, erasings
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.states import BatchState
@@ -307,37 +307,47 @@ def test_a_receipt_whose_last_statement_is_not_in_the_log_yet_is_shown_as_far_as
 # What the planner remembers ------------------------------------------------------------------------------------------
 
 
-def test_what_the_planner_remembers_is_drawn_anew_before_settling_or_told(
-    calltrack: CompanyStack, database: str, tmp_path: Path
-) -> None:
+def sampled_people(database: str, directory: Path) -> dict[str, Any]:
+    """Places of an installation with one table, whose planner remembers six people."""
     execute(
         database,
         "CREATE TABLE users (id int PRIMARY KEY, mail text);"
         "INSERT INTO users SELECT n, 'person-' || n || '@x.example' FROM generate_series(1, 6) n; ANALYZE users",
     )
     people = "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}]"
-    write_document(tmp_path / "datamap.yaml", small_document(f"{people}, yields: {{user_id: id}}}}"))
-    remembered = (
+    write_document(directory / "datamap.yaml", small_document(f"{people}, yields: {{user_id: id}}}}"))
+    return {"data_map": directory / "datamap.yaml", "stores": {"main": {"url": SecretStr(database)}}}
+
+
+def remembered(database: str) -> str:
+    query = (
         "SELECT string_agg(concat(most_common_vals, histogram_bounds), '') FROM pg_stats WHERE schemaname = 'public'"
     )
+    return str(execute(database, query)[0][0])
 
+
+DRAWN = [{"store": "main", "drawnAnew": ["users"], "older": []}]
+
+
+def test_what_the_planner_remembers_is_drawn_anew_before_settling_or_told(
+    calltrack: CompanyStack, database: str, tmp_path: Path
+) -> None:
     def refuse() -> None:
         raise TransientError
 
-    places = {"data_map": tmp_path / "datamap.yaml", "stores": {"main": {"url": SecretStr(database)}}}
-    with fresh_installation(calltrack, tmp_path / "expunge", **places) as installation:
+    with fresh_installation(calltrack, tmp_path / "expunge", **sampled_people(database, tmp_path)) as installation:
         first, second, nobody = (installation.plan(f"user_id\n{n}\n", "acme") for n in (3, 4, 99))
         for batch in (first, nobody):
             installation.erase(batch)
-        assert "person-3" in execute(database, remembered)[0][0]
+        assert "person-3" in remembered(database)
         installation.settle()
-        assert "person-3" not in execute(database, remembered)[0][0]
+        assert "person-3" not in remembered(database)
         installation.erase(second)
         installation.settle(main_before(installation, "refresh_statistics", refuse))
         told = [body_of(installation, batch, "settled").get("plannerSamples") for batch in (first, second, nobody)]
-    assert "person-4" in execute(database, remembered)[0][0]
+    assert "person-4" in remembered(database)
     assert told == [
-        [{"store": "main", "drawnAnew": ["users"], "older": []}],
+        DRAWN,
         [
             {
                 "store": "main",
@@ -347,6 +357,115 @@ def test_what_the_planner_remembers_is_drawn_anew_before_settling_or_told(
         ],
         None,
     ]
+
+
+def test_what_the_planner_remembers_is_drawn_anew_once_for_all_that_were_erased_before(
+    calltrack: CompanyStack, database: str, tmp_path: Path
+) -> None:
+    drawn: list[object] = []
+    with fresh_installation(calltrack, tmp_path / "expunge", **sampled_people(database, tmp_path)) as installation:
+        main: Any = installation.workspace.stores["main"]
+
+        def refresh(*arguments: Any) -> object:
+            if not drawn:
+                log_erasing(installation, batches[2])
+            drawn.append(main.refresh_statistics(*arguments))
+            return drawn[-1]
+
+        counting = installation.with_stores({"main": FaultyConnector(main, refresh_statistics=refresh)})  # type: ignore[dict-item]
+        batches = [installation.plan(f"user_id\n{n}\n", "acme") for n in (3, 4, 5)]
+        for batch in batches[:2]:
+            installation.erase(batch)
+        installation.settle(counting)
+        assert len(drawn) == 1
+        with reading(installation.workspace.ledger) as connection:
+            meanwhile = erasings(connection, "main")
+        assert meanwhile
+        assert not meanwhile & installation.workspace.samples.covered["main", batches[2].scope, "users"]
+        installation.erase(batches[2])
+        installation.settle(counting)
+        assert len(drawn) == 2
+        told = [body_of(installation, batch, "settled").get("plannerSamples") for batch in batches]
+    assert told == [DRAWN] * 3
+    assert not any(f"person-{n}" in remembered(database) for n in (3, 4, 5))
+
+
+def test_what_could_not_be_drawn_anew_for_one_request_is_tried_for_the_next(
+    calltrack: CompanyStack, database: str, tmp_path: Path
+) -> None:
+    def refuse() -> None:
+        raise TransientError
+
+    with fresh_installation(calltrack, tmp_path / "expunge", **sampled_people(database, tmp_path)) as installation:
+        batches = [installation.plan(f"user_id\n{n}\n", "acme") for n in (3, 4)]
+        for batch in batches:
+            installation.erase(batch)
+        installation.settle(main_before(installation, "refresh_statistics", refuse))
+        told = [body_of(installation, batch, "settled").get("plannerSamples") for batch in batches]
+    assert [one == DRAWN for one in told].count(True) == 1
+    assert not any(f"person-{n}" in remembered(database) for n in (3, 4))
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_what_the_planner_remembers_is_drawn_anew_after_an_erasing_that_was_never_logged(
+    calltrack: CompanyStack, database: str, tmp_path: Path, rounds: int
+) -> None:
+    """The store erased, and then failed: an operator ends the request. That of an earlier round is no measure."""
+    with fresh_installation(calltrack, tmp_path / "expunge", **sampled_people(database, tmp_path)) as installation:
+        main = installation.workspace.stores["main"]
+        asked: list[int] = []
+
+        def erase(*arguments: Any) -> int:
+            asked.append(main.erase(*arguments))
+            if len(asked) == rounds:
+                raise TerminalError("store main: refused.")
+            return asked[-1]
+
+        def come_back() -> None:
+            if rounds == 2:
+                drawn_now(installation, batch)
+                execute(database, "INSERT INTO users VALUES (3, 'person-3@x.example')")
+
+        batch = installation.plan("user_id\n3\n", "acme")
+        failing = FaultyConnector(before_call(main, "verify", come_back), erase=erase)  # type: ignore[arg-type]
+        assert installation.erase(batch, installation.with_stores({"main": failing})).state is BatchState.FAILED  # type: ignore[dict-item]
+        assert len(asked) == rounds
+        assert end(installation, batch).state is BatchState.ERASED, installation.failures(batch)
+        installation.settle()
+        assert body_of(installation, batch, "settled").get("plannerSamples") == DRAWN
+    assert "person-3" not in remembered(database)
+
+
+def test_what_the_planner_remembers_is_drawn_anew_after_erasing_again(
+    calltrack: CompanyStack, database: str, tmp_path: Path
+) -> None:
+    with fresh_installation(calltrack, tmp_path / "expunge", **sampled_people(database, tmp_path)) as installation:
+        batch = installation.plan("user_id\n3\n", "acme")
+        installation.erase(batch)
+        drawn_now(installation, batch)
+        execute(database, "INSERT INTO users VALUES (3, 'person-3@x.example'); ANALYZE users")
+        installation.settle()
+        assert body_of(installation, batch, "settled").get("plannerSamples") == DRAWN
+        assert statements_of(installation, batch, "re-erased")
+    assert "person-3" not in remembered(database)
+
+
+def log_erasing(installation: Installation, batch: Batch) -> None:
+    """As if a chunk of it was erased from at this moment."""
+    chunk = tables.chunk.c
+    with installation.workspace.ledger.begin() as connection:
+        logged = {"chunk_id": connection.scalar(sa.select(chunk.id).where(chunk.batch_id == batch.id))}
+        logged |= {"round": 99, "step": 0, "name": "erase:main", "epoch": 0, "at": batch.created_at}
+        connection.execute(sa.insert(tables.step_log).values(**logged))
+
+
+def drawn_now(installation: Installation, batch: Batch) -> None:
+    """As if a chunk that settles at this moment had the samples drawn anew."""
+    workspace = installation.workspace
+    with reading(workspace.ledger) as connection:
+        done = erasings(connection, "main")
+    assert done
+    workspace.samples.covered["main", batch.scope, "users"] = done
 
 
 # Late keys -----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
 from psycopg import IsolationLevel
@@ -393,16 +393,14 @@ class PostgresStore:
         spec = self._of(scope)._map  # noqa: SLF001 - it is one of our own
         return self._reading(lambda connection: row_estimates.sizes(connection, spec))
 
-    def refresh_statistics(
-        self, collections: Collection[str], scope: Scope, ago: timedelta
-    ) -> Mapping[str, str | None]:
-        """Have the planner draw its samples of these tables anew, where it may still have older ones."""
+    def refresh_statistics(self, collections: Collection[str], scope: Scope) -> Mapping[str, str | None]:
+        """Have the planner draw its samples of these tables anew."""
         tables = {
             name: one.table
             for name, one in self._of(scope)._map.collections.items()  # noqa: SLF001 - it is one of our own
             if name in collections
         }
-        found = self._call(lambda connection: planner_statistics.refresh(connection, set(tables.values()), ago))
+        found = self._call(lambda connection: planner_statistics.refresh(connection, set(tables.values())))
         return {name: found[table] for name, table in tables.items() if table in found}
 
     def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:

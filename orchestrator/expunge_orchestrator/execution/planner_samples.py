@@ -1,28 +1,25 @@
 """Planner samples: what a store's planner remembers of erased values, drawn anew before a chunk settles.
 
-Once for a table and batch: the first chunk that settles has it done, the others find samples that are young enough.
+Once for many chunks: what was drawn is of none of those whose erasing was in the ledger when the drawing began. The
+ledger says so, not a clock: those of two hosts differ, and a store's own times tell neither when a drawing began nor
+what it left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from expunge_connectors.contract import RefreshesStatistics
 from expunge_connectors.errors import ConnectorError
-from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution.step_context import StepContext
-from expunge_orchestrator.ledger.batches import last_done
+from expunge_orchestrator.ledger.batches import erasings
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules import outcomes
 
 Places = frozenset[tuple[str, str]]
 Samples = Mapping[tuple[str, str], str | None]
 """(store, collection) -> None: drawn anew; or why older ones are left."""
-
-_CUT = timedelta(seconds=1)
-"""The ledger keeps whole seconds: a step ended up to one later than it says."""
 
 _UNASKED = "the store could not be asked to draw them anew"
 
@@ -41,22 +38,33 @@ def erased_from(context: StepContext, people: Sequence[Item]) -> Mapping[int, Pl
 
 
 def drawn_anew(context: StepContext, places: Places) -> Samples:
-    """Have samples of these drawn anew, unless that was done since the chunk was last erased from.
+    """Have samples of these drawn anew, unless this process did so since the chunk was last erased from.
 
     It never fails a chunk: what is left is said.
     """
-    with reading(context.workspace.ledger) as connection:
-        done = last_done(connection, context.chunk_id)
-    erased = [at for name, at in done.items() if pipeline.split(name)[0] in {pipeline.ERASE, pipeline.RE_ERASE}]
-    ago = max(now() - max(erased) - _CUT, timedelta(0)) if erased else None
     told: dict[tuple[str, str], str | None] = {}
     for store in sorted({store for store, _ in places}):
-        connector = context.workspace.stores.get(store)
-        if isinstance(connector, RefreshesStatistics) and ago is not None:
+        if isinstance(context.workspace.stores.get(store), RefreshesStatistics):
             names = {name for of, name in places if of == store}
-            try:
-                found = connector.refresh_statistics(names, context.batch.scope, ago)
-            except ConnectorError:
-                found = dict.fromkeys(names, _UNASKED)
-            told |= {(store, name): why for name, why in found.items()}
+            with context.workspace.samples.one_at_a_time:
+                told |= {(store, name): why for name, why in _drawn_in(context, store, names).items()}
+    return told
+
+
+def _drawn_in(context: StepContext, store: str, names: set[str]) -> Mapping[str, str | None]:
+    connector, drawn = context.workspace.stores[store], context.workspace.samples.covered
+    assert isinstance(connector, RefreshesStatistics)
+    scope = context.batch.scope
+    with reading(context.workspace.ledger) as connection:
+        # Where this round has none, the store may have erased all the same, and have failed before that was logged.
+        own = {one for one in erasings(connection, store, context.chunk_id) if one.round == context.round}
+        done = {name for name in names if own and own <= drawn.get((store, scope, name), frozenset())}
+        covered = erasings(connection, store) if names - done else frozenset()
+    told: dict[str, str | None] = dict.fromkeys(done)
+    if names - done:
+        try:
+            told |= connector.refresh_statistics(names - done, scope)
+        except ConnectorError:
+            told |= dict.fromkeys(names - done, _UNASKED)
+    drawn |= {(store, scope, name): covered for name in names - done if told.get(name, _UNASKED) is None}
     return told

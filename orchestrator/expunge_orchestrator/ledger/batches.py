@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -14,7 +14,8 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.errors import UnknownBatchError
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
+from expunge_orchestrator.rules import pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,15 @@ _DONE = (
     .where(tables.step_log.c.chunk_id == sa.bindparam("chunk"))
     .order_by(tables.step_log.c.round)
 )
+_ERASINGS = (
+    sa.select(tables.step_log.c.chunk_id, tables.step_log.c.round, tables.step_log.c.step)
+    .join(tables.chunk, tables.chunk.c.id == tables.step_log.c.chunk_id)
+    .where(
+        tables.step_log.c.name.in_(sa.bindparam("names", expanding=True)),
+        tables.chunk.c.state != ChunkState.DONE.value,
+    )
+)
+_ERASINGS_OF = _ERASINGS.where(tables.chunk.c.id == sa.bindparam("chunk"))
 
 
 def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
@@ -148,6 +158,22 @@ def _batch(row: sa.Row[Any]) -> Batch:
 def last_done(connection: sa.Connection, chunk_id: int) -> dict[str, datetime]:
     """Step by name -> when it was last done for the chunk: in its last round, whatever the clocks of two hosts say."""
     return {row.name: parse(row.at) for row in connection.execute(_DONE, {"chunk": chunk_id})}
+
+
+class Erasing(NamedTuple):
+    """A step that erased from a store, and is done."""
+
+    chunk_id: int
+    round: int
+    step: int
+
+
+def erasings(connection: sa.Connection, store: str, chunk_id: int | None = None) -> frozenset[Erasing]:
+    """What was erased from a store, of a chunk or of every one that is not through."""
+    names = [f"{verb}:{store}" for verb in (pipeline.ERASE, pipeline.RE_ERASE)]
+    query = _ERASINGS if chunk_id is None else _ERASINGS_OF
+    rows = connection.execute(query, {"names": names} | ({} if chunk_id is None else {"chunk": chunk_id}))
+    return frozenset(Erasing(*row) for row in rows)
 
 
 def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
