@@ -47,7 +47,21 @@ DISSOLVED = "UPDATE users SET household_id = NULL; DELETE FROM households"
 CORRECTED = "UPDATE guests SET email = 'dora@x.example' WHERE id = 11"
 REPLACED = "UPDATE users SET email = 'new@x.example' WHERE id = 1"
 FIRST, SECOND, BOTH = b"user_id\n1\n", b"user_id\n2\n", b"user_id\n1\n2\n"
-ADDRESS = b"email\n1@x.example\n"
+ADDRESS, GUEST = b"email\n1@x.example\n", b"guest_id\n11\n"
+REMOVED = "DELETE FROM bookings WHERE guest_id = 11; DELETE FROM guests WHERE id = 11"
+MOVED = f"{REPLACED}; UPDATE guests SET email = 'new@x.example' WHERE id = 11"
+TAKEN = "INSERT INTO users VALUES (9, '1@x.example')"
+SWAPPED = "UPDATE users SET email = CASE id WHEN 1 THEN '2@x.example' ELSE '1@x.example' END WHERE id < 3"
+GUESTS = {"main.guests", "main.bookings", "cache.carts"}
+CHANGES: dict[str, tuple[bytes, str, set[str]]] = {
+    "guest has the first one": (FIRST, REPLACED, {"main.newsletter"}),
+    "account has the first one": (GUEST, CORRECTED, {"main.newsletter"}),
+    "nobody has the one given": (ADDRESS, f"{REMOVED}; {REPLACED}", {"main.users"}),
+    "neither has the one given": (ADDRESS, MOVED, {"main.users"} | GUESTS),
+    "no longer said": (ADDRESS, f"{REMOVED}; UPDATE users SET email = NULL WHERE id = 1", set()),
+}
+"""How a request, and a change, ends: what stays and is told."""
+FIRST_ROWS = {"users": 1, "guests": 11, "bookings": 1, "newsletter": 1}
 KILLED = """
 import os
 from expunge_connectors.{0} import connector
@@ -128,15 +142,29 @@ def test_whose_record_was_corrected_is_not_taken_along(
 
 
 @pytest.mark.parametrize("decided", [False, True])
-def test_an_address_in_whose_place_the_own_record_has_another_one_leads_nowhere(
-    cli: CliRunner, database: str, *, decided: bool
+@pytest.mark.parametrize(("listed", "meanwhile", "told"), CHANGES.values(), ids=list(CHANGES))
+def test_what_changed_since_the_plan_ends_the_same_whenever_it_changed(
+    cli: CliRunner, database: str, keyspace: Keyspace, listed: bytes, meanwhile: str, *, told: set[str], decided: bool
 ) -> None:
-    """Somebody may have it since, and have been written to."""
-    passed_on = f"DELETE FROM bookings WHERE guest_id = 11; DELETE FROM guests WHERE id = 11; {REPLACED}"
-    status = changed(cli, database, passed_on, FIRST, decided=decided)
-    assert status["outcomes"] == {"partially-erased": 1}
-    assert (unclear(status), left(database, "newsletter")) == ({"main.newsletter": 1}, [1, 2, 3])
-    assert left(database, "users") == [2, 3]
+    """An address that was let go may be somebody's since, who is written to; whoever let it go is told."""
+    status = changed(cli, database, meanwhile, listed, decided=decided)
+    assert status["outcomes"] == {"partially-erased" if told else "erased": 1}
+    assert unclear(status) == dict.fromkeys(told, 1)
+    stayed = {f"main.{name}" for name, first in FIRST_ROWS.items() if first in left(database, name)}
+    assert (stayed, bool(keyspace.client.exists("cart:11"))) == (told - {"cache.carts"}, "cache.carts" in told)
+
+
+@pytest.mark.parametrize(("decided", "outcome"), [(False, "ambiguous"), (True, "failed")])
+@pytest.mark.parametrize(
+    ("listed", "meanwhile"), [(ADDRESS, f"{REPLACED}; {TAKEN}"), (FIRST, SWAPPED)], ids=["taken", "swapped"]
+)
+def test_nothing_goes_where_records_lead_to_somebody_else(
+    cli: CliRunner, database: str, listed: bytes, meanwhile: str, outcome: str, *, decided: bool
+) -> None:
+    """Once it was decided who it is, something may be gone: nobody says by then that nothing was touched."""
+    status = changed(cli, database, meanwhile, listed, decided=decided)
+    assert status["outcomes"] == {outcome: 1}
+    assert {name: left(database, name)[0] for name in FIRST_ROWS} == FIRST_ROWS
 
 
 def test_what_records_still_say_goes(cli: CliRunner, database: str, keyspace: Keyspace) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.identity_resolution import Resolved
-from expunge_orchestrator.subjects import earlier_claims, member_proof, planned_keys, residual_keys
+from expunge_orchestrator.subjects import earlier_claims, member_proof, residual_keys
 from expunge_orchestrator.subjects.planned_keys import Ask, Keys, PlannedKeys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
@@ -37,6 +37,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
     Raises:
         ConnectorError: A store cannot be asked.
     """
+    asked = given
     new = {number: given[number] for number in given.keys() - known.keys()}
     vouched = _vouched_for(new, ask, workspace, scope)
     for number, keys in ({} if planned is None else planned.vouched_for()).items():
@@ -46,12 +47,9 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
     while True:
         # Of everybody again, not of some: a record of two people is followed where both go.
         answers = ask(given, before)
-        if gone := {} if planned is None else planned.contradicted(answers, ask):
-            given, before = (
-                {number: planned_keys.without(keys, gone.get(number, _NONE)) for number, keys in some.items()}
-                for some in (given, before)
-            )
-            continue
+        if again := {} if planned is None else planned.contradicted(answers):
+            rest = {number: keys for number, keys in known.items() if number not in again}
+            return resolve({**asked, **again}, rest, ask, workspace, scope, planned)
         more: dict[int, frozenset[SubjectKey]] = {}
         left = _left(answers, workspace, scope)
         for inherited in (

@@ -5,8 +5,9 @@ this person's all the same. What is somebody else's by now is not: a key that wa
 out. Where that is the person's own, which the request gives, the request leads to somebody else. And where another
 address has taken the place of the first one, nobody can say whose the records under that are: they stay, and are told.
 
-Once erasing has begun who it is was decided, and every key is known. A record that is still there answers all the same;
-one that was erased says nothing, and nothing changes for its keys.
+Once erasing has begun who it is was decided, and every key is known. A record that is still there answers all the same:
+where it says another value, the person is asked for as if nothing had begun, and what was decided is what was planned.
+One that was erased says nothing, and nothing changes for its keys.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class PlannedKeys:
     """What the plan of some people led to.
 
     Attributes:
-        keys: Of those of whom nothing is erased, as they were sealed.
+        keys: Of those of whom nothing is erased, as they were sealed; and of the others who are `contradicted`.
         begun: Of the others, what an earlier resolution accepted.
         heard: Of these, what it was told and did not follow.
         given: The identifiers of their requests.
@@ -44,7 +45,7 @@ class PlannedKeys:
         passed_on: Number -> keys of the plan that somebody else has by now, as far as that was seen.
     """
 
-    keys: Keys
+    keys: dict[int, frozenset[SubjectKey]]
     begun: Keys
     heard: Keys
     given: Keys
@@ -55,7 +56,6 @@ class PlannedKeys:
     of_others: set[int] = field(default_factory=set)
     given_up: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
     passed_on: dict[int, frozenset[SubjectKey]] = field(default_factory=dict)
-    _asked: set[int] = field(default_factory=set)
 
     def vouched_for(self) -> Keys:
         """Number -> values that pass on and are given beside a person's own key, which the plan followed from both.
@@ -79,12 +79,7 @@ class PlannedKeys:
         Raises:
             ConnectorError: A store cannot be asked.
         """
-        same = {
-            number: keys
-            for number, keys in self.keys.items()
-            if answers[number].ambiguity is None
-            and same_person(self._persons(keys), self._persons(answers[number].keys))
-        }
+        same = {number: keys for number, keys in self.keys.items() if self._same(keys, answers[number])}
         more = {number: keys for number, keys in same.items() if not keys <= answers[number].keys}
         owns = {number: self._persons(self.given[number]) for number in self.keys}
         again = {
@@ -104,51 +99,28 @@ class PlannedKeys:
             found[number] = without(keys, gone | self.given_up[number])
         return found
 
-    def contradicted(self, answers: Mapping[int, Resolved], ask: Ask) -> Keys:
-        """Number -> keys that an earlier resolution accepted and records speak against by now; of those with any.
+    def contradicted(self, answers: Mapping[int, Resolved]) -> Keys:
+        """Number -> the identifiers of the request, of those of whom a record says a value by now that was not known.
 
-        Asked once of each of whom a record says a value that was not known. Of them the persons' keys lead on apart:
-        what is known from before would hide that nothing leads there any more.
+        From here on what an earlier resolution accepted of them is what a plan led to. Asked by keys of persons that
+        the request does not give, records would go on to lead where nothing given leads any more.
 
         Args:
             answers: Who they are by all that is known.
-            ask: Asks the stores.
-
-        Raises:
-            ConnectorError: A store cannot be asked.
         """
         heard = {
             number: keys
             for number, keys in self.begun.items()
-            if number not in self._asked and answers[number].ambiguity is None
+            if number not in self.keys and answers[number].ambiguity is None
             if not self._values(answers[number]) <= _plain(keys) | self.heard[number]
         }
-        self._asked |= heard.keys()
-        if not heard:
-            return {}
-        owns = {number: self._persons(self.given[number]) for number in heard}
-        # Where the request gives no person's key, its values say who it is, as far as anything still leads from them.
-        now = ask({number: own or self.given[number] for number, own in owns.items()}, {})
-        same = {number: self._same(keys, now[number]) for number, keys in heard.items()}
-        changed = self._changed_persons(
-            heard, {number: now[number].keys if same[number] else _NONE for number in heard}, ask
-        )
-        for number, keys in heard.items():
-            if not self._persons(keys) - changed[number]:
-                changed[number] = _NONE
-        unnamed = {number: self._persons(heard[number]) - changed[number] for number, own in owns.items() if not own}
-        now = {**now, **(ask(unnamed, {}) if unnamed else {})}
-        found: dict[int, frozenset[SubjectKey]] = {}
-        for number, keys in heard.items():
-            if self._same(keys, now[number]):
-                self.given_up[number] = self._given_up(keys, now[number]) - self.given[number]
-            self.passed_on[number] = changed[number] & _plain(keys)
-            if gone := self.given_up.get(number, _NONE) | self.passed_on[number]:
-                found[number] = gone
-        return found
+        self.keys |= heard
+        return {number: self.given[number] for number in heard}
 
     def _same(self, keys: frozenset[SubjectKey], now: Resolved) -> bool:
-        return now.ambiguity is None and same_person(self._persons(keys), self._persons(now.keys))
+        """Whether this is who was planned. Where what is given leads to nobody any more, nobody else is meant."""
+        found = self._persons(now.keys)
+        return now.ambiguity is None and (not found or same_person(self._persons(keys), found))
 
     def _values(self, answer: Resolved) -> frozenset[SubjectKey]:
         """The values that pass on in records that are the person, without their marks."""

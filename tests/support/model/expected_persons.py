@@ -80,10 +80,12 @@ class Whose:
         return now if inherited is NOTHING else self._recorded(given - plan.vouched, self._kept(inherited, now))
 
     def inherited(self, given: Keys) -> Plan:
-        """What the plan of a request led to, where it was the same person's."""
+        """What the plan of a request led to, where it was the same person's, or nobody is found any more."""
         plan, now = self._planned_for(given), self._now(given)
-        before, found = self._of_persons(plan.keys), self._of_persons(now or frozenset())
-        return plan if before & found and not _several(before | found) else NOTHING
+        if now is None:
+            return NOTHING
+        before, found = self._of_persons(plan.keys), self._of_persons(now)
+        return plan if not found or (before & found and not _several(before | found)) else NOTHING
 
     def _planned_for(self, given: Keys) -> Plan:
         return NOTHING if self._plans is None else self._plans.get(given, NOTHING)
@@ -197,7 +199,7 @@ class Whose:
     def _kept(self, plan: Plan, now: Keys) -> Plan:
         """What a plan led to and is this person's still, by what records say of these keys by now."""
         replaced = {kind for kind, _ in now - plan.keys}
-        persons = self._of_persons(now)
+        persons = self._of_persons(now) or self._unchanged(plan)
         plans = (one.keys for one in (self._plans or {}).values())
         going = (keys for keys in plans if not self.people.isdisjoint(keys))  # who is somebody else by now stays
         everybody = self.people.union(*going)  # it is asked about all at once
@@ -213,6 +215,15 @@ class Whose:
             )
         )
         return replace(plan, keys=kept)
+
+    def _unchanged(self, plan: Plan) -> Keys:
+        """Of whom a plan led to, those whose own rows say no other value by now."""
+
+        def said(person: Key) -> set[Key]:
+            own = self._reference.own(self._state, frozenset([person]))
+            return {key for key in own if self._kind(key) == "reusable"}
+
+        return frozenset(one for one in self._of_persons(plan.keys) if said(one) <= plan.keys)
 
     def _walk(self, accepted: set[Key], plan: Plan = NOTHING) -> None:
         """Add the persons and things that accepted keys tell of, to the end."""
