@@ -29,6 +29,7 @@ from tests.bench.batches import Round
 from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
 from tests.bench.measurements import Stages, machine, median, ruled, spread
+from tests.bench.overload import scene
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 
 from expunge_config.examples.calltrack import Company
@@ -108,6 +109,7 @@ SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
     "keys": redis_scan.bench,
     "blind": blind_search.bench,
     "api": api.bench,
+    "overload": scene.bench,
 }
 
 
@@ -126,6 +128,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--keys", type=int, default=1_000_000, help="keys that Redis is searched through")
     made.add_argument("--rows", type=int, default=2_000_000, help="rows that Postgres is searched blindly in")
     made.add_argument("--seconds", type=int, default=60, help="for which self-deletions are sent to the API")
+    made.add_argument("--attacked", type=int, default=20, help="seconds for which each attack is measured")
+    made.add_argument("--attack", default="", help="only attacks whose name holds this")
     made.add_argument("--people", type=int, default=10_000, help="size of the example company")
     made.add_argument("--ones", type=int, default=100, help="callers of it that are erased one by one")
     made.add_argument(

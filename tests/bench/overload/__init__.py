@@ -1,0 +1,1 @@
+"""Overload: what honest callers notice of attacks on the same server."""
