@@ -12,10 +12,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.support.api_process import PATIENT, Answer, ApiProcess, read, served
+from tests.support.api_process import PATIENT, Answer, ApiProcess, process_of, read, served
 from tests.support.chaos.ledger_backends import FILE as LEDGER
 from tests.support.fork_server import ForkServer
-from tests.support.installation import CompanyStack
+from tests.support.installation import CompanyStack, fresh_installation
 from tests.support.opendsr import certificate_in
 
 from expunge_orchestrator.cli import serve
@@ -489,6 +489,18 @@ def test_it_ends_when_it_is_told_to(
         connection.sendall(b"POST /v1/locate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         assert made.call("GET", "/readyz").status == 200
         assert made.end() == 0
+
+
+def test_a_thread_that_works_lets_others_go_on_soon(
+    calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path
+) -> None:
+    """Else each step of a call waits 5 ms for the interpreter while a list is read: Python's own interval."""
+    code = "import sys, uvicorn; uvicorn.Server.run = lambda _: print('interval', sys.getswitchinterval())"
+    with fresh_installation(calltrack, tmp_path / "expunge") as installation:
+        made = process_of(installation, fork_server, tmp_path)
+        assert made.launch(code=code).wait(PATIENT) == 0
+    (told,) = [line for line in made.log.read_text().splitlines() if line.startswith("interval")]
+    assert float(told.split()[1]) <= 0.0005
 
 
 def test_it_ends_while_a_batch_is_watched(calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("expunge.serve")
 
+INTERVAL = 0.0005
+"""Seconds after which a thread that works, on a long list say, lets others have the interpreter. With Python's own 5 ms
+each step of every other call waits as long: a call of eight takes 40 ms instead of 8."""
+
 GRACE = 10
 """Seconds that calls have to end when the server is told to. Whoever watches a batch is let go at once."""
 
@@ -58,6 +62,7 @@ def serve(
     except ImportError:
         raise UsageError("The API is not installed.", remedy="pip install 'expunge[api]'") from None
     _log_to(sys.stderr)
+    sys.setswitchinterval(INTERVAL)
     with opened(load_settings(), installed()) as workspace:
         workspace.refuse_unmapped_names()
         _tell_errors(workspace)
