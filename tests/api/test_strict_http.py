@@ -21,6 +21,7 @@ from expunge_orchestrator.cli.serve import configured
 from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 SOON = 20.0
+MUCH = 64 * 2**20
 HOST = b"Host: x\r\n"
 POST = b"POST /a HTTP/1.1\r\n" + HOST
 UPGRADE = HOST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
@@ -33,6 +34,10 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return
     body, more = b"", True
+    if scope["path"] == "/refused":
+        await send({"type": "http.response.start", "status": 429, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+        return
     if scope["path"] == "/slow":
         await asyncio.sleep(1)
     while more:
@@ -274,6 +279,24 @@ def test_connections_for_which_there_is_no_place_are_told_once(caplog: pytest.Lo
         (told_of,) = [one.getMessage() for one in caplog.records if one.name == "expunge.api"]
         assert words in told_of
         assert LOOPBACK not in told_of
+
+
+def test_of_a_call_that_was_refused_the_rest_is_not_read(server: uvicorn.Server) -> None:
+    """Whoever sends a list that is not wanted would keep the server busy with it; the answer is there to be read."""
+    with connected(server) as theirs:
+        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % MUCH)
+        assert theirs.recv(4096).startswith(b"HTTP/1.1 429 ")
+        with pytest.raises(OSError, match=r"(?i)reset|pipe"):  # never all of it: kernels keep some megabytes
+            theirs.sendall(bytes(MUCH))
+
+
+def test_a_short_body_of_a_call_that_was_refused_ends_nothing(server: uvicorn.Server) -> None:
+    """It was on its way; whoever sent it makes the next call over the same connection."""
+    with connected(server) as theirs:
+        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % LONGEST_HEAD)
+        assert theirs.recv(4096).startswith(b"HTTP/1.1 429 ")
+        theirs.sendall(bytes(LONGEST_HEAD))
+        assert answered(theirs)
 
 
 def test_a_proxy_speaks_for_many() -> None:

@@ -8,6 +8,8 @@ the body for that protocol's, and we, who speak none, would take it for calls.
 uvicorn bounds how long a connection may be idle between two calls, but neither before the first one nor in the middle
 of a call's head; each such connection holds a file descriptor. Bodies are bounded by the `Guard`. An answer that is not
 taken is kept by asyncio for ever, and its connection with it, also one that is closed: closing waits for the answer.
+And uvicorn reads to its end whatever follows the head of a call that was refused, a list of 60 MiB by whoever may send
+none, too.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from expunge_orchestrator.api.connection_limits import ConnectionLimits
 
 LONGEST_HEAD = 64 * 1024
 """Bytes after which a call is refused that were no part of a body, and ended no head: trailers and the like, too."""
+
+LINGERING = 1.0
+"""Seconds in which whoever still sends what was refused may read the answer: one that is closed may lose it."""
 
 _PIECE = 16 * 1024
 
@@ -43,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
     limits: ConnectionLimits
     _in_head = False
     _unfinished = 0
+    _unwanted = 0
     _last = False
     _patience: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
@@ -97,6 +103,9 @@ class HttpProtocol(HttpToolsProtocol):
             if self._unfinished > LONGEST_HEAD:
                 self._refuse()
                 return
+            if self._unwanted > LONGEST_HEAD:
+                self._read_no_more()
+                return
         if not self._idle():
             self._wait_no_more()
         elif self._patience is None:
@@ -105,7 +114,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._unfinished = True, 0
+        self._in_head, self._unfinished, self._unwanted = True, 0, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of a head. Those that follow a body say nothing: the call was looked at without them."""
@@ -132,9 +141,11 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body."""
+        """A part of a body; nobody waits for it any more when its call was answered."""
         self._unfinished = 0
         super().on_body(body)
+        if self.cycle.response_complete:
+            self._unwanted += len(body)
 
     def on_response_complete(self) -> None:
         """Whoever is answered may stay, while there is room."""
@@ -151,6 +162,13 @@ class HttpProtocol(HttpToolsProtocol):
         """What follows may be of the other protocol: nothing more is read, and the connection ends with the answer."""
         self._last = True
         self.cycle.keep_alive = False
+
+    def _read_no_more(self) -> None:
+        """The call was answered before its body was there, and more of that comes than is on its way anyhow."""
+        self._last = True
+        self.flow.pause_reading()
+        self._wait_no_more()
+        self._patience = self.loop.call_later(LINGERING, self.transport.abort)
 
     def _rest(self) -> None:
         if self._idle() and not self.transport.get_write_buffer_size():
