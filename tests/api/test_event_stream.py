@@ -9,10 +9,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, create_autospec
 
 import pytest
 import uvicorn
@@ -21,6 +23,8 @@ from tests.support.installation import CompanyStack
 
 from expunge_orchestrator.api import batch_watches, event_stream
 from expunge_orchestrator.api.app import build
+from expunge_orchestrator.api.routes import batches as batches_routes
+from expunge_orchestrator.api.schemas.batches import Batch
 from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.execution import batch_lifecycle
@@ -129,6 +133,23 @@ def test_all_who_watch_share_one_look() -> None:
             assert await watches.look("bt_1", ask, since) == 4, "what was seen when nobody watched is kept"
 
     asyncio.run(watch())
+
+
+def test_what_all_are_told_is_written_once(
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each look at the ledger, not for each who watches: there may be hundreds."""
+    written = create_autospec(Batch.model_dump_json, side_effect=Batch.model_dump_json)
+    looks = Mock(side_effect=batches_routes._shown)
+    monkeypatch.setattr(Batch, "model_dump_json", written)
+    monkeypatch.setattr(batches_routes, "_shown", looks)
+    monkeypatch.setattr(batch_watches, "EVERY", 0.1)
+    with open_api(calltrack, tmp_path, api={"events_for": timedelta(seconds=1)}) as api, listening(api) as client:
+        uid = begun(api, 28)
+        with ThreadPoolExecutor() as pool:
+            assert {status for status, _ in pool.map(lambda _: watched(client, api, uid), range(8))} == {200}
+    assert looks.call_count > 8
+    assert written.call_count <= looks.call_count
 
 
 def test_a_shared_look_is_newer_than_what_its_watcher_has_seen() -> None:

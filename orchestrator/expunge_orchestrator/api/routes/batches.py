@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import AsyncIterator
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from expunge_orchestrator import json_views
 from expunge_orchestrator.api import event_stream
-from expunge_orchestrator.api.batch_watches import BatchWatches
+from expunge_orchestrator.api.batch_watches import BatchWatches, Progress
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
@@ -306,27 +305,23 @@ async def stream_batch_events(
     The stream ends after a while even if the batch does not: call again with the id of the last event. An actor has ten
     streams at a time.
     """
-    first = await run_in_threadpool(_look, call, batch_id)  # its own: what others saw is older than this call
+    first = await run_in_threadpool(_progress, call, batch_id)  # its own: what others saw is older than this call
     since = time.monotonic()
 
-    async def look() -> Batch:
+    async def look() -> Progress:
         """What there is to tell now."""
-        return await watches.look(batch_id, partial(_shown, call.state.workspace, batch_id), since)
-
-    async def over() -> bool:
-        """Nobody listens any more, or the server ends."""
-        return bool(asked.app.state.ending()) or await asked.is_disconnected()
+        return await watches.look(batch_id, lambda: Progress.of(_shown(call.state.workspace, batch_id)), since)
 
     watch = event_stream.BatchEventStream(call.state.workspace.settings.api.events_for.total_seconds(), last)
     if watch.told_the_end(first):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
-    return StreamingResponse(watch.events(first, look, over), media_type="text/event-stream")
+    return StreamingResponse(watch.events(first, look, asked.app.state.ending), media_type="text/event-stream")
 
 
-def _look(call: CallContext, batch_id: str) -> Batch:
+def _progress(call: CallContext, batch_id: str) -> Progress:
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    return _batch_view(call, found)
+    return Progress.of(_batch_view(call, found))
 
 
 def _batch_view(call: CallContext, batch: batches.Batch) -> Batch:
