@@ -94,32 +94,32 @@ def ask(known: Known, scope: str = "", when: str = "") -> Response:
 def delete(known: Known, sent: Sent) -> Response:
     wish = {"scope": sent["scope"], "waive_grace": sent["when"] == "now"}
     # A second click on the same page is the same request.
-    made = call("POST", "/v1/me/erasure_requests", token(known), wish, **{"idempotency-key": sent["once"]}).json()
-    return keep(known | {"key": made["follow_up_token"] or known["key"]}, RedirectResponse("/status", 303))
+    own = call(known, "POST", "/v1/me/erasure_requests", token(known), wish, **{"idempotency-key": sent["once"]}).json()
+    return keep(known | {"key": own["follow_up_token"] or known["key"]}, RedirectResponse("/status", 303))
 
 
 @app.get("/status")
 def status(known: Known) -> Response:
-    own = call("GET", "/v1/me/erasure_requests", token(known)).json() if accounts(known["user"]) else []
-    found = own[:1] or ([call("GET", "/v1/follow_up/erasure_request", known["key"]).json()] if known["key"] else [])
-    for one in found:
+    own = call(known, "GET", "/v1/me/erasure_requests", token(known)).json() if accounts(known["user"]) else []
+    key = known["key"]
+    for one in own[:1] or ([call(known, "GET", "/v1/follow_up/erasure_request", key).json()] if key else []):
         begins = f"{datetime.fromisoformat(one['starts_at']):%-d %B %Y at %H:%M} UTC"
-        key = fill("key.html" if known["key"] else "no-key.html", key=known["key"], csrf=known["csrf"])
-        told = {"id": one["id"], "begins": begins, "what": WHAT[one["scope"]], "html_key": key}
+        shown = fill("key.html" if key else "no-key.html", key=key, csrf=known["csrf"])
+        told = {"id": one["id"], "begins": begins, "what": WHAT[one["scope"]], "html_key": shown}
         return show(known, PAGES.get(one["state"], "working"), **told)
     return show(known, "no-request")
 
 
 @app.post("/status")
 def follow(known: Known, sent: Sent) -> Response:
-    call("GET", "/v1/follow_up/erasure_request", sent["key"].strip())
+    call(known, "GET", "/v1/follow_up/erasure_request", sent["key"].strip())
     return keep(known | {"key": sent["key"].strip()}, RedirectResponse("/status", 303))
 
 
 @app.post("/undo")
 def undo(known: Known, _sent: Sent) -> Response:
-    newest = call("GET", "/v1/me/erasure_requests", token(known)).json()[0]["id"]
-    call("POST", f"/v1/me/erasure_requests/{newest}/cancel", token(known))
+    newest = call(known, "GET", "/v1/me/erasure_requests", token(known)).json()[0]["id"]
+    call(known, "POST", f"/v1/me/erasure_requests/{newest}/cancel", token(known))
     return RedirectResponse("/status", 303)
 
 
@@ -130,17 +130,17 @@ def key_file(known: Known) -> Response:
 
 @app.get("/receipt")
 def receipt_page(known: Known) -> Response:
-    answer = call("GET", "/v1/follow_up/erasure_request/receipt", known["key"], accept="text/html")
+    answer = call(known, "GET", "/v1/follow_up/erasure_request/receipt", known["key"], accept="text/html")
     return HTMLResponse(answer.text, headers=GUARDS | {CSP: answer.headers[CSP]})  # its style stands in the page
 
 
 @app.get("/receipt.json")
 def receipt_file(known: Known) -> Response:
-    return file(call("GET", "/v1/follow_up/erasure_request/receipt", known["key"]).content, "receipt.json")
+    return file(call(known, "GET", "/v1/follow_up/erasure_request/receipt", known["key"]).content, "receipt.json")
 
 
 @app.post("/opening.json")
 def opening_file(known: Known, sent: Sent) -> Response:
     given = {"identifiers": {"email": sent["email"]}}
-    made = call("POST", "/v1/follow_up/erasure_request/openings", known["key"], given).json()["openings"]["email"]
-    return file(json.dumps(made, sort_keys=True, separators=(",", ":"), ensure_ascii=False), "opening.json")
+    own = call(known, "POST", "/v1/follow_up/erasure_request/openings", known["key"], given).json()["openings"]["email"]
+    return file(json.dumps(own, sort_keys=True, separators=(",", ":"), ensure_ascii=False), "opening.json")

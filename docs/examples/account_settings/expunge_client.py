@@ -15,18 +15,17 @@ KEY = ECKey.generate_key("P-256", auto_kid=True)
 EXPUNGE = httpx2.Client(base_url=os.environ["EXPUNGE_URL"], timeout=30)
 
 
-def signed(identifiers: dict[str, str], signed_in_at: int) -> str:
+def signed(who: dict[str, str], signed_in_at: int) -> str:
     """Say who is signed in: a token for one call, good for a minute."""
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": "expunge", "iat": now, "exp": now + 60, "jti": secrets.token_urlsafe(16)}
-    claims |= {"auth_time": signed_in_at, "identifiers": identifiers}
-    return jwt.encode({"alg": "ES256", "kid": KEY.kid}, claims, KEY)
+    return jwt.encode({"alg": "ES256", "kid": KEY.kid}, claims | {"auth_time": signed_in_at, "identifiers": who}, KEY)
 
 
-def call(method: str, path: str, credential: str, body: object = None, **headers: str) -> httpx2.Response:
-    """Call Expunge. Where it refuses, its answer says why (problem details, RFC 9457), and so do we."""
-    answer = EXPUNGE.request(method, path, json=body, headers={"authorization": f"Bearer {credential}", **headers})
+def call(known: dict, method: str, path: str, credential: str, body: object = None, **headers: str) -> httpx2.Response:
+    """Call Expunge for a visitor. Where it refuses, its answer says why (problem details, RFC 9457), and so do we."""
+    headers |= {"authorization": f"Bearer {credential}", "x-forwarded-for": known["address"]}
+    answer = EXPUNGE.request(method, path, json=body, headers=headers)
     if answer.is_error:
-        problem = answer.json()
-        raise HTTPException(answer.status_code, f"{problem['detail']} {problem.get('remedy', '')}")
+        raise HTTPException(answer.status_code, "{detail} {remedy}".format_map({"remedy": ""} | answer.json()))
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
@@ -71,6 +72,7 @@ def serve_demo(
             "EXPUNGE_API__ISSUERS__APP__ISSUER": ISSUER,
             "EXPUNGE_API__ISSUERS__APP__AUDIENCE": "expunge",
             "EXPUNGE_API__ISSUERS__APP__JWKS_URL": f"{page}/.well-known/jwks.json",
+            "EXPUNGE_API__PROXIES": json.dumps([LOOPBACK]),  # the page says for which visitor it calls
         }
         shell = scenario.Shell(run, Path(path), environment, lambda _line: None)
         shell.ask("keys", "init")
