@@ -69,6 +69,24 @@ def test_an_actor_has_one_and_all_have_few(api: ApiHarness, monkeypatch: pytest.
     assert [upload(one).status_code for one in keys] == [201] * (SLOTS + 1)
 
 
+def test_the_last_slot_is_never_of_who_has_one_by_another_key(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    controller, people = listed(api, 2, 1)
+
+    def upload(headers: dict[str, str]) -> Response:
+        params = {"controller": controller}
+        return api.client.post("/v1/batches", params=params, content=people, headers=once(headers))
+
+    first, second = (api.key(Role.OPERATOR, by="somebody") for _ in range(2))
+    with ThreadPoolExecutor() as pool, held(monkeypatch, planner, "create_plan", 1) as there:
+        waiting = [pool.submit(upload, first)]
+        assert there.acquire(timeout=SOON)
+        assert refused(upload(second))
+        waiting.append(pool.submit(upload, api.key(Role.OPERATOR)))
+        assert there.acquire(timeout=SOON)
+    assert [one.result(SOON).status_code for one in waiting] == [201, 201]
+    assert upload(second).status_code == 201
+
+
 def test_a_refused_list_gives_its_slot_back(api: ApiHarness) -> None:
     key = api.key(Role.OPERATOR)
     for content in ("", "nobody\n1\n", "caller_id\n", "caller_id\nx\n"):

@@ -24,12 +24,13 @@ from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.upload_slots import UploadSlots
 from expunge_orchestrator.api.write_queue import WriteJob
-from expunge_orchestrator.auth import token_replay
+from expunge_orchestrator.auth import persons, token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.auth.permissions import Operation, is_allowed
 from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.key_chains import issued_keys
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -125,7 +126,7 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
-        with _upload(request, principal) if operation is Operation.BATCH_CREATE else nullcontext():
+        with await _upload(request, principal) if operation is Operation.BATCH_CREATE else nullcontext():
             # Only now: a list may be large, and strangers are not listened to for long.
             body = await request.body()
             digest = await _aside(body, _digest, request, body)
@@ -138,9 +139,15 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
     return dependency
 
 
-def _upload(request: Request, principal: Principal) -> AbstractContextManager[None]:
+async def _upload(request: Request, principal: Principal) -> AbstractContextManager[None]:
     slots: UploadSlots = request.app.state.uploads
-    return slots.taken(principal.actor)
+    same = await run_in_threadpool(_same_person, request.app.state.shared, principal.actor)
+    return slots.taken(persons.counted_as(principal.actor), same)
+
+
+def _same_person(state: AppState, actor: str) -> frozenset[str]:
+    with reading(state.workspace.ledger) as connection:
+        return persons.behind_the_same(actor, issued_keys(connection))
 
 
 def _spending(state: AppState, principal: Principal, digest: bytes) -> Callable[[], None]:
