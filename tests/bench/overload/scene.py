@@ -88,7 +88,11 @@ def bench(out: Console, options: Namespace) -> None:
                     _listed(saw),
                 )
                 details.add_row(name, *(f"{calm.told(one)} -> {beside.told(one)}" for one in sum(CALLS.values(), ())))
-    out.print(summary, details)
+    out.print(
+        summary,
+        "Attackers call from addresses of their own; behind the proxy, from the one that the page and the client have.",
+        details,
+    )
 
 
 def _listed(counted: Counter[str]) -> str:
