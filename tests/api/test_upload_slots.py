@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
+from starlette.requests import Request
 from tests.support.api import ApiHarness, listed, once, open_api
 from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
@@ -85,6 +86,14 @@ def test_the_last_slot_is_never_of_who_has_one_by_another_key(api: ApiHarness, m
         assert there.acquire(timeout=SOON)
     assert [one.result(SOON).status_code for one in waiting] == [201, 201]
     assert upload(second).status_code == 201
+
+
+def test_a_list_is_not_put_together_in_memory(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    controller, people = listed(api, 3, 1)
+    key = api.key(Role.OPERATOR)
+    monkeypatch.setattr(Request, "body", None)
+    answer = api.client.post("/v1/batches", params={"controller": controller}, content=people, headers=once(key))
+    assert answer.status_code == 201, answer.text
 
 
 def test_a_refused_list_gives_its_slot_back(api: ApiHarness) -> None:

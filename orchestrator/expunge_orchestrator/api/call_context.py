@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -31,6 +31,7 @@ from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.key_chains import issued_keys
+from expunge_orchestrator.subjects.sealed_spool import SealedSpool
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class CallContext:
     Attributes:
         at: When it came in.
         digest: Of what it asks for: method, path, key, body. A person's token is good for one of these.
+        upload: The list that it carries.
     """
 
     state: AppState
@@ -55,6 +57,7 @@ class CallContext:
     operation: Operation
     at: datetime
     digest: bytes = field(repr=False)
+    upload: SealedSpool | None = field(default=None, repr=False)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -120,29 +123,45 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
             raise
         request.state.actor = principal.actor
         await limiter.count_call(_counted(principal))
-        request.state.refused = _spending(state, principal, _digest(request, b""))
+        request.state.refused = _spending(state, principal, _digest(request, _hashed(b"")))
         if not is_allowed(principal, operation):
             await run_in_threadpool(_refused, state, principal, operation, at)
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
-        with await _upload(request, principal) if operation is Operation.BATCH_CREATE else nullcontext():
-            # Only now: a list may be large, and strangers are not listened to for long.
-            body = await request.body()
-            digest = await _aside(body, _digest, request, body)
-            request.state.refused = _spending(state, principal, digest)
-            if request.scope["route"].body_field is not None:  # a list is no JSON, and large
-                # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
-                await _aside(body, reject_duplicate_members, body)
-            yield CallContext(state, principal, operation, at, digest)
+        if operation is Operation.BATCH_CREATE:
+            async with _taken_in(request, principal) as (upload, hashed):
+                digest = _digest(request, hashed)
+                request.state.refused = _spending(state, principal, digest)
+                yield CallContext(state, principal, operation, at, digest, upload)
+            return
+        # Only now: strangers are not listened to for long.
+        body = await request.body()
+        digest = _digest(request, await _aside(body, _hashed, body))
+        request.state.refused = _spending(state, principal, digest)
+        if request.scope["route"].body_field is not None:
+            # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
+            await _aside(body, reject_duplicate_members, body)
+        yield CallContext(state, principal, operation, at, digest)
 
     return dependency
 
 
-async def _upload(request: Request, principal: Principal) -> AbstractContextManager[None]:
+@asynccontextmanager
+async def _taken_in(request: Request, principal: Principal) -> AsyncIterator[tuple[SealedSpool, bytes]]:
+    """A list that was sent, and its hash, while there is a slot for it. Nothing else waits for its way to the disk."""
     slots: UploadSlots = request.app.state.uploads
     same = await run_in_threadpool(_same_person, request.app.state.shared, principal.actor)
-    return slots.taken(persons.counted_as(principal.actor), same)
+    with slots.taken(persons.counted_as(principal.actor), same):
+        spool, hashed = SealedSpool(), hashlib.sha256()
+
+        def keep(piece: bytes) -> None:
+            hashed.update(piece)
+            spool.write(piece)
+
+        async for piece in request.stream():
+            await _aside(piece, keep, piece)
+        yield spool, hashed.digest()
 
 
 def _same_person(state: AppState, actor: str) -> frozenset[str]:
@@ -195,8 +214,12 @@ def reject_duplicate_members(body: bytes) -> None:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body is nested too deeply.") from None
 
 
+def _hashed(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
+
+
 def _digest(request: Request, body: bytes) -> bytes:
-    """Of what a call asks for."""
+    """Of what a call asks for; of its body the hash."""
     digest = hashlib.sha256()
     key = request.headers.get(idempotency_header.HEADER)
     for part in (request.method, request.scope["path"], request.scope["query_string"], key, body):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -117,18 +116,19 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def people_from(source: str) -> Iterator[BinaryIO]:
-    """The list of people: a file, or standard input for `-`. Identifiers never travel in arguments."""
+    """The list of people, to be read: a file, or standard input for `-`. Identifiers never travel in arguments."""
     if source == "-":
         yield sys.stdin.buffer
         return
     try:
-        content = Path(source).read_bytes()
+        stream = Path(source).open("rb")  # noqa: SIM115 - closed below; only opening it fails for reasons of the caller's
     except OSError as error:
         raise InputError(
             f"The list of people cannot be read ({type(error).__name__}).",
             remedy="Give a CSV file, or - for standard input; identifiers do not belong on the command line.",
         ) from None
-    yield io.BytesIO(content)
+    with stream:
+        yield stream
 
 
 def ask(question: str, expected: str) -> bool:

@@ -16,14 +16,14 @@ from expunge_orchestrator.rules.chunking import bound_together, chunks
 
 
 class People(Protocol):
-    """The people of a request, one set of keys each. Gone through twice, a chunk at a time: they may be many."""
+    """The people of a request, one set of keys each. Gone through a chunk at a time: they may be many."""
 
     def __len__(self) -> int:
         """How many."""
         ...
 
     def __iter__(self) -> Iterator[frozenset[SubjectKey]]:
-        """In the same order each time."""
+        """In the order of the list."""
         ...
 
 
@@ -60,11 +60,6 @@ class BatchCut:
         """The chunks of those who were set aside."""
         for numbers in bound_together(self.shared, self.at_most):
             yield {number: self._apart[number] for number in numbers}
-
-    def chunks(self) -> Iterator[Part]:
-        """All chunks, when everybody was looked up."""
-        yield from filter(None, map(self._others, self.listed()))
-        yield from self.set_apart()
 
     def _others(self, part: Part) -> Part:
         return {number: keys for number, keys in part.items() if number not in self.shared}

@@ -25,7 +25,7 @@ The digest covers the data map, the stores' identities, the random series ids an
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,13 +43,12 @@ from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import asked_of_day, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import serialise_plans
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, People
 from expunge_orchestrator.planning.plan_digest import plan_digest
+from expunge_orchestrator.planning.sealed_rows import SealedRows
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
-from expunge_orchestrator.receipts import openings
 from expunge_orchestrator.rules import declared_backups, plan_limits_and_drift
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.plan_limits_and_drift import asked, of_day
@@ -57,8 +56,6 @@ from expunge_orchestrator.rules.scope import actions_for, collections_in
 from expunge_orchestrator.subjects import followed_keys
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports import opening
-from expunge_reports.statement import new_series
 
 Progress = Callable[[int], None]
 """Called with the number of people looked at so far."""
@@ -114,8 +111,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     identities = {name: identity for name, (identity, _, _) in introduced.items()}
     clocks: Mapping[str, datetime] | None = {name: at for name, (_, at, _) in introduced.items()}
     ours = collections_in(scope, workspace.data_map)
-    series = [new_series() for _ in people]
-    totals = PlanTotals(actions)
+    totals, rows = PlanTotals(actions), SealedRows(workspace, received_at)
     cut = BatchCut(people, workspace.settings.chunk_size)
     done, planned = 0, []
     with reduced_gc():
@@ -125,6 +121,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
                 mine = part if is_last else cut.set_aside(part, _shared(seen, workspace))
                 if mine:
                     planned.append(totals.add(mine, seen.without(part.keys() - mine.keys()), workspace, scope))
+                    rows.add(mine, totals.keys)
             except DividedNameError as refused:
                 whom = ", ".join(map(str, sorted(refused.numbers)))
                 raise InputError(
@@ -175,10 +172,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
 
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or current_actor(workspace.settings)
-    listed = (
-        [(line, series[line - 1], keys, totals.keys[line]) for line, keys in part.items()] for part in cut.chunks()
-    )
-    return _freeze(workspace, uid, scope, plan, judged, series, received_at, listed, planned, actor, frozen)
+    return _freeze(workspace, uid, scope, plan, judged, rows, planned, actor, frozen)
 
 
 def _asked(  # noqa: PLR0913, PLR0917 - of whom, by whom, when
@@ -219,14 +213,11 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     scope: Scope,
     plan: dict[str, Any],
     judged: Callable[[Mapping[str, int]], list[dict[str, Any]]],
-    series: Sequence[str],
-    received_at: Sequence[str | None],
-    cut: Iterable[Sequence[tuple[int, str, frozenset[SubjectKey], frozenset[SubjectKey]]]],
+    rows: SealedRows,
     planned: Sequence[Mapping[str, Mapping[str, int]]],
     actor: str,
     frozen: Frozen,
 ) -> Batch:
-    seal = ItemCipher(workspace.keys.wrapping)
     moment = stamp(now())
     with workspace.ledger.begin() as connection:
         plan["exceeded"] = judged(_asked(connection, workspace, scope, plan, actor, moment[:10]))
@@ -242,12 +233,12 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 state_at=moment,
                 map_digest=workspace.map_digest,
                 plan=plan,
-                plan_digest=plan_digest(workspace.map_digest, scope, plan, series),
+                plan_digest=plan_digest(workspace.map_digest, scope, plan, rows.series_digest()),
                 pipeline=pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
             )
             .returning(tables.batch.c.id)
         ).scalar_one()
-        for part, expected in zip(cut, planned, strict=True):
+        for part, expected in zip(rows.chunks(), planned, strict=True):
             chunk_id = connection.scalar(
                 sa.insert(tables.chunk)
                 .values(
@@ -261,24 +252,8 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
                 )
                 .returning(tables.chunk.c.id)
             )
-            rows = []
-            for line, one, keys, known in part:
-                wrapped = seal.new_key()
-                rows.append(
-                    {
-                        "batch_id": batch_id,
-                        "chunk_id": chunk_id,
-                        "line": line,
-                        "series": one,
-                        "subjects": sorted(
-                            opening.digest(openings.make(workspace.keys, one, key, workspace.data_map)) for key in keys
-                        ),
-                        "received_at": received_at[line - 1] if received_at else None,
-                        "wrapped_key": wrapped,
-                        "sealed_identifiers": seal.close(wrapped, Sealed.IDENTIFIERS, one, keys),
-                        "sealed_keys": seal.close(wrapped, Sealed.KEYS, one, known),
-                    }
-                )
-            connection.execute(sa.insert(tables.item), rows)
+            connection.execute(
+                sa.insert(tables.item), [{"batch_id": batch_id, "chunk_id": chunk_id, **one} for one in part]
+            )
         frozen(connection, batch_id)
         return batch_by_uid(connection, uid)

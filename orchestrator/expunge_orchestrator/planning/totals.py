@@ -46,7 +46,7 @@ class PlanTotals:
         """(number, store) -> what was counted of these people."""
         self._obstacles: dict[tuple[str, str, str, str], list[int]] = {}
         self.keys: dict[int, frozenset[SubjectKey]] = {}
-        """Number -> what the plan led to: who it is, and every key of theirs."""
+        """Number -> what the plan led to: who it is, and every key of theirs. Of the last chunk: they are many."""
         self.counts: dict[str, dict[str, dict[str, Any]]] = {
             store: {
                 name: {
@@ -92,10 +92,9 @@ class PlanTotals:
         """
         before = self.due()
         subjects = seen.subjects
-        self.keys.update(
-            (number, member_proof.sealed_by_plan(seen.resolved[number], seen.foreseen.get(number, ())))
-            for number in part
-        )
+        self.keys = {
+            number: member_proof.sealed_by_plan(seen.resolved[number], seen.foreseen.get(number, ())) for number in part
+        }
         self.ambiguous += len(seen.resolved) - len(subjects)
         self.on_hold += _on_hold(subjects, workspace, scope, self.actions)
         self.also_in.update(_also_in(subjects, workspace, scope))

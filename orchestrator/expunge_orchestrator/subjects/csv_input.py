@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-import hashlib
-import heapq
 import io
-import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import BinaryIO
 
 from expunge_config.datamap import RECEIVED_AT, DataMap, IdentityKind
@@ -24,14 +20,13 @@ from expunge_config.errors import InputError
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
+from expunge_orchestrator.subjects.people_seen import PeopleSeen, TimesSeen
+from expunge_orchestrator.subjects.sealed_spool import BLOCK, SealedSpool
 
 MAX_COMPLAINTS = 20
 MAX_FIELD = 1000
 MAX_LINE = 64 * 1024
 """Characters of one person. The parser takes a line in one go, and the whole process waits for it."""
-
-_FINGERPRINT, _LINE = 16, 8
-_PIECE = 1024 * 1024
 
 Complaint = tuple[int, str]
 """Line, and what is wrong in it."""
@@ -39,9 +34,7 @@ Complaint = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class SubjectList:
-    """A list that was checked, and is read anew whenever it is gone through.
-
-    It takes the bytes that it came as, and while it is checked 24 bytes a line beside them: who is in it.
+    """A list that was checked, and is read anew whenever it is gone through: however long it is, memory is not its.
 
     Attributes:
         content: The CSV.
@@ -49,10 +42,10 @@ class SubjectList:
         received_at: When each asked: a day, or a time stamped; None of whom nobody says it. Empty: of nobody.
     """
 
-    content: bytes = field(repr=False)
+    content: SealedSpool = field(repr=False)
     data_map: DataMap = field(repr=False)
     number: int
-    received_at: Sequence[str | None] = ()
+    received_at: Sequence[str | None] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return self.number
@@ -70,11 +63,13 @@ def read_people(stream: BinaryIO, data_map: DataMap) -> list[frozenset[SubjectKe
     return list(checked_people(stream, data_map))
 
 
-def checked_people(stream: BinaryIO, data_map: DataMap, times: TimesOfReceipt | None = None) -> SubjectList:
+def checked_people(
+    source: BinaryIO | SealedSpool, data_map: DataMap, times: TimesOfReceipt | None = None
+) -> SubjectList:
     """Check a list.
 
     Args:
-        stream: UTF-8 CSV with a header, e.g. `email` or `user_id,email`; `email,email` of who has two.
+        source: UTF-8 CSV with a header, e.g. `email` or `user_id,email`; `email,email` of who has two.
         data_map: Knows the identities and their normalisers.
         times: How `received_at` is read; None: it is left alone, whatever it says.
 
@@ -82,12 +77,14 @@ def checked_people(stream: BinaryIO, data_map: DataMap, times: TimesOfReceipt | 
         InputError: The list is empty, not UTF-8, holds NUL bytes, an unknown column, an unusable field, a line that
             names nobody, or the same person twice. Nothing was changed.
     """
-    content = _readable(stream)
+    content = source if isinstance(source, SealedSpool) else _spooled(source)
+    _refuse_unreadable(content)
     rows = _rows(content)
     columns = _columns(rows, data_map)
     complaints: list[Complaint] = []
-    seen = _Fingerprints()
-    dated, received = RECEIVED_AT in columns, list[str | None]()
+    seen = PeopleSeen()
+    dated = RECEIVED_AT in columns
+    told = times is not None and (dated or times.of_all is not None)
     number = 0
     for line, fields in rows:
         if len(complaints) >= MAX_COMPLAINTS:
@@ -100,45 +97,17 @@ def checked_people(stream: BinaryIO, data_map: DataMap, times: TimesOfReceipt | 
         if dated and not any(text.strip() for name, text in zip(columns, fields, strict=True) if name != RECEIVED_AT):
             complaints.append((line, ": nobody is named in it"))
             continue
-        seen.add(_fingerprint(_keys(line, columns, fields, data_map, complaints)), line)
-        if times is not None and (dated or times.of_all is not None):
-            received.append(_received(line, columns, fields, times, complaints))
+        keys = list(_keys(line, columns, fields, data_map, complaints))
+        seen.add(line, keys, _received(line, columns, fields, times, complaints) if times is not None else None)
         number += 1
-    twice = ((line, f": the same person as line {first}") for line, first in seen.twice())
-    told = heapq.nsmallest(MAX_COMPLAINTS, chain(complaints, twice), key=lambda one: one[0])
-    if told:
-        listed = "\n".join(f"  line {line}{what}" for line, what in told)
+    complaints += ((line, f": the same person as line {first}") for line, first in seen.twice(MAX_COMPLAINTS))
+    if complaints:
+        complaints.sort(key=lambda one: one[0])
+        listed = "\n".join(f"  line {line}{what}" for line, what in complaints[:MAX_COMPLAINTS])
         raise InputError(f"The list cannot be used; nothing was changed:\n{listed}", remedy="Correct the lines named.")
     if not number:
         raise InputError("The list has a header and no person.", remedy="Give one person per line below the header.")
-    return SubjectList(content, data_map, number, received)
-
-
-class _Fingerprints:
-    """Who was seen in which line: 24 bytes each. A dictionary takes several times what the list does."""
-
-    def __init__(self) -> None:
-        self._parts = [bytearray() for _ in range(256)]
-
-    def add(self, person: bytes, line: int) -> None:
-        self._parts[person[0]] += person + line.to_bytes(_LINE)
-
-    def twice(self) -> Iterator[tuple[int, int]]:
-        """Each line of somebody who stands in one before, and that one."""
-        for part in self._parts:
-            first: dict[bytes, int] = {}
-            for start in range(0, len(part), _FINGERPRINT + _LINE):
-                person = bytes(part[start : start + _FINGERPRINT])
-                line = int.from_bytes(part[start + _FINGERPRINT : start + _FINGERPRINT + _LINE])
-                before = first.setdefault(person, line)
-                if before != line:
-                    yield line, before
-
-
-def _fingerprint(keys: Iterable[SubjectKey]) -> bytes:
-    """Bytes that stand for one person's keys, to be remembered instead of them."""
-    joined = "\x00".join(f"{key.namespace}\x00{key.value}" for key in sorted(keys))
-    return hashlib.blake2b(joined.encode(errors="surrogatepass"), digest_size=_FINGERPRINT).digest()
+    return SubjectList(content, data_map, number, TimesSeen(seen, number) if told else ())
 
 
 def _columns(rows: Iterator[tuple[int, list[str]]], data_map: DataMap) -> list[str]:
@@ -150,28 +119,38 @@ def _columns(rows: Iterator[tuple[int, list[str]]], data_map: DataMap) -> list[s
     return columns
 
 
-def _readable(stream: BinaryIO) -> bytes:
-    content = stream.read()
-    if b"\x00" in content:
-        line = content[: content.index(b"\x00")].count(b"\n") + 1
-        raise InputError(f"The list holds a NUL byte in line {line}.", remedy="Export it again as plain UTF-8 CSV.")
-    decoder, begins = codecs.getincrementaldecoder("utf-8")(), 0
-    try:
-        for begins in range(0, len(content) + 1, _PIECE):
-            decoder.decode(content[begins : begins + _PIECE], final=begins + _PIECE > len(content))
-    except UnicodeDecodeError as error:
-        # What was wrong may have begun in the piece before; it is within a character, and so within a line.
-        line = content.count(b"\n", 0, begins + max(0, error.start - len(decoder.getstate()[0]))) + 1
-        raise InputError(f"The list is not UTF-8 (line {line}).", remedy="Save it as UTF-8.") from None
+def _spooled(stream: BinaryIO) -> SealedSpool:
+    content = SealedSpool()
+    while piece := stream.read(BLOCK):
+        content.write(piece)
     return content
 
 
-def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
+def _refuse_unreadable(content: SealedSpool) -> None:
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    try:
+        for block in content.blocks():
+            if b"\x00" in block:
+                line += block.count(b"\n", 0, block.index(b"\x00"))
+                raise InputError(
+                    f"The list holds a NUL byte in line {line}.", remedy="Export it again as plain UTF-8 CSV."
+                )
+            decoder.decode(block)
+            line += block.count(b"\n")
+        decoder.decode(b"", final=True)
+    except (
+        UnicodeDecodeError
+    ) as error:  # of this block, and of what the one before ended with: no more than a character
+        line += error.object.count(b"\n", 0, error.start)
+        raise InputError(f"The list is not UTF-8 (line {line}).", remedy="Save it as UTF-8.") from None
+
+
+def _rows(content: SealedSpool) -> Iterator[tuple[int, list[str]]]:
     taken = 0
 
     def lines() -> Iterator[str]:
         nonlocal taken
-        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+        text = io.TextIOWrapper(content.opened(), encoding="utf-8-sig", newline="")
         for number, line in enumerate(text, start=1):
             taken += len(line)
             if taken > MAX_LINE:
@@ -227,7 +206,7 @@ def _received(
     if not told.strip():
         return times.of_all
     try:
-        return sys.intern(times.read(told))  # thousands ask on one day
+        return times.read(told)
     except TimeOfReceiptError as refused:
         complaints.append((line, f", column {RECEIVED_AT}: {refused}"))
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import tracemalloc
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from expunge_config.errors import InputError
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.rules.times_of_receipt import TimesOfReceipt
 from expunge_orchestrator.subjects.csv_input import MAX_LINE, checked_people, read_people
+from expunge_orchestrator.subjects.sealed_spool import BLOCK
 
 
 @pytest.fixture
@@ -97,17 +100,44 @@ def test_a_list_without_a_header_does_not_echo_its_first_person(data_map: DataMa
     assert "ann" not in str(raised.value)
 
 
-def test_a_long_list_takes_little_more_memory_than_its_bytes(data_map: DataMap) -> None:
-    """It came to eight times as much: as text, as text of four bytes a character, and who was in it."""
-    content = ("email\n" + "".join(f"p{number:09d}@mail.example\n" for number in range(100_000))).encode()
+class Endless(io.RawIOBase):
+    """A list of so many people that is nowhere: as it would come from a pipe."""
+
+    def __init__(self, people: int) -> None:
+        self._lines = (f"{number:09d}{'n' * 600}\n".encode() for number in range(people))
+        self._left = b"nickname\n"
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any, /) -> int:
+        while len(self._left) < len(into) and (line := next(self._lines, b"")):
+            self._left += line
+        piece, self._left = self._left[: len(into)], self._left[len(into) :]
+        into[: len(piece)] = piece
+        return len(piece)
+
+
+def test_a_long_list_takes_no_memory(data_map: DataMap) -> None:
+    """It came to eight times its bytes: as text, as text of four bytes a character, and who was in it."""
+    number = 100_000
     tracemalloc.start()
     try:
-        people = checked_people(io.BytesIO(content), data_map)
-        assert sum(1 for _ in people) == len(people) == 100_000
+        people = checked_people(io.BufferedReader(Endless(number)), data_map, TIMES)
+        assert sum(1 for _ in people) == len(people) == number
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 3 * len(content)
+    assert peak < number * 600 // 6
+
+
+def test_the_disk_sees_nobody(data_map: DataMap) -> None:
+    """Of a list that is too long for memory, and of who is in it."""
+    people = checked_people(io.BufferedReader(Endless(10_000)), data_map)
+    files = [one.read_bytes() for one in Path("/proc/self/fd").iterdir() if one.is_file()]
+    assert any(len(one) > BLOCK for one in files), "it is in memory"
+    assert not any(b"nnnn" in one for one in files)
+    assert len(list(people)) == 10_000
 
 
 @pytest.mark.parametrize("people", [1, 1000])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -42,6 +41,7 @@ from expunge_orchestrator.requests.repository import within
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
 from expunge_orchestrator.subjects.csv_input import checked_people
+from expunge_orchestrator.subjects.sealed_spool import SealedSpool
 from expunge_orchestrator.workspace import Workspace
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
@@ -54,7 +54,6 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 async def create_batch(  # noqa: PLR0913, PLR0917 - the parameters of the operation
     call: Annotated[CallContext, Depends(requires(Operation.BATCH_CREATE))],
     idempotency_key: IdempotencyKeyHeader,
-    asked: Request,
     answer: Response,
     controller: Annotated[str, Query(min_length=1, max_length=264)],
     data_type: Annotated[
@@ -74,14 +73,12 @@ async def create_batch(  # noqa: PLR0913, PLR0917 - the parameters of the operat
 
     Returns when it is planned. With the same Idempotency-Key: the same plan (200).
     """
-    content = await asked.body()
-    return await run_in_threadpool(_create, call, idempotency_key, content, answer, controller, data_type, received_at)
+    return await run_in_threadpool(_create, call, idempotency_key, answer, controller, data_type, received_at)
 
 
 def _create(  # noqa: PLR0913, PLR0917 - as create_batch
     call: CallContext,
     key: str,
-    body: bytes,
     answer: Response,
     controller: str,
     data_types: list[str] | None,
@@ -98,7 +95,7 @@ def _create(  # noqa: PLR0913, PLR0917 - as create_batch
             times = TimesOfReceipt.of(scope, workspace.data_map, call.at, received_at)
         except TimeOfReceiptError as refused:
             raise not_received_then("received_at", refused) from None
-        people = checked_people(io.BytesIO(body), workspace.data_map, times)
+        people = checked_people(call.upload or SealedSpool(), workspace.data_map, times)
 
         def remember(connection: sa.Connection, batch_id: int) -> None:
             uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
