@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator import scratch_files
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.planning.chunk_assignment import Part
 from expunge_orchestrator.receipts import openings
@@ -40,30 +39,28 @@ class SealedRows:
         self._received_at = received_at
         self._cipher = ItemCipher(workspace.keys.wrapping)
         self._chunks = 0
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        weakref.finalize(self, self._database.close)
-        self._database.execute(_MADE)
-        self._database.execute("BEGIN")  # never committed: it is nobody else's, and each row would be a transaction
+        self._database = scratch_files.database(self, _MADE)
 
     def add(self, part: Part, known: Mapping[int, frozenset[SubjectKey]]) -> None:
         """Add a chunk: the identifiers of its people, and what the plan led to."""
         rows = [(self._chunks, *self._row(line, keys, known[line])) for line, keys in part.items()]
-        self._database.executemany("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        with scratch_files.usable():
+            self._database.executemany("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._chunks += 1
 
     def chunks(self) -> Iterator[list[dict[str, Any]]]:
         """The rows of each chunk, as they were added."""
-        read = self._database.execute(_READ)
-        for _, rows in groupby(read, lambda row: row[0]):
-            told = (dict(zip(_COLUMNS, row[1:], strict=True)) for row in rows)
-            yield [{**one, "subjects": json.loads(one["subjects"])} for one in told]
+        with scratch_files.usable():
+            for _, rows in groupby(self._database.execute(_READ), lambda row: row[0]):
+                told = (dict(zip(_COLUMNS, row[1:], strict=True)) for row in rows)
+                yield [{**one, "subjects": json.loads(one["subjects"])} for one in told]
 
     def series_digest(self) -> str:
         """SHA-256, in hex, over the series of all people, sorted, a line each."""
         hashed = hashlib.sha256()
-        for (series,) in self._database.execute("SELECT series FROM item ORDER BY series"):
-            hashed.update(f"{series}\n".encode())
+        with scratch_files.usable():
+            for (series,) in self._database.execute("SELECT series FROM item ORDER BY series"):
+                hashed.update(f"{series}\n".encode())
         return hashed.hexdigest()
 
     def _row(self, line: int, keys: frozenset[SubjectKey], known: frozenset[SubjectKey]) -> tuple[Any, ...]:

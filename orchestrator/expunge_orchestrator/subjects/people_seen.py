@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
 from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator import scratch_files
 
 _AT_ONCE = 500
 _TWICE = """
@@ -29,11 +28,7 @@ class PeopleSeen:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        weakref.finalize(self, self._database.close)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("CREATE TABLE seen (person BLOB, line INTEGER, received TEXT)")
-        self._database.execute("BEGIN")  # never committed: it is nobody else's, and each row would be a transaction
+        self._database = scratch_files.database(self, "CREATE TABLE seen (person BLOB, line INTEGER, received TEXT)")
         self._waiting: list[tuple[bytes, int, str | None]] = []
 
     def add(self, line: int, keys: Iterable[SubjectKey], received: str | None) -> None:
@@ -44,20 +39,23 @@ class PeopleSeen:
         if len(self._waiting) == _AT_ONCE:
             self._write()
 
-    def twice(self, most: int) -> Iterator[tuple[int, int]]:
+    def twice(self, most: int) -> list[tuple[int, int]]:
         """Each line of somebody who stands in one before, and that one; so many of the first."""
         self._write()
-        return self._database.execute(_TWICE, (most,))
+        with scratch_files.usable():
+            return self._database.execute(_TWICE, (most,)).fetchall()
 
     def received(self, position: int) -> str | None:
         """When one of them asked."""
         self._write()
-        found = self._database.execute("SELECT received FROM seen WHERE rowid = ?", (position + 1,)).fetchone()
+        with scratch_files.usable():
+            found = self._database.execute("SELECT received FROM seen WHERE rowid = ?", (position + 1,)).fetchone()
         return str(found[0]) if found[0] is not None else None
 
     def _write(self) -> None:
         if self._waiting:
-            self._database.executemany("INSERT INTO seen VALUES (?, ?, ?)", self._waiting)
+            with scratch_files.usable():
+                self._database.executemany("INSERT INTO seen VALUES (?, ?, ?)", self._waiting)
             self._waiting.clear()
 
 

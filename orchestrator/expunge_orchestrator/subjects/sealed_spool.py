@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from expunge_orchestrator import scratch_files
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -28,7 +30,8 @@ class SealedSpool:
     """Bytes that are written once, and read from the beginning as often as need be."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as whoever reads it
+        with scratch_files.usable():
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as whoever reads it
         weakref.finalize(self, self._file.close)
         self._cipher = AESGCM(AESGCM.generate_key(bit_length=256))
         self._blocks = 0
@@ -39,16 +42,19 @@ class SealedSpool:
         self._rest += piece
         while len(self._rest) >= BLOCK:
             sealed = self._cipher.encrypt(self._nonce(self._blocks), bytes(self._rest[:BLOCK]), None)
-            self._file.seek(0, os.SEEK_END)
-            self._file.write(sealed)
+            with scratch_files.usable():
+                self._file.seek(0, os.SEEK_END)
+                self._file.write(sealed)
             del self._rest[:BLOCK]
             self._blocks += 1
 
     def blocks(self) -> Iterator[bytes]:
         """All of it, in order."""
         for number in range(self._blocks):
-            self._file.seek(number * (BLOCK + _TAG))
-            yield self._cipher.decrypt(self._nonce(number), self._file.read(BLOCK + _TAG), None)
+            with scratch_files.usable():
+                self._file.seek(number * (BLOCK + _TAG))
+                sealed = self._file.read(BLOCK + _TAG)
+            yield self._cipher.decrypt(self._nonce(number), sealed, None)
         yield bytes(self._rest)
 
     def opened(self) -> BinaryIO:
