@@ -299,6 +299,15 @@ def test_a_short_body_of_a_call_that_was_refused_ends_nothing(server: uvicorn.Se
         assert answered(theirs)
 
 
+def test_of_many_calls_at_once_one_waits_behind_the_first(server: uvicorn.Server) -> None:
+    """Ten thousand heads are a quarter of a MiB, and each took memory and a turn of the loop."""
+    call = b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n"
+    got = told(server, call * 10_000)
+    assert got.count(b"HTTP/1.1 200") <= 2
+    assert got.count(b"HTTP/1.1 400") == 1
+    assert told(server, call, call.replace(b"Host", b"Connection: close\r\nHost")).count(b"HTTP/1.1 200") == 2
+
+
 def test_a_proxy_speaks_for_many() -> None:
     with serving(connections_per_address=5, proxies=["127.0.0.3"]) as server, ExitStack() as stack:
         assert all(answered(stack.enter_context(connected(server, "127.0.0.3"))) for _ in range(20))

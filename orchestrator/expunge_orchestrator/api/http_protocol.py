@@ -126,7 +126,8 @@ class HttpProtocol(HttpToolsProtocol):
 
         Raises:
             ValueError: It says not once whose it is, or its length in a way that its version does not have (RFC 9112,
-                3.2 and 6.1), or it has a body and asks to go on in another protocol.
+                3.2 and 6.1), or it has a body and asks to go on in another protocol. Or another one waits already
+                behind the one that is answered: thousands come in one piece, and each takes memory and a turn.
         """
         self._in_head, self._unfinished = False, 0
         assert self.parser is not None
@@ -137,6 +138,8 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("no call of HTTP/1.1 or HTTP/1.0")
         if self.parser.should_upgrade() and any(_is_body(name, value) for name, value in self.headers):
             raise ValueError("a body, and another protocol behind it")
+        if self.pipeline:
+            raise ValueError("a third call before the first was answered")
         self.limits.busy(self.transport)
         super().on_headers_complete()
 
