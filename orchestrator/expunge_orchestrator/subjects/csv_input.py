@@ -24,6 +24,9 @@ from expunge_orchestrator.subjects.people_seen import PeopleSeen, TimesSeen
 from expunge_orchestrator.subjects.sealed_spool import BLOCK, SealedSpool
 
 MAX_COMPLAINTS = 20
+MAX_COLUMNS = 20
+"""As many identifiers of a person as a call may give."""
+
 MAX_FIELD = 1000
 MAX_LINE = 64 * 1024
 """Characters of one person. The parser takes a line in one go, and the whole process waits for it."""
@@ -172,6 +175,8 @@ def _rows(content: SealedSpool) -> Iterator[tuple[int, list[str]]]:
 def _check_header(columns: list[str], data_map: DataMap) -> None:
     accepted = sorted(name for name, one in data_map.identities.items() if one.kind is not IdentityKind.INTERNAL)
     remedy = f"The first line names what the columns hold: {', '.join(accepted)}; {RECEIVED_AT} may stand beside it."
+    if len(columns) > MAX_COLUMNS:
+        raise InputError(f"The header has more than {MAX_COLUMNS} columns.", remedy=remedy)
     if set(columns) == {RECEIVED_AT}:
         raise InputError("The list has no column that says who is meant.", remedy=remedy)
     for position, name in enumerate(columns, start=1):

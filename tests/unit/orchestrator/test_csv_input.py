@@ -87,6 +87,7 @@ def test_a_person_may_have_two_values_of_one_identity(data_map: DataMap) -> None
         (b"email\nann@mail.example\n" + b"," * MAX_LINE + b"\n", "too long in line 3"),
         (b"email\n" + b'"\n",' * MAX_LINE, "too long in line"),
         (b"email," * MAX_LINE, "too long in line 1"),
+        (b"email" + b",email" * 20 + b"\n", "more than 20 columns"),
     ],
 )
 def test_what_is_refused(content: bytes, told: str, data_map: DataMap) -> None:

@@ -18,7 +18,9 @@ class CreateLegalHold(Schema):
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD_WISH))
 
     kind: Literal["hold", "exemption"] = "hold"
-    people: tuple[Annotated[dict[NameText, Identifier], Field(min_length=1)], ...] = Field(default=(), max_length=1000)
+    people: tuple[Annotated[dict[NameText, Identifier], Field(min_length=1, max_length=20)], ...] = Field(
+        default=(), max_length=1000
+    )
     data_type: NameText | None = None
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
     ground: Words
