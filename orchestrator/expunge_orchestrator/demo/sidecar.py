@@ -12,7 +12,8 @@ from pathlib import Path
 from expunge_orchestrator.demo.errors import DemoError
 
 _PATIENCE = 10.0
-_UVICORN = ("-m", "uvicorn", "--log-level", "warning")
+# Nobody is in front of it: an address that a visitor claims would be believed, and each guess would be another's.
+_UVICORN = ("-m", "uvicorn", "--log-level", "warning", "--no-proxy-headers")
 
 
 @contextmanager
