@@ -122,7 +122,7 @@ class ApiSettings(_Part):
     Attributes:
         issuers: Name -> who signs tokens.
         max_body: Bytes of a call's body; of an uploaded list `max_upload`.
-        uploads: Lists that are taken in and planned at a time; of one actor one, of one person's keys all but one.
+        uploads: Lists that are taken in and planned at a time; of one client one, whatever key it has.
         calls_per_minute: Per actor. Of credentials that are not accepted: per kind and address,
             `calls_per_minute_unknown`. Of what needs none (the log, the metrics, descriptions): per address,
             `calls_per_minute_public`.

@@ -70,15 +70,15 @@ def test_an_actor_has_one_and_all_have_few(api: ApiHarness, monkeypatch: pytest.
     assert [upload(one).status_code for one in keys] == [201] * (SLOTS + 1)
 
 
-def test_the_last_slot_is_never_of_who_has_one_by_another_key(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_has_one_however_many_keys_it_has(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     controller, people = listed(api, 2, 1)
 
     def upload(headers: dict[str, str]) -> Response:
         params = {"controller": controller}
         return api.client.post("/v1/batches", params=params, content=people, headers=once(headers))
 
-    first, second = (api.key(Role.OPERATOR, by="somebody") for _ in range(2))
-    with ThreadPoolExecutor() as pool, held(monkeypatch, planner, "create_plan", 1) as there:
+    first, second = (api.key(Role.OPERATOR, controllers=(controller,)) for _ in range(2))
+    with ThreadPoolExecutor() as pool, held(monkeypatch, planner, "create_plan", 2) as there:
         waiting = [pool.submit(upload, first)]
         assert there.acquire(timeout=SOON)
         assert refused(upload(second))

@@ -97,21 +97,17 @@ class ApiHarness:
         return bearer(self.idp.sign({**told, "roles": list(roles), "controllers": controllers}))
 
     def key(
-        self,
-        *roles: Role,
-        controllers: tuple[str, ...] | None = None,
-        holder: str | None = None,
-        by: str | None = None,
+        self, *roles: Role, controllers: tuple[str, ...] | None = None, holder: str | None = None
     ) -> dict[str, str]:
-        """Headers of a call with an API key: its issuer (else `by`) issued no other one, somebody else confirmed it."""
+        """Headers of a call with an API key: its issuer issued no other one, and somebody else confirmed it."""
         workspace = self.installation.workspace
         reaches = (
             None if controllers is None else [api_keys.controller_scope(one, workspace.data_map) for one in controllers]
         )
         with workspace.ledger.begin() as connection:
-            issuer = by or f"issuer {secrets.token_hex(4)}"
+            by = f"issuer {secrets.token_hex(4)}"
             secret, key = api_keys.issue(
-                connection, roles=roles, controllers=reaches, holder=holder, expires_at=None, by=issuer, at=self.at
+                connection, roles=roles, controllers=reaches, holder=holder, expires_at=None, by=by, at=self.at
             )
             api_keys.confirm(connection, key.uid, "witness", self.at)
         return bearer(secret)

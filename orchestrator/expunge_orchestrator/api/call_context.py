@@ -24,13 +24,12 @@ from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.upload_slots import UploadSlots
 from expunge_orchestrator.api.write_queue import WriteJob
-from expunge_orchestrator.auth import persons, token_replay
+from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.auth.permissions import Operation, is_allowed
 from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.subjects.sealed_spool import SealedSpool
 
 P = ParamSpec("P")
@@ -151,8 +150,9 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
 async def _taken_in(request: Request, principal: Principal) -> AsyncIterator[tuple[SealedSpool, bytes]]:
     """A list that was sent, and its hash, while there is a slot for it. Nothing else waits for its way to the disk."""
     slots: UploadSlots = request.app.state.uploads
-    same = await run_in_threadpool(_same_person, request.app.state.shared, principal.actor)
-    with slots.taken(persons.counted_as(principal.actor), same):
+    # Of a client all keys together, whoever issued them; who speaks for every client is one by themselves.
+    whose = principal.actor if principal.controllers is None else frozenset(principal.controllers)
+    with slots.taken(whose):
         spool, hashed = SealedSpool(), hashlib.sha256()
 
         def keep(piece: bytes) -> None:
@@ -162,11 +162,6 @@ async def _taken_in(request: Request, principal: Principal) -> AsyncIterator[tup
         async for piece in request.stream():
             await _aside(piece, keep, piece)
         yield spool, hashed.digest()
-
-
-def _same_person(state: AppState, actor: str) -> frozenset[str]:
-    with reading(state.workspace.ledger) as connection:
-        return persons.behind_the_same(actor, issued_keys(connection))
 
 
 def _spending(state: AppState, principal: Principal, digest: bytes) -> Callable[[], None]:

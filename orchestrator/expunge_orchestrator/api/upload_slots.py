@@ -1,8 +1,8 @@
-"""Upload slots: how many lists are taken in and planned at a time, in all, of one actor, and of one person's keys."""
+"""Upload slots: how many lists are taken in and planned at a time, in all and of one client."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -13,37 +13,31 @@ AGAIN = 5
 
 
 class UploadSlots:
-    """Counts uploads, for the calls of one event loop.
-
-    An actor has one at a time, and whoever has several keys never all: one person may have issued those of all systems,
-    so that they are not refused one another's, but for the last one.
-    """
+    """Counts uploads, for the calls of one event loop. Whoever has a slot has one: the others' are not all theirs."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._taken: set[str] = set()
+        self._taken: set[Hashable] = set()
 
     @contextmanager
-    def taken(self, actor: str, same: frozenset[str]) -> Iterator[None]:
+    def taken(self, whose: Hashable) -> Iterator[None]:
         """Have a slot.
 
         Args:
-            actor: Whose it is, as actors are counted.
-            same: The actors behind whom there may be the same person.
+            whose: Those who have one together: a client, however many keys it has.
 
         Raises:
             ProblemError: 429 with Retry-After; nothing of the list was read.
         """
-        left = self._most - len(self._taken)
-        if actor in self._taken or left <= (0 if same.isdisjoint(self._taken) else 1):
+        if whose in self._taken or len(self._taken) >= self._most:
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too-many-uploads",
                 "A list of yours is taken in, or as many of others as may be at a time.",
                 headers={"Retry-After": str(AGAIN)},
             )
-        self._taken.add(actor)
+        self._taken.add(whose)
         try:
             yield
         finally:
-            self._taken.remove(actor)
+            self._taken.remove(whose)
