@@ -592,6 +592,9 @@ class CopyStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+OBJECTS = "objects"
+"""Kind of copies that are single objects of a store, named by their keys: nobody but the operator is told these."""
+
 LONGEST_COPY_ID, LONGEST_KIND, LONGEST_WORDS = 2100, 40, 500
 """Bytes of a copy's id (S3: a key and a version id of 1,024 each), characters of its kind and of words about it."""
 

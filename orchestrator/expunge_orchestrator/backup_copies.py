@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
 from expunge_config.datamap import LEDGER
-from expunge_connectors.contract import BackupConnector, BackupCopy, ConfirmsCopies, CopyListing, CopyStatus
+from expunge_connectors.contract import (
+    OBJECTS,
+    BackupConnector,
+    BackupCopy,
+    ConfirmsCopies,
+    CopyListing,
+    CopyStatus,
+)
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.tables import backup_copy
 from expunge_reports.statement import OpenCopies
+
+STATED_AT_MOST: Final = 500
+"""So many copies a statement names, and of so many groups it tells: each statement has to be readable with the rest."""
 
 # Built once, for a conclusion of one person does it as often as one of thousands.
 _KNOWN = sa.select(backup_copy.c.copy_id).where(
@@ -177,25 +188,96 @@ def last_day_of_ledger(listings: Iterable[CopyListing], at: datetime) -> date | 
 
 
 def outstanding(copies: Sequence[BackupCopy]) -> OpenCopies:
-    """How many copies are left, and when those of them go that have a time to come (`standing`)."""
-    due = [copy.expected_by for copy in copies if copy.status is CopyStatus.DUE and copy.expected_by is not None]
-    return OpenCopies(len(copies), len(copies) - len(due), min(due, default=None), max(due, default=None))
+    """How many copies are left, and when those of them go that have a time to come, as they are stated."""
+    due = [
+        (one.last.expected_by, one.number)
+        for one in _as_stated(copies)
+        if one.last.status is CopyStatus.DUE and one.last.expected_by is not None
+    ]
+    days = [day for day, _ in due]
+    without = len(copies) - sum(number for _, number in due)
+    return OpenCopies(len(copies), without, min(days, default=None), max(days, default=None))
 
 
 def as_statement(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:
-    """Copies as receipts state them."""
+    """Copies as receipts state them: one by one with their names, or so many of one kind that end alike."""
     return [
-        {
-            "place": copy.place,
-            "store": copy.store,
-            "kind": copy.kind,
-            "id": copy.id,
-            "takenBetween": [exact(copy.taken_from), exact(copy.taken_until)],
-            "status": copy.status.value,
-            "due": copy.due and stamp(copy.due),
-            "expectedBy": copy.expected_by and stamp(copy.expected_by),
-            "ground": copy.ground,
-            "blocker": copy.blocker,
-        }
-        for copy in sorted(copies, key=lambda one: (one.place, one.id))
+        {name: value for name, value in _row(one.last).items() if name != "id"} | {"copies": one.number}
+        if one.grouped
+        else _row(one.last)
+        for one in _as_stated(list(copies))
     ]
+
+
+def listed(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:
+    """Copies as the operator is told of them: every one by its name."""
+    return [_row(copy) for copy in sorted(copies, key=lambda one: (one.place, one.id))]
+
+
+def _row(copy: BackupCopy) -> dict[str, object]:
+    return {
+        "place": copy.place,
+        "store": copy.store,
+        "kind": copy.kind,
+        "id": copy.id,
+        "takenBetween": [exact(copy.taken_from), exact(copy.taken_until)],
+        "status": copy.status.value,
+        "due": copy.due and stamp(copy.due),
+        "expectedBy": copy.expected_by and stamp(copy.expected_by),
+        "ground": copy.ground,
+        "blocker": copy.blocker,
+    }
+
+
+class _Stated(NamedTuple):
+    """A copy, or the last to go of so many that are stated together; it was read when any of them was."""
+
+    last: BackupCopy
+    number: int
+    grouped: bool
+
+
+def _as_stated(copies: Sequence[BackupCopy]) -> list[_Stated]:
+    """Objects are stated in groups that end alike, for each is named by its key: in it other people may be named.
+
+    So are others where there are too many of them for a receipt.
+    """
+    named = sorted((copy for copy in copies if copy.kind != OBJECTS), key=lambda one: (one.place, one.id))
+    if len(named) > STATED_AT_MOST:
+        named = []
+    rest = [copy for copy in copies if copy.kind == OBJECTS or not named]
+    return [*(_Stated(copy, 1, grouped=False) for copy in named), *_groups(rest)]
+
+
+def _groups(copies: Sequence[BackupCopy]) -> list[_Stated]:
+    """Copies that end alike: on one day for one reason, or where that are too many, in one month or for any reason."""
+    groups: dict[tuple[str, ...], list[BackupCopy]] = {}
+    for of_date, by_reason in _CLOSENESS:
+        groups = {}
+        for copy in copies:
+            days = ("" if one is None else one.date().isoformat()[:of_date] for one in (copy.expected_by, copy.due))
+            why = (copy.ground, copy.blocker or "") if by_reason else ()
+            alike = copy.place, copy.store, copy.kind, copy.status.value, *days, *why
+            groups.setdefault(alike, []).append(copy)
+        if len(groups) <= STATED_AT_MOST:
+            break
+    return [_Stated(_together(groups[one]), len(groups[one]), grouped=True) for one in sorted(groups)]
+
+
+_CLOSENESS: Final = ((10, True), (7, True), (7, False), (0, False))
+"""How much of their dates, and whether what keeps them, copies of a group have in common."""
+
+
+def _together(copies: Sequence[BackupCopy]) -> BackupCopy:
+    last = max(
+        copies, key=lambda one: (one.expected_by or one.taken_until, one.taken_until, one.ground, one.blocker or "")
+    )
+    dues = [one.due for one in copies if one.due is not None]
+    others = "" if len({(one.ground, one.blocker) for one in copies}) == 1 else "; others of these for other reasons"
+    return replace(
+        last,
+        taken_from=min(one.taken_from for one in copies),
+        taken_until=max(one.taken_until for one in copies),
+        due=max(dues, default=None),
+        ground=f"{last.ground}{others}",
+    )

@@ -173,7 +173,7 @@ def location_view(found: Location) -> dict[str, object]:
                 {"controller": one.controller, "name": one.name, "data_types": list(one.data_types)}
                 for one in found.others
             ],
-            "backup_copies": snake_case(backup_copies.as_statement(found.copies)),
+            "backup_copies": snake_case(backup_copies.listed(found.copies)),
             "missing_copies": [
                 {"place": one.place, "store": one.store, "kind": one.kind, "id": one.id, "last_seen": one.last_seen}
                 for one in found.unseen_copies

@@ -86,6 +86,7 @@ def owes_nothing(event: str, owed: Open) -> bool:
 
 def open_copies(document: BackupCopies) -> OpenCopies:
     """Return what a statement that cites this document has to count as open."""
-    held = document.may_hold_the_records
-    days = [day for day in (forms.moment(copy.last_day) for copy in held) if day is not None]
-    return OpenCopies(len(held), len(held) - len(days), min(days, default=None), max(days, default=None))
+    held = [(copy.copies, forms.moment(copy.last_day)) for copy in document.may_hold_the_records]
+    days = [day for _, day in held if day is not None]
+    without = sum(number for number, day in held if day is None)
+    return OpenCopies(sum(number for number, _ in held), without, min(days, default=None), max(days, default=None))

@@ -64,13 +64,17 @@ class IdentityEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupCopy:
-    """One backup copy; `taken_between` is the interval in which its data was read, empty if not stated."""
+    """One backup copy, or so many that are stated together: these have no `id`.
+
+    `taken_between` is the interval in which their data was read, empty if not stated.
+    """
 
     place: str
     status: str
     store: str | None = None
     kind: str | None = None
     id: str | None = None
+    copies: int = 1
     taken_between: tuple[str, ...] = ()
     due: str | None = None
     expected_by: str | None = None

@@ -35,7 +35,7 @@ from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.receipts import receipt_export
-from expunge_reports import trust
+from expunge_reports import export, trust
 from expunge_reports.verify import verifier
 
 LEAD = (
@@ -269,6 +269,36 @@ def test_by_when_a_declared_place_holds_no_older_copy_of_the_ledger_is_said(
         said = body_of(installation, batch, "settled")["identifiers"]
     assert days
     assert said["until"] == (None if None in days else max(str(day) for day in days))
+
+
+def test_a_copy_of_an_object_is_named_in_nobodys_receipt(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path
+) -> None:
+    """Its name is a key, and in everybody's receipt stands every object of a mirror."""
+    document = document_of(calltrack.settings(tmp_path / "expunge").data_map)
+    name, dumps = next(iter(document["backups"].items()))
+    document["backups"] |= {name: {**dumps, "kind": "objects"}}
+    write_document(tmp_path / "datamap.yaml", document)
+    with fresh_installation(calltrack, tmp_path / "expunge", data_map=tmp_path / "datamap.yaml") as installation:
+        batch = installation.plan(make_holder(inspector).csv)
+        installation.erase(batch)
+        installation.settle()
+        workspace = installation.workspace
+        (listing,) = [one for one in backup_copies.observe(workspace.backups) if one.place == name]
+        with reading(workspace.ledger) as connection:
+            (one,) = receipt_export.series_of(connection, batch.uid, None, Tagger(workspace.keys.suppression))
+        data = receipt_export.exported(workspace, one.series).data
+        held = [
+            copy
+            for cited in export.parse(data).shared.values()
+            if isinstance(cited, dict) and cited["kind"] == "copies"
+            for copy in cited["mayHoldTheRecords"]
+            if copy["place"] == name
+        ]
+    assert listing.copies
+    assert held
+    assert not any(copy.id.encode() in data for copy in listing.copies)
+    assert all("id" not in copy and copy["copies"] > 0 for copy in held)
 
 
 # Not in the log yet --------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def list_copies(as_json: output.Json = False) -> None:
     found = [copy for listing in listings for copy in listing.copies]
     if as_json:
         controls = {listing.place: listing.control for listing in listings}
-        output.emit({"copies": snake_case(backup_copies.as_statement(found)), "controls": controls})
+        output.emit({"copies": snake_case(backup_copies.listed(found)), "controls": controls})
         return
     if not listings:
         output.console().print("The data map declares no backup place: nothing is known of copies.")

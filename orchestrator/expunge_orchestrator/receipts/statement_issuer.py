@@ -24,6 +24,7 @@ from expunge_reports.statement import NOTHING_OPEN, Open
 
 _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
+_LARGEST_DOCUMENT = canonical.MAX_BYTES // 4  # a receipt encloses those of all its statements
 # Built once: a step of one person asks the ledger as often as a step of thousands.
 _LAST_OF_EACH = (
     sa.select(
@@ -73,8 +74,14 @@ class StatementDraft:
 
 
 def store_document(connection: sa.Connection, body: Mapping[str, object]) -> str:
-    """Keep a document that many statements cite; returns its `sha256:…`."""
+    """Keep a document that many statements cite; returns its `sha256:…`.
+
+    Raises:
+        ContradictionError: A verifier might not read a receipt with so large a one: nothing is signed that cites it.
+    """
     encoded = canonical.encode(dict(body))
+    if len(encoded) > _LARGEST_DOCUMENT:
+        raise ContradictionError(f"document-too-large: {body.get('kind')}, {len(encoded)} bytes")
     digest = canonical.digest(encoded)
     insert_unless_there(connection, document, {"digest": digest, "body": encoded})
     return f"sha256:{digest}"

@@ -37,7 +37,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One copy.
+    """One copy, or so many as the table has in one line.
 
     Attributes:
         number: its number in the table.
@@ -62,7 +62,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The picture; `count` is the number of copies that the table has."""
+    """The picture; `count` is the number of lines that the table has."""
 
     seen: str
     seen_x: float
@@ -131,6 +131,7 @@ def _axis(seen: float, ends: Sequence[float]) -> _Axis:
 
 def _bar(axis: _Axis, top: int, number: int, copy: BackupCopy, ends: datetime | None) -> Bar:
     name = f"{number}  {', '.join(part for part in (copy.place, copy.kind, copy.store) if part)}"
+    name += f", {copy.copies} copies" if copy.copies != 1 else ""
     left = axis.x(axis.seen)
     end = None if ends is None else max(axis.x(_months(ends)), left)
     allowed = date_format.parse(copy.due)

@@ -30,9 +30,10 @@ def copies_past(statements: Sequence[Statement], shared: Mapping[str, object], n
     if statements[-1].final:
         return 0
     return sum(
-        (until := forms.moment(copy.last_day)) is not None and until < now
+        copy.copies
         for listed in _last(_cited(statements, shared), BackupCopies)
         for copy in listed.may_hold_the_records
+        if (until := forms.moment(copy.last_day)) is not None and until < now
     )
 
 

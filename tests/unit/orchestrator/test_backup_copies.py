@@ -19,6 +19,8 @@ from expunge_connectors.contract import (
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import copies as copies_verb
+from expunge_orchestrator.clock import exact, stamp
+from expunge_reports import consistency, forms
 from expunge_reports.statement import OpenCopies
 
 if TYPE_CHECKING:
@@ -124,3 +126,34 @@ def test_a_copy_whose_names_the_ledger_cannot_keep_is_refused() -> None:
             copy(AT, id=long)
     with pytest.raises(TerminalError, match="longer"):
         copy(AT, kind="k" * (LONGEST_KIND + 1))
+
+
+def test_the_keys_of_objects_are_in_no_statement() -> None:
+    """A mirror has everybody's objects, each named by its key; a dump was named by the operator."""
+    keys = [f"users/{number}@mail.example/passport.pdf@v" for number in range(3)]
+    days = [AT + DAY, AT + DAY + timedelta(hours=1), AT + 9 * DAY]
+    objects = [copy(day, kind="objects", id=key) for day, key in zip(days, keys, strict=True)]
+    first = replace(objects[0], taken_from=AT - 100 * DAY, taken_until=AT - 99 * DAY)
+    kept = copy(None, CopyStatus.NEVER, kind="objects", id="users/kept@v")
+    held = observed(first, *objects[1:], kept, copy(AT + DAY))
+    stated = backup_copies.as_statement(held)
+    assert not any("users/" in str(one) for one in stated)
+    assert [(one.get("id"), one.get("copies"), one["status"]) for one in stated] == [
+        ("pg/1.dump@v1", None, "due"),
+        (None, 2, "due"),
+        (None, 1, "due"),
+        (None, 1, "never"),
+    ]
+    assert stated[1]["takenBetween"] == [exact(AT - 100 * DAY), exact(AT - 90 * DAY)]
+    assert stated[1]["expectedBy"] == stamp(days[1])
+    document = forms.document({"kind": "copies", "listings": [], "mayHoldTheRecords": stated})
+    assert isinstance(document, forms.BackupCopies)
+    assert consistency.open_copies(document) == backup_copies.outstanding(held)
+    assert backup_copies.outstanding(held) == OpenCopies(5, 1, AT + DAY, AT + 9 * DAY)
+
+
+def test_of_very_many_dumps_groups_are_stated() -> None:
+    """What is stated has to fit into what a verifier reads, with every document beside it."""
+    many = [copy(AT + DAY, id=f"{number:04}{'x' * 2000}") for number in range(4000)]
+    [stated] = backup_copies.as_statement(observed(*many))
+    assert stated["copies"] == 4000

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.receipts.statement_issuer import StatementDraft, issue
-from expunge_reports import consistency, dsse, keys, statement
+from expunge_orchestrator.receipts.statement_issuer import StatementDraft, issue, store_document
+from expunge_reports import canonical, consistency, dsse, keys, statement
 from expunge_reports.errors import ContradictionError
 from expunge_reports.keys import KeyRing
 from expunge_reports.statement import NOTHING_OPEN, Open, Statement
@@ -28,7 +28,7 @@ def signing(tmp_path: Path) -> KeyRing:
 @pytest.fixture
 def ledger() -> Iterator[sa.Connection]:
     engine = sa.create_engine("sqlite://")
-    tables.metadata.create_all(engine, tables=[tables.statement])
+    tables.metadata.create_all(engine, tables=[tables.statement, tables.document])
     with engine.begin() as connection:
         yield connection
     engine.dispose()
@@ -80,3 +80,10 @@ def test_what_cannot_follow_is_not_signed(
 def test_what_owes_something_says_so(ledger: sa.Connection, signing: KeyRing) -> None:
     with pytest.raises(ContradictionError, match="nothing-owed: accepted"):
         issue(ledger, signing, [draft("accepted", NOTHING_OPEN)], AT)
+
+
+def test_a_document_that_no_verifier_would_read_is_not_cited(ledger: sa.Connection) -> None:
+    """A receipt of several statements encloses several of them."""
+    assert store_document(ledger, {"kind": "plan", "text": "x" * (canonical.MAX_BYTES // 4 - 100)})
+    with pytest.raises(ContradictionError, match="document-too-large: plan, 4194"):
+        store_document(ledger, {"kind": "plan", "text": "x" * (canonical.MAX_BYTES // 4)})

@@ -218,6 +218,16 @@ def copy_twice(receipt: Receipt) -> None:
         one["open"] = Open(owed.items, owed.expected_by, OpenCopies(4, 1, SOON, LAST))
 
 
+def copies_together(receipt: Receipt) -> None:
+    """Of a mirror's objects only so many are stated as end alike; two such lines that say the same are of others."""
+    copies = receipt["documents"]["copies"]["mayHoldTheRecords"]
+    for number, of in ((4, copies[0]), (5, copies[2]), (6, copies[2])):
+        copies.append({name: value for name, value in of.items() if name != "id"} | {"copies": number})
+    for one in receipt["series"][1:]:
+        owed: Open = one["open"]
+        one["open"] = Open(owed.items, owed.expected_by, OpenCopies(18, 12, SOON, LAST))
+
+
 def left_out(receipt: Receipt) -> None:
     receipt["documents"]["copies"]["mayHoldTheRecords"].pop()
 
@@ -380,6 +390,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "copies-not-counted",
         member(2, open=Open(copies=OpenCopies(3, 1, SOON, LAST + timedelta(days=1)))),
     ),
+    "fewer copies stated together than are open": (
+        "copies-not-counted",
+        both(copies_together, lambda r: r["documents"]["copies"]["mayHoldTheRecords"][3].update(copies=3)),
+    ),
     "a copy expected before it is due": ("copy-days-reversed", of_copy(0, due="2026-12-09T00:00:00Z")),
     "a copy that was taken backwards": ("copy-days-reversed", of_copy(0, takenBetween=[at(-19), at(-20)])),
     "a copy that was gone before it was taken": ("copy-days-reversed", of_copy(0, due=at(-30))),
@@ -421,6 +435,7 @@ TRUE = {
     "kept": None,
     "erased": erased,
     "not-found": missing,
+    "copies stated together": copies_together,
     "passed on late": passed_on_late,
     # By when it was done is the latest time, from when on it goes the earliest.
     "a copy that was begun, went and may have been done later": of_copy(0, due=at(-19.5)),

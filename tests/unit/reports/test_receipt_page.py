@@ -311,7 +311,21 @@ def test_many_copies_are_all_in_the_table_and_the_last_to_end_in_the_picture(iss
     assert len(found.headed("No.", "Place")) == 101
     assert html.count('class="ever"') == 1
     assert html.count('class="end"') == 39
-    assert "Drawn are the 40 of 101 copies that end last." in found.text
+    assert "Drawn are the 40 of 101 lines of the table that end last." in found.text
+
+
+def test_copies_that_are_stated_together_are_one_line_and_counted(issue):
+    together = {name: value for name, value in copy(kind="objects", copies=9500).items() if name != "id"}
+    html = issue({}, copies(copy(), together, {**endless("never", "no rule"), "copies": 2}))
+    found = read(html)
+    assert "9503 copies may still hold the records; 2 without a day of its end." in found.text
+    rows = found.headed("No.", "Place")
+    assert [row[8] for row in rows] == [
+        "daily/1.dump@v1",
+        "9500 copies that end alike, not named one by one",
+        "never.dump",
+    ]
+    assert ">2  dumps, objects, main, 9500 copies<" in html
 
 
 def test_a_day_that_cannot_be_read_is_shown_as_it_stands_and_not_drawn_as_an_end(issue):

@@ -107,6 +107,14 @@ def _copy(identifier: str, status: str, expected_by: str | None) -> dict[str, ob
     return {"place": "dumps", "id": identifier, "status": status, "expectedBy": expected_by, "due": None}
 
 
+def test_every_copy_of_those_that_are_stated_together_is_past(operator):
+    held = _copies({**_copy("a", "due", "2026-12-07T00:00:00Z"), "copies": 3}, _copy("b", "due", "2026-12-07"))
+    operator.documents = [held]
+    operator.issue("accepted", body={"context": []})
+    operator.issue("erased", body={"context": [export.document_digest(held)]})
+    assert operator.verify(operator.export(), now=datetime(2026, 12, 9, tzinfo=UTC)).copies_past == 4
+
+
 def _copies(*held: dict[str, object]) -> dict[str, object]:
     return {"kind": "copies", "listings": [], "mayHoldTheRecords": list(held)}
 
