@@ -90,9 +90,10 @@ class BackupCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One look at one place with backup copies."""
+    """One look at one place with backup copies; `of` is the store that is copied, or `ledger`."""
 
     place: str
+    of: str | None = None
     at: str
     copies: int
     control: str | None = None

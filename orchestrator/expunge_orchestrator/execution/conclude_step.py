@@ -65,7 +65,9 @@ def conclude(context: StepContext) -> StepWrite:
 
     def write(connection: sa.Connection) -> Transition:
         backup_copies.record(connection, listings)
-        cited = statement_issuer.store_document(connection, statement_bodies.copies_document(listings, held))
+        cited = statement_issuer.store_document(
+            connection, statement_bodies.copies_document(listings, held, context.workspace.data_map)
+        )
         done_at = last_done(connection, context.chunk_id)
         verified = verified_at(done_at, pipeline.VERIFY)
         conclusions = OutcomeBodies(

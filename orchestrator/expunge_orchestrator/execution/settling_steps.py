@@ -173,7 +173,7 @@ def settle(context: StepContext) -> StepWrite:
     at = now()  # later than what was looked at, which takes its time
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     openable_until = backup_copies.last_day_of_ledger(listings, at)
-    document = statement_bodies.copies_document(listings, held)
+    document = statement_bodies.copies_document(listings, held, context.workspace.data_map)
     copies = backup_copies.outstanding(held)
     grounds = grounds_of(context.workspace.data_map)
 

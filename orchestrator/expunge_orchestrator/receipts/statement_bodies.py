@@ -116,12 +116,20 @@ def _software() -> str:
     return f"expunge {version('expunge')}"
 
 
-def copies_document(listings: Iterable[CopyListing], held: Sequence[BackupCopy]) -> dict[str, object]:
+def copies_document(
+    listings: Iterable[CopyListing], held: Sequence[BackupCopy], data_map: DataMap
+) -> dict[str, object]:
     """What all requests concluded together share about backup copies: what was listed, when, beside which control."""
     return {
         "kind": "copies",
         "listings": [
-            {"place": one.place, "at": stamp(one.at), "copies": len(one.copies), "control": one.control}
+            {
+                "place": one.place,
+                "of": data_map.backup_places[one.place].of,
+                "at": stamp(one.at),
+                "copies": len(one.copies),
+                "control": one.control,
+            }
             for one in listings
         ],
         "mayHoldTheRecords": backup_copies.as_statement(held),

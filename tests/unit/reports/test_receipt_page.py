@@ -328,6 +328,30 @@ def test_copies_that_are_stated_together_are_one_line_and_counted(issue):
     assert ">2  dumps, objects, main, 9500 copies<" in html
 
 
+@pytest.mark.parametrize(
+    ("of", "said", "unsaid"),
+    [
+        (["main", "main"], "Of the copies of main listed below, none is known to have been taken", "ledger"),
+        (["ledger"], "The copies in place0 are of the operator's ledger, and those made while", "none is known"),
+        (["main", "ledger"], "The copies in place1 are of the operator's ledger", "did not touch"),
+        (
+            ["files", "other"],
+            "The copies in place0, place1 are of stores that this request did not touch",
+            "none is known",
+        ),
+        (["ledger"], "No place with copies of the stores of this request is declared", "listed below"),
+        ([], "No place with copies of the stores of this request is declared", "listed below"),
+        ([None], "It is not stated of which stores", "none is known"),
+    ],
+)
+def test_nothing_is_said_of_the_copies_of_others(issue, of, said, unsaid):
+    places = [{"place": f"place{number}", "at": "2026-11-24T10:00:00Z", "copies": 1} for number in range(len(of))]
+    listings = [one if name is None else {**one, "of": name} for one, name in zip(places, of, strict=True)]
+    text = read(issue({}, {"kind": "copies", "listings": listings, "mayHoldTheRecords": []})).text
+    assert said in text
+    assert unsaid not in text
+
+
 def test_a_day_that_cannot_be_read_is_shown_as_it_stands_and_not_drawn_as_an_end(issue):
     html = issue({}, copies(copy(due="soon", expectedBy="later")))
     found = read(html)
