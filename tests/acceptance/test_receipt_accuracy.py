@@ -245,6 +245,7 @@ def test_what_an_older_copy_of_the_ledger_opens_is_not_called_gone(
     assert seal.open(older.wrapped_key, Sealed.IDENTIFIERS, older.series, older.sealed_identifiers)
     said = body_of(installation, batch, "settled")["identifiers"]
     assert (said["destroyedInLedger"], said["until"]) == (True, None)
+    assert (said["level"], "may hold them until that room is used again" in said["levelMeans"]) == ("deleted", True)
     assert "Copies of the ledger that were made before" in said["openableFrom"]
     assert "as long as such a copy and the wrapping key exist" in said["means"]
 

@@ -63,6 +63,14 @@ UNEXPLAINED = (
 
 LEFT_BEFORE = "What is listed as left was left by an earlier request that was ended, and this one did not lead to it"
 
+LEDGER_LEVEL = (
+    "No query of the ledger returns them; not claimed: rewritten. Its data files and its write-ahead log may hold them"
+    " until that room is used again"
+)
+"""Of what was destroyed in the ledger: by the time that it is signed, no checkpoint and no VACUUM has followed."""
+
+KEPT = "What leads to the rest, sealed, so that a later request of the same person can still erase it"
+
 UNNAMED_GROUND = "The store keeps it and does not say why"
 """Of a connector that counts what it keeps and names no ground, where the data type has none either."""
 
@@ -225,8 +233,7 @@ def _identifiers(*, kept: bool, openable_until: date | None) -> dict[str, object
         if openable_until is None
         else "The last of these copies is expected to be gone by this day",
     }
-    if kept:
-        said["kept"] = "What leads to the rest, sealed, so that a later request of the same person can still erase it"
+    said |= {"kept": KEPT} if kept else {"level": "deleted", "levelMeans": LEDGER_LEVEL}
     return {"identifiers": said}
 
 
