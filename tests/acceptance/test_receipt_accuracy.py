@@ -153,6 +153,21 @@ def test_what_an_ended_request_left_was_found(module_installation: Installation,
     assert lines_of(body_of(module_installation, batch, "partially-erased"))["main.messages"] == ("left", 1, 1)
 
 
+def test_an_end_of_whom_nothing_went_says_so(module_installation: Installation, inspector: StoreInspector) -> None:
+    ann = make_holder(inspector)
+    inspector.sql("UPDATE messages SET body = %s WHERE user_id = %s", POISON, ann.id)
+    batch = module_installation.plan(ann.csv, data_types=["messages"])
+    with poisoned(inspector, []):
+        assert module_installation.erase(batch).state is BatchState.FAILED
+        end(module_installation, batch)
+    said = body_of(module_installation, batch, "partially-erased")
+    assert lines_of(said) == {"main.messages": ("left", 1, 1)}
+    assert said["reason"] == (
+        "Ended by the operator: what is listed as left was not erased,"
+        " and nothing of the rest is known to have been deleted"
+    )
+
+
 def test_kept_in_part_says_how_many_went(module_installation: Installation, inspector: StoreInspector) -> None:
     ann = make_holder(inspector)
     inspector.sql(

@@ -9,10 +9,10 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.statement_bodies import (
-    CLAIM,
-    LIMITED_CLAIM,
+    CLAIMS,
     in_collection,
     in_store,
+    nothing_went,
     subject_of_request,
 )
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
@@ -57,7 +57,6 @@ class OutcomeBodies:
         shared: dict[str, object] = {
             **subject_of_request(batch),
             "dataMap": f"sha256:{map_digest}",
-            "claim": CLAIM if batch.data_types is None else LIMITED_CLAIM,
             "verifiedAt": stamp(at),
             "countedAt": stamp(counted),
             "normalisers": list(normalisers),
@@ -65,6 +64,7 @@ class OutcomeBodies:
         }
         EncodedBody.of(shared)  # refuses what no statement may say
         self._shared = _encoded(shared)
+        self._claims = {went: canonical.encode(claim) for went, claim in CLAIMS[batch.data_types is not None].items()}
         self._stores = {store: _encoded(in_store(store, cutoffs)) for store in batch.actions}
         self._grounds = grounds
         # A line is kept beside its part, so that no other gets its place in memory.
@@ -94,7 +94,8 @@ class OutcomeBodies:
             canonical.object_of(self._stores[store] | {"collections": canonical.list_of(collections)})
             for store, collections in stores.items()
         )
-        said = {"outcome": canonical.encode(result.value), "stores": told}
+        claim = self._claims[nothing_went(lines)]
+        said = {"outcome": canonical.encode(result.value), "claim": claim, "stores": told}
         if reason is not None:
             said["reason"] = canonical.encode(reason)
         return EncodedBody(canonical.object_of(self._shared | said))

@@ -47,8 +47,27 @@ LIMITED_CLAIM = (
     f" were, and no claim is made for them, nor for places not listed.{NOT_SEARCHED_FOR}"
 )
 
+NOTHING_CLAIM = (
+    "Nothing was deleted or tombstoned: what was found through the declared links in the stores listed, if anything, is"
+    " kept or left, or it is not decided whose it is, as stated of each collection; nothing else due was there."
+    f" No claim is made for places not listed.{NOT_SEARCHED_FOR}"
+)
+"""Where not one record went."""
+
+LIMITED_NOTHING_CLAIM = (
+    f"Of the data types asked for alone: {NOTHING_CLAIM[0].lower()}{NOTHING_CLAIM[1:]} Nor is one made for records of"
+    " other data types, which were left as they were."
+)
+
+CLAIMS = {
+    False: {False: CLAIM, True: NOTHING_CLAIM},
+    True: {False: LIMITED_CLAIM, True: LIMITED_NOTHING_CLAIM},
+}
+"""By whether the request was limited to data types, and then by whether nothing went."""
 
 ENDED = "Ended by the operator: what is listed as left was not erased"
+ENDED_WHOLE = f"{ENDED}, and nothing of the rest is known to have been deleted"
+"""Where not one record fewer is there: an application may have written again what was deleted."""
 UNSEEN = (
     "Ended by the operator: what is listed as left was refused by a store, or was not looked at any more, because"
     " something else than was planned stands under its name: another table, another store at its address, or none"
@@ -142,6 +161,16 @@ def copies_document(
         ],
         "mayHoldTheRecords": backup_copies.as_statement(held),
     }
+
+
+def nothing_went(lines: Iterable[CollectionOutcome]) -> bool:
+    """Whether of nothing that was found it is known that it is gone."""
+    return not any(
+        line.outcome in _WENT or (line.verified is not None and _gone(line.found, line.verified)) for line in lines
+    )
+
+
+_WENT = frozenset({Outcome.ERASED, Outcome.TOMBSTONED, Outcome.DROPPED})
 
 
 def subject_of_request(batch: Batch) -> dict[str, object]:

@@ -59,6 +59,38 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
+def went(lines):
+    """Whether a record fewer is there, as far as the counts tell."""
+    said = [statement_bodies.in_collection(line, GROUNDS) for line in lines]
+    return any(
+        "gone" in one or ("ambiguous" not in one and one["found"] > one["due"] + one["retained"]) for one in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "verified", "claim"),
+    [
+        ([0, 2], [0, 2], statement_bodies.NOTHING_CLAIM),
+        ([0, 0], [0, 0], statement_bodies.NOTHING_CLAIM),
+        ([1, 2], [0, 2], statement_bodies.CLAIM),
+        ([1, 0], [0, 0], statement_bodies.CLAIM),
+    ],
+)
+def test_what_is_claimed_is_of_what_went(found, verified, claim):
+    conclusions = OutcomeBodies(
+        BATCH, cutoffs={}, grounds=GROUNDS, map_digest=DIGEST, normalisers=[], counted=AT, at=AT, context=[]
+    )
+    records = [
+        {
+            "main": {"users": [*counts, 0, None, "object-lock", 0], "calls": [0, 0, 0, None, None, 0]},
+            "cache": {"sessions": [0, 0, 0, None, None, 0]},
+        }
+        for counts in (found, verified)
+    ]
+    lines = outcomes.lines(BATCH.actions, *records)
+    assert canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)["claim"] == claim
+
+
 @given(people=st.lists(st.tuples(RECORDS, RECORDS), min_size=1, max_size=6))
 def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
     conclusions = OutcomeBodies(
@@ -75,7 +107,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
         lines = outcomes.lines(BATCH.actions, found, verified)
         body = canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)
         assert body == {
-            "claim": statement_bodies.CLAIM,
+            "claim": statement_bodies.CLAIM if went(lines) else statement_bodies.NOTHING_CLAIM,
             "context": [f"sha256:{DIGEST}"],
             "controller": "client:42",
             "countedAt": "2026-11-24T10:00:00Z",
