@@ -145,7 +145,8 @@ class RecordCounts:
         retained: Kept with a ground (data type, Object Lock, other owners of a shared row).
         newer: Found by a reusable identifier, created at or after the cutoff; not part of the request.
         until: Latest day to which something of `retained` is kept; None if nothing is or no day can be named.
-        ground: Why it is retained when the reason is not the data type's own ground (`object-lock`, `shared`).
+        ground: Why it is retained when the reason is not the data type's own ground (`object-lock`, `shared`); where
+            there are several, all of them (`legal-hold+object-lock`).
         ambiguous: Found by a value alone that is another person's as well, or was passed on to one, or in a record that
             names another person by a key, or is older than this person's claim on a value that is handed on: it stays,
             for nobody can tell that it is this one's.

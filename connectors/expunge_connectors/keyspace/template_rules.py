@@ -141,13 +141,14 @@ class Tallies:
     def retain(self, number: int, collection: str, until: datetime | None, ground: str) -> None:
         """Add one record that is kept: until a time, or (None) until somebody decides otherwise.
 
-        An open end outweighs every date: then no last day can be named.
+        An open end outweighs every date: then no last day can be named. What keeps the others is named beside it.
         """
         before = self._counts[number][collection]
         open_ended = until is None or (before.retained > 0 and before.until is None)
         day = None if open_ended or until is None else max(until.date(), before.until or until.date())
-        named = before.ground if before.ground is not None and (before.until is None or until is not None) else ground
-        self._put(number, collection, RecordCounts(before.due, before.retained + 1, before.newer, day, named))
+        every = {*([] if before.ground is None else before.ground.split("+")), *ground.split("+")}
+        kept = before.retained + 1
+        self._put(number, collection, RecordCounts(before.due, kept, before.newer, day, "+".join(sorted(every))))
 
     def _put(self, number: int, collection: str, tally: RecordCounts) -> None:
         self._counts[number][collection] = tally

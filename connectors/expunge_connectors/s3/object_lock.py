@@ -30,12 +30,15 @@ def lockable(service: Service, bucket: str) -> bool:
 
 def lock_in_head(head: Mapping[str, Any], at: datetime) -> ObjectLock | None:
     """What keeps a version, as its headers say. They are absent, too, where we may not see them."""
-    if head.get("ObjectLockLegalHoldStatus") == "ON":
-        return ObjectLock("legal-hold", None)
-    if head.get("ObjectLockEventHold") == "ON":
-        return ObjectLock("event-hold", None)
-    until = head.get("ObjectLockRetainUntilDate")
-    return ObjectLock("object-lock", until.astimezone(UTC)) if until is not None and until > at else None
+    until: datetime | None = head.get("ObjectLockRetainUntilDate")
+    there = {
+        "event-hold": head.get("ObjectLockEventHold") == "ON",
+        "legal-hold": head.get("ObjectLockLegalHoldStatus") == "ON",
+        "object-lock": until is not None and until > at,
+    }
+    grounds = [ground for ground, stands in there.items() if stands]
+    day = until.astimezone(UTC) if until is not None and grounds == ["object-lock"] else None
+    return ObjectLock("+".join(grounds), day) if grounds else None
 
 
 def lock_of(service: Service, entry: Entry, at: datetime) -> ObjectLock | None:

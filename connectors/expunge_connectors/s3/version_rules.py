@@ -59,7 +59,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLock:
-    """Why a version cannot go now. `until` is None where no date ends it."""
+    """Why a version cannot go now, with all that stands in the way. `until` is None where no date ends it."""
 
     ground: str
     until: datetime | None

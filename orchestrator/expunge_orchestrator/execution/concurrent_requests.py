@@ -353,5 +353,5 @@ def _by_storage(verified: CountRecord) -> frozenset[Place]:
         (store, name)
         for store, collections in verified.items()
         for name, one in outcomes.unpack(collections).items()
-        if one.retained and one.ground in outcomes.BY_STORAGE
+        if outcomes.kept_by_storage(one)
     )

@@ -276,8 +276,7 @@ def residual_places(
         item.id: {
             (line.store, line.collection): line.verified
             for line in lines[item.id]
-            if line.verified is not None
-            and (line.outcome is Outcome.LEFT or line.verified.ground in outcomes.BY_STORAGE)
+            if line.verified is not None and (line.outcome is Outcome.LEFT or outcomes.kept_by_storage(line.verified))
         }
         for item in people
     }

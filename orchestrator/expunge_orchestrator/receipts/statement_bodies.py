@@ -311,7 +311,7 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
     return [
         (line.store, line.collection)
         for line in lines
-        if line.verified is not None and line.verified.retained and line.verified.ground in outcomes.BY_STORAGE
+        if line.verified is not None and outcomes.kept_by_storage(line.verified)
     ]
 
 

@@ -48,6 +48,11 @@ BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 """Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
 
 
+def kept_by_storage(seen: RecordCounts) -> bool:
+    """Whether the storage itself keeps something of what was seen."""
+    return seen.retained > 0 and seen.ground is not None and BY_STORAGE.issuperset(seen.ground.split("+"))
+
+
 TABLE_DROPPED = "table-dropped"
 """Ground on which nothing is there: the collection itself is gone, with whatever was in it."""
 

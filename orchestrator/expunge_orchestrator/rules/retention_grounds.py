@@ -13,7 +13,7 @@ _REASONS = {
     SHARED: "Other people's right: the record is theirs as well and is kept for them, on the ground on which their own"
     " data are processed (GDPR Art. 6(1)); the right to erasure is of data about the person who asks (Art. 17(1)). It"
     " goes with the last of them",
-    "object-lock": "Object Lock: the storage refuses to delete it before that day",
+    "object-lock": "Object Lock: the storage refuses to delete it before its day",
     "legal-hold": "Legal hold on the object: the storage refuses to delete it",
     "event-hold": "Event hold on the object: the storage refuses to delete it until the event that it waits for",
 }
@@ -33,4 +33,7 @@ def grounds_of(data_map: DataMap) -> Grounds:
 
 def ground_of(tally: RecordCounts, store: str, collection: str, grounds: Grounds) -> str | None:
     """Why `retained` of a tally is kept: the record's own reason, or its data type's."""
-    return _REASONS.get(tally.ground or "", tally.ground) or grounds.get((store, collection))
+    reasons = [_REASONS.get(one) for one in (tally.ground or "").split("+")]
+    if len(reasons) > 1 and all(reasons):
+        return f"Each is kept for one of these reasons, or for several: {'; '.join(map(str, reasons))}"
+    return reasons[0] or tally.ground or grounds.get((store, collection))

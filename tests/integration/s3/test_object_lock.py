@@ -93,7 +93,7 @@ def test_a_legal_hold_has_no_day(locking: World) -> None:
     held, other = locking.put(KEY), locking.put(KEY)
     locking.s3.put_object_legal_hold(Bucket=locking.bucket, Key=KEY, VersionId=held, LegalHold={"Status": "ON"})
     lock(locking, other)
-    assert tally(locking) == RecordCounts(retained=2, until=None, ground="legal-hold")
+    assert tally(locking) == RecordCounts(retained=2, until=None, ground="legal-hold+object-lock")
     erase(locking)
     assert sorted(version for _, version in locking.listed()) == sorted([held, other])
     locking.s3.put_object_legal_hold(Bucket=locking.bucket, Key=KEY, VersionId=held, LegalHold={"Status": "OFF"})

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge_connectors.contract import RecordCounts, Subject
 from expunge_connectors.keyspace.template_rules import Tallies
+from expunge_connectors.s3.object_lock import lock_in_head
 from expunge_connectors.s3.version_rules import Entry, Found, ObjectLock, Target, Upload, classify, tally
 
 CUTOFF = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -118,3 +120,21 @@ def test_after_erasing_nothing_is_due(history: list[tuple[Entry, bool]], *, cert
     gone = set(classify(found(*entries, target=target, held=held), CUTOFF).entries)
     after = counted(found(*(one for one in entries if one not in gone), target=target, held=held))
     assert after == replace(before, due=0, newer=after.newer)
+
+
+@pytest.mark.parametrize(
+    ("head", "lock"),
+    [
+        ({"ObjectLockRetainUntilDate": LOCK.until}, LOCK),
+        ({"ObjectLockLegalHoldStatus": "ON"}, ObjectLock("legal-hold", None)),
+        (
+            {"ObjectLockLegalHoldStatus": "ON", "ObjectLockRetainUntilDate": LOCK.until},
+            ObjectLock("legal-hold+object-lock", None),
+        ),
+        ({"ObjectLockLegalHoldStatus": "ON", "ObjectLockRetainUntilDate": CUTOFF}, ObjectLock("legal-hold", None)),
+        ({"ObjectLockLegalHoldStatus": "OFF", "ObjectLockRetainUntilDate": CUTOFF}, None),
+        ({}, None),
+    ],
+)
+def test_all_that_stands_in_the_way_of_a_version_is_named(head: dict[str, object], lock: ObjectLock | None) -> None:
+    assert lock_in_head(head, CUTOFF) == lock

@@ -31,9 +31,10 @@ PLAIN = {"data_type": "account", "owner": COMPANY}
         ([(SOON, "object-lock"), (LATER, "object-lock")], date(2027, 1, 1), "object-lock"),
         ([(LATER, "object-lock"), (SOON, "object-lock")], date(2027, 1, 1), "object-lock"),
         ([(None, "legal-hold")], None, "legal-hold"),
-        ([(SOON, "object-lock"), (None, "legal-hold")], None, "legal-hold"),
-        ([(None, "legal-hold"), (SOON, "object-lock")], None, "legal-hold"),
-        ([(None, "legal-hold"), (SOON, "object-lock"), (LATER, "object-lock")], None, "legal-hold"),
+        ([(SOON, "object-lock"), (None, "legal-hold")], None, "legal-hold+object-lock"),
+        ([(None, "legal-hold"), (SOON, "object-lock")], None, "legal-hold+object-lock"),
+        ([(None, "legal-hold"), (SOON, "object-lock"), (LATER, "object-lock")], None, "legal-hold+object-lock"),
+        ([(None, "legal-hold+object-lock"), (SOON, "object-lock")], None, "legal-hold+object-lock"),
     ],
 )
 def test_an_open_end_outweighs_every_date(

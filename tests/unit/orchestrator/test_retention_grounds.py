@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.rules.outcomes import BY_STORAGE, SHARED
+from expunge_orchestrator.rules.outcomes import BY_STORAGE, SHARED, kept_by_storage
 from expunge_orchestrator.rules.retention_grounds import ground_of
 
 
@@ -28,3 +30,17 @@ def test_other_words_are_the_stores_own_or_the_data_types() -> None:
     grounds = {("main", "users"): "Tax law"}
     assert ground_of(RecordCounts(retained=1), "main", "users", grounds) == "Tax law"
     assert ground_of(RecordCounts(retained=1, ground="dated"), "main", "users", grounds) == "dated"
+
+
+def test_several_grounds_are_all_said() -> None:
+    """One object is locked until a day, another is held without one: neither ground is that of both."""
+    both = RecordCounts(retained=2, ground="legal-hold+object-lock")
+    assert ground_of(both, "files", "files", {}) == (
+        "Each is kept for one of these reasons, or for several: Legal hold on the object: the storage refuses to delete"
+        " it; Object Lock: the storage refuses to delete it before its day"
+    )
+    assert kept_by_storage(both)
+    assert ground_of(RecordCounts(retained=1, ground="tax+trade"), "files", "files", {}) == "tax+trade"
+    assert not kept_by_storage(RecordCounts(retained=1, ground="legal-hold+tax"))
+    assert not kept_by_storage(RecordCounts(retained=1))
+    assert not kept_by_storage(replace(both, retained=0))
