@@ -2,11 +2,13 @@
 
 An export alone cannot show that its last statements are missing. The log can: each leaf names its series and number.
 What the log held at the export's own checkpoint and the export leaves out is withheld. What came after that checkpoint
-makes the export an old one: as true as it was, and not complete any more.
+and follows on it makes the export an old one: as true as it was, and not complete any more. What does not follow, a
+second statement of one number for instance, is another history told to somebody else.
 """
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from expunge_reports.errors import ForeignLogError, LogCorruptError, MalformedError
 from expunge_reports.log import leaf, merkle
@@ -41,7 +43,7 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
     Returns:
         With `searched` set to the log's size, and `later` to the number of statements of the series that came after the
         receipt's checkpoint, if the log extends that checkpoint and the receipt holds all that there was of the series;
-        else with the reason `log-damaged`, `log-inconsistent` or `statement-withheld`.
+        else with the reason `log-damaged`, `log-inconsistent`, `series-forked` or `statement-withheld`.
     """
     seen = verdict.as_of
     if not verdict.genuine or seen is None:
@@ -49,30 +51,47 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
     try:
         log.audit()
         extends = seen.size <= log.size and merkle.root(seen.size, log.tree.node).hex() == seen.root
-        held, later = _count(log, verdict.statements[0].series, seen.size) if extends else (0, 0)
+        found = _leaves(log, verdict.statements[0].series, seen.size) if extends else None
     except LogCorruptError:
         return replace(verdict, reason=Reason.LOG_DAMAGED, statements=())
-    if not extends:
+    if found is None:
         return replace(verdict, reason=Reason.LOG_INCONSISTENT, statements=())
-    if held != len(verdict.statements):
+    if found.forked:
+        return replace(verdict, reason=Reason.SERIES_FORKED, statements=())
+    if found.held != len(verdict.statements):
         return replace(verdict, reason=Reason.STATEMENT_WITHHELD, statements=())
-    return replace(verdict, searched=log.size, later=later)
+    return replace(verdict, searched=log.size, later=found.later, unread_leaves=found.unread)
 
 
-def _count(log: Log, series: str, size: int) -> tuple[int, int]:
-    """Count the distinct leaves of a series before and after a checkpoint of that size.
+class _Leaves(NamedTuple):
+    """The distinct leaves of a series.
 
-    A leaf appended again after a crash is the same statement.
+    Attributes:
+        held: how many before a checkpoint.
+        later: how many after it.
+        forked: one has not the number that is next.
+        unread: how many name the series in an unknown form.
     """
+
+    held: int
+    later: int
+    forked: bool
+    unread: int
+
+
+def _leaves(log: Log, series: str, size: int) -> _Leaves:
+    """Look through the log for the leaves of a series; one appended again after a crash is the same statement."""
     found: set[bytes] = set()
-    before = 0
+    held = unread = 0
+    forked = False
     for index, data in enumerate(log.leaves()):
         try:
             parsed = leaf.parse(data)
         except MalformedError:
-            continue  # another kind of leaf; it states nothing about this series
-        if parsed.series == series:
+            unread += series.encode() in data
+            continue
+        if parsed.series == series and data not in found:
+            forked |= parsed.seq != len(found)
             found.add(data)
-            if index < size:
-                before = len(found)
-    return before, len(found) - before
+            held += index < size
+    return _Leaves(held, len(found) - held, forked, unread)

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     LOG_FOREIGN = "log-foreign"
     LOG_DAMAGED = "log-damaged"
     LOG_INCONSISTENT = "log-inconsistent"
+    SERIES_FORKED = "series-forked"
     STATEMENT_WITHHELD = "statement-withheld"
 
 
@@ -65,6 +66,7 @@ EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.LOG_FOREIGN: "the log beside the receipt is not the one that is trusted",
     Reason.LOG_DAMAGED: "the log beside the receipt is damaged: its files do not lead to its signed checkpoint",
     Reason.LOG_INCONSISTENT: "the log beside the receipt does not extend the receipt's checkpoint",
+    Reason.SERIES_FORKED: "the log holds two statements of one number of this series, or lacks one before another",
     Reason.STATEMENT_WITHHELD: "at the export's own checkpoint the log held another statement of this series",
 }
 
@@ -96,6 +98,7 @@ class Verdict:
         seq: position of the statement in which the reason was found, if it was in one.
         as_of: the checkpoint, once its signature was verified.
         later: how many statements of the series came after the checkpoint, in the log that was searched.
+        unread_leaves: how many leaves of the log that was searched name the series in a form that is not known.
         part: the part of the export that could not be read, where the reason is its form.
         statements: the verified statements in order; empty if invalid.
         contradictions: what cannot be true of the statements, although their signatures hold.
@@ -120,6 +123,7 @@ class Verdict:
     high_s: tuple[int, ...] = ()
     searched: int | None = None
     later: int = 0
+    unread_leaves: int = 0
     part: str | None = None
 
     @property

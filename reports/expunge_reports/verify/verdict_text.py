@@ -29,6 +29,7 @@ _LEFT_WORDS: Final = (
     ),
     ("collection whose table was dropped", "collections whose tables were dropped"),
 )
+_NO_FURTHER: Final = "no further statement of this series"
 UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
 UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"
 
@@ -114,9 +115,10 @@ def completeness(verdict: Verdict) -> str:
     """Return the line that says whether further statements were looked for."""
     if verdict.searched is None:
         return "no log given: further statements of this series were not looked for"
-    if verdict.later:
-        return f"the log of {verdict.searched} leaves holds {verdict.later} further of this series, stated since"
-    return f"the log of {verdict.searched} leaves holds no further statement of this series"
+    further = f"{verdict.later} further of this series, stated since" if verdict.later else _NO_FURTHER
+    leaves = "1 leaf that names" if verdict.unread_leaves == 1 else f"{verdict.unread_leaves} leaves that name"
+    unread = f", but {leaves} it in a form that this version does not know" if verdict.unread_leaves else ""
+    return f"the log of {verdict.searched} leaves holds {further}{unread}"
 
 
 def limit(verdict: Verdict) -> list[str]:
@@ -161,6 +163,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "high_s": list(verdict.high_s),
         "searched_leaves": verdict.searched,
         "stated_since": verdict.later,
+        "unread_leaves": verdict.unread_leaves,
         "as_of": None
         if found is None
         else {

@@ -48,6 +48,37 @@ def test_a_leaf_appended_twice_is_one_statement(finished):
     assert monitor.judge(finished.verify(finished.export()), finished.writer.log).authentic
 
 
+@pytest.mark.parametrize("numbers", [(0,), (2,), (3, 3), (4,), (9,), (4, 3)], ids=str)
+@pytest.mark.parametrize("before", [False, True])
+def test_two_histories_of_one_series_are_no_later_part_of_it(finished, numbers, before, tmp_path, capsys):
+    """A second, different statement of one number, or a number before those that lead to it."""
+    old = finished.export()
+    finished.writer.append(
+        [leaf.of_payload(finished.series, number, b"%d" % at).to_bytes() for at, number in enumerate(numbers)]
+    )
+    data = finished.export() if before else old
+    judged = monitor.judge(finished.verify(data), finished.writer.log)
+    assert (judged.reason, judged.status, judged.statements) == (Reason.SERIES_FORKED, "invalid", ())
+    (tmp_path / "trust.json").write_bytes(trust.encode(finished.trust))
+    (tmp_path / "receipt.json").write_bytes(data)
+    options = ["verify", str(tmp_path / "receipt.json"), "--trust", str(tmp_path / "trust.json"), "--log"]
+    assert main([*options, str(finished.directory)]) == 1
+    assert capsys.readouterr().out.startswith("invalid: series-forked: ")
+
+
+def test_leaves_that_name_the_series_in_an_unknown_form_are_told(finished):
+    """A later version's, or spelled so that no monitor would count them."""
+    good = leaf.of_payload(finished.series, 3, b"x").to_bytes()
+    finished.writer.append([good.replace(b"-leaf/1", b"-leaf/2"), b" " + good, good + b" " * 5000, b"another"])
+    judged = monitor.judge(finished.verify(finished.export()), finished.writer.log)
+    assert (judged.authentic, judged.later, judged.unread_leaves) == (True, 0, 3)
+    assert verdict_text.completeness(judged) == (
+        "the log of 307 leaves holds no further statement of this series, but 3 leaves that name it in a form that this"
+        " version does not know"
+    )
+    assert verdict_text.to_object(judged)["unread_leaves"] == 3
+
+
 @pytest.fixture
 def rewritten(finished, tmp_path):
     """A second log under the same key whose history is another one."""
