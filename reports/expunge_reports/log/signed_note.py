@@ -188,8 +188,8 @@ def verify_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
     return Checkpoint(origin, int(size), root)
 
 
-def witness_time(note: str, key: VerifierKey) -> int | None:
-    """Return the time (POSIX seconds) at which this witness cosigned the note, or None if it did not.
+def witness_times(note: str, key: VerifierKey) -> list[int]:
+    """Return the times (POSIX seconds) at which this witness cosigned the note, by its own clock.
 
     Raises:
         NoteError: a line bears the witness's name and key id, and its signature fails.
@@ -201,7 +201,7 @@ def witness_time(note: str, key: VerifierKey) -> int | None:
             time = int.from_bytes(signature[_KEY_ID_SIZE : _KEY_ID_SIZE + _TIME_SIZE])
             _check(key, signature[_KEY_ID_SIZE + _TIME_SIZE :], _cosigned(text, time))
             times.append(time)
-    return min(times, default=None)
+    return times
 
 
 def _signature_line(key: VerifierKey, signature: bytes) -> str:

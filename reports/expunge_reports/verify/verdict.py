@@ -22,8 +22,6 @@ class Reason(StrEnum):
     PROOF_INVALID = "proof-invalid"
     UNKNOWN_KEY = "unknown-key"
     KEY_OUT_OF_WINDOW = "key-out-of-window"
-    WITNESSED_BEFORE_ISSUED = "witnessed-before-issued"
-    WITNESSED_IN_THE_FUTURE = "witnessed-in-the-future"
     PAYLOAD_ALTERED = "payload-altered"
     SIGNATURE_INVALID = "signature-invalid"
     CHAIN_BROKEN = "chain-broken"
@@ -51,8 +49,6 @@ EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.PROOF_INVALID: "the proof does not lead from the statement to the checkpoint",
     Reason.UNKNOWN_KEY: "the statement names a signing key that is not trusted",
     Reason.KEY_OUT_OF_WINDOW: "the statement was issued, or first witnessed, outside its key's time of validity",
-    Reason.WITNESSED_BEFORE_ISSUED: "the witnesses saw the log hold the statement before it was issued",
-    Reason.WITNESSED_IN_THE_FUTURE: "the witnesses saw the checkpoint at a time that is still to come",
     Reason.PAYLOAD_ALTERED: "the statement is neither what was signed nor what was logged",
     Reason.SIGNATURE_INVALID: "the log holds this statement, but its signature does not verify",
     Reason.CHAIN_BROKEN: "the statements do not follow on one another",
@@ -79,7 +75,8 @@ class AsOf:
         origin: the log's name.
         size: its number of leaves.
         root: its root, hexadecimal.
-        witnessed_at: the earliest time (UTC) at which the quorum of witnesses had cosigned it; None if unanchored.
+        witnessed_at: the earliest time (UTC) since the last issue at which a quorum of witnesses had cosigned it; None
+            if unanchored.
     """
 
     origin: str
@@ -106,6 +103,7 @@ class Verdict:
         copies_past: how many of the backup copies that were stated last should be gone by now.
         openings: how many subject entries were opened.
         quorum: how many witnesses the trust file demands.
+        untimely_witnesses: how many signed the checkpoint only before a statement in it was issued, or after now.
         high_s: the statements whose signature has the form that Expunge does not make; it verifies all the same.
         searched: the size of the log that was searched for further statements; None if none was (see `monitor`).
     """
@@ -120,6 +118,7 @@ class Verdict:
     copies_past: int = 0
     openings: int = 0
     quorum: int = 0
+    untimely_witnesses: int = 0
     high_s: tuple[int, ...] = ()
     searched: int | None = None
     later: int = 0

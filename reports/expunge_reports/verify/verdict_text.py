@@ -29,6 +29,7 @@ _LEFT_WORDS: Final = (
     ),
     ("collection whose table was dropped", "collections whose tables were dropped"),
 )
+_COUNTS_NOT: Final = "that counts for nothing"
 _NO_FURTHER: Final = "no further statement of this series"
 UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
 UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"
@@ -57,6 +58,7 @@ def lines(verdict: Verdict) -> list[str]:
         claim(verdict),
         *([] if verdict.as_of is None else [as_of(verdict.as_of)]),
         *([] if verdict.anchored else [unanchored(verdict)]),
+        *untimely(verdict),
         binding(verdict),
         completeness(verdict),
         *limit(verdict),
@@ -97,6 +99,14 @@ def unanchored(verdict: Verdict) -> str:
         witnesses = "1 witness" if verdict.quorum == 1 else f"{verdict.quorum} witnesses"
         return f"unanchored: the trust file demands {witnesses} of this checkpoint, and there are fewer"
     return "unanchored: no witness vouches that the log was never rewritten"
+
+
+def untimely(verdict: Verdict) -> list[str]:
+    """Return the line that counts the witnesses whose time cannot be; none if there are none."""
+    if not verdict.untimely_witnesses:
+        return []
+    witnesses = "1 witness" if verdict.untimely_witnesses == 1 else f"{verdict.untimely_witnesses} witnesses"
+    return [f"{witnesses} signed this checkpoint before a statement in it was issued, or after now: {_COUNTS_NOT}"]
 
 
 def other_form(seq: int) -> str:
@@ -160,6 +170,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "copies_past": verdict.copies_past,
         "openings": verdict.openings,
         "quorum": verdict.quorum,
+        "untimely_witnesses": verdict.untimely_witnesses,
         "high_s": list(verdict.high_s),
         "searched_leaves": verdict.searched,
         "stated_since": verdict.later,

@@ -86,15 +86,15 @@ def test_a_cosignature_tells_its_time_and_binds_it():
         "witness.example/w1", signed_note.WITNESS_KEY, witness.public_key().public_bytes_raw()
     )
     signed = signed_note.sign_checkpoint(HEAD, KEY)
-    assert signed_note.witness_time(signed, key) is None
+    assert signed_note.witness_times(signed, key) == []
     cosigned = signed_note.cosign(signed, key.name, witness, 1795500000)
-    assert signed_note.witness_time(cosigned, key) == 1795500000
+    assert signed_note.witness_times(cosigned, key) == [1795500000]
     assert signed_note.parse_vkey(key.vkey) == key
     line = cosigned.rstrip("\n").rpartition(" ")[2]
     signature = bytearray(base64.b64decode(line))
     signature[11] ^= 1
     with pytest.raises(NoteError):
-        signed_note.witness_time(cosigned.replace(line, base64.b64encode(signature).decode()), key)
+        signed_note.witness_times(cosigned.replace(line, base64.b64encode(signature).decode()), key)
 
 
 @pytest.mark.parametrize(

@@ -493,26 +493,48 @@ def test_a_quorum_of_witnesses_anchors_the_checkpoint(finished):
     assert "unanchored" not in "\n".join(verdict_text.lines(verdict))
 
 
+OUTSIDE = "signed this checkpoint before a statement in it was issued, or after now: that counts for nothing"
+
+
 @pytest.mark.parametrize(
-    ("apart", "reason"),
+    ("time", "counts"),
     [
-        (-10 * 365 * 86400, Reason.WITNESSED_BEFORE_ISSUED),
-        (-301, Reason.WITNESSED_BEFORE_ISSUED),
-        (-300, None),
-        (0, None),
+        (0, False),
+        (int(ISSUED.timestamp()) - 301, False),
+        (int(ISSUED.timestamp()) - 300, True),
+        (int(NOW.timestamp()) + 300, True),
+        (int(NOW.timestamp()) + 301, False),
+        (253402300799, False),
+        (316000000000, False),
+        (2**64 - 1, False),
     ],
 )
-def test_nobody_witnesses_what_was_not_issued_yet(finished, apart, reason):
+def test_nobody_witnesses_before_the_issue_or_in_the_future(finished, time, counts):
     """Clocks may differ by five minutes."""
-    verdict = finished.verify(_witnessed(finished, int(ISSUED.timestamp()) + apart, quorum=1))
-    assert (verdict.reason, verdict.seq) == (reason, None if reason is None else 0)
+    verdict = finished.verify(_witnessed(finished, time, quorum=1))
+    assert (verdict.authentic, verdict.anchored, verdict.lacks_witnesses) == (True, counts, not counts)
+    assert (f"1 witness {OUTSIDE}" in verdict_text.lines(verdict)) is not counts
+    assert verdict_text.to_object(verdict)["untimely_witnesses"] == int(not counts)
 
 
-@pytest.mark.parametrize(
-    ("apart", "reason"), [(300, None), (301, Reason.WITNESSED_IN_THE_FUTURE), (10**9, Reason.WITNESSED_IN_THE_FUTURE)]
-)
-def test_nobody_has_witnessed_in_the_future(finished, apart, reason):
-    assert finished.verify(_witnessed(finished, int(NOW.timestamp()) + apart, quorum=1)).reason == reason
+@pytest.mark.parametrize("wrong", [0, SEEN - 10**6, SEEN + 10**9, 2**63])
+def test_a_witness_whose_clock_is_wrong_vetoes_nothing(finished, wrong):
+    verdict = finished.verify(_witnessed(finished, wrong, SEEN + 5, SEEN, wrong, quorum=2))
+    assert (verdict.status, verdict.as_of.witnessed_at) == ("authentic", datetime.fromtimestamp(SEEN + 5, UTC))
+    assert f"2 witnesses {OUTSIDE}" in verdict_text.lines(verdict)
+
+
+def test_a_witness_that_signed_again_in_time_counts(finished):
+    key = ed25519.Ed25519PrivateKey.generate()
+    public = signed_note.VerifierKey("w.example", signed_note.WITNESS_KEY, key.public_key().public_bytes_raw())
+    note = finished.writer.log.checkpoint
+    for time in (0, SEEN, SEEN + 5):
+        note = signed_note.cosign(note, "w.example", key, time)
+    finished.trust = replace(finished.trust, witnesses=(public,), quorum=1)
+    proofs = [replace(proof_file.parse(one), checkpoint=note) for one in finished.writer.log.proofs(finished.indexes)]
+    rows = [(envelope, one.to_text()) for envelope, one in zip(finished.envelopes, proofs, strict=True)]
+    verdict = finished.verify(export.build(finished.series, rows, finished.documents))
+    assert (verdict.as_of.witnessed_at, verdict.untimely_witnesses) == (datetime.fromtimestamp(SEEN, UTC), 0)
 
 
 def test_without_a_quorum_no_witness_decides(finished):
