@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
 from typing import Final, Self
 
@@ -202,7 +202,7 @@ def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statem
     json_fields.count(seq, "seq")
     owed = _owed(still_open)
     before = None if prev is None else f"sha256:{json_fields.hex_digest(prev, 'prev')}"
-    _check_rules(event, seq, before, json_fields.flag(final, "final"), still_open)
+    _check_rules(event, seq, before, json_fields.flag(final, "final"), still_open, issued_at)
     # The members in canonical order. Everything but the body was checked to be digits, words and digests, which need no
     # escapes; a test holds this against the encoding of the whole.
     name = subject_name(series)
@@ -276,7 +276,7 @@ def parse(payload: bytes) -> Statement:
         subjects=_subjects(outer["subject"], series),
         version=version,
     )
-    _check_rules(found.event, found.seq, found.prev, found.final, found.open)
+    _check_rules(found.event, found.seq, found.prev, found.final, found.open, found.issued_at)
     _cited(body)
     return found
 
@@ -291,9 +291,18 @@ def subject_name(series: str) -> str:
     return f"erasure-series:{series}"
 
 
-def _check_rules(event: str, seq: int, prev: str | None, final: bool, owed: Open) -> None:  # noqa: FBT001 - a field
+def _check_rules(  # noqa: PLR0913, PLR0917 - fields of a statement
+    event: str,
+    seq: int,
+    prev: str | None,
+    final: bool,  # noqa: FBT001
+    owed: Open,
+    issued_at: datetime,
+) -> None:
     if event not in EVENTS:
         raise StatementError("the event is unknown")
+    if issued_at.year in {MINYEAR, MAXYEAR}:  # there is nothing to add a clock's difference to
+        raise StatementError("the time of issue is at an end of the calendar")
     if (seq == 0) != (prev is None):
         raise StatementError("exactly the first statement of a series has no previous one")
     if (seq == 0) != (event in FIRST_EVENTS):

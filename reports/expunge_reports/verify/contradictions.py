@@ -6,7 +6,7 @@ left open is not held against its statements.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from expunge_reports import consistency, forms
@@ -16,6 +16,9 @@ from expunge_reports.statement import NOTHING_OPEN, Statement
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """Between the clock of the operator and that of a reader, or of a storage."""
+
+_FIRST, _LAST = (datetime(year, 6, 1, tzinfo=UTC) for year in (1, 9999))
+"""What is stated beyond them is taken for them, so that no clock's difference leads out of the calendar."""
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
     "form-unknown": "what is stated of stores, or a document that is cited, is not in the form of its version",
@@ -160,7 +163,7 @@ def _lines(said: _Said, _: datetime) -> Found:
 def _event(said: _Said, _: datetime) -> Found:
     current = said.statement
     event, outcome = current.event, current.body.get("outcome")
-    own = {"ambiguous", "denied"} if event == "denied" else {event}
+    own = ("ambiguous", "denied") if event == "denied" else (event,)  # no set: the outcome may be anything
     if outcome is not None and event in {*ANSWERS, "on-hold", "cancelled", "denied"} and outcome not in own:
         yield "event-against-outcome", ""
     outcomes = frozenset(line.outcome for store in said.stores for line in store.collections)
@@ -215,7 +218,8 @@ def _periods(clocks: Deadlines) -> Iterator[tuple[datetime, datetime]]:
 
 
 def _stated(value: object) -> datetime | None:
-    return forms.moment(value) if isinstance(value, str) else None
+    found = forms.moment(value) if isinstance(value, str) else None
+    return None if found is None else min(max(found, _FIRST), _LAST)
 
 
 def _subject(said: _Said, _: datetime) -> Found:

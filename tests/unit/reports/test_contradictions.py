@@ -406,6 +406,12 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "keys-destroyed-and-kept",
         body(2, identifiers={"destroyedInLedger": True, "kept": "What leads there"}),
     ),
+    "checked at the end of the calendar": (
+        "looked-later-than-stated",
+        body(1, verifiedAt="9999-12-31T23:59:59Z", countedAt="0001-01-01T00:00:00Z"),
+    ),
+    "an outcome that is a list": ("event-against-outcome", body(1, outcome=["partially-erased"])),
+    "an outcome that is an object": ("event-against-outcome", body(1, outcome={})),
 }
 
 

@@ -94,6 +94,7 @@ def test_a_statement_of_the_form_is_taken(value):
         accepted(seq=1),
         accepted(seq=-1),
         accepted(issuedAt="2026-11-24"),
+        accepted(issuedAt="9999-12-31T23:59:59Z"),
         accepted(open={"items": 1}),
         accepted(final=True),
         accepted(more=1),

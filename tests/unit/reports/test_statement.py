@@ -107,6 +107,8 @@ def test_what_is_built_is_canonical_and_read_back(*, seq, event, issued, owed, s
         {"seq": 0, "prev": None, "event": "accepted", "final": True, "still_open": statement.NOTHING_OPEN},
         {"subjects": []},
         {"issued_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - the missing zone is what is refused
+        {"issued_at": datetime(9999, 12, 31, tzinfo=UTC)},
+        {"issued_at": datetime(1, 1, 1, tzinfo=UTC)},
         {"body": {"context": [f"sha256:{DIGEST}"] * 2}},
     ],
 )
