@@ -41,7 +41,7 @@ def lines(verdict: Verdict) -> list[str]:
         named = [*([] if verdict.seq is None else [f"statement {verdict.seq}"]), *filter(None, [verdict.part])]
         where = f" ({', '.join(named)})" if named else ""
         said = [f"invalid: {verdict.reason}{where}: {EXPLANATIONS[verdict.reason]}"]
-        return said if verdict.as_of is None else [*said, as_of(verdict.as_of)]
+        return [*said, *grounds(verdict)]
     words = ["contradictory" if verdict.contradictions else "authentic"]
     if verdict.overdue_since is not None:
         words.append(f"incomplete: what is open should have been stated by {verdict.overdue_since.isoformat()}")
@@ -56,14 +56,24 @@ def lines(verdict: Verdict) -> list[str]:
         ", ".join(words),
         *contradictions(verdict),
         claim(verdict),
-        *([] if verdict.as_of is None else [as_of(verdict.as_of)]),
+        *grounds(verdict),
+        *(line for seq in range(len(verdict.statements)) for line in _statement_lines(verdict, seq)),
+    ]
+
+
+def grounds(verdict: Verdict) -> list[str]:
+    """Return the lines that say what a verdict rests on, and what was not looked at."""
+    checkpoint = [] if verdict.as_of is None else [as_of(verdict.as_of)]
+    if not verdict.genuine:
+        return checkpoint
+    return [
+        *checkpoint,
         *([] if verdict.anchored else [unanchored(verdict)]),
         *untimely(verdict),
         binding(verdict),
         completeness(verdict),
         *limit(verdict),
         *(other_form(seq) for seq in verdict.high_s),
-        *(line for seq in range(len(verdict.statements)) for line in _statement_lines(verdict, seq)),
     ]
 
 

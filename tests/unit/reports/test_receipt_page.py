@@ -4,6 +4,7 @@ import base64
 import hashlib
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib import resources
 
@@ -245,6 +246,26 @@ def test_the_verdict_and_its_limits_come_first(whole):
         )
     ]
     assert places == sorted(places)
+
+
+def _warns(html: str) -> bool:
+    return 'class="verdict warn"' in html
+
+
+def test_the_page_says_what_the_verifier_says_and_warns_where_it_exits_1(finished):
+    """A quorum that is demanded and not reached is no mere lack of witnesses."""
+    shared = export.parse(finished.export()).shared
+    plain = finished.verify(finished.export(), *finished.openings)
+    untimely = replace(plain, quorum=2, untimely_witnesses=1, high_s=(1,))
+    for verdict, warns in ((plain, False), (untimely, True)):
+        html = receipt_page(verdict, shared)
+        text = read(html).text
+        said = verdict_text.grounds(verdict)
+        assert [one for one in said if one not in text] == []
+        assert (_warns(html), verdict.lacks_witnesses) == (warns, warns)
+        assert set(said) < set(verdict_text.lines(verdict))
+    assert "the trust file demands 2 witnesses of this checkpoint, and there are fewer" in text
+    assert "no witness vouches" not in text
 
 
 def test_what_was_stated_and_what_is_open_stand_in_the_verdict(finished):
