@@ -16,6 +16,8 @@ from expunge_reports.errors import MalformedError, NotCanonicalError, SeveralDoc
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
 MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_VALUES: Final = 1_000_000
+"""Commas and brackets of a document: a value of two bytes takes a hundred in memory."""
 
 # What is encoded was checked before: it is nested at most so deep, so that it holds no circle.
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
@@ -73,12 +75,14 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
     """Parse JSON of the permitted types in any layout (a trust file is edited by hand).
 
     Raises:
-        MalformedError: larger than `limit` bytes, not UTF-8, not JSON, a duplicate key, a float, NaN, an integer beyond
-            53 bits, or nested deeper than `MAX_DEPTH`.
+        MalformedError: larger than `limit` bytes, more than `MAX_VALUES`, not UTF-8, not JSON, a duplicate key, a
+            float, NaN, an integer beyond 53 bits, a lone surrogate, or nested deeper than `MAX_DEPTH`.
         SeveralDocumentsError: one object stands behind another.
     """
     if len(data) > limit:
         raise MalformedError("the document is larger than allowed")
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise MalformedError("the document holds more values than allowed")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -99,7 +103,10 @@ def parse(data: bytes, limit: int = MAX_BYTES) -> object:
         raise MalformedError("the document is not valid JSON", at=len(text[: error.pos].encode())) from None
     except (ValueError, RecursionError):
         raise MalformedError("the document is not valid JSON") from None
-    _check((value,))
+    if "\\u" in text:
+        encode(value)  # an escape, and nothing else, can have made a lone surrogate
+    else:
+        _check((value,))
     return value
 
 

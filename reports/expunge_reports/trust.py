@@ -15,7 +15,7 @@ from expunge_reports.errors import MalformedError, NoteError, TrustError
 from expunge_reports.log import signed_note
 
 FORMAT: Final = "expunge-trust/1"
-_LONGEST_OPERATOR: Final = 200
+_LONGEST_NAME: Final = 253  # of a host
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,7 @@ def _parse(value: object) -> Trust:
     members = json_fields.mapping(value, "it", ("format", "operator", "receiptKeys", "log", "witnesses", "quorum"))
     json_fields.constant(members["format"], FORMAT, "its format")
     operator = json_fields.text(members["operator"], "the operator")
-    if not operator.strip() or not operator.isprintable() or len(operator) > _LONGEST_OPERATOR:
-        raise MalformedError(f"the operator has no printable name of at most {_LONGEST_OPERATOR} characters")
+    _printable(operator, "the operator")
     keys: dict[str, ReceiptKey] = {}
     for item in json_fields.sequence(members["receiptKeys"], "receiptKeys"):
         keyid, key = _parse_key(item)
@@ -143,7 +142,13 @@ def _vkey(value: object, kind: int) -> signed_note.VerifierKey:
     key = signed_note.parse_vkey(json_fields.text(value, "vkey"))
     if key.kind != kind:
         raise MalformedError("a verifier key is of the wrong kind")
+    _printable(key.name, "a verifier key")  # verdicts print it
     return key
+
+
+def _printable(name: str, whose: str) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise MalformedError(f"{whose} has no printable name of at most {_LONGEST_NAME} characters")
 
 
 def _time(value: object) -> datetime:

@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from expunge_reports import canonical, trust
 from expunge_reports.errors import ReportError
@@ -24,8 +25,8 @@ _EXAMPLE: Final = (
 )
 _EPILOG: Final = (
     "exit codes: 0 authentic (also if unanchored, unless the trust file demands witnesses), 1 invalid,"
-    " contradictory, or without the witnesses that it demands, 2 wrong usage or unreadable file, 12 incomplete and"
-    " nothing worse"
+    " contradictory, or without the witnesses that it demands, 2 wrong usage, unreadable file or an output that takes"
+    " nothing, 12 incomplete and nothing worse"
 )
 
 
@@ -36,13 +37,13 @@ def main(argv: Sequence[str]) -> int:
         argv: the arguments after the program's name.
 
     Returns:
-        0 authentic; 1 invalid, contradictory, or without the witnesses that the trust file demands; 2 wrong usage or a
-        file that cannot be used; 12 incomplete and nothing worse.
+        0 authentic; 1 invalid, contradictory, or without the witnesses that the trust file demands; 2 wrong usage, a
+        file that cannot be used or an output that takes nothing; 12 incomplete and nothing worse.
     """
     try:
         options = _parser().parse_args(argv)
     except SystemExit as stop:  # argparse has printed the usage, or the help that was asked for
-        return stop.code if isinstance(stop.code, int) else UNUSABLE
+        return _ending(stop.code if isinstance(stop.code, int) else UNUSABLE, "")
     try:
         taken = trust.parse(_read(options.trust))
         data = _read(options.export)
@@ -52,15 +53,37 @@ def main(argv: Sequence[str]) -> int:
             verdict = _beside_log(verdict, options.log, taken.log)
     except (ReportError, OSError) as error:
         shown = error if isinstance(error, ReportError) else f"{error.filename}: {error.strerror}"
-        sys.stderr.write(f"cannot verify: {shown}\n")
+        _written(sys.stderr, f"cannot verify: {shown}\n")
         return UNUSABLE
-    if options.json:
-        sys.stdout.write(json.dumps(verdict_text.to_object(verdict), indent=2) + "\n")
-    else:
-        sys.stdout.write("\n".join(verdict_text.lines(verdict)) + "\n")
+    lines = [json.dumps(verdict_text.to_object(verdict), indent=2)] if options.json else verdict_text.lines(verdict)
     if not verdict.authentic or (verdict.lacks_witnesses and not options.allow_unanchored):
-        return REJECTED
-    return AUTHENTIC if verdict.complete else INCOMPLETE
+        code = REJECTED
+    else:
+        code = AUTHENTIC if verdict.complete else INCOMPLETE
+    return _ending(code, "\n".join(lines) + "\n")
+
+
+def _ending(code: int, text: str) -> int:
+    """Write to standard output and return the code, or the one that says that it was not taken."""
+    if _written(sys.stdout, text):
+        return code
+    _written(sys.stderr, "cannot verify: the verdict could not be written\n")
+    return UNUSABLE
+
+
+def _written(stream: TextIO | None, text: str) -> bool:
+    """Tell whether a stream took a text, in which escapes stand for what its encoding has not."""
+    if stream is None:  # closed before this program began
+        return False
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except OSError:
+        # What is left in the buffer would fail once more as the interpreter ends, with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 class _Once(argparse.Action):

@@ -123,6 +123,22 @@ def test_a_limit_is_kept():
         canonical.decode(b'"12345"', 6)
 
 
+@pytest.mark.parametrize("text", ['"\\ud800"', '["a","\\uDFFF"]', '{"a":{"b":"\\ud800\\u0041"}}'])
+def test_a_lone_surrogate_is_read_nowhere(text):
+    """It has no bytes: whoever encoded it later would fail."""
+    with pytest.raises(MalformedError):
+        canonical.parse(text.encode())
+    assert canonical.parse(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+@pytest.mark.parametrize("one", [b"[]", b"0", b'{"a":0}', b'""'])
+def test_tiny_values_do_not_fill_the_memory(one):
+    """A million and more are refused before they are made; what is issued has 20 bytes and more a value."""
+    assert len(canonical.parse(b"[%b]" % b",".join([one] * 1000))) == 1000
+    with pytest.raises(MalformedError, match="more values"):
+        canonical.parse(b"[%b]" % b",".join([one] * 1_000_001))
+
+
 def test_no_message_quotes_the_input():
     for data in (b'{"ada@example.com"', b'"ada@example.com\xff"', b'{"ada@example.com":1,"ada@example.com":2}'):
         with pytest.raises(MalformedError) as caught:

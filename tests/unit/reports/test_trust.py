@@ -47,6 +47,14 @@ def test_its_layout_is_the_documented_one():
     }
 
 
+UNPRINTABLE = ("a\x9b31mb.example", "a\u202eb.example", "a\x1b[31mb", "a" * 254)
+"""Names that would reach a terminal as they are."""
+
+
+def named(key: signed_note.VerifierKey, name: str) -> str:
+    return replace(key, name=name).vkey
+
+
 P384 = keys.public_pem(ec.generate_private_key(ec.SECP384R1()).public_key())
 
 
@@ -56,7 +64,7 @@ P384 = keys.public_pem(ec.generate_private_key(ec.SECP384R1()).public_key())
         lambda found: found.update(format="expunge-trust/2"),
         lambda found: found.update(operator=" "),
         lambda found: found.update(operator="a\x1b[2Jb"),
-        lambda found: found.update(operator="a" * 201),
+        lambda found: found.update(operator="a" * 254),
         lambda found: found.update(extra=1),
         lambda found: found.pop("quorum"),
         lambda found: found.update(quorum=1),
@@ -70,6 +78,10 @@ P384 = keys.public_pem(ec.generate_private_key(ec.SECP384R1()).public_key())
         lambda found: found["receiptKeys"][0].update(validFrom="soon"),
         lambda found: found["log"].update(origin="other.example"),
         lambda found: found["log"].update(vkey=WITNESS.vkey),
+        lambda found: found["log"].update(vkey="\ud800" + LOG.vkey, origin="\ud800receipts.example.org"),
+        lambda found: found["receiptKeys"][0].update(publicKeyPem="\ud800"),
+        *(lambda found, name=name: found["log"].update(origin=name, vkey=named(LOG, name)) for name in UNPRINTABLE),
+        *(lambda found, name=name: found.update(witnesses=[{"vkey": named(WITNESS, name)}]) for name in UNPRINTABLE),
         lambda found: found.update(witnesses=[{"vkey": LOG.vkey}]),
         lambda found: found.update(witnesses=[{"vkey": WITNESS.vkey}] * 2),
         lambda found: found.update(witnesses=[{"vkey": replace(WITNESS, public=LOG.public).vkey}], quorum=1),

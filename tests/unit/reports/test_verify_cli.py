@@ -1,6 +1,8 @@
 """The command line as an auditor meets it: a process of its own, exit codes and words."""
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -99,6 +101,33 @@ def test_a_quorum_that_is_demanded_and_not_reached_exits_1(files, finished, caps
     assert "unanchored: the trust file demands 1 witness of this checkpoint, and there are fewer" in said
     assert main(arguments(files, "--allow-unanchored")) == 0
     assert main(arguments(files, "--json")) == 1
+
+
+def ran(files, *more: str, redirected: str = "", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The command in a shell, so that its output can go anywhere."""
+    command = shlex.join([sys.executable, "-m", "expunge_reports", *arguments(files, *more)])
+    return subprocess.run(
+        f"{command} {redirected}", shell=True, capture_output=True, check=False, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_name_that_the_terminal_has_not_is_escaped(files, finished, encoding, option):
+    (files / "trust.json").write_bytes(trust.encode(replace(finished.trust, operator="株式会社")))
+    found = ran(files, *option, PYTHONIOENCODING=encoding)
+    assert (found.returncode, found.stderr) == (0, b"")
+    plain = not option and encoding == "utf-8"
+    assert ("株式会社".encode() if plain else b"\\u682a\\u5f0f\\u4f1a\\u793e") in found.stdout
+
+
+@pytest.mark.parametrize("redirected", [">/dev/full", ">&-", ">/dev/full 2>/dev/full", ">&- 2>&-"])
+@pytest.mark.parametrize("option", ["--json", "--help"])
+def test_a_verdict_that_cannot_be_written_is_none(files, redirected, option):
+    found = ran(files, option, redirected=redirected)
+    assert found.returncode == 2
+    assert b"Traceback" not in found.stderr
+    assert ("2>" in redirected) == (b"cannot verify: the verdict could not be written" not in found.stderr)
 
 
 @pytest.mark.parametrize("option", ["--trust", "--log"])
