@@ -111,9 +111,10 @@ def contradictions(
     """
     found: dict[Contradiction, None] = {}
     plan: Plan | None = None
+    read = {digest: forms.document(one) for digest, one in shared.items()}  # once, however many statements cite it
     for seq, current in enumerate(statements):
         cited = [shared[digest] for digest in current.context]
-        documents = [one for one in map(forms.document, cited) if one is not None]
+        documents = [one for digest in current.context if (one := read[digest]) is not None]
         plan = next((one for one in documents if isinstance(one, Plan)), plan)
         stores = forms.read(tuple[Store, ...], current.body.get("stores", []))
         known = stores is not None and len(documents) == sum(map(forms.is_document, cited))

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from expunge_reports import canonical, dsse, export, opening, statement
+from expunge_reports import canonical, dsse, export, forms, opening, statement
 from expunge_reports.errors import (
     MalformedError,
     NotCanonicalError,
@@ -79,14 +79,15 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         _check_openings(opened, statements[0])
     except _RejectedError as rejected:
         return Verdict(trust.operator, rejected.reason, seq=rejected.seq, as_of=as_of, part=rejected.part)
+    documents = {digest: forms.document(one) for digest, one in parsed.shared.items()}
     return Verdict(
         trust.operator,
         None,
         as_of=as_of,
         statements=tuple(statements),
         contradictions=contradictions.contradictions(statements, parsed.shared, now),
-        overdue_since=what_is_owed.overdue_since(statements, parsed.shared, now),
-        copies_past=what_is_owed.copies_past(statements, parsed.shared, now),
+        overdue_since=what_is_owed.overdue_since(statements, documents, now),
+        copies_past=what_is_owed.copies_past(statements, documents, now),
         openings=len(opened),
         quorum=trust.quorum,
         untimely_witnesses=len(cosigned) - len(counted),

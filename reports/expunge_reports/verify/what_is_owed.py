@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from expunge_reports import forms
 from expunge_reports.forms import BackupCopies, Deadlines
 from expunge_reports.statement import UNANSWERED, Statement
 
+Documents: TypeAlias = Mapping[str, forms.Document | None]
+"""By digest (hex), each read once however many statements cite it; None where the form is not known."""
+
 _NONE: Final = ()
 
 
-def overdue_since(statements: Sequence[Statement], shared: Mapping[str, object], now: datetime) -> datetime | None:
+def overdue_since(statements: Sequence[Statement], documents: Documents, now: datetime) -> datetime | None:
     """Return the time by which the request itself owed a statement; None if none has passed.
 
     Owed is what the last statement says, and, until one answers the request, what its last deadlines say.
@@ -21,27 +24,27 @@ def overdue_since(statements: Sequence[Statement], shared: Mapping[str, object],
         return None
     times = [last.open.expected_by]
     if all(one.event in UNANSWERED for one in statements):
-        times += [forms.moment(one.answer_by) for one in _last(_cited(statements, shared), Deadlines)]
+        times += [forms.moment(one.answer_by) for one in _last(_cited(statements, documents), Deadlines)]
     return min((one for one in times if one is not None and one < now), default=None)
 
 
-def copies_past(statements: Sequence[Statement], shared: Mapping[str, object], now: datetime) -> int:
+def copies_past(statements: Sequence[Statement], documents: Documents, now: datetime) -> int:
     """Return how many of the backup copies that were stated last should be gone by now."""
     if statements[-1].final:
         return 0
     return sum(
         copy.copies
-        for listed in _last(_cited(statements, shared), BackupCopies)
+        for listed in _last(_cited(statements, documents), BackupCopies)
         for copy in listed.may_hold_the_records
         if (until := forms.moment(copy.last_day)) is not None and until < now
     )
 
 
-def _cited(statements: Sequence[Statement], shared: Mapping[str, object]) -> Iterator[forms.Document]:
+def _cited(statements: Sequence[Statement], documents: Documents) -> Iterator[forms.Document]:
     """Yield the documents of known forms, the last cited first."""
     for current in reversed(statements):
         for digest in reversed(current.context):
-            found = forms.document(shared[digest])
+            found = documents[digest]
             if found is not None:
                 yield found
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
-from expunge_reports import canonical, dsse, export, opening, statement
+from expunge_reports import canonical, dsse, export, forms, opening, statement
 from expunge_reports.errors import MalformedError
 from expunge_reports.log import leaf, proof_file, signed_note
 from expunge_reports.trust import ReceiptKey
@@ -600,6 +600,17 @@ def test_a_bad_line_of_a_known_witness_spoils_the_checkpoint(finished, edit):
     assert finished.verify(edit(data, forge)).reason == Reason.CHECKPOINT_INVALID
     finished.trust = replace(finished.trust, witnesses=(replace(key, public=stranger),))
     assert finished.verify(data).status == "unanchored"  # a line by an unknown key is ignored
+
+
+def test_a_document_is_read_no_more_often_however_many_statements_cite_it(operator, monkeypatch):
+    """Two megabytes that sixty statements cite took the better part of a minute."""
+    operator.issue("accepted")
+    for _ in range(5):
+        operator.issue("correction")
+    data, calls, read = operator.export(), list[object](), forms.document
+    monkeypatch.setattr(forms, "document", lambda value: [calls.append(value), read(value)][1])
+    assert operator.verify(data).authentic
+    assert len(calls) <= 2 * len(operator.documents)
 
 
 def test_a_build_refuses_what_could_not_verify(finished):
