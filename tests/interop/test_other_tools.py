@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,11 +26,12 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 from tests.support.receipt_schemas import schema
 
-from expunge_reports import dsse, keys, opening, statement
+from expunge_reports import dsse, export, keys, opening, statement, trust
 from expunge_reports.log import leaf, signed_note
 from expunge_reports.log.transparency_log import LogWriter
 
 TOOLS = Path(__file__).parent / "tools"
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def write(directory: Path) -> Path:
     directory.mkdir()
     key, log_key = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
     series = statement.new_series()
-    given = opening.make(b"\x07" * 32, series, "email/1", "ada@example.com")
+    mine = [opening.make(b"\x07" * 32, series, "email/1", one) for one in ("ada@example.com", "ada@example.org")]
+    given = max(mine, key=opening.digest)  # that its digest is not the first one must not matter
     payload = statement.build(
         series=series,
         seq=0,
@@ -80,7 +83,7 @@ def write(directory: Path) -> Path:
         event="accepted",
         issued_at=datetime.now(UTC),
         body={"controller": "client:42", "receivedAt": "2026-11-24T09:00:00Z", "context": [], "of": "Ärzte, 日本"},
-        subjects=[opening.digest(given)],
+        subjects=[opening.digest(one) for one in mine],
         still_open=statement.Open(1),
     )
     signed = dsse.sign(payload, key)
@@ -91,7 +94,15 @@ def write(directory: Path) -> Path:
         index = writer.append([own])
         writer.append(leaves[:7])
         proof, note = writer.log.proof(index), writer.log.checkpoint
+    held = trust.single_key(
+        "Example GmbH",
+        key.public_key(),
+        datetime(2026, 1, 1, tzinfo=UTC),
+        signed_note.log_key("receipts.example.org", log_key.public_key()),
+    )
     for name, data in {
+        "receipt.json": export.build(series, [(signed, proof)]),
+        "trust.json": trust.encode(held),
         "payload.json": payload,
         "pae.bin": dsse.pae(dsse.PAYLOAD_TYPE, payload),
         "sig.der": dsse.parse(signed).signature,
@@ -103,7 +114,7 @@ def write(directory: Path) -> Path:
         "checkpoint": note.encode(),
         "log.vkey": signed_note.log_key("receipts.example.org", log_key.public_key()).vkey.encode(),
         "schema.json": json.dumps(schema("statement")).encode(),
-        "SHA256SUMS": f"{opening.digest(given)}  opening.json\n".encode(),
+        "SHA256SUMS": "".join(f"{one}  opening.json\n" for one in sorted(map(opening.digest, mine))).encode(),
     }.items():
         (directory / name).write_bytes(data)
     return directory
@@ -148,16 +159,16 @@ def java(here: Path) -> bool:
 
 
 def sha256sum(here: Path) -> bool:
-    return accepts("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=here)
+    return accepts("bash", "-c", "sha256sum --check SHA256SUMS | grep -x 'opening.json: OK'", cwd=here)
 
 
 def shasum(here: Path) -> bool:
-    return accepts("shasum", "-a", "256", "-c", "SHA256SUMS", cwd=here)
+    return accepts("bash", "-c", "shasum -a 256 -c SHA256SUMS | grep -x 'opening.json: OK'", cwd=here)
 
 
 def gpg(here: Path) -> bool:
-    digest = (here / "SHA256SUMS").read_text().partition(" ")[0].upper()
-    command = f"gpg --homedir . --print-md sha256 opening.json | tr -d ' \\n' | grep -q {digest}"
+    digest = "gpg --homedir . --print-md sha256 opening.json | tr -d ' \\n' | cut -d: -f2 | tr A-F a-f"
+    command = f"{digest} | grep -qf- SHA256SUMS"
     return accepts("bash", "-c", command, cwd=here)
 
 
@@ -217,6 +228,22 @@ def test_a_tool_of_npm(good: Path, altered: Path, toolbox: Toolbox, tool: str) -
     command = ("node", str(TOOLS / "verify.mjs"), tool)
     told = [accepts(*command, str(one), cwd=toolbox.node) for one in (good, altered)]
     assert told == [True, False]
+
+
+def test_the_documented_commands_make_these_files(good: Path, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "receipts.md").read_text()
+    block = text[text.index("    # in a directory with receipt.json") : text.index("\n`DIRECTORY` below")]
+    given = ("receipt.json", "trust.json", "opening.json")
+    for name in given:
+        shutil.copy(good / name, tmp_path / name)
+    subprocess.run(["bash", "-euc", block], cwd=tmp_path, check=True, env={**os.environ, "REPOSITORY": str(ROOT)})
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    there = {name: (good / name).read_bytes() for name in made}
+    assert made.keys() >= {*ALTERED, "log.vkey", "receipt.tlog-proof", "pub.pem", "sig.der", "SHA256SUMS"}
+    assert json.loads(made.pop("env.dsse.json")) == json.loads(there.pop("env.dsse.json"))
+    assert json.loads(made.pop("schema.json")) == json.loads(there.pop("schema.json"))
+    assert made == there
+    assert all(tool(tmp_path) for tool in (sha256sum, openssl, jq))
 
 
 def test_there_are_twenty_and_more() -> None:

@@ -277,3 +277,12 @@ def test_killed_after_any_step_the_log_has_its_old_or_its_new_size(tmp_path, sta
         assert all(".p/" in path for path in found.keys() - undisturbed.keys())
     assert set(sizes) == {start, end}
     assert sizes == sorted(sizes)
+
+
+def test_the_documented_copy_of_a_log_names_its_tiles_as_they_are():
+    text = (Path(__file__).parents[3] / "docs" / "receipts.md").read_text()
+    function = text[text.index("    name() {") : text.index("    tiles tile/entries")]
+    numbers = (0, 7, 999, 1000, 1001, 999_999, 1_000_000, 1_234_067, 10**9 + 5)
+    script = f"{function}\nfor one in {' '.join(map(str, numbers))}; do name $one; done"
+    ran = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+    assert [f"tile/0/{one}" for one in ran.stdout.split()] == [tiles.tile_path(0, number) for number in numbers]
