@@ -19,5 +19,6 @@ def shown(value: object) -> object:
     """
     if type(value) is not str:
         return value
-    text = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+    left = len(value) - LONGEST
+    text = value if left <= 0 else f"{value[:LONGEST]}… ({left} more characters are not shown)"
     return UNSAFE.sub("\ufffd", text)

@@ -52,6 +52,7 @@ class ReceiptView:
         evidence: how the controller knows that it is the person; None if nothing is stated or it has another form.
         plan: the last one.
         plans: every one.
+        other_types: data types of places that no store of the plan has, of each plan.
         deadlines: the last ones; those before are among `others`.
         copies: what the last statement that speaks of backup copies cites.
         earlier_copies: what it replaced.
@@ -62,6 +63,7 @@ class ReceiptView:
     evidence: IdentityEvidence | None
     plan: Plan | None
     plans: Mapping[str, Plan]
+    other_types: Mapping[str, Mapping[str, str]]
     deadlines: Deadlines | None
     copies: BackupCopies | None
     earlier_copies: Mapping[str, BackupCopies]
@@ -86,11 +88,17 @@ def receipt_view(verdict: Verdict, shared: Mapping[str, object]) -> ReceiptView:
         evidence=None if evidence is None or evidence.further else evidence,
         plan=_last(plans),
         plans=plans,
+        other_types={digest: _other_types(one) for digest, one in plans.items()},
         deadlines=_last(deadlines),
         copies=_last(copies),
         earlier_copies={digest: one for digest, one in copies.items() if digest != latest},
         others={digest: one for digest, one in cited.items() if digest not in shown},
     )
+
+
+def _other_types(plan: Plan) -> Mapping[str, str]:
+    planned = {f"{store.store}.{name}" for store in plan.stores for name in store.collections}
+    return {place: name for place, name in plan.data_types.items() if place not in planned}
 
 
 def _in_order(statements: Sequence[Statement], shared: Mapping[str, object]) -> dict[str, object]:
@@ -118,8 +126,8 @@ def _statement(current: Statement) -> StatementView:
     if current.seq and further.get("outcome") == current.event:
         del further["outcome"]
     searched = verdict_text.blind_search(current)
-    # What the sentence says as a whole is not shown again; a list of places is.
-    if searched not in {None, verdict_text.UNKNOWN_SEARCH} and not _places(further["blindSearch"]):
+    # What the sentence says as a whole is not shown again; a list of places is, and whatever else it does not say.
+    if searched not in {None, verdict_text.UNKNOWN_SEARCH} and not verdict_text.says_more(further["blindSearch"]):
         del further["blindSearch"]
     stores = forms.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
     levels: dict[str, list[str]] = {}
@@ -140,7 +148,3 @@ def _statement(current: Statement) -> StatementView:
         stores=stores,
         further=further,
     )
-
-
-def _places(said: object) -> object:
-    return said.get("left") if isinstance(said, dict) else None

@@ -20,6 +20,7 @@ _NOT_SEARCHED: Final = {
     "limited-request": "not for a request that is limited to data types",
     "ended": "not made before the operator ended the request",
 }
+_SEARCH_COUNTS: Final = ("places", "values", "logs", "retained", "mapped", "gaps")
 _LEFT: Final[dict[str, object]] = {"due": 0, "ambiguous": 0, "dropped": []}
 _LEFT_WORDS: Final = (
     ("record still due", "records still due"),
@@ -220,7 +221,7 @@ def blind_search(current: Statement) -> str | None:
     how = said.get("searched")
     if isinstance(how, str) and how in _NOT_SEARCHED:
         return f"blind search: {_NOT_SEARCHED[how]}"
-    counts = [said.get(name) for name in ("places", "values", "logs", "retained", "mapped", "gaps")]
+    counts = [said.get(name) for name in _SEARCH_COUNTS]
     at, left = said.get("at"), said.get("left")
     known = how == "searched" and isinstance(at, str) and _TIME.fullmatch(at)
     if not known or not isinstance(left, list) or not all(type(one) is int and one >= 0 for one in counts):
@@ -231,6 +232,14 @@ def blind_search(current: Statement) -> str | None:
         f" {retained} in what is retained, {mapped} in mapped places (of others, or judged by verification),"
         f" elsewhere {'none' if not left else f'in places that it lists, {len(left)}'}; not searched: {gaps} places"
     )
+
+
+def says_more(said: object) -> bool:
+    """Tell whether what is said of a search holds more than `blind_search` puts into words."""
+    if not isinstance(said, dict):
+        return False
+    worded = {"searched", "at", "left", *_SEARCH_COUNTS} if said.get("searched") == "searched" else {"searched"}
+    return bool(said.get("left")) or not said.keys() <= worded
 
 
 def left(current: Statement) -> str | None:

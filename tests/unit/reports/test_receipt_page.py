@@ -512,6 +512,36 @@ def test_logs_say_why_they_stay(whole):
     assert rows == [["main.access_log", "Security", "Art. 6(1)(f)", "90 days", "The officer"]]
 
 
+def test_nothing_that_is_stated_is_left_out(issue):
+    """Of a document of a known form neither: another plan than the last one, and a search that says more."""
+    backups = {"reason": "it is rebuilt", "approvedBy": "Bob", "since": "2020"}
+    bare = [{"store": "cache", "kind": "redis", "noBackups": backups}, {"store": "files", "kind": "s3"}]
+    earlier = {
+        **PLAN,
+        "limitedTo": ["account", "bookkeeping"],
+        "stores": [{**PLAN["stores"][0], "backupPlaces": ["nightly-dumps", "weekly-dumps"]}, *bare],
+        "dataTypes": {**PLAN["dataTypes"], "main.old_letters": "letters"},
+    }
+    last = {**PLAN, "dataMap": "sha256:" + "4" * 64}
+    ended = {"searched": "ended", "because": "nobody waited"}
+    text = read(issue({"blindSearch": ended}, earlier, last)).text
+    for said in ("nightly-dumps", "weekly-dumps", "rebuilt", "Bob", "2020", "main.old_letters", "letters"):
+        assert said in text
+    assert "account, bookkeeping" in text
+    assert "nobody waited" in text
+    assert "not made before the operator ended the request" in text
+    whole = {"searched": "searched", "at": "2026-11-24T10:00:00Z", "left": [], "by": "hand"}
+    whole |= dict.fromkeys(("places", "values", "logs", "retained", "mapped", "gaps"), 0)
+    assert "hand" in read(issue({"blindSearch": whole})).text
+    del whole["by"]
+    assert "blindSearch" not in read(issue({"blindSearch": whole})).text
+
+
+def test_a_text_that_is_cut_says_so(issue):
+    assert "k… (500 more characters are not shown)" in read(issue({"reason": "k" * 2500})).text
+    assert "not shown" not in read(issue({"reason": "k" * 2000})).text
+
+
 def test_what_an_auditor_compares_is_last_and_closed(whole):
     details = whole[whole.index("<details>") :]
     for value in ("2026-11-24T10:00:00.123456+00:00", "1" * 64, "2" * 64, "3" * 64, "Checkpoint, root", *cite(PLAN)):
