@@ -3,12 +3,12 @@
 What else cannot be true however well it is signed, the issuer knows by construction: `verify.contradictions`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from expunge_reports import forms
 from expunge_reports.forms import BackupCopies, Collection
-from expunge_reports.statement import FIRST_EVENTS, UNANSWERED, Open, OpenCopies
+from expunge_reports.statement import FIRST_EVENTS, NOTHING_OPEN, UNANSWERED, Open, OpenCopies
 
 ANSWERS: Final = frozenset({"erased", "partially-erased", "not-found"})
 SETTLED: Final = frozenset({"settled", "re-erased"})
@@ -16,19 +16,31 @@ ANSWERED: Final = ANSWERS | SETTLED
 OWING: Final = UNANSWERED | ANSWERS | {"re-erased"}
 """After these a further statement is owed."""
 
+_CLEAN: Final = frozenset({"erased", "tombstoned", "not-found"})
+_KEPT: Final = frozenset({"retained", "ambiguous", "dropped", "left"})
+LINES: Final[Mapping[str, frozenset[str]]] = {
+    "erased": _CLEAN,
+    "not-found": frozenset({"not-found"}),
+    "partially-erased": _CLEAN | _KEPT,
+    "on-hold": _CLEAN | _KEPT,
+    "re-erased": _CLEAN | _KEPT - {"left"},
+}
+"""Events that state each collection of the plan -> what may have happened in one."""
+
 
 def in_line(line: Collection) -> Iterator[str]:
     """Yield the codes of what cannot be true of one person in one collection."""
-    found, due, kept, gone = line.found or 0, line.due or 0, line.retained or 0, line.gone or 0
-    if line.found is not None and due + kept + gone > found:
+    found, due, kept, gone = line.found, line.due, line.retained or 0, line.gone or 0
+    if due + kept + gone > found:
         yield "sum-wrong"
     there = (due, kept, line.ambiguous or 0)
+    over = there != (0, 0, 0) or found == 0 or line.gone not in {None, found}
     impossible = {
-        "erased": there != (0, 0, 0) or line.found == 0,
-        "tombstoned": there != (0, 0, 0) or line.found == 0,
+        "erased": over,
+        "tombstoned": over,
         "not-found": there != (0, 0, 0) or found > 0,
-        "retained": line.retained == 0,
-        "ambiguous": line.ambiguous in {None, 0},
+        "retained": not line.retained,
+        "ambiguous": not line.ambiguous,
     }
     if impossible.get(line.outcome, False):
         yield "outcome-against-counts"
@@ -38,11 +50,9 @@ def in_line(line: Collection) -> Iterator[str]:
 
 def in_answer(event: str, outcomes: frozenset[str]) -> bool:
     """Tell whether an event cannot be the sum of what happened in the collections."""
-    if event == "erased":
-        return not outcomes <= {"erased", "tombstoned", "not-found"} or outcomes == {"not-found"}
-    if event == "not-found":
-        return not outcomes <= {"not-found"}
-    return event in {"partially-erased", "on-hold", "re-erased"} and "failed" in outcomes
+    if event not in LINES:
+        return False
+    return not outcomes <= LINES[event] or (event == "erased" and outcomes == {"not-found"})
 
 
 class Past(NamedTuple):
@@ -52,22 +62,24 @@ class Past(NamedTuple):
         first: the event that opened it; None if nothing was stated.
         answered: one that says what became of the request.
         denied: one that says that nothing will.
+        cancelled: one that says that nothing was, and that nothing follows.
     """
 
     first: str | None = None
     answered: bool = False
     denied: bool = False
+    cancelled: bool = False
 
 
 def past(events: Sequence[str]) -> Past:
     """Return what these events amount to, in order."""
-    return Past(next(iter(events), None), not ANSWERED.isdisjoint(events), "denied" in events)
+    return Past(next(iter(events), None), not ANSWERED.isdisjoint(events), "denied" in events, "cancelled" in events)
 
 
 def follows(event: str, before: Past) -> bool:
     """Tell whether an event can follow those before it."""
-    if before.first is None:
-        return event in FIRST_EVENTS
+    if before.first is None or before.cancelled:
+        return before.first is None and event in FIRST_EVENTS
     if before.first == "copy-seen":
         return event in {"copy-gone", "correction", "closed"}
     if event in {"cancelled", "denied", "extended", "erased", "not-found", "failed"}:
@@ -82,6 +94,11 @@ def follows(event: str, before: Past) -> bool:
 def owes_nothing(event: str, owed: Open) -> bool:
     """Tell whether an event that leaves something to be stated says that nothing is open."""
     return event in OWING and not owed.items
+
+
+def leaves_open(event: str, owed: Open, *, final: bool) -> bool:
+    """Tell whether an event after which nothing will be done leaves something open, or lets something follow."""
+    return event in {"cancelled", "denied"} and (owed != NOTHING_OPEN or (event == "cancelled" and not final))
 
 
 def open_copies(document: BackupCopies) -> OpenCopies:

@@ -8,15 +8,21 @@ generically. A member whose field has a default may be absent.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from functools import cache, partial
 from types import UnionType
-from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from expunge_reports import json_fields
 from expunge_reports.errors import MalformedError
 
 _DAY: Final = len("2026-11-29")
+
+Time = NewType("Time", str)
+"""A text that is a time with its zone: what gives none is no form that is known."""
+
+Day = NewType("Day", str)
+"""A text that is a day, `2026-11-29`."""
 
 Members = Mapping[str, object]
 _Form = TypeVar("_Form")
@@ -29,15 +35,15 @@ class Collection:
 
     collection: str
     outcome: str
-    found: int | None = None
-    due: int | None = None
+    found: int
+    due: int
     retained: int | None = None
     gone: int | None = None
     newer: int | None = None
     ambiguous: int | None = None
     unread: int | None = None
     ground: str | None = None
-    until: str | None = None
+    until: Day | None = None
     further: Members
 
 
@@ -47,7 +53,7 @@ class Store:
 
     store: str
     level: str | None = None
-    cutoff: str | None = None
+    cutoff: Time | None = None
     collections: tuple[Collection, ...]
     further: Members
 
@@ -75,9 +81,9 @@ class BackupCopy:
     kind: str | None = None
     id: str | None = None
     copies: int = 1
-    taken_between: tuple[str, ...] = ()
-    due: str | None = None
-    expected_by: str | None = None
+    taken_between: tuple[Time, ...] = ()
+    due: Time | None = None
+    expected_by: Time | None = None
     ground: str | None = None
     blocker: str | None = None
     further: Members
@@ -94,7 +100,7 @@ class Listing:
 
     place: str
     of: str | None = None
-    at: str
+    at: Time
     copies: int
     control: str | None = None
     further: Members
@@ -166,8 +172,8 @@ class Plan:
 class Extension:
     """That a clock was extended, once."""
 
-    last_day: str
-    at: str | None = None
+    last_day: Day
+    at: Time | None = None
     reason: str | None = None
     ground: str | None = None
     further: Members
@@ -177,7 +183,7 @@ class Extension:
 class DayNotCounted:
     """A holiday or a closing day within a count of business days."""
 
-    day: str
+    day: Day
     name: str
     further: Members
 
@@ -188,12 +194,12 @@ class Clock:
 
     clock: str
     ground: str | None = None
-    received_at: str | None = None
-    last_day: str
-    due_at: str | None = None
-    moved_from: str | None = None
+    received_at: Time | None = None
+    last_day: Day
+    due_at: Time
+    moved_from: Day | None = None
     not_counted: tuple[DayNotCounted, ...] = ()
-    extended_to: str | None = None
+    extended_to: Time | None = None
     extension: Extension | None = None
     further: Members
 
@@ -213,18 +219,112 @@ class Deadlines:
     """The document about deadlines."""
 
     kind: str
-    received_at: str | None = None
-    controller_received_at: str | None = None
+    received_at: Time
+    controller_received_at: Time | None = None
     time_zone: str | None = None
     calendar: Calendar | None = None
     business_days: int | None = None
     statute: str | None = None
     clocks: tuple[Clock, ...]
     first: str | None = None
-    answer_by: str | None = None
+    answer_by: Time
     warning: str | None = None
     further: Members
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftPlace:
+    """A place in which a search found what no map explains."""
+
+    store: str
+    place: str
+    records: int
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindSearch:
+    """What a search without a map found of the person, or why there was none."""
+
+    searched: str
+    at: Time | None = None
+    left: tuple[LeftPlace, ...] = ()
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What every statement says of a request."""
+
+    controller: str
+    data_types: tuple[str, ...] | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Body):
+    """That it was received."""
+
+    received_at: Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Body):
+    """That nothing was erased, and why."""
+
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReErased(Body):
+    """What happened in the stores, and when that was seen."""
+
+    verified_at: Time
+    stores: tuple[Store, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(ReErased):
+    """What became of the request."""
+
+    outcome: str
+    counted_at: Time | None = None
+    blind_search: BlindSearch | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnHold(ReErased):
+    """What a hold keeps."""
+
+    outcome: str
+    reason: str
+    until: Day | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(Body):
+    """That nothing due came back."""
+
+    verified_at: Time
+    due: int
+    ambiguous: int | None = None
+    blind_search: BlindSearch | None = None
+
+
+BODIES: Final[Mapping[str, type[Body]]] = {
+    "accepted": Accepted,
+    "extended": Body,
+    "erased": Answer,
+    "partially-erased": Answer,
+    "not-found": Answer,
+    "on-hold": OnHold,
+    "re-erased": ReErased,
+    "settled": Settled,
+    "denied": Ended,
+    "cancelled": Ended,
+}
+"""Event -> the form of its body; of the others none is known."""
 
 Document = BackupCopies | Deadlines | Plan
 AnyDocument = TypeVar("AnyDocument", BackupCopies, Deadlines, Plan)
@@ -253,12 +353,12 @@ def moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
+        if len(text) == _DAY:
+            return datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
         found = datetime.fromisoformat(text)
-        if found.tzinfo is not None:
-            return found.astimezone(UTC)
+        return None if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):  # OverflowError: year 1 or 9999 moved over the edge by its zone
         return None
-    return datetime.combine(found, time(23, 59, 59), UTC) if len(text) == _DAY else None
 
 
 def read(form: type[_Form], value: object) -> _Form | None:
@@ -273,7 +373,7 @@ def read(form: type[_Form], value: object) -> _Form | None:
 def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - a type as it is annotated
     if hint in _LEAVES:
         return _LEAVES[hint]
-    if isinstance(hint, UnionType):
+    if get_origin(hint) in {Union, UnionType}:
         return partial(_optional, _reader(get_args(hint)[0]))
     if get_origin(hint) is tuple:
         return partial(_rows, _reader(get_args(hint)[0]))
@@ -318,7 +418,24 @@ def _texts_by_name(value: object, what: str) -> object:
     return {name: json_fields.text(one, what) for name, one in json_fields.members(value, what).items()}
 
 
+def _stated(value: object, what: str) -> object:
+    return _moment(value, what, is_day=False)
+
+
+def _day(value: object, what: str) -> object:
+    return _moment(value, what, is_day=True)
+
+
+def _moment(value: object, what: str, *, is_day: bool) -> str:
+    text = json_fields.text(value, what)
+    if (len(text) == _DAY) != is_day or moment(text) is None:
+        raise MalformedError(f"{what} is no {'day' if is_day else 'time with its zone'}")
+    return text
+
+
 _LEAVES: Final[Mapping[Any, _Reader]] = {
+    Time: _stated,
+    Day: _day,
     str: json_fields.text,
     int: json_fields.integer,  # what is below 0 is for the rules to say
     Mapping[str, str]: _texts_by_name,

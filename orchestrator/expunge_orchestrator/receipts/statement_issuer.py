@@ -32,7 +32,11 @@ _LAST_OF_EACH = (
         sa.func.max(statement.c.seq).label("seq"),
         *(
             sa.func.max(sa.case((statement.c.event.in_(sorted(events)), 1), else_=0)).label(name)
-            for name, events in (("answered", consistency.ANSWERED), ("denied", {"denied"}))
+            for name, events in (
+                ("answered", consistency.ANSWERED),
+                ("denied", {"denied"}),
+                ("cancelled", {"cancelled"}),
+            )
         ),
     )
     .where(statement.c.series.in_(sa.bindparam("of", expanding=True)))
@@ -46,6 +50,7 @@ _HEADS = sa.select(
     statement.c.issued_at,
     _LAST_OF_EACH.c.answered,
     _LAST_OF_EACH.c.denied,
+    _LAST_OF_EACH.c.cancelled,
 ).join(_LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq))
 _ISSUED = sa.insert(statement)
 _LAST_INDEX = sa.select(sa.func.max(statement.c.log_index))
@@ -155,7 +160,7 @@ def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, _Head]
             row.seq + 1,
             statements.payload_digest(dsse.payload_of(row.envelope)),
             row.issued_at,
-            consistency.Past("accepted", bool(row.answered), bool(row.denied)),
+            consistency.Past("accepted", bool(row.answered), bool(row.denied), bool(row.cancelled)),
         )
         for row in connection.execute(_HEADS, {"of": series})
     }
@@ -166,6 +171,8 @@ def _require_possible(draft: StatementDraft, past: consistency.Past) -> None:
         raise ContradictionError(f"event-order: {draft.event}")
     if consistency.owes_nothing(draft.event, draft.still_open):
         raise ContradictionError(f"nothing-owed: {draft.event}")
+    if consistency.leaves_open(draft.event, draft.still_open, final=draft.final):
+        raise ContradictionError(f"over-and-open: {draft.event}")
 
 
 def require_log_in_sync(ledger: sa.Engine, log: Log) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
+from expunge_reports import forms
+
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PERIOD: Final = re.compile(r"P(?=\d)(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})W)?(?:(\d{1,6})D)?", re.ASCII)
@@ -20,14 +22,10 @@ class Label:
 
 
 def parse(value: object) -> datetime | None:
-    """Return a day or a time in UTC, or None if `value` is neither. A text without a zone is taken as UTC."""
-    if not isinstance(value, str | datetime):
-        return None
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):  # OverflowError: year 1 or 9999 moved over the edge by its zone
-        return None
+    """Return a day or a time in UTC, or None if `value` is neither, as the verifier's rules read it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return forms.moment(value) if isinstance(value, str) else None
 
 
 def label(value: object, *, end: bool = False) -> Label | None:

@@ -4,15 +4,16 @@ A rule belongs to the version of the predicate since which it holds (`statement.
 left open is not held against its statements.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from expunge_reports import consistency, forms
-from expunge_reports.consistency import ANSWERED, ANSWERS
-from expunge_reports.forms import BackupCopies, BackupCopy, Deadlines, Document, Plan, Store
-from expunge_reports.statement import NOTHING_OPEN, Statement
+from expunge_reports.consistency import ANSWERED, LINES
+from expunge_reports.forms import BackupCopies, BackupCopy, BlindSearch, Deadlines, Document, Plan, Store
+from expunge_reports.statement import NOTHING_OPEN, OpenCopies, Statement
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """Between the clock of the operator and that of a reader, or of a storage."""
@@ -20,32 +21,43 @@ CLOCKS_DIFFER: Final = timedelta(minutes=10)
 _FIRST, _LAST = (datetime(year, 6, 1, tzinfo=UTC) for year in (1, 9999))
 """What is stated beyond them is taken for them, so that no clock's difference leads out of the calendar."""
 
+STORES_DIFFER: Final = timedelta(days=1)
+"""Between the clock of the operator and that of a store, which nobody holds against it."""
+
 EXPLANATIONS: Final[Mapping[str, str]] = {
-    "form-unknown": "what is stated of stores, or a document that is cited, is not in the form of its version",
+    "form-unknown": "a body, what is stated of stores, or a document that is cited, is not in the form of its version",
     "count-negative": "a count is less than nothing",
     "sum-wrong": "more is due, kept or gone than was found",
     "outcome-against-counts": "what happened in a collection and its counts exclude each other",
     "kept-without-ground": "records are kept and no ground is named",
     "place-twice": "a store, a collection or a copy is stated twice",
+    "document-twice": "two documents of one kind are cited",
     "due-left": "something due is left where nothing may be",
     "event-against-outcome": "the event and the outcome stated beside it are different ones",
     "event-against-lines": "the event and what happened in the collections exclude each other",
     "event-order": "the event cannot follow those before it",
+    "over-and-open": "the event is the last word, and something is left open or may follow",
     "time-backwards": "the statement is dated before the one that it follows",
     "in-the-future": "the statement is dated later than the reader's clock",
     "looked-later-than-stated": "a look is dated after the statement that tells of it",
     "counted-after-verified": "the count before erasing is dated after the check that followed it",
     "received-after-stated": "the request is dated after the statement that it was accepted",
+    "looked-before-receipt": "a look is dated before the request was received",
+    "cutoff-in-the-future": "the time from which on records are another's is dated after the statement",
     "deadline-before-receipt": "a deadline is over before the request was received from which it runs",
     "receipt-differs": "the request and the deadlines stated for it are dated differently",
+    "answer-day-differs": "the answer is due on another day than that of the clock that ends first, or than is open",
+    "extended-by-nothing": "the deadlines are extended, and none are cited, or the answer is due earlier than before",
     "controller-changes": "the statements of one request name different controllers",
     "types-change": "the statements of one request are limited to different data types",
-    "plan-against-lines": "a collection is stated that the plan does not have",
-    "nothing-owed": "the event leaves something to be stated, and nothing is said to be open",
-    "copies-not-counted": "the copies counted as open are not those of the document that is cited",
+    "plan-against-lines": "the collections that are stated are not those of the plan",
+    "level-not-claimed": "another level is stated than that which the claim has",
+    "nothing-owed": "the event leaves something to be stated, and nothing is said to be open, or not by when",
+    "copies-not-counted": "the copies counted as open are not those of the document that is cited, or none is",
+    "copies-not-listed": "copies are stated of a place that was not listed, or more of them than were there",
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",
     "kept-when-closed": "everything is said to be over, and a record is kept beyond that day",
-    "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept",
+    "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
     "search-left-in-settled": "it is said to be settled, and a search left something unexplained",
 }
 
@@ -76,10 +88,12 @@ class _Said:
         statement: as it was verified.
         before: those before it, in order.
         stores: what happened in each; empty if it says nothing of them, or in another form.
-        known: whether what it says of stores, and its documents of the kinds of this version, are in their form.
+        known: whether its body, what it says of stores, and its documents of the kinds of this version, are in their
+            form.
         cited: the documents that it cites.
         documents: those of them that have a known form.
         plan: the last one that was cited until now.
+        clocks: the last ones that were cited before.
     """
 
     statement: Statement
@@ -89,6 +103,7 @@ class _Said:
     cited: Sequence[object]
     documents: Sequence[Document]
     plan: Plan | None
+    clocks: Deadlines | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +126,21 @@ def contradictions(
     """
     found: dict[Contradiction, None] = {}
     plan: Plan | None = None
+    clocks: Deadlines | None = None
     read = {digest: forms.document(one) for digest, one in shared.items()}  # once, however many statements cite it
     for seq, current in enumerate(statements):
         cited = [shared[digest] for digest in current.context]
         documents = [one for digest in current.context if (one := read[digest]) is not None]
         plan = next((one for one in documents if isinstance(one, Plan)), plan)
         stores = forms.read(tuple[Store, ...], current.body.get("stores", []))
-        known = stores is not None and len(documents) == sum(map(forms.is_document, cited))
-        said = _Said(current, statements[:seq], stores or (), known, cited, documents, plan)
+        form = forms.BODIES.get(current.event)
+        known = (
+            stores is not None
+            and (form is None or forms.read(form, current.body) is not None)
+            and len(documents) == sum(map(forms.is_document, cited))
+        )
+        said = _Said(current, statements[:seq], stores or (), known, cited, documents, plan, clocks)
+        clocks = next((one for one in documents if isinstance(one, Deadlines)), clocks)
         for rule in RULES:
             if rule.since <= current.version:
                 found |= {Contradiction(code, seq, where): None for code, where in rule.check(said, now)}
@@ -144,8 +166,7 @@ def _negative(value: object) -> bool:
 
 
 def _lines(said: _Said, _: datetime) -> Found:
-    seen: set[str] = set()
-    planned = None if said.plan is None else {one.store: one.collections for one in said.plan.stores}
+    event, seen = said.statement.event, set[str]()
     for store in said.stores:
         for line in store.collections:
             place = f"{store.store}.{line.collection}"
@@ -153,34 +174,75 @@ def _lines(said: _Said, _: datetime) -> Found:
             if place in seen:
                 yield "place-twice", place
             seen.add(place)
-            if line.due and line.outcome != "left" and said.statement.event in ANSWERED | {"on-hold"}:
+            if line.due and line.outcome != "left" and event in ANSWERED | {"on-hold"}:
                 yield "due-left", place
-            if planned is not None and line.collection not in planned.get(store.store, ()):
-                yield "plan-against-lines", place
+        if store.level not in {None, "deleted"} and "claim" in said.statement.body:
+            yield "level-not-claimed", store.store
     if len({store.store for store in said.stores}) < len(said.stores):
         yield "place-twice", ""
+    stores = () if said.plan is None else said.plan.stores
+    planned = {f"{store.store}.{name}" for store in stores for name in store.collections}
+    if event not in LINES:
+        planned = seen & planned if said.plan is not None else seen
+    elif said.known and not planned:
+        yield "plan-against-lines", ""
+    if said.known:
+        yield from (("plan-against-lines", place) for place in sorted(seen ^ planned))
+
+
+def _documents(said: _Said, _: datetime) -> Found:
+    kinds = Counter(str(one.get("kind")) for one in said.cited if isinstance(one, dict))
+    yield from (("document-twice", kind) for kind, number in kinds.items() if number > 1)
+    for plan in _of(said, Plan):
+        stores = Counter(store.store for store in plan.stores)
+        yield from (("place-twice", store) for store, number in stores.items() if number > 1)
 
 
 def _event(said: _Said, _: datetime) -> Found:
-    current = said.statement
+    current, before = said.statement, consistency.past([one.event for one in said.before])
     event, outcome = current.event, current.body.get("outcome")
     own = ("ambiguous", "denied") if event == "denied" else (event,)  # no set: the outcome may be anything
-    if outcome is not None and event in {*ANSWERS, "on-hold", "cancelled", "denied"} and outcome not in own:
+    if outcome is not None and outcome not in own:
         yield "event-against-outcome", ""
-    outcomes = frozenset(line.outcome for store in said.stores for line in store.collections)
-    if outcomes and consistency.in_answer(event, outcomes):
+    if said.known and not _sums_up(said, before):
         yield "event-against-lines", ""
-    if not consistency.follows(event, consistency.past([one.event for one in said.before])):
+    if not consistency.follows(event, before):
         yield "event-order", ""
+    if consistency.leaves_open(event, current.open, final=current.final):
+        yield "over-and-open", ""
     due = current.body.get("due")
     if event == "settled" and type(due) is int and due > 0:
         yield "due-left", ""
-    search = current.body.get("blindSearch")
-    if event == "settled" and isinstance(search, dict) and search.get("left"):
+    if event == "settled" and _left(current):
         yield "search-left-in-settled", ""
     identifiers = current.body.get("identifiers")
-    if isinstance(identifiers, dict) and identifiers.get("destroyedInLedger") is True and "kept" in identifiers:
+    if isinstance(identifiers, dict) and (identifiers.get("destroyedInLedger") is True) == ("kept" in identifiers):
         yield "keys-destroyed-and-kept", ""
+
+
+def _sums_up(said: _Said, before: consistency.Past) -> bool:
+    """Tell whether the event can be the sum of what happened in the collections, here and before."""
+    event = said.statement.event
+    outcomes = {line.outcome for store in said.stores for line in store.collections}
+    if event == "cancelled" and not before.answered and any(_erased(one) for one in said.before):
+        return False
+    if event not in LINES:  # those that have a form state none
+        return event not in forms.BODIES or "stores" not in said.statement.body
+    if event == "partially-erased" and outcomes <= LINES["erased"] and not _left(said.statement):
+        return False
+    if event == "on-hold" and not before.answered and "retained" not in outcomes:
+        return False
+    return not consistency.in_answer(event, frozenset(outcomes))
+
+
+def _erased(earlier: Statement) -> bool:
+    stores = forms.read(tuple[Store, ...], earlier.body.get("stores", [])) or ()
+    return any(line.outcome in {"erased", "tombstoned"} for store in stores for line in store.collections)
+
+
+def _left(current: Statement) -> bool:
+    search = forms.read(BlindSearch, current.body.get("blindSearch"))
+    return search is not None and bool(search.left)
 
 
 def _times(said: _Said, now: datetime) -> Found:
@@ -200,12 +262,37 @@ def _times(said: _Said, now: datetime) -> Found:
         yield "counted-after-verified", ""
     if received is not None and received > at + CLOCKS_DIFFER:
         yield "received-after-stated", ""
+    first = _received(said)
+    if first is not None and any(one is not None and one < first - CLOCKS_DIFFER for one in (verified, counted)):
+        yield "looked-before-receipt", ""
+    cutoffs = [_stated(store.cutoff) for store in said.stores]
+    if any(one is not None and one > at + STORES_DIFFER for one in cutoffs):
+        yield "cutoff-in-the-future", ""
+
+
+def _clocks(said: _Said, _: datetime) -> Found:
+    current = said.statement
+    first = _received(said)
     for clocks in _of(said, Deadlines):
-        stated = _stated(clocks.received_at)
         if any(ended < began for began, ended in _periods(clocks)):
             yield "deadline-before-receipt", ""
-        if received is not None and stated is not None and stated != received:
+        if first is not None and _stated(clocks.received_at) != first:
             yield "receipt-differs", ""
+        ends = [_stated(one.extended_to or one.due_at) for one in clocks.clocks if one.clock != "confirmation"]
+        by = _stated(clocks.answer_by)
+        if by != min((one for one in ends if one is not None), default=by) or (
+            current.open.items and current.open.expected_by != by
+        ):
+            yield "answer-day-differs", ""
+    if current.event == "extended" and said.known:
+        by = next((_stated(one.answer_by) for one in _of(said, Deadlines)), None)
+        before = None if said.clocks is None else _stated(said.clocks.answer_by)
+        if by is None or (before is not None and by < before):
+            yield "extended-by-nothing", ""
+
+
+def _received(said: _Said) -> datetime | None:
+    return _stated([*said.before, said.statement][0].body.get("receivedAt"))
 
 
 def _periods(clocks: Deadlines) -> Iterator[tuple[datetime, datetime]]:
@@ -224,13 +311,13 @@ def _stated(value: object) -> datetime | None:
 
 
 def _subject(said: _Said, _: datetime) -> Found:
-    body = said.statement.body
+    current, body = said.statement, said.statement.body
     first = said.before[0].body if said.before else body
     if "controller" in body and body["controller"] != first.get("controller", body["controller"]):
         yield "controller-changes", ""
     limited = [] if said.plan is None else [None if said.plan.limited_to is None else list(said.plan.limited_to)]
-    named = {"controller", "dataTypes"} & body.keys()
-    if named and any(body.get("dataTypes") != one for one in [first.get("dataTypes"), *limited]):
+    named = current.event in forms.BODIES or {"controller", "dataTypes"} & body.keys()
+    if said.known and named and any(body.get("dataTypes") != one for one in [first.get("dataTypes"), *limited]):
         yield "types-change", ""
 
 
@@ -238,14 +325,21 @@ def _owed(said: _Said, _: datetime) -> Found:
     current = said.statement
     if consistency.owes_nothing(current.event, current.open):
         yield "nothing-owed", ""
-    for document in _of(said, BackupCopies):
-        if current.open.copies != consistency.open_copies(document):
-            yield "copies-not-counted", ""
+    if current.event in {"erased", "not-found"} and current.open.expected_by is None:
+        yield "nothing-owed", ""  # that a check follows, and by when
+    listed = [consistency.open_copies(one) for one in _of(said, BackupCopies)]
+    if not listed and current.event not in LINES.keys() | {"settled"}:
+        listed = [OpenCopies()]
+    if said.known and (not listed or any(current.open.copies != one for one in listed)):
+        yield "copies-not-counted", ""
 
 
 def _copies(said: _Said, _: datetime) -> Found:
     for document in _of(said, BackupCopies):
         seen: set[tuple[str, str | None]] = set()
+        listed = Counter({one.place: one.copies for one in document.listings})
+        held = Counter(copy.place for copy in document.may_hold_the_records)
+        yield from (("copies-not-listed", place) for place in held - listed)
         for copy in document.may_hold_the_records:
             if _reversed(copy) or (copy.status == "due" and copy.last_day is None):
                 yield "copy-days-reversed", copy.place
@@ -287,5 +381,6 @@ def _of(said: _Said, form: type[forms.AnyDocument]) -> Iterator[forms.AnyDocumen
 
 
 RULES: Final = tuple(
-    Rule(since=1, check=one) for one in (_form, _counts, _lines, _event, _times, _subject, _owed, _copies, _closed)
+    Rule(since=1, check=one)
+    for one in (_form, _counts, _documents, _lines, _event, _times, _clocks, _subject, _owed, _copies, _closed)
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -19,7 +20,7 @@ ORIGIN = "receipts.example.org"
 ISSUED = datetime(2026, 11, 24, 10, 15, 42, tzinfo=UTC)
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 DATA_MAP = {"kind": "data-map", "digest": "0" * 64}
-LINES = {"store": "pg-main", "collections": [{"collection": "calls", "outcome": "erased", "found": 14, "due": 0}]}
+COPIES = {"kind": "copies", "listings": [], "mayHoldTheRecords": []}
 PLAN = {
     "kind": "plan",
     "stores": [
@@ -27,6 +28,36 @@ PLAN = {
         {"store": "cache", "kind": "redis"},
     ],
 }
+
+
+_MEMBERS = {
+    "accepted": {"receivedAt": "2026-11-24T10:15:42Z"},
+    **{
+        event: {"outcome": event, "verifiedAt": "2026-11-24T10:15:42Z"}
+        for event in ("erased", "partially-erased", "not-found")
+    },
+    "on-hold": {"outcome": "on-hold", "reason": "A court", "verifiedAt": "2026-11-24T10:15:42Z"},
+    "re-erased": {"verifiedAt": "2026-11-24T10:15:42Z"},
+    "settled": {"verifiedAt": "2026-11-24T10:15:42Z", "due": 0},
+    "denied": {"outcome": "denied", "reason": "Several people"},
+    "cancelled": {"outcome": "cancelled", "reason": "Nothing was erased"},
+}
+
+
+def stores(event: str, plan: dict[str, Any]) -> list[dict[str, object]]:
+    """Each collection of a plan as it is stated beside an event, where nothing else is of interest."""
+    line: dict[str, object] = {
+        "not-found": {"outcome": "not-found", "found": 0, "due": 0},
+        "partially-erased": {"outcome": "ambiguous", "found": 14, "due": 0, "ambiguous": 1},
+        "on-hold": {"outcome": "retained", "found": 1, "due": 0, "retained": 1, "ground": "A court"},
+    }.get(event, {"outcome": "erased", "found": 14, "due": 0})
+    return [
+        {
+            "store": store["store"],
+            "collections": [{"collection": name, **line} for name in store.get("collections", {})],
+        }
+        for store in plan["stores"]
+    ]
 
 
 @dataclass
@@ -56,7 +87,8 @@ class Operator:
         self.indexes: list[int] = []
         self.payloads: list[bytes] = []
 
-    def issue(self, event: str, **changes: object) -> bytes:
+    def issue(self, event: str, *, whole: bool = True, **changes: object) -> bytes:
+        """Issue a statement; `whole`: with the members that none of its kind is without."""
         fields: dict[str, object] = {
             "series": self.series,
             "seq": len(self.payloads),
@@ -67,10 +99,28 @@ class Operator:
             "subjects": [opening.digest(item) for item in self.openings],
             **changes,
         }
+        if whole:
+            fields["body"] = self._whole(event, fields["body"])
         fields.setdefault("still_open", self._owed(fields))
         payload = statement.build(**fields)
         self.log_payload(payload, str(fields["series"]), int(str(fields["seq"])))
         return payload
+
+    def _whole(self, event: str, body: object) -> object:
+        if event not in forms.BODIES or not isinstance(body, dict):
+            return body
+        wanted = PLAN if event == "accepted" else COPIES if event in {*consistency.LINES, "settled"} else None
+        context = list(body.get("context", []))
+        if wanted is not None:
+            of_kind = [one for one in self.documents if isinstance(one, dict) and one.get("kind") == wanted["kind"]]
+            if not of_kind:
+                self.documents.append(wanted)
+            if {export.document_digest(one) for one in of_kind}.isdisjoint(context):
+                context.append(export.document_digest((of_kind or [wanted])[-1]))
+        plan = next((one for one in self.documents if isinstance(one, dict) and one.get("kind") == "plan"), PLAN)
+        limited = {"dataTypes": plan["limitedTo"]} if "limitedTo" in plan else {}
+        stated = {"stores": stores(event, plan)} if event in consistency.LINES else {}
+        return {"controller": "acme"} | limited | stated | _MEMBERS.get(event, {}) | body | {"context": context}
 
     def _owed(self, fields: dict[str, object]) -> statement.Open:
         """What cannot be missing after such a statement."""
@@ -81,7 +131,9 @@ class Operator:
         cited = [held.get(digest) for digest in body.get("context", [])]
         copies = [consistency.open_copies(one) for one in cited if isinstance(one, forms.BackupCopies)]
         owes = fields["event"] in consistency.OWING
-        return statement.Open(int(owes), None, copies[-1] if copies else statement.OpenCopies())
+        by = datetime(2027, 1, 1, tzinfo=UTC) if fields["event"] in {"erased", "not-found"} else None
+        by = next((forms.moment(one.answer_by) for one in cited if isinstance(one, forms.Deadlines)), by)
+        return statement.Open(int(owes), by, copies[-1] if copies else statement.OpenCopies())
 
     def log_payload(self, payload: bytes, series: str, seq: int) -> None:
         self.payloads.append(payload)
@@ -133,7 +185,7 @@ def operator(make_operator: Callable[..., Operator]) -> Operator:
 def finished(operator: Operator) -> Operator:
     owed = statement.Open(2, datetime(2026, 12, 23, tzinfo=UTC))
     operator.issue("accepted", still_open=owed)
-    operator.issue("partially-erased", still_open=owed, body={"stores": [LINES]})
+    operator.issue("partially-erased", still_open=owed)
     operator.issue("closed", final=True)
     return operator
 

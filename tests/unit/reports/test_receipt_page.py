@@ -163,13 +163,13 @@ def cite(*documents):
 def issue(make_operator):
     """A receipt of a request whose statement 1 has this body and cites these documents; returns its page."""
 
-    def make(body, *documents):
+    def make(body, *documents, whole=True):
         operator = make_operator(documents=[PLAN, *documents])
         operator.issue(
             "accepted",
             body={"controller": "shop", "receivedAt": "2026-11-24T09:00:00Z", "context": cite(PLAN)},
         )
-        operator.issue("partially-erased", body={**body, "context": cite(*documents)})
+        operator.issue("partially-erased", whole=whole, body={**body, "context": cite(*documents)})
         return render(operator)
 
     return make
@@ -193,7 +193,7 @@ def test_a_limited_request_is_never_read_as_the_whole(make_operator):
     verdict = operator.verify(operator.export())
     said = verdict_text.lines(verdict)
     assert "limited to data of these types: exports, messages; of all other data nothing is said" in said
-    assert "erased, of the data types asked for (1 open)" in said[-1]
+    assert "erased, of the data types asked for (1 open, " in said[-1]
     assert [one["data_types"] for one in verdict_text.to_object(verdict)["statements"]] == [limit, limit]
 
 
@@ -316,7 +316,9 @@ def test_the_picture_is_named_and_draws_no_end_where_there_is_none(whole):
     assert "copy 1 in dumps: ends by 6 Jan 2027; copy 2 in dumps: NEVER; copy 3 in dumps: HELD" in found.text
 
 
-@pytest.mark.parametrize("last", ["2026-11-24T10:00:00Z", "2020-01-01T00:00:00Z", "2031-05-01", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize(
+    "last", ["2026-11-24T10:00:00Z", "2020-01-01T00:00:00Z", "2031-05-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+)
 def test_any_day_can_be_drawn(issue, last):
     html = issue({}, copies(copy(due=last, expectedBy=last)))
     drawn = html[html.index("<svg") : html.index("</svg>")]
@@ -326,7 +328,7 @@ def test_any_day_can_be_drawn(issue, last):
 
 
 def test_many_copies_are_all_in_the_table_and_the_last_to_end_in_the_picture(issue):
-    held = [copy(id=f"{n}", due=None, expectedBy=f"2027-01-{n % 28 + 1:02}") for n in range(100)]
+    held = [copy(id=f"{n}", due=None, expectedBy=f"2027-01-{n % 28 + 1:02}T00:00:00Z") for n in range(100)]
     html = issue({}, copies(*held, endless("never", "no rule")))
     found = read(html)
     assert len(found.headed("No.", "Place")) == 101
@@ -373,12 +375,13 @@ def test_nothing_is_said_of_the_copies_of_others(issue, of, said, unsaid):
     assert unsaid not in text
 
 
-def test_a_day_that_cannot_be_read_is_shown_as_it_stands_and_not_drawn_as_an_end(issue):
+def test_copies_with_a_day_that_cannot_be_read_are_shown_as_they_stand_and_not_drawn(issue):
     html = issue({}, copies(copy(due="soon", expectedBy="later")))
-    found = read(html)
-    assert found.headed("No.", "Place")[0][3] == "by laterdue soon"
-    assert 'class="end"' not in html
-    assert ">no day<" in html
+    text = read(html).text
+    assert "soon" in text
+    assert "later" in text
+    assert "contradictory: form-unknown" in html
+    assert "<svg" not in html
 
 
 def test_newer_records_may_be_another_accounts(whole):
@@ -396,7 +399,7 @@ def test_an_overdue_copy_is_called_so_beside_its_days(issue):
 
 
 def test_copies_nobody_listed_are_not_called_none(issue):
-    assert "nothing is said about them here" in read(issue({"stores": STORES})).text
+    assert "nothing is said about them here" in read(issue({"stores": STORES}, whole=False)).text
     assert "proves nothing" in read(issue({}, copies(control=None))).text
 
 
@@ -446,6 +449,7 @@ DEADLINES = {
         },
     ],
     "first": "promise",
+    "answerBy": "2026-12-14T23:00:00Z",
     "warning": "The statutory clock ends first.",
 }
 

@@ -124,7 +124,7 @@ def added(document: Document) -> None:
 
 
 def swapped_documents(document: Document) -> None:
-    first, second = sorted(document["shared"])
+    first, second, *_ = sorted(document["shared"])
     held = document["shared"]
     held[first], held[second] = held[second], held[first]
 

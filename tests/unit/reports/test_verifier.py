@@ -79,7 +79,7 @@ def test_a_series_is_incomplete_from_the_moment_on_that_it_named(operator):
 
 
 def _deadlines(answer_by: str) -> dict[str, object]:
-    return {"kind": "deadlines", "clocks": [], "answerBy": answer_by}
+    return {"kind": "deadlines", "receivedAt": "2026-11-24T10:15:42Z", "clocks": [], "answerBy": answer_by}
 
 
 EARLY, LATER = "2026-12-02T23:00:00Z", "2027-02-01T23:00:00Z"
@@ -99,7 +99,8 @@ def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered
     operator.issue("extended", body={"context": [export.document_digest(longer)]})
     operator.issue("on-hold", still_open=statement.Open(1), body={"context": []})
     assert status("2026-12-02T23:00:01Z", "2027-02-01T23:00:01Z") == ["unanchored", "incomplete"]
-    operator.issue("erased", body={"context": []})
+    check = statement.Open(1, datetime(2028, 1, 1, tzinfo=UTC))
+    operator.issue("erased", still_open=check, body={"context": []})
     assert status("2027-02-01T23:00:01Z") == ["unanchored"]
 
 
@@ -116,7 +117,8 @@ def test_every_copy_of_those_that_are_stated_together_is_past(operator):
 
 
 def _copies(*held: dict[str, object]) -> dict[str, object]:
-    return {"kind": "copies", "listings": [], "mayHoldTheRecords": list(held)}
+    listing = {"place": "dumps", "at": "2026-11-24T10:00:00Z", "copies": len(held)}
+    return {"kind": "copies", "listings": [listing], "mayHoldTheRecords": list(held)}
 
 
 def test_copies_whose_days_have_passed_are_counted_and_a_new_receipt_is_asked_for(operator):
