@@ -30,6 +30,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "sum-wrong": "more is due, kept or gone than was found",
     "outcome-against-counts": "what happened in a collection and its counts exclude each other",
     "kept-without-ground": "records are kept and no ground is named",
+    "outcome-against-plan": "a record is said to be emptied where the plan erases, or erased where it empties",
     "place-twice": "a store, a collection or a copy is stated twice",
     "document-twice": "two documents of one kind are cited",
     "due-left": "something due is left where nothing may be",
@@ -51,13 +52,14 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "controller-changes": "the statements of one request name different controllers",
     "types-change": "the statements of one request are limited to different data types",
     "plan-against-lines": "the collections that are stated are not those of the plan",
-    "level-not-claimed": "another level is stated than that which the claim has",
+    "level-not-claimed": "another level is stated than `deleted`, which alone is claimed",
     "nothing-owed": "the event leaves something to be stated, and nothing is said to be open, or not by when",
     "copies-not-counted": "the copies counted as open are not those of the document that is cited, or none is",
     "copies-not-listed": "copies are stated of a place that was not listed, or more of them than were there",
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",
     "kept-when-closed": "everything is said to be over, and a record is kept beyond that day",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
+    "search-not-limited": "there was no search because the request is limited, and it is not",
     "search-left-in-settled": "it is said to be settled, and a search left something unexplained",
 }
 
@@ -166,7 +168,7 @@ def _negative(value: object) -> bool:
 
 
 def _lines(said: _Said, _: datetime) -> Found:
-    event, seen = said.statement.event, set[str]()
+    seen: set[str] = set()
     for store in said.stores:
         for line in store.collections:
             place = f"{store.store}.{line.collection}"
@@ -174,20 +176,30 @@ def _lines(said: _Said, _: datetime) -> Found:
             if place in seen:
                 yield "place-twice", place
             seen.add(place)
-            if line.due and line.outcome != "left" and event in ANSWERED | {"on-hold"}:
+            if line.due and line.outcome != "left" and said.statement.event in ANSWERED | {"on-hold"}:
                 yield "due-left", place
-        if store.level not in {None, "deleted"} and "claim" in said.statement.body:
+        if store.level not in {None, "deleted"}:
             yield "level-not-claimed", store.store
     if len({store.store for store in said.stores}) < len(said.stores):
         yield "place-twice", ""
+
+
+def _planned(said: _Said, _: datetime) -> Found:
+    if not said.known:
+        return
     stores = () if said.plan is None else said.plan.stores
-    planned = {f"{store.store}.{name}" for store in stores for name in store.collections}
-    if event not in LINES:
-        planned = seen & planned if said.plan is not None else seen
-    elif said.known and not planned:
-        yield "plan-against-lines", ""
-    if said.known:
-        yield from (("plan-against-lines", place) for place in sorted(seen ^ planned))
+    actions = {f"{store.store}.{name}": action for store in stores for name, action in store.collections.items()}
+    outcomes = {f"{store.store}.{line.collection}": line.outcome for store in said.stores for line in store.collections}
+    if said.statement.event in LINES:
+        if not actions:
+            yield "plan-against-lines", ""
+        yield from (("plan-against-lines", place) for place in sorted(actions.keys() ^ outcomes.keys()))
+    elif said.plan is not None:
+        yield from (("plan-against-lines", place) for place in sorted(outcomes.keys() - actions.keys()))
+    for place in sorted(actions.keys() & outcomes.keys()):
+        emptied = {"tombstoned": True, "erased": False}.get(outcomes[place])
+        if emptied not in {None, actions[place] == "tombstone"}:
+            yield "outcome-against-plan", place
 
 
 def _documents(said: _Said, _: datetime) -> Found:
@@ -319,6 +331,9 @@ def _subject(said: _Said, _: datetime) -> Found:
     named = current.event in forms.BODIES or {"controller", "dataTypes"} & body.keys()
     if said.known and named and any(body.get("dataTypes") != one for one in [first.get("dataTypes"), *limited]):
         yield "types-change", ""
+    search = forms.read(BlindSearch, body.get("blindSearch"))
+    if search is not None and search.searched == "limited-request" and "dataTypes" not in body:
+        yield "search-not-limited", ""
 
 
 def _owed(said: _Said, _: datetime) -> Found:
@@ -382,5 +397,18 @@ def _of(said: _Said, form: type[forms.AnyDocument]) -> Iterator[forms.AnyDocumen
 
 RULES: Final = tuple(
     Rule(since=1, check=one)
-    for one in (_form, _counts, _documents, _lines, _event, _times, _clocks, _subject, _owed, _copies, _closed)
+    for one in (
+        _form,
+        _counts,
+        _documents,
+        _lines,
+        _planned,
+        _event,
+        _times,
+        _clocks,
+        _subject,
+        _owed,
+        _copies,
+        _closed,
+    )
 )

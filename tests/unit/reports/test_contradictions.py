@@ -410,6 +410,16 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "place-twice",
         lambda r: r["documents"]["plan"]["stores"].append({"store": "cache", "kind": "redis"}),
     ),
+    "emptied where the plan erases": ("outcome-against-plan", of_line(1, outcome="tombstoned")),
+    "erased where the plan empties": ("outcome-against-plan", of_line(0, outcome="erased")),
+    "no search of a limited request that is none": (
+        "search-not-limited",
+        both(
+            lambda r: [one["body"].pop("dataTypes") for one in r["series"]],
+            lambda r: r["documents"]["plan"].pop("limitedTo"),
+            body(2, blindSearch={"searched": "limited-request"}),
+        ),
+    ),
     "three found and none gone": ("outcome-against-counts", of_line(0, gone=0)),
     "kept, and not how many": ("outcome-against-counts", lambda r: lines(r)[2].pop("retained")),
     # what may not be left
@@ -444,7 +454,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(missing, member(1, event="erased")),
     ),
     "erased and some failed": ("event-against-lines", both(erased, of_line(1, outcome="failed"))),
-    "not found and some erased": ("event-against-lines", both(missing, of_line(0, outcome="erased", found=3))),
+    "not found and some erased": ("event-against-lines", both(missing, of_line(0, outcome="tombstoned", found=3))),
     "partially erased and some failed": ("event-against-lines", of_line(1, outcome="failed")),
     "partially erased and nothing is left": ("event-against-lines", of_line(2, outcome="erased", retained=0, gone=6)),
     "erased and some is in no known state": ("event-against-lines", both(erased, of_line(1, outcome="purgatory"))),
@@ -465,10 +475,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "a failure whose outcome is erased": ("event-against-outcome", instead(1, "failed", body={"outcome": "erased"})),
     "another level than is claimed": (
         "level-not-claimed",
-        both(
-            body(1, claim="Deleted; not claimed: rewritten."),
-            lambda r: r["series"][1]["body"]["stores"][0].update(level="rewritten"),
-        ),
+        lambda r: r["series"][1]["body"]["stores"][0].update(level="rewritten"),
     ),
     # order
     "cancelled after it was erased": ("event-order", then("cancelled")),
