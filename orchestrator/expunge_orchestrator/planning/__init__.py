@@ -2,6 +2,7 @@
 
 planner           count, check limits and freeze
 chunk_assignment  which people are in one chunk
+sealed_rows       what a plan will write of each person, until it is frozen
 plan_digest       what is confirmed and approved
 totals            the counts, chunk by chunk
 approval          a second pair of eyes on one digest

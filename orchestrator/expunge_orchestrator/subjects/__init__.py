@@ -1,6 +1,8 @@
 """Subjects: people from CSV, their keys in all stores, and which keys a member may use.
 
 csv_input       people from CSV, normalised and checked
+people_seen     who stands in which line of a list, and when each asked
+sealed_spool    a long list on disk, sealed
 lookup          resolve and count people, read-only
 attributions    whose records under an unclear value are, as two people say
 member_proof    which keys a controller's member has proven (law 2)

@@ -353,7 +353,9 @@ def _copies(said: _Said, _: datetime) -> Found:
     for document in _of(said, BackupCopies):
         seen: set[tuple[str, str | None]] = set()
         listed = Counter({one.place: one.copies for one in document.listings})
-        held = Counter(copy.place for copy in document.may_hold_the_records)
+        held = Counter[str]()
+        for copy in document.may_hold_the_records:
+            held[copy.place] += copy.copies
         yield from (("copies-not-listed", place) for place in held - listed)
         for copy in document.may_hold_the_records:
             if _reversed(copy) or (copy.status == "due" and copy.last_day is None):

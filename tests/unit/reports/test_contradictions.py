@@ -295,6 +295,7 @@ def copies_together(receipt: Receipt) -> None:
     copies = receipt["documents"]["copies"]["mayHoldTheRecords"]
     for number, of in ((4, copies[0]), (5, copies[2]), (6, copies[2])):
         copies.append({name: value for name, value in of.items() if name != "id"} | {"copies": number})
+    receipt["documents"]["copies"]["listings"][0]["copies"] = 18
     for one in receipt["series"][1:]:
         owed: Open = one["open"]
         one["open"] = Open(owed.items, owed.expected_by, OpenCopies(18, 12, SOON, LAST))

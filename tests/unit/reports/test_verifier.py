@@ -109,7 +109,9 @@ def _copy(identifier: str, status: str, expected_by: str | None) -> dict[str, ob
 
 
 def test_every_copy_of_those_that_are_stated_together_is_past(operator):
-    held = _copies({**_copy("a", "due", "2026-12-07T00:00:00Z"), "copies": 3}, _copy("b", "due", "2026-12-07"))
+    held = _copies(
+        {**_copy("a", "due", "2026-12-07T00:00:00Z"), "copies": 3}, _copy("b", "due", "2026-12-07T00:00:00Z")
+    )
     operator.documents = [held]
     operator.issue("accepted", body={"context": []})
     operator.issue("erased", body={"context": [export.document_digest(held)]})
