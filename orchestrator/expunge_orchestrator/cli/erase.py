@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger.batch_status import chunk_states, chunks_of
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
-from expunge_orchestrator.receipts.statement_bodies import ENDED, LEFT_BEFORE, UNEXPLAINED, UNSEEN
+from expunge_orchestrator.receipts.statement_bodies import ENDED_BY_OPERATOR, LEFT_BEFORE
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.identity_resolution import what_helps
 from expunge_orchestrator.rules.outcomes import Result
@@ -143,7 +143,7 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
             f"Batch {uid}: {output.people(cancelled)} withdrawn; nothing of theirs was erased.",
             remedy="To erase them after all, plan these people again: expunge plan",
         )
-    if left := sum(view["reasons"].get(one, 0) for one in (ENDED, UNSEEN, UNEXPLAINED)):
+    if left := sum(view["reasons"].get(one, 0) for one in ENDED_BY_OPERATOR):
         raise NotErasedError(
             f"Batch {uid}: {output.people(left)} ended by an operator; `left` says where something due is still there.",
             remedy="A later request of the same person, by an id that proves it, can erase it: expunge plan",

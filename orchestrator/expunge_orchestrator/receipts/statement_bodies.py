@@ -78,6 +78,7 @@ UNEXPLAINED = (
     "Ended by the operator: a search that knows no map found something in places that no declared link explains; they"
     " are listed as left"
 )
+ENDED_BY_OPERATOR = (ENDED, ENDED_WHOLE, UNSEEN, UNEXPLAINED)
 
 
 LEFT_BEFORE = "What is listed as left was left by an earlier request that was ended, and this one did not lead to it"
