@@ -33,7 +33,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.planning import approval
+from expunge_orchestrator.planning import approval, forgotten_plans
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_a_plan_that_is_begun_is_not_forgotten_as_stale(fleet: Installation, ins
         connection.execute(sa.update(tables.batch).values(created_at=stamp(now() - timedelta(hours=2))))
     begin = lambda: batch_lifecycle.start(fleet.workspace, batch)  # noqa: E731 - what happens in that moment
     with after_reading(fleet.workspace.ledger, "batch.created_at <", then=begin):
-        assert batch_lifecycle.forget_stale_plans(impatient) == 1  # it was looked at
+        assert forgotten_plans.forget_stale(impatient) == 1  # it was looked at
     assert fleet.again(batch).state is BatchState.EXECUTING
     assert fleet.erase(batch).state is BatchState.ERASED
     assert not any(ann.left(inspector).values())

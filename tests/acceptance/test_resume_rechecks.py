@@ -24,10 +24,10 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.errors import FindingsError, PlanChangedError
-from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.workspace import Workspace, opened
 
 
@@ -117,7 +117,7 @@ def test_a_cancelled_batch_ends_with_a_complaint(
     batch = installation.plan(make_holder(inspector).csv)
     with installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.batch).values(created_at="2020-01-01T00:00:00Z"))
-    assert batch_lifecycle.forget_stale_plans(installation.workspace) == 1
+    assert forgotten_plans.forget_stale(installation.workspace) == 1
     cli = CliRunner(tmp_path, installation.calltrack.environment(installation.home), fork_server)
     done = cli.run("erase", batch.uid)
     assert done.code == 2

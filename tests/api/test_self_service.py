@@ -11,10 +11,10 @@ from tests.support.people import make_holder
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.requests import scheduler
 
 
@@ -209,4 +209,4 @@ def test_a_request_that_waits_for_approval_never_runs_out(api: ApiHarness) -> No
         connection.execute(
             sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(created_at="2020-01-01T00:00:00Z")
         )
-    assert batch_lifecycle.forget_stale_plans(workspace) == 0
+    assert forgotten_plans.forget_stale(workspace) == 0

@@ -16,10 +16,11 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError
-from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search, settling_time
+from expunge_orchestrator.execution import hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.notifications import delivery, outbox
+from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
@@ -116,7 +117,7 @@ class Worker:
             settling_time.start_due(workspace)
         except (FindingsError, ConnectorError) as error:  # what was begun, withdrawn or ended goes on without it
             _put_off(error)
-        batch_lifecycle.forget_stale_plans(workspace)
+        forgotten_plans.forget_stale(workspace)
         with workspace.ledger.begin() as connection:
             hold_enforcement.release(connection)
         with (

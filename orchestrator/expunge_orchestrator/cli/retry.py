@@ -15,9 +15,9 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.ledger.states import UNBEGUN, BatchState
 from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.request_retry import NOT_BEGUN, drifted, start_deferred
+from expunge_orchestrator.requests.request_retry import drifted, start_deferred
 from expunge_orchestrator.workspace import opened
 
 _TAKEN_UP = (BatchState.FAILED, BatchState.ON_HOLD, BatchState.EXECUTING, BatchState.SETTLING, BatchState.PAUSED)
@@ -44,7 +44,7 @@ def retry(batch: Annotated[str, typer.Argument(help="A batch (bt_…).")], as_js
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
             wanted = repository.of_batch(connection, chosen.id)
-        if wanted is not None and (chosen.state in NOT_BEGUN or drifted(workspace, wanted)):
+        if wanted is not None and (chosen.state in UNBEGUN or drifted(workspace, wanted)):
             chosen = start_deferred(workspace, wanted, chosen, current_actor(settings), now())
         elif chosen.state not in _TAKEN_UP:
             raise UsageError(

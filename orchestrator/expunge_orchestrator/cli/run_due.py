@@ -16,13 +16,14 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
-from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement, settling_search, settling_time
+from expunge_orchestrator.execution import hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import delivery, outbox
+from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import Workspace, opened
 
@@ -45,7 +46,7 @@ def run_due(as_json: output.Json = False) -> None:
         begun = scheduler.start_due(workspace, now())
         unsettled = _in_state(workspace, [BatchState.EXECUTING, BatchState.SETTLING, BatchState.ERASED])
         refused = _start_settling(workspace)
-        forgotten = batch_lifecycle.forget_stale_plans(workspace)
+        forgotten = forgotten_plans.forget_stale(workspace)
         with workspace.ledger.begin() as connection:
             released = hold_enforcement.release(connection)
         _run(workspace)

@@ -15,11 +15,9 @@ from expunge_orchestrator.json_views import batch_view, plan_view
 from expunge_orchestrator.ledger.batch_status import outcomes_of, public_state
 from expunge_orchestrator.ledger.batches import batch_by_uid, batches
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.ledger.states import UNBEGUN, BatchState
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import opened
-
-_NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 
 
 def register(app: typer.Typer) -> None:
@@ -42,8 +40,8 @@ def status(
                 planned = plan_view(connection, chosen)
             report = batch_view(workspace, chosen)
             if as_json:
-                output.emit({**planned, **report} if chosen.state in _NOT_BEGUN else report)
-            elif chosen.state in _NOT_BEGUN:
+                output.emit({**planned, **report} if chosen.state in UNBEGUN else report)
+            elif chosen.state in UNBEGUN:
                 plan_verb.show(chosen)
             else:
                 show(report)

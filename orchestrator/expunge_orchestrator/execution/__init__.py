@@ -20,7 +20,7 @@ poison_isolation      bisect a failing chunk to one person
 hold_enforcement      leave people on hold out of a step; release them later
 concurrent_requests   unfinished requests about the same people
 start_preconditions   what must hold before a batch starts, and why it is refused
-batch_lifecycle       start, derive the state, forget stale plans
+batch_lifecycle       start, derive the state
 batch_control         start, pause, resume on an operator's command
 operator_retry        chunks that failed, or rest, run again
 operator_cancel       cancel a batch on an operator's command

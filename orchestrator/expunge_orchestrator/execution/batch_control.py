@@ -16,10 +16,9 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.states import BatchState, ChunkState
+from expunge_orchestrator.ledger.states import UNBEGUN, BatchState, ChunkState
 from expunge_orchestrator.workspace import Workspace
 
-_NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _OVER = (BatchState.SETTLED, BatchState.CANCELLED)
 _AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
 
@@ -61,7 +60,7 @@ def pause(
             sa.update(tables.batch)
             .where(
                 tables.batch.c.id == batch.id,
-                tables.batch.c.state.not_in([state.value for state in (*_NOT_BEGUN, *_OVER, BatchState.PAUSED)]),
+                tables.batch.c.state.not_in([state.value for state in (*UNBEGUN, *_OVER, BatchState.PAUSED)]),
             )
             .values(state=BatchState.PAUSED.value, state_at=stamp(now()), paused_at=stamp(now()), changed_by=actor)
         ).rowcount

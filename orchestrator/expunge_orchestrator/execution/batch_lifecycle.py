@@ -1,4 +1,4 @@
-"""Batch lifecycle: start a batch, derive its state from its chunks, forget plans that nobody carries out."""
+"""Batch lifecycle: start a batch, derive its state from its chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.ledger.states import ENDED, NOT_RUNNABLE, RUNNING, BatchState, ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
@@ -187,28 +186,3 @@ def change_state(connection: sa.Connection, batch_id: int, before: str, after: B
         .values(state=after.value, state_at=stamp(now()))
     )
     return bool(changed.rowcount)
-
-
-def forget_stale_plans(workspace: Workspace) -> int:
-    """Cancel plans that nobody carried out in time, and destroy the keys of their sealed identifiers."""
-    oldest = stamp(now() - workspace.settings.plan_lifetime)
-    with workspace.ledger.begin() as connection:
-        stale = list(
-            connection.execute(
-                sa.select(tables.batch.c.id, tables.batch.c.state).where(
-                    tables.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
-                    tables.batch.c.created_at < oldest,
-                    # A person's or a controller's request is promised an answer: it never runs out by itself.
-                    tables.batch.c.id.not_in(sa.select(request.c.batch_id).where(request.c.batch_id.is_not(None))),
-                )
-            )
-        )
-        for batch_id, state in stale:
-            if not change_state(connection, batch_id, state, BatchState.CANCELLED):
-                continue  # it was begun at this moment
-            connection.execute(
-                sa.update(tables.item)
-                .where(tables.item.c.batch_id == batch_id)
-                .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
-            )
-    return len(stale)

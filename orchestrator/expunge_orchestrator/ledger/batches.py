@@ -65,8 +65,11 @@ class Batch:
         }
 
 
+_THERE = tables.batch.c.state != BatchState.BUILDING.value
+"""One that is being written is no batch yet."""
+
 # Built once: a step of one person asks the ledger as often as a step of thousands.
-_BY_UID = sa.select(tables.batch).where(tables.batch.c.uid == sa.bindparam("uid"))
+_BY_UID = sa.select(tables.batch).where(tables.batch.c.uid == sa.bindparam("uid"), _THERE)
 _OF_CHUNK = (
     sa.select(tables.batch)
     .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
@@ -74,7 +77,7 @@ _OF_CHUNK = (
 )
 _IN_STATES = (
     sa.select(tables.batch)
-    .where(tables.batch.c.state.in_(sa.bindparam("states", expanding=True)))
+    .where(tables.batch.c.state.in_(sa.bindparam("states", expanding=True)), _THERE)
     .order_by(tables.batch.c.id)
 )
 _DONE = (
@@ -131,7 +134,7 @@ def list_page(connection: sa.Connection, which: sa.ColumnElement[bool], after: i
         after: Only those older than this id; None: from the newest on.
         limit: How many at the most.
     """
-    query = sa.select(tables.batch).where(which).order_by(tables.batch.c.id.desc()).limit(limit)
+    query = sa.select(tables.batch).where(which, _THERE).order_by(tables.batch.c.id.desc()).limit(limit)
     if after is not None:
         query = query.where(tables.batch.c.id < after)
     return [_batch(row) for row in connection.execute(query)]

@@ -14,8 +14,12 @@ from expunge_orchestrator.ledger import tables
 
 
 class BatchState(StrEnum):
-    """States of a batch (DESIGN, A request's life). Partially retained is told by the items' outcomes."""
+    """States of a batch (DESIGN, A request's life). Partially retained is told by the items' outcomes.
 
+    BUILDING: not all of its people are in the ledger yet; it is no plan, and no batch to anybody but its writer.
+    """
+
+    BUILDING = "building"
     PLANNED = "planned"
     AWAITING_APPROVAL = "awaiting-approval"
     EXECUTING = "executing"
@@ -32,7 +36,10 @@ class BatchState(StrEnum):
 RUNNING = (BatchState.EXECUTING, BatchState.SETTLING, BatchState.CANCELLING)
 """Some chunk of it can run now."""
 
-NOT_RUNNABLE = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL, BatchState.PAUSED)
+UNBEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
+"""A plan that nobody began to carry out."""
+
+NOT_RUNNABLE = (BatchState.BUILDING, *UNBEGUN, BatchState.PAUSED)
 """No chunk of it may run, whatever the chunk's own state is, but for those whose people are withdrawn."""
 
 ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)

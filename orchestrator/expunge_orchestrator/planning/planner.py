@@ -42,9 +42,10 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import asked_of_day, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
-from expunge_orchestrator.ledger.database import serialise_plans
+from expunge_orchestrator.ledger.database import reading, serialise_plans
 from expunge_orchestrator.ledger.key_chains import issued_keys
-from expunge_orchestrator.ledger.states import BatchState, ChunkState
+from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.planning import plan_writing
 from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, People
 from expunge_orchestrator.planning.plan_digest import plan_digest
 from expunge_orchestrator.planning.sealed_rows import SealedRows
@@ -62,7 +63,7 @@ Progress = Callable[[int], None]
 
 
 Frozen = Callable[[sa.Connection, int], None]
-"""Called with the batch's id in the transaction that freezes a plan: what it writes is there with the plan, or not."""
+"""Called with the batch's id in the transaction that ends a plan: what it writes is there with the plan, or not."""
 
 
 def create_plan(  # noqa: PLR0913 - what a plan is made of
@@ -219,41 +220,34 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     frozen: Frozen,
 ) -> Batch:
     moment = stamp(now())
-    with workspace.ledger.begin() as connection:
+    series = rows.series_digest()
+
+    def digest() -> str:
+        return plan_digest(workspace.map_digest, scope, plan, series)
+
+    def end(connection: sa.Connection, batch_id: int) -> None:
         plan["exceeded"] = judged(_asked(connection, workspace, scope, plan, actor, moment[:10]))
-        batch_id: int = connection.execute(
-            sa.insert(tables.batch)
-            .values(
-                uid=uid,
-                controller=scope.controller,
-                member=scope.member,
-                state=(BatchState.AWAITING_APPROVAL if plan["exceeded"] else BatchState.PLANNED).value,
-                requested_by=actor,
-                created_at=moment,
-                state_at=moment,
-                map_digest=workspace.map_digest,
-                plan=plan,
-                plan_digest=plan_digest(workspace.map_digest, scope, plan, rows.series_digest()),
-                pipeline=pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
-            )
-            .returning(tables.batch.c.id)
-        ).scalar_one()
-        for part, expected in zip(rows.chunks(), planned, strict=True):
-            chunk_id = connection.scalar(
-                sa.insert(tables.chunk)
-                .values(
-                    batch_id=batch_id,
-                    state=ChunkState.PLANNED.value,
-                    step=0,
-                    epoch=0,
-                    rounds=0,
-                    attempts=0,
-                    planned=dict(expected),
-                )
-                .returning(tables.chunk.c.id)
-            )
-            connection.execute(
-                sa.insert(tables.item), [{"batch_id": batch_id, "chunk_id": chunk_id, **one} for one in part]
-            )
+        state = BatchState.AWAITING_APPROVAL if plan["exceeded"] else BatchState.PLANNED
+        connection.execute(
+            sa.update(tables.batch)
+            .where(tables.batch.c.id == batch_id)
+            .values(state=state.value, state_at=stamp(now()), plan=plan, plan_digest=digest())
+        )
         frozen(connection, batch_id)
+
+    plan["exceeded"] = []
+    batch = {
+        "uid": uid,
+        "controller": scope.controller,
+        "member": scope.member,
+        "requested_by": actor,
+        "created_at": moment,
+        "state_at": moment,
+        "map_digest": workspace.map_digest,
+        "plan": plan,
+        "plan_digest": digest(),
+        "pipeline": pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
+    }
+    plan_writing.write(workspace.ledger, batch, zip(rows.chunks(), planned, strict=True), len(planned), end)
+    with reading(workspace.ledger) as connection:
         return batch_by_uid(connection, uid)

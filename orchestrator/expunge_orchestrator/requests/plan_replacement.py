@@ -23,7 +23,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.ledger.states import BatchState, ChunkState
+from expunge_orchestrator.ledger.states import UNBEGUN, BatchState, ChunkState
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.repository import Request
@@ -36,7 +36,6 @@ from expunge_orchestrator.workspace import Workspace
 ACTION = "plan.replace"
 """In the audit trail, with the request as its target and a word of `ReplanReason` as its result."""
 
-_NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 _RECOUNT = pipeline.first(pipeline.pipeline_for([]), pipeline.RECOUNT)
 """Where the count before erasing stands in every pipeline."""
 
@@ -69,7 +68,7 @@ _WORDS = {
 
 def void(workspace: Workspace, batch: Batch) -> ReplanReason | None:
     """Why a plan can no longer be begun, by the rules of `start_preconditions`; None: no reason is known."""
-    if batch.state not in _NOT_BEGUN:
+    if batch.state not in UNBEGUN:
         return None
     if batch.map_digest != workspace.map_digest:
         return ReplanReason.MAP
@@ -79,7 +78,7 @@ def void(workspace: Workspace, batch: Batch) -> ReplanReason | None:
 def is_void(workspace: Workspace) -> sa.ColumnElement[bool]:
     """The same of rows of `batch`."""
     return sa.and_(
-        tables.batch.c.state.in_([state.value for state in _NOT_BEGUN]),
+        tables.batch.c.state.in_([state.value for state in UNBEGUN]),
         sa.or_(
             tables.batch.c.map_digest != workspace.map_digest,
             tables.batch.c.created_at < _oldest(workspace),
@@ -197,10 +196,10 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
 def _ended(connection: sa.Connection, old: Batch, successor: str, because: ReplanReason) -> bool:
     """End the old plan, unless somebody did anything about it since it was read."""
     said = f"Replaced by {successor}: {because.words}. Nothing was touched."
-    if old.state in _NOT_BEGUN:
+    if old.state in UNBEGUN:
         ended = connection.execute(
             sa.update(tables.batch)
-            .where(tables.batch.c.id == old.id, tables.batch.c.state.in_([state.value for state in _NOT_BEGUN]))
+            .where(tables.batch.c.id == old.id, tables.batch.c.state.in_([state.value for state in UNBEGUN]))
             .values(state=BatchState.CANCELLED.value, state_at=stamp(now()))
         ).rowcount
         connection.execute(
@@ -209,6 +208,9 @@ def _ended(connection: sa.Connection, old: Batch, successor: str, because: Repla
             .values(
                 outcome=Result.CANCELLED.value, reason=said, wrapped_key=None, sealed_identifiers=None, sealed_keys=None
             )
+        )
+        connection.execute(
+            sa.update(tables.chunk).where(tables.chunk.c.batch_id == old.id).values(state=ChunkState.CANCELLED.value)
         )
         return bool(ended)
     # It has a statement, `accepted`: the runner ends the series with `cancelled`, which says that nothing was erased.

@@ -16,14 +16,12 @@ from expunge_orchestrator.execution import batch_control, batch_lifecycle, hold_
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.states import BatchState, ChunkState
+from expunge_orchestrator.ledger.states import UNBEGUN, BatchState, ChunkState
 from expunge_orchestrator.requests import plan_replacement, repository, scheduler
 from expunge_orchestrator.requests.plan_replacement import ConflictError, ReplanReason
 from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.workspace import Workspace
-
-NOT_BEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 
 
 def retry_request(
@@ -85,7 +83,7 @@ def retry_batch(
         batch_lifecycle.start(workspace, batch)
         _take_up(workspace, batch, _held, also)
     elif (
-        batch.state in NOT_BEGUN
+        batch.state in UNBEGUN
         and wanted is not None
         and (wanted.failure is not None or plan_replacement.void(workspace, batch) is not None)
     ):

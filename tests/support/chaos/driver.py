@@ -49,7 +49,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
-from expunge_orchestrator.planning import planner
+from expunge_orchestrator.planning import forgotten_plans, planner
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import Workspace, connected, opened
@@ -149,7 +149,7 @@ def _erase_or_settle(half: str, order: Mapping[str, Any], fuse: Fuse) -> None:
                 _end(workspace, batch)
         else:
             settling_time.start_due(workspace)
-            batch_lifecycle.forget_stale_plans(workspace)
+            forgotten_plans.forget_stale(workspace)
             for batch in _meant(workspace, order["batch"]):
                 _bring_back(workspace, batch)
         _run(workspace, fuse, order["workers"])
