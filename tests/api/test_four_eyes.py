@@ -15,7 +15,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.errors import BatchBlockedError
+from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -213,3 +213,97 @@ def test_what_an_approval_is_worth_is_asked_again_at_the_beginning(api: ApiHarne
             approval.require_approved(connection, planned)
         connection.execute(sa.insert(tables.approval).values(**row, approver=bobs))
         approval.require_approved(connection, planned)
+
+
+def approved(api: ApiHarness, ann: SeededPerson) -> tuple[str, str, str]:
+    """A batch that a key has approved, the digest of its plan, and the key's id."""
+    batch = asked_as_list(api, ann, api.key(Role.REQUESTER, controllers=CLIENT))
+    headers = api.key(Role.APPROVER, controllers=CLIENT)
+    digest = str(api.client.get(f"/v1/batches/{batch}/plan", headers=headers).json()["digest"])
+    done = api.client.post(f"/v1/batches/{batch}/approve", json={"digest": digest}, headers=headers)
+    assert (done.status_code, done.json()["state"]) == (200, "planned")
+    with reading(api.installation.workspace.ledger) as connection:
+        newest = sa.select(api_key.c.uid).order_by(api_key.c.id.desc()).limit(1)
+        return batch, digest, str(connection.execute(newest).scalar_one())
+
+
+def revoke(api: ApiHarness, key: str) -> None:
+    answer = api.client.post(f"/v1/api_keys/{key}/revoke", headers=api.key(Role.ADMIN))
+    assert answer.status_code == 200, answer.text
+
+
+def test_an_approval_ends_with_its_key(api: ApiHarness, inspector: StoreInspector) -> None:
+    """Whoever revokes it says that it is not to be trusted: another approves, or nothing is begun."""
+    ann = make_caller(inspector)
+    had = ann.left(inspector)
+    batch, digest, key = approved(api, ann)
+    revoke(api, key)
+    operator = api.key(Role.OPERATOR)
+
+    def post(verb: str, headers: Headers) -> tuple[int, str]:
+        answer = api.client.post(f"/v1/batches/{batch}/{verb}", json={"digest": digest}, headers=dict(headers))
+        return answer.status_code, str(answer.json().get("state", answer.json().get("type"))).rsplit("/", 1)[-1]
+
+    assert api.client.get(f"/v1/batches/{batch}", headers=operator).json()["state"] == "awaiting-approval"
+    assert post("start", operator) == (409, "waits-for-somebody")
+    api.work()
+    assert ann.left(inspector) == had
+    assert post("approve", api.key(Role.APPROVER, controllers=CLIENT)) == (200, "planned")
+    assert post("start", operator)[0] == 202
+    api.work()
+    assert not any(ann.left(inspector).values())
+
+
+def test_a_holder_approves_again_with_another_key(api: ApiHarness, inspector: StoreInspector) -> None:
+    batch, digest, key = approved(api, make_caller(inspector))
+    with reading(api.installation.workspace.ledger) as connection:
+        holder = connection.execute(sa.select(api_key.c.actor).where(api_key.c.uid == key)).scalar_one()
+    revoke(api, key)
+    again = api.key(Role.APPROVER, controllers=CLIENT, holder=holder)
+    answer = api.client.post(f"/v1/batches/{batch}/approve", json={"digest": digest}, headers=again)
+    assert (answer.status_code, answer.json()["state"]) == (200, "planned")
+
+
+def test_what_was_begun_on_a_revoked_approval_stops_before_it_erases(
+    api: ApiHarness, inspector: StoreInspector
+) -> None:
+    ann = make_caller(inspector)
+    had = ann.left(inspector)
+    batch, digest, key = approved(api, ann)
+    operator = api.key(Role.OPERATOR)
+    start = f"/v1/batches/{batch}/start"
+    assert api.client.post(start, json={"digest": digest}, headers=operator).status_code == 202
+    revoke(api, key)
+    assert api.client.get(f"/v1/batches/{batch}", headers=operator).json()["state"] == "paused"
+    api.work()
+    assert ann.left(inspector) == had
+    refused = api.client.post(f"/v1/batches/{batch}/resume", headers=operator)
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[1]) == (409, "waits-for-somebody")
+    assert "was revoked since. It can only be cancelled." in refused.json()["detail"]
+    assert api.client.post(f"/v1/batches/{batch}/cancel", headers=operator).status_code in {200, 202}
+    api.work()
+    assert ann.left(inspector) == had
+
+
+def test_what_has_erased_is_finished(api: ApiHarness, inspector: StoreInspector) -> None:
+    """Half of a person would help nobody: of whom something is gone the rest goes."""
+    ann = make_caller(inspector)
+    batch, digest, key = approved(api, ann)
+    operator = api.key(Role.OPERATOR)
+    start = f"/v1/batches/{batch}/start"
+    assert api.client.post(start, json={"digest": digest}, headers=operator).status_code == 202
+    with api.installation.workspace.ledger.begin() as connection:
+        connection.execute(sa.update(tables.item).values(touched=True))
+    revoke(api, key)
+    api.work()
+    assert not any(ann.left(inspector).values())
+
+
+def test_a_key_that_was_revoked_meanwhile_approves_nothing(api: ApiHarness, inspector: StoreInspector) -> None:
+    """The call was let in a moment before."""
+    batch, digest, key = approved(api, make_caller(inspector))
+    revoke(api, key)
+    with api.installation.workspace.ledger.begin() as connection:
+        found = batch_by_uid(connection, batch)
+        with pytest.raises(NotConfirmedError, match="revoked"):
+            approval.approve(connection, found, digest, "ak_somebody", key)

@@ -145,6 +145,13 @@ def revoke(connection: sa.Connection, uid: str, at: datetime) -> ApiKey:
     return _key(row)
 
 
+def stands(connection: sa.Connection, uid: str) -> bool:
+    """Whether a key was not revoked; whoever would revoke it waits for this transaction."""
+    known = sa.select(api_key.c.revoked_at).where(api_key.c.uid == uid).with_for_update(read=True)
+    row = connection.execute(known).first()
+    return row is not None and row.revoked_at is None
+
+
 def confirm(connection: sa.Connection, uid: str, by: str, at: datetime) -> ApiKey:
     """Say, as somebody else than its issuer, that a key is in the hands of whom it is for. Confirmed, it stays so.
 
@@ -184,7 +191,7 @@ def principal_of(
     roles = frozenset(map(Role, row.roles))
     if row.confirmed_by is None:
         roles -= {Role.APPROVER}
-    return Principal(row.actor, roles, scopes_of(_key(row), data_map))
+    return Principal(row.actor, roles, scopes_of(_key(row), data_map), key=row.uid)
 
 
 def _ended(row: sa.Row[Any], at: datetime) -> bool:

@@ -54,6 +54,7 @@ class Principal:
         contact: Of a person: where to write to, if the application says so.
         request: Of a follower: the one request it may read.
         token: Of a person: the token, to be used up.
+        key: Of the holder of an API key: which one was brought.
     """
 
     actor: str
@@ -64,6 +65,7 @@ class Principal:
     request: str | None = None
     signed_in_at: datetime | None = None
     token: Token | None = None
+    key: str | None = None
 
     def speaks_for(self, scope: Scope) -> bool:
         """Whether it may see and do things of that controller. A kind of controllers (`client`) covers its members."""

@@ -18,6 +18,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.json_views import api_key_view
 from expunge_orchestrator.ledger import audit_log
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.planning import approval
 from expunge_orchestrator.workspace import opened
 
 
@@ -137,11 +138,14 @@ def list_keys(as_json: output.Json = False) -> None:
 def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge api-keys list` shows it.")]) -> None:
     """End an API key at once and for good.
 
+    Plans that it approved and that were not begun wait for approval again; what was begun on its word and has erased
+    nothing is paused.
+
     Example: expunge api-keys revoke 4f0c3a5b7d9e1f0c
     """
     with opened(load_settings(), installed()) as workspace:
         at = now()
         with workspace.ledger.begin() as connection:
-            ended = api_keys.revoke(connection, key, at)
+            ended = approval.revoke_key(connection, key, current_actor(workspace.settings), at)
             audit_log.append(connection, at, "command line", "api_key.revoke", ended.uid)
     output.console().print(f"Key {ended.uid} is revoked since {ended.revoked_at}.")

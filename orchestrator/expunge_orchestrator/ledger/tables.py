@@ -58,7 +58,8 @@ asked_of_day = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),
 )
 
-# Somebody other than the requester who looked at exactly this plan.
+# Somebody other than the requester who looked at exactly this plan. `key`: by which API key, if by one: revoked, it
+# takes its approvals along.
 approval = sa.Table(
     "approval",
     metadata,
@@ -66,6 +67,7 @@ approval = sa.Table(
     sa.Column("approver", sa.String(200), primary_key=True),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("at", sa.String(32), nullable=False),
+    sa.Column("key", sa.String(32), index=True),
 )
 
 # The cutoff of a batch in one store: set once, on the store's clock, when execution starts.

@@ -1,10 +1,14 @@
-"""Four-eyes approval of exactly one plan, by its digest."""
+"""Four-eyes approval of exactly one plan, by its digest. It counts as long as the key with which it was given."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
+from expunge_orchestrator.auth import api_keys
+from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
@@ -12,20 +16,34 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.key_chains import issued_keys
-from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.ledger.request_tables import api_key
+from expunge_orchestrator.ledger.states import UNBEGUN, BatchState
 from expunge_orchestrator.rules import plan_limits_and_drift
 
+_BEGUN = (BatchState.EXECUTING, BatchState.ON_HOLD, BatchState.FAILED)
+_ERASING = sa.exists().where(tables.item.c.batch_id == tables.batch.c.id, tables.item.c.touched)
+"""A store was asked to erase something of somebody, or was about to be."""
 
-def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> bool:
+
+def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str, key: str | None = None) -> bool:
     """Approve a plan that waits for it. Of several who approve it at once, one did; who says so again changes nothing.
+
+    Args:
+        connection: In a transaction that writes.
+        batch: As it was read.
+        digest: Of the plan that was looked at.
+        approver: Who says so.
+        key: With which API key, if with one.
 
     Returns:
         Whether it was approved now; False: this approver had approved exactly this plan before.
 
     Raises:
         UsageError: It does not wait for anybody (any more).
-        NotConfirmedError: The digest is not the plan's, or the approver is who asked for it.
+        NotConfirmedError: The digest is not the plan's, the approver is who asked for it, or the key was revoked.
     """
+    if key is not None and not api_keys.stands(connection, key):
+        raise NotConfirmedError("Nothing was approved: the key was revoked.", remedy="Somebody else approves the plan.")
     if batch.state is not BatchState.AWAITING_APPROVAL:
         return _again(connection, batch, digest, approver)
     if digest != batch.plan_digest:
@@ -46,10 +64,40 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str)
     ).rowcount
     if not moved:  # at this moment somebody else approved it, withdrew it, or it ran out
         return _again(connection, batch_by_uid(connection, batch.uid), digest, approver)
+    theirs = tables.approval.c
+    connection.execute(  # one with a key that was revoked since
+        sa.delete(tables.approval).where(theirs.batch_id == batch.id, theirs.approver == approver)
+    )
     connection.execute(
-        sa.insert(tables.approval).values(batch_id=batch.id, approver=approver, digest=digest, at=stamp(now()))
+        sa.insert(tables.approval).values(batch_id=batch.id, approver=approver, digest=digest, at=stamp(now()), key=key)
     )
     return True
+
+
+def revoke_key(connection: sa.Connection, uid: str, by: str, at: datetime) -> ApiKey:
+    """End an API key, and with it what it approved, unless that has erased something. Done again, it changes nothing.
+
+    Plans that were not begun wait for approval again. What was begun and has erased nothing is paused; it is not
+    resumed, for its plan has no approval. Of whom something may be erased already, the rest goes: half of a person
+    would help nobody.
+
+    Raises:
+        UsageError: There is none of that id.
+    """
+    ended = api_keys.revoke(connection, uid, at)
+    batch = tables.batch.c
+    approved = batch.id.in_(sa.select(tables.approval.c.batch_id).where(tables.approval.c.key == uid))
+    connection.execute(
+        sa.update(tables.batch)
+        .where(approved, batch.state == BatchState.PLANNED.value)
+        .values(state=BatchState.AWAITING_APPROVAL.value, state_at=stamp(at), changed_by=by)
+    )
+    connection.execute(
+        sa.update(tables.batch)
+        .where(approved, batch.state.in_([state.value for state in _BEGUN]), ~_ERASING)
+        .values(state=BatchState.PAUSED.value, state_at=stamp(at), paused_at=stamp(at), changed_by=by)
+    )
+    return ended
 
 
 def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) -> bool:
@@ -71,22 +119,33 @@ def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) 
 def require_approved(connection: sa.Connection, batch: Batch) -> None:
     """A plan beyond a limit is carried out only with an approval of exactly its digest by somebody else than asked.
 
+    One that was given with a key that was revoked since is none, unless something was erased by it.
+
     Raises:
         BatchBlockedError: There is none.
     """
     excess = batch.plan.get("exceeded") or []
     if not excess and batch.state is not BatchState.AWAITING_APPROVAL:
         return
-    approvers = connection.scalars(
-        sa.select(tables.approval.c.approver).where(
-            tables.approval.c.batch_id == batch.id, tables.approval.c.digest == batch.plan_digest
-        )
-    )
+    approvals = connection.execute(
+        sa.select(tables.approval.c.approver, api_key.c.revoked_at)
+        .outerjoin(api_key, api_key.c.uid == tables.approval.c.key)
+        .where(tables.approval.c.batch_id == batch.id, tables.approval.c.digest == batch.plan_digest)
+    ).all()
     keys = issued_keys(connection)
-    approved = any(not share_a_person(one, batch.requested_by, keys) for one in approvers)
-    if not approved or batch.state is BatchState.AWAITING_APPROVAL:
-        exceeded = "; ".join(map(plan_limits_and_drift.describe, excess))
+    others = [one for one in approvals if not share_a_person(one.approver, batch.requested_by, keys)]
+    approved = any(one.revoked_at is None for one in others)
+    if approved and batch.state is not BatchState.AWAITING_APPROVAL:
+        return
+    if others and batch.state not in UNBEGUN:
+        if connection.execute(sa.select(tables.batch.c.id).where(tables.batch.c.id == batch.id, _ERASING)).first():
+            return
         raise BatchBlockedError(
-            f"Nothing was touched: the plan waits for approval ({exceeded}).",
-            remedy=f"Somebody else than {batch.requested_by}: expunge approve {batch.uid} --digest {batch.plan_digest}",
+            "Nothing was erased: the key with which the plan was approved was revoked since. It can only be cancelled.",
+            remedy=f"expunge cancel {batch.uid}, then plan these people again and have that approved.",
         )
+    exceeded = "; ".join(map(plan_limits_and_drift.describe, excess))
+    raise BatchBlockedError(
+        f"Nothing was touched: the plan waits for approval ({exceeded}).",
+        remedy=f"Somebody else than {batch.requested_by}: expunge approve {batch.uid} --digest {batch.plan_digest}",
+    )

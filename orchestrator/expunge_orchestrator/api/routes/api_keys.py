@@ -15,6 +15,7 @@ from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.json_views import api_key_view
+from expunge_orchestrator.planning import approval
 
 router = APIRouter(prefix="/v1/api_keys", tags=["API keys"])
 
@@ -77,11 +78,11 @@ def confirm_api_key(
 def revoke_api_key(
     call: Annotated[CallContext, Depends(requires(Operation.API_KEY_MANAGE))], api_key_id: str
 ) -> ApiKey:
-    """Revoke an API key, at once and for good."""
+    """Revoke an API key, at once and for good. What it approved and has erased nothing needs another approval."""
     with call.writing() as connection:
         if all(one.uid != api_key_id for one in _within_reach(call, connection)):
             raise not_there()
-        ended = api_keys.revoke(connection, api_key_id, call.at)
+        ended = approval.revoke_key(connection, api_key_id, call.principal.actor, call.at)
         call.note(connection, ended.uid)
     return ApiKey(**api_key_view(ended))
 

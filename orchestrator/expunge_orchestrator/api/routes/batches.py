@@ -167,7 +167,7 @@ def approve_batch(
     """Approve exactly this plan. Its requester cannot, and one approval is enough: a second approver gets 409."""
     with call.writing() as connection:
         found = _found(call, connection, batch_id)
-        if approval.approve(connection, found, given.digest, call.principal.actor):
+        if approval.approve(connection, found, given.digest, call.principal.actor, call.principal.key):
             call.note(connection, found.uid)
     call.state.wake()
     return _batch_view(call, found)
