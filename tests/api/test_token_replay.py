@@ -10,6 +10,8 @@ import pytest
 from tests.support.api import ACCOUNT, GRACE, URL, ApiHarness, once, open_api
 from tests.support.installation import CompanyStack
 
+from expunge_orchestrator.auth import token_replay
+
 REFUSED: dict[str, tuple[str, str, dict[str, Any] | None, int]] = {
     "no such scope": ("POST", URL, {"scope": "nothing"}, 422),
     "a member that is not known": ("POST", URL, {**ACCOUNT, "user_id": 1}, 422),
@@ -59,6 +61,24 @@ def test_a_key_that_was_left_away(api: ApiHarness) -> None:
     token = api.person(user_id=holder)
     assert slug(api.client.post(URL, json=ACCOUNT, headers=token)) == (400, "idempotency-key-missing")
     assert slug(api.client.post(URL, json=ACCOUNT, headers=once(token))) == (401, "token-replayed")
+
+
+def test_a_used_token_stays_used_when_the_clock_is_set_back(api: ApiHarness) -> None:
+    """The clock was ahead: what had run out by it was forgotten, and by the right one is good once more."""
+    (holder,) = api.installation.calltrack.take_holders()
+    used, fresh = api.person(user_id=holder), api.person(user_id=holder)
+    assert api.client.post(URL, json=ACCOUNT, headers=once(used)).status_code == 201
+    ledger = api.installation.workspace.ledger
+    with ledger.begin() as connection:
+        assert token_replay.forget_expired(connection, api.at + timedelta(hours=1)) == 1
+    # Set right again, nobody can tell a used token of that time from a fresh one: none of them is good.
+    for token in (used, fresh):
+        assert slug(api.client.get(URL, headers=token)) == (401, "token-replayed")
+    with ledger.begin() as connection:
+        assert token_replay.forget_expired(connection, api.at + timedelta(hours=2)) == 0
+    assert slug(api.client.get(URL, headers=used)) == (401, "token-replayed")
+    api.at += timedelta(minutes=1)
+    assert api.client.get(URL, headers=api.person(user_id=holder)).status_code == 200
 
 
 def test_a_call_beyond_the_limit_uses_nothing_up(calltrack: CompanyStack, tmp_path: Path) -> None:

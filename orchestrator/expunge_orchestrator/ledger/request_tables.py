@@ -83,6 +83,14 @@ token_use = sa.Table(
     sa.Column("expires_at", sa.String(32), nullable=False, index=True),
 )
 
+# Of the uses that were forgotten, the last expiry: one row. What runs out no later may have been used.
+token_uses_forgotten = sa.Table(
+    "token_uses_forgotten",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("expires_at", sa.String(32), nullable=False),
+)
+
 # Hashed API keys. `controllers`: those it may speak for; null: all. `subject`: whose it is, if its issuer said so: a
 # login name, or the actor of a token. `confirmed_by`: a second person, without whom it approves nothing.
 api_key = sa.Table(
