@@ -74,7 +74,7 @@ class LedgerBusyError(LedgerError):
 
 
 class LedgerBehindError(LedgerError):
-    """The ledger is older than its own log: it was restored from a backup, and must be reconciled first."""
+    """The ledger is older than its own log: it was restored or founded anew, and must be reconciled first."""
 
 
 class UnknownBatchError(ExpungeError):

@@ -19,8 +19,10 @@ from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.installation_check import installation_findings
+from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger.batches import Erasing
 from expunge_orchestrator.ledger.database import open_ledger, reading
+from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules.reachability import passing
 from expunge_orchestrator.subjects import renamed_identities
 from expunge_reports import keys as key_files
@@ -133,13 +135,15 @@ def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
     Raises:
         ConfigError: Settings or data map cannot be used.
         KeysError: There are no keys yet, or they cannot be read.
-        LedgerError: The ledger cannot be opened.
+        LedgerError: The ledger cannot be opened; or (LedgerBehindError) it was deleted or restored: its log knows more.
     """
     data_map = load_map(settings, registry)
     keys = load_keys(settings)
     with connected(settings, data_map, registry) as (stores, backups):
+        log = read_log(settings, data_map.operator, keys)
         ledger = open_ledger(settings.ledger)
         try:
+            require_log_in_sync(ledger, log)
             yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys, passing(data_map))
         finally:
             ledger.dispose()
