@@ -1,18 +1,48 @@
-"""Installation check: where keys, ledger and log lie, as findings of `check`. Pure but for looking where links lead."""
+"""Installation check: where keys, ledger and log lie and who may read them, as findings of `check`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import sqlalchemy as sa
 
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Finding, Severity
+from expunge_reports import keys as key_files
+
+_LEDGER_FILES = ("", "-wal", "-shm")
+"""SQLite's: the database, and what was not written into it yet."""
 
 
 def installation_findings(settings: Settings) -> Sequence[Finding]:
     """What is wrong with an installation whatever its stores are."""
+    return [*_beside(settings), *_open_to_others(settings)]
+
+
+def _open_to_others(settings: Settings) -> Sequence[Finding]:
+    """Keys are judged as every command does that reads them; one remedy, so that all is told at once."""
+    keys = [settings.keys, *(settings.keys / name for name in key_files.FILES)]
+    ledger = _ledger_file(settings)
+    files = [] if ledger is None else [Path(f"{ledger}{suffix}") for suffix in _LEDGER_FILES]
+    found = []
+    for what, places in (("keys", keys), ("ledger", files)):
+        if bare := [one for one in places if _is_open(one)]:
+            remedy = f"chmod go= {' '.join(quote(str(one)) for one in bare)}"
+            message = f"Group or others have rights on the {what}: take them away."
+            found.append(Finding(Severity.ERROR, "open-to-others", what, None, message, remedy))
+    return found
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return key_files.open_to_others(path.stat())
+    except OSError:  # not there, or not to be looked at: whoever reads it is told
+        return False
+
+
+def _beside(settings: Settings) -> Sequence[Finding]:
     keys = settings.keys.resolve()
     beside = [
         name for name, place in _copied_together(settings) if place in {keys, *keys.parents} or keys in place.parents
@@ -35,7 +65,11 @@ def installation_findings(settings: Settings) -> Sequence[Finding]:
 
 def _copied_together(settings: Settings) -> Sequence[tuple[str, Path]]:
     """Directories that are copied as a whole. A ledger on a server has none."""
+    ledger = _ledger_file(settings)
+    return [*([] if ledger is None else [("ledger", ledger.resolve().parent)]), ("log", settings.log.resolve())]
+
+
+def _ledger_file(settings: Settings) -> Path | None:
     url = sa.make_url(settings.ledger)
     sqlite = url.get_backend_name() == "sqlite"  # whatever its driver
-    ledger = [("ledger", Path(url.database).resolve().parent)] if sqlite and url.database else []
-    return [*ledger, ("log", settings.log.resolve())]
+    return Path(url.database) if sqlite and url.database else None

@@ -25,6 +25,7 @@ LOOKUP_FILE: Final = "lookup.key"
 WRAPPING_FILE: Final = "wrapping.key"
 
 _SECRET_FILES: Final = (OPENING_FILE, SUPPRESSION_FILE, LOOKUP_FILE, WRAPPING_FILE)
+FILES: Final = (RECEIPT_FILE, LOG_FILE, *_SECRET_FILES)
 _SECRET_SIZE: Final = 32
 _SECRET_TEXT: Final = re.compile(rb"[0-9a-f]{64}\n?")
 _MAX_FILE: Final = 16 * 1024
@@ -62,7 +63,7 @@ def generate(directory: Path) -> KeyRing:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_private(directory.stat(), "the keys directory")
-        if any((directory / name).exists() for name in (RECEIPT_FILE, LOG_FILE, *_SECRET_FILES)):
+        if any((directory / name).exists() for name in FILES):
             raise KeyFileError("the keys directory already holds keys; they are never overwritten")
         _write_new(directory / RECEIPT_FILE, _pem(ec.generate_private_key(ec.SECP256R1())))
         _write_new(directory / LOG_FILE, _pem(ed25519.Ed25519PrivateKey.generate()))
@@ -91,6 +92,11 @@ def load(directory: Path) -> KeyRing:
     if not isinstance(log, ed25519.Ed25519PrivateKey):
         raise KeyFileError(f"{LOG_FILE} is not an Ed25519 private key")
     return KeyRing(receipt, log, *(_load_secret(directory / name) for name in _SECRET_FILES))
+
+
+def open_to_others(found: os.stat_result) -> bool:
+    """Whether anybody but its owner has rights on a file or directory: then what is in it is no secret."""
+    return bool(found.st_mode & _OTHERS)
 
 
 def public_pem(public: ec.EllipticCurvePublicKey) -> str:
@@ -130,7 +136,7 @@ def _read_private(path: Path) -> bytes:
 
 
 def _check_private(found: os.stat_result, what: str) -> None:
-    if found.st_mode & _OTHERS:
+    if open_to_others(found):
         raise KeyFileError(f"{what} is open to group or others; take their rights away (chmod go=)")
 
 

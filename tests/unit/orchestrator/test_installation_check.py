@@ -1,4 +1,4 @@
-"""Keys that lie where the ledger or the log is copied from open what is sealed there."""
+"""Keys that lie where ledger or log are copied from open what is sealed there; so do keys that others can read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from pydantic import SecretStr
 
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Severity
+from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.installation_check import installation_findings
+from expunge_orchestrator.ledger.database import open_ledger
+from expunge_orchestrator.workspace import load_keys
+from expunge_reports import keys as key_files
 
 
 def codes(**settings: Any) -> list[str]:
@@ -52,7 +56,7 @@ def test_the_root_as_home_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_keys_in_one_tree_with_what_is_copied_are_an_error(tmp_path: Path, places: dict[str, str]) -> None:
-    (tmp_path / "home").mkdir()
+    (tmp_path / "home").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to(tmp_path / "home")
     settings: dict[str, Any] = {"home": tmp_path / "home"}
     for name, value in places.items():
@@ -76,3 +80,56 @@ def test_elsewhere_they_are_none(tmp_path: Path, places: dict[str, str]) -> None
     for name, value in places.items():
         settings[name] = SecretStr(value) if name == "ledger_url" else tmp_path / value
     assert codes(**settings) == []
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Settings:
+    """An installation with keys and a ledger, as `expunge keys init` and the first command make them."""
+    settings = Settings(home=tmp_path / "home", keys_dir=tmp_path / "keys")
+    settings.home.mkdir(mode=0o700)
+    key_files.generate(settings.keys)
+    open_ledger(settings.ledger).dispose()
+    return settings
+
+
+def remedies(settings: Settings) -> list[tuple[str, str]]:
+    return [(one.code, one.remedy) for one in installation_findings(settings)]
+
+
+def test_what_is_made_is_nobody_elses(made: Settings) -> None:
+    assert remedies(made) == []
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
+@pytest.mark.parametrize("name", ["", *key_files.FILES])
+def test_keys_that_are_open_to_others_are_told_as_they_are_refused(made: Settings, name: str, mode: int) -> None:
+    path = made.keys / name
+    path.chmod(mode | (0o700 if not name else 0))
+    (found,) = installation_findings(made)
+    assert (found.severity, found.code, found.remedy) == (Severity.ERROR, "open-to-others", f"chmod go= {path}")
+    with pytest.raises(KeysError, match="open to group or others"):
+        load_keys(made)
+
+
+def test_all_of_them_are_told_at_once(made: Settings) -> None:
+    (made.keys / key_files.LOG_FILE).chmod(0o644)
+    (made.keys / key_files.WRAPPING_FILE).chmod(0o644)
+    assert remedies(made) == [
+        ("open-to-others", f"chmod go= {made.keys / key_files.LOG_FILE} {made.keys / key_files.WRAPPING_FILE}")
+    ]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o602])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_a_ledger_that_is_open_to_others_is_told(made: Settings, suffix: str, mode: int) -> None:
+    path = made.home / f"ledger.sqlite3{suffix}"
+    path.touch(mode=0o600)
+    path.chmod(mode)
+    assert remedies(made) == [("open-to-others", f"chmod go= {path}")]
+
+
+def test_a_name_with_a_blank_can_be_typed(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "my home", keys_dir=tmp_path / "keys")
+    open_ledger(settings.ledger).dispose()
+    (settings.home / "ledger.sqlite3").chmod(0o644)
+    assert remedies(settings) == [("open-to-others", f"chmod go= '{settings.home / 'ledger.sqlite3'}'")]
