@@ -123,6 +123,7 @@ class ApiSettings(_Part):
         issuers: Name -> who signs tokens.
         max_body: Bytes of a call's body; of an uploaded list `max_upload`.
         uploads: Lists that are taken in and planned at a time; of one client one, whatever key it has.
+        locates: People who are located at a time, with the same rule.
         calls_per_minute: Per actor. Of credentials that are not accepted: per kind and address,
             `calls_per_minute_unknown`. Of what needs none (the log, the metrics, descriptions): per address,
             `calls_per_minute_public`.
@@ -142,6 +143,7 @@ class ApiSettings(_Part):
     max_body: int = Field(default=64 * 1024, ge=1024)
     max_upload: int = Field(default=64 * 1024 * 1024, ge=1024)
     uploads: int = Field(default=4, ge=1)
+    locates: int = Field(default=4, ge=1)
     calls_per_minute: int = Field(default=6000, ge=1)
     calls_per_minute_unknown: int = Field(default=600, ge=1)
     calls_per_minute_public: int = Field(default=6000, ge=1)

@@ -15,7 +15,7 @@ query_parameters       unknown query parameters are refused
 pagination             opaque cursors of lists
 problems               RFC 9457 problem details
 rate_limit             limits per actor, address and kind of guess
-upload_slots           so many lists at a time
+call_slots             so many heavy calls at a time
 readiness              whether the ledger answers
 middleware             size, time and access log around every call
 http_protocol          strict HTTP/1.1, and no connection for who neither sends nor reads

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 
-from expunge_orchestrator.api import openapi, problems
+from expunge_orchestrator.api import call_slots, openapi, problems
 from expunge_orchestrator.api.batch_watches import BatchWatches
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.middleware import Guard
@@ -17,7 +17,7 @@ from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.readiness import Readiness
 from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.state import AppState
-from expunge_orchestrator.api.upload_slots import UploadSlots
+from expunge_orchestrator.auth.permissions import Operation
 
 
 def build(state: AppState) -> FastAPI:
@@ -41,7 +41,10 @@ def build(state: AppState) -> FastAPI:
     app.state.metrics = metrics
     app.state.ending = lambda: False  # whoever serves it knows better
     app.state.limiter = limiter = RateLimiter(settings, state.workspace.keys.lookup)
-    app.state.uploads = UploadSlots(settings.uploads)
+    app.state.slots = {
+        Operation.BATCH_CREATE: call_slots.upload_slots(settings.uploads),
+        Operation.LOCATE: call_slots.locate_slots(settings.locates),
+    }
     app.state.watches = BatchWatches()
     app.state.readiness = Readiness(state.workspace.ledger)
     problems.install(app)
@@ -50,6 +53,7 @@ def build(state: AppState) -> FastAPI:
     if settings.opendsr is not None:
         controllers = opendsr.build(settings.opendsr)
         controllers.state.shared, controllers.state.limiter = state, limiter
+        controllers.state.slots = app.state.slots
         app.mount(opendsr.PATH, controllers)
     app.add_middleware(Guard, settings=settings, metrics=metrics, limiter=limiter)
     openapi.describe(app)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -19,10 +19,10 @@ from starlette.concurrency import run_in_threadpool
 
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import authentication, idempotency_header
+from expunge_orchestrator.api.call_slots import CallSlots
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
-from expunge_orchestrator.api.upload_slots import UploadSlots
 from expunge_orchestrator.api.write_queue import WriteJob
 from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
@@ -128,40 +128,47 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
-        if operation is Operation.BATCH_CREATE:
-            async with _taken_in(request, principal) as (upload, hashed):
+        with _slot(request, principal, operation):
+            # Only now: strangers are not listened to for long.
+            if operation is Operation.BATCH_CREATE:
+                upload, hashed = await _taken_in(request)
                 digest = _digest(request, hashed)
                 request.state.refused = _spending(state, principal, digest)
                 yield CallContext(state, principal, operation, at, digest, upload)
-            return
-        # Only now: strangers are not listened to for long.
-        body = await request.body()
-        digest = _digest(request, await _aside(body, _hashed, body))
-        request.state.refused = _spending(state, principal, digest)
-        if request.scope["route"].body_field is not None:
-            # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
-            await _aside(body, reject_duplicate_members, body)
-        yield CallContext(state, principal, operation, at, digest)
+                return
+            body = await request.body()
+            digest = _digest(request, await _aside(body, _hashed, body))
+            request.state.refused = _spending(state, principal, digest)
+            if request.scope["route"].body_field is not None:
+                # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
+                await _aside(body, reject_duplicate_members, body)
+            yield CallContext(state, principal, operation, at, digest)
 
     return dependency
 
 
-@asynccontextmanager
-async def _taken_in(request: Request, principal: Principal) -> AsyncIterator[tuple[SealedSpool, bytes]]:
-    """A list that was sent, and its hash, while there is a slot for it. Nothing else waits for its way to the disk."""
-    slots: UploadSlots = request.app.state.uploads
+def _slot(request: Request, principal: Principal, operation: Operation) -> AbstractContextManager[None]:
+    """A slot for a heavy call, until it is answered."""
+    slots: Mapping[Operation, CallSlots] = request.app.state.slots
+    if operation not in slots:
+        return nullcontext()
     # Of a client all keys together, whoever issued them; who speaks for every client is one by themselves.
-    whose = principal.actor if principal.controllers is None else frozenset(principal.controllers)
-    with slots.taken(whose):
-        spool, hashed = SealedSpool(), hashlib.sha256()
+    return slots[operation].taken(
+        principal.actor if principal.controllers is None else frozenset(principal.controllers)
+    )
 
-        def keep(piece: bytes) -> None:
-            hashed.update(piece)
-            spool.write(piece)
 
-        async for piece in request.stream():
-            await _aside(piece, keep, piece)
-        yield spool, hashed.digest()
+async def _taken_in(request: Request) -> tuple[SealedSpool, bytes]:
+    """A list that was sent, and its hash. Nothing else waits for its way to the disk."""
+    spool, hashed = SealedSpool(), hashlib.sha256()
+
+    def keep(piece: bytes) -> None:
+        hashed.update(piece)
+        spool.write(piece)
+
+    async for piece in request.stream():
+        await _aside(piece, keep, piece)
+    return spool, hashed.digest()
 
 
 def _spending(state: AppState, principal: Principal, digest: bytes) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""Uploads are few at a time, and health is answered whatever others wait for."""
+"""Heavy calls are few at a time, and health is answered whatever others wait for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
+from expunge_orchestrator.api.routes import locate as locate_route
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger import batches
 from expunge_orchestrator.planning import planner
@@ -27,7 +28,7 @@ SLOTS, SOON = 2, 20.0
 
 @pytest.fixture
 def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
-    with open_api(calltrack, tmp_path, api={"uploads": SLOTS}) as made:
+    with open_api(calltrack, tmp_path, api={"uploads": SLOTS, "locates": SLOTS}) as made:
         yield made
 
 
@@ -104,8 +105,38 @@ def test_a_refused_list_gives_its_slot_back(api: ApiHarness) -> None:
         assert answer.status_code == 422, answer.text
 
 
-def refused(answer: Response) -> bool:
-    assert answer.json()["type"].rsplit("/", 1)[1] == "too-many-uploads"
+def test_a_client_locates_one_person_at_a_time(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each searches every store: sixty at once kept everybody's other calls waiting."""
+    controller, others = "client:42", "client:43"
+
+    def locates(headers: dict[str, str], whose: str = controller) -> Response:
+        sought = {"controller": whose, "identifiers": {"caller_id": "1000000001"}}
+        return api.client.post("/v1/locate", json=sought, headers=headers)
+
+    first, second = (api.key(Role.OPERATOR, controllers=(controller,)) for _ in range(2))
+    another, staff = api.key(Role.OPERATOR, controllers=(others,)), api.key(Role.OPERATOR)
+    with ThreadPoolExecutor() as pool, held(monkeypatch, locate_route, "locate", SLOTS) as there:
+        waiting = [pool.submit(locates, first)]
+        assert there.acquire(timeout=SOON)
+        for key in (first, second):
+            assert refused(locates(key), "too-many-locates")
+        waiting.append(pool.submit(locates, another, others))
+        assert there.acquire(timeout=SOON)
+        assert refused(locates(staff), "too-many-locates"), "as many as there are slots"
+        assert api.client.get("/v1/batches", headers=first).status_code == 200
+        upload = api.client.post(
+            "/v1/batches", params={"controller": controller}, content="caller_id\n1000000001\n", headers=once(first)
+        )
+        assert upload.status_code == 201, "another kind of call"
+    assert [one.result(SOON).status_code for one in waiting] == [200, 200]
+    assert locates(second).status_code == 200
+    unusable = api.client.post("/v1/locate", json={"controller": controller}, headers=first)
+    assert unusable.status_code == 422
+    assert locates(first).status_code == 200, "a refused call gives its slot back"
+
+
+def refused(answer: Response, word: str = "too-many-uploads") -> bool:
+    assert answer.json()["type"].rsplit("/", 1)[1] == word
     return answer.status_code == 429 and int(answer.headers["retry-after"]) > 0
 
 
