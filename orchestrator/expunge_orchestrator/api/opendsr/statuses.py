@@ -12,6 +12,7 @@ _AMBIGUOUS = "ambiguous"
 _STATUS: dict[str, Status] = {
     "scheduled": "pending",
     "planning": "in_progress",
+    "building": "in_progress",
     "planned": "in_progress",
     "awaiting-approval": "in_progress",
     "executing": "in_progress",
