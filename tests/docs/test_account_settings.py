@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 import threading
-import time
 import tokenize
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlencode
 
+import psycopg
 import pytest
-from joserfc import jwt
-from joserfc.jwk import OctKey
 from tests.support.documentation import ROOT
-from tests.support.servers import wait_until
+from tests.support.servers import fresh_database, wait_until
 
 from expunge_orchestrator.demo import sidecar
+from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.dev_servers.ports import LOOPBACK, free_ports, is_free
 
 EXAMPLE = ROOT / "docs" / "examples" / "account_settings"
-SECRET = "of a demonstration"
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 DESCRIBED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -56,33 +61,202 @@ def test_every_form_that_changes_something_holds_the_word() -> None:
             assert 'name="csrf" value="$csrf"' in form, page.name
 
 
-def test_expunge_is_told_for_which_visitor_it_is_called() -> None:
-    """It counts wrong deletion keys by address: else one visitor's guesses lock out what all others mistype."""
-    asked: list[tuple[str | None, str | None]] = []
+class Expunge(BaseHTTPRequestHandler):
+    """Knows nobody, and remembers who was asked for."""
 
-    class Expunge(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.headers["authorization"], self.headers["x-forwarded-for"]))
-            self.send_response(401)
-            self.end_headers()
-            self.wfile.write(b'{"detail": "Nobody knows it."}')
+    asked: ClassVar[list[tuple[str | None, str | None]]] = []
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
+    def do_GET(self) -> None:
+        self.asked.append((self.headers["authorization"], self.headers["x-forwarded-for"]))
+        self.send_response(401)
+        self.end_headers()
+        self.wfile.write(b'{"detail": "Nobody knows it."}')
 
-    (page,) = free_ports(1)
-    known = {"user": 0, "signed_in_at": int(time.time()), "key": "", "csrf": "word"}
-    cookie = jwt.encode({"alg": "HS256"}, known, OctKey.import_key(SECRET))
-    headers = {"Cookie": f"visitor={cookie}", "Content-Type": "application/x-www-form-urlencoded"}
-    with HTTPServer((LOOPBACK, 0), Expunge) as expunge:
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A browser: it keeps the cookie and the word of the forms."""
+
+    port: int
+    address: str = LOOPBACK
+    cookie: str = ""
+    csrf: str = ""
+    said: str = ""
+    lasts: str = ""
+
+    def asks(
+        self, method: str, path: str, body: bytes = b"", kind: str = "application/x-www-form-urlencoded"
+    ) -> tuple[int, str]:
+        connection = HTTPConnection(LOOPBACK, self.port, timeout=60, source_address=(self.address, 0))
+        connection.request(method, path, body, {"Cookie": self.cookie, "Content-Type": kind})
+        answer = connection.getresponse()
+        self.said = answer.read().decode()
+        if given := answer.headers["set-cookie"]:
+            self.cookie, _, self.lasts = given.partition(";")
+        if found := re.findall('name="csrf" value="(.*?)"', self.said):
+            self.csrf = found[0]
+        connection.close()
+        return answer.status, self.said
+
+    def sends(self, path: str, **fields: str) -> int:
+        return self.asks("POST", path, urlencode({"csrf": self.csrf, **fields}).encode())[0]
+
+    def signs_in(self) -> None:
+        self.asks("GET", "/")
+        assert self.sends("/", user="1") == 303
+        assert "ann@mail.example" in self.asks("GET", "/")[1]
+
+
+@dataclass(slots=True)
+class Page:
+    """The example at work.
+
+    Attributes:
+        log: What it printed.
+    """
+
+    port: int
+    log: Path
+
+    def visitor(self, address: str = LOOPBACK) -> Visitor:
+        return Visitor(self.port, address)
+
+
+@pytest.fixture(scope="module")
+def page(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    (port,) = free_ports(1)
+    log = tmp_path_factory.mktemp("page") / "log"
+    with HTTPServer((LOOPBACK, 0), Expunge) as expunge, fresh_database(servers.postgres_url) as database:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("CREATE TABLE users (id bigint, email text, full_name text, status text)")
+            connection.execute("INSERT INTO users VALUES (1, 'ann@mail.example', 'Ann', 'active')")
         threading.Thread(target=expunge.serve_forever, daemon=True).start()
-        named = {"EXPUNGE_URL": f"http://{LOOPBACK}:{expunge.server_port}", "COOKIE_SECRET": SECRET}
-        with sidecar.running(EXAMPLE, page, {**named, "PLAIN_HTTP": "yes"}):
-            wait_until(lambda: not is_free(page), seconds=60)
-            for address in ("127.0.0.2", "127.0.0.3"):
-                visitor = HTTPConnection(LOOPBACK, page, timeout=60, source_address=(address, 0))
-                visitor.request("POST", "/status", urlencode({"csrf": "word", "key": f"fu_{address}"}), headers)
-                assert visitor.getresponse().status == 401
-                visitor.close()
+        environment = {
+            "EXPUNGE_URL": f"http://{LOOPBACK}:{expunge.server_port}",
+            "DATABASE_URL": database,
+            "DEMO_PEOPLE": "1",
+            "PLAIN_HTTP": "yes",
+        }
+        with logged_to(log), sidecar.running(EXAMPLE, port, environment):
+            wait_until(lambda: not is_free(port), seconds=60)
+            yield Page(port, log)
         expunge.shutdown()
-    assert asked == [("Bearer fu_127.0.0.2", "127.0.0.2"), ("Bearer fu_127.0.0.3", "127.0.0.3")]
+
+
+@contextmanager
+def logged_to(log: Path) -> Iterator[None]:
+    """What processes print that begin in this block goes there."""
+    kept = os.dup(2)
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def test_expunge_is_told_for_which_visitor_it_is_called(page: Page) -> None:
+    """It counts wrong deletion keys by address: else one visitor's guesses lock out what all others mistype."""
+    Expunge.asked.clear()
+    for address in ("127.0.0.2", "127.0.0.3"):
+        visitor = page.visitor(address)
+        visitor.asks("GET", "/status")
+        assert visitor.sends("/status", key=f"fu_{address}") == 401
+    assert Expunge.asked == [("Bearer fu_127.0.0.2", "127.0.0.2"), ("Bearer fu_127.0.0.3", "127.0.0.3")]
+
+
+PASTED = "fu_0123456789_of-somebody"
+ODD = {
+    "no field": b"",
+    "of no meaning": b"=&=&&;%zz=%&a",
+    "twice": b"key=a&key=b&scope=account&scope=x&once=1&once=2&when=now&when=later&user=1&user=2&email=a&email=b",
+    "no text": b"key=\xff\xfe&email=\xff&once=\xff&user=\xff&scope=\xff&when=\xff",
+    "no text, encoded": b"key=%ff%fe&email=%ff&once=%ed%a0%80&user=%ff&scope=%00&when=%c0",
+    "no header": f"key={PASTED}%0d%0aX: y&once=a%0ab%00&email=a%0ab&user=%0a&scope=account&when=now".encode(),
+    "of another alphabet": "key=fu_ключ&once=ключ&user=\u0661&scope=account&when=now&email=ä".encode(),
+    "long": b"user=" + b"9" * 5000 + b"&key=" + b"k" * 5000 + b"&once=" + b"o" * 500 + b"&scope=account&when=now",
+    "JSON": b'{"csrf": "word", "key": "x"}',
+}
+KINDS = ("application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=x", "", "x" * 300)
+
+
+@pytest.mark.parametrize("path", ["/", "/delete", "/status", "/undo", "/opening.json"])
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_form_is_refused_and_no_failure(page: Page, path: str, odd: str) -> None:
+    for signed_in in (False, True):
+        for kind in KINDS:
+            visitor = page.visitor()
+            if signed_in:
+                visitor.signs_in()
+            visitor.asks("GET", "/status" if not signed_in else "/")
+            for word in (f"csrf={visitor.csrf}&".encode(), b"csrf=%ff&", b""):
+                assert visitor.asks("POST", path, word + ODD[odd], kind)[0] < 500, (signed_in, kind, word)
+    assert PASTED not in page.log.read_text()
+    assert "Traceback" not in page.log.read_text()
+
+
+def test_nothing_is_asked_for_with_no_key(page: Page) -> None:
+    for path in ("/receipt", "/receipt.json", "/deletion-key.txt", "/delete?scope=%ff&when=%00", "/status?key=%0a"):
+        assert page.visitor().asks("GET", path)[0] < 500
+        odd = page.visitor()
+        odd.cookie = 'visitor="\\377\\"; visitor=ä'.encode().decode("latin-1")
+        assert odd.asks("GET", path)[0] < 500
+    assert "Traceback" not in page.log.read_text()
+
+
+def test_who_signs_out_is_signed_out_everywhere(page: Page) -> None:
+    """Also where the cookie was copied."""
+    visitor, thief = page.visitor(), page.visitor()
+    visitor.signs_in()
+    thief.cookie = visitor.cookie
+    assert "ann@mail.example" in thief.asks("GET", "/")[1]
+    assert visitor.sends("/") == 303
+    thief.cookie, csrf = thief.cookie, thief.csrf
+    assert "ann@mail.example" not in thief.asks("GET", "/")[1]
+    thief.csrf = csrf
+    assert thief.sends("/delete", scope="account", when="now", once="1") == 403
+    assert "ann@mail.example" not in visitor.asks("GET", "/")[1]
+
+
+def test_a_session_that_began_before_the_sign_in_is_not_signed_in(page: Page) -> None:
+    """A cookie that somebody planted."""
+    visitor = page.visitor()
+    visitor.asks("GET", "/")
+    planted = visitor.cookie
+    visitor.signs_in()
+    assert visitor.cookie != planted
+
+
+def test_a_session_ends_by_itself(page: Page) -> None:
+    visitor = page.visitor()
+    visitor.signs_in()
+    assert "Max-Age=900" in visitor.lasts
+    assert {"HttpOnly", "SameSite=strict"} <= {one.strip() for one in visitor.lasts.split(";")}
+
+
+def test_a_session_is_over_after_a_quarter_of_an_hour() -> None:
+    """The server's own clock: a browser may keep a cookie for as long as it likes."""
+    environment = {**os.environ, "PLAIN_HTTP": "yes"}
+    script = """
+import time, types, visitor
+known = visitor.fresh(1)
+request = types.SimpleNamespace(cookies={visitor.COOKIE: known["session"]}, client=types.SimpleNamespace(host="x"))
+assert visitor.visitor(request)["user"] == 1
+began = time.time()
+time.time = lambda: began + 899
+assert visitor.visitor(request)["user"] == 1
+time.time = lambda: began + 902
+assert visitor.visitor(request)["user"] == 0
+for _ in range(10_100):
+    visitor.visitor(types.SimpleNamespace(cookies={}, client=request.client))
+assert len(visitor.SESSIONS) < 10_010
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=EXAMPLE, env=environment, check=True)

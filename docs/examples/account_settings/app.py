@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import secrets
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -15,7 +13,7 @@ from expunge_client import KEY, call, signed
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from visitor import form, fresh, keep, visitor
+from visitor import SESSIONS, form, fresh, keep, visitor
 
 HERE = Path(__file__).parent
 CSP = "Content-Security-Policy"
@@ -23,9 +21,9 @@ POLICY = {CSP: "default-src 'none'; style-src 'self'; form-action 'self'; frame-
 GUARDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 WHAT = {"account": "Your account", "information": "Your messages and exported files"}  # the map's self_service.scopes
 # Expunge's word for where a request is, and the page that tells it; while it is at work, another one does.
-PAGES = {"scheduled": "pending", "cancelled": "kept"}
-PAGES |= dict.fromkeys(("erased", "partially-erased", "settling", "settled", "not-found"), "deleted")
+PAGES = dict.fromkeys(("erased", "partially-erased", "settling", "settled", "not-found"), "deleted")
 PAGES |= dict.fromkeys(("denied", "ambiguous", "on-hold", "failed"), "stuck")
+PAGES |= {"scheduled": "pending", "cancelled": "kept"}
 Known, Sent = Annotated[dict, Depends(visitor)], Annotated[dict[str, str], Depends(form)]
 app = FastAPI(openapi_url=None)
 app.mount("/static", StaticFiles(directory=HERE / "static"))
@@ -55,7 +53,7 @@ def fill(template: str, **values: object) -> str:
 def show(known: Known, page: str, status: int = 200, **values: object) -> Response:
     """Answer with a page; its heading is its title."""
     body = fill(f"{page}.html", csrf=known["csrf"], **values)
-    title = re.findall("<h1>(.*?)</h1>", body)[0]
+    title = body.split("h1>")[1].removesuffix("</")
     return keep(known, HTMLResponse(fill("layout.html", html_body=body, html_title=title), status, GUARDS | POLICY))
 
 
@@ -78,16 +76,17 @@ def settings(known: Known) -> Response:
 
 
 @app.post("/")
-def sign_in_or_out(sent: Sent) -> Response:
-    # A demonstration: yours asks for a password. Whoever signs out is forgotten, with the key.
-    return keep(fresh(int(sent.get("user", 0))), RedirectResponse("/", 303))
+def sign_in_or_out(known: Known, sent: Sent) -> Response:
+    # A demonstration: yours asks for a password. Whoever signs out is forgotten, with the key: nobody's cookie is good.
+    SESSIONS.pop(known["session"], None)
+    return keep(fresh(int(sent["user"][:9]) if sent["user"].isdecimal() else 0), RedirectResponse("/", 303))
 
 
 @app.get("/delete")
 def ask(known: Known, scope: str = "", when: str = "") -> Response:
     token(known)
     page = {"later": "confirm-later", "now": "confirm-now"}.get(when if scope in WHAT else "", "delete")
-    return show(known, page, once=secrets.token_urlsafe(16), scope=scope, what=WHAT.get(scope, "").lower())
+    return show(known, page, once=known["once"], scope=scope, what=WHAT.get(scope, "").lower())
 
 
 @app.post("/delete")
@@ -95,7 +94,7 @@ def delete(known: Known, sent: Sent) -> Response:
     wish = {"scope": sent["scope"], "waive_grace": sent["when"] == "now"}
     # A second click on the same page is the same request.
     own = call(known, "POST", "/v1/me/erasure_requests", token(known), wish, **{"idempotency-key": sent["once"]}).json()
-    return keep(known | {"key": own["follow_up_token"] or known["key"]}, RedirectResponse("/status", 303))
+    return keep(known, RedirectResponse("/status", 303), key=own["follow_up_token"] or known["key"])
 
 
 @app.get("/status")
@@ -113,13 +112,13 @@ def status(known: Known) -> Response:
 @app.post("/status")
 def follow(known: Known, sent: Sent) -> Response:
     call(known, "GET", "/v1/follow_up/erasure_request", sent["key"].strip())
-    return keep(known | {"key": sent["key"].strip()}, RedirectResponse("/status", 303))
+    return keep(known, RedirectResponse("/status", 303), key=sent["key"].strip())
 
 
 @app.post("/undo")
 def undo(known: Known, _sent: Sent) -> Response:
-    newest = call(known, "GET", "/v1/me/erasure_requests", token(known)).json()[0]["id"]
-    call(known, "POST", f"/v1/me/erasure_requests/{newest}/cancel", token(known))
+    for newest in call(known, "GET", "/v1/me/erasure_requests", token(known)).json()[:1]:
+        call(known, "POST", f"/v1/me/erasure_requests/{newest['id']}/cancel", token(known))
     return RedirectResponse("/status", 303)
 
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 import time
+from urllib.parse import quote
 
 import httpx2
 from fastapi import HTTPException
@@ -25,6 +26,8 @@ def signed(who: dict[str, str], signed_in_at: int) -> str:
 def call(known: dict, method: str, path: str, credential: str, body: object = None, **headers: str) -> httpx2.Response:
     """Call Expunge for a visitor. Where it refuses, its answer says why (problem details, RFC 9457), and so do we."""
     headers |= {"authorization": f"Bearer {credential}", "x-forwarded-for": known["address"]}
+    # What somebody pasted may be anything: as it is, it could not be sent, and the error would print it.
+    headers = {name: quote(value.strip(), safe=" /:") for name, value in headers.items()}
     answer = EXPUNGE.request(method, path, json=body, headers=headers)
     if answer.is_error:
         raise HTTPException(answer.status_code, "{detail} {remedy}".format_map({"remedy": ""} | answer.json()))
