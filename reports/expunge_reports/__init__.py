@@ -10,9 +10,9 @@ the standard library alone.
     keys, trust   key files; what a verifier takes on faith
     consistency   rules that who issues and who verifies share
     export        the self-contained receipt
-    forms         the forms of bodies and shared documents, as typed models
     json_fields   typed readers of parsed JSON
     errors        every error that leaves this package
+    forms/        the forms of bodies and shared documents, as typed models
     log/          the transparency log: RFC 6962 trees and C2SP tiles, checkpoints, inclusion proofs
     verify/       verify(export, trust, openings, now) -> Verdict, and its command line
     page/         a receipt as plain HTML (Jinja2), which the verifier never imports

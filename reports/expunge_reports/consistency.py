@@ -6,8 +6,9 @@ What else cannot be true however well it is signed, the issuer knows by construc
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from expunge_reports import forms
-from expunge_reports.forms import BackupCopies, Collection
+from expunge_reports.forms import stated_time
+from expunge_reports.forms.bodies import Collection
+from expunge_reports.forms.shared_documents import BackupCopies
 from expunge_reports.statement import FIRST_EVENTS, NOTHING_OPEN, UNANSWERED, Open, OpenCopies
 
 ANSWERS: Final = frozenset({"erased", "partially-erased", "not-found"})
@@ -103,7 +104,7 @@ def leaves_open(event: str, owed: Open, *, final: bool) -> bool:
 
 def open_copies(document: BackupCopies) -> OpenCopies:
     """Return what a statement that cites this document has to count as open."""
-    held = [(copy.copies, forms.moment(copy.last_day)) for copy in document.may_hold_the_records]
+    held = [(copy.copies, stated_time.moment(copy.last_day)) for copy in document.may_hold_the_records]
     days = [day for _, day in held if day is not None]
     without = sum(number for number, day in held if day is None)
     return OpenCopies(sum(number for number, _ in held), without, min(days, default=None), max(days, default=None))

@@ -21,8 +21,9 @@ from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
 from expunge_orchestrator.rules.scope import logs_in
-from expunge_reports import consistency, forms
+from expunge_reports import consistency
 from expunge_reports.errors import ContradictionError
+from expunge_reports.forms import bodies
 
 NOT_SEARCHED_FOR = (
     " Known were the e-mail addresses, numbers and the like that records linked to the person at that time: one that"
@@ -472,7 +473,7 @@ def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object
     if line.verified.retained:
         told["ground"] = ground_of(line.verified, line.store, line.collection, grounds) or UNNAMED_GROUND
         told["until"] = line.verified.until and line.verified.until.isoformat()
-    impossible = list(consistency.in_line(forms.collection(told)))
+    impossible = list(consistency.in_line(bodies.collection(told)))
     if impossible:
         raise ContradictionError(f"{line.store}.{line.collection}: {', '.join(impossible)}")
     return told

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from expunge_reports.forms import BackupCopies, BackupCopy
+from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy
 from expunge_reports.page import date_format
 
 LIMIT: Final = 40

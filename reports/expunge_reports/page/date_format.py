@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
-from expunge_reports import forms
+from expunge_reports.forms import stated_time
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -25,7 +25,7 @@ def parse(value: object) -> datetime | None:
     """Return a day or a time in UTC, or None if `value` is neither, as the verifier's rules read it."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    return forms.moment(value) if isinstance(value, str) else None
+    return stated_time.moment(value) if isinstance(value, str) else None
 
 
 def label(value: object, *, end: bool = False) -> Label | None:

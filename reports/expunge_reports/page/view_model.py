@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from expunge_reports import forms
-from expunge_reports.forms import AnyDocument, BackupCopies, Deadlines, Document, IdentityEvidence, Members, Plan, Store
+from expunge_reports.forms import form_reader, shared_documents
+from expunge_reports.forms.bodies import IdentityEvidence, Store
+from expunge_reports.forms.form_reader import Members
+from expunge_reports.forms.shared_documents import AnyDocument, BackupCopies, Deadlines, Document, Plan
 from expunge_reports.page import glossary
 from expunge_reports.statement import Statement
 from expunge_reports.verify import verdict_text
@@ -78,11 +80,13 @@ def receipt_view(verdict: Verdict, shared: Mapping[str, object]) -> ReceiptView:
         shared: the documents that its statements cite, by digest (hex).
     """
     cited = _in_order(verdict.statements, shared)
-    known = {digest: document for digest, one in cited.items() if (document := forms.document(one)) is not None}
+    known = {
+        digest: document for digest, one in cited.items() if (document := shared_documents.document(one)) is not None
+    }
     plans, copies, deadlines = _only(Plan, known), _only(BackupCopies, known), _only(Deadlines, known)
     latest = next(reversed(copies), None)
     shown = {*plans, *copies, next(reversed(deadlines), None)}
-    evidence = forms.read(IdentityEvidence, verdict.statements[0].body.get("identityEvidence"))
+    evidence = form_reader.read(IdentityEvidence, verdict.statements[0].body.get("identityEvidence"))
     return ReceiptView(
         statements=[_statement(one) for one in verdict.statements],
         evidence=None if evidence is None or evidence.further else evidence,
@@ -129,7 +133,7 @@ def _statement(current: Statement) -> StatementView:
     # What the sentence says as a whole is not shown again; a list of places is, and whatever else it does not say.
     if searched not in {None, verdict_text.UNKNOWN_SEARCH} and not verdict_text.says_more(further["blindSearch"]):
         del further["blindSearch"]
-    stores = forms.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
+    stores = form_reader.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
     levels: dict[str, list[str]] = {}
     if stores is not None and current.seq:
         del further["stores"]

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from expunge_reports import consistency, forms
+from expunge_reports import consistency
 from expunge_reports.consistency import ANSWERED, LINES
-from expunge_reports.forms import BackupCopies, BackupCopy, BlindSearch, Deadlines, Document, Plan, Store
+from expunge_reports.forms import bodies, form_reader, shared_documents, stated_time
+from expunge_reports.forms.bodies import BlindSearch, Store
+from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Deadlines, Document, Plan
 from expunge_reports.statement import NOTHING_OPEN, OpenCopies, Statement
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
@@ -129,17 +131,19 @@ def contradictions(
     found: dict[Contradiction, None] = {}
     plan: Plan | None = None
     clocks: Deadlines | None = None
-    read = {digest: forms.document(one) for digest, one in shared.items()}  # once, however many statements cite it
+    read = {
+        digest: shared_documents.document(one) for digest, one in shared.items()
+    }  # once, however many statements cite it
     for seq, current in enumerate(statements):
         cited = [shared[digest] for digest in current.context]
         documents = [one for digest in current.context if (one := read[digest]) is not None]
         plan = next((one for one in documents if isinstance(one, Plan)), plan)
-        stores = forms.read(tuple[Store, ...], current.body.get("stores", []))
-        form = forms.BODIES.get(current.event)
+        stores = form_reader.read(tuple[Store, ...], current.body.get("stores", []))
+        form = bodies.BODIES.get(current.event)
         known = (
             stores is not None
-            and (form is None or forms.read(form, current.body) is not None)
-            and len(documents) == sum(map(forms.is_document, cited))
+            and (form is None or form_reader.read(form, current.body) is not None)
+            and len(documents) == sum(map(shared_documents.is_document, cited))
         )
         said = _Said(current, statements[:seq], stores or (), known, cited, documents, plan, clocks)
         clocks = next((one for one in documents if isinstance(one, Deadlines)), clocks)
@@ -239,7 +243,7 @@ def _sums_up(said: _Said, before: consistency.Past) -> bool:
     if event == "cancelled" and not before.answered and any(_erased(one) for one in said.before):
         return False
     if event not in LINES:  # those that have a form state none
-        return event not in forms.BODIES or "stores" not in said.statement.body
+        return event not in bodies.BODIES or "stores" not in said.statement.body
     if event == "partially-erased" and outcomes <= LINES["erased"] and not _left(said.statement):
         return False
     if event == "on-hold" and not before.answered and "retained" not in outcomes:
@@ -248,12 +252,12 @@ def _sums_up(said: _Said, before: consistency.Past) -> bool:
 
 
 def _erased(earlier: Statement) -> bool:
-    stores = forms.read(tuple[Store, ...], earlier.body.get("stores", [])) or ()
+    stores = form_reader.read(tuple[Store, ...], earlier.body.get("stores", [])) or ()
     return any(line.outcome in {"erased", "tombstoned"} for store in stores for line in store.collections)
 
 
 def _left(current: Statement) -> bool:
-    search = forms.read(BlindSearch, current.body.get("blindSearch"))
+    search = form_reader.read(BlindSearch, current.body.get("blindSearch"))
     return search is not None and bool(search.left)
 
 
@@ -318,7 +322,7 @@ def _periods(clocks: Deadlines) -> Iterator[tuple[datetime, datetime]]:
 
 
 def _stated(value: object) -> datetime | None:
-    found = forms.moment(value) if isinstance(value, str) else None
+    found = stated_time.moment(value) if isinstance(value, str) else None
     return None if found is None else min(max(found, _FIRST), _LAST)
 
 
@@ -328,10 +332,10 @@ def _subject(said: _Said, _: datetime) -> Found:
     if "controller" in body and body["controller"] != first.get("controller", body["controller"]):
         yield "controller-changes", ""
     limited = [] if said.plan is None else [None if said.plan.limited_to is None else list(said.plan.limited_to)]
-    named = current.event in forms.BODIES or {"controller", "dataTypes"} & body.keys()
+    named = current.event in bodies.BODIES or {"controller", "dataTypes"} & body.keys()
     if said.known and named and any(body.get("dataTypes") != one for one in [first.get("dataTypes"), *limited]):
         yield "types-change", ""
-    search = forms.read(BlindSearch, body.get("blindSearch"))
+    search = form_reader.read(BlindSearch, body.get("blindSearch"))
     if search is not None and search.searched == "limited-request" and "dataTypes" not in body:
         yield "search-not-limited", ""
 
@@ -385,7 +389,7 @@ def _closed(said: _Said, _: datetime) -> Found:
     if current.open != NOTHING_OPEN:
         yield "kept-when-closed", ""
     last = next((one for one in reversed(said.before) if "stores" in one.body), None)
-    stores = () if last is None else forms.read(tuple[Store, ...], last.body["stores"]) or ()
+    stores = () if last is None else form_reader.read(tuple[Store, ...], last.body["stores"]) or ()
     for store in stores:
         for line in store.collections:
             until = _stated(line.until)
@@ -393,7 +397,7 @@ def _closed(said: _Said, _: datetime) -> Found:
                 yield "kept-when-closed", f"{store.store}.{line.collection}"
 
 
-def _of(said: _Said, form: type[forms.AnyDocument]) -> Iterator[forms.AnyDocument]:
+def _of(said: _Said, form: type[shared_documents.AnyDocument]) -> Iterator[shared_documents.AnyDocument]:
     return (one for one in said.documents if isinstance(one, form))
 
 

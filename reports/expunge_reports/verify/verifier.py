@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from expunge_reports import canonical, dsse, export, forms, opening, statement
+from expunge_reports import canonical, dsse, export, opening, statement
 from expunge_reports.errors import (
     MalformedError,
     NotCanonicalError,
@@ -31,6 +31,7 @@ from expunge_reports.errors import (
     SignatureError,
     UnknownNoteKeyError,
 )
+from expunge_reports.forms import shared_documents
 from expunge_reports.log import leaf, merkle, proof_file, signed_note
 from expunge_reports.statement import Statement
 from expunge_reports.trust import ReceiptKey, Trust
@@ -79,7 +80,7 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         _check_openings(opened, statements[0])
     except _RejectedError as rejected:
         return Verdict(trust.operator, rejected.reason, seq=rejected.seq, as_of=as_of, part=rejected.part)
-    documents = {digest: forms.document(one) for digest, one in parsed.shared.items()}
+    documents = {digest: shared_documents.document(one) for digest, one in parsed.shared.items()}
     return Verdict(
         trust.operator,
         None,

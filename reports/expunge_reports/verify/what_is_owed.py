@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from expunge_reports import forms
-from expunge_reports.forms import BackupCopies, Deadlines
+from expunge_reports.forms import shared_documents, stated_time
+from expunge_reports.forms.shared_documents import BackupCopies, Deadlines
 from expunge_reports.statement import UNANSWERED, Statement
 
-Documents: TypeAlias = Mapping[str, forms.Document | None]
+Documents: TypeAlias = Mapping[str, shared_documents.Document | None]
 """By digest (hex), each read once however many statements cite it; None where the form is not known."""
 
 _NONE: Final = ()
@@ -24,7 +24,7 @@ def overdue_since(statements: Sequence[Statement], documents: Documents, now: da
         return None
     times = [last.open.expected_by]
     if all(one.event in UNANSWERED for one in statements):
-        times += [forms.moment(one.answer_by) for one in _last(_cited(statements, documents), Deadlines)]
+        times += [stated_time.moment(one.answer_by) for one in _last(_cited(statements, documents), Deadlines)]
     return min((one for one in times if one is not None and one < now), default=None)
 
 
@@ -36,11 +36,11 @@ def copies_past(statements: Sequence[Statement], documents: Documents, now: date
         copy.copies
         for listed in _last(_cited(statements, documents), BackupCopies)
         for copy in listed.may_hold_the_records
-        if (until := forms.moment(copy.last_day)) is not None and until < now
+        if (until := stated_time.moment(copy.last_day)) is not None and until < now
     )
 
 
-def _cited(statements: Sequence[Statement], documents: Documents) -> Iterator[forms.Document]:
+def _cited(statements: Sequence[Statement], documents: Documents) -> Iterator[shared_documents.Document]:
     """Yield the documents of known forms, the last cited first."""
     for current in reversed(statements):
         for digest in reversed(current.context):
@@ -49,5 +49,7 @@ def _cited(statements: Sequence[Statement], documents: Documents) -> Iterator[fo
                 yield found
 
 
-def _last(cited: Iterator[forms.Document], form: type[forms.AnyDocument]) -> tuple[forms.AnyDocument, ...]:
+def _last(
+    cited: Iterator[shared_documents.Document], form: type[shared_documents.AnyDocument]
+) -> tuple[shared_documents.AnyDocument, ...]:
     return next(((one,) for one in cited if isinstance(one, form)), _NONE)

@@ -20,7 +20,8 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import copies as copies_verb
 from expunge_orchestrator.clock import exact, stamp
-from expunge_reports import consistency, forms
+from expunge_reports import consistency
+from expunge_reports.forms import shared_documents
 from expunge_reports.statement import OpenCopies
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ def test_the_keys_of_objects_are_in_no_statement() -> None:
     ]
     assert stated[1]["takenBetween"] == [exact(AT - 100 * DAY), exact(AT - 90 * DAY)]
     assert stated[1]["expectedBy"] == stamp(days[1])
-    document = forms.document({"kind": "copies", "listings": [], "mayHoldTheRecords": stated})
-    assert isinstance(document, forms.BackupCopies)
+    document = shared_documents.document({"kind": "copies", "listings": [], "mayHoldTheRecords": stated})
+    assert isinstance(document, shared_documents.BackupCopies)
     assert consistency.open_copies(document) == backup_copies.outstanding(held)
     assert backup_copies.outstanding(held) == OpenCopies(5, 1, AT + DAY, AT + 9 * DAY)
 

@@ -13,7 +13,7 @@ from expunge_config.errors import DataMapError
 from expunge_connectors.contract import Severity
 from expunge_orchestrator.notifications import email_text
 from expunge_orchestrator.rules import declared_backups
-from expunge_reports import forms
+from expunge_reports.forms import form_reader, shared_documents
 
 NONE = {"none": "Nothing is backed up", "approved_by": "Ann, DPO"}
 
@@ -46,7 +46,7 @@ def test_that_there_are_none_is_said_of_all_stores_or_of_one(tmp_path: Path) -> 
     assert declared_backups.stated(each, "main") == {"backupPlaces": ["dumps"]}
     assert digest(whole) != digest(example(tmp_path, whole=NONE | {"approved_by": "Bob"}))
     stated = {"store": "main", "kind": "postgres", **none}
-    planned = forms.read(forms.PlannedStore, stated)
+    planned = form_reader.read(shared_documents.PlannedStore, stated)
     assert planned is not None
     assert planned.no_backups is not None
     assert (planned.no_backups.approved_by, planned.further) == ("Ann, DPO", {})

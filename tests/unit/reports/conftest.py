@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import canonical, consistency, dsse, export, forms, opening, statement, trust
+from expunge_reports import canonical, consistency, dsse, export, opening, statement, trust
+from expunge_reports.forms import bodies, shared_documents, stated_time
 from expunge_reports.log import leaf, signed_note
 from expunge_reports.log.transparency_log import LogWriter
 from expunge_reports.verify.verdict import Verdict
@@ -107,7 +108,7 @@ class Operator:
         return payload
 
     def _whole(self, event: str, body: object) -> object:
-        if event not in forms.BODIES or not isinstance(body, dict):
+        if event not in bodies.BODIES or not isinstance(body, dict):
             return body
         wanted = PLAN if event == "accepted" else COPIES if event in {*consistency.LINES, "settled"} else None
         context = list(body.get("context", []))
@@ -127,12 +128,14 @@ class Operator:
         if fields.get("final"):
             return statement.NOTHING_OPEN
         body = fields["body"] if isinstance(fields["body"], dict) else {}
-        held = {export.document_digest(one): forms.document(one) for one in self.documents}
+        held = {export.document_digest(one): shared_documents.document(one) for one in self.documents}
         cited = [held.get(digest) for digest in body.get("context", [])]
-        copies = [consistency.open_copies(one) for one in cited if isinstance(one, forms.BackupCopies)]
+        copies = [consistency.open_copies(one) for one in cited if isinstance(one, shared_documents.BackupCopies)]
         owes = fields["event"] in consistency.OWING
         by = datetime(2027, 1, 1, tzinfo=UTC) if fields["event"] in {"erased", "not-found"} else None
-        by = next((forms.moment(one.answer_by) for one in cited if isinstance(one, forms.Deadlines)), by)
+        by = next(
+            (stated_time.moment(one.answer_by) for one in cited if isinstance(one, shared_documents.Deadlines)), by
+        )
         return statement.Open(int(owes), by, copies[-1] if copies else statement.OpenCopies())
 
     def log_payload(self, payload: bytes, series: str, seq: int) -> None:

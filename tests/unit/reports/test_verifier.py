@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
-from expunge_reports import canonical, dsse, export, forms, opening, statement
+from expunge_reports import canonical, dsse, export, opening, statement
 from expunge_reports.errors import MalformedError
+from expunge_reports.forms import shared_documents
 from expunge_reports.log import leaf, proof_file, signed_note
 from expunge_reports.trust import ReceiptKey
 from expunge_reports.verify import verdict_text
@@ -611,8 +612,8 @@ def test_a_document_is_read_no_more_often_however_many_statements_cite_it(operat
     operator.issue("accepted")
     for _ in range(5):
         operator.issue("correction")
-    data, calls, read = operator.export(), list[object](), forms.document
-    monkeypatch.setattr(forms, "document", lambda value: [calls.append(value), read(value)][1])
+    data, calls, read = operator.export(), list[object](), shared_documents.document
+    monkeypatch.setattr(shared_documents, "document", lambda value: [calls.append(value), read(value)][1])
     assert operator.verify(data).authentic
     assert len(calls) <= 2 * len(operator.documents)
 

@@ -1,0 +1,148 @@
+"""Forms of what statements say: collections, stores, searches, and the body of each event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from expunge_reports.forms import form_reader
+from expunge_reports.forms.form_reader import Members
+from expunge_reports.forms.stated_time import Day, Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """One collection of a statement. A count is None if it is not stated."""
+
+    collection: str
+    outcome: str
+    found: int
+    due: int
+    retained: int | None = None
+    gone: int | None = None
+    newer: int | None = None
+    ambiguous: int | None = None
+    unread: int | None = None
+    ground: str | None = None
+    until: Day | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One store of a statement."""
+
+    store: str
+    level: str | None = None
+    cutoff: Time | None = None
+    collections: tuple[Collection, ...]
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityEvidence:
+    """How the controller knows that it is the person."""
+
+    kind: str = "not stated"
+    checked_at: str | None = None
+    reference: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftPlace:
+    """A place in which a search found what no map explains."""
+
+    store: str
+    place: str
+    records: int
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindSearch:
+    """What a search without a map found of the person, or why there was none."""
+
+    searched: str
+    at: Time | None = None
+    left: tuple[LeftPlace, ...] = ()
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What every statement says of a request."""
+
+    controller: str
+    data_types: tuple[str, ...] | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Body):
+    """That it was received."""
+
+    received_at: Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Body):
+    """That nothing was erased, and why."""
+
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReErased(Body):
+    """What happened in the stores, and when that was seen."""
+
+    verified_at: Time
+    stores: tuple[Store, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(ReErased):
+    """What became of the request."""
+
+    outcome: str
+    counted_at: Time | None = None
+    blind_search: BlindSearch | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnHold(ReErased):
+    """What a hold keeps."""
+
+    outcome: str
+    reason: str
+    until: Day | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(Body):
+    """That nothing due came back."""
+
+    verified_at: Time
+    due: int
+    ambiguous: int | None = None
+    blind_search: BlindSearch | None = None
+
+
+BODIES: Final[Mapping[str, type[Body]]] = {
+    "accepted": Accepted,
+    "extended": Body,
+    "erased": Answer,
+    "partially-erased": Answer,
+    "not-found": Answer,
+    "on-hold": OnHold,
+    "re-erased": ReErased,
+    "settled": Settled,
+    "denied": Ended,
+    "cancelled": Ended,
+}
+"""Event -> the form of its body; of the others none is known."""
+
+
+def collection(stated: Mapping[str, object]) -> Collection:
+    """Return one collection of a statement that is about to be made."""
+    return form_reader.required(Collection, stated, "the collection")

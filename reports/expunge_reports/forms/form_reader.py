@@ -1,0 +1,92 @@
+"""Form reader: a JSON value as one of the typed forms, derived from the types of its fields."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from functools import cache, partial
+from types import UnionType
+from typing import Any, Final, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from expunge_reports import json_fields
+from expunge_reports.errors import MalformedError
+from expunge_reports.forms import stated_time
+from expunge_reports.forms.stated_time import Day, Time
+
+Members = Mapping[str, object]
+_Form = TypeVar("_Form")
+_Reader = Callable[[object, str], object]
+
+
+def read(form: type[_Form], value: object) -> _Form | None:
+    """Read a value as one of the forms, or as a tuple of one."""
+    try:
+        return required(form, value, "the value")
+    except MalformedError:
+        return None
+
+
+def required(form: type[_Form], value: object, what: str) -> _Form:
+    """Read a value as one of the forms; `what` is named in the error.
+
+    Raises:
+        MalformedError: It has another form.
+    """
+    return cast("_Form", _reader(cast("Any", form))(value, what))
+
+
+@cache
+def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - a type as it is annotated
+    if hint in _LEAVES:
+        return _LEAVES[hint]
+    if get_origin(hint) in {Union, UnionType}:
+        return partial(_optional, _reader(get_args(hint)[0]))
+    if get_origin(hint) is tuple:
+        return partial(_rows, _reader(get_args(hint)[0]))
+    hints = get_type_hints(hint)
+    members = {
+        one.name: _Member(
+            name=re.sub(r"_(\w)", lambda matched: matched[1].upper(), one.name),
+            reader=_reader(hints[one.name]),
+            required=one.default is MISSING and one.default_factory is MISSING,
+        )
+        for one in fields(hint)
+        if one.name != "further"
+    }
+    return partial(_record, hint, members)
+
+
+class _Member(NamedTuple):
+    name: str
+    reader: _Reader
+    required: bool
+
+
+def _record(form: Callable[..., object], members: Mapping[str, _Member], value: object, what: str) -> object:
+    left = dict(json_fields.members(value, what))
+    given = {
+        name: member.reader(left.pop(member.name, None), member.name)
+        for name, member in members.items()
+        if member.required or member.name in left
+    }
+    return form(**given, further=left)
+
+
+def _optional(reader: _Reader, value: object, what: str) -> object:
+    return None if value is None else reader(value, what)
+
+
+def _rows(reader: _Reader, value: object, what: str) -> object:
+    return tuple(reader(one, what) for one in json_fields.sequence(value, what))
+
+
+def _texts_by_name(value: object, what: str) -> object:
+    return {name: json_fields.text(one, what) for name, one in json_fields.members(value, what).items()}
+
+
+_LEAVES: Final[Mapping[Any, _Reader]] = {
+    Time: stated_time.read_time,
+    Day: stated_time.read_day,
+    str: json_fields.text,
+    int: json_fields.integer,  # what is below 0 is for the rules to say
+    Mapping[str, str]: _texts_by_name,
+}

@@ -1,0 +1,190 @@
+"""Forms of what statements cite: plan, deadlines, backup copies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
+
+from expunge_reports.forms import form_reader
+from expunge_reports.forms.form_reader import Members
+from expunge_reports.forms.stated_time import Day, Time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCopy:
+    """One backup copy, or so many that are stated together: these have no `id`.
+
+    `taken_between` is the interval in which their data was read, empty if not stated.
+    """
+
+    place: str
+    status: str
+    store: str | None = None
+    kind: str | None = None
+    id: str | None = None
+    copies: int = 1
+    taken_between: tuple[Time, ...] = ()
+    due: Time | None = None
+    expected_by: Time | None = None
+    ground: str | None = None
+    blocker: str | None = None
+    further: Members
+
+    @property
+    def last_day(self) -> str | None:
+        """When it ends as stated, or None if its status or its members give no day."""
+        return (self.expected_by or self.due) if self.status == "due" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One look at one place with backup copies; `of` is the store that is copied, or `ledger`."""
+
+    place: str
+    of: str | None = None
+    at: Time
+    copies: int
+    control: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCopies:
+    """The document about backup copies."""
+
+    kind: str
+    listings: tuple[Listing, ...]
+    may_hold_the_records: tuple[BackupCopy, ...]
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLeftAlone:
+    """One log that is not erased on request."""
+
+    store: str
+    collection: str
+    purpose: str | None = None
+    ground: str | None = None
+    retention: str | None = None
+    approved_by: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoBackups:
+    """That no backup copies of a store are made."""
+
+    reason: str
+    approved_by: str
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStore:
+    """One store of the plan; `collections` maps each to its action, `backup_places` has the places with its copies."""
+
+    store: str
+    kind: str
+    identity: str | None = None
+    collections: Mapping[str, str] = field(default_factory=dict)
+    backup_places: tuple[str, ...] = ()
+    no_backups: NoBackups | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The document about the plan; `data_types` maps `store.collection` to its data type."""
+
+    kind: str
+    operator: str | None = None
+    contact: str | None = None
+    software: str | None = None
+    data_map: str | None = None
+    plan_digest: str | None = None
+    stores: tuple[PlannedStore, ...]
+    logs_left_alone: tuple[LogLeftAlone, ...] = ()
+    data_types: Mapping[str, str] = field(default_factory=dict)
+    limited_to: tuple[str, ...] | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """That a clock was extended, once."""
+
+    last_day: Day
+    at: Time | None = None
+    reason: str | None = None
+    ground: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayNotCounted:
+    """A holiday or a closing day within a count of business days."""
+
+    day: Day
+    name: str
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """One clock of a request."""
+
+    clock: str
+    ground: str | None = None
+    received_at: Time | None = None
+    last_day: Day
+    due_at: Time
+    moved_from: Day | None = None
+    not_counted: tuple[DayNotCounted, ...] = ()
+    extended_to: Time | None = None
+    extension: Extension | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Whose public holidays are not counted."""
+
+    country: str | None = None
+    subdivision: str | None = None
+    source: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """The document about deadlines."""
+
+    kind: str
+    received_at: Time
+    controller_received_at: Time | None = None
+    time_zone: str | None = None
+    calendar: Calendar | None = None
+    business_days: int | None = None
+    statute: str | None = None
+    clocks: tuple[Clock, ...]
+    first: str | None = None
+    answer_by: Time
+    warning: str | None = None
+    further: Members
+
+
+Document = BackupCopies | Deadlines | Plan
+AnyDocument = TypeVar("AnyDocument", BackupCopies, Deadlines, Plan)
+
+_DOCUMENTS: Final[Mapping[str, type[Document]]] = {"copies": BackupCopies, "deadlines": Deadlines, "plan": Plan}
+
+
+def document(value: object) -> Document | None:
+    """Read a shared document as the kind that it says it is."""
+    return form_reader.read(_DOCUMENTS[cast("Any", value)["kind"]], value) if is_document(value) else None
+
+
+def is_document(value: object) -> bool:
+    """Whether a shared document says that it is of one of the kinds above."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind in _DOCUMENTS
