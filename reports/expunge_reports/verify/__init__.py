@@ -2,7 +2,11 @@
 
 verifier       verify(export, trust, openings, now) -> Verdict
 verdict        Verdict, Reason
-contradictions what cannot be true however well it is signed
+contradictions what cannot be true however well it is signed; its rules:
+outcome_rules  an event and its collections against each other, the plan and what came before
+document_rules what statements cite, against itself and against what is open
+time_rules     times and deadlines
+series_reading each statement with the forms and documents that rules look at
 what_is_owed   what an authentic series should have stated by now
 verdict_text   a verdict in words and as data
 monitor        the verdict beside the whole log: nothing rewritten, nothing withheld

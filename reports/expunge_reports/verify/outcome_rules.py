@@ -1,0 +1,143 @@
+"""Outcome rules: an event and its collections against each other, against the plan and against what came before."""
+
+from datetime import datetime
+from typing import Final
+
+from expunge_reports import consistency
+from expunge_reports.consistency import ANSWERED, LINES
+from expunge_reports.forms import bodies, form_reader
+from expunge_reports.forms.bodies import BlindSearch, Store
+from expunge_reports.statement import NOTHING_OPEN, Statement
+from expunge_reports.verify.series_reading import Found, Rule, Said, stated
+
+
+def _form(said: Said, _: datetime) -> Found:
+    if not said.known:  # what no rule can read, no rule would refuse
+        yield "form-unknown", ""
+
+
+def _counts(said: Said, _: datetime) -> Found:
+    if any(map(_negative, [said.statement.body, *said.cited])):
+        yield "count-negative", ""
+
+
+def _negative(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_negative, value.values()))
+    if isinstance(value, list):
+        return any(map(_negative, value))
+    return type(value) is int and value < 0
+
+
+def _lines(said: Said, _: datetime) -> Found:
+    seen: set[str] = set()
+    for store in said.stores:
+        for line in store.collections:
+            place = f"{store.store}.{line.collection}"
+            yield from ((code, place) for code in consistency.in_line(line))
+            if place in seen:
+                yield "place-twice", place
+            seen.add(place)
+            if line.due and line.outcome != "left" and said.statement.event in ANSWERED | {"on-hold"}:
+                yield "due-left", place
+        if store.level not in {None, "deleted"}:
+            yield "level-not-claimed", store.store
+    if len({store.store for store in said.stores}) < len(said.stores):
+        yield "place-twice", ""
+
+
+def _planned(said: Said, _: datetime) -> Found:
+    if not said.known:
+        return
+    stores = () if said.plan is None else said.plan.stores
+    actions = {f"{store.store}.{name}": action for store in stores for name, action in store.collections.items()}
+    outcomes = {f"{store.store}.{line.collection}": line.outcome for store in said.stores for line in store.collections}
+    if said.statement.event in LINES:
+        if not actions:
+            yield "plan-against-lines", ""
+        yield from (("plan-against-lines", place) for place in sorted(actions.keys() ^ outcomes.keys()))
+    elif said.plan is not None:
+        yield from (("plan-against-lines", place) for place in sorted(outcomes.keys() - actions.keys()))
+    for place in sorted(actions.keys() & outcomes.keys()):
+        emptied = {"tombstoned": True, "erased": False}.get(outcomes[place])
+        if emptied not in {None, actions[place] == "tombstone"}:
+            yield "outcome-against-plan", place
+
+
+def _event(said: Said, _: datetime) -> Found:
+    current, before = said.statement, consistency.past([one.event for one in said.before])
+    event, outcome = current.event, current.body.get("outcome")
+    own = ("ambiguous", "denied") if event == "denied" else (event,)  # no set: the outcome may be anything
+    if outcome is not None and outcome not in own:
+        yield "event-against-outcome", ""
+    if said.known and not _sums_up(said, before):
+        yield "event-against-lines", ""
+    if not consistency.follows(event, before):
+        yield "event-order", ""
+    if consistency.leaves_open(event, current.open, final=current.final):
+        yield "over-and-open", ""
+    due = current.body.get("due")
+    if event == "settled" and type(due) is int and due > 0:
+        yield "due-left", ""
+    if event == "settled" and _left(current):
+        yield "search-left-in-settled", ""
+    identifiers = current.body.get("identifiers")
+    if isinstance(identifiers, dict) and (identifiers.get("destroyedInLedger") is True) == ("kept" in identifiers):
+        yield "keys-destroyed-and-kept", ""
+
+
+def _sums_up(said: Said, before: consistency.Past) -> bool:
+    """Tell whether the event can be the sum of what happened in the collections, here and before."""
+    event = said.statement.event
+    outcomes = {line.outcome for store in said.stores for line in store.collections}
+    if event == "cancelled" and not before.answered and any(_erased(one) for one in said.before):
+        return False
+    if event not in LINES:  # those that have a form state none
+        return event not in bodies.BODIES or "stores" not in said.statement.body
+    if event == "partially-erased" and outcomes <= LINES["erased"] and not _left(said.statement):
+        return False
+    if event == "on-hold" and not before.answered and "retained" not in outcomes:
+        return False
+    return not consistency.in_answer(event, frozenset(outcomes))
+
+
+def _erased(earlier: Statement) -> bool:
+    stores = form_reader.read(tuple[Store, ...], earlier.body.get("stores", [])) or ()
+    return any(line.outcome in {"erased", "tombstoned"} for store in stores for line in store.collections)
+
+
+def _left(current: Statement) -> bool:
+    search = form_reader.read(BlindSearch, current.body.get("blindSearch"))
+    return search is not None and bool(search.left)
+
+
+def _subject(said: Said, _: datetime) -> Found:
+    current, body = said.statement, said.statement.body
+    first = said.before[0].body if said.before else body
+    if "controller" in body and body["controller"] != first.get("controller", body["controller"]):
+        yield "controller-changes", ""
+    limited = [] if said.plan is None else [None if said.plan.limited_to is None else list(said.plan.limited_to)]
+    named = current.event in bodies.BODIES or {"controller", "dataTypes"} & body.keys()
+    if said.known and named and any(body.get("dataTypes") != one for one in [first.get("dataTypes"), *limited]):
+        yield "types-change", ""
+    search = form_reader.read(BlindSearch, body.get("blindSearch"))
+    if search is not None and search.searched == "limited-request" and "dataTypes" not in body:
+        yield "search-not-limited", ""
+
+
+def _closed(said: Said, _: datetime) -> Found:
+    current = said.statement
+    if current.event != "closed":
+        return
+    if current.open != NOTHING_OPEN:
+        yield "kept-when-closed", ""
+    last = next((one for one in reversed(said.before) if "stores" in one.body), None)
+    stores = () if last is None else form_reader.read(tuple[Store, ...], last.body["stores"]) or ()
+    for store in stores:
+        for line in store.collections:
+            until = stated(line.until)
+            if line.retained and (until is None or until > current.issued_at):
+                yield "kept-when-closed", f"{store.store}.{line.collection}"
+
+
+RULES: Final = tuple(Rule(since=1, check=one) for one in (_form, _counts, _lines, _planned, _event, _subject, _closed))

@@ -1,0 +1,77 @@
+"""Time rules: times in an order that time does not have, and deadlines that are not the request's."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from expunge_reports.forms.shared_documents import BackupCopies, Deadlines
+from expunge_reports.verify.series_reading import Found, Rule, Said, stated
+
+CLOCKS_DIFFER: Final = timedelta(minutes=10)
+"""Between the clock of the operator and that of a reader, or of a storage."""
+
+STORES_DIFFER: Final = timedelta(days=1)
+"""Between the clock of the operator and that of a store, which nobody holds against it."""
+
+
+def _times(said: Said, now: datetime) -> Found:
+    current = said.statement
+    at, body = current.issued_at, current.body
+    if said.before and at < said.before[-1].issued_at:
+        yield "time-backwards", ""
+    if at > now + CLOCKS_DIFFER:
+        yield "in-the-future", ""
+    verified, counted, received = (stated(body.get(name)) for name in ("verifiedAt", "countedAt", "receivedAt"))
+    search = body.get("blindSearch")
+    looks = [verified, counted, stated(search.get("at")) if isinstance(search, dict) else None]
+    looks += [stated(one.at) for document in said.of(BackupCopies) for one in document.listings]
+    if any(one is not None and one > at + CLOCKS_DIFFER for one in looks):
+        yield "looked-later-than-stated", ""
+    if verified is not None and counted is not None and counted > verified + CLOCKS_DIFFER:
+        yield "counted-after-verified", ""
+    if received is not None and received > at + CLOCKS_DIFFER:
+        yield "received-after-stated", ""
+    first = _received(said)
+    if first is not None and any(one is not None and one < first - CLOCKS_DIFFER for one in (verified, counted)):
+        yield "looked-before-receipt", ""
+    cutoffs = [stated(store.cutoff) for store in said.stores]
+    if any(one is not None and one > at + STORES_DIFFER for one in cutoffs):
+        yield "cutoff-in-the-future", ""
+
+
+def _clocks(said: Said, _: datetime) -> Found:
+    current = said.statement
+    first = _received(said)
+    for clocks in said.of(Deadlines):
+        if any(ended < began for began, ended in _periods(clocks)):
+            yield "deadline-before-receipt", ""
+        if first is not None and stated(clocks.received_at) != first:
+            yield "receipt-differs", ""
+        ends = [stated(one.extended_to or one.due_at) for one in clocks.clocks if one.clock != "confirmation"]
+        by = stated(clocks.answer_by)
+        if by != min((one for one in ends if one is not None), default=by) or (
+            current.open.items and current.open.expected_by != by
+        ):
+            yield "answer-day-differs", ""
+    if current.event == "extended" and said.known:
+        by = next((stated(one.answer_by) for one in said.of(Deadlines)), None)
+        before = None if said.clocks is None else stated(said.clocks.answer_by)
+        if by is None or (before is not None and by < before):
+            yield "extended-by-nothing", ""
+
+
+def _received(said: Said) -> datetime | None:
+    return stated([*said.before, said.statement][0].body.get("receivedAt"))
+
+
+def _periods(clocks: Deadlines) -> Iterator[tuple[datetime, datetime]]:
+    """From when and until when each clock runs; one may run from before the operator knew, and be over by then."""
+    received = [stated(one) for one in (clocks.received_at, clocks.controller_received_at)]
+    first = min((one for one in received if one is not None), default=None)
+    periods = [(stated(one.received_at) or first, stated(one.due_at)) for one in clocks.clocks]
+    for began, ended in [(first, stated(clocks.answer_by)), *periods]:
+        if began is not None and ended is not None:
+            yield began, ended
+
+
+RULES: Final = tuple(Rule(since=1, check=one) for one in (_times, _clocks))
