@@ -3,7 +3,7 @@
 What else cannot be true however well it is signed, the issuer knows by construction: `verify.contradictions`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from expunge_reports.forms import stated_time
@@ -71,10 +71,14 @@ class Past(NamedTuple):
     denied: bool = False
     cancelled: bool = False
 
-
-def past(events: Sequence[str]) -> Past:
-    """Return what these events amount to, in order."""
-    return Past(next(iter(events), None), not ANSWERED.isdisjoint(events), "denied" in events, "cancelled" in events)
+    def then(self, event: str) -> "Past":
+        """Return what the series has stated with one more event."""
+        return Past(
+            self.first or event,
+            self.answered or event in ANSWERED,
+            self.denied or event == "denied",
+            self.cancelled or event == "cancelled",
+        )
 
 
 def follows(event: str, before: Past) -> bool:

@@ -184,7 +184,12 @@ def document(value: object) -> Document | None:
     return form_reader.read(_DOCUMENTS[cast("Any", value)["kind"]], value) if is_document(value) else None
 
 
+def kind_of(value: object) -> str | None:
+    """Return the kind that a shared document says it is of; None if it says none."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
 def is_document(value: object) -> bool:
     """Whether a shared document says that it is of one of the kinds above."""
-    kind = value.get("kind") if isinstance(value, dict) else None
-    return isinstance(kind, str) and kind in _DOCUMENTS
+    return kind_of(value) in _DOCUMENTS

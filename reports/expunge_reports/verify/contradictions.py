@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from expunge_reports.forms import bodies, form_reader, shared_documents
+from expunge_reports.forms import bodies, form_reader
 from expunge_reports.forms.bodies import Store
-from expunge_reports.forms.shared_documents import Deadlines, Plan
+from expunge_reports.forms.shared_documents import Plan
 from expunge_reports.statement import Statement
 from expunge_reports.verify import document_rules, outcome_rules, time_rules
-from expunge_reports.verify.series_reading import Said
+from expunge_reports.verify.series_reading import Before, Cited, Said
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
     "form-unknown": "a body, what is stated of stores, or a document that is cited, is not in the form of its version",
@@ -80,23 +80,22 @@ def contradictions(
         now: the reader's clock.
     """
     found: dict[Contradiction, None] = {}
-    plan: Plan | None = None
-    clocks: Deadlines | None = None
-    # Once, however many statements cite it.
-    read = {digest: shared_documents.document(one) for digest, one in shared.items()}
+    read = {digest: Cited(one) for digest, one in shared.items()}
+    unseen = dict(read)
+    before = Before()
     for seq, current in enumerate(statements):
-        cited = [shared[digest] for digest in current.context]
-        documents = [one for digest in current.context if (one := read[digest]) is not None]
-        plan = next((one for one in documents if isinstance(one, Plan)), plan)
+        cited = [read[digest] for digest in current.context]
+        new = [unseen.pop(digest) for digest in current.context if digest in unseen]
+        plan = next((one for one in cited if isinstance(one.form, Plan)), before.plan)
         stores = form_reader.read(tuple[Store, ...], current.body.get("stores", []))
         form = bodies.BODIES.get(current.event)
         known = (
             stores is not None
             and (form is None or form_reader.read(form, current.body) is not None)
-            and len(documents) == sum(map(shared_documents.is_document, cited))
+            and all(one.known for one in cited)
         )
-        said = Said(current, statements[:seq], stores or (), known, cited, documents, plan, clocks)
-        clocks = next((one for one in documents if isinstance(one, Deadlines)), clocks)
+        said = Said(current, before, stores or (), known, cited, new, plan)
+        before = said.then()
         for rule in RULES:
             if rule.since <= current.version:
                 found |= {Contradiction(code, seq, where): None for code, where in rule.check(said, now)}

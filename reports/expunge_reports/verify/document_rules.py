@@ -12,9 +12,9 @@ from expunge_reports.verify.series_reading import Found, Rule, Said, stated
 
 
 def _documents(said: Said, _: datetime) -> Found:
-    kinds = Counter(str(one.get("kind")) for one in said.cited if isinstance(one, dict))
+    kinds = Counter(one.kind for one in said.cited if one.kind is not None)
     yield from (("document-twice", kind) for kind, number in kinds.items() if number > 1)
-    for plan in said.of(Plan):
+    for plan in said.new_of(Plan):
         stores = Counter(store.store for store in plan.stores)
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)
 
@@ -25,7 +25,7 @@ def _owed(said: Said, _: datetime) -> Found:
         yield "nothing-owed", ""
     if current.event in {"erased", "not-found"} and current.open.expected_by is None:
         yield "nothing-owed", ""  # that a check follows, and by when
-    listed = [consistency.open_copies(one) for one in said.of(BackupCopies)]
+    listed = [one.open_copies for one in said.cited if isinstance(one.form, BackupCopies)]
     if not listed and current.event not in LINES.keys() | {"settled"}:
         listed = [OpenCopies()]
     if said.known and (not listed or any(current.open.copies != one for one in listed)):
@@ -33,7 +33,7 @@ def _owed(said: Said, _: datetime) -> Found:
 
 
 def _copies(said: Said, _: datetime) -> Found:
-    for document in said.of(BackupCopies):
+    for document in said.new_of(BackupCopies):
         seen: set[tuple[str, str | None]] = set()
         listed = Counter({one.place: one.copies for one in document.listings})
         held = Counter[str]()

@@ -6,9 +6,9 @@ from typing import Final
 from expunge_reports import consistency
 from expunge_reports.consistency import ANSWERED, LINES
 from expunge_reports.forms import bodies, form_reader
-from expunge_reports.forms.bodies import BlindSearch, Store
+from expunge_reports.forms.bodies import BlindSearch
 from expunge_reports.statement import NOTHING_OPEN, Statement
-from expunge_reports.verify.series_reading import Found, Rule, Said, stated
+from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
 
 
 def _form(said: Said, _: datetime) -> Found:
@@ -17,7 +17,7 @@ def _form(said: Said, _: datetime) -> Found:
 
 
 def _counts(said: Said, _: datetime) -> Found:
-    if any(map(_negative, [said.statement.body, *said.cited])):
+    if any(map(_negative, [said.statement.body, *(one.value for one in said.new)])):
         yield "count-negative", ""
 
 
@@ -49,23 +49,22 @@ def _lines(said: Said, _: datetime) -> Found:
 def _planned(said: Said, _: datetime) -> Found:
     if not said.known:
         return
-    stores = () if said.plan is None else said.plan.stores
-    actions = {f"{store.store}.{name}": action for store in stores for name, action in store.collections.items()}
+    actions = {} if said.plan is None else said.plan.actions
     outcomes = {f"{store.store}.{line.collection}": line.outcome for store in said.stores for line in store.collections}
     if said.statement.event in LINES:
         if not actions:
             yield "plan-against-lines", ""
-        yield from (("plan-against-lines", place) for place in sorted(actions.keys() ^ outcomes.keys()))
-    elif said.plan is not None:
-        yield from (("plan-against-lines", place) for place in sorted(outcomes.keys() - actions.keys()))
-    for place in sorted(actions.keys() & outcomes.keys()):
-        emptied = {"tombstoned": True, "erased": False}.get(outcomes[place])
-        if emptied not in {None, actions[place] == "tombstone"}:
+        yield from some(("plan-against-lines", place) for place in actions if place not in outcomes)
+    if said.plan is not None:
+        yield from (("plan-against-lines", place) for place in outcomes if place not in actions)
+    for place, outcome in outcomes.items():
+        emptied = {"tombstoned": True, "erased": False}.get(outcome)
+        if place in actions and emptied not in {None, actions[place] == "tombstone"}:
             yield "outcome-against-plan", place
 
 
 def _event(said: Said, _: datetime) -> Found:
-    current, before = said.statement, consistency.past([one.event for one in said.before])
+    current, before = said.statement, said.before.past
     event, outcome = current.event, current.body.get("outcome")
     own = ("ambiguous", "denied") if event == "denied" else (event,)  # no set: the outcome may be anything
     if outcome is not None and outcome not in own:
@@ -90,7 +89,7 @@ def _sums_up(said: Said, before: consistency.Past) -> bool:
     """Tell whether the event can be the sum of what happened in the collections, here and before."""
     event = said.statement.event
     outcomes = {line.outcome for store in said.stores for line in store.collections}
-    if event == "cancelled" and not before.answered and any(_erased(one) for one in said.before):
+    if event == "cancelled" and not before.answered and said.before.erased:
         return False
     if event not in LINES:  # those that have a form state none
         return event not in bodies.BODIES or "stores" not in said.statement.body
@@ -101,11 +100,6 @@ def _sums_up(said: Said, before: consistency.Past) -> bool:
     return not consistency.in_answer(event, frozenset(outcomes))
 
 
-def _erased(earlier: Statement) -> bool:
-    stores = form_reader.read(tuple[Store, ...], earlier.body.get("stores", [])) or ()
-    return any(line.outcome in {"erased", "tombstoned"} for store in stores for line in store.collections)
-
-
 def _left(current: Statement) -> bool:
     search = form_reader.read(BlindSearch, current.body.get("blindSearch"))
     return search is not None and bool(search.left)
@@ -113,10 +107,10 @@ def _left(current: Statement) -> bool:
 
 def _subject(said: Said, _: datetime) -> Found:
     current, body = said.statement, said.statement.body
-    first = said.before[0].body if said.before else body
+    first = said.first.body
     if "controller" in body and body["controller"] != first.get("controller", body["controller"]):
         yield "controller-changes", ""
-    limited = [] if said.plan is None else [None if said.plan.limited_to is None else list(said.plan.limited_to)]
+    limited = [] if said.plan is None else [said.plan.limited_to]
     named = current.event in bodies.BODIES or {"controller", "dataTypes"} & body.keys()
     if said.known and named and any(body.get("dataTypes") != one for one in [first.get("dataTypes"), *limited]):
         yield "types-change", ""
@@ -131,13 +125,12 @@ def _closed(said: Said, _: datetime) -> Found:
         return
     if current.open != NOTHING_OPEN:
         yield "kept-when-closed", ""
-    last = next((one for one in reversed(said.before) if "stores" in one.body), None)
-    stores = () if last is None else form_reader.read(tuple[Store, ...], last.body["stores"]) or ()
-    for store in stores:
-        for line in store.collections:
-            until = stated(line.until)
-            if line.retained and (until is None or until > current.issued_at):
-                yield "kept-when-closed", f"{store.store}.{line.collection}"
+    yield from some(
+        ("kept-when-closed", f"{store.store}.{line.collection}")
+        for store in said.before.stores
+        for line in store.collections
+        if line.retained and ((until := stated(line.until)) is None or until > current.issued_at)
+    )
 
 
 RULES: Final = tuple(Rule(since=1, check=one) for one in (_form, _counts, _lines, _planned, _event, _subject, _closed))

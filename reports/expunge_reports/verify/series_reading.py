@@ -1,19 +1,92 @@
-"""Series reading: each statement of a series with the forms and documents that rules on contradictions look at."""
+"""Series reading: each statement of a series with the forms and documents that rules on contradictions look at.
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+What is derived from a document is derived once, however many statements cite it, and what is known of the statements
+before one is carried along: the work grows with the receipt alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
+from typing import Final
 
-from expunge_reports.forms import stated_time
+from expunge_reports import consistency
+from expunge_reports.consistency import Past
+from expunge_reports.forms import shared_documents, stated_time
 from expunge_reports.forms.bodies import Store
-from expunge_reports.forms.shared_documents import AnyDocument, Deadlines, Document, Plan
-from expunge_reports.statement import Statement
+from expunge_reports.forms.shared_documents import AnyDocument, BackupCopies, Deadlines, Plan
+from expunge_reports.statement import OpenCopies, Statement
 
 _FIRST, _LAST = (datetime(year, 6, 1, tzinfo=UTC) for year in (1, 9999))
 """What is stated beyond them is taken for them, so that no clock's difference leads out of the calendar."""
 
 Found = Iterator[tuple[str, str]]
 """Code and place of each contradiction within one statement."""
+
+_NAMED: Final = 10
+
+
+def some(found: Found) -> Found:
+    """Yield the first of them alone, where what is wrong may be far larger than the statement that says it."""
+    return islice(found, _NAMED)
+
+
+class Cited:
+    """One document of an export.
+
+    Attributes:
+        value: as it was enclosed.
+        kind: that it says it is of; None if it says none.
+        form: as the kind that it is of; None if this version has no such form.
+        known: whether it is in the form of its kind, or of a kind that this version does not know.
+    """
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        self.kind = shared_documents.kind_of(value)
+        self.form = shared_documents.document(value)
+        self.known = self.form is not None or not shared_documents.is_document(value)
+
+    @cached_property
+    def actions(self) -> Mapping[str, str]:
+        """Of a plan: `store.collection` -> its action."""
+        stores = self.form.stores if isinstance(self.form, Plan) else ()
+        return {f"{store.store}.{name}": action for store in stores for name, action in store.collections.items()}
+
+    @cached_property
+    def limited_to(self) -> list[str] | None:
+        """Of a plan: the data types that it is limited to; None if it is not."""
+        limited = self.form.limited_to if isinstance(self.form, Plan) else None
+        return None if limited is None else list(limited)
+
+    @cached_property
+    def open_copies(self) -> OpenCopies:
+        """Of a list of backup copies: what a statement that cites it has to count as open."""
+        return consistency.open_copies(self.form) if isinstance(self.form, BackupCopies) else OpenCopies()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of the statements before one.
+
+    Attributes:
+        first: the one that opens the series.
+        last: the one that it follows.
+        past: what their events amount to.
+        erased: whether one says that something was erased.
+        stores: what the last one says that says anything of stores.
+        clocks: the last deadlines that were cited.
+        plan: the last plan that was cited.
+    """
+
+    first: Statement | None = None
+    last: Statement | None = None
+    past: Past = field(default_factory=Past)
+    erased: bool = False
+    stores: Sequence[Store] = ()
+    clocks: Deadlines | None = None
+    plan: Cited | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +95,49 @@ class Said:
 
     Attributes:
         statement: as it was verified.
-        before: those before it, in order.
+        before: what is known of those before it.
         stores: what happened in each; empty if it says nothing of them, or in another form.
         known: whether its body, what it says of stores, and its documents of the kinds of this version, are in their
             form.
         cited: the documents that it cites.
-        documents: those of them that have a known form.
+        new: those of them that no statement before it cites: what a document says in itself is judged once.
         plan: the last one that was cited until now.
-        clocks: the last ones that were cited before.
     """
 
     statement: Statement
-    before: Sequence[Statement]
+    before: Before
     stores: Sequence[Store]
     known: bool
-    cited: Sequence[object]
-    documents: Sequence[Document]
-    plan: Plan | None
-    clocks: Deadlines | None
+    cited: Sequence[Cited]
+    new: Sequence[Cited]
+    plan: Cited | None
 
-    def of(self, form: type[AnyDocument]) -> Iterator[AnyDocument]:
+    @property
+    def first(self) -> Statement:
+        """The one that opens the series."""
+        return self.before.first or self.statement
+
+    def all_of(self, form: type[AnyDocument]) -> Iterator[AnyDocument]:
         """Yield the documents of one kind that it cites."""
-        return (one for one in self.documents if isinstance(one, form))
+        return (one.form for one in self.cited if isinstance(one.form, form))
+
+    def new_of(self, form: type[AnyDocument]) -> Iterator[AnyDocument]:
+        """Yield the documents of one kind that it is the first to cite."""
+        return (one.form for one in self.new if isinstance(one.form, form))
+
+    def then(self) -> Before:
+        """Return what is known before the next one."""
+        stated = "stores" in self.statement.body
+        lines = (line for store in self.stores for line in store.collections)
+        return Before(
+            first=self.first,
+            last=self.statement,
+            past=self.before.past.then(self.statement.event),
+            erased=self.before.erased or any(line.outcome in {"erased", "tombstoned"} for line in lines),
+            stores=self.stores if stated else self.before.stores,
+            clocks=next(self.all_of(Deadlines), self.before.clocks),
+            plan=self.plan,
+        )
 
 
 @dataclass(frozen=True, slots=True)

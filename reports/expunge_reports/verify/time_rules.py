@@ -17,14 +17,14 @@ STORES_DIFFER: Final = timedelta(days=1)
 def _times(said: Said, now: datetime) -> Found:
     current = said.statement
     at, body = current.issued_at, current.body
-    if said.before and at < said.before[-1].issued_at:
+    if said.before.last is not None and at < said.before.last.issued_at:
         yield "time-backwards", ""
     if at > now + CLOCKS_DIFFER:
         yield "in-the-future", ""
     verified, counted, received = (stated(body.get(name)) for name in ("verifiedAt", "countedAt", "receivedAt"))
     search = body.get("blindSearch")
     looks = [verified, counted, stated(search.get("at")) if isinstance(search, dict) else None]
-    looks += [stated(one.at) for document in said.of(BackupCopies) for one in document.listings]
+    looks += [stated(one.at) for document in said.new_of(BackupCopies) for one in document.listings]
     if any(one is not None and one > at + CLOCKS_DIFFER for one in looks):
         yield "looked-later-than-stated", ""
     if verified is not None and counted is not None and counted > verified + CLOCKS_DIFFER:
@@ -42,26 +42,27 @@ def _times(said: Said, now: datetime) -> Found:
 def _clocks(said: Said, _: datetime) -> Found:
     current = said.statement
     first = _received(said)
-    for clocks in said.of(Deadlines):
+    for clocks in said.new_of(Deadlines):
         if any(ended < began for began, ended in _periods(clocks)):
             yield "deadline-before-receipt", ""
-        if first is not None and stated(clocks.received_at) != first:
-            yield "receipt-differs", ""
         ends = [stated(one.extended_to or one.due_at) for one in clocks.clocks if one.clock != "confirmation"]
         by = stated(clocks.answer_by)
-        if by != min((one for one in ends if one is not None), default=by) or (
-            current.open.items and current.open.expected_by != by
-        ):
+        if by != min((one for one in ends if one is not None), default=by):
+            yield "answer-day-differs", ""
+    for clocks in said.all_of(Deadlines):
+        if first is not None and stated(clocks.received_at) != first:
+            yield "receipt-differs", ""
+        if current.open.items and current.open.expected_by != stated(clocks.answer_by):
             yield "answer-day-differs", ""
     if current.event == "extended" and said.known:
-        by = next((stated(one.answer_by) for one in said.of(Deadlines)), None)
-        before = None if said.clocks is None else stated(said.clocks.answer_by)
+        by = next((stated(one.answer_by) for one in said.all_of(Deadlines)), None)
+        before = None if said.before.clocks is None else stated(said.before.clocks.answer_by)
         if by is None or (before is not None and by < before):
             yield "extended-by-nothing", ""
 
 
 def _received(said: Said) -> datetime | None:
-    return stated([*said.before, said.statement][0].body.get("receivedAt"))
+    return stated(said.first.body.get("receivedAt"))
 
 
 def _periods(clocks: Deadlines) -> Iterator[tuple[datetime, datetime]]:

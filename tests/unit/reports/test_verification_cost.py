@@ -1,0 +1,101 @@
+"""The verifier's work grows with the receipt, and not with how often its statements cite one document.
+
+Counted are steps of the interpreter, which are the same on every machine; nothing is timed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from expunge_reports import export
+from expunge_reports.statement import Open, Statement
+from expunge_reports.verify import contradictions
+
+T0 = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+AT = "2026-11-24T10:00:00Z"
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+MANY = 600
+COPY = {"place": "dumps", "status": "due", "due": AT, "expectedBy": AT, "takenBetween": [AT, AT]}
+CLOCK = {"clock": "statute", "lastDay": "2026-12-24", "dueAt": AT}
+COLLECTIONS = {f"c{number}": "delete" for number in range(MANY)}
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "plan": {"kind": "plan", "stores": [{"store": "main", "kind": "postgres", "collections": COLLECTIONS}]},
+    "copies": {
+        "kind": "copies",
+        "listings": [{"place": "dumps", "at": AT, "copies": MANY}] * MANY,
+        "mayHoldTheRecords": [{**COPY, "id": str(number)} for number in range(MANY)],
+    },
+    "deadlines": {"kind": "deadlines", "receivedAt": AT, "answerBy": AT, "clocks": [CLOCK] * MANY},
+    "unknown": {"kind": "unknown", "numbers": list(range(MANY))},
+}
+
+
+def steps(act: Callable[[], object]) -> int:
+    """How many steps of the interpreter it takes."""
+    counted = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal counted
+        frame.f_trace_opcodes = True
+        counted += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(None)
+    return counted
+
+
+def judged(number: int, event: str, document: dict[str, Any]) -> int:
+    """What so many statements cost that cite one document."""
+    digest = export.document_digest(document)
+    said = {"controller": "acme", "receivedAt": AT, "verifiedAt": AT, "stores": [], "context": [digest]}
+    statements = [
+        Statement(
+            f"er_{'d' * 32}",
+            seq,
+            "e" * 64 if seq else None,
+            event if seq else "accepted",
+            T0 + timedelta(seconds=seq),
+            False,
+            Open(1),
+            said,
+            ("f" * 64,),
+        )
+        for seq in range(number)
+    ]
+    shared = {digest.removeprefix("sha256:"): document}
+    contradictions.contradictions(statements[:2], shared, NOW)  # what is derived once for each form
+    return steps(lambda: contradictions.contradictions(statements, shared, NOW))
+
+
+@pytest.mark.parametrize("event", ["correction", "extended", "re-erased"])
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_a_document_is_walked_no_more_often_however_many_statements_cite_it(kind: str, event: str) -> None:
+    alone = judged(2, event, {**DOCUMENTS[kind], **_emptied(kind)})
+    few, many = judged(2, event, DOCUMENTS[kind]), judged(12, event, DOCUMENTS[kind])
+    empty = judged(12, event, {**DOCUMENTS[kind], **_emptied(kind)})
+    assert many - empty < 1.5 * (few - alone)
+
+
+def _emptied(kind: str) -> dict[str, object]:
+    return {
+        "plan": {"stores": []},
+        "copies": {"listings": [], "mayHoldTheRecords": []},
+        "deadlines": {"clocks": []},
+        "unknown": {"numbers": []},
+    }[kind]
+
+
+@pytest.mark.parametrize("event", ["correction", "settled", "cancelled", "closed"])
+def test_a_statement_costs_no_more_however_many_are_before_it(event: str) -> None:
+    few, many = (judged(number, event, {"kind": "unknown"}) for number in (20, 400))
+    assert many < 22 * few
