@@ -5,7 +5,7 @@ another form than is declared here, and keeps members that are not declared as `
 generically. A member whose field has a default may be absent.
 
 bodies            what statements say: collections, stores, searches, and the body of each event
-shared_documents  what statements cite: plan, deadlines, backup copies
+shared_documents  what statements cite: plan, deadlines, backup copies, what was searched
 stated_time       times and days, which are texts
 form_reader       a JSON value as one of these forms
 """

@@ -1,4 +1,4 @@
-"""Forms of what statements cite: plan, deadlines, backup copies."""
+"""Forms of what statements cite: plan, deadlines, backup copies, what was searched."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -173,10 +173,34 @@ class Deadlines:
     further: Members
 
 
-Document = BackupCopies | Deadlines | Plan
-AnyDocument = TypeVar("AnyDocument", BackupCopies, Deadlines, Plan)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchedStore:
+    """One store that was searched without the map."""
 
-_DOCUMENTS: Final[Mapping[str, type[Document]]] = {"copies": BackupCopies, "deadlines": Deadlines, "plan": Plan}
+    store: str
+    at: Time | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchedStores:
+    """The document about a search without the map."""
+
+    kind: str
+    at: Time
+    stores: tuple[SearchedStore, ...]
+    further: Members
+
+
+Document = BackupCopies | Deadlines | Plan | SearchedStores
+AnyDocument = TypeVar("AnyDocument", BackupCopies, Deadlines, Plan, SearchedStores)
+
+_DOCUMENTS: Final[Mapping[str, type[Document]]] = {
+    "blind-search": SearchedStores,
+    "copies": BackupCopies,
+    "deadlines": Deadlines,
+    "plan": Plan,
+}
 
 
 def document(value: object) -> Document | None:

@@ -12,8 +12,9 @@ from expunge_reports.verify.series_reading import Found, Rule, Said, stated
 
 
 def _documents(said: Said, _: datetime) -> Found:
-    kinds = Counter(one.kind for one in said.cited if one.kind is not None)
-    yield from (("document-twice", kind) for kind, number in kinds.items() if number > 1)
+    kinds = Counter(type(one.form) for one in said.cited if one.form is not None)
+    if any(number > 1 for number in kinds.values()):
+        yield "document-twice", ""
     for plan in said.new_of(Plan):
         stores = Counter(store.store for store in plan.stores)
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)

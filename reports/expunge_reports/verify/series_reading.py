@@ -37,14 +37,12 @@ class Cited:
 
     Attributes:
         value: as it was enclosed.
-        kind: that it says it is of; None if it says none.
         form: as the kind that it is of; None if this version has no such form.
         known: whether it is in the form of its kind, or of a kind that this version does not know.
     """
 
     def __init__(self, value: object) -> None:
         self.value = value
-        self.kind = shared_documents.kind_of(value)
         self.form = shared_documents.document(value)
         self.known = self.form is not None or not shared_documents.is_document(value)
 

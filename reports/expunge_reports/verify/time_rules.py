@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from expunge_reports.forms.shared_documents import BackupCopies, Deadlines
+from expunge_reports.forms.shared_documents import BackupCopies, Deadlines, SearchedStores
 from expunge_reports.verify.series_reading import Found, Rule, Said, stated
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
@@ -25,6 +25,7 @@ def _times(said: Said, now: datetime) -> Found:
     search = body.get("blindSearch")
     looks = [verified, counted, stated(search.get("at")) if isinstance(search, dict) else None]
     looks += [stated(one.at) for document in said.new_of(BackupCopies) for one in document.listings]
+    looks += [stated(document.at) for document in said.new_of(SearchedStores)]
     if any(one is not None and one > at + CLOCKS_DIFFER for one in looks):
         yield "looked-later-than-stated", ""
     if verified is not None and counted is not None and counted > verified + CLOCKS_DIFFER:

@@ -1,7 +1,7 @@
 """Verdicts: the verifier's result, with the one reason why an export is not accepted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -104,6 +104,7 @@ class Verdict:
         openings: how many subject entries were opened.
         quorum: how many witnesses the trust file demands.
         untimely_witnesses: how many signed the checkpoint only before a statement in it was issued, or after now.
+        unknown_kinds: how many documents are of which kind that this version does not know; None: of none.
         high_s: the statements whose signature has the form that Expunge does not make; it verifies all the same.
         searched: the size of the log that was searched for further statements; None if none was (see `monitor`).
     """
@@ -119,6 +120,7 @@ class Verdict:
     openings: int = 0
     quorum: int = 0
     untimely_witnesses: int = 0
+    unknown_kinds: Mapping[str | None, int] = field(default_factory=dict)
     high_s: tuple[int, ...] = ()
     searched: int | None = None
     later: int = 0

@@ -12,6 +12,9 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 
 _PLACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
 
+_KIND: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_KINDS: Final = 10
+
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,15}(Z|\+00:00)", re.ASCII)
 
 _NOT_SEARCHED: Final = {
@@ -74,6 +77,7 @@ def grounds(verdict: Verdict) -> list[str]:
         binding(verdict),
         completeness(verdict),
         *limit(verdict),
+        *unknown_documents(verdict),
         *(other_form(seq) for seq in verdict.high_s),
     ]
 
@@ -150,6 +154,30 @@ def limit(verdict: Verdict) -> list[str]:
     return [f"limited to data of these types: {', '.join(named)}; of all other data nothing is said"]
 
 
+def unknown_documents(verdict: Verdict) -> list[str]:
+    """Return the line that counts the documents of kinds that are not known; none if there are none."""
+    number, named = sum(verdict.unknown_kinds.values()), _kinds(verdict)
+    if not number:
+        return []
+    rest = number - sum(named.values())
+    kinds = [f"{count} {kind}" for kind, count in named.items()]
+    kinds += [f"{rest} of {'further kinds' if named else 'a kind that is no name'} or none"] if rest else []
+    one = (
+        "1 document of a kind that this version does not know, of which it checks nothing but that it is the one cited"
+    )
+    several = (
+        f"{number} documents of kinds that this version does not know, of which it checks nothing but that they are the"
+        " ones cited"
+    )
+    return [f"{one if number == 1 else several}: {', '.join(kinds)}"]
+
+
+def _kinds(verdict: Verdict) -> dict[str, int]:
+    """The most frequent kinds that are not known, by name: what is none is not printed."""
+    named = {kind: count for kind, count in verdict.unknown_kinds.items() if kind and _KIND.fullmatch(kind)}
+    return dict(sorted(named.items(), key=lambda one: (-one[1], one[0]))[:_KINDS])
+
+
 def limited_to(current: Statement) -> tuple[str, ...] | None:
     """Return the data types that a statement's request was limited to; None if it speaks of everything."""
     if "dataTypes" not in current.body:
@@ -183,6 +211,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "quorum": verdict.quorum,
         "untimely_witnesses": verdict.untimely_witnesses,
         "high_s": list(verdict.high_s),
+        "unknown_documents": {"count": sum(verdict.unknown_kinds.values()), "kinds": _kinds(verdict)},
         "searched_leaves": verdict.searched,
         "stated_since": verdict.later,
         "unread_leaves": verdict.unread_leaves,

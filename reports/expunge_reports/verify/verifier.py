@@ -15,6 +15,7 @@ What is checked, in this order, so that one altered byte is named after the plac
 One newline at the end of a file is no part of it. Five minutes between two clocks say nothing.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -92,6 +93,9 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         openings=len(opened),
         quorum=trust.quorum,
         untimely_witnesses=len(cosigned) - len(counted),
+        unknown_kinds=Counter(
+            shared_documents.kind_of(one) for one in parsed.shared.values() if not shared_documents.is_document(one)
+        ),
         high_s=tuple(seq for seq, one in enumerate(envelopes) if dsse.has_high_s(one.signature)),
     )
 
