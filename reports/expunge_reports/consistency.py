@@ -17,6 +17,9 @@ ANSWERED: Final = ANSWERS | SETTLED
 OWING: Final = UNANSWERED | ANSWERS | {"re-erased"}
 """After these a further statement is owed."""
 
+_LAST_LOOKS: Final = frozenset({"settled", "partially-erased"})
+"""Events after which, where no day is given, nobody looks again."""
+
 _CLEAN: Final = frozenset({"erased", "tombstoned", "not-found"})
 _KEPT: Final = frozenset({"retained", "ambiguous", "dropped", "left"})
 LINES: Final[Mapping[str, frozenset[str]]] = {
@@ -99,6 +102,15 @@ def follows(event: str, before: Past) -> bool:
 def owes_nothing(event: str, owed: Open) -> bool:
     """Tell whether an event that leaves something to be stated says that nothing is open."""
     return event in OWING and not owed.items
+
+
+def follows_by_itself(event: str, owed: Open) -> bool:
+    """Tell whether a statement follows about what is open, on a day or one day, without a further request.
+
+    None does after the last check, or an end by the operator: what a storage keeps, or what was left, is looked at by a
+    later request alone, also where the storage lets it go on a stated day.
+    """
+    return owed.items > 0 and (owed.expected_by is not None or event not in _LAST_LOOKS)
 
 
 def leaves_open(event: str, owed: Open, *, final: bool) -> bool:

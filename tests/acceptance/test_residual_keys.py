@@ -21,11 +21,14 @@ from tests.support.cancellation import (
     release,
     residual,
 )
+from tests.support.cli import CliRunner
 from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import FaultyConnector, before_call, skip_collection
+from tests.support.fork_server import ForkServer
 from tests.support.holds import key, lift, place
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import SeededPerson, make_caller, make_holder
+from tests.support.small_company import succeeded
 from tests.support.statements import assert_chain_intact, destroyed, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
@@ -413,8 +416,10 @@ def test_a_shared_row_stays_for_those_who_have_it_as_well(
 # What the storage keeps ----------------------------------------------------------------------------------------------
 
 
-def test_what_a_legal_hold_kept_is_found_when_it_is_over(installation: Installation, inspector: StoreInspector) -> None:
-    """The rows that named the object are gone by then."""
+def test_what_a_legal_hold_kept_is_found_when_it_is_over(
+    installation: Installation, inspector: StoreInspector, fork_server: ForkServer
+) -> None:
+    """The rows that named the object are gone by then. Nothing follows by itself: a later request finds it."""
     ann = make_caller(inspector)
     bucket, prefix = ann.objects["recordings"]
     first = locked(installation, inspector, ann.csv, bucket, prefix)
@@ -422,7 +427,12 @@ def test_what_a_legal_hold_kept_is_found_when_it_is_over(installation: Installat
     (said,) = statements_of(installation, first, "settled")
     assert destroyed(said) is False
     assert residual(installation) == [[("recordings", "recordings")]]
+    assert "nothing looks at the rest again by itself" in said.body["identifiers"]["kept"]
     release(inspector, bucket, prefix)
+    cli = CliRunner(installation.home.parent, installation.calltrack.environment(installation.home), fork_server)
+    succeeded(cli.run("run-due"))
+    assert installation.events(first) == [["accepted", "partially-erased", "settled"]]
+    assert any(ann.left(inspector).values())
     second = installation.plan(ann.csv, ann.controller)
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert installation.events(second) == [["accepted", "erased"]]

@@ -90,7 +90,10 @@ LEDGER_LEVEL = (
 )
 """Of what was destroyed in the ledger: by the time that it is signed, no checkpoint and no VACUUM has followed."""
 
-KEPT = "What leads to the rest, sealed, so that a later request of the same person can still erase it"
+KEPT = (
+    "What leads to the rest, sealed, so that a later request of the same person can still erase it: nothing looks at"
+    " the rest again by itself, also where the storage lets it go on a stated day"
+)
 
 UNNAMED_GROUND = "The store keeps it and does not say why"
 """Of a connector that counts what it keeps and names no ground, where the data type has none either."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from expunge_reports.statement import Open
+from expunge_reports.statement import Statement
 from expunge_reports.verify import verdict_text
 
 EVENTS: Final[Mapping[str, str]] = {
@@ -113,10 +113,10 @@ def outcome(code: str, found: int | None, retained: int | None) -> str:
     return OUTCOMES.get(code, code)
 
 
-def still_open(owed: Open, *, final: bool) -> str:
+def still_open(current: Statement) -> str:
     """Return what a statement leaves open."""
-    if final:
+    if current.final:
         return "Nothing; this is the last statement"
-    own = "nothing that the request itself owes" if owed.items == 0 else verdict_text.own_debt(owed)
-    said = "; ".join([own, *verdict_text.open_copies(owed.copies)])
+    own = "nothing that the request itself owes" if current.open.items == 0 else verdict_text.own_debt(current)
+    said = "; ".join([own, *verdict_text.open_copies(current.open.copies)])
     return said[0].upper() + said[1:]

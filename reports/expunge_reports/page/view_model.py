@@ -146,7 +146,7 @@ def _statement(current: Statement) -> StatementView:
         statement=current,
         event=glossary.event(current.event, limited=limited is not None),
         limited=limited,
-        still_open=glossary.still_open(current.open, final=current.final),
+        still_open=glossary.still_open(current),
         searched=searched,
         levels=levels,
         stores=stores,

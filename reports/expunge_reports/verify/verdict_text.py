@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from expunge_reports.statement import Open, OpenCopies, Statement
+from expunge_reports import consistency
+from expunge_reports.statement import OpenCopies, Statement
 from expunge_reports.verify import contradictions as contradicting
 from expunge_reports.verify.verdict import EXPLANATIONS, AsOf, Verdict
 
@@ -34,6 +35,9 @@ _LEFT_WORDS: Final = (
     ("collection whose table was dropped", "collections whose tables were dropped"),
 )
 _COUNTS_NOT: Final = "that counts for nothing"
+_NOTHING_FOLLOWS: Final = (
+    "no statement about it follows by itself, also where a last day is stated: a later request looks at it again"
+)
 _NO_FURTHER: Final = "no further statement of this series"
 UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
 UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"
@@ -231,6 +235,8 @@ def to_object(verdict: Verdict) -> dict[str, object]:
                 "issued_at": current.issued_at.isoformat(),
                 "final": current.final,
                 "open": current.open.items,
+                "expected_by": None if (by := current.open.expected_by) is None else by.isoformat(),
+                "follows_by_itself": consistency.follows_by_itself(current.event, current.open),
                 "copies": current.open.copies.count,
                 **({} if (limited := limited_to(current)) is None else {"data_types": list(limited)}),
             }
@@ -285,10 +291,14 @@ def left(current: Statement) -> str | None:
     return "; ".join(said) or None
 
 
-def own_debt(owed: Open) -> str:
-    """Return what a request itself owes, and by when."""
-    by = owed.expected_by
-    return f"{owed.items} open" if by is None else f"{owed.items} open, expected by {by.isoformat()}"
+def own_debt(current: Statement) -> str:
+    """Return what a request itself owes, and by when, or that nothing follows about it."""
+    owed = current.open
+    if owed.expected_by is not None:
+        return f"{owed.items} open, expected by {owed.expected_by.isoformat()}"
+    if owed.items and not consistency.follows_by_itself(current.event, owed):
+        return f"{owed.items} open; {_NOTHING_FOLLOWS}"
+    return f"{owed.items} open"
 
 
 def open_copies(copies: OpenCopies) -> list[str]:
@@ -315,6 +325,6 @@ def _statement_lines(verdict: Verdict, seq: int) -> list[str]:
 
 def _statement_line(verdict: Verdict, seq: int) -> str:
     current = verdict.statements[seq]
-    owed = "final" if current.final else "; ".join([own_debt(current.open), *open_copies(current.open.copies)])
+    owed = "final" if current.final else "; ".join([own_debt(current), *open_copies(current.open.copies)])
     limited = "" if limited_to(current) is None else ", of the data types asked for"
     return f"  {current.seq} {current.issued_at.isoformat()} {current.event}{limited} ({owed})"
