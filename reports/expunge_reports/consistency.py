@@ -4,6 +4,7 @@ What else cannot be true however well it is signed, the issuer knows by construc
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from expunge_reports.forms import stated_time
@@ -16,6 +17,9 @@ SETTLED: Final = frozenset({"settled", "re-erased"})
 ANSWERED: Final = ANSWERS | SETTLED
 OWING: Final = UNANSWERED | ANSWERS | {"re-erased"}
 """After these a further statement is owed."""
+
+LONGEST_WAIT: Final = timedelta(days=2 * 3650 + 1)
+"""From an answer until its check is overdue: the longest settling time and wait for a search, and a day to begin in."""
 
 _LAST_LOOKS: Final = frozenset({"settled", "partially-erased"})
 """Events after which, where no day is given, nobody looks again."""
@@ -50,6 +54,21 @@ def in_line(line: Collection) -> Iterator[str]:
         yield "outcome-against-counts"
     if kept and not line.ground:
         yield "kept-without-ground"
+
+
+def kept_until_past(line: Collection, cutoff: datetime | None) -> bool:
+    """Tell whether records are kept until a day that was over before the request was carried out in their store.
+
+    Each look judges by the store's clock, as the cutoff is; a hold's last day is the operator's, so a day is let pass.
+    """
+    until = stated_time.moment(line.until)
+    return bool(line.retained) and until is not None and cutoff is not None and until < cutoff - timedelta(days=1)
+
+
+def checked_too_late(event: str, owed: Open, issued_at: datetime) -> bool:
+    """Tell whether the check after an answer is due later than the longest settings allow."""
+    due = owed.expected_by
+    return event in ANSWERS | {"re-erased"} and due is not None and due - issued_at > LONGEST_WAIT
 
 
 def in_answer(event: str, outcomes: frozenset[str]) -> bool:

@@ -66,6 +66,7 @@ class OutcomeBodies:
         self._shared = _encoded(shared)
         self._claims = {went: canonical.encode(claim) for went, claim in CLAIMS[batch.data_types is not None].items()}
         self._stores = {store: _encoded(in_store(store, cutoffs)) for store in batch.actions}
+        self._cutoffs = cutoffs
         self._grounds = grounds
         # A line is kept beside its part, so that no other gets its place in memory.
         self._parts: dict[int, tuple[CollectionOutcome, bytes]] = {}
@@ -101,12 +102,15 @@ class OutcomeBodies:
         return EncodedBody(canonical.object_of(self._shared | said))
 
     def _with_unread(self, line: CollectionOutcome, values: int) -> bytes:
-        return canonical.encode({**in_collection(line, self._grounds), "unread": values})
+        return canonical.encode({**self._told(line), "unread": values})
+
+    def _told(self, line: CollectionOutcome) -> dict[str, object]:
+        return in_collection(line, self._grounds, self._cutoffs.get(line.store))
 
     def _part(self, line: CollectionOutcome) -> bytes:
         known = self._parts.get(id(line))
         if known is None:
-            known = self._parts[id(line)] = (line, canonical.encode(in_collection(line, self._grounds)))
+            known = self._parts[id(line)] = (line, canonical.encode(self._told(line)))
         return known[1]
 
 

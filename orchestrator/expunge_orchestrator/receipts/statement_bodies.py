@@ -439,7 +439,7 @@ def _by_store(
 ) -> list[dict[str, object]]:
     stores: dict[str, list[dict[str, object]]] = {}
     for line in lines:
-        stores.setdefault(line.store, []).append(in_collection(line, grounds))
+        stores.setdefault(line.store, []).append(in_collection(line, grounds, cutoffs.get(line.store)))
     return [in_store(store, cutoffs) | {"collections": collections} for store, collections in stores.items()]
 
 
@@ -454,8 +454,13 @@ def _gone(found: RecordCounts, seen: RecordCounts) -> int:
     return max(0, found.due + found.retained - seen.due - seen.retained - unclear)
 
 
-def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object]:
+def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | None) -> dict[str, object]:
     """What a statement says of one person in one collection.
+
+    Args:
+        line: What happened there.
+        grounds: Why data types are retained.
+        cutoff: The batch's in this store; None if it was not begun there.
 
     Raises:
         ContradictionError: It cannot be true: a defect of ours.
@@ -476,7 +481,10 @@ def in_collection(line: CollectionOutcome, grounds: Grounds) -> dict[str, object
     if line.verified.retained:
         told["ground"] = ground_of(line.verified, line.store, line.collection, grounds) or UNNAMED_GROUND
         told["until"] = line.verified.until and line.verified.until.isoformat()
-    impossible = list(consistency.in_line(bodies.collection(told)))
+    stated = bodies.collection(told)
+    impossible = list(consistency.in_line(stated))
+    if consistency.kept_until_past(stated, cutoff):
+        impossible.append("kept-until-past")
     if impossible:
         raise ContradictionError(f"{line.store}.{line.collection}: {', '.join(impossible)}")
     return told

@@ -113,14 +113,15 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDr
             if draft.body is not said:  # where a batch says the same of everybody, it is one object
                 said, encoded = draft.body, _encoded(draft.body)
             head = before.get(draft.series, _Head())
-            _require_possible(draft, head.past)
             moment = issued if head.issued_at is None else max(issued, head.issued_at)
+            dated = at if moment == issued else parse(moment)
+            _require_possible(draft, head.past, dated)
             payload = statements.build(
                 series=draft.series,
                 seq=head.seq,
                 prev=head.prev,
                 event=draft.event,
-                issued_at=at if moment == issued else parse(moment),
+                issued_at=dated,
                 body=encoded,
                 subjects=draft.subjects,
                 still_open=draft.still_open,
@@ -166,13 +167,15 @@ def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, _Head]
     }
 
 
-def _require_possible(draft: StatementDraft, past: consistency.Past) -> None:
+def _require_possible(draft: StatementDraft, past: consistency.Past, dated: datetime) -> None:
     if not consistency.follows(draft.event, past):
         raise ContradictionError(f"event-order: {draft.event}")
     if consistency.owes_nothing(draft.event, draft.still_open):
         raise ContradictionError(f"nothing-owed: {draft.event}")
     if consistency.leaves_open(draft.event, draft.still_open, final=draft.final):
         raise ContradictionError(f"over-and-open: {draft.event}")
+    if consistency.checked_too_late(draft.event, draft.still_open, dated):
+        raise ContradictionError(f"check-too-late: {draft.event}")
 
 
 def require_log_in_sync(ledger: sa.Engine, log: Log) -> None:

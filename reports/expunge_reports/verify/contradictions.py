@@ -49,6 +49,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "copies-not-listed": "copies are stated of a place that was not listed, or more of them than were there",
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",
     "kept-when-closed": "everything is said to be over, and a record is kept beyond that day",
+    "kept-until-past": "a record is kept until a day that was over before it was looked for",
+    "check-too-late": "the check after the answer is due later than any settling time that can be set",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
     "search-not-limited": "there was no search because the request is limited, and it is not",
     "search-left-in-settled": "it is said to be settled, and a search left something unexplained",

@@ -26,6 +26,8 @@ def _owed(said: Said, _: datetime) -> Found:
         yield "nothing-owed", ""
     if current.event in {"erased", "not-found"} and current.open.expected_by is None:
         yield "nothing-owed", ""  # that a check follows, and by when
+    if consistency.checked_too_late(current.event, current.open, current.issued_at):
+        yield "check-too-late", ""
     listed = [one.open_copies for one in said.cited if isinstance(one.form, BackupCopies)]
     if not listed and current.event not in LINES.keys() | {"settled"}:
         listed = [OpenCopies()]

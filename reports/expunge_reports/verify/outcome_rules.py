@@ -35,6 +35,8 @@ def _lines(said: Said, _: datetime) -> Found:
         for line in store.collections:
             place = f"{store.store}.{line.collection}"
             yield from ((code, place) for code in consistency.in_line(line))
+            if consistency.kept_until_past(line, stated(store.cutoff)):
+                yield "kept-until-past", place
             if place in seen:
                 yield "place-twice", place
             seen.add(place)

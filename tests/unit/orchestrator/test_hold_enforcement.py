@@ -19,5 +19,5 @@ def test_what_is_ambiguous_beside_them_is_not_gone() -> None:
         "main", "posts", Action.DELETE, RecordCounts(due=3), RecordCounts(due=1, ambiguous=2), Outcome.FAILED
     )
     held = hold_enforcement._under(line, EffectiveHold((COURT,)), frozenset({"posts"}))
-    told = in_collection(held, {})
+    told = in_collection(held, {}, None)
     assert (told["retained"], told.get("ambiguous"), told.get("gone", 0)) == (1, 2, 0)

@@ -61,7 +61,7 @@ RECORDS = st.fixed_dictionaries(
 
 def went(lines):
     """Whether a record fewer is there, as far as the counts tell."""
-    said = [statement_bodies.in_collection(line, GROUNDS) for line in lines]
+    said = [statement_bodies.in_collection(line, GROUNDS, None) for line in lines]
     return any(
         "gone" in one or ("ambiguous" not in one and one["found"] > one["due"] + one["retained"]) for one in said
     )
@@ -118,7 +118,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
                 statement_bodies.in_store(store, CUTOFFS)
                 | {
                     "collections": [
-                        statement_bodies.in_collection(line, GROUNDS) for line in lines if line.store == store
+                        statement_bodies.in_collection(line, GROUNDS, None) for line in lines if line.store == store
                     ]
                 }
                 for store in ("main", "cache")
@@ -158,7 +158,7 @@ def test_what_became_ambiguous_is_not_gone(found: tuple[int, int, int], seen: tu
         {"main": {"orders": [due, retained, 0, None, None, unclear]}} for due, retained, unclear in (found, seen)
     )
     [line] = outcomes.lines({"main": {"orders": Action.DELETE}}, before, after)
-    assert statement_bodies.in_collection(line, {("main", "orders"): "Tax law"}).get("gone", 0) == gone
+    assert statement_bodies.in_collection(line, {("main", "orders"): "Tax law"}, None).get("gone", 0) == gone
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_what_cannot_be_true_is_not_stated(
     before, after = RecordCounts(*found), RecordCounts(*seen)
     line = CollectionOutcome("main", "orders", Action.DELETE, before, after, outcomes.Outcome(outcome))
     with pytest.raises(ContradictionError, match=told):
-        statement_bodies.in_collection(line, {})
+        statement_bodies.in_collection(line, {}, None)
 
 
 def test_a_store_that_names_no_ground_keeps_nobody_from_the_statement() -> None:
     """A connector of somebody else's: that it does not say why is what is known."""
     kept = RecordCounts(0, 1)
     line = CollectionOutcome("main", "orders", Action.DELETE, kept, kept, outcomes.Outcome.RETAINED)
-    assert statement_bodies.in_collection(line, {})["ground"] == "The store keeps it and does not say why"
+    assert statement_bodies.in_collection(line, {}, None)["ground"] == "The store keeps it and does not say why"
 
 
 def test_an_answer_that_the_collections_exclude_is_not_stated() -> None:

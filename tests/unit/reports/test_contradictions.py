@@ -305,6 +305,7 @@ def left_out(receipt: Receipt) -> None:
     receipt["documents"]["copies"]["mayHoldTheRecords"].pop()
 
 
+IN_A_CENTURY = Open(1, T0.replace(year=2126), COPIES)
 CLOSED = then("closed", final=True)
 
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
@@ -635,6 +636,17 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "kept-when-closed copies-not-counted",
         then("closed", open=Open(copies=OpenCopies(1, 1))),
     ),
+    # days that no true receipt has
+    "kept until a day before it was looked for": ("kept-until-past", of_line(2, until="2026-11-22")),
+    "kept again until a day before it was looked for": (
+        "kept-until-past",
+        both(then("re-erased"), of_last(2, until="1999-12-31")),
+    ),
+    **{
+        f"{event}, and checked in a hundred years": ("check-too-late", both(change, member(1, open=IN_A_CENTURY)))
+        for event, change in {"erased": erased, "not-found": missing, "partially-erased": bool}.items()
+    },
+    "erased again, and checked in a hundred years": ("check-too-late", then("re-erased", open=IN_A_CENTURY)),
     "keys destroyed and kept": (
         "keys-destroyed-and-kept",
         body(2, identifiers={"destroyedInLedger": True, "kept": "What leads there"}),
@@ -682,6 +694,9 @@ TRUE = {
     "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), then("re-erased"), then("settled")),
     "denied": instead(1, "denied"),
     "cancelled": instead(1, "cancelled"),
+    "kept until the day before by a store whose clock runs behind": of_line(2, until="2026-11-23"),
+    "kept by the plan until its period was over, and erased": erased,
+    "checked after the longest time that can be set": member(1, open=Open(1, T0 + timedelta(days=7301), COPIES)),
     # By when it was done is the latest time, from when on it goes the earliest.
     "a copy that was begun, went and may have been done later": of_copy(0, due=at(-19.5)),
     "a copy of a fraction of a second": of_copy(
