@@ -8,6 +8,7 @@ verify_step           ask a store again what is left
 resolve_step          every key of every person, durable before anything is erased
 foreseen_keys         what shared rows told when it was planned, and what became of it
 conclude_step         outcomes, statements, what comes next
+failure_text          which collections of people who fail are not done, in words
 leftover_reasons      why something is left of people who fail
 settling_steps        the settling check: review, erase again, settle
 settling_time         when a settling check is due; start those whose time has come

@@ -10,7 +10,7 @@ from expunge_orchestrator.execution.step_context import StepContext, StepWrite, 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import remove_entries
-from expunge_orchestrator.receipts import acceptance, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import acceptance, shared_documents, statement_bodies, statement_issuer
 from expunge_orchestrator.rules.outcomes import Result
 
 WITHDRAW = "withdraw"
@@ -92,7 +92,7 @@ def withdraw(context: StepContext) -> StepWrite:
 
     def write(connection: sa.Connection) -> Transition:
         data_map = context.workspace.data_map
-        plan = statement_issuer.store_document(connection, statement_bodies.plan_document(context.batch, data_map))
+        plan = statement_issuer.store_document(connection, shared_documents.plan_document(context.batch, data_map))
         people = [item.id for item in context.items]
         known = set(
             connection.scalars(sa.select(tables.statement.c.item_id).where(tables.statement.c.item_id.in_(people)))

@@ -10,6 +10,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
     concurrent_requests,
+    failure_text,
     hold_enforcement,
     leftover_reasons,
     operator_end,
@@ -22,7 +23,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import shared_documents, standard_wording, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
@@ -66,7 +67,7 @@ def conclude(context: StepContext) -> StepWrite:
     def write(connection: sa.Connection) -> Transition:
         backup_copies.record(connection, listings)
         cited = statement_issuer.store_document(
-            connection, statement_bodies.copies_document(listings, held, context.workspace.data_map)
+            connection, shared_documents.copies_document(listings, held, context.workspace.data_map)
         )
         done_at = last_done(connection, context.chunk_id)
         verified = verified_at(done_at, pipeline.VERIFY)
@@ -87,7 +88,7 @@ def conclude(context: StepContext) -> StepWrite:
                 drafts.append(_draft(item, "denied", statement_bodies.denied(context.batch, item.reason or "")))
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
-                reason = statement_bodies.LEFT_BEFORE if item.id in unreached else None
+                reason = standard_wording.LEFT_BEFORE if item.id in unreached else None
                 told = conclusions.body(judged[item.id], result, context.unread(item), reason)
                 drafts.append(
                     statement_issuer.StatementDraft(item.id, item.series, result.value, item.subjects, told, still_open)
@@ -111,7 +112,7 @@ def conclude(context: StepContext) -> StepWrite:
         why = {
             item.id: f"{left_over[: tables.LONGEST_REASON - len(named)]}{named}"
             for item in failed
-            for left_over in [statement_bodies.failure(judged[item.id], reasons=reasons[item.id])]
+            for left_over in [failure_text.failure(judged[item.id], reasons=reasons[item.id])]
             for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
         }
         ended += [

@@ -20,7 +20,7 @@ from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import acceptance, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import acceptance, shared_documents, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.scope import restrict_to
 
@@ -33,7 +33,7 @@ def accept(context: StepContext) -> StepWrite:
 
     def write(connection: sa.Connection) -> Transition:
         data_map = context.workspace.data_map
-        plan = statement_issuer.store_document(connection, statement_bodies.plan_document(context.batch, data_map))
+        plan = statement_issuer.store_document(connection, shared_documents.plan_document(context.batch, data_map))
         drafts = acceptance.drafts(connection, context.batch, data_map, context.active, plan)
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         return _ON

@@ -25,7 +25,7 @@ from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
-from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import collection_lines, standard_wording, statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
@@ -242,13 +242,13 @@ def ended_people(
 
 def _reason(item: Item, lines: Sequence[CollectionOutcome]) -> str:
     if any(line.verified is None for line in lines):
-        return statement_bodies.UNSEEN
+        return standard_wording.UNSEEN
     failed = any(line.outcome is Outcome.FAILED for line in lines)
     if not failed:
-        return statement_bodies.UNEXPLAINED
+        return standard_wording.UNEXPLAINED
     # After an answer these lines begin with what came back: what went before is not among them.
-    whole = item.outcome not in REVIEWED and statement_bodies.nothing_went(lines)
-    return statement_bodies.ENDED_WHOLE if whole else statement_bodies.ENDED
+    whole = item.outcome not in REVIEWED and collection_lines.nothing_went(lines)
+    return standard_wording.ENDED_WHOLE if whole else standard_wording.ENDED
 
 
 def _left(item: Item, line: CollectionOutcome) -> CollectionOutcome:

@@ -29,7 +29,7 @@ from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item, bulk_update, items_of_chunk
 from expunge_orchestrator.ledger.runner_lock import search_lock
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
-from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import shared_documents, statement_issuer
 from expunge_orchestrator.rules import blind_findings, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding, Searched
 from expunge_orchestrator.subjects import followed_keys, member_proof
@@ -193,7 +193,7 @@ def _subjects(workspace: Workspace, batch: Batch, people: Sequence[Item]) -> lis
 def _record(connection: sa.Connection, begun: _Pass, found: BlindSearch, chunks: Sequence[int]) -> None:
     """Write down what was found, with those who still wait: who was ended or cancelled meanwhile needs it no more."""
     sampled = None if len(begun.chosen) == len(begun.people) else (len(begun.chosen), len(begun.people), begun.seed)
-    document = statement_issuer.store_document(connection, statement_bodies.search_document(found, begun.at, sampled))
+    document = statement_issuer.store_document(connection, shared_documents.search_document(found, begun.at, sampled))
     places = sum(report.places for report in found.reports)
     gaps = sum(len(report.gaps) for report in found.reports) + len(found.unsearchable)
     findings = [one for report in found.reports for one in report.findings]

@@ -13,6 +13,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution import (
+    failure_text,
     hold_enforcement,
     leftover_reasons,
     operator_end,
@@ -29,7 +30,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import collection_lines, shared_documents, statement_bodies, statement_issuer
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
@@ -165,7 +166,7 @@ def settle(context: StepContext) -> StepWrite:
     reasons = leftover_reasons.reasons(context, failed, lines, with_residue(context))
     aside |= {item.id for item in failed}
     over = [item for item in context.concluded if item.id not in aside]
-    locked = [item for item in over if statement_bodies.storage_retained(lines[item.id])]
+    locked = [item for item in over if collection_lines.storage_retained(lines[item.id])]
     residual = operator_end.residual_places(context, locked, lines)
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     erased_from = planner_samples.erased_from(context, over)
@@ -173,13 +174,13 @@ def settle(context: StepContext) -> StepWrite:
     at = now()  # later than what was looked at, which takes its time
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
     openable_until = backup_copies.last_day_of_ledger(listings, at)
-    document = statement_bodies.copies_document(listings, held, context.workspace.data_map)
+    document = shared_documents.copies_document(listings, held, context.workspace.data_map)
     copies = backup_copies.outstanding(held)
     grounds = grounds_of(context.workspace.data_map)
 
     def write(connection: sa.Connection) -> Transition:
         why = {
-            f"{statement_bodies.failure(lines[one.id], searched.get(one.id), reasons[one.id])}"
+            f"{failure_text.failure(lines[one.id], searched.get(one.id), reasons[one.id])}"
             f"{'' if one.reason is None else f'; {one.reason}'}"
             for one in failed
         }
@@ -227,7 +228,7 @@ def settle(context: StepContext) -> StepWrite:
                     openable_until=openable_until,
                     samples={place: samples[place] for place in erased_from.get(item.id, ()) if place in samples},
                 ),
-                owed.places(len(statement_bodies.storage_retained(lines[item.id])), copies),
+                owed.places(len(collection_lines.storage_retained(lines[item.id])), copies),
             )
             for item in over
         ]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from expunge_config.datamap import DataMap
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.receipts import request_facts, statement_bodies
+from expunge_orchestrator.receipts import request_facts, shared_documents, statement_bodies
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft, store_document
 from expunge_orchestrator.rules import owed
 from expunge_reports.statement import EncodedBody
@@ -31,7 +31,7 @@ def drafts(
     facts = request_facts.by_time(connection, batch, {item.received_at for item in people}, data_map)
     said = {}
     for time, received in sorted(facts.items(), key=lambda one: one[1].operator):
-        clocks = statement_bodies.deadlines_document(batch, received, data_map)
+        clocks = shared_documents.deadlines_document(batch, received, data_map)
         cited = [plan] if clocks is None else [plan, store_document(connection, clocks)]
         said[time] = (
             EncodedBody.of(statement_bodies.accepted(batch, received, cited)),

@@ -10,7 +10,7 @@ import pytest
 from expunge_config.api_settings import Span
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.receipts.statement_bodies import in_collection
+from expunge_orchestrator.receipts.collection_lines import in_collection
 from expunge_orchestrator.rules import owed
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_reports import consistency

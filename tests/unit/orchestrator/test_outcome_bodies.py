@@ -10,7 +10,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts, Scope
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.receipts import statement_bodies
+from expunge_orchestrator.receipts import collection_lines, standard_wording
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome
@@ -61,7 +61,7 @@ RECORDS = st.fixed_dictionaries(
 
 def went(lines):
     """Whether a record fewer is there, as far as the counts tell."""
-    said = [statement_bodies.in_collection(line, GROUNDS, None) for line in lines]
+    said = [collection_lines.in_collection(line, GROUNDS, None) for line in lines]
     return any(
         "gone" in one or ("ambiguous" not in one and one["found"] > one["due"] + one["retained"]) for one in said
     )
@@ -70,10 +70,10 @@ def went(lines):
 @pytest.mark.parametrize(
     ("found", "verified", "claim"),
     [
-        ([0, 2], [0, 2], statement_bodies.NOTHING_CLAIM),
-        ([0, 0], [0, 0], statement_bodies.NOTHING_CLAIM),
-        ([1, 2], [0, 2], statement_bodies.CLAIM),
-        ([1, 0], [0, 0], statement_bodies.CLAIM),
+        ([0, 2], [0, 2], standard_wording.NOTHING_CLAIM),
+        ([0, 0], [0, 0], standard_wording.NOTHING_CLAIM),
+        ([1, 2], [0, 2], standard_wording.CLAIM),
+        ([1, 0], [0, 0], standard_wording.CLAIM),
     ],
 )
 def test_what_is_claimed_is_of_what_went(found, verified, claim):
@@ -107,7 +107,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
         lines = outcomes.lines(BATCH.actions, found, verified)
         body = canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)
         assert body == {
-            "claim": statement_bodies.CLAIM if went(lines) else statement_bodies.NOTHING_CLAIM,
+            "claim": standard_wording.CLAIM if went(lines) else standard_wording.NOTHING_CLAIM,
             "context": [f"sha256:{DIGEST}"],
             "controller": "client:42",
             "countedAt": "2026-11-24T10:00:00Z",
@@ -115,10 +115,10 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
             "normalisers": ["email/1"],
             "outcome": outcomes.result(lines).value,
             "stores": [
-                statement_bodies.in_store(store, CUTOFFS)
+                collection_lines.in_store(store, CUTOFFS)
                 | {
                     "collections": [
-                        statement_bodies.in_collection(line, GROUNDS, None) for line in lines if line.store == store
+                        collection_lines.in_collection(line, GROUNDS, None) for line in lines if line.store == store
                     ]
                 }
                 for store in ("main", "cache")
@@ -158,7 +158,7 @@ def test_what_became_ambiguous_is_not_gone(found: tuple[int, int, int], seen: tu
         {"main": {"orders": [due, retained, 0, None, None, unclear]}} for due, retained, unclear in (found, seen)
     )
     [line] = outcomes.lines({"main": {"orders": Action.DELETE}}, before, after)
-    assert statement_bodies.in_collection(line, {("main", "orders"): "Tax law"}, None).get("gone", 0) == gone
+    assert collection_lines.in_collection(line, {("main", "orders"): "Tax law"}, None).get("gone", 0) == gone
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_what_cannot_be_true_is_not_stated(
     before, after = RecordCounts(*found), RecordCounts(*seen)
     line = CollectionOutcome("main", "orders", Action.DELETE, before, after, outcomes.Outcome(outcome))
     with pytest.raises(ContradictionError, match=told):
-        statement_bodies.in_collection(line, {}, None)
+        collection_lines.in_collection(line, {}, None)
 
 
 def test_a_store_that_names_no_ground_keeps_nobody_from_the_statement() -> None:
     """A connector of somebody else's: that it does not say why is what is known."""
     kept = RecordCounts(0, 1)
     line = CollectionOutcome("main", "orders", Action.DELETE, kept, kept, outcomes.Outcome.RETAINED)
-    assert statement_bodies.in_collection(line, {}, None)["ground"] == "The store keeps it and does not say why"
+    assert collection_lines.in_collection(line, {}, None)["ground"] == "The store keeps it and does not say why"
 
 
 def test_an_answer_that_the_collections_exclude_is_not_stated() -> None:

@@ -1,0 +1,94 @@
+"""Collection lines: what statements say of one person in each store and collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from expunge_connectors.contract import RecordCounts
+from expunge_orchestrator.clock import exact
+from expunge_orchestrator.receipts.standard_wording import UNNAMED_GROUND
+from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
+from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
+from expunge_reports import consistency
+from expunge_reports.errors import ContradictionError
+from expunge_reports.forms import bodies
+
+
+def by_store(
+    lines: Iterable[CollectionOutcome],
+    cutoffs: Mapping[str, datetime],
+    grounds: Grounds,
+) -> list[dict[str, object]]:
+    """What a statement says of one person, by store."""
+    stores: dict[str, list[dict[str, object]]] = {}
+    for line in lines:
+        stores.setdefault(line.store, []).append(in_collection(line, grounds, cutoffs.get(line.store)))
+    return [in_store(store, cutoffs) | {"collections": collections} for store, collections in stores.items()]
+
+
+def in_store(store: str, cutoffs: Mapping[str, datetime]) -> dict[str, object]:
+    """What a statement says of one store as a whole, beside its collections."""
+    return {"store": store, "level": "deleted", "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
+
+
+def _gone(found: RecordCounts, seen: RecordCounts) -> int:
+    """How many of those found are not there any more, at least: what became ambiguous since then is there."""
+    unclear = max(0, seen.ambiguous - found.ambiguous)
+    return max(0, found.due + found.retained - seen.due - seen.retained - unclear)
+
+
+def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | None) -> dict[str, object]:
+    """What a statement says of one person in one collection.
+
+    Args:
+        line: What happened there.
+        grounds: Why data types are retained.
+        cutoff: The batch's in this store; None if it was not begun there.
+
+    Raises:
+        ContradictionError: It cannot be true: a defect of ours.
+    """
+    assert line.verified is not None
+    told: dict[str, object] = {
+        "collection": line.collection,
+        "outcome": line.outcome.value,
+        "found": line.found.due + line.found.retained,
+        "due": line.verified.due,
+        "retained": line.verified.retained,
+        "newer": line.verified.newer,
+    }
+    if line.verified.ambiguous:
+        told["ambiguous"] = line.verified.ambiguous
+    if (line.verified.ambiguous or line.verified.retained) and (gone := _gone(line.found, line.verified)):
+        told["gone"] = gone
+    if line.verified.retained:
+        told["ground"] = ground_of(line.verified, line.store, line.collection, grounds) or UNNAMED_GROUND
+        told["until"] = line.verified.until and line.verified.until.isoformat()
+    stated = bodies.collection(told)
+    impossible = list(consistency.in_line(stated))
+    if consistency.kept_until_past(stated, cutoff):
+        impossible.append("kept-until-past")
+    if impossible:
+        raise ContradictionError(f"{line.store}.{line.collection}: {', '.join(impossible)}")
+    return told
+
+
+def nothing_went(lines: Iterable[CollectionOutcome]) -> bool:
+    """Whether of nothing that was found it is known that it is gone."""
+    return not any(
+        line.outcome in _WENT or (line.verified is not None and _gone(line.found, line.verified)) for line in lines
+    )
+
+
+_WENT = frozenset({Outcome.ERASED, Outcome.TOMBSTONED, Outcome.DROPPED})
+
+
+def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
+    """(store, collection) in which the storage itself keeps something of a person, and will let it go one day."""
+    return [
+        (line.store, line.collection)
+        for line in lines
+        if line.verified is not None and outcomes.kept_by_storage(line.verified)
+    ]

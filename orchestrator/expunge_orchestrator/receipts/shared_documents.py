@@ -1,0 +1,123 @@
+"""Shared documents: what the statements of many requests cite, as plain data without identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BackupCopy, CopyListing
+from expunge_orchestrator import backup_copies, deadlines
+from expunge_orchestrator.blind_search import BlindSearch
+from expunge_orchestrator.clock import parse, stamp
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.receipts.request_facts import RequestFacts
+from expunge_orchestrator.rules.scope import logs_in
+
+
+def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
+    """What all requests of a batch share: the map, the stores, what is retained and why, the logs left alone."""
+    return {
+        "kind": "plan",
+        "software": _software(),
+        "operator": data_map.operator.name,
+        "contact": data_map.operator.contact,
+        "dataMap": f"sha256:{batch.map_digest}",
+        "planDigest": f"sha256:{batch.plan_digest}",
+        **({} if batch.data_types is None else {"limitedTo": sorted(batch.data_types)}),
+        "stores": [
+            {
+                "store": store,
+                "kind": planned["kind"],
+                "identity": f"sha256:{planned['identity']}",
+                "collections": {name: one["action"] for name, one in planned["collections"].items()},
+                **planned["copies"],
+            }
+            for store, planned in batch.plan["stores"].items()
+        ],
+        "logsLeftAlone": [
+            {
+                "store": store,
+                "collection": name,
+                "purpose": log.purpose,
+                "ground": log.ground,
+                "retention": str(log.retention),
+                "approvedBy": log.approved_by,
+            }
+            for store, name, log in logs_in(data_map)
+        ],
+        "dataTypes": {
+            f"{store}.{name}": spec.data_type
+            for store, name, spec in data_map.collections()
+            if store in batch.plan["stores"] and name in batch.plan["stores"][store]["collections"]
+        },
+    }
+
+
+@cache  # the packages' metadata are files
+def _software() -> str:
+    return f"expunge {version('expunge')}"
+
+
+def copies_document(
+    listings: Iterable[CopyListing], held: Sequence[BackupCopy], data_map: DataMap
+) -> dict[str, object]:
+    """What all requests concluded together share about backup copies: what was listed, when, beside which control."""
+    return {
+        "kind": "copies",
+        "listings": [
+            {
+                "place": one.place,
+                "of": data_map.backup_places[one.place].of,
+                "at": stamp(one.at),
+                "copies": len(one.copies),
+                "control": one.control,
+            }
+            for one in listings
+        ],
+        "mayHoldTheRecords": backup_copies.as_statement(held),
+    }
+
+
+def deadlines_document(batch: Batch, received: RequestFacts, data_map: DataMap) -> dict[str, object] | None:
+    """By when the batch's requests are to be answered, as computed on receipt; None where the map sets no deadline."""
+    if received.deadlines is not None:
+        return dict(received.deadlines)
+    spec = data_map.controllers[batch.scope.controller].deadline_of(batch.scope.member)
+    if spec is None:
+        return None
+    earlier = None if received.controller is None else parse(received.controller)
+    return deadlines.document(deadlines.calculate(spec, parse(received.operator), earlier))
+
+
+def search_document(found: BlindSearch, at: datetime, sample: tuple[int, int, str] | None) -> dict[str, object]:
+    """What everybody shares for whom one pass of the blind search was made: what was searched, and what was not.
+
+    Args:
+        found: Numbers of stores and places alone are told, nobody's findings.
+        at: When the pass began.
+        sample: How many people were searched for, of how many, and the seed; None: everybody.
+    """
+    return {
+        "kind": "blind-search",
+        "at": stamp(at),
+        **({} if sample is None else {"sample": dict(zip(("people", "of", "seed"), sample, strict=True))}),
+        "stores": [
+            {
+                "store": one.store,
+                "source": one.source,
+                "at": stamp(one.at),
+                "places": one.places,
+                "records": one.records,
+                "notSearched": [{"place": gap.place, "why": gap.reason} for gap in one.gaps[:_GAPS]],
+                **({"further": len(one.gaps) - _GAPS} if len(one.gaps) > _GAPS else {}),
+            }
+            for one in found.reports
+        ],
+        **({"storesNotSearched": list(found.unsearchable)} if found.unsearchable else {}),
+    }
+
+
+_GAPS = 50

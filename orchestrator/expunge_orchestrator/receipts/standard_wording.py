@@ -1,0 +1,79 @@
+"""Standard wording: sentences of statements, which are the same whoever they are about."""
+
+NOT_SEARCHED_FOR = (
+    " Known were the e-mail addresses, numbers and the like that records linked to the person at that time: one that"
+    " the person had before or took since, and of which no record says so, was not searched for."
+)
+"""Who held a value before and left no trace is unknown (ADR 18): a receipt must not be read as if it were."""
+
+LEVEL = (
+    "Level reached: deleted (no query of the records returns them); not claimed: rewritten, expired. What such queries"
+    " do not show is not claimed to be gone: dead rows and logs of changes in the store's files, and samples of values"
+    " that its planner keeps until they are drawn anew."
+)
+
+CLAIM = (
+    "Records found through the declared links were deleted or tombstoned in the stores listed and, when asked again, "
+    f"nothing due was left. {LEVEL} No claim is made for places not listed.{NOT_SEARCHED_FOR}"
+)
+
+LIMITED_CLAIM = (
+    "Of the data types asked for alone: records found through the declared links were deleted or tombstoned in the"
+    f" stores listed and, when asked again, nothing due was left. {LEVEL} Records of other data types were left as they"
+    f" were, and no claim is made for them, nor for places not listed.{NOT_SEARCHED_FOR}"
+)
+
+NOTHING_CLAIM = (
+    "Nothing was deleted or tombstoned: what was found through the declared links in the stores listed, if anything, is"
+    " kept or left, or it is not decided whose it is, as stated of each collection; nothing else due was there."
+    f" No claim is made for places not listed.{NOT_SEARCHED_FOR}"
+)
+"""Where not one record went."""
+
+LIMITED_NOTHING_CLAIM = (
+    f"Of the data types asked for alone: {NOTHING_CLAIM[0].lower()}{NOTHING_CLAIM[1:]} Nor is one made for records of"
+    " other data types, which were left as they were."
+)
+
+CLAIMS = {
+    False: {False: CLAIM, True: NOTHING_CLAIM},
+    True: {False: LIMITED_CLAIM, True: LIMITED_NOTHING_CLAIM},
+}
+"""By whether the request was limited to data types, and then by whether nothing went."""
+
+ENDED = "Ended by the operator: what is listed as left was not erased"
+ENDED_WHOLE = f"{ENDED}, and nothing of the rest is known to have been deleted"
+"""Where not one record fewer is there: an application may have written again what was deleted."""
+UNSEEN = (
+    "Ended by the operator: what is listed as left was refused by a store, or was not looked at any more, because"
+    " something else than was planned stands under its name: another table, another store at its address, or none"
+)
+
+
+UNEXPLAINED = (
+    "Ended by the operator: a search that knows no map found something in places that no declared link explains; they"
+    " are listed as left"
+)
+ENDED_BY_OPERATOR = (ENDED, ENDED_WHOLE, UNSEEN, UNEXPLAINED)
+
+
+LEFT_BEFORE = "What is listed as left was left by an earlier request that was ended, and this one did not lead to it"
+
+LEDGER_LEVEL = (
+    "No query of the ledger returns them; not claimed: rewritten. Its data files and its write-ahead log may hold them"
+    " until that room is used again"
+)
+"""Of what was destroyed in the ledger: by the time that it is signed, no checkpoint and no VACUUM has followed."""
+
+KEPT = (
+    "What leads to the rest, sealed, so that a later request of the same person can still erase it: nothing looks at"
+    " the rest again by itself, also where the storage lets it go on a stated day"
+)
+
+UNNAMED_GROUND = "The store keeps it and does not say why"
+"""Of a connector that counts what it keeps and names no ground, where the data type has none either."""
+
+TABLES_DROPPED = (
+    "The tables of these collections were seen to be gone when asked again: rows that were still in them went with"
+    " them, and not by this request. Nothing is said of copies that were made of them"
+)
