@@ -82,6 +82,13 @@ def test_what_owes_something_says_so(ledger: sa.Connection, signing: KeyRing) ->
         issue(ledger, signing, [draft("accepted", NOTHING_OPEN)], AT)
 
 
+def test_no_check_is_due_later_than_any_that_can_be_set(ledger: sa.Connection, signing: KeyRing) -> None:
+    issue(ledger, signing, [draft("accepted")], AT)
+    with pytest.raises(ContradictionError, match="check-too-late: erased"):
+        issue(ledger, signing, [draft("erased", Open(1, AT + consistency.LONGEST_WAIT + timedelta(seconds=1)))], AT)
+    issue(ledger, signing, [draft("erased", Open(1, AT + consistency.LONGEST_WAIT))], AT)
+
+
 def test_a_document_that_no_verifier_would_read_is_not_cited(ledger: sa.Connection) -> None:
     """A receipt of several statements encloses several of them."""
     assert store_document(ledger, {"kind": "plan", "text": "x" * (canonical.MAX_BYTES // 4 - 100)})
