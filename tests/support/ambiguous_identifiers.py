@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.support.people import SeededPerson, fresh_phone, make_caller, make_holder
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.rules.identity_resolution import Ambiguity
+from expunge_orchestrator.rules.resolution_answers import Ambiguity
 
 
 @dataclass(frozen=True, slots=True)

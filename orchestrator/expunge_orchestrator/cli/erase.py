@@ -26,8 +26,8 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
 from expunge_orchestrator.receipts.standard_wording import ENDED_BY_OPERATOR, LEFT_BEFORE
 from expunge_orchestrator.rules import pipeline
-from expunge_orchestrator.rules.identity_resolution import what_helps
 from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.resolution_answers import what_helps
 from expunge_orchestrator.workspace import Workspace, opened
 
 WAIT_SECONDS = 0.5

@@ -14,7 +14,7 @@ from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.errors import NotLocatedError
 from expunge_orchestrator.json_views import location_view
 from expunge_orchestrator.locate import LocateResult, Location, PersonLocation, PersonRecords, locate
-from expunge_orchestrator.rules.identity_resolution import what_helps
+from expunge_orchestrator.rules.resolution_answers import what_helps
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.workspace import opened

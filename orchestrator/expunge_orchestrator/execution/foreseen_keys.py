@@ -17,7 +17,7 @@ from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.subjects import joint_owners, residual_keys
 from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.planned_keys import Keys

@@ -24,8 +24,9 @@ from expunge_orchestrator.ledger import entered_identities
 from expunge_orchestrator.ledger.identifier_encryption import Sealed
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
-from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, Said, same_person
+from expunge_orchestrator.rules.key_graph import same_person
 from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved, Said
 from expunge_orchestrator.subjects import (
     attributions,
     earlier_claims,

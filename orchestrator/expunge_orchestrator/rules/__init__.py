@@ -1,7 +1,10 @@
 """Pure rules over the data map and counts. They know the contract's types, and nothing of the ledger.
 
 scope                   which collections a request touches, and what it does there
-identity_resolution     from identifiers to the keys of one person, or why not (law 2)
+identity_resolution     from identifiers to the keys of one person, or why not, round by round (law 2)
+key_graph               what was seen to lead to what for one subject
+resolution_decision     which keys are one person's, by what was seen
+resolution_answers      who is meant, or why nobody is
 outcomes                from verification to what may be said of a collection and of a person (law 1)
 chunking                a batch cut into chunks
 pipeline                the steps of a chunk

@@ -23,7 +23,7 @@ from expunge_orchestrator.ledger.attributions import Attribution, Pair
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.identity_resolution import Resolved, Said
+from expunge_orchestrator.rules.resolution_answers import Resolved, Said
 from expunge_orchestrator.workspace import Workspace
 
 Ask = Callable[[Mapping[int, Said]], Mapping[int, Resolved]]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from expunge_connectors.contract import SINCE, Scope, SubjectKey, claim_text
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.subjects import member_proof, residual_keys
 from expunge_orchestrator.subjects.planned_keys import Keys
 from expunge_orchestrator.workspace import Workspace

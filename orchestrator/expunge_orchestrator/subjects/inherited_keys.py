@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.subjects import earlier_claims, member_proof, residual_keys
 from expunge_orchestrator.subjects.planned_keys import Ask, Keys, PlannedKeys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys

@@ -15,7 +15,8 @@ from datetime import datetime
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import DiscoveredKey, KnowsSharedRows, Scope, Subject, SubjectKey
-from expunge_orchestrator.rules.identity_resolution import MAX_ROUNDS, Resolved, Said
+from expunge_orchestrator.rules.identity_resolution import MAX_ROUNDS
+from expunge_orchestrator.rules.resolution_answers import Resolved, Said
 from expunge_orchestrator.rules.scope import Actions
 from expunge_orchestrator.subjects import attributions, inherited_keys, member_proof
 from expunge_orchestrator.subjects.planned_keys import Keys

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.rules.scope import actions_for, collections_in
 from expunge_orchestrator.subjects import followed_keys, joint_lookup, joint_owners, member_proof, residual_keys
 from expunge_orchestrator.subjects.joint_owners import Resolution

@@ -25,7 +25,7 @@ from expunge_connectors.contract import (
     SubjectKey,
 )
 from expunge_orchestrator.rules import identity_resolution
-from expunge_orchestrator.rules.identity_resolution import Resolved, Said
+from expunge_orchestrator.rules.resolution_answers import Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
 
 _MARK = ":"  # ends every mark; no namespace of a map holds one

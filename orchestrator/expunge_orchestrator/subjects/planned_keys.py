@@ -16,7 +16,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from expunge_connectors.contract import HEARSAY, SubjectKey
-from expunge_orchestrator.rules.identity_resolution import Ambiguity, Resolved, same_person
+from expunge_orchestrator.rules.key_graph import same_person
+from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
 from expunge_orchestrator.subjects import member_proof
 
 Keys = Mapping[int, frozenset[SubjectKey]]

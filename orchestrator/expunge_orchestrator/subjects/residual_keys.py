@@ -25,7 +25,7 @@ from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.identity_resolution import same_person, several
+from expunge_orchestrator.rules.key_graph import same_person, several
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 

@@ -19,7 +19,7 @@ from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.sql import key_staging
 from expunge_orchestrator.rules import identity_resolution
-from expunge_orchestrator.rules.identity_resolution import Resolved
+from expunge_orchestrator.rules.resolution_answers import Resolved
 
 USERS = """
 users:

@@ -101,7 +101,7 @@ MUTANTS = (
     # Whom a request means.
     Mutant(
         "several persons behind one key are ambiguous",
-        f"{_RULES}/identity_resolution.py",
+        f"{_RULES}/key_graph.py",
         "    return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)\n",
         "    return False\n",
     ),

@@ -23,8 +23,8 @@ from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import items_of_chunk, update_items
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
-from expunge_orchestrator.rules.identity_resolution import Resolved
 from expunge_orchestrator.rules.reachability import passing
+from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.workspace import Workspace
 

@@ -8,7 +8,9 @@ import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
-from expunge_orchestrator.rules.identity_resolution import Ambiguity, Lookup, Resolved, resolve, same_person
+from expunge_orchestrator.rules.identity_resolution import Lookup, resolve
+from expunge_orchestrator.rules.key_graph import same_person
+from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
 
 USER_7 = SubjectKey("user_id", "7")
 USER_9 = SubjectKey("user_id", "9")

@@ -1,0 +1,152 @@
+"""Key graph: what was seen to lead to what for one subject, and what the identities of the map prove of it. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.contract import SINCE, UNREAD, SubjectKey
+
+_NOWHERE = frozenset[SubjectKey]()
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRules:
+    """What the identities of a map prove. A key of no identity is internal to its store.
+
+    Attributes:
+        person: Identities whose keys are proof.
+        reusable: Identities whose keys only nominate.
+        shared: Those of them that agree or disagree, and never select.
+        persons: (store, collection) of the records that are persons.
+    """
+
+    person: AbstractSet[str]
+    reusable: AbstractSet[str]
+    shared: AbstractSet[str]
+    persons: AbstractSet[tuple[str, str]]
+
+    @classmethod
+    def of(cls, data_map: DataMap) -> IdentityRules:
+        """Looked up once: a chunk asks about tens of thousands of keys."""
+        identities = data_map.identities.items()
+        return cls(
+            frozenset(name for name, identity in identities if identity.kind is IdentityKind.PERSON),
+            frozenset(name for name, identity in identities if identity.kind is IdentityKind.REUSABLE),
+            frozenset(name for name, identity in identities if identity.shareable),
+            frozenset(
+                (store, name) for store, name, spec in data_map.collections() if spec.person_identity is not None
+            ),
+        )
+
+    def shareable(self, key: SubjectKey) -> bool:
+        """People share it: it agrees or disagrees with other keys, and never selects."""
+        return key.namespace in self.shared
+
+
+@dataclass(slots=True)
+class KeyGraph:
+    """Everything seen for one subject so far: edges between keys."""
+
+    given: frozenset[SubjectKey]
+    known: frozenset[SubjectKey] = frozenset()
+    attributed: frozenset[SubjectKey] = frozenset()
+    others: frozenset[SubjectKey] = frozenset()
+    edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    asked: set[SubjectKey] = field(default_factory=set)
+    unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    told_of_person: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    """Of the edges, those through a record that is a person."""
+    hearsay: frozenset[SubjectKey] = frozenset()
+    """Values that records merely tell, and that records of somebody else hold: they lead to nobody."""
+    tellers: dict[SubjectKey, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Key -> the stores that said what it leads to; of since when a value is the person's, that said so."""
+
+    def add(self, via: SubjectKey, key: SubjectKey, store: str, *, of_person: bool) -> None:
+        """Take note that one key leads to another, through a record that may itself be a person."""
+        if key == via:
+            return
+        self.tellers[key if key.namespace.startswith(SINCE) else via].add(store)
+        if key.namespace.startswith(UNREAD):
+            self.unread[via].add(key)
+        else:
+            self.edges[via].add(key)
+            if of_person:
+                self.told_of_person[via].add(key)
+
+    def since(self) -> set[SubjectKey]:
+        """Since when values are the person's, as far as that was told."""
+        return {key for key in self.tellers if key.namespace.startswith(SINCE)}
+
+    def ask_again(self, before: AbstractSet[SubjectKey]) -> None:
+        """Of a value that other stores were asked about, one says by now since when the person has it.
+
+        What records lead to that are older is not theirs, and the other stores could not tell: they are asked again.
+
+        Args:
+            before: What was told of that before this round.
+        """
+        for since in self.since() - before:
+            value = SubjectKey(since.namespace.removeprefix(SINCE), since.value.partition("|")[2])
+            if value in self.asked and self.tellers[value] - self.tellers[since]:
+                self.edges[value] = {key for key in self.edges[value] if key.namespace.startswith(SINCE)}
+                for told in (self.told_of_person, self.unread, self.tellers):
+                    told.pop(value, None)
+                self.asked.discard(value)
+
+    def own(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
+        """What the person's own records hold, by the keys accepted."""
+        return set().union(*(self.told_of_person.get(key, ()) for key in accepted))
+
+    def told_by_attributed(self) -> set[SubjectKey]:
+        """What rows name that are known by an attributed value alone: not those that are persons, who are others."""
+        told = [self.edges.get(key, set()) - self.told_of_person.get(key, set()) for key in self.attributed]
+        return set().union(*told)
+
+
+def persons_behind(key: SubjectKey, trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
+    """The person keys that one key leads to through internal keys only."""
+    return persons_among(reached([key], trail.edges, rules.reusable | rules.person), rules)
+
+
+def persons_among(keys: AbstractSet[SubjectKey], rules: IdentityRules) -> set[SubjectKey]:
+    """The persons' keys of some."""
+    return {key for key in keys if key.namespace in rules.person}
+
+
+def reached(
+    keys: Iterable[SubjectKey], edges: Mapping[SubjectKey, set[SubjectKey]], ends: AbstractSet[str]
+) -> set[SubjectKey]:
+    """The keys that some lead to. Nothing is reached through keys of identities at which the way ends."""
+    found: set[SubjectKey] = set()
+    ahead = list(keys)
+    while ahead:
+        fresh = edges.get(ahead.pop(), _NOWHERE) - found
+        found |= fresh
+        ahead += [key for key in fresh if key.namespace not in ends]
+    return found
+
+
+def leading_to(persons: AbstractSet[SubjectKey], trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
+    """The keys that lead to any of these persons, not through reusable ones."""
+    told_by: dict[SubjectKey, set[SubjectKey]] = defaultdict(set)
+    for via, targets in trail.edges.items() if persons else ():
+        for target in targets:
+            told_by[target].add(via)
+    return reached(persons, told_by, rules.reusable)
+
+
+def same_person(one: AbstractSet[SubjectKey], other: AbstractSet[SubjectKey]) -> bool:
+    """Whether person keys are of one person: some are in common, and none differs of a kind that both have.
+
+    One in common alone proves nothing: an account may pass on to somebody who has a number of their own.
+    """
+    return not one.isdisjoint(other) and not several(one | other)
+
+
+def several(persons: AbstractSet[SubjectKey]) -> bool:
+    """More than one person of one kind. An account holder and a caller may be the same human."""
+    return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)

@@ -1,0 +1,75 @@
+"""Resolution answers: who a request means and by which keys, or why it names no single person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from expunge_connectors.contract import SubjectKey
+
+
+class Ambiguity(StrEnum):
+    """Why a request names no single person. The text stands in outcomes and receipts."""
+
+    SEVERAL_PERSONS = "several persons are behind one of the given identifiers"
+    LEADS_TO_SEVERAL = "by the data map the key of one person leads to several of a kind"
+    KEYS_DISAGREE = "the given identifiers do not lead to the same person"
+    SHAREABLE_ALONE = "an identifier that people share does not name a person by itself"
+    OTHERWISE = "an identifier leads to another person than when the plan was made"
+    MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
+    TOO_DEEP = "the records lead on and on; the map's yields form a loop over other people's records"
+
+
+def what_helps(told: Iterable[str]) -> str:
+    """What to do about people of whom this was told: no identifier helps where the map makes several of one."""
+    by_map = {one.startswith(Ambiguity.LEADS_TO_SEVERAL) for one in told}
+    asked = "Find out who is meant and ask again with an identifier that only this person has."
+    mended = (
+        "Where the key of one person leads to several, mend the data map (docs/findings.md, `several-behind-key`), then"
+        " plan these people again."
+    )
+    return " ".join([*([] if by_map == {True} else [asked]), *([mended] if True in by_map else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The answer for one subject.
+
+    Attributes:
+        keys: Every key accepted: what count, erase and verify work with.
+        ambiguity: Set exactly when nothing may be erased: an `Ambiguity`; where it is `LEADS_TO_SEVERAL`, and of which
+            identities there are several.
+        refused: Keys that were told and not followed: other people share them, or may.
+        shared: Those of them that the person's own record holds.
+        doubtful: Those of them that records merely tell, and that lead to nobody else: nobody can say whose they are.
+        attributed: Those of the keys that an operator says are this person's, whoever else has them.
+        others: Values that an operator says are not this person's: they are none of the keys, and not unclear either.
+        unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
+        at_home: `store.collection` and key of the person's own records that are the request's member's.
+        let_go: Keys that an earlier resolution followed, and against which the records speak by now.
+    """
+
+    keys: frozenset[SubjectKey]
+    ambiguity: str | None = None
+    refused: frozenset[SubjectKey] = frozenset()
+    shared: frozenset[SubjectKey] = frozenset()
+    doubtful: frozenset[SubjectKey] = frozenset()
+    attributed: frozenset[SubjectKey] = frozenset()
+    others: frozenset[SubjectKey] = frozenset()
+    unread: frozenset[SubjectKey] = frozenset()
+    at_home: frozenset[SubjectKey] = frozenset()
+    let_go: frozenset[SubjectKey] = frozenset()
+
+    @property
+    def unfollowed(self) -> int:
+        """How many keys were not followed."""
+        return len(self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was decided of a person's values, by two people (`subjects.attributions`)."""
+
+    theirs: frozenset[SubjectKey] = frozenset()
+    others: frozenset[SubjectKey] = frozenset()

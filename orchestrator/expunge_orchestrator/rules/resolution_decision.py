@@ -1,0 +1,166 @@
+"""Resolution decision: which keys are one person's, by all that was seen so far, or why they are nobody's. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Set as AbstractSet
+
+from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.rules.key_graph import (
+    IdentityRules,
+    KeyGraph,
+    leading_to,
+    persons_among,
+    persons_behind,
+    reached,
+    several,
+)
+from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
+
+
+def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
+    """Keys worth asking about: those given, and those reached without passing through a key that was rejected."""
+    if decided.ambiguity is not None:
+        return set(trail.given)
+    followed = set(trail.given) | trail.known | decided.keys
+    # A yielded reusable key must be asked about before it can be accepted or rejected, or is known to be another's.
+    return followed | {target for key in decided.keys for target in trail.edges.get(key, ())}
+
+
+def decide(trail: KeyGraph, rules: IdentityRules) -> Resolved:
+    """Whose keys these are, or why nobody may be touched."""
+    reach: list[set[SubjectKey]] = []
+    for key in sorted(trail.given, key=lambda one: one.namespace not in rules.person):
+        found = persons_behind(key, trail, rules)
+        if key.namespace in rules.person:
+            found.add(key)
+        if several(found):
+            by_map = key.namespace in rules.person
+            return _leads_to_several(trail, rules) if by_map else Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+        reach.append(found)
+    together: set[SubjectKey] = set().union(*reach)
+    if several(together):
+        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
+    if together and trail.given <= trail.asked and not all(reach):
+        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
+    if not together and len(trail.given) > 1 and not _meet(trail):
+        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
+    if all(rules.shareable(key) for key in trail.given):
+        return Resolved(frozenset(), Ambiguity.SHAREABLE_ALONE)
+    return _follow(trail, rules)
+
+
+def _leads_to_several(trail: KeyGraph, rules: IdentityRules) -> Resolved:
+    """A person's key leads on to several persons: another identifier of the same person would as well."""
+    persons = persons_among(trail.given | reached(trail.given, trail.edges, rules.reusable), rules)
+    kinds = Counter(key.namespace for key in persons)
+    named = ", ".join(sorted(kind for kind, number in kinds.items() if number > 1))
+    return Resolved(frozenset(), f"{Ambiguity.LEADS_TO_SEVERAL}: {named}" if named else Ambiguity.SEVERAL_PERSONS)
+
+
+def _meet(trail: KeyGraph) -> bool:
+    """Where nobody has a person key, all given keys must have led to one record in common, or none to any."""
+    targets = [trail.edges.get(key, set()) for key in trail.given]
+    return not trail.given <= trail.asked or not any(targets) or bool(set.intersection(*targets))
+
+
+def _walk(
+    trail: KeyGraph,
+    start: AbstractSet[SubjectKey],
+    accepted: set[SubjectKey],
+    barred: AbstractSet[SubjectKey],
+    rules: IdentityRules,
+) -> set[SubjectKey] | None:
+    """Accept the persons and things that keys lead to; the reusable keys told on the way. None: several persons."""
+    persons = persons_among(accepted - trail.known, rules)
+    told: set[SubjectKey] = set()
+    ahead = list(start)  # in any order: two persons of one kind stay two
+    while ahead:
+        for target in trail.edges.get(ahead.pop(), ()):
+            if target.namespace in rules.reusable:
+                told.add(target)
+            elif target not in accepted and target not in barred:
+                if target.namespace in rules.person:
+                    if several(persons | {target}):
+                        return None
+                    persons.add(target)
+                accepted.add(target)
+                ahead.append(target)
+    return told
+
+
+def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
+    """Walk from the given keys; what is reached over a yielded reusable key alone is followed no further.
+
+    The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
+    anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
+    """
+    accepted = {key for key in trail.given if not rules.shareable(key)}
+    unfollowed = _strangers(trail, rules) | trail.others | trail.hearsay
+    nominated = trail.known - unfollowed
+    accepted |= nominated
+    told_of = trail.told_by_attributed()
+    accepted |= trail.attributed | {key for key in told_of if key.namespace not in rules.person | rules.reusable}
+    unfollowed -= trail.attributed
+    # Whose the person's own records say that they are, before an address in them is asked whose it is.
+    told = _walk(trail, accepted - trail.known - trail.attributed, accepted, unfollowed, rules)
+    if told is None:
+        return _leads_to_several(trail, rules)
+    persons = persons_among(accepted - trail.known, rules)
+    own = trail.own(accepted)
+    for target in sorted(told - accepted - unfollowed):
+        leads_to = persons_behind(target, trail, rules)
+        # What a record merely tells (another's address on an order) leads to nobody who was not found without it.
+        strangers = target not in own and not leads_to <= persons
+        if target not in trail.asked or rules.shareable(target) or strangers or several(persons | leads_to):
+            unfollowed.add(target)
+            continue
+        persons |= leads_to
+        accepted.add(target)
+        nominated |= {target}
+    told = _walk(trail, nominated, accepted, unfollowed, rules)
+    if told is None:
+        return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+    values = {key for key in told_of if key.namespace in rules.reusable}
+    unfollowed |= (told | values) - accepted
+    if not unfollowed:
+        return Resolved(frozenset(accepted), attributed=trail.attributed)
+    unclear = unfollowed - trail.others
+    shared = unclear & (trail.own(accepted) | trail.known)
+    persons = persons_among(accepted, rules)
+    doubtful = {key for key in unclear - shared if _nobodys(key, trail, rules, persons)}
+    return Resolved(
+        frozenset(accepted),
+        None,
+        frozenset(unfollowed),
+        frozenset(shared),
+        frozenset(doubtful),
+        trail.attributed,
+        trail.others,
+    )
+
+
+def _nobodys(key: SubjectKey, trail: KeyGraph, rules: IdentityRules, persons: AbstractSet[SubjectKey]) -> bool:
+    """It may lead to records of this person: nobody else is found by it, or this person as well."""
+    if key.namespace not in rules.reusable or rules.shareable(key):
+        return False
+    leads_to = persons_behind(key, trail, rules)
+    return not leads_to or not leads_to.isdisjoint(persons)
+
+
+def _strangers(trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
+    """The keys known from before that are another person's by now, or lead to one who was not found by then.
+
+    What such a key leads to is that person's as well, unless a given key leads there: a row's key leads to no person.
+    """
+    if not trail.known:
+        return set()
+    named = {key for key in trail.given if not rules.shareable(key)}
+    ours = reached(named, trail.edges, rules.reusable) | named
+    found = persons_among(ours, rules)
+    before = found | persons_among(trail.given | trail.known, rules)
+    told = persons_among(trail.known.union(*trail.edges.values()), rules)
+    others = {key for key in told if key not in before or several(found | {key})}
+    strangers = (leading_to(others, trail, rules) | others) & trail.known
+    lasting = [key for key in strangers if key.namespace not in rules.reusable]
+    return strangers | ((reached(lasting, trail.edges, rules.reusable) - ours) & trail.known)
