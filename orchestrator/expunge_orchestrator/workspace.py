@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from expunge_config.datamap import DataMap, Model, digest, load
 from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
-from expunge_connectors.contract import BackupConnector, Scope, StoreConnector
+from expunge_connectors.contract import BackupConnector, KnowsClaims, Scope, StoreConnector
 from expunge_connectors.registry import Registry
 from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
@@ -23,7 +23,7 @@ from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger.batches import Erasing
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
-from expunge_orchestrator.rules.reachability import passing
+from expunge_orchestrator.rules.reachability import led, passing
 from expunge_orchestrator.subjects import renamed_identities
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
@@ -54,6 +54,7 @@ class Workspace:
         stores: Connectors by name, in the order of erasure.
         backups: Backup places by name.
         passing: Store -> the identities that pass from one person to another and by which its records are found.
+        led: Store -> the identities by which its records are found, and which indexes tell that no person's key finds.
     """
 
     settings: Settings
@@ -64,6 +65,7 @@ class Workspace:
     ledger: sa.Engine = field(repr=False)
     keys: KeyRing = field(repr=False)
     passing: Mapping[str, frozenset[str]]
+    led: Mapping[str, frozenset[str]]
     inspection: InspectionCache = field(default_factory=InspectionCache, repr=False, compare=False)
     samples: SamplesDrawn = field(default_factory=SamplesDrawn, repr=False, compare=False)
 
@@ -144,7 +146,9 @@ def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
         ledger = open_ledger(settings.ledger)
         try:
             require_log_in_sync(ledger, log)
-            yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys, passing(data_map))
+            indexes = frozenset(name for name, one in stores.items() if not isinstance(one, KnowsClaims))
+            passed = passing(data_map), led(data_map, indexes)
+            yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys, *passed)
         finally:
             ledger.dispose()
 

@@ -197,8 +197,10 @@ class RedisStore:
         found, names = self._kinds(scope), Names(self.name, self._spec, scope)
         conversation = self._conversation(beat)
         records, members = gathered(conversation, names, found, subjects, members_at_once)
-        # Of a name that came after the resolution other stores were not asked whose it is: the next one asks.
-        records = [record for record in records if not record.late or record.kind.namespace in self._within]
+        # Of a name that came after the resolution other stores were not asked whose it is: the next one asks. Nor were
+        # they of what it leads on to, whatever that is.
+        within = self._within
+        records = [one for one in records if not one.late or (one.late == 1 and one.kind.namespace in within)]
         # What must be looked for names nothing further, so that it can go first, while the pass runs.
         looked_for = [record for record in records if record.due and record.kind.name in actions]
         gone = ScanPass(conversation, self._pinned, names, verifying=False).over(

@@ -46,7 +46,8 @@ def gathered(
                     via = SubjectKey(kind.namespace, member)
                     if (index.number, kind.name, via) not in known and (index.number, via) not in refused:
                         known.add((index.number, kind.name, via))
-                        fresh.append(names.record(index.number, kind, via, due=index.due and kind.certain, late=True))
+                        due, late = index.due and kind.certain, index.late + 1
+                        fresh.append(names.record(index.number, kind, via, due=due, late=late))
         records = records + fresh
     return records, members
 

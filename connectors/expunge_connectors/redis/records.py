@@ -49,7 +49,7 @@ class Record:
 
     Attributes:
         due: If it exists it must go; otherwise it counts as newer.
-        late: Found in a live index, not through the subject's own keys.
+        late: How many live indexes, one after the other, led to it from the subject's own keys; 0: these name it.
         key: Its name; None if it cannot be named and is to be looked for.
         part: For entries of a stream that were found: their id.
     """
@@ -58,7 +58,7 @@ class Record:
     kind: RecordKind
     via: SubjectKey
     due: bool
-    late: bool
+    late: int
     key: str | bytes | None = field(repr=False)
     part: str | bytes | None = field(repr=False)
 
@@ -130,7 +130,7 @@ class Names:
             for value in subject.values(kind.namespace)
         ]
 
-    def record(self, number: int, kind: RecordKind, via: SubjectKey, *, due: bool, late: bool = False) -> Record:
+    def record(self, number: int, kind: RecordKind, via: SubjectKey, *, due: bool, late: int = 0) -> Record:
         """The record of a collection that one key names.
 
         Raises:

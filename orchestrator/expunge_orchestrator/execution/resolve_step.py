@@ -262,7 +262,7 @@ def _planned(context: StepContext, people: Sequence[Item], known: Keys, again: K
     def owns_given_again(asked: Keys) -> Keys:
         homes = {item.id: context.subject(item).at_home for item in people if item.id in asked}
         owns = [Subject(number, keys, at_home=homes[number]) for number, keys in asked.items()] if know else []
-        return followed_keys.given_again(owns, context.batch.scope, context.workspace.data_map, know, later)
+        return followed_keys.given_again(owns, context.batch.scope, context.workspace, know, later)
 
     return PlannedKeys(
         {item.id: context.unsealed(item) for item in fresh},

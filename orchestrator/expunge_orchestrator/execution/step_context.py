@@ -25,7 +25,7 @@ from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.scope import Actions
-from expunge_orchestrator.subjects import followed_keys, member_proof
+from expunge_orchestrator.subjects import followed_keys, index_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 MAX_ROUNDS = 3
@@ -235,7 +235,9 @@ class StepContext:
         if to_erase:
             fresh = [item.id for item in items if not item.touched]
             visible = followed_keys.without_given_again(visible, self.given_again(fresh, items, erasing=name))
-        return followed_keys.without_claimed(name, visible, scope, self.workspace, changed)
+        return followed_keys.without_claimed(
+            name, visible, scope, self.workspace, cutoffs=self.cutoffs, changed=changed
+        )
 
     def given_again(
         self, asked: Collection[int], items: Sequence[Item], erasing: str | None = None
@@ -245,16 +247,26 @@ class StepContext:
         Args:
             asked: Of whom (ids).
             items: All who are at work with them: what people share who all go is theirs.
-            erasing: A store that is not asked.
+            erasing: A store that says itself, as it erases, whose its keys are. It is asked of what was told
+                alone, and only where indexes of other stores, of which it knows nothing, lead into it.
         """
-        know = followed_keys.knowing(self.workspace, self.cutoffs, but=erasing)
-        if not asked or not know:
+        everywhere = followed_keys.knowing(self.workspace, self.cutoffs)
+        know = {name: one for name, one in everywhere.items() if name != erasing}
+        if not asked or not everywhere:
             return {}
         known = self._together([self.subject(item) for item in items])
         subjects = [one for one in known if one.number in asked]
         if subjects:  # a record of two people who both go is none of somebody else's
             subjects += [Subject(one.number, frozenset(), known=one.keys) for one in known if one.number not in asked]
-        return followed_keys.given_again(subjects, self.batch.scope, self.workspace.data_map, know, self.cutoffs)
+        scope, cutoffs = self.batch.scope, self.cutoffs
+        found = followed_keys.given_again(subjects, scope, self.workspace, know, cutoffs) if know else {}
+        led = self.workspace.led[erasing] if erasing in everywhere else frozenset()
+        if led and any(key.namespace in led for one in subjects for key in one.keys):
+            again = followed_keys.given_again(subjects, scope, self.workspace, everywhere, cutoffs)
+            for one in subjects:
+                if told := again.get(one.number, frozenset()) & index_keys.told(one, self.workspace.data_map):
+                    found[one.number] = found.get(one.number, frozenset()) | told
+        return found
 
     def _together(self, subjects: Sequence[Subject]) -> list[Subject]:
         """The subjects with the values that people share who all go: what of them is followed depends on the stores.

@@ -3,7 +3,8 @@
 Pure rules over the edges that connectors report (law 2). A person key is proof; a reusable key (e-mail, phone,
 address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A reusable
 key that records yield is followed only if it leads to nobody else, and, where it does not stand in the person's own
-record, no record of somebody else holds it. Shareable keys agree or disagree, and never select.
+record, no record of somebody else holds it. Shareable keys agree or disagree, and never select. From one index to the
+next leads only a key that no record of somebody else holds: an index does not say whose it is.
 
 A further round also asks about the keys that are known from before: records that came since may hang on them. These
 decide nothing any more: where one leads to a person who was not found by then, or is or leads to another person than
@@ -13,7 +14,7 @@ the given ones do by now, it is not followed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
@@ -31,6 +32,22 @@ ToldByOthers = Callable[[Sequence[Subject]], Mapping[int, frozenset[SubjectKey]]
 """Asks every store that can tell which of the subjects' doubtful keys records of others hold."""
 
 
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """Stores that say what a key leads to, and not whose it is.
+
+    Attributes:
+        stores: Their names.
+        held_by_others: Asks the stores that can tell which of the subjects' keys records of others hold by now.
+    """
+
+    stores: frozenset[str]
+    held_by_others: Callable[[Sequence[Subject]], Mapping[int, frozenset[SubjectKey]]]
+
+
+NO_INDEXES = Indexes(frozenset(), lambda _subjects: {})
+
+
 def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known from before
     given: Mapping[int, frozenset[SubjectKey]],
     lookup: Lookup,
@@ -40,6 +57,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     known: Mapping[int, frozenset[SubjectKey]] = MappingProxyType({}),
     said: Mapping[int, Said] = MappingProxyType({}),
     joint: Mapping[str, Iterable[DiscoveredKey]] = MappingProxyType({}),
+    indexes: Indexes = NO_INDEXES,
 ) -> dict[int, Resolved]:
     """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
 
@@ -51,6 +69,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         known: Subject number -> keys that an earlier resolution accepted, of this request or of one that was ended.
         said: Subject number -> what was decided of values, for those with any.
         joint: Store -> what it says beyond its answers, of records that these people share (`resolve_together`).
+        indexes: The stores of which one is asked by what another one told.
     """
     rules = IdentityRules.of(data_map)
     nothing = frozenset[SubjectKey]()
@@ -86,6 +105,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         frontier = ahead
         if not frontier:
             break
+    _follow_nobody_elses(resolved, trails, indexes, rules)
     _follow_no_hearsay(resolved, trails, told_by_others, rules)
     answers = {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
     return {number: _with_unread(answer, trails[number]) for number, answer in answers.items()}
@@ -97,6 +117,36 @@ def _take_note(
     for store, told in said:
         for number, via, collection, key in told:
             trails[number].add(via, key, store, of_person=(store, collection) in rules.persons)
+
+
+def _follow_nobody_elses(
+    resolved: dict[int, Resolved], trails: Mapping[int, KeyGraph], indexes: Indexes, rules: IdentityRules
+) -> None:
+    """Decide once more about those whom one index led to another: not by a key that a record of somebody else holds.
+
+    As with hearsay, whose a record is can be said when every key of a person is known. Without a key others may be
+    nobody's of the person's: so it is asked until nothing more turns out to be somebody else's.
+    """
+    lasting = rules.person | rules.reusable
+    ahead = set(resolved) if indexes.stores else set()
+    while ahead:
+        between = {
+            number: {key for key in keys - trails[number].given if key.namespace not in lasting}
+            for number in ahead
+            if (keys := trails[number].between_indexes(resolved[number].keys, indexes.stores))
+        }
+        asked = [Subject(number, resolved[number].keys) for number, keys in between.items() if keys]
+        ahead = {one.number for one in asked}
+        going = [
+            Subject(number, frozenset(), known=one.keys) for number, one in resolved.items() if number not in ahead
+        ]
+        held = indexes.held_by_others([*asked, *going]) if asked else {}
+        for number in list(ahead):
+            if others := between[number] & held.get(number, frozenset()):
+                trails[number].held |= others
+                resolved[number] = decide(trails[number], rules)
+            else:
+                ahead.discard(number)
 
 
 def _follow_no_hearsay(

@@ -62,6 +62,8 @@ class KeyGraph:
     """Of the edges, those through a record that is a person."""
     hearsay: frozenset[SubjectKey] = frozenset()
     """Values that records merely tell, and that records of somebody else hold: they lead to nobody."""
+    held: frozenset[SubjectKey] = frozenset()
+    """Keys of things that a row of somebody else holds, and none of the person's: they lead nowhere."""
     tellers: dict[SubjectKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Key -> the stores that said what it leads to; of since when a value is the person's, that said so."""
 
@@ -100,6 +102,16 @@ class KeyGraph:
     def own(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
         """What the person's own records hold, by the keys accepted."""
         return set().union(*(self.told_of_person.get(key, ()) for key in accepted))
+
+    def between_indexes(self, accepted: AbstractSet[SubjectKey], indexes: AbstractSet[str]) -> set[SubjectKey]:
+        """The keys that one index told, or that are known from before, and by which another one told further keys.
+
+        Args:
+            accepted: Keys that are followed.
+            indexes: The stores that have indexes.
+        """
+        on = {key for key in accepted if not indexes.isdisjoint(self.tellers.get(key, ()))}
+        return on & self.known.union(*(self.edges.get(key, _NOWHERE) for key in on))
 
     def told_by_attributed(self) -> set[SubjectKey]:
         """What rows name that are known by an attributed value alone: not those that are persons, who are others."""

@@ -48,6 +48,32 @@ def passing(data_map: DataMap) -> dict[str, frozenset[str]]:
     }
 
 
+def led(data_map: DataMap, indexes: AbstractSet[str]) -> dict[str, frozenset[str]]:
+    """Store -> the identities by which its records are found, and which indexes tell that no person's key finds.
+
+    Whoever has the key that finds such an index by now, has what it tells. All, where its connector does not say.
+
+    Args:
+        data_map: The map.
+        indexes: The stores that say what a key leads to, and not whose it is.
+    """
+    flows = {store: spec.key_flow(store, data_map) for store, spec in data_map.stores.items()}
+    told = frozenset[str]().union(
+        *(
+            one.lost | one.outgoing
+            for store in indexes
+            for one in (flows[store] or {}).values()
+            if one.incoming - data_map.person_identities
+        )
+    )
+    if any(flows[store] is None for store in indexes):
+        told = frozenset(data_map.identities)
+    return {
+        store: told if one is None else told & frozenset[str]().union(*(flow.incoming for flow in one.values()))
+        for store, one in flows.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Reached:
     """What some identifiers lead to.

@@ -96,10 +96,10 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
     accepted = {key for key in trail.given if not rules.shareable(key)}
-    unfollowed = _strangers(trail, rules) | trail.others | trail.hearsay
+    unfollowed = _strangers(trail, rules) | trail.others | trail.hearsay | trail.held
     nominated = trail.known - unfollowed
     accepted |= nominated
-    told_of = trail.told_by_attributed()
+    told_of = trail.told_by_attributed() - trail.held
     accepted |= trail.attributed | {key for key in told_of if key.namespace not in rules.person | rules.reusable}
     unfollowed -= trail.attributed
     # Whose the person's own records say that they are, before an address in them is asked whose it is.
@@ -126,7 +126,7 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     if not unfollowed:
         return Resolved(frozenset(accepted), attributed=trail.attributed)
     unclear = unfollowed - trail.others
-    shared = unclear & (trail.own(accepted) | trail.known)
+    shared = unclear & (trail.own(accepted) | trail.known | trail.held)
     persons = persons_among(accepted, rules)
     doubtful = {key for key in unclear - shared if _nobodys(key, trail, rules, persons)}
     return Resolved(

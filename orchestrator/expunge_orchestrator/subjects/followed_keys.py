@@ -16,7 +16,7 @@ from datetime import datetime
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
 from expunge_orchestrator.rules.chunking import HOLDERS
-from expunge_orchestrator.subjects import member_proof
+from expunge_orchestrator.subjects import index_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -49,16 +49,25 @@ def followed_together(
     return [_with(one, one.shared & together) for one in subjects] if together else list(subjects)
 
 
-def without_claimed(
-    store: str, subjects: Sequence[Subject], scope: Scope, workspace: Workspace, changed: Collection[str] = ()
+def without_claimed(  # noqa: PLR0913 - who is told what of whom, and what is known of the stores
+    store: str,
+    subjects: Sequence[Subject],
+    scope: Scope,
+    workspace: Workspace,
+    *,
+    cutoffs: Mapping[str, datetime],
+    changed: Collection[str] = (),
 ) -> list[Subject]:
     """The subjects as this store is told them: keys that others claim count as refused.
+
+    And so do keys of things that only indexes under these name.
 
     Args:
         store: Who is told.
         subjects: Everybody of the transaction: what these share among themselves is followed.
         scope: For whom the request speaks.
         workspace: The stores, and the map.
+        cutoffs: Of the stores, by name.
         changed: Stores that are not any more what was planned. They cannot tell whose a value is, so no value that
             passes on is followed: people are ended, and what is left is told.
 
@@ -66,24 +75,38 @@ def without_claimed(
         ConnectorError: A store that knows cannot be asked.
     """
     passing = workspace.passing[store]
-    if not any(key.namespace in passing for one in subjects for key in one.keys):
+    told = workspace.led[store]
+    led = bool(told) and any(key.namespace in told for one in subjects for key in one.keys)
+    if not led and not any(key.namespace in passing for one in subjects for key in one.keys):
         return list(subjects)
     # Of what passes on by itself a store that knows asks its own rows; what shared rows told is a key like any other.
     identities = workspace.data_map.identities
     joint = {one for one in passing if identities[one].kind is not IdentityKind.REUSABLE}
     know = {
-        name: one for name, one in workspace.stores.items() if (name != store or joint) and isinstance(one, KnowsClaims)
+        name: one
+        for name, one in workspace.stores.items()
+        if (name != store or joint or led) and isinstance(one, KnowsClaims)
     }
+    claimed: dict[int, frozenset[SubjectKey]] = {}
     if not (know.keys() - {store}).isdisjoint(changed):
-        return [_without(one, frozenset(key for key in one.keys if key.namespace in passing)) for one in subjects]
-    claimed = {
-        (number, key)
-        for name, connector in know.items()
-        for number, keys in connector.claimed(subjects, scope).items()
-        for key in keys
-        if name != store or key.namespace in joint
+        claimed = {one.number: frozenset(key for key in one.keys if key.namespace in passing) for one in subjects}
+        know = {}
+    own: dict[int, frozenset[SubjectKey]] = {}
+    for name, connector in know.items():
+        for number, keys in connector.claimed(subjects, scope).items():
+            here = frozenset(key for key in keys if name == store and key.namespace not in joint)
+            own[number] = own.get(number, frozenset()) | here
+            claimed[number] = claimed.get(number, frozenset()) | (keys - here)
+    others = {
+        one.number: (claimed.get(one.number, frozenset()) | own.get(one.number, frozenset())) - one.attributed
+        for one in subjects
     }
-    return [_without(one, frozenset(key for key in one.keys if (one.number, key) in claimed)) for one in subjects]
+    named = index_keys.named_by_others(subjects, others, scope, workspace, cutoffs)
+    nothing = frozenset[SubjectKey]()
+    return [
+        _without(one, (claimed.get(one.number, nothing) & one.keys) | named.get(one.number, nothing))
+        for one in subjects
+    ]
 
 
 def without_claimed_anywhere(subjects: Sequence[Subject], scope: Scope, workspace: Workspace) -> list[Subject]:
@@ -116,16 +139,18 @@ def knowing(workspace: Workspace, names: Collection[str], but: str | None = None
 def given_again(
     subjects: Sequence[Subject],
     scope: Scope,
-    data_map: DataMap,
+    workspace: Workspace,
     know: Mapping[str, KnowsClaims],
     cutoffs: Mapping[str, datetime],
 ) -> dict[int, frozenset[SubjectKey]]:
     """Subject number -> keys that somebody else has by now, though they were the person's; of those with any.
 
+    With a key goes what only indexes under it name.
+
     Args:
         subjects: Those asked about; and, without keys, others who go with them.
         scope: For whom the request speaks.
-        data_map: Says which store may be told what.
+        workspace: The stores, of which some have indexes, and the map.
         know: The stores that are asked.
         cutoffs: Of each of them.
 
@@ -137,15 +162,17 @@ def given_again(
     while any(one.keys for one in asked):
         new: dict[int, frozenset[SubjectKey]] = {}
         for name, connector in know.items():
-            told = member_proof.visible_to(name, asked, scope, data_map)
+            told = member_proof.visible_to(name, asked, scope, workspace.data_map)
             for number, keys in connector.given_again(told, scope, cutoffs[name]).items():
                 new[number] = new.get(number, frozenset()) | keys
         lost = without_given_again([one for one in asked if one.number in new], new)
-        for number, keys in _joint(lost, scope, data_map, know).items():
+        for number, keys in _joint(lost, scope, workspace.data_map, know).items():
             new[number] |= keys
+        named = index_keys.named_by_others(asked, new, scope, workspace, cutoffs)
+        new |= {number: new[number] | keys for number, keys in named.items()}
         found |= {number: found.get(number, frozenset()) | keys for number, keys in new.items()}
         # What one of the stores says may leave a key of another one without a row that is the person's.
-        further = [one for one in asked if one.number in new or not one.keys] if len(know) > 1 else []
+        further = [one for one in asked if one.number in new or not one.keys] if len(know) > 1 or named else []
         asked = without_given_again(further, new)
     return found
 

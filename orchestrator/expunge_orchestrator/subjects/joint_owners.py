@@ -144,6 +144,7 @@ def subject(number: int, answer: Resolved) -> Subject:
     return Subject(
         number,
         answer.keys,
+        answer.refused,
         shared=answer.shared,
         doubtful=answer.doubtful,
         attributed=answer.attributed,

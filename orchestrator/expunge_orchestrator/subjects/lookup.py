@@ -144,6 +144,6 @@ def look_up(
     # What was kept of somebody may be another's by now without a row that tells it of both.
     know = followed_keys.knowing(workspace, cutoffs)
     inheriting = [one for one in subjects if one.number in left]
-    again = followed_keys.given_again(inheriting, scope, workspace.data_map, know, cutoffs)
+    again = followed_keys.given_again(inheriting, scope, workspace, know, cutoffs)
     subjects = followed_keys.without_given_again(subjects, again)
     return SubjectLookup(workspace, scope, cutoffs, resolved, left, subjects, foreseen)

@@ -9,7 +9,7 @@ whose owner column names this member was found through it: then the key is *prov
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from expunge_connectors.contract import (
     SubjectKey,
 )
 from expunge_orchestrator.rules import identity_resolution
+from expunge_orchestrator.rules.identity_resolution import Indexes
 from expunge_orchestrator.rules.resolution_answers import Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
 
@@ -32,6 +33,8 @@ _MARK = ":"  # ends every mark; no namespace of a map holds one
 UNPROVEN = "unproven:"
 _REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED = "refused:", "shared:", "doubtful:", "attributed:"
 _FORESEEN, _AT_HOME = "foreseen:", "at-home:"
+
+_Verb = Callable[[Sequence[Subject], Scope, datetime], Mapping[int, frozenset[SubjectKey]]]
 
 
 def sealed_together(accepted_keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
@@ -213,8 +216,11 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     round_ = ProvingLookup(doubtful, stores, names, scope, cutoffs, owned, persons, _own_records(owned, data_map))
     round_.proven.update((number, key) for number, keys in known.items() for key in keys if not _marked(key))
     before = {number: frozenset(map(unmark, keys)) for number, keys in known.items()}
+    indexes = Indexes(
+        frozenset(name for name in names if not isinstance(stores[name], KnowsClaims)), round_.held_by_others
+    )
     resolved = identity_resolution.resolve(
-        given, round_.lookup, round_.told_by_others, data_map, known=before, said=said, joint=joint
+        given, round_.lookup, round_.told_by_others, data_map, known=before, said=said, joint=joint, indexes=indexes
     )
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
@@ -262,12 +268,22 @@ class ProvingLookup:
 
     def told_by_others(self, subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
         """Of values that records of these people merely tell, those that records of others hold in any store."""
+        return self._said(subjects, lambda store: store.told_by_others)
+
+    def held_by_others(self, subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+        """Of these people's keys those that records of others hold by now in any store, and none of theirs."""
+        return self._said(subjects, lambda store: store.given_again)
+
+    def _said(
+        self, subjects: Sequence[Subject], verb: Callable[[KnowsClaims], _Verb]
+    ) -> Mapping[int, frozenset[SubjectKey]]:
+        """What every store says by one verb that knows whose a key is."""
         found: dict[int, frozenset[SubjectKey]] = {}
         for name in self.names:
             store = self.stores[name]
             if isinstance(store, KnowsClaims):
                 asked = subjects if name in self.owned or self.scope.member is None else self._with_standing(subjects)
-                for number, keys in store.told_by_others(asked, self.scope, self.cutoffs[name]).items():
+                for number, keys in verb(store)(asked, self.scope, self.cutoffs[name]).items():
                     found[number] = found.get(number, frozenset()) | keys
         return found
 

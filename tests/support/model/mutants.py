@@ -263,6 +263,36 @@ MUTANTS = (
         "test_what_a_key_led_to_that_was_given_again_since_stays_and_is_told",
     ),
     Mutant(
+        "one index leads to another by no key of somebody else's",
+        f"{_RULES}/identity_resolution.py",
+        "        held = indexes.held_by_others([*asked, *going]) if asked else {}\n",
+        "        held = {}\n",
+        "tests/acceptance/test_keys_between_indexes.py::test_a_plan_counts_nothing_below_somebody_elses_file",
+    ),
+    Mutant(
+        "what an index under a key of somebody else's names is theirs",
+        f"{_SUBJECTS}/followed_keys.py",
+        "        named = index_keys.named_by_others(asked, new, scope, workspace, cutoffs)\n",
+        "        named = {}\n",
+        "tests/acceptance/test_keys_between_indexes.py::"
+        "test_a_file_of_that_name_that_somebody_has_by_settling_keeps_what_is_below_it",
+    ),
+    Mutant(
+        "what an index under a claimed value names is the claimant's",
+        f"{_SUBJECTS}/followed_keys.py",
+        "    named = index_keys.named_by_others(subjects, others, scope, workspace, cutoffs)\n",
+        "    named = {}\n",
+        "tests/acceptance/test_keys_between_indexes.py::"
+        "test_an_address_that_is_taken_over_takes_what_indexes_name_below_it",
+    ),
+    Mutant(
+        "what an index of the person's own names too is theirs",
+        f"{_SUBJECTS}/index_keys.py",
+        "keys - own.get(number, _NONE) for number",
+        "keys for number",
+        "tests/acceptance/test_keys_between_indexes.py::test_what_an_index_of_the_persons_own_names_too_goes",
+    ),
+    Mutant(
         "an id that was given again since the plan is somebody else's",
         f"{_SUBJECTS}/planned_keys.py",
         "        if number in self.of_others:\n            return replace",

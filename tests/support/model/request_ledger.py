@@ -23,7 +23,7 @@ from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import items_of_chunk, update_items
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
-from expunge_orchestrator.rules.reachability import passing
+from expunge_orchestrator.rules.reachability import led, passing
 from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.workspace import Workspace
@@ -46,7 +46,9 @@ class RequestLedger:
         tables.metadata.create_all(self._ledger)
         keys: Any = SimpleNamespace(suppression=_SECRET, wrapping=_SECRET)
         nothing: Any = None
-        self._workspace = Workspace(nothing, data_map, "", {}, {}, self._ledger, keys, passing(data_map))
+        self._workspace = Workspace(
+            nothing, data_map, "", {}, {}, self._ledger, keys, passing(data_map), led(data_map, frozenset())
+        )
         self._numbers = count(1)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
-from expunge_orchestrator.rules.identity_resolution import Lookup, resolve
+from expunge_orchestrator.rules.identity_resolution import Indexes, Lookup, resolve
 from expunge_orchestrator.rules.key_graph import same_person
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
 
@@ -333,3 +333,32 @@ def test_what_another_store_said_before_it_was_known_since_when_a_value_is_their
 
     found = resolve({1: frozenset(given)}, lookup, nothing_told, data_map)[1]
     assert found.keys == {PHONE, USER_7, TOKEN, since}
+
+
+@pytest.mark.parametrize("others", [set(), {"between"}, {"elsewhere"}])
+def test_one_index_leads_to_another_by_no_key_of_somebody_elses(data_map: DataMap, others: set[str]) -> None:
+    """Asked is about the key between the two alone, once nothing more is let go."""
+    between, last = (SubjectKey("session_token", name) for name in ("between", "last"))
+    edges = {"main": {EMAIL: {USER_7}}, "cache": {USER_7: {between, TOKEN}, between: {last}}}
+    asked: list[frozenset[SubjectKey]] = []
+
+    def lookup(subjects: Sequence[Subject]) -> Iterator[tuple[str, list[DiscoveredKey]]]:
+        for store, leads in edges.items():
+            told = [(one.number, via, key) for one in subjects for via in one.keys for key in leads.get(via, ())]
+            yield store, [DiscoveredKey(number, via, store, key) for number, via, key in told]
+
+    def held(subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+        [ann] = subjects
+        asked.append(ann.keys)
+        named = {"between": {between}, "elsewhere": {TOKEN, USER_7}}
+        return {1: frozenset(ann.keys).intersection(*(named[name] for name in others))} if others else {}
+
+    found = resolve(
+        {1: frozenset({EMAIL})}, lookup, nothing_told, data_map, indexes=Indexes(frozenset({"cache"}), held)
+    )[1]
+    everything = frozenset({EMAIL, USER_7, TOKEN, between, last})
+    assert asked == [everything]
+    if others == {"between"}:
+        assert found == Resolved(everything - {between, last}, None, frozenset({between}), frozenset({between}))
+    else:
+        assert found == Resolved(everything)

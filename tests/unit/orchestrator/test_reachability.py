@@ -165,3 +165,19 @@ def test_what_shared_rows_tell_passes_on_to_the_stores_that_are_found_by_it() ->
         {"connector": "postgres", "collections": {"owners": owners, "vaults": vaults}}
     )
     assert reachability.passing(data_map(stores))["cache"] == frozenset()
+
+
+def test_a_store_is_led_to_by_indexes_that_no_persons_key_finds() -> None:
+    """Whoever has the key of such an index by now has what it names; an index of a person is that person's."""
+    indexes = {
+        "parts": key("parts:{object}", yields="token"),
+        "devices": key("devices:{user_id}", yields="object"),
+        "tokens": key("token:{token}"),
+    }
+    stores = {
+        "main": MemorySpec.model_validate({"connector": "memory", "collections": {"people": PEOPLE}}),
+        "cache": RedisSpec.model_validate({"connector": "redis", "collections": indexes}),
+    }
+    loaded = data_map(stores)
+    assert reachability.led(loaded, frozenset({"cache"})) == {"main": frozenset(), "cache": {"token"}}
+    assert reachability.led(loaded, frozenset()) == {"main": frozenset(), "cache": frozenset()}
