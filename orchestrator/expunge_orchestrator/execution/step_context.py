@@ -252,7 +252,8 @@ class StepContext:
         """
         everywhere = followed_keys.knowing(self.workspace, self.cutoffs)
         know = {name: one for name, one in everywhere.items() if name != erasing}
-        if not asked or not everywhere:
+        led = self.workspace.led[erasing] if erasing in everywhere else frozenset()
+        if not asked or not (know or led):
             return {}
         known = self._together([self.subject(item) for item in items])
         subjects = [one for one in known if one.number in asked]
@@ -260,7 +261,6 @@ class StepContext:
             subjects += [Subject(one.number, frozenset(), known=one.keys) for one in known if one.number not in asked]
         scope, cutoffs = self.batch.scope, self.cutoffs
         found = followed_keys.given_again(subjects, scope, self.workspace, know, cutoffs) if know else {}
-        led = self.workspace.led[erasing] if erasing in everywhere else frozenset()
         if led and any(key.namespace in led for one in subjects for key in one.keys):
             again = followed_keys.given_again(subjects, scope, self.workspace, everywhere, cutoffs)
             for one in subjects:

@@ -101,7 +101,8 @@ def without_claimed(  # noqa: PLR0913 - who is told what of whom, and what is kn
         one.number: (claimed.get(one.number, frozenset()) | own.get(one.number, frozenset())) - one.attributed
         for one in subjects
     }
-    named = index_keys.named_by_others(subjects, others, scope, workspace, cutoffs)
+    seen = {name: one for name, one in workspace.stores.items() if name not in changed}
+    named = index_keys.named_by_others(subjects, others, scope, replace(workspace, stores=seen), cutoffs)
     nothing = frozenset[SubjectKey]()
     return [
         _without(one, (claimed.get(one.number, nothing) & one.keys) | named.get(one.number, nothing))

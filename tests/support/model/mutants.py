@@ -280,7 +280,7 @@ MUTANTS = (
     Mutant(
         "what an index under a claimed value names is the claimant's",
         f"{_SUBJECTS}/followed_keys.py",
-        "    named = index_keys.named_by_others(subjects, others, scope, workspace, cutoffs)\n",
+        "    named = index_keys.named_by_others(subjects, others, scope, replace(workspace, stores=seen), cutoffs)\n",
         "    named = {}\n",
         "tests/acceptance/test_keys_between_indexes.py::"
         "test_an_address_that_is_taken_over_takes_what_indexes_name_below_it",
