@@ -57,10 +57,10 @@ class Planning:
 
 
 def plans(home: Path) -> list[Plan]:
-    """All of this home's ledger, whole or not."""
+    """All of this home's ledger, whole or not. One that was not written to its end is `building`, and none."""
     if not founded(home):
         return []
-    found = rows(home, "SELECT id, uid, state, plan FROM batch ORDER BY id")
+    found = rows(home, "SELECT id, uid, state, plan FROM batch WHERE state <> 'building' ORDER BY id")
     sealed = Counter(
         batch
         for (batch,) in rows(

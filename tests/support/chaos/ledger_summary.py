@@ -102,8 +102,9 @@ def of(home: Path) -> LedgerSummary:
             (*row[:7], *map(_read, row[7:]))
             for row in rows(
                 home,
-                "SELECT id, line, outcome, reason, wrapped_key IS NULL, sealed_identifiers IS NULL,"
-                " sealed_keys IS NULL, found, verified, reviewed, reverified, touched FROM item ORDER BY id",
+                "SELECT row_number() OVER (ORDER BY id), line, outcome, reason, wrapped_key IS NULL,"
+                " sealed_identifiers IS NULL, sealed_keys IS NULL, found, verified, reviewed, reverified, touched"
+                " FROM item WHERE batch_id NOT IN (SELECT id FROM batch WHERE state = 'building') ORDER BY id",
             )
         ],
         "suppression": rows(home, "SELECT tag, item_id, namespace FROM suppression ORDER BY 1, 2"),
