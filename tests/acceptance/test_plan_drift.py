@@ -152,3 +152,15 @@ def test_who_is_ended_there_is_told_what_is_left_and_can_be_planned_anew(
     again = installation.plan(ann.csv)
     assert again.plan["stores"]["main"]["collections"]["messages"]["due"] == 20
     assert installation.erase(again).state is BatchState.ERASED
+
+
+def test_a_batch_that_stopped_says_why_of_its_people(installation: Installation, inspector: StoreInspector) -> None:
+    """The word stood at the chunk alone: whoever reads `reasons` saw none."""
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n{bob.id}\n")
+    for number in range(500):
+        inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, %s)", ann.id, f"more {number}")
+    assert installation.erase(batch).state is BatchState.FAILED
+    failure = installation.failures(batch)
+    assert failure.startswith("recount: more is there than was planned")
+    assert installation.reasons(batch) == {failure: 2}

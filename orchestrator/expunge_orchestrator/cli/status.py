@@ -117,7 +117,10 @@ def show(report: dict[str, Any]) -> None:
         out.print(f"[bold]{escape(title)}[/]")
     text = ", ".join(f"{number} {name}" for name, number in sorted(report["outcomes"].items()))
     out.print(f"People: {text}")
+    stopped = {chunk["failure"] for chunk in report["chunks"]}
     for reason, number in report["reasons"].items():
+        if reason in stopped:
+            continue  # told below, with where
         out.print(f"  {number}: {escape(reason)}")
     for chunk in report["chunks"]:
         if chunk["failure"]:

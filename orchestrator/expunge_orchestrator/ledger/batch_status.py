@@ -98,11 +98,16 @@ def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, obje
 
 
 def reasons_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
-    """Reason -> number of people, for ambiguous and failed ones."""
-    rows = connection.scalars(
-        sa.select(tables.item.c.reason).where(tables.item.c.batch_id == batch.id, tables.item.c.reason.is_not(None))
+    """Reason -> number of people, for ambiguous and failed ones; of whose chunk failed as a whole, why that did."""
+    failed = tables.chunk.c.state == ChunkState.FAILED.value
+    said = sa.func.coalesce(tables.item.c.reason, sa.case((failed, tables.chunk.c.failure)))
+    rows = connection.execute(
+        sa.select(said.label("reason"), sa.func.count().label("number"))
+        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
+        .where(tables.item.c.batch_id == batch.id, said.is_not(None))
+        .group_by(said)
     )
-    return Counter(rows)
+    return {row.reason: row.number for row in rows}
 
 
 def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str, dict[str, int | None]]:
