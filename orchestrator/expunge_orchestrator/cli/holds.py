@@ -55,7 +55,10 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
 
     In force when the command ends: from then on no erasing step begins that it forbids. Whoever is in a step that is
     running is counted as too late. People are kept as keyed hashes only. Give the internal id where there is one: an
-    e-mail that several people share holds all of them. Exit codes: 0 in force, 2 or 4 nothing was placed.
+    e-mail that several people share holds all of them. A hold on a person does not keep rows that another person's
+    request takes, though they name the held one: hold that person, too, or the data type.
+
+    Exit codes: 0 in force, 2 or 4 nothing was placed.
 
     Example: printf 'user_id\n17\n' | expunge holds place - --ground 'Court order 4 C 17/26' --until 2027-12-31
     """
