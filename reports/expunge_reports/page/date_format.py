@@ -44,7 +44,12 @@ def label(value: object, *, end: bool = False) -> Label | None:
         midnight = (moment.hour, moment.minute) == (0, 0)
         return Label(moment.isoformat(), moment.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M UTC"))
     moment = moment.replace(microsecond=0)
-    return Label(moment.isoformat(), moment.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    return Label(moment.isoformat(), time(moment))
+
+
+def time(moment: datetime) -> str:
+    """Return `2026-11-24 10:15:42 UTC`, of a time in UTC."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def month(index: int) -> str:

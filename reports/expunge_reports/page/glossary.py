@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from expunge_reports.page import date_format
 from expunge_reports.statement import Statement
 from expunge_reports.verify import verdict_text
 
@@ -117,6 +118,10 @@ def still_open(current: Statement) -> str:
     """Return what a statement leaves open."""
     if current.final:
         return "Nothing; this is the last statement"
-    own = "nothing that the request itself owes" if current.open.items == 0 else verdict_text.own_debt(current)
+    own = (
+        "nothing that the request itself owes"
+        if current.open.items == 0
+        else verdict_text.own_debt(current, date_format.time)
+    )
     said = "; ".join([own, *verdict_text.open_copies(current.open.copies)])
     return said[0].upper() + said[1:]

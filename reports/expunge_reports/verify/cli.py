@@ -20,14 +20,23 @@ REJECTED: Final = 1
 UNUSABLE: Final = 2
 INCOMPLETE: Final = 12
 
-_EXAMPLE: Final = (
-    "example: python -m expunge_reports verify receipt.json --trust trust.json --opening email.opening.json"
-)
-_EPILOG: Final = (
-    "exit codes: 0 authentic (also if unanchored, unless the trust file demands witnesses), 1 invalid,"
-    " contradictory, or without the witnesses that it demands, 2 wrong usage, unreadable file or an output that takes"
-    " nothing, 12 incomplete and nothing worse"
-)
+_EXAMPLE: Final = """\
+example:
+  python -m expunge_reports verify receipt.json --trust trust.json \\
+      --opening email.opening.json"""
+_EPILOG: Final = """\
+words:
+  authentic      signed by a trusted key, logged, a whole series, unaltered
+  unanchored     only the operator vouches so far that the log was not rewritten
+  incomplete     something should be stated by now, or was, and is not here
+  contradictory  signed and unaltered, and it cannot be true
+  invalid        not to be relied on; the reason says why
+
+exit codes:
+  0   authentic (also if unanchored, unless the trust file demands witnesses)
+  1   invalid, contradictory, or without the witnesses that the file demands
+  2   wrong usage, an unreadable file or an output that takes nothing
+  12  incomplete and nothing worse"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -106,13 +115,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m expunge_reports",
         description="Check an erasure receipt without a connection.",
         epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verify = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "verify",
         help="check an exported receipt",
         description=(
-            "Check an exported receipt: signatures, chain, log and, with an opening, the person.\n"
-            "Opens no connection. "
+            "Check an exported receipt: signatures, chain, log, contradictions and, with an\n"
+            "opening, the person. Opens no connection. "
             "`expunge receipts verify` is the same."
         ),
         epilog=f"{_EXAMPLE}\n\n{_EPILOG}",

@@ -1,6 +1,8 @@
 """Verdict text: a verdict in words and as plain data, for the verifier's output and the receipt page."""
 
 import re
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from expunge_reports import consistency
@@ -54,8 +56,9 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.overdue_since is not None:
         words.append(f"incomplete: what is open should have been stated by {verdict.overdue_since.isoformat()}")
     if verdict.copies_past:
-        days = "the day of 1 copy has" if verdict.copies_past == 1 else f"the days of {verdict.copies_past} copies have"
-        words.append(f"incomplete: {days} passed; ask for the receipt again")
+        one = "the day of 1 copy has passed, and no statement here says that it is gone"
+        several = f"the days of {verdict.copies_past} copies have passed, and no statement here says that they are gone"
+        words.append(f"incomplete: {one if verdict.copies_past == 1 else several}")
     if verdict.later:
         words.append("incomplete: more of this series was stated since; get the receipt again")
     if not verdict.anchored:
@@ -291,11 +294,11 @@ def left(current: Statement) -> str | None:
     return "; ".join(said) or None
 
 
-def own_debt(current: Statement) -> str:
-    """Return what a request itself owes, and by when, or that nothing follows about it."""
+def own_debt(current: Statement, shown: Callable[[datetime], str] = datetime.isoformat) -> str:
+    """Return what a request itself owes, and by when (as `shown`), or that nothing follows about it."""
     owed = current.open
     if owed.expected_by is not None:
-        return f"{owed.items} open, expected by {owed.expected_by.isoformat()}"
+        return f"{owed.items} open, expected by {shown(owed.expected_by)}"
     if owed.items and not consistency.follows_by_itself(current.event, owed):
         return f"{owed.items} open; {_NOTHING_FOLLOWS}"
     return f"{owed.items} open"

@@ -54,6 +54,7 @@ def test_of_what_a_lock_keeps_until_a_day_nothing_follows(operator, judged, even
     assert [one["follows_by_itself"] for one in told] == [True, True, False]
     page = receipt_page(verdict, export.parse(operator.export()).shared)
     assert f"Still open: 1 open; {NOTHING}." in page
+    assert "1 open, expected by 2026-12-24 00:00:00 UTC" in page
     assert "Kept until: the last day on which the ground keeps it, and no promise that it goes then." in page
 
 

@@ -124,7 +124,7 @@ def _copies(*held: dict[str, object]) -> dict[str, object]:
     return {"kind": "copies", "listings": [listing], "mayHoldTheRecords": list(held)}
 
 
-def test_copies_whose_days_have_passed_are_counted_and_a_new_receipt_is_asked_for(operator):
+def test_copies_whose_days_have_passed_are_counted(operator):
     earlier = _copies(_copy("z", "due", "2026-11-25T00:00:00Z"))
     held = _copies(
         _copy("a", "due", "2026-12-07T00:00:00Z"),
@@ -143,7 +143,10 @@ def test_copies_whose_days_have_passed_are_counted_and_a_new_receipt_is_asked_fo
     assert past == [0, 1, 2]
     late = operator.verify(data, now=datetime(2027, 1, 12, tzinfo=UTC))
     assert (late.status, verdict_text.to_object(late)["copies_past"]) == ("incomplete", 2)
-    said = "authentic, incomplete: the days of 2 copies have passed; ask for the receipt again, unanchored"
+    said = (
+        "authentic, incomplete: the days of 2 copies have passed, and no statement here says that they are gone,"
+        " unanchored"
+    )
     assert verdict_text.lines(late)[0] == said
     operator.issue("closed", final=True, body={"context": []})
     assert operator.verify(operator.export(), now=datetime(2030, 1, 1, tzinfo=UTC)).complete

@@ -189,3 +189,13 @@ def test_the_verifier_imports_the_standard_library_and_cryptography_alone():
     assert foreign == {"expunge_reports", "cryptography", "_cffi_backend", "_openssl"}
     # Costly to import and not needed to verify.
     assert not {"typing_extensions", "asyncio", "http", "ssl", "hypothesis"} & set(ran.stdout.split())
+
+
+def test_the_help_says_what_each_code_and_word_means(capsys):
+    assert main(["verify", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in said.splitlines())
+    for word in ("authentic", "unanchored", "incomplete", "contradictory", "invalid"):
+        assert f"  {word} " in said
+    for code in (0, 1, 2, 12):
+        assert f"  {code} " in said
