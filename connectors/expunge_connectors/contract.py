@@ -40,6 +40,13 @@ class SubjectKey(NamedTuple):
         return f"SubjectKey(namespace={self.namespace!r})"
 
 
+class CoHolder(NamedTuple):
+    """Somebody else who held one of a person's values when that was attributed: the value, and their person's key."""
+
+    value: SubjectKey
+    person: SubjectKey
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One person of a chunk: the item's number in the ledger and every key known so far.
@@ -52,7 +59,8 @@ class Subject:
         doubtful: Those of them that records merely tell, and of which nobody can say whose they are: what is found by
             one alone is ambiguous. They are never followed, whoever else has them.
         attributed: Those of the keys that an operator and an approver say are this person's: what is found by one alone
-            is theirs, though others hold it as well.
+            is theirs, though `co_holders` hold it as well.
+        co_holders: Of these keys, who else held them when that was approved: they do not claim them from this person.
         known: Keys that an earlier round of the resolution followed. They lead nowhere in this one; a record that names
             its person by one of them says whose it is.
         unread: What the last resolution was told and nobody can read (`UNREAD`): counted, though a record may go.
@@ -66,6 +74,7 @@ class Subject:
     shared: frozenset[SubjectKey] = frozenset()
     doubtful: frozenset[SubjectKey] = frozenset()
     attributed: frozenset[SubjectKey] = frozenset()
+    co_holders: frozenset[CoHolder] = frozenset()
     known: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
     at_home: frozenset[SubjectKey] = frozenset()
@@ -355,8 +364,15 @@ class KnowsClaims(Protocol):
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
         """Subject number -> keys that lead to somebody else as well by now. Reads only.
 
-        Of reusable identities that another person's record holds; and those that a record tells which people share,
-        while it is not to go with this subject.
+        Of reusable identities that another person's record holds, who is none of the key's `co_holders`; and those that
+        a record tells which people share, while it is not to go with this subject.
+        """
+        ...
+
+    def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, frozenset[SubjectKey]]:
+        """Key of a reusable identity -> the keys of the persons whose records hold it now. Reads only.
+
+        A record that is a person and has no person's key is not told: it claims the value from everybody.
         """
         ...
 

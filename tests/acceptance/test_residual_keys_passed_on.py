@@ -195,7 +195,7 @@ def test_what_is_said_of_who_has_the_key_by_now_is_not_said_of_her(people: Custo
     tagger = Tagger(workspace.keys.suppression)
     with workspace.ledger.begin() as connection:
         made = propose(connection, Proposal(ACME, of_bob, theirs=whose == "theirs", reason="A letter"), tagger, "one")
-        approve(connection, made.uid, of_bob, tagger, "another")
+    approve(workspace, made.uid, of_bob, "another")
     second = people.ask(ANN.csv)
     assert people.ambiguous(second) == {"main.customers", "main.deals", "main.notes", "cache.visits"}
     assert left(people.database, "notes") == [1]

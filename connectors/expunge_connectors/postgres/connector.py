@@ -426,6 +426,12 @@ class PostgresStore:
             for number in held.keys() | owned.keys()
         }
 
+    def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, frozenset[SubjectKey]]:
+        """Whose rows of persons hold these values now."""
+        return self._reading(
+            lambda connection: claimed_keys.claimants(connection, self._mapped(connection, scope), values, scope)
+        )
+
     def told_by_others(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:

@@ -90,8 +90,10 @@ def approve(
     """Put an attribution in force, as somebody other than who proposed it, with the list that was looked at.
 
     It counts for plans that are made and steps that are begun from now on. People of a batch that settles are looked at
-    again by their settling check, by which they have to be erased: afterwards their identifiers are gone. Exit codes:
-    0 in force, 2 it waits for no approval, 7 it is your own, or the list is another one.
+    again by their settling check, by which they have to be erased: afterwards their identifiers are gone. `theirs`
+    decides between the person and those who have the value now, whom the stores are asked for: who takes it later keeps
+    what is under it. Exit codes: 0 in force, 2 it waits for no approval, 7 it is your own, or the list is another one,
+    8 a store cannot say who has the values.
 
     Example: expunge attribute approve at_1f0c3a5b7d9e values.csv
     """
@@ -100,9 +102,7 @@ def approve(
         with output.people_from(people) as stream:
             listed = read_people(stream, workspace.data_map)
         looked_at = attributions.person_and_values(listed, workspace.data_map)
-        tagger = Tagger(workspace.keys.suppression)
-        with workspace.ledger.begin() as connection:
-            approved = attributions.approve(connection, attribution, looked_at, tagger, current_actor(settings))
+        approved = attributions.approve(workspace, attribution, looked_at, current_actor(settings))
     if as_json:
         output.emit(_view(approved))
     else:

@@ -1,4 +1,7 @@
-"""Attributions in the ledger: what was proposed, approved and withdrawn, of people and values known by their tags."""
+"""Attributions in the ledger: what was proposed, approved and withdrawn, of people and values known by their tags.
+
+With what is approved stands who had the values by then, by their tags as well.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,23 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.ledger.tables import attribution, attribution_value
+from expunge_orchestrator.ledger.tables import attribution, attribution_claimant, attribution_value
 
 Pair = tuple[bytes, bytes]
 """The tags of a person's key and of a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What holds of a pair.
+
+    Attributes:
+        theirs: The value is that person's.
+        claimants: Tags of the keys of everybody who had it when that was approved.
+    """
+
+    theirs: bool
+    claimants: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +86,24 @@ def insert(  # noqa: PLR0913 - the row's columns
     return by_uid(connection, uid)
 
 
-def set_approved(connection: sa.Connection, uid: str, by: str) -> bool:
-    """Put it in force; False: it does not wait for approval any more."""
+def set_approved(connection: sa.Connection, uid: str, claimants: Iterable[Pair], by: str) -> bool:
+    """Put it in force; False: it does not wait for approval any more.
+
+    Args:
+        connection: In a transaction.
+        uid: Which.
+        claimants: Everybody who has a value of it, with the value.
+        by: Who approves.
+    """
     waits = (attribution.c.uid == uid, attribution.c.approved_at.is_(None), attribution.c.withdrawn_at.is_(None))
     changed = sa.update(attribution).where(*waits).values(approved_by=by, approved_at=stamp(now()))
-    return bool(connection.execute(changed).rowcount)
+    made = connection.execute(changed.returning(attribution.c.id)).scalar()
+    if made is None:
+        return False
+    rows = [{"attribution_id": made, "person": person, "value": value} for person, value in sorted(set(claimants))]
+    if rows:
+        connection.execute(sa.insert(attribution_claimant), rows)
+    return True
 
 
 def set_withdrawn(connection: sa.Connection, uid: str, by: str) -> bool:
@@ -114,17 +143,20 @@ def pairs_of(connection: sa.Connection, uid: str) -> frozenset[Pair]:
     return frozenset((row.person, row.value) for row in connection.execute(query))
 
 
-def in_force(connection: sa.Connection, scope: Scope) -> Mapping[Pair, bool]:
+def in_force(connection: sa.Connection, scope: Scope) -> Mapping[Pair, Decision]:
     """What holds for a controller's member: whether a value is that person's. The last word counts."""
-    query = (
-        sa.select(attribution_value.c.person, attribution_value.c.value, attribution.c.theirs)
-        .join(attribution, attribution.c.id == attribution_value.c.attribution_id)
-        .where(
-            attribution.c.controller == scope.controller,
-            attribution.c.member.is_not_distinct_from(scope.member),
-            attribution.c.approved_at.is_not(None),
-            attribution.c.withdrawn_at.is_(None),
-        )
-        .order_by(attribution.c.id)
+    approved = (
+        attribution.c.controller == scope.controller,
+        attribution.c.member.is_not_distinct_from(scope.member),
+        attribution.c.approved_at.is_not(None),
+        attribution.c.withdrawn_at.is_(None),
     )
-    return {(row.person, row.value): row.theirs for row in connection.execute(query)}
+    had: dict[tuple[int, bytes], set[bytes]] = {}
+    claimants = sa.select(attribution_claimant).join(attribution).where(*approved)
+    for row in connection.execute(claimants):
+        had.setdefault((row.attribution_id, row.value), set()).add(row.person)
+    query = sa.select(attribution_value, attribution.c.theirs).join(attribution).where(*approved)
+    return {
+        (row.person, row.value): Decision(row.theirs, frozenset(had.get((row.attribution_id, row.value), ())))
+        for row in connection.execute(query.order_by(attribution.c.id))
+    }

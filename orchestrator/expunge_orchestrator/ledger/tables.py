@@ -248,6 +248,14 @@ attribution_value = sa.Table(
     sa.Column("person", sa.LargeBinary(32), primary_key=True),
     sa.Column("value", sa.LargeBinary(32), primary_key=True),
 )
+# And of everybody who had a value of theirs when that was approved: whoever takes it later was not decided about.
+attribution_claimant = sa.Table(
+    "attribution_claimant",
+    metadata,
+    sa.Column("attribution_id", sa.ForeignKey(attribution.c.id), primary_key=True),
+    sa.Column("value", sa.LargeBinary(32), primary_key=True),
+    sa.Column("person", sa.LargeBinary(32), primary_key=True),
+)
 
 # What many statements share, cited by digest.
 document = sa.Table(

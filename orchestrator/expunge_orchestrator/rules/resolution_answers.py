@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import CoHolder, SubjectKey
 
 
 class Ambiguity(StrEnum):
@@ -43,7 +43,8 @@ class Resolved:
         refused: Keys that were told and not followed: other people share them, or may.
         shared: Those of them that the person's own record holds.
         doubtful: Those of them that records merely tell, and that lead to nobody else: nobody can say whose they are.
-        attributed: Those of the keys that an operator says are this person's, whoever else has them.
+        attributed: Those of the keys that an operator says are this person's, though `co_holders` have them as well.
+        co_holders: Who else has an attributed key, and had it when that was approved.
         others: Values that an operator says are not this person's: they are none of the keys, and not unclear either.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
         at_home: `store.collection` and key of the person's own records that are the request's member's.
@@ -56,6 +57,7 @@ class Resolved:
     shared: frozenset[SubjectKey] = frozenset()
     doubtful: frozenset[SubjectKey] = frozenset()
     attributed: frozenset[SubjectKey] = frozenset()
+    co_holders: frozenset[CoHolder] = frozenset()
     others: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
     at_home: frozenset[SubjectKey] = frozenset()
@@ -69,7 +71,12 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was decided of a person's values, by two people (`subjects.attributions`)."""
+    """What was decided of a person's values, by two people (`subjects.attributions`).
+
+    Attributes:
+        co_holders: Who else has a value that is theirs, and had it by then.
+    """
 
     theirs: frozenset[SubjectKey] = frozenset()
     others: frozenset[SubjectKey] = frozenset()
+    co_holders: frozenset[CoHolder] = frozenset()

@@ -136,7 +136,7 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
         frozenset(shared),
         frozenset(doubtful),
         trail.attributed,
-        trail.others,
+        others=trail.others,
     )
 
 

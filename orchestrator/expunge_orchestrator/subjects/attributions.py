@@ -3,19 +3,24 @@
 Two accounts have one address, or orders of two customers tell it: what stands under it alone is nobody's for certain,
 and is told as ambiguous. Somebody may know all the same (a letter, a look at the records). What they say is kept as
 keyed hashes, and holds for one person of one controller: from its approval on resolution, plan, erasure, verification
-and settling check follow the value for this person, whoever else has it, or do not count it as theirs any more.
+and settling check follow the value for this person, or do not count it as theirs any more.
+
+What is theirs was decided between this person and everybody else who had the value when it was approved: the stores are
+asked for these then, and their keys are kept as hashes too. Where anybody has it who is not among them it passed on
+since: nothing was decided of that, and the value is one as any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.errors import InputError, UsageError
-from expunge_connectors.contract import SINCE, Scope, SubjectKey
+from expunge_connectors.contract import SINCE, CoHolder, KnowsClaims, Scope, SubjectKey
+from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.errors import NotConfirmedError
 from expunge_orchestrator.ledger import attributions
@@ -74,31 +79,50 @@ def propose(connection: sa.Connection, wanted: Proposal, tagger: Tagger, actor: 
     return attributions.insert(connection, wanted.scope, pairs, theirs=wanted.theirs, reason=wanted.reason, by=actor)
 
 
-def approve(connection: sa.Connection, uid: str, people: People, tagger: Tagger, actor: str) -> Attribution:
+def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attribution:
     """Put one in force, as somebody else than who proposed it, with the list that was looked at.
 
-    The ledger has keyed hashes alone: an approver who gives no list would approve what they cannot see.
+    The ledger has keyed hashes alone: an approver who gives no list would approve what they cannot see. Of values that
+    are theirs the stores say who has them now.
 
     Raises:
         UsageError: There is none such that waits for approval.
         NotConfirmedError: The approver is who proposed it, or the list is another one.
+        ConnectorError: A store cannot say who has the values.
     """
-    wanted = attributions.by_uid(connection, uid)
-    if wanted.state == "awaiting-approval":
-        if share_a_person(actor, wanted.asked_by, issued_keys(connection)):
-            raise NotConfirmedError(
-                "Nothing was approved: whoever proposed it cannot approve it.",
-                remedy="Somebody else looks at the records and approves it, by a login or EXPUNGE_ACTOR of their own.",
-            )
-        if _pairs(people, tagger) != attributions.pairs_of(connection, uid):
-            raise NotConfirmedError(
-                "Nothing was approved: the list is not the one that was proposed.",
-                remedy="Give the list that you looked at; if it is right and the proposal is not, withdraw that one.",
-            )
-    if not attributions.set_approved(connection, uid, actor):
-        state = attributions.by_uid(connection, uid).state
-        raise UsageError(f"This attribution is {state}: it waits for no approval.", remedy="expunge attribute list")
-    return attributions.by_uid(connection, uid)
+    tagger = Tagger(workspace.keys.suppression)
+    with reading(workspace.ledger) as connection:
+        wanted = attributions.by_uid(connection, uid)
+        if wanted.state == "awaiting-approval":
+            _refuse(connection, wanted, _pairs(people, tagger), actor)
+    held: Mapping[SubjectKey, Iterable[SubjectKey]] = {}
+    if wanted.state == "awaiting-approval" and wanted.theirs:
+        try:
+            held = _claimants(workspace, Scope(wanted.controller, wanted.member), _values(people))
+        except ConnectorError as error:
+            raise type(error)(
+                f"Nothing was approved, for who has these values now cannot be read: {error}",
+                remedy=f"{error.remedy or 'Make the store answer.'} Then: expunge attribute approve {uid} CSV",
+            ) from None
+    claimants = {(tagger.tag(person), tagger.tag(value)) for value, persons in held.items() for person in persons}
+    with workspace.ledger.begin() as connection:
+        if not attributions.set_approved(connection, uid, claimants, actor):
+            state = attributions.by_uid(connection, uid).state
+            raise UsageError(f"This attribution is {state}: it waits for no approval.", remedy="expunge attribute list")
+        return attributions.by_uid(connection, uid)
+
+
+def _refuse(connection: sa.Connection, wanted: Attribution, pairs: frozenset[Pair], actor: str) -> None:
+    if share_a_person(actor, wanted.asked_by, issued_keys(connection)):
+        raise NotConfirmedError(
+            "Nothing was approved: whoever proposed it cannot approve it.",
+            remedy="Somebody else looks at the records and approves it, by a login or EXPUNGE_ACTOR of their own.",
+        )
+    if pairs != attributions.pairs_of(connection, wanted.uid):
+        raise NotConfirmedError(
+            "Nothing was approved: the list is not the one that was proposed.",
+            remedy="Give the list that you looked at; if it is right and the proposal is not, withdraw that one.",
+        )
 
 
 def withdraw(connection: sa.Connection, uid: str, actor: str) -> Attribution:
@@ -117,31 +141,65 @@ def _pairs(people: People, tagger: Tagger) -> frozenset[Pair]:
     return frozenset((tagger.tag(person), tagger.tag(value)) for person, values in people for value in values)
 
 
+def _values(people: People) -> frozenset[SubjectKey]:
+    return frozenset[SubjectKey]().union(*(values for _, values in people))
+
+
+def _claimants(
+    workspace: Workspace, scope: Scope, values: Collection[SubjectKey]
+) -> dict[SubjectKey, frozenset[SubjectKey]]:
+    """Value -> the keys of the persons who have it now, by whichever store says so; of values that anybody has."""
+    found: dict[SubjectKey, frozenset[SubjectKey]] = {}
+    for store in workspace.stores.values() if values else ():
+        if isinstance(store, KnowsClaims):
+            for value, persons in store.claimants(values, scope).items():
+                found[value] = found.get(value, frozenset()) | persons
+    return found
+
+
 def decided(
     workspace: Workspace, scope: Scope, people: Callable[[], Mapping[int, frozenset[SubjectKey]]]
 ) -> dict[int, Said]:
     """Number -> what was decided of this person's values; of those of whom anything was.
 
     Args:
-        workspace: The ledger, and the key of its hashes.
+        workspace: The ledger, the key of its hashes, and the stores, which say who has a value that is theirs.
         scope: For whom the request speaks.
         people: Number -> every key that is known of the person; asked for only where anything was decided.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
     """
     with reading(workspace.ledger) as connection:
-        theirs = attributions.in_force(connection, scope)
+        in_force = attributions.in_force(connection, scope)
+    if not in_force:
+        return {}
     tagger, identities = Tagger(workspace.keys.suppression), workspace.data_map.identities
-    found: dict[int, Said] = {}
-    for number, keys in people().items() if theirs else ():
+    known = people()
+    others: dict[int, set[SubjectKey]] = {}
+    theirs: dict[tuple[int, SubjectKey], frozenset[bytes]] = {}
+    for number, keys in known.items():
         persons = [tagger.tag(key) for key in keys if key.namespace in workspace.data_map.person_identities]
-        said: dict[bool, set[SubjectKey]] = {True: set(), False: set()}
         for key in keys:
             if key.namespace in identities and identities[key.namespace].kind is IdentityKind.REUSABLE:
                 tag = tagger.tag(key)
-                for own in [theirs[person, tag] for person in persons if (person, tag) in theirs][-1:]:
-                    said[own].add(key)
-        if any(said.values()):
-            found[number] = Said(frozenset(said[True]), frozenset(said[False]))
-    return found
+                for own in [in_force[person, tag] for person in persons if (person, tag) in in_force][-1:]:
+                    if own.theirs:
+                        theirs[number, key] = own.claimants
+                    else:
+                        others.setdefault(number, set()).add(key)
+    said = {number: Said(others=frozenset(keys)) for number, keys in others.items()}
+    held = _claimants(workspace, scope, {value for _, value in theirs})
+    for (number, value), claimants in theirs.items():
+        co_holders = held.get(value, frozenset()) - known[number]
+        if all(tagger.tag(person) in claimants for person in co_holders):
+            before = said.get(number, Said())
+            said[number] = replace(
+                before,
+                theirs=before.theirs | {value},
+                co_holders=before.co_holders.union(CoHolder(value, person) for person in co_holders),
+            )
+    return said
 
 
 def applied(resolved: Mapping[int, Resolved], ask: Ask, workspace: Workspace, scope: Scope) -> dict[int, Resolved]:
@@ -172,7 +230,14 @@ def applied(resolved: Mapping[int, Resolved], ask: Ask, workspace: Workspace, sc
     again = ask(said) if said else {}
     return {
         **resolved,
-        **{number: replace(one, keys=without_ages(one.keys, one.attributed)) for number, one in again.items()},
+        **{
+            number: replace(
+                one,
+                keys=without_ages(one.keys, one.attributed),
+                co_holders=frozenset(held for held in said[number].co_holders if held.value in one.attributed),
+            )
+            for number, one in again.items()
+        },
     }
 
 

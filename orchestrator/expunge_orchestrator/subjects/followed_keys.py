@@ -261,7 +261,6 @@ def _with(one: Subject, together: frozenset[SubjectKey]) -> Subject:
 
 
 def _without(one: Subject, claimed: frozenset[SubjectKey]) -> Subject:
-    claimed -= one.attributed
     if not claimed:
         return one
     refused = (one.refused or frozenset()) | claimed

@@ -148,6 +148,7 @@ def subject(number: int, answer: Resolved) -> Subject:
         shared=answer.shared,
         doubtful=answer.doubtful,
         attributed=answer.attributed,
+        co_holders=answer.co_holders,
         at_home=answer.at_home,
     )
 

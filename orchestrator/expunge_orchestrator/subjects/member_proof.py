@@ -8,6 +8,7 @@ whose owner column names this member was found through it: then the key is *prov
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import (
     UNREAD,
+    CoHolder,
     DiscoveredKey,
     KnowsClaims,
     Scope,
@@ -32,7 +34,9 @@ from expunge_orchestrator.rules.scope import collections_in
 _MARK = ":"  # ends every mark; no namespace of a map holds one
 UNPROVEN = "unproven:"
 _REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED = "refused:", "shared:", "doubtful:", "attributed:"
-_FORESEEN, _AT_HOME = "foreseen:", "at-home:"
+_FORESEEN, _AT_HOME, _CO_HOLDER = "foreseen:", "at-home:", "co-holder:"
+
+_NOT_ACCEPTED = (_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, _CO_HOLDER, _FORESEEN, _AT_HOME, UNREAD)
 
 _Verb = Callable[[Sequence[Subject], Scope, datetime], Mapping[int, frozenset[SubjectKey]]]
 
@@ -40,8 +44,8 @@ _Verb = Callable[[Sequence[Subject], Scope, datetime], Mapping[int, frozenset[Su
 def sealed_together(accepted_keys: frozenset[SubjectKey], answer: Resolved) -> frozenset[SubjectKey]:
     """Accepted keys with those that were refused and, of these, shared or doubtful: each marked, to be sealed together.
 
-    And with those of them that are attributed or at home, and with what could not be read: it is counted when the rows
-    are gone.
+    And with those of them that are attributed, with who has these as well, or at home, and with what could not be read:
+    it is counted when the rows are gone.
     """
     marked = (
         (_REFUSED, answer.refused),
@@ -51,7 +55,12 @@ def sealed_together(accepted_keys: frozenset[SubjectKey], answer: Resolved) -> f
         (_AT_HOME, answer.at_home),
     )
     return accepted_keys.union(
-        answer.unread, (SubjectKey(f"{mark}{key.namespace}", key.value) for mark, keys in marked for key in keys)
+        answer.unread,
+        (SubjectKey(f"{mark}{key.namespace}", key.value) for mark, keys in marked for key in keys),
+        (
+            SubjectKey(f"{_CO_HOLDER}{value.namespace}", json.dumps([value.value, *person]))
+            for value, person in answer.co_holders
+        ),
     )
 
 
@@ -67,6 +76,7 @@ def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
         shared(keys),
         doubtful(keys),
         attributed,
+        co_holders(keys),
         unread=unread(keys),
         at_home=at_home(keys),
     )
@@ -74,11 +84,7 @@ def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
 
 def accepted(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """The accepted ones of keys that were sealed together."""
-    return frozenset(
-        key
-        for key in keys
-        if not key.namespace.startswith((_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, _FORESEEN, _AT_HOME, UNREAD))
-    )
+    return frozenset(key for key in keys if not key.namespace.startswith(_NOT_ACCEPTED))
 
 
 def proven(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
@@ -104,6 +110,14 @@ def shared(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
 def doubtful(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     """Those that records merely tell, and nobody's for certain, without their mark."""
     return _marked_as(_DOUBTFUL, keys)
+
+
+def co_holders(keys: frozenset[SubjectKey]) -> frozenset[CoHolder]:
+    """Who has attributed ones as well, and had them when that was approved."""
+    found = ((value, *json.loads(text)) for value, text in _marked_as(_CO_HOLDER, keys))
+    return frozenset(
+        CoHolder(SubjectKey(identity, value), SubjectKey(kind, person)) for identity, value, kind, person in found
+    )
 
 
 def with_foreseen(keys: frozenset[SubjectKey], joint: Iterable[SubjectKey]) -> frozenset[SubjectKey]:

@@ -18,7 +18,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import FACTS, Scope, Subject, SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import attributions, tables
-from expunge_orchestrator.ledger.attributions import Pair
+from expunge_orchestrator.ledger.attributions import Decision, Pair
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
@@ -256,9 +256,10 @@ def _led_to_by(namespaces: Collection[str], store: str, name: str, data_map: Dat
     return not flows[name].incoming.isdisjoint(namespaces)
 
 
-def _of_others(said: Mapping[Pair, bool], persons: Iterable[bytes], values: Collection[bytes]) -> set[bytes]:
+def _of_others(said: Mapping[Pair, Decision], persons: Iterable[bytes], values: Collection[bytes]) -> set[bytes]:
     """Those of the values (tags) of which it was said that they are somebody else's than these persons' (tags)."""
-    return {value for person in persons for value in values if said.get((person, value)) is False}
+    pairs = ((person, value) for person in persons for value in values)
+    return {pair[1] for pair in pairs if pair in said and not said[pair].theirs}
 
 
 def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> frozenset[SubjectKey]:

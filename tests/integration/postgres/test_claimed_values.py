@@ -14,10 +14,13 @@ from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import RecordCounts, Severity, Subject, SubjectKey, no_beat
+from expunge_connectors.contract import CoHolder, Counts, RecordCounts, Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.statement_cache import StatementCache
+from expunge_connectors.postgres.verify import replicas
+from expunge_connectors.postgres.verify.verification_query import VerificationQuery
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.resolution_answers import Resolved
 
@@ -223,14 +226,19 @@ def test_what_two_people_attribute_goes_whoever_else_holds_the_address(
         database, _SUBSCRIPTIONS + f"UPDATE users SET email = '{spelt}'; UPDATE subscriptions SET email = '{spelt}'"
     )
     loaded = shape(SUBSCRIPTIONS, email=normaliser)
-    address = frozenset([SubjectKey("email", "ann@x.example")])
-    ann = Subject(1, address | {SubjectKey("user_id", "1")}, attributed=address)
+    address = SubjectKey("email", "ann@x.example")
+    zoe = CoHolder(address, SubjectKey("user_id", "9"))
+    keys = frozenset([address, SubjectKey("user_id", "1")])
+    ann = Subject(1, keys, attributed=frozenset([address]), co_holders=frozenset([zoe]))
     with opened(database, loaded) as store:
         for indexed in (False, True):
             if indexed and normaliser == "email/1":
                 _index(database, loaded)
-            unattributed = store.count([replace(ann, attributed=frozenset())], ACME, CUTOFF)
-            assert unattributed[1]["subscriptions"].ambiguous == 2
+            for one in (zoe._replace(value=SubjectKey("email", "b@x.example")), zoe._replace(person=address), None):
+                other = [replace(ann, co_holders=frozenset([one] if one else []))]
+                unattributed = store.count(other, ACME, CUTOFF)
+                assert unattributed == store.verify(other, ACME, CUTOFF)
+                assert unattributed[1]["subscriptions"].ambiguous == 2
             counted, verified = store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)
             assert counted == verified
             assert due(counted) == {"users": 1, "subscriptions": 2}
@@ -238,6 +246,76 @@ def test_what_two_people_attribute_goes_whoever_else_holds_the_address(
         assert due(store.verify([ann], ACME, CUTOFF)) == {}
     assert left(database, "users") == ["9"]
     assert left(database, "subscriptions") == []
+
+
+@pytest.mark.parametrize(("normaliser", "spelt"), SPELT)
+@pytest.mark.parametrize("people", [1, 200])
+@pytest.mark.parametrize("indexed", [False, True])
+def test_an_attributed_address_that_somebody_takes_while_the_deletion_waits(
+    database: str, people: int, normaliser: str, spelt: str, *, indexed: bool
+) -> None:
+    """It was said that it is Ann's and not Zoe's; of Bob, who has it since, nothing was said."""
+    execute(database, _SUBSCRIPTIONS)
+    execute(
+        database,
+        "UPDATE users SET email = 'ann@x.example' WHERE id = '9';"
+        "INSERT INTO users SELECT 'x' || n, 'x' || n, 'x' || n || '@x.example' FROM generate_series(2, 200) n",
+    )
+    loaded = shape(SUBSCRIPTIONS, email=normaliser)
+    if indexed and normaliser == "email/1":
+        _index(database, loaded)
+    address = SubjectKey("email", "ann@x.example")
+    zoe = frozenset([CoHolder(address, SubjectKey("user_id", "9"))])
+    keys = frozenset([address, SubjectKey("user_id", "1")])
+    ann = Subject(1, keys, attributed=frozenset([address]), co_holders=zoe)
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        chunk = [ann, *(Subject(n, frozenset([SubjectKey("user_id", f"x{n}")])) for n in range(2, people + 1))]
+        assert store.verify(chunk, ACME, CUTOFF)[1]["subscriptions"].due == 1
+        bob.execute("INSERT INTO users VALUES ('2', 'bob', %s)", (spelt,))
+        bob.execute("UPDATE subscriptions SET at = at WHERE id = 1")
+        erasing = threading.Thread(
+            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        wait_until_blocked(database)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+        for counts in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
+            assert counts[1]["subscriptions"] == RecordCounts(ambiguous=1)
+    assert left(database, "subscriptions") == [1, 2]
+    assert {"2", "9"} <= set(left(database, "users"))
+    assert "1" not in left(database, "users")
+
+
+@pytest.mark.parametrize(("normaliser", "spelt"), SPELT)
+@pytest.mark.parametrize("people", [2, 200])
+def test_who_held_an_attributed_address_does_not_claim_it_from_that_person(
+    database: str, people: int, normaliser: str, spelt: str
+) -> None:
+    """Zoe does not claim it from Ann, to whom it was attributed, and claims it from each of the others."""
+    execute(database, _SUBSCRIPTIONS)
+    execute(database, f"UPDATE users SET email = '{spelt}' WHERE id = '9'")
+    address, persons = SubjectKey("email", "ann@x.example"), [SubjectKey("user_id", str(n)) for n in (1, 9)]
+    zoe = frozenset([CoHolder(address, persons[1])])
+    with opened(database, shape(SUBSCRIPTIONS, email=normaliser)) as store:
+        assert store.claimants([address, SubjectKey("email", "b@x.example")], ACME) == {address: frozenset(persons)}
+        others = [Subject(n, frozenset([SubjectKey("user_id", f"x{n}"), address])) for n in range(2, people + 1)]
+        ann = Subject(1, frozenset([persons[0], address]), attributed=frozenset([address]), co_holders=zoe)
+        assert store.claimed([ann, *others], ACME) == {one.number: frozenset([address]) for one in others}
+        counts = store.count([ann, *others], ACME, CUTOFF)
+        assert counts == store.verify([ann, *others], ACME, CUTOFF)
+        with psycopg.connect(database) as standby:
+            assert counts == _on_a_standby(store, standby, [ann, *others])
+        assert counts[1]["subscriptions"] == RecordCounts(due=1)
+        assert counts[2]["subscriptions"] == RecordCounts(ambiguous=1)
+
+
+def _on_a_standby(store: PostgresStore, connection: psycopg.Connection, people: list[Subject]) -> Counts:
+    """What verification counts where nothing can be written."""
+    live = store._catalogue.read(connection)
+    verifier = VerificationQuery("main", store._map, store._data_map, live, ACME, CUTOFF, StatementCache())
+    return replicas._recount(connection, replace(verifier, asked=replicas._ASKED, marked=False), people)
 
 
 def test_a_text_that_names_somebody_who_is_not_followed_as_well_stays(database: str) -> None:

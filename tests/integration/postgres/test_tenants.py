@@ -183,6 +183,7 @@ def test_a_member_without_a_schema_is_refused(store: PostgresStore, member: str)
         lambda: store.erase([ANN], actions(MAP, "client"), scope, CUTOFF, no_beat),
         lambda: store.verify([ANN], scope, CUTOFF),
         lambda: store.claimed([ANN], scope),
+        lambda: store.claimants([], scope),
         lambda: store.needed_by(["posts"], scope),
     ):
         with pytest.raises(UnknownMemberError, match="has no schema there") as refused:

@@ -4,12 +4,16 @@ By a marked key no record is found but persons' own rows (`BoundLink.unclaimed`)
 it begins, and once more before it is committed, for a statement that waited for somebody's lock goes on with the
 snapshot that it began with.
 
+Who held an attributed value when that was approved (`CoHolder`) does not claim it from that person; who took it since
+does, as anybody does.
+
 `k` is a staged key, `u` a row of a person who may claim it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,7 +28,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
-from expunge_connectors.postgres.sql.comparison import equal, of_kind, values
+from expunge_connectors.postgres.sql.comparison import equal, link_text, of_kind, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
 from expunge_connectors.postgres.sql.key_staging import Staged, Wanted
@@ -32,7 +36,7 @@ from expunge_connectors.postgres.sql.row_conditions import in_scope
 from expunge_connectors.postgres.sql.subject_search import SearchPath, reached
 
 _ONE_BY_ONE = sql.SQL(
-    "SELECT {names} FROM (SELECT DISTINCT {names} FROM {keys} AS k) AS k CROSS JOIN LATERAL"
+    "SELECT {names} FROM (SELECT DISTINCT {named} FROM {keys} AS k) AS k CROSS JOIN LATERAL"
     " (SELECT FROM {rows} WHERE {same} AND {others} LIMIT 1) AS other"
 )
 # Joined by the keys alone first: how many rows a scope holds the planner guesses wrong by orders of magnitude.
@@ -78,7 +82,11 @@ def claimed(
     """Subject number -> keys of reusable identities that others hold now, of those who have any."""
     identities = {name for name, claims in store.passing.items() if any(one.value.identity for one in claims)}
     asked = [
-        Subject(one.number, frozenset(key for key in one.keys if key.namespace in identities | _persons(store)))
+        Subject(
+            one.number,
+            frozenset(key for key in one.keys if key.namespace in identities | _persons(store)),
+            co_holders=one.co_holders,
+        )
         for one in subjects
     ]
     staged = key_staging.stage(connection, store, asked, scope)
@@ -91,6 +99,30 @@ def claimed(
             for number, text in connection.execute(statement).fetchall():
                 found.setdefault(number, set()).add(SubjectKey(identity, text))
     return {number: frozenset(keys) for number, keys in found.items()}
+
+
+def claimants(
+    connection: Connection, store: BoundStore, values: Collection[SubjectKey], scope: Scope
+) -> dict[SubjectKey, frozenset[SubjectKey]]:
+    """Value -> the persons' keys of the rows that hold it now."""
+    staged = key_staging.stage(connection, store, [Subject(0, frozenset(values))], scope)
+    found: dict[SubjectKey, set[SubjectKey]] = defaultdict(set)
+    for one in _claims(store, staged):
+        mapped = store.collections[one.claim.collection]
+        holding = _Holding.of(mapped, one)
+        identity, key = staged.spellings.key(holding.wanted)
+        person = link_text(holding.person, "u")
+        statement = sql.SQL("SELECT DISTINCT {}::text, {} FROM {} AS k CROSS JOIN {} WHERE {}").format(
+            column("k", key),
+            person,
+            staged.places[holding.wanted].rows(),
+            holding.rows,
+            and_(holding.same, *holding.living(store, mapped), sql.SQL("{} IS NOT NULL").format(person)),
+        )
+        with translated(store.name, mapped.name):
+            for value, whose in connection.execute(statement).fetchall():
+                found[SubjectKey(identity, value)].add(SubjectKey(holding.person.namespace, whose))
+    return {value: frozenset(persons) for value, persons in found.items()}
 
 
 def _persons(store: BoundStore) -> set[str]:
@@ -121,27 +153,17 @@ def _marked(connection: Connection, store: BoundStore, staged: Staged) -> sql.Co
         place = staged.places[wanted]
         named = place.columns or tuple(f"c{at}" for at in range(len(wanted[1])))
         first = len(named) - 1 if wanted in staged.spellings.rows else 0  # of a text, the key that it says
-        same = and_(*(sql.SQL("s.{} = c.c{}").format(raw(named[at]), raw(str(at))) for at in range(first, len(named))))
+        same = [sql.SQL("s.{} = c.c{}").format(raw(named[at]), raw(str(at))) for at in range(first, len(named))]
+        if staged.co_holders:
+            same.append(sql.SQL("s.number = c.number").format())
         statements.append(
             sql.SQL("WITH c AS MATERIALIZED ({}) UPDATE {} AS s SET claimed = true FROM c WHERE {}").format(
                 sql.SQL(" UNION ALL ").join(_by_others(connection, store, staged, one) for one in claimed),
                 place.table,
-                and_(sql.SQL("s.claimed IS NOT NULL"), same, *_not_attributed(staged, wanted, "s")),
+                and_(sql.SQL("s.claimed IS NOT NULL"), *same),
             )
         )
     return sql.SQL("; ").join(statements)
-
-
-def _not_attributed(staged: Staged, wanted: Wanted, alias: str) -> Iterator[sql.Composed]:
-    """The staged key is not one that is its person's whoever else holds it."""
-    if staged.attributed:
-        identity, key = staged.spellings.key(wanted)
-        columns = staged.places[wanted].columns
-        at = int(key[1:])
-        value = column(alias, key if columns is None or alias == "k" else columns[at])
-        yield sql.SQL(
-            "NOT EXISTS (SELECT FROM {} AS a WHERE a.number = {} AND a.identity = {} AND a.value = {}::text)"
-        ).format(key_staging.ATTRIBUTED, column(alias, "number"), sql.Literal(identity), value)
 
 
 def _claimed_anew(connection: Connection, store: BoundStore, staged: Staged) -> sql.Composed:
@@ -152,57 +174,102 @@ def _claimed_anew(connection: Connection, store: BoundStore, staged: Staged) -> 
     return sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(looked_up))
 
 
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """Rows `u` of persons that hold a staged key `k`.
+
+    Attributes:
+        wanted: Where these keys stand: a text that says one stands beside it.
+        inside: Where in the row a value stands of which there are several.
+    """
+
+    person: BoundLink
+    value: BoundLink
+    wanted: Wanted
+    keys: Sequence[sql.Identifier]
+    rows: sql.Composable
+    inside: sql.Identifier | None
+
+    @classmethod
+    def of(cls, mapped: BoundTable, one: _Claimed) -> _Holding:
+        """Those of one claim."""
+        person, value = _bound(mapped, one)
+        keys = [column("k", f"c{at}") for at in range(min(len(one.wanted[1]), len(value.types)))]
+        rows: sql.Composable = sql.SQL("{} AS u").format(mapped.table.identifier)
+        inside = None
+        if value.source is not None and value.source.several:
+            rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(value.source, "u"))
+            inside = column("v", "value")
+        return cls(person, value, one.wanted if value.spellings is None else value.staged, keys, rows, inside)
+
+    @property
+    def same(self) -> sql.Composable:
+        """The row holds the key."""
+        return equal(self.value, "u", self.keys, self.inside)
+
+    def living(self, store: BoundStore, mapped: BoundTable) -> Iterator[sql.Composable]:
+        """The row is a person's of the scope, and no tombstone."""
+        yield in_scope(mapped, "u")
+        yield of_kind(self.person.where, "u")
+        if mapped.action is Action.TOMBSTONE:
+            yield sql.SQL("NOT ({})").format(is_erased(store, mapped, "u"))
+
+
 def _by_others(
     connection: Connection, store: BoundStore, staged: Staged, one: _Claimed, *, claimed: bool | None = None
 ) -> sql.Composed:
     """c0, c1, …: the staged keys that rows of persons outside of the transaction hold; of texts, in any spelling.
 
     Of keys that are marked so already, of those that are not, or of all (None): the texts of persons' rows are marked,
-    and mark those of other rows.
+    and mark those of other rows. Where some have co-holders, whose they are is told as well (`number`): what others
+    claim from one person they may not claim from another.
     """
     mapped = store.collections[one.claim.collection]
-    person, value = _bound(mapped, one)
+    holding = _Holding.of(mapped, one)
+    person, value = holding.person, holding.value
     names = [f"c{at}" for at in range(len(one.wanted[1]))]
-    keys = [column("k", name) for name in names[: len(value.types)]]
-    rows: sql.Composable = sql.SQL("{} AS u").format(mapped.table.identifier)
-    inside = None
-    if value.source is not None and value.source.several:
-        rows = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(rows, values(value.source, "u"))
-        inside = column("v", "value")
-    same = equal(value, "u", keys, inside)
-    others = [
-        in_scope(mapped, "u"),
-        of_kind(person.where, "u"),
-    ]
+    others = list(holding.living(store, mapped))
     persons = staged.table(person.namespace, person.types)
     if persons is not None:
         # Nor is a row without a person's key one of theirs: a guest's.
         others.append(sql.SQL("({}) IS NOT TRUE").format(reached(SearchPath(person, persons, ("c0",)), "u")))
-    if mapped.action is Action.TOMBSTONE:
-        others.append(sql.SQL("NOT ({})").format(is_erased(store, mapped, "u")))
     key = dict(zip(names, (kind.ddl for kind in value.types), strict=False))
     with translated(store.name, mapped.name):
-        served = index_use.served(connection, "k", key, rows, equal(replace(value, where=()), "u", keys, inside))
+        unrestricted = equal(replace(value, where=()), "u", holding.keys, holding.inside)
+        served = index_use.served(connection, "k", key, holding.rows, unrestricted)
+    needed = list(names)
+    if staged.co_holders:
+        names.append("number")
+        identity, text = staged.spellings.key(holding.wanted)
+        needed = [*dict.fromkeys((*names, text))]
+        number, held = (column("k", name) if served else column("u", _kept(name)) for name in ("number", text))
+        others.append(
+            sql.SQL(
+                "NOT EXISTS (SELECT FROM {} AS h WHERE h.number = {} AND h.identity = {} AND h.value = {}::text"
+                " AND h.kind = {} AND h.person = {})"
+            ).format(
+                key_staging.CO_HOLDERS,
+                number,
+                sql.Literal(identity),
+                held,
+                sql.Literal(person.namespace),
+                link_text(person, "u"),
+            )
+        )
     if served:
-        wanted, form = comma_list(*map(raw, names)), _ONE_BY_ONE
+        wanted, named, form = comma_list(*map(raw, names)), comma_list(*map(raw, needed)), _ONE_BY_ONE
     else:
-        kept = (sql.SQL("{} AS {}").format(column("u", _kept(name)), raw(name)) for name in names)
-        wanted, form = comma_list(*kept), _ALL_AT_ONCE
+        wanted = comma_list(*(sql.SQL("{} AS {}").format(column("u", _kept(name)), raw(name)) for name in names))
+        named = comma_list(*(sql.SQL("{} AS {}").format(column("k", name), raw(_kept(name))) for name in needed))
+        form = _ALL_AT_ONCE
     return form.format(
         names=wanted,
-        named=comma_list(*(sql.SQL("{} AS {}").format(column("k", name), raw(_kept(name))) for name in names)),
-        keys=_keys(staged, one.wanted if value.spellings is None else value.staged, claimed=claimed),
-        rows=rows,
-        same=same,
+        named=named,
+        keys=staged.places[holding.wanted].rows(claimed=claimed),
+        rows=holding.rows,
+        same=holding.same,
         others=and_(*others),
     )
-
-
-def _keys(staged: Staged, wanted: Wanted, *, claimed: bool | None) -> sql.Composable:
-    """The keys that are looked up; of those that were not claimed before none that is a person's whoever holds it."""
-    rows = staged.places[wanted].rows(claimed=claimed)
-    spared = list(_not_attributed(staged, wanted, "k")) if claimed is False else []
-    return sql.SQL("(SELECT * FROM {} AS k WHERE {})").format(rows, and_(*spared)) if spared else rows
 
 
 def _kept(name: str) -> str:

@@ -43,8 +43,8 @@ _GUESSED_WELL = 3_000
 _CLAIMED = "claimed boolean DEFAULT false"
 # Of one that is handed on: since when this person has it; empty where that is not known.
 _SINCE = "since timestamptz"
-ATTRIBUTED = sql.Identifier("pg_temp", "expunge_attributed")
-"""(number, identity, value) of keys that are a person's whoever else holds them; made where there are any."""
+CO_HOLDERS = sql.Identifier("pg_temp", "expunge_co_holders")
+"""(number, identity, value, kind, person) of attributed keys and who does not claim them; made where there are any."""
 # So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
 # must know how many there are of each namespace.
 _FEW = 100
@@ -114,7 +114,7 @@ class Staged:
         few: There are so few that whatever they lead to is few.
         spellings: The texts among them, which were read from rows.
         ages: Since when the people have values that are handed on.
-        attributed: Some keys are a person's whoever else holds them: they stand in `ATTRIBUTED`.
+        co_holders: Some keys are a person's though certain others hold them: these stand in `CO_HOLDERS`.
     """
 
     places: Mapping[Wanted, StagingTable] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Staged:
     few: bool = False
     spellings: StoredSpellings = field(default_factory=StoredSpellings)
     ages: Ages = field(default_factory=dict)
-    attributed: bool = False
+    co_holders: bool = False
 
     def dated(self, link: BoundLink) -> bool:
         """Of the keys of this link it is known since when a person has them, and rows may be too old for them."""
@@ -199,16 +199,17 @@ def stage(
         if scope.member is not None:
             _copy(connection, REQUEST, {"number": "integer", "member": "text"}, [(None, _member(scope.member))])
         count_rows(connection, [(place.table, len(rows[one])) for one, place in places.items()])
-    attributed = _attributed(connection, subjects)
-    return Staged(places, (int(few), int(member), int(attributed), *shape), few, spelt, ages, attributed)
+    co_holders = _co_holders(connection, subjects)
+    return Staged(places, (int(few), int(member), int(co_holders), *shape), few, spelt, ages, co_holders)
 
 
-def _attributed(connection: Connection, subjects: Sequence[Subject]) -> bool:
-    """Put the attributed keys into their table; whether there are any."""
-    rows = [(one.number, *key) for one in subjects for key in sorted(one.attributed & one.keys)]
+def _co_holders(connection: Connection, subjects: Sequence[Subject]) -> bool:
+    """Put them into their table; whether there are any."""
+    rows = [(one.number, *held.value, *held.person) for one in subjects for held in sorted(one.co_holders)]
     if rows:
-        connection.execute(_table(ATTRIBUTED, ["number integer", "identity text", "value text"]))
-        _copy(connection, ATTRIBUTED, {"number": "integer", "identity": "text", "value": "text"}, rows)
+        columns = {"number": "integer"} | dict.fromkeys(("identity", "value", "kind", "person"), "text")
+        connection.execute(_table(CO_HOLDERS, map(" ".join, columns.items())))
+        _copy(connection, CO_HOLDERS, columns, rows)
     return bool(rows)
 
 

@@ -5,13 +5,14 @@ In the statements `a` is a key that was asked for, `r` a row of the table that c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.contract import Subject
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.reader import Table
 from expunge_connectors.postgres.claims import Claim
@@ -33,15 +34,27 @@ from expunge_connectors.postgres.verify.expressions import (
 
 CLAIMED = sql.Identifier(":claimed")  # no collection is called so
 _ONE_BY_ONE = sql.SQL(
-    "SELECT {key}, coalesce(a.said, a.value) FROM {asked} AS a CROSS JOIN LATERAL"
+    "SELECT {key}, a.number, coalesce(a.said, a.value) FROM {asked} AS a CROSS JOIN LATERAL"
     " (SELECT FROM {rows} WHERE {holds} AND {of_others} LIMIT 1) AS other"
     " WHERE a.namespace = {namespace} AND a.followed"
 )
 _ALL_AT_ONCE = sql.SQL(
-    "SELECT DISTINCT {key}, r.expunge_value FROM (SELECT coalesce(a.said, a.value) AS expunge_value, r.*"
+    "SELECT DISTINCT {key}, r.expunge_number, r.expunge_value FROM"
+    " (SELECT a.number AS expunge_number, coalesce(a.said, a.value) AS expunge_value, r.*"
     " FROM {asked} AS a CROSS JOIN {rows} WHERE a.namespace = {namespace} AND a.followed AND {holds} OFFSET 0) AS r"
     " WHERE {of_others}"
 )
+
+
+def co_holders(subjects: Iterable[Subject]) -> Iterator[stored_texts.Asked]:
+    """Attributed values of the subjects; `said` is a key of somebody who held one as well when that was approved."""
+    for subject in subjects:
+        for (identity, value), (kind, person) in subject.co_holders:
+            yield stored_texts.Asked(subject.number, _held_by(identity, kind), value, followed=False, said=person)
+
+
+def _held_by(identity: str, kind: str) -> str:
+    return f"{identity} held by {kind}"  # no namespace of a map holds a blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +95,10 @@ class ClaimedValues:
         the recount take seven times as long.
         """
         return sql.SQL(
-            "WITH c (identity, value) AS MATERIALIZED (\n  {claimed}\n)\n"
+            "WITH c (identity, number, value) AS MATERIALIZED (\n  {claimed}\n)\n"
             "UPDATE {asked} AS k SET claimed = true"
             " FROM c JOIN (VALUES {places}) AS m (namespace, identity) USING (identity)"
-            " WHERE k.namespace = m.namespace AND coalesce(k.said, k.value) = c.value"
+            " WHERE k.namespace = m.namespace AND k.number = c.number AND coalesce(k.said, k.value) = c.value"
         ).format(
             asked=self.asked,
             claimed=sql.SQL("\n  UNION ALL\n  ").join(self._looked_up(namespaces, connection)),
@@ -112,7 +125,7 @@ class ClaimedValues:
 
     def _looked_up(self, namespaces: AbstractSet[str], connection: Connection) -> list[sql.Composed]:
         return [
-            self._by_others(namespace, claim, connection)
+            self._by_others(namespace, claim, namespaces, connection)
             for namespace, claims in self.passing.items()
             if namespace in namespaces
             for claim in claims
@@ -126,19 +139,19 @@ class ClaimedValues:
         """
         looked_up = [] if self.marked else self._looked_up(namespaces, connection)
         if looked_up:
-            yield sql.SQL("{} (namespace, value) AS MATERIALIZED (\n  {}\n)").format(
+            yield sql.SQL("{} (namespace, number, value) AS MATERIALIZED (\n  {}\n)").format(
                 CLAIMED, sql.SQL("\n  UNION ALL\n  ").join(looked_up)
             )
 
     def free(self, namespace: str) -> sql.Composed:
-        """The key `a` is followed, and nobody else claims it, or it is this person's whoever does."""
+        """The key `a` is followed, and nobody else claims it."""
         if not self.passing[namespace]:
             return sql.SQL("a.followed").format()
         if self.marked:
-            return sql.SQL("(a.followed AND (a.attributed OR NOT a.claimed))").format()
+            return sql.SQL("(a.followed AND NOT a.claimed)").format()
         return sql.SQL(
-            "(a.followed AND (a.attributed"
-            " OR ({}, coalesce(a.said, a.value)) NOT IN (SELECT c.namespace, c.value FROM {} AS c)))"
+            "(a.followed AND ({}, a.number, coalesce(a.said, a.value))"
+            " NOT IN (SELECT c.namespace, c.number, c.value FROM {} AS c))"
         ).format(sql.Literal(namespace), CLAIMED)
 
     def known_by_value_alone(self, spec: TableSpec, table: Table) -> sql.Composed:
@@ -181,7 +194,9 @@ class ClaimedValues:
     def _namespace(self, link: Link) -> str:
         return sought_namespace(self.store, link)
 
-    def _by_others(self, namespace: str, claim: Claim, connection: Connection) -> sql.Composed:
+    def _by_others(
+        self, namespace: str, claim: Claim, namespaces: AbstractSet[str], connection: Connection
+    ) -> sql.Composed:
         spec, table = self.spec.collections[claim.collection], self.live(claim.collection)
         person = claim.person
         rows = sql.SQL("{} AS r").format(table.identifier)
@@ -205,6 +220,21 @@ class ClaimedValues:
         holds = self.holds(table, claim.value)
         of_any_kind = self.holds(table, claim.value.model_copy(update={"where": ()}))
         served = index_use.served(connection, "a", {"value": "text"}, rows, of_any_kind)
+        if (beside := _held_by(namespace, person.identity or "")) in namespaces:
+            number, value = (
+                ("a.number", "coalesce(a.said, a.value)") if served else ("r.expunge_number", "r.expunge_value")
+            )
+            # Who held an attributed value by then does not claim it from that person.
+            of_others += sql.SQL(
+                " AND NOT EXISTS (SELECT FROM {asked} AS h"
+                " WHERE h.number = {number} AND h.namespace = {beside} AND h.value = {value} AND h.said = {named})"
+            ).format(
+                asked=self.asked,
+                number=verbatim(number),
+                beside=sql.Literal(beside),
+                value=verbatim(value),
+                named=named,
+            )
         return (_ONE_BY_ONE if served else _ALL_AT_ONCE).format(
             asked=self.asked,
             rows=rows,

@@ -31,9 +31,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 
 _ASKED = sql.Identifier(":asked")  # no collection is called so
 _KEYS = sql.SQL(
-    "{} (number, namespace, value, followed, said, attributed, since) AS MATERIALIZED"
-    " (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::boolean[],"
-    " $7::timestamptz[]))"
+    "{} (number, namespace, value, followed, said, since) AS MATERIALIZED"
+    " (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::timestamptz[]))"
 )
 _SIGNS = sql.SQL("WITH {} (namespace, value) AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[])) {}")
 _WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text, pg_catalog.clock_timestamp()"

@@ -27,7 +27,6 @@ class Asked(NamedTuple):
     Attributes:
         followed: The resolution did not refuse the key.
         said: Of a text, the key's value.
-        attributed: The key is this person's whoever else holds it.
         since: Since when this person has a value that is handed on (see `claim_ages`); None: that is not known.
     """
 
@@ -36,7 +35,6 @@ class Asked(NamedTuple):
     value: str
     followed: bool
     said: str | None = None
-    attributed: bool = False
     since: datetime | None = None
 
 
@@ -119,20 +117,20 @@ def signs(columns: Sequence[ReadColumn], subjects: Sequence[Subject]) -> set[tup
 
 def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -> Iterator[Asked]:
     """The texts that say one of the subjects' keys."""
-    holders: dict[tuple[str, str], set[tuple[int, bool, bool]]] = {}
+    holders: dict[tuple[str, str], set[tuple[int, bool]]] = {}
     for subject in subjects:
         for key in subject.keys:
-            holders.setdefault(key, set()).add((subject.number, True, key in subject.attributed))
+            holders.setdefault(key, set()).add((subject.number, True))
         for key in subject.unclear:
-            holders.setdefault(key, set()).add((subject.number, False, False))
+            holders.setdefault(key, set()).add((subject.number, False))
     began = claim_ages(subjects) if columns else {}
     for column in columns:
         identity = column.link.identity or ""
         for (text,) in ask(column.statement()):
             values = column.spellings.read(text, column.link.region).values
-            theirs = (any(followed for _, followed, _ in holders.get((identity, one), ())) for one in values)
+            theirs = (any(followed for _, followed in holders.get((identity, one), ())) for one in values)
             together = column.of_several or len(values) == 1 or all(theirs)
             for value in values:
-                for number, followed, attributed in holders.get((identity, value), ()):
+                for number, followed in holders.get((identity, value), ()):
                     since = began.get((number, identity, value))
-                    yield Asked(number, column.namespace, text, followed and together, value, attributed, since)
+                    yield Asked(number, column.namespace, text, followed and together, value, since)

@@ -18,7 +18,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.table_probe import probe
-from expunge_connectors.postgres.verify import stored_texts
+from expunge_connectors.postgres.verify import claimed_values, stored_texts
 from expunge_connectors.postgres.verify.stored_texts import Asked, ReadColumn
 from expunge_connectors.postgres.verify.verification_query import AGED, ASKED, MEMBER, VerificationQuery
 
@@ -30,7 +30,7 @@ _SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.
 _PLACE = sql.SQL(
     "CREATE TEMPORARY TABLE {0} (number integer, namespace {1}, value {1}, followed boolean, said {1},"
-    " attributed boolean, {2}claimed boolean NOT NULL DEFAULT false) ON COMMIT DROP;"
+    " {2}claimed boolean NOT NULL DEFAULT false) ON COMMIT DROP;"
     " ALTER TABLE {0} ALTER COLUMN value SET STATISTICS 0"
 )
 
@@ -41,10 +41,9 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     tables = verifier.tables(names)
     with translated(verifier.store):
         rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
-        short = all(len(text) <= _SHORT for row in rows for text in (row.namespace, row.value))
+        short = all(len(text) <= _SHORT for row in rows for text in (row.namespace, row.value, row.said or ""))
         aged = any(row.since is not None for row in rows)
         columns = {"number": "integer", "namespace": "text", "value": "text", "followed": "boolean", "said": "text"}
-        columns["attributed"] = "boolean"
         columns |= {"since": "timestamptz"} if aged else {}
         since = sql.SQL("since timestamptz, " if aged else "")
         connection.execute(_PLACE.format(ASKED, _SHORT_TEXT if short else _TEXT, since))
@@ -102,7 +101,7 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
     """Number, namespace and value of every key that can stand in a row, and the controller's member.
 
     And whether it is followed. Values that the resolution found to be shared are asked for as well: what is left under
-    them alone is ambiguous.
+    them alone is ambiguous. And who else held attributed ones (see `claimed_values`).
     """
     lists, scope, passing = verifier.composite(), verifier.scope, verifier.passing()
     began, own, told = stored_texts.claim_ages(subjects), verifier.own_keys(), verifier.own_keys_told()
@@ -112,14 +111,14 @@ def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iter
                 continue
             if not key.namespace.startswith(FACTS) and _can_stand(key, of_several=key.namespace in lists):
                 since = began.get((subject.number, key.namespace, key.value))
-                attributed = key in subject.attributed
-                yield Asked(subject.number, *key, followed=True, attributed=attributed, since=since)
+                yield Asked(subject.number, *key, followed=True, since=since)
             for namespace in told.get(key.namespace, ()):
                 if SubjectKey(namespace, key.value) not in subject.keys and _can_stand(key, of_several=False):
                     yield Asked(subject.number, namespace, key.value, followed=True)
         for key in subject.unclear:
             if key.namespace in passing and _can_stand(key, of_several=key.namespace in lists):
                 yield Asked(subject.number, key.namespace, key.value, followed=False)
+    yield from claimed_values.co_holders(subjects)
     if scope.member is not None:
         yield Asked(None, MEMBER, scope.member, followed=True)
 
