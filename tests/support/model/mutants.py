@@ -47,6 +47,7 @@ _SQL = f"{_POSTGRES}/sql"
 _RULES = "orchestrator/expunge_orchestrator/rules"
 _SUBJECTS = "orchestrator/expunge_orchestrator/subjects"
 _EXECUTION = "orchestrator/expunge_orchestrator/execution"
+_CLAIMANTS = "tests/acceptance/test_attribution_claimants.py"
 
 MUTANTS = (
     # Whose a value is.
@@ -97,6 +98,45 @@ MUTANTS = (
         f"{_SQL}/key_staging.py",
         "for subject in subjects if aged else ():",
         "for subject in ():",
+    ),
+    # Whom it was said of that a value is not theirs.
+    Mutant(
+        "an attribution decides between those who had the value by then",
+        f"{_SUBJECTS}/attributions.py",
+        "        if all(tagger.tag(person) in claimants for person in co_holders):\n",
+        "        if True:\n",
+        f"{_CLAIMANTS}::test_who_took_the_value_before_the_plan_keeps_what_is_under_it",
+    ),
+    Mutant(
+        "who had an attributed value by then is known to the stores",
+        f"{_SUBJECTS}/member_proof.py",
+        "            for value, person in answer.co_holders\n",
+        "            for value, person in ()\n",
+        f"{_CLAIMANTS}::test_between_those_who_had_the_value_then_it_decides_to_the_end",
+    ),
+    Mutant(
+        "one who did not have it by then claims it from the person",
+        f"{_SQL}/claimed_keys.py",
+        " AND h.kind = {} AND h.person = {})",
+        " AND h.kind = {} AND {} IS NOT NULL)",
+        "tests/integration/postgres/test_claimed_values.py::"
+        "test_an_attributed_address_that_somebody_takes_while_the_deletion_waits",
+    ),
+    Mutant(
+        "an attribution decides for one person of a chunk",
+        f"{_SQL}/claimed_keys.py",
+        "NOT EXISTS (SELECT FROM {} AS h WHERE h.number = {} AND",
+        "NOT EXISTS (SELECT FROM {} AS h WHERE {} > 0 AND",
+        "tests/integration/postgres/test_claimed_values.py::"
+        "test_who_held_an_attributed_address_does_not_claim_it_from_that_person",
+    ),
+    Mutant(
+        "verification knows who had an attributed value by then",
+        f"{_POSTGRES}/verify/claimed_values.py",
+        " AND h.value = {value} AND h.said = {named})",
+        " AND h.value = {value} AND {named} IS NOT NULL)",
+        "tests/integration/postgres/test_claimed_values.py::"
+        "test_an_attributed_address_that_somebody_takes_while_the_deletion_waits",
     ),
     # Whom a request means.
     Mutant(
