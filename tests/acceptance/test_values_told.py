@@ -222,6 +222,17 @@ def say(cli: CliRunner, *whose: str, said: bytes = b"user_id,email\n1,home@x.exa
     return made
 
 
+def test_a_controller_with_members_is_named_whole(cli: CliRunner) -> None:
+    """As a request names it: of all members together no request would ever look for what was said."""
+    listed = b"user_id,email\n1,home@x.example\n"
+    refused = cli.run(
+        "attribute", "propose", "-", "--as", "others", "--reason", "A letter", "-c", "client", stdin=listed
+    )
+    assert refused.code == 4, refused.output
+    assert "not named whole" in refused.output
+    assert json.loads(cli.run("attribute", "list", "--json").out) == {"attributions": []}
+
+
 def test_what_is_somebody_elses_is_ambiguous_no_more(cli: CliRunner, database: str) -> None:
     """Ann and Bob have one address, and the rest under it is Bob's: also once nobody but Ann has it any more."""
     execute(

@@ -11,13 +11,13 @@ from rich.markup import escape
 from expunge_config.settings import load_settings
 from expunge_connectors.contract import Scope
 from expunge_connectors.registry import installed
-from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.ledger import attributions as ledger_attributions
 from expunge_orchestrator.ledger.attributions import Attribution
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.subjects import attributions
 from expunge_orchestrator.subjects.attributions import Proposal
 from expunge_orchestrator.subjects.csv_input import read_people
@@ -65,7 +65,7 @@ def propose(
         with output.people_from(people) as stream:
             listed = read_people(stream, workspace.data_map)
         wanted = Proposal(
-            controller_scope(controller, workspace.data_map),
+            parse_scope(controller, workspace.data_map),
             attributions.person_and_values(listed, workspace.data_map),
             whose is Whose.THEIRS,
             output.words(reason, "--reason says how you know", "--reason 'Letter of 3 March'"),
