@@ -47,7 +47,7 @@ class Resolved:
         co_holders: Who else has an attributed key, and had it when that was approved.
         others: Values that an operator says are not this person's: they are none of the keys, and not unclear either.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
-        at_home: `store.collection` and key of the person's own records that are the request's member's.
+        at_home: Store, collection and key of the person's own records that are the request's member's.
         let_go: Keys that an earlier resolution followed, and against which the records speak by now.
     """
 

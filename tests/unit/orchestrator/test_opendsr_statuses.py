@@ -59,6 +59,7 @@ OF_THEIR_OWN = {
 }
 OPEN, ERASED = {"open": 1}, {"erased": 1}
 OF_BATCHES: tuple[tuple[BatchState, Mapping[str, int], str], ...] = (
+    (BatchState.BUILDING, OPEN, "in_progress"),
     (BatchState.PLANNED, OPEN, "in_progress"),
     (BatchState.AWAITING_APPROVAL, OPEN, "in_progress"),
     (BatchState.EXECUTING, OPEN, "in_progress"),
