@@ -196,6 +196,16 @@ def test_it_is_approved_only_where_the_stores_say_who_has_the_value(cli: CliRunn
     assert not any(b"home@x" in one for one in kept)
 
 
+def test_a_value_that_very_many_people_have_is_said_to_be_nobodys(cli: CliRunner, database: str) -> None:
+    execute(database, "INSERT INTO users SELECT n, 'home@x.example' FROM generate_series(10, 28) AS n")
+    refused = cli.run("attribute", "approve", proposed(cli), "-", stdin=SAID, settings=SOMEBODY_ELSE)
+    assert refused.code == 7
+    assert "more than 20 people" in " ".join(refused.err.split())
+    execute(database, "DELETE FROM users WHERE id = 28")
+    approved(cli)
+    assert counted(planned(cli)) == (1, 0)
+
+
 def _ours() -> dict[str, Any]:
     return {"data_type": "gone", "owner": {"controller": "acme"}}
 

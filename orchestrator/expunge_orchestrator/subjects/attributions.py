@@ -36,6 +36,9 @@ Ask = Callable[[Mapping[int, Said]], Mapping[int, Resolved]]
 People = Sequence[tuple[SubjectKey, frozenset[SubjectKey]]]
 """Of each person one key that says who it is, and values."""
 
+MOST_HOLDERS = 20
+"""A value that more people than that have at a time is nobody's (ADR 18)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -87,7 +90,8 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
 
     Raises:
         UsageError: There is none such that waits for approval.
-        NotConfirmedError: The approver is who proposed it, or the list is another one.
+        NotConfirmedError: The approver is who proposed it, or the list is another one; or a value is nobody's, so many
+            people have it.
         ConnectorError: A store cannot say who has the values.
     """
     tagger = Tagger(workspace.keys.suppression)
@@ -95,7 +99,7 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
         wanted = attributions.by_uid(connection, uid)
         if wanted.state == "awaiting-approval":
             _refuse(connection, wanted, _pairs(people, tagger), actor)
-    held: Mapping[SubjectKey, Iterable[SubjectKey]] = {}
+    held: Mapping[SubjectKey, frozenset[SubjectKey]] = {}
     if wanted.state == "awaiting-approval" and wanted.theirs:
         try:
             held = _claimants(workspace, Scope(wanted.controller, wanted.member), _values(people))
@@ -104,6 +108,12 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
                 f"Nothing was approved, for who has these values now cannot be read: {error}",
                 remedy=f"{error.remedy or 'Make the store answer.'} Then: expunge attribute approve {uid} CSV",
             ) from None
+    if any(len(persons) > MOST_HOLDERS for persons in held.values()):
+        raise NotConfirmedError(
+            f"Nothing was approved: more than {MOST_HOLDERS} people have one of these values. It is an address of many,"
+            " such as a no-reply address, and not this person's.",
+            remedy=f"expunge attribute withdraw {uid}. Then say it of the other values, or propose it `--as others`.",
+        )
     claimants = {(tagger.tag(person), tagger.tag(value)) for value, persons in held.items() for person in persons}
     with workspace.ledger.begin() as connection:
         if not attributions.set_approved(connection, uid, claimants, actor):
