@@ -291,3 +291,35 @@ def test_an_account_made_in_the_future_is_erased_once_that_is_corrected(
         installation.erase(batch)
         assert installation.outcomes(batch) == {"erased": 1}
     assert left(database, "users") == left(database, "orders") == [2, 3]
+
+
+def test_a_name_that_passed_on_is_asked_about_in_two_databases_once(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """What a store tells again of a key that the person has no more is nothing new: asking on would never end."""
+    execute(
+        database,
+        """CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+        CREATE TABLE posts (id int PRIMARY KEY, author text, at timestamptz NOT NULL DEFAULT '2025-01-01');
+        CREATE TABLE bills (id int PRIMARY KEY, user_id int);
+        INSERT INTO users VALUES (1, 'ann@x.example'), (2, 'bob@x.example');
+        INSERT INTO posts VALUES (1, 'ann@x.example'), (2, 'bob@x.example'); INSERT INTO bills VALUES (1, 1)""",
+    )
+    users = next(line for line in COLLECTIONS.split("orders:") if "users" in line)
+    posts = "posts: {table: public.posts, created: at, found_by: [{column: author, of: users.email}]}\n"
+    document = small_document(users + posts)
+    bills = "bills: {table: public.bills, found_by: [{column: user_id, identity: user_id}]}"
+    document["stores"]["billing"] = small_document(bills)["stores"]["main"]
+    cli = installed(tmp_path, fork_server, document, {"main": database, "billing": database})
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    execute(
+        database,
+        "UPDATE users SET email = 'new@x.example' WHERE id = 1; UPDATE users SET email = 'ann@x.example' WHERE id = 2",
+    )
+    cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    cli.run("run-due")
+    status = json.loads(succeeded(cli.run("status", plan["id"], "--json")))
+    assert status["state"] == "settled"
+    assert left(database, "users") == [2]
+    assert left(database, "bills") == []
+    assert left(database, "posts") == [1, 2], "the first is under an address of Bob's by now"

@@ -173,8 +173,9 @@ def given_again(
         new |= {number: new[number] | keys for number, keys in named.items()}
         found |= {number: found.get(number, frozenset()) | keys for number, keys in new.items()}
         # What one of the stores says may leave a key of another one without a row that is the person's.
-        further = [one for one in asked if one.number in new or not one.keys] if len(know) > 1 or named else []
-        asked = without_given_again(further, new)
+        # What is told again of a key that they have no more is nothing new: whoever lost none is asked no further.
+        further = zip(asked, without_given_again(asked, new), strict=True) if len(know) > 1 or named else ()
+        asked = [left for before, left in further if left.keys != before.keys or not before.keys]
     return found
 
 
