@@ -69,7 +69,7 @@ def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
         "state": current_public_state(connection, batch),
         "digest": batch.plan_digest,
         "data_map_digest": batch.map_digest,
-        **{name: value for name, value in batch.plan.items() if name not in {"relations", "of_day"}},
+        **{name: value for name, value in batch.plan.items() if name not in {"relations", "begun_at", "of_day"}},
     }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -251,11 +250,11 @@ def _ask(
 
 
 def _planned(context: StepContext, people: Sequence[Item], known: Keys, again: Keys) -> PlannedKeys:
-    """What the plan led to. Whoever came since it was made is somebody else; the ledger knows the second in which."""
+    """What the plan led to. Whoever came since it began, by a store's own clock, is somebody else."""
     begun = {item.id: context.subject(item) for item in people if item.id in known}
     fresh = [item for item in people if item.sealed_keys is not None and item.id not in begun]
-    made = parse(context.batch.created_at) + timedelta(seconds=1)
-    later = {name: made for name, cutoff in context.cutoffs.items() if cutoff > made}
+    begun_at = {name: parse(at) for name, at in context.batch.plan["begun_at"].items()}
+    later = {name: begun_at[name] for name, cutoff in context.cutoffs.items() if cutoff > begun_at[name]}
     since = replace(context, cutoffs=later)
     know = followed_keys.knowing(context.workspace, later)
 

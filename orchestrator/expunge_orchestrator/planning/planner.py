@@ -11,13 +11,16 @@ A plan is a batch in state `planned`. It holds, as plain data:
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
                                                    "people": 500}}}},
      "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}},
-     "relations": {"main": {"users": {"oid": 16384, "columns": [["id", 1, 20]], "below": []}}}}
+     "relations": {"main": {"users": {"oid": 16384, "columns": [["id", 1, 20]], "below": []}}},
+     "begun_at": {"main": "2026-11-27T15:58:50.104729+00:00", "cache": "2026-11-27T15:58:50.105000+00:00"}}
 
 `data_types` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
-the controller that hold nothing of these types and still are asked who it is. `relations` says what the collections of
-each of these stores are, where their names alone do not (ADR 20). So is `replaces`, the batch and the
+the controller that hold nothing of these types and still are asked who it is. So is `replaces`, the batch and the
 reason, if this plan came instead of one that was void (`requests.plan_replacement`); and `of_day`, unless a person asks
 for themselves: what it was judged with of what the same person asked for before, and what is counted of it (ADR 6).
+
+`relations` says what the collections of each of these stores are, where their names alone do not (ADR 20). `begun_at`
+is when the plan began, by each store's own clock: whoever was made later is not whom the plan saw.
 
 The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
 """
@@ -38,7 +41,7 @@ from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.auth import persons
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.auth.principals import PERSON_ACTOR
-from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.clock import exact, now, stamp
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import asked_of_day, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
@@ -156,6 +159,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
             for name, (_, _, known) in introduced.items()
             if known
         },
+        "begun_at": {name: exact(at) for name, (_, at, _) in introduced.items()},
     }
     if chosen is not None:
         plan["data_types"] = sorted(chosen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -68,10 +67,14 @@ class RequestLedger:
                     controller=self._scope.controller,
                     member=self._scope.member,
                     state=BatchState.PLANNED.value,
-                    created_at=exact(PLANNED - timedelta(seconds=1)),
+                    created_at=stamp(PLANNED),
                     state_at=stamp(CUTOFF),
                     map_digest="",
-                    plan={"stores": {"main": {"identity": "", "collections": {}}}, "relations": {}},
+                    plan={
+                        "stores": {"main": {"identity": "", "collections": {}}},
+                        "relations": {},
+                        "begun_at": {"main": exact(PLANNED)},
+                    },
                     plan_digest="",
                     pipeline=[],
                 )
