@@ -20,8 +20,12 @@ import sqlalchemy as sa
 import standardwebhooks
 from pydantic import HttpUrl, SecretStr, ValidationError
 from tests.support.api import GRACE, ApiHarness, once, open_api
+from tests.support.cancellation import cancel, refused
+from tests.support.faulty_connector import FaultyConnector
 from tests.support.installation import CompanyStack
 from tests.support.notifications import KEY, SECRET, Receiver, deliver, hook, letters_of, rows, waited
+from tests.support.plan_replacement import plan_only, plans_of
+from tests.support.statements import assert_chain_intact, statements_of
 
 from expunge_config.api_settings import ApiSettings, Webhook
 from expunge_connectors.registry import installed
@@ -29,6 +33,7 @@ from expunge_orchestrator.api.background_worker import Worker
 from expunge_orchestrator.api.schemas.notifications import Notification
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.notifications import delivery, outbox, webhook_sender
 from expunge_orchestrator.requests import repository, response_deadlines, scheduler
@@ -498,6 +503,57 @@ def contacts(api: ApiHarness) -> list[bool]:
     with reading(api.installation.workspace.ledger) as connection:
         found = connection.execute(sa.text("SELECT contact_key, sealed_contact FROM request"))
         return [row.contact_key is not None or row.sealed_contact is not None for row in found]
+
+
+def test_while_a_letter_is_owed_no_receipt_says_that_the_identifiers_are_destroyed(
+    calltrack: CompanyStack, tmp_path: Path
+) -> None:
+    """The last letter tells of the last statement, and goes to an address that is one of the request's identifiers."""
+    with open_api(calltrack, tmp_path, api={"letters": tmp_path / "letters"}) as api:
+        (holder,) = calltrack.take_holders()
+        own = address_of(api, holder)
+        token = api.app.sign({**api.claims(user_id=holder, email=own), "contact": own})
+        at_once = {"scope": "account", "waive_grace": True}
+        assert api.client.post(URL, json=at_once, headers=once({"Authorization": f"Bearer {token}"})).status_code == 201
+        api.work()
+        api.settle()
+        assert contacts(api) == [True]
+        assert identifiers_of(api, "settled")["contactKept"].startswith("The address to which letters")
+        deliver(api)
+        assert contacts(api) == [False]
+
+
+def test_withdrawn_people_may_still_be_written_to(
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_api(calltrack, tmp_path, api={"letters": tmp_path / "letters"}) as api:
+        (holder,) = calltrack.take_holders()
+        claims = {**api.claims(user_id=holder), "contact": "ann@mail.example"}
+        token = api.app.sign(claims)
+        at_once = {"scope": "account", "waive_grace": True}
+        api.client.post(URL, json=at_once, headers=once({"Authorization": f"Bearer {token}"}))
+        plan_only(api, monkeypatch)
+        batch = batch_of(api)
+        stuck = FaultyConnector(api.installation.workspace.stores["main"], count=refused)
+        api.installation.erase(batch, api.installation.with_stores({"main": stuck}))  # type: ignore[dict-item]
+        cancel(api.installation, batch)
+        assert contacts(api) == [True]
+        assert identifiers_of(api, "cancelled")["destroyedInLedger"] is False
+
+
+def batch_of(api: ApiHarness) -> Batch:
+    [(uid, _)] = plans_of(api)
+    with reading(api.installation.workspace.ledger) as connection:
+        return batch_by_uid(connection, uid)
+
+
+def identifiers_of(api: ApiHarness, event: str) -> dict[str, Any]:
+    """What the only receipt says of the request's own identifiers; its receipt verifies and has the published form."""
+    assert_chain_intact(api.installation, batch_of(api))
+    (said,) = statements_of(api.installation, batch_of(api), event)
+    identifiers = said.body["identifiers"]
+    assert isinstance(identifiers, dict)
+    return identifiers
 
 
 def test_undone_the_address_goes_with_the_last_letter(calltrack: CompanyStack, tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ from expunge_orchestrator.execution.step_context import StepContext, StepWrite, 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import remove_entries
-from expunge_orchestrator.receipts import acceptance, shared_documents, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import (
+    acceptance,
+    request_facts,
+    shared_documents,
+    statement_bodies,
+    statement_issuer,
+)
 from expunge_orchestrator.rules.outcomes import Result
 
 WITHDRAW = "withdraw"
@@ -100,7 +106,9 @@ def withdraw(context: StepContext) -> StepWrite:
         unknown = [item for item in context.items if item.id not in known]
         opening = acceptance.drafts(connection, context.batch, data_map, unknown, plan)
         statement_issuer.issue(connection, context.workspace.keys, opening, at)
-        body = statement_bodies.cancelled(context.batch, plan)
+        body = statement_bodies.cancelled(
+            context.batch, plan, contact_kept=request_facts.contact_kept(connection, context.batch)
+        )
         ending = [
             statement_issuer.StatementDraft(item.id, item.series, "cancelled", item.subjects, body, final=True)
             for item in context.items

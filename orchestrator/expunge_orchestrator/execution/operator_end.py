@@ -25,7 +25,13 @@ from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
-from expunge_orchestrator.receipts import collection_lines, standard_wording, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import (
+    collection_lines,
+    request_facts,
+    standard_wording,
+    statement_bodies,
+    statement_issuer,
+)
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
@@ -322,6 +328,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
     Their suppression entries stay: what was erased is to stay so after a restore, and the kept keys are found by them.
     """
     grounds = grounds_of(context.workspace.data_map)
+    contact_kept = request_facts.contact_kept(connection, context.batch)
     drafts = []
     for one in ended:
         found = searched.get(one.item.id)
@@ -334,6 +341,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
             context=cited,
             reason=one.reason,
             kept=bool(one.places),
+            contact_kept=contact_kept,
             openable_until=openable_until,
             searched=found,
         )

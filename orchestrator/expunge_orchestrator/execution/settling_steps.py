@@ -30,7 +30,13 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import collection_lines, shared_documents, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import (
+    collection_lines,
+    request_facts,
+    shared_documents,
+    statement_bodies,
+    statement_issuer,
+)
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
@@ -213,6 +219,7 @@ def settle(context: StepContext) -> StepWrite:
             if item.id in again
         ]
         statement_issuer.issue(connection, context.workspace.keys, came_back, at)
+        contact_kept = request_facts.contact_kept(connection, context.batch)
         settled = [
             statement_issuer.StatementDraft(
                 item.id,
@@ -225,6 +232,7 @@ def settle(context: StepContext) -> StepWrite:
                     reverified if item.id in again else reviewed,
                     cited,
                     searched.get(item.id),
+                    contact_kept=contact_kept,
                     openable_until=openable_until,
                     samples={place: samples[place] for place in erased_from.get(item.id, ()) if place in samples},
                 ),

@@ -1,4 +1,4 @@
-"""Request facts in a receipt: when it was received, how the person was identified, its deadlines.
+"""Request facts in a receipt: when it was received, how the person was identified, its deadlines, a kept address.
 
 A request waits for its grace before it has a batch, and its clocks run.
 """
@@ -59,6 +59,12 @@ def by_time(
         known = RequestFacts(found.received_at, found.controller_received_at, found.deadlines, found.evidence)
         return dict.fromkeys(times, known)
     return {time: _listed(batch, time, data_map) for time in times}
+
+
+def contact_kept(connection: sa.Connection, batch: Batch) -> bool:
+    """Whether the ledger still opens the address to which letters about the batch's request are sent."""
+    kept = sa.select(request.c.id).where(request.c.batch_id == batch.id, request.c.contact_key.is_not(None))
+    return connection.execute(kept.limit(1)).first() is not None
 
 
 def _listed(batch: Batch, time: str | None, data_map: DataMap) -> RequestFacts:

@@ -70,6 +70,12 @@ KEPT = (
     " the rest again by itself, also where the storage lets it go on a stated day"
 )
 
+CONTACT_KEPT = (
+    "The address to which letters about the request are sent, sealed, until the last letter was sent or given up; it"
+    " may be one of the request's identifiers"
+)
+"""The last letter follows the last statement, so that it can say what became of the request."""
+
 UNNAMED_GROUND = "The store keeps it and does not say why"
 """Of a connector that counts what it keeps and names no ground, where the data type has none either."""
 

@@ -10,7 +10,7 @@ from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.collection_lines import by_store, storage_retained
 from expunge_orchestrator.receipts.request_facts import RequestFacts
-from expunge_orchestrator.receipts.standard_wording import KEPT, LEDGER_LEVEL, TABLES_DROPPED
+from expunge_orchestrator.receipts.standard_wording import CONTACT_KEPT, KEPT, LEDGER_LEVEL, TABLES_DROPPED
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
@@ -42,13 +42,13 @@ def denied(batch: Batch, reason: str) -> dict[str, object]:
     return {**subject_of_request(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
 
 
-def cancelled(batch: Batch, context: str) -> dict[str, object]:
+def cancelled(batch: Batch, context: str, *, contact_kept: bool) -> dict[str, object]:
     """Body of `cancelled`: no store had been asked to erase."""
     return {
         **subject_of_request(batch),
         "outcome": Result.CANCELLED.value,
         "reason": "Cancelled before anything was erased",
-        **_identifiers(kept=False, openable_until=None),
+        **_identifiers(kept=False, contact_kept=contact_kept, openable_until=None),
         "context": [context],
     }
 
@@ -63,6 +63,7 @@ def ended(  # noqa: PLR0913 - the statement's own parts
     context: str,
     reason: str,
     kept: bool,
+    contact_kept: bool,
     openable_until: date | None,
     searched: BlindFinding | None,
 ) -> dict[str, object]:
@@ -72,29 +73,32 @@ def ended(  # noqa: PLR0913 - the statement's own parts
         "outcome": Result.PARTIALLY_ERASED.value,
         "reason": reason,
         "verifiedAt": stamp(at),
-        **_identifiers(kept=kept, openable_until=openable_until),
+        **_identifiers(kept=kept, contact_kept=contact_kept, openable_until=openable_until),
         "stores": by_store(lines, cutoffs, grounds),
         **_searched(searched),
         "context": _cited(context, searched),
     }
 
 
-def _identifiers(*, kept: bool, openable_until: date | None) -> dict[str, object]:
+def _identifiers(*, kept: bool, contact_kept: bool, openable_until: date | None) -> dict[str, object]:
     """What became of the request's identifiers and keys, and who can still open them.
 
     Args:
         kept: Something is left, and the way there must not be lost with what led to it (ADR 8).
+        contact_kept: A letter is still to be sent, to an address that may be one of them.
         openable_until: The last copy of the ledger that was made before is expected to be gone by then; None: no day.
     """
     said: dict[str, object] = {
-        "destroyedInLedger": not kept,
+        "destroyedInLedger": not (kept or contact_kept),
         "openableFrom": "Copies of the ledger that were made before, with the installation's wrapping key",
         "until": openable_until and openable_until.isoformat(),
         "means": "No day is known: as long as such a copy and the wrapping key exist"
         if openable_until is None
         else "The last of these copies is expected to be gone by this day",
     }
-    said |= {"kept": KEPT} if kept else {"level": "deleted", "levelMeans": LEDGER_LEVEL}
+    said |= {"kept": KEPT} if kept else {}
+    said |= {"contactKept": CONTACT_KEPT} if contact_kept else {}
+    said |= {} if kept or contact_kept else {"level": "deleted", "levelMeans": LEDGER_LEVEL}
     return {"identifiers": said}
 
 
@@ -145,6 +149,7 @@ def settled(  # noqa: PLR0913 - the statement's own parts
     context: str,
     searched: BlindFinding | None,
     *,
+    contact_kept: bool,
     openable_until: date | None,
     samples: Mapping[tuple[str, str], str | None],
 ) -> dict[str, object]:
@@ -160,7 +165,7 @@ def settled(  # noqa: PLR0913 - the statement's own parts
         "due": sum(line.verified.due for line in lines if line.verified is not None),
         **({"ambiguous": ambiguous} if ambiguous else {}),
         **({"dropped": dropped, "droppedMeans": TABLES_DROPPED} if dropped else {}),
-        **_identifiers(kept=bool(storage_retained(lines)), openable_until=openable_until),
+        **_identifiers(kept=bool(storage_retained(lines)), contact_kept=contact_kept, openable_until=openable_until),
         **_samples(samples),
         **_searched(searched),
         "context": _cited(context, searched),

@@ -83,8 +83,14 @@ def _event(said: Said, _: datetime) -> Found:
     if event == "settled" and _left(current):
         yield "search-left-in-settled", ""
     identifiers = current.body.get("identifiers")
-    if isinstance(identifiers, dict) and (identifiers.get("destroyedInLedger") is True) == ("kept" in identifiers):
+    if isinstance(identifiers, dict) and (identifiers.get("destroyedInLedger") is True) == bool(
+        _KEPT & identifiers.keys()
+    ):
         yield "keys-destroyed-and-kept", ""
+
+
+_KEPT: Final = frozenset({"kept", "contactKept"})
+"""Members of `identifiers` that say what the ledger still opens."""
 
 
 def _sums_up(said: Said, before: consistency.Past) -> bool:

@@ -651,6 +651,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "keys-destroyed-and-kept",
         body(2, identifiers={"destroyedInLedger": True, "kept": "What leads there"}),
     ),
+    "keys destroyed and an address kept": (
+        "keys-destroyed-and-kept",
+        body(2, identifiers={"destroyedInLedger": True, "contactKept": "For the last letter"}),
+    ),
     "keys neither destroyed nor kept": ("keys-destroyed-and-kept", body(2, identifiers={"destroyedInLedger": False})),
     "checked at the end of the calendar": (
         "looked-later-than-stated looked-before-receipt",
