@@ -15,14 +15,16 @@ from tests.support.api import ApiHarness, once, open_api
 from tests.support.data_map_text import document_of, write_document
 from tests.support.people import make_holder
 from tests.support.plan_replacement import ask, plan_only, planned_under_another_map, plans_of
+from tests.support.statements import assert_chain_intact, destroyed, statements_of
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
+from expunge_orchestrator.receipts import receipt_export
 from expunge_orchestrator.requests import scheduler
 
 
@@ -179,6 +181,36 @@ def test_more_was_there_than_was_planned(
             for batch, _ in plans_of(api)
         ]
     assert said == [["accepted", "cancelled"], ["accepted", "erased"]]
+
+
+def test_the_receipt_of_a_replaced_plan_names_the_one_in_which_the_request_goes_on(
+    api: ApiHarness, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plan ended, not the request: the ledger still opens the identifiers, sealed for the series of the next."""
+    ann = make_holder(inspector)
+    uid = ask(api, ann.id)
+    plan_only(api, monkeypatch)
+    inspector.sql("INSERT INTO messages (user_id, body) SELECT %s, 'more' FROM generate_series(1, 40)", ann.id)
+    api.work()
+    api.at += timedelta(hours=1)
+    api.work()
+    installation = api.installation
+    with reading(installation.workspace.ledger) as connection:
+        first, second = (batch_by_uid(connection, uid) for uid, _ in plans_of(api))
+        following = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == second.id)).one()
+    assert following.wrapped_key is not None
+    (said,) = statements_of(installation, first, "cancelled")
+    assert said.body["continuedIn"] == following.series
+    assert str(said.body["reason"]).startswith("Planned anew before anything was erased")
+    assert not destroyed(said)
+    assert_chain_intact(installation, first)
+    receipt = receipt_export.exported(installation.workspace, said.series)
+    assert f"the request goes on in another receipt: {following.series}" in receipt_export.as_html(
+        installation.workspace, receipt, api.at
+    )
+    api.at += timedelta(hours=1)
+    api.work()
+    assert told(api, uid)["receipt_id"] == following.series
 
 
 def test_whose_address_passed_on_meanwhile_is_not_planned_for_somebody_else(

@@ -8,6 +8,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution.poison_isolation import split_chunk
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import successor
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import remove_entries
 from expunge_orchestrator.receipts import (
@@ -106,8 +107,12 @@ def withdraw(context: StepContext) -> StepWrite:
         unknown = [item for item in context.items if item.id not in known]
         opening = acceptance.drafts(connection, context.batch, data_map, unknown, plan)
         statement_issuer.issue(connection, context.workspace.keys, opening, at)
+        following = successor(connection, context.batch)
         body = statement_bodies.cancelled(
-            context.batch, plan, contact_kept=request_facts.contact_kept(connection, context.batch)
+            context.batch,
+            plan,
+            contact_kept=request_facts.contact_kept(connection, following or context.batch),
+            continuation=request_facts.continuation(connection, following),
         )
         ending = [
             statement_issuer.StatementDraft(item.id, item.series, "cancelled", item.subjects, body, final=True)

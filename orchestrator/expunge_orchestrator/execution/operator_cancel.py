@@ -12,7 +12,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_lifecycle, cancellation
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid, successor
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.states import BatchState
 
@@ -42,7 +42,7 @@ def cancel(
         ).rowcount
         if marked and not cancellation.any_withdrawable(connection, tables.chunk.c.batch_id == batch.id):
             raise _too_late(batch)
-        if not marked and _replaced(connection, batch):
+        if not marked and successor(connection, batch) is not None:
             raise UsageError(
                 "Nothing was withdrawn: this plan had been replaced by another one.",
                 remedy="Look which batch the request has now (`batch`), and cancel that.",
@@ -70,9 +70,3 @@ def _too_late(batch: Batch) -> BatchBlockedError:
         remedy=f"expunge status {batch.uid} shows how far it is. What failed is finished by"
         f" `expunge retry {batch.uid}`, or ended by `expunge end {batch.uid}`.",
     )
-
-
-def _replaced(connection: sa.Connection, batch: Batch) -> bool:
-    """Whether another plan of the same request counts instead (ADR 11)."""
-    former = tables.batch.c.plan["replaces", "batch_id"].as_string()
-    return connection.execute(sa.select(tables.batch.c.id).where(former == batch.uid).limit(1)).first() is not None

@@ -108,6 +108,15 @@ def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
     return _batch(row)
 
 
+def successor(connection: sa.Connection, batch: Batch) -> Batch | None:
+    """The batch by which the request goes on whose plan this one was (ADR 11), the last of several; None: by this."""
+    former, found = tables.batch.c.plan["replaces", "batch_id"].as_string(), batch
+    replacing = sa.select(tables.batch).where(tables.batch.c.id > sa.bindparam("id"), former == sa.bindparam("uid"))
+    while (row := connection.execute(replacing, {"id": found.id, "uid": found.uid}).first()) is not None:
+        found = _batch(row)
+    return None if found is batch else found
+
+
 def batch_of_chunk(connection: sa.Connection, chunk_id: int) -> Batch:
     """The batch a chunk belongs to."""
     return _batch(connection.execute(_OF_CHUNK, {"chunk": chunk_id}).one())

@@ -1,4 +1,4 @@
-"""Request facts in a receipt: when it was received, how the person was identified, its deadlines, a kept address.
+"""Request facts in a receipt: when it was received, how the person was identified, its deadlines, where it goes on.
 
 A request waits for its grace before it has a batch, and its clocks run.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.rules.times_of_receipt import first_moment, is_day, zone_of
 
 
@@ -65,6 +67,26 @@ def contact_kept(connection: sa.Connection, batch: Batch) -> bool:
     """Whether the ledger still opens the address to which letters about the batch's request are sent."""
     kept = sa.select(request.c.id).where(request.c.batch_id == batch.id, request.c.contact_key.is_not(None))
     return connection.execute(kept.limit(1)).first() is not None
+
+
+class Continuation(NamedTuple):
+    """Where a request goes on whose plan was replaced.
+
+    Attributes:
+        series: The series of receipts of the plan that counts now.
+        sealed: The ledger opens its identifiers.
+    """
+
+    series: str
+    sealed: bool
+
+
+def continuation(connection: sa.Connection, following: Batch | None) -> Continuation | None:
+    """How the request goes on by the batch that follows on another, if one does; None: it does not, or is over."""
+    if following is None or following.state is BatchState.CANCELLED:
+        return None
+    row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == following.id)).one()
+    return Continuation(row.series, sealed=row.wrapped_key is not None)
 
 
 def _listed(batch: Batch, time: str | None, data_map: DataMap) -> RequestFacts:

@@ -76,6 +76,13 @@ CONTACT_KEPT = (
 )
 """The last letter follows the last statement, so that it can say what became of the request."""
 
+CANCELLED = "Cancelled before anything was erased"
+CONTINUED = (
+    "Planned anew before anything was erased: the plan of this series was void, and the request goes on by another one,"
+    " in the series that is named"
+)
+CARRIED_OVER = "Sealed in the ledger for the series in which the request goes on, which says what becomes of them"
+
 UNNAMED_GROUND = "The store keeps it and does not say why"
 """Of a connector that counts what it keeps and names no ground, where the data type has none either."""
 

@@ -9,8 +9,16 @@ from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.collection_lines import by_store, storage_retained
-from expunge_orchestrator.receipts.request_facts import RequestFacts
-from expunge_orchestrator.receipts.standard_wording import CONTACT_KEPT, KEPT, LEDGER_LEVEL, TABLES_DROPPED
+from expunge_orchestrator.receipts.request_facts import Continuation, RequestFacts
+from expunge_orchestrator.receipts.standard_wording import (
+    CANCELLED,
+    CARRIED_OVER,
+    CONTACT_KEPT,
+    CONTINUED,
+    KEPT,
+    LEDGER_LEVEL,
+    TABLES_DROPPED,
+)
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
@@ -42,13 +50,22 @@ def denied(batch: Batch, reason: str) -> dict[str, object]:
     return {**subject_of_request(batch), "outcome": Outcome.AMBIGUOUS.value, "reason": reason, "context": []}
 
 
-def cancelled(batch: Batch, context: str, *, contact_kept: bool) -> dict[str, object]:
-    """Body of `cancelled`: no store had been asked to erase."""
+def cancelled(
+    batch: Batch, context: str, *, contact_kept: bool, continuation: Continuation | None
+) -> dict[str, object]:
+    """Body of `cancelled`: no store had been asked to erase. The request goes on elsewhere if its plan was replaced."""
+    going_on = {} if continuation is None else {"continuedIn": continuation.series}
     return {
         **subject_of_request(batch),
         "outcome": Result.CANCELLED.value,
-        "reason": "Cancelled before anything was erased",
-        **_identifiers(kept=False, contact_kept=contact_kept, openable_until=None),
+        "reason": CANCELLED if continuation is None else CONTINUED,
+        **going_on,
+        **_identifiers(
+            kept=False,
+            contact_kept=contact_kept,
+            carried_over=continuation is not None and continuation.sealed,
+            openable_until=None,
+        ),
         "context": [context],
     }
 
@@ -80,25 +97,31 @@ def ended(  # noqa: PLR0913 - the statement's own parts
     }
 
 
-def _identifiers(*, kept: bool, contact_kept: bool, openable_until: date | None) -> dict[str, object]:
+def _identifiers(
+    *, kept: bool, contact_kept: bool, openable_until: date | None, carried_over: bool = False
+) -> dict[str, object]:
     """What became of the request's identifiers and keys, and who can still open them.
 
     Args:
         kept: Something is left, and the way there must not be lost with what led to it (ADR 8).
         contact_kept: A letter is still to be sent, to an address that may be one of them.
+        carried_over: The request goes on in another series, for which they are sealed.
         openable_until: The last copy of the ledger that was made before is expected to be gone by then; None: no day.
     """
+    still_there = {
+        **({"kept": KEPT} if kept else {}),
+        **({"contactKept": CONTACT_KEPT} if contact_kept else {}),
+        **({"carriedOver": CARRIED_OVER} if carried_over else {}),
+    }
     said: dict[str, object] = {
-        "destroyedInLedger": not (kept or contact_kept),
+        "destroyedInLedger": not still_there,
         "openableFrom": "Copies of the ledger that were made before, with the installation's wrapping key",
         "until": openable_until and openable_until.isoformat(),
         "means": "No day is known: as long as such a copy and the wrapping key exist"
         if openable_until is None
         else "The last of these copies is expected to be gone by this day",
     }
-    said |= {"kept": KEPT} if kept else {}
-    said |= {"contactKept": CONTACT_KEPT} if contact_kept else {}
-    said |= {} if kept or contact_kept else {"level": "deleted", "levelMeans": LEDGER_LEVEL}
+    said |= still_there or {"level": "deleted", "levelMeans": LEDGER_LEVEL}
     return {"identifiers": said}
 
 

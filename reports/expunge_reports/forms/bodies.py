@@ -93,6 +93,13 @@ class Ended(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Ended):
+    """That nothing was erased, and in which series the request goes on if its plan was replaced."""
+
+    continued_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReErased(Body):
     """What happened in the stores, and when that was seen."""
 
@@ -138,7 +145,7 @@ BODIES: Final[Mapping[str, type[Body]]] = {
     "re-erased": ReErased,
     "settled": Settled,
     "denied": Ended,
-    "cancelled": Ended,
+    "cancelled": Cancelled,
 }
 """Event -> the form of its body; of the others none is known."""
 

@@ -87,6 +87,7 @@ STATUTES: Final[Mapping[str, str]] = {
 BODY_MEMBERS: Final[Mapping[str, str]] = {
     "dataTypes": "Only data of these types; nothing is said of any other",
     "reason": "Reason",
+    "continuedIn": "Goes on in another receipt",
     "claim": "What is claimed",
     "countedAt": "Counted before erasing",
     "verifiedAt": "Checked by asking again",
@@ -101,9 +102,12 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
 """Of the members of a statement's body that are shown as facts, in their order on the page."""
 
 
-def event(code: str, *, limited: bool) -> str:
-    """Return what a statement says happened; of a limited request, that it says so of nothing else."""
-    said = EVENTS.get(code, code)
+def event(code: str, *, limited: bool, goes_on: bool = False) -> str:
+    """Return what a statement says happened; of a limited request, that it says so of nothing else.
+
+    `goes_on`: the request does, in another receipt.
+    """
+    said = "Planned anew before anything was erased; goes on in another receipt" if goes_on else EVENTS.get(code, code)
     return f"{said} (of the data types asked for only)" if limited else said
 
 
@@ -116,6 +120,8 @@ def outcome(code: str, found: int | None, retained: int | None) -> str:
 
 def still_open(current: Statement) -> str:
     """Return what a statement leaves open."""
+    if current.final and (series := verdict_text.continued_in(current)) is not None:
+        return f"Nothing here; the request goes on in another receipt: {series}"
     if current.final:
         return "Nothing; this is the last statement"
     own = (

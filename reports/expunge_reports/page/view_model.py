@@ -144,7 +144,9 @@ def _statement(current: Statement) -> StatementView:
             further["stores"] = unknown
     return StatementView(
         statement=current,
-        event=glossary.event(current.event, limited=limited is not None),
+        event=glossary.event(
+            current.event, limited=limited is not None, goes_on=verdict_text.continued_in(current) is not None
+        ),
         limited=limited,
         still_open=glossary.still_open(current),
         searched=searched,

@@ -89,7 +89,7 @@ def _event(said: Said, _: datetime) -> Found:
         yield "keys-destroyed-and-kept", ""
 
 
-_KEPT: Final = frozenset({"kept", "contactKept"})
+_KEPT: Final = frozenset({"kept", "contactKept", "carriedOver"})
 """Members of `identifiers` that say what the ledger still opens."""
 
 

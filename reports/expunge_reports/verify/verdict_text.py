@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from expunge_reports import consistency
-from expunge_reports.statement import OpenCopies, Statement
+from expunge_reports.statement import OpenCopies, Statement, is_series
 from expunge_reports.verify import contradictions as contradicting
 from expunge_reports.verify.verdict import EXPLANATIONS, AsOf, Verdict
 
@@ -42,6 +42,7 @@ _NOTHING_FOLLOWS: Final = (
 )
 _NO_FURTHER: Final = "no further statement of this series"
 UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
+UNKNOWN_SERIES: Final = "(in a form that this version does not know)"
 UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"
 
 
@@ -241,6 +242,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
                 "expected_by": None if (by := current.open.expected_by) is None else by.isoformat(),
                 "follows_by_itself": consistency.follows_by_itself(current.event, current.open),
                 "copies": current.open.copies.count,
+                **({} if (on := continued_in(current)) is None else {"continued_in": on}),
                 **({} if (limited := limited_to(current)) is None else {"data_types": list(limited)}),
             }
             for current in verdict.statements
@@ -294,6 +296,14 @@ def left(current: Statement) -> str | None:
     return "; ".join(said) or None
 
 
+def continued_in(current: Statement) -> str | None:
+    """Return the series in which a request goes on whose plan was replaced; None if none is stated."""
+    series = current.body.get("continuedIn")
+    if series is None:
+        return None
+    return series if isinstance(series, str) and is_series(series) else UNKNOWN_SERIES
+
+
 def own_debt(current: Statement, shown: Callable[[datetime], str] = datetime.isoformat) -> str:
     """Return what a request itself owes, and by when (as `shown`), or that nothing follows about it."""
     owed = current.open
@@ -322,8 +332,9 @@ def open_copies(copies: OpenCopies) -> list[str]:
 
 def _statement_lines(verdict: Verdict, seq: int) -> list[str]:
     current = verdict.statements[seq]
-    said = [f"    {one}" for one in (left(current), blind_search(current)) if one is not None]
-    return [_statement_line(verdict, seq), *said]
+    on = continued_in(current)
+    said = (None if on is None else f"goes on in another receipt: {on}", left(current), blind_search(current))
+    return [_statement_line(verdict, seq), *(f"    {one}" for one in said if one is not None)]
 
 
 def _statement_line(verdict: Verdict, seq: int) -> str:

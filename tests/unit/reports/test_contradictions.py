@@ -655,6 +655,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "keys-destroyed-and-kept",
         body(2, identifiers={"destroyedInLedger": True, "contactKept": "For the last letter"}),
     ),
+    "keys destroyed and sealed for another series": (
+        "keys-destroyed-and-kept",
+        body(2, identifiers={"destroyedInLedger": True, "carriedOver": "For another series"}),
+    ),
     "keys neither destroyed nor kept": ("keys-destroyed-and-kept", body(2, identifiers={"destroyedInLedger": False})),
     "checked at the end of the calendar": (
         "looked-later-than-stated looked-before-receipt",

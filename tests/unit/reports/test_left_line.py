@@ -39,3 +39,19 @@ def test_what_is_left_is_said(operator, said, line):
 @pytest.mark.parametrize("said", [{}, {"due": 0}, {"due": 0, "ambiguous": 0, "dropped": []}])
 def test_nothing_left_takes_no_line(operator, said):
     assert lines_with(operator, said)[-1].endswith(" settled (0 open)")
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("er_" + "0" * 32, "er_" + "0" * 32),
+        ("\x1b[31m", "(in a form that this version does not know)"),
+        (7, "(in a form that this version does not know)"),
+    ],
+)
+def test_where_a_request_goes_on_is_said(operator, named, said):
+    operator.issue("accepted")
+    operator.issue("cancelled", body={"continuedIn": named, "context": []}, final=True)
+    verdict = operator.verify(operator.export())
+    assert verdict_text.lines(verdict)[-1] == f"    goes on in another receipt: {said}"
+    assert verdict_text.to_object(verdict)["statements"][-1]["continued_in"] == said
