@@ -3,7 +3,7 @@
 What else cannot be true however well it is signed, the issuer knows by construction: `verify.contradictions`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -54,6 +54,28 @@ def in_line(line: Collection) -> Iterator[str]:
         yield "outcome-against-counts"
     if kept and not line.ground:
         yield "kept-without-ground"
+
+
+DELETED: Final = "were deleted or tombstoned in the stores listed"
+NOTHING_DELETED: Final = "nothing was deleted or tombstoned"
+NOTHING_LEFT: Final = "nothing due was left."
+"""Standard sentences of a claim, which a reader may take for the whole; the claim begins with a capital letter."""
+
+
+def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
+    """Tell whether a standard sentence of a claim is not what the lines say."""
+    said, stated = claim.casefold(), list(lines)
+    went = any(map(_went, stated))
+    if (DELETED in said and not went) or (NOTHING_DELETED in said and went):
+        return True
+    return NOTHING_LEFT in said and any(line.due > 0 or line.outcome == "left" for line in stated)
+
+
+def _went(line: Collection) -> bool:
+    """Whether a record of a collection went; not with its table."""
+    if line.outcome in {"erased", "tombstoned"} or (line.gone or 0) > 0:
+        return True
+    return line.outcome == "left" and not line.ambiguous and line.found > line.due + (line.retained or 0)
 
 
 def kept_until_past(line: Collection, cutoff: datetime | None) -> bool:

@@ -26,7 +26,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.receipts import standard_wording
+from expunge_orchestrator.receipts.standard_wording import CLAIMS, Went
 
 INFORMATION = ("messages", "exports")
 EVERYTHING = ("account", "account_anchor", "messages", "exports", "invoices", "optouts")
@@ -56,7 +56,7 @@ def test_nothing_else_changes_and_the_whole_is_still_found_later(
     assert limits_of(installation, first) == dict.fromkeys(("accepted", "erased", "settled"), sorted(INFORMATION))
     (said,) = statements_of(installation, first, "erased")
     assert lines_of(said.body) == {"main.messages": ("erased", 1, 0), "recordings.exports": ("erased", 1, 0)}
-    assert said.body["claim"] == standard_wording.LIMITED_CLAIM
+    assert said.body["claim"] == CLAIMS[True][Went.SOME]
 
     whole = installation.plan(csv)
     assert "data_types" not in whole.plan
@@ -67,7 +67,7 @@ def test_nothing_else_changes_and_the_whole_is_still_found_later(
     (said,) = statements_of(installation, whole, "erased")
     assert lines_of(said.body)["main.messages"] == ("not-found", 0, 0)
     assert lines_of(said.body)["main.users"] == ("tombstoned", 1, 0)
-    assert said.body["claim"] == standard_wording.CLAIM
+    assert said.body["claim"] == CLAIMS[False][Went.SOME]
 
 
 def test_one_type_after_the_other(installation: Installation, inspector: StoreInspector) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.clock import exact
-from expunge_orchestrator.receipts.standard_wording import UNNAMED_GROUND
+from expunge_orchestrator.receipts.standard_wording import UNNAMED_GROUND, Went
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
@@ -76,13 +76,24 @@ def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | 
 
 
 def nothing_went(lines: Iterable[CollectionOutcome]) -> bool:
-    """Whether of nothing that was found it is known that it is gone."""
+    """Whether of nothing that was found it is known that it is gone, but with its table."""
     return not any(
-        line.outcome in _WENT or (line.verified is not None and _gone(line.found, line.verified)) for line in lines
+        line.outcome in _WENT
+        or (line.outcome is not Outcome.DROPPED and line.verified is not None and _gone(line.found, line.verified))
+        for line in lines
     )
 
 
-_WENT = frozenset({Outcome.ERASED, Outcome.TOMBSTONED, Outcome.DROPPED})
+_WENT = frozenset({Outcome.ERASED, Outcome.TOMBSTONED})
+"""Not what went with a dropped table: nobody deleted it by this request."""
+
+
+def what_went(lines: Sequence[CollectionOutcome]) -> Went:
+    """What may be claimed of these lines together."""
+    outcomes_seen = {line.outcome for line in lines}
+    if nothing_went(lines):
+        return Went.NOTHING_BUT_DROPPED if Outcome.DROPPED in outcomes_seen else Went.NOTHING
+    return Went.SOME_AND_LEFT if Outcome.LEFT in outcomes_seen else Went.SOME
 
 
 def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.receipts.collection_lines import in_collection, in_store, nothing_went
+from expunge_orchestrator.receipts.collection_lines import in_collection, in_store, what_went
 from expunge_orchestrator.receipts.standard_wording import CLAIMS
 from expunge_orchestrator.receipts.statement_bodies import subject_of_request
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
@@ -91,7 +91,7 @@ class OutcomeBodies:
             canonical.object_of(self._stores[store] | {"collections": canonical.list_of(collections)})
             for store, collections in stores.items()
         )
-        claim = self._claims[nothing_went(lines)]
+        claim = self._claims[what_went(lines)]
         said = {"outcome": canonical.encode(result.value), "claim": claim, "stores": told}
         if reason is not None:
             said["reason"] = canonical.encode(reason)

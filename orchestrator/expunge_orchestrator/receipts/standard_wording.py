@@ -1,5 +1,9 @@
 """Standard wording: sentences of statements, which are the same whoever they are about."""
 
+from enum import Enum, auto
+
+from expunge_reports import consistency
+
 NOT_SEARCHED_FOR = (
     " Known were the e-mail addresses, numbers and the like that records linked to the person at that time: one that"
     " the person had before or took since, and of which no record says so, was not searched for."
@@ -12,34 +16,49 @@ LEVEL = (
     " that its planner keeps until they are drawn anew."
 )
 
-CLAIM = (
-    "Records found through the declared links were deleted or tombstoned in the stores listed and, when asked again, "
-    f"nothing due was left. {LEVEL} No claim is made for places not listed.{NOT_SEARCHED_FOR}"
-)
 
-LIMITED_CLAIM = (
-    "Of the data types asked for alone: records found through the declared links were deleted or tombstoned in the"
-    f" stores listed and, when asked again, nothing due was left. {LEVEL} Records of other data types were left as they"
-    f" were, and no claim is made for them, nor for places not listed.{NOT_SEARCHED_FOR}"
-)
+class Went(Enum):
+    """What the collections of an answer say together: its claim says no more."""
 
-NOTHING_CLAIM = (
-    "Nothing was deleted or tombstoned: what was found through the declared links in the stores listed, if anything, is"
-    " kept or left, or it is not decided whose it is, as stated of each collection; nothing else due was there."
-    f" No claim is made for places not listed.{NOT_SEARCHED_FOR}"
-)
-"""Where not one record went."""
+    SOME = auto()
+    SOME_AND_LEFT = auto()
+    """Of what is due, something is there still."""
+    NOTHING = auto()
+    """Not one record went."""
+    NOTHING_BUT_DROPPED = auto()
+    """Not one is known to have gone, but with a table that somebody dropped."""
 
-LIMITED_NOTHING_CLAIM = (
-    f"Of the data types asked for alone: {NOTHING_CLAIM[0].lower()}{NOTHING_CLAIM[1:]} Nor is one made for records of"
-    " other data types, which were left as they were."
-)
+
+_NOTHING_ELSE = "as stated of each collection; nothing else due was there."
+_SENTENCES = {
+    Went.SOME: f"Records found through the declared links {consistency.DELETED} and, when asked again,"
+    f" {consistency.NOTHING_LEFT} {LEVEL}",
+    Went.SOME_AND_LEFT: f"Records found through the declared links {consistency.DELETED}; what is listed as left is"
+    f" still due, and was not erased; when asked again, nothing else due was left. {LEVEL}",
+    Went.NOTHING: f"{consistency.NOTHING_DELETED.capitalize()}: what was found through the declared links in the stores"
+    f" listed, if anything, is kept or left, or it is not decided whose it is, {_NOTHING_ELSE}",
+    Went.NOTHING_BUT_DROPPED: "Nothing is known to have been deleted or tombstoned: what was found through the declared"
+    " links in the stores listed, if anything, is kept or left, went with a table that was dropped, and not by this"
+    f" request, or it is not decided whose it is, {_NOTHING_ELSE}",
+}
+
+
+def _whole(sentence: str) -> str:
+    return f"{sentence} No claim is made for places not listed.{NOT_SEARCHED_FOR}"
+
+
+def _limited(sentence: str) -> str:
+    return (
+        f"Of the data types asked for alone: {sentence[0].lower()}{sentence[1:]} Records of other data types were left"
+        f" as they were, and no claim is made for them, nor for places not listed.{NOT_SEARCHED_FOR}"
+    )
+
 
 CLAIMS = {
-    False: {False: CLAIM, True: NOTHING_CLAIM},
-    True: {False: LIMITED_CLAIM, True: LIMITED_NOTHING_CLAIM},
+    False: {went: _whole(sentence) for went, sentence in _SENTENCES.items()},
+    True: {went: _limited(sentence) for went, sentence in _SENTENCES.items()},
 }
-"""By whether the request was limited to data types, and then by whether nothing went."""
+"""By whether the request was limited to data types, and then by what went."""
 
 ENDED = "Ended by the operator: what is listed as left was not erased"
 ENDED_WHOLE = f"{ENDED}, and nothing of the rest is known to have been deleted"

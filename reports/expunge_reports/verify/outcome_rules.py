@@ -48,6 +48,14 @@ def _lines(said: Said, _: datetime) -> Found:
         yield "place-twice", ""
 
 
+def _claim(said: Said, _: datetime) -> Found:
+    claim = said.statement.body.get("claim")
+    if isinstance(claim, str) and consistency.claims_more(
+        claim, (line for store in said.stores for line in store.collections)
+    ):
+        yield "claim-against-lines", ""
+
+
 def _planned(said: Said, _: datetime) -> Found:
     if not said.known:
         return
@@ -141,4 +149,6 @@ def _closed(said: Said, _: datetime) -> Found:
     )
 
 
-RULES: Final = tuple(Rule(since=1, check=one) for one in (_form, _counts, _lines, _planned, _event, _subject, _closed))
+RULES: Final = tuple(
+    Rule(since=1, check=one) for one in (_form, _counts, _lines, _claim, _planned, _event, _subject, _closed)
+)

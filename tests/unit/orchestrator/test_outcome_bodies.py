@@ -10,12 +10,14 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts, Scope
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.receipts import collection_lines, standard_wording
+from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
+from expunge_orchestrator.receipts.standard_wording import CLAIMS, Went
 from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import CollectionOutcome
-from expunge_reports import canonical
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
+from expunge_reports import canonical, consistency
 from expunge_reports.errors import ContradictionError
+from expunge_reports.forms import bodies
 
 NOTHING = {"main": {"calls": [0, 0, 0, None, None, 0]}}
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -70,10 +72,10 @@ def went(lines):
 @pytest.mark.parametrize(
     ("found", "verified", "claim"),
     [
-        ([0, 2], [0, 2], standard_wording.NOTHING_CLAIM),
-        ([0, 0], [0, 0], standard_wording.NOTHING_CLAIM),
-        ([1, 2], [0, 2], standard_wording.CLAIM),
-        ([1, 0], [0, 0], standard_wording.CLAIM),
+        ([0, 2], [0, 2], Went.NOTHING),
+        ([0, 0], [0, 0], Went.NOTHING),
+        ([1, 2], [0, 2], Went.SOME),
+        ([1, 0], [0, 0], Went.SOME),
     ],
 )
 def test_what_is_claimed_is_of_what_went(found, verified, claim):
@@ -88,7 +90,40 @@ def test_what_is_claimed_is_of_what_went(found, verified, claim):
         for counts in (found, verified)
     ]
     lines = outcomes.lines(BATCH.actions, *records)
-    assert canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)["claim"] == claim
+    assert canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)["claim"] == CLAIMS[False][claim]
+
+
+def line_of(outcome, found, seen, ground=None):
+    counts = RecordCounts(due=found), RecordCounts(due=seen, ground=ground)
+    return CollectionOutcome("main", f"{outcome.value}{found}", Action.DELETE, *counts, outcome)
+
+
+ERASED = line_of(Outcome.ERASED, 1, 0)
+LEFT_ALL, LEFT_SOME = line_of(Outcome.LEFT, 2, 2), line_of(Outcome.LEFT, 3, 2)
+DROPPED = line_of(Outcome.DROPPED, 3, 0, outcomes.TABLE_DROPPED)
+EMPTY_DROPPED = line_of(Outcome.DROPPED, 0, 0, outcomes.TABLE_DROPPED)
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize(
+    ("lines", "went"),
+    [
+        ([ERASED, LEFT_ALL], Went.SOME_AND_LEFT),
+        ([LEFT_SOME], Went.SOME_AND_LEFT),
+        ([LEFT_ALL], Went.NOTHING),
+        ([DROPPED], Went.NOTHING_BUT_DROPPED),
+        ([EMPTY_DROPPED], Went.NOTHING_BUT_DROPPED),
+        ([DROPPED, LEFT_ALL], Went.NOTHING_BUT_DROPPED),
+        ([ERASED, DROPPED], Went.SOME),
+    ],
+)
+def test_a_claim_says_what_the_collections_say(lines, went, limited):
+    """A verifier compares them: none says that nothing due is left beside what is, nor that what was dropped went."""
+    assert collection_lines.what_went(lines) is went
+    stated = [bodies.collection(collection_lines.in_collection(line, GROUNDS, None)) for line in lines]
+    fitting = {one for one, claim in CLAIMS[limited].items() if not consistency.claims_more(claim, stated)}
+    assert went in fitting
+    assert Went.SOME not in fitting or went is Went.SOME
 
 
 @given(people=st.lists(st.tuples(RECORDS, RECORDS), min_size=1, max_size=6))
@@ -107,7 +142,7 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
         lines = outcomes.lines(BATCH.actions, found, verified)
         body = canonical.decode(conclusions.body(lines, outcomes.result(lines)).canonical)
         assert body == {
-            "claim": standard_wording.CLAIM if went(lines) else standard_wording.NOTHING_CLAIM,
+            "claim": CLAIMS[False][Went.SOME if went(lines) else Went.NOTHING],
             "context": [f"sha256:{DIGEST}"],
             "controller": "client:42",
             "countedAt": "2026-11-24T10:00:00Z",

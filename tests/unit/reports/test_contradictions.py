@@ -212,6 +212,11 @@ def usual(event: str) -> Receipt:
     return whole.get(event, {"open": Open(), "cites": [], "body": {}})
 
 
+def claims(text: str) -> Callable[[Receipt], None]:
+    """What the answer claims in words."""
+    return body(1, claim=text)
+
+
 def of_clock(**members: object) -> Callable[[Receipt], None]:
     return lambda receipt: receipt["documents"]["deadlines"]["clocks"][0].update(members)
 
@@ -478,6 +483,31 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "another level than is claimed": (
         "level-not-claimed",
         lambda r: r["series"][1]["body"]["stores"][0].update(level="rewritten"),
+    ),
+    "nothing due left, beside what is left": (
+        "claim-against-lines",
+        both(of_line(1, outcome="left", due=2), claims("Records were deleted, and nothing due was left.")),
+    ),
+    "nothing deleted, beside what was erased": (
+        "claim-against-lines",
+        claims("Nothing was deleted or tombstoned: what was found is kept."),
+    ),
+    "nothing deleted, beside what went in part": (
+        "claim-against-lines",
+        both(
+            of_line(0, outcome="left", due=3),
+            of_line(1, outcome="left", due=5),
+            claims("Of these types alone: nothing was deleted or tombstoned."),
+        ),
+    ),
+    "deleted, and all of it is left or was dropped": (
+        "claim-against-lines",
+        both(
+            of_line(0, outcome="left", due=3),
+            of_line(1, outcome="dropped"),
+            of_line(2, outcome="left", due=6, retained=0, gone=0),
+            claims("Records were deleted or tombstoned in the stores listed."),
+        ),
     ),
     # order
     "cancelled after it was erased": ("event-order", then("cancelled")),
