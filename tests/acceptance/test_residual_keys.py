@@ -324,6 +324,14 @@ def test_what_a_request_by_email_alone_left(mailroom: Installation, inspector: S
     assert (ann.there(left), ann.there(later)) == (True, False)
     (said,) = statements_of(mailroom, second, "partially-erased")
     assert lines_of(said.body)["recordings.recordings"] == ("left", 2, 1)
+    assert "what is listed as left is still due" in str(said.body["claim"])
+    mailroom.settle()
+    assert ann.there(left)
+    (said,) = statements_of(mailroom, second, "settled")
+    assert (said.body["due"], said.body["left"], said.open.items) == (1, ["recordings.recordings"], 1)
+    assert said.open.expected_by is None
+    assert not destroyed(said)
+    assert_chain_intact(mailroom, second)
 
 
 def test_somebody_else_with_an_id_of_their_own_goes_on_if_nothing_is_in_common(

@@ -99,6 +99,19 @@ def left_before(
     return found
 
 
+def with_left_before(
+    context: StepContext, people: Sequence[Item], lines: Mapping[int, Sequence[CollectionOutcome]]
+) -> dict[int, Sequence[CollectionOutcome]]:
+    """The lines of people that an answer was stated of, with what ended requests left of them, as `as_left` has it.
+
+    Of whom something was left before, the answer was partial.
+    """
+    partly = [item for item in people if item.outcome == Result.PARTIALLY_ERASED]
+    left = residual_keys.of_people(context.workspace, context.batch.scope, map(context.subject, partly))
+    before = left_before(context, partly, left)
+    return {item.id: as_left(lines[item.id], before.get(item.id, ())) for item in people}
+
+
 def _unsure(context: StepContext, item: Item, one: ResidualKeys) -> frozenset[Place]:
     if one.whole:
         return frozenset()

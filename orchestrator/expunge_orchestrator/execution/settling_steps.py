@@ -13,6 +13,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution import (
+    concurrent_requests,
     failure_text,
     hold_enforcement,
     leftover_reasons,
@@ -174,6 +175,7 @@ def settle(context: StepContext) -> StepWrite:
     over = [item for item in context.concluded if item.id not in aside]
     locked = [item for item in over if collection_lines.storage_retained(lines[item.id])]
     residual = operator_end.residual_places(context, locked, lines)
+    stated = concurrent_requests.with_left_before(context, over, lines)
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     erased_from = planner_samples.erased_from(context, over)
     samples = planner_samples.drawn_anew(context, frozenset().union(*erased_from.values()))
@@ -198,8 +200,7 @@ def settle(context: StepContext) -> StepWrite:
         cited = statement_issuer.store_document(connection, document)
         done_at = last_done(connection, context.chunk_id)
         reviewed = verified_at(done_at, pipeline.REVIEW)
-        last = pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY
-        reverified = verified_at(done_at, last)
+        reverified = verified_at(done_at, pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY)
         settling_search.forget(connection, [one.item.id for one in kept])
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified, copies)
         if waiting is not None:
@@ -228,7 +229,7 @@ def settle(context: StepContext) -> StepWrite:
                 item.subjects,
                 statement_bodies.settled(
                     context.batch,
-                    lines[item.id],
+                    stated[item.id],
                     reverified if item.id in again else reviewed,
                     cited,
                     searched.get(item.id),
@@ -236,7 +237,7 @@ def settle(context: StepContext) -> StepWrite:
                     openable_until=openable_until,
                     samples={place: samples[place] for place in erased_from.get(item.id, ()) if place in samples},
                 ),
-                owed.places(len(collection_lines.storage_retained(lines[item.id])), copies),
+                owed.places(len(collection_lines.still_there(stated[item.id])), copies),
             )
             for item in over
         ]

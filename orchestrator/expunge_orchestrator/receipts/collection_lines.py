@@ -103,3 +103,13 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
         for line in lines
         if line.verified is not None and outcomes.kept_by_storage(line.verified)
     ]
+
+
+def left(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
+    """(store, collection) in which something due is left of a person."""
+    return [(line.store, line.collection) for line in lines if line.outcome is Outcome.LEFT]
+
+
+def still_there(lines: Sequence[CollectionOutcome]) -> list[tuple[str, str]]:
+    """(store, collection) in which something is left or the storage keeps it: the keys that lead there are kept."""
+    return [*left(lines), *storage_retained(lines)]

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.receipts.collection_lines import by_store, storage_retained
+from expunge_orchestrator.receipts import collection_lines
+from expunge_orchestrator.receipts.collection_lines import by_store
 from expunge_orchestrator.receipts.request_facts import Continuation, RequestFacts
 from expunge_orchestrator.receipts.standard_wording import (
     CANCELLED,
@@ -17,6 +18,7 @@ from expunge_orchestrator.receipts.standard_wording import (
     CONTINUED,
     KEPT,
     LEDGER_LEVEL,
+    LEFT_BEFORE,
     TABLES_DROPPED,
 )
 from expunge_orchestrator.rules.blind_findings import BlindFinding
@@ -181,14 +183,18 @@ def settled(  # noqa: PLR0913 - the statement's own parts
     `samples`: (store, collection) -> None, where the planner's samples of values were drawn anew; or why they were not.
     """
     ambiguous = sum(line.verified.ambiguous for line in lines if line.verified is not None)
+    left = [".".join(place) for place in collection_lines.left(lines)]
     dropped = [f"{line.store}.{line.collection}" for line in lines if line.outcome is Outcome.DROPPED]
     return {
         **subject_of_request(batch),
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
         **({"ambiguous": ambiguous} if ambiguous else {}),
+        **({"left": left, "leftMeans": LEFT_BEFORE} if left else {}),
         **({"dropped": dropped, "droppedMeans": TABLES_DROPPED} if dropped else {}),
-        **_identifiers(kept=bool(storage_retained(lines)), contact_kept=contact_kept, openable_until=openable_until),
+        **_identifiers(
+            kept=bool(collection_lines.still_there(lines)), contact_kept=contact_kept, openable_until=openable_until
+        ),
         **_samples(samples),
         **_searched(searched),
         "context": _cited(context, searched),

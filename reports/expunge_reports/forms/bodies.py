@@ -127,11 +127,12 @@ class OnHold(ReErased):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled(Body):
-    """That nothing due came back."""
+    """That nothing due came back; what an earlier request left is due still."""
 
     verified_at: Time
     due: int
     ambiguous: int | None = None
+    left: tuple[str, ...] = ()
     blind_search: BlindSearch | None = None
 
 

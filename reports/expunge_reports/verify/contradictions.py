@@ -24,7 +24,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "outcome-against-plan": "a record is said to be emptied where the plan erases, or erased where it empties",
     "place-twice": "a store, a collection or a copy is stated twice",
     "document-twice": "two documents of one kind are cited",
-    "due-left": "something due is left where nothing may be",
+    "due-left": "something due is left where nothing may be, or where it is not said, or the reverse",
     "event-against-outcome": "the event and the outcome stated beside it are different ones",
     "event-against-lines": "the event and what happened in the collections exclude each other",
     "claim-against-lines": "the claim in words and what happened in the collections exclude each other",

@@ -86,7 +86,7 @@ def _event(said: Said, _: datetime) -> Found:
     if consistency.leaves_open(event, current.open, final=current.final):
         yield "over-and-open", ""
     due = current.body.get("due")
-    if event == "settled" and type(due) is int and due > 0:
+    if event == "settled" and type(due) is int and (due > 0) != bool(current.body.get("left")):
         yield "due-left", ""
     if event == "settled" and _left(current):
         yield "search-left-in-settled", ""

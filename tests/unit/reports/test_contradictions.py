@@ -433,6 +433,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "erased with seven due": ("due-left outcome-against-counts", both(erased, of_line(1, due=5))),
     "partially erased with one due": ("due-left", of_line(1, due=1, outcome="ambiguous", ambiguous=1)),
     "settled with three due": ("due-left", body(2, due=3)),
+    "settled with nothing due, and some left": ("due-left", body(2, left=["main.posts"])),
     "settled and a search left something": (
         "search-left-in-settled",
         body(2, blindSearch={"searched": "searched", "left": [{"store": "main", "place": "a.b", "records": 1}]}),
