@@ -22,15 +22,31 @@ def by_store(
     grounds: Grounds,
 ) -> list[dict[str, object]]:
     """What a statement says of one person, by store."""
-    stores: dict[str, list[dict[str, object]]] = {}
+    stores: dict[str, list[CollectionOutcome]] = {}
     for line in lines:
-        stores.setdefault(line.store, []).append(in_collection(line, grounds, cutoffs.get(line.store)))
-    return [in_store(store, cutoffs) | {"collections": collections} for store, collections in stores.items()]
+        stores.setdefault(line.store, []).append(line)
+    return [
+        in_store(store, cutoffs, reached=reaches_level(theirs))
+        | {"collections": [in_collection(line, grounds, cutoffs.get(store)) for line in theirs]}
+        for store, theirs in stores.items()
+    ]
 
 
-def in_store(store: str, cutoffs: Mapping[str, datetime]) -> dict[str, object]:
-    """What a statement says of one store as a whole, beside its collections."""
-    return {"store": store, "level": "deleted", "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
+def in_store(store: str, cutoffs: Mapping[str, datetime], *, reached: bool) -> dict[str, object]:
+    """What a statement says of one store as a whole, beside its collections.
+
+    Args:
+        store: Its name.
+        cutoffs: Store -> the batch's cutoff there.
+        reached: Whether `reaches_level` holds of its lines.
+    """
+    level = {"level": "deleted"} if reached else {}
+    return {"store": store, **level, "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
+
+
+def reaches_level(lines: Iterable[CollectionOutcome]) -> bool:
+    """Whether a store has a level at all: only what was erased or tombstoned there is deleted."""
+    return any(line.outcome.value in consistency.DELETED for line in lines)
 
 
 def _gone(found: RecordCounts, seen: RecordCounts) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.receipts.collection_lines import in_collection, in_store, what_went
+from expunge_orchestrator.receipts.collection_lines import in_collection, in_store, reaches_level, what_went
 from expunge_orchestrator.receipts.standard_wording import CLAIMS
 from expunge_orchestrator.receipts.statement_bodies import subject_of_request
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
@@ -61,7 +61,11 @@ class OutcomeBodies:
         EncodedBody.of(shared)  # refuses what no statement may say
         self._shared = _encoded(shared)
         self._claims = {went: canonical.encode(claim) for went, claim in CLAIMS[batch.data_types is not None].items()}
-        self._stores = {store: _encoded(in_store(store, cutoffs)) for store in batch.actions}
+        self._stores = {
+            (store, reached): _encoded(in_store(store, cutoffs, reached=reached))
+            for store in batch.actions
+            for reached in (False, True)
+        }
         self._cutoffs = cutoffs
         self._grounds = grounds
         # A line is kept beside its part, so that no other gets its place in memory.
@@ -83,12 +87,13 @@ class OutcomeBodies:
             raise ContradictionError(f"event-against-lines: {result.value}")
         values = unread_values.counted(unread)
         stores: dict[str, list[bytes]] = {}
+        reached = {line.store for line in lines if reaches_level([line])}
         for line in lines:
             number = values.get((line.store, line.collection), 0)
             part = self._part(line) if not number else self._with_unread(line, number)
             stores.setdefault(line.store, []).append(part)
         told = canonical.list_of(
-            canonical.object_of(self._stores[store] | {"collections": canonical.list_of(collections)})
+            canonical.object_of(self._stores[store, store in reached] | {"collections": canonical.list_of(collections)})
             for store, collections in stores.items()
         )
         claim = self._claims[what_went(lines)]

@@ -45,6 +45,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "types-change": "the statements of one request are limited to different data types",
     "plan-against-lines": "the collections that are stated are not those of the plan",
     "level-not-claimed": "another level is stated than `deleted`, which alone is claimed",
+    "level-against-lines": "a level is stated of a store in which nothing is said to be erased or tombstoned",
     "nothing-owed": "the event leaves something to be stated, and nothing is said to be open, or not by when",
     "copies-not-counted": "the copies counted as open are not those of the document that is cited, or none is",
     "copies-not-listed": "copies are stated of a place that was not listed, or more of them than were there",

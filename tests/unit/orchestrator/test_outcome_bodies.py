@@ -45,6 +45,7 @@ BATCH = Batch(
 )
 CUTOFFS = {"main": AT}
 GROUNDS = {("main", "users"): "Tax law", ("main", "calls"): "A contract"}
+GONE = {outcomes.Outcome.ERASED, outcomes.Outcome.TOMBSTONED}
 COUNTS = st.tuples(
     st.integers(0, 3),
     st.integers(0, 2),
@@ -56,7 +57,7 @@ COUNTS = st.tuples(
 RECORDS = st.fixed_dictionaries(
     {
         "main": st.fixed_dictionaries({"users": COUNTS, "calls": COUNTS}),
-        "cache": st.just({"sessions": [1, 0, 0, None, None, 0]}),
+        "cache": st.sampled_from([{"sessions": [number, 0, 0, None, None, 0]} for number in (0, 1)]),
     }
 )
 
@@ -150,11 +151,17 @@ def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
             "normalisers": ["email/1"],
             "outcome": outcomes.result(lines).value,
             "stores": [
-                collection_lines.in_store(store, CUTOFFS)
-                | {
+                {
+                    "store": store,
+                    **(
+                        {"level": "deleted"}
+                        if any(line.store == store and line.outcome in GONE for line in lines)
+                        else {}
+                    ),
+                    "cutoff": "2026-11-24T10:00:00.000000+00:00" if store in CUTOFFS else None,
                     "collections": [
                         collection_lines.in_collection(line, GROUNDS, None) for line in lines if line.store == store
-                    ]
+                    ],
                 }
                 for store in ("main", "cache")
             ],

@@ -143,12 +143,18 @@ def missing(receipt: Receipt) -> None:
     """The answer is `not-found`."""
     receipt["series"][1]["event"] = receipt["series"][1]["body"]["outcome"] = "not-found"
     for store in receipt["series"][1]["body"]["stores"]:
+        store.pop("level", None)
         store["collections"] = [line(one["collection"], "not-found", 0) for one in store["collections"]]
 
 
 def lines(receipt: Receipt) -> list[Receipt]:
     found: list[Receipt] = receipt["series"][1]["body"]["stores"][0]["collections"]
     return found
+
+
+def kept(one: Receipt) -> Receipt:
+    """A line that says that all that was found is kept."""
+    return {**line(one["collection"], "retained", one["found"], retained=one["found"], ground="A court")}
 
 
 def body(number: int, **members: object) -> Callable[[Receipt], None]:
@@ -481,6 +487,14 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "settled whose outcome is failed": ("event-against-outcome", body(2, outcome="failed")),
     "a failure whose outcome is erased": ("event-against-outcome", instead(1, "failed", body={"outcome": "erased"})),
+    "a level where nothing was found": (
+        "level-against-lines",
+        lambda r: r["series"][1]["body"]["stores"][1].update(level="deleted"),
+    ),
+    "a level where all is kept": (
+        "level-against-lines",
+        lambda r: r["series"][1]["body"]["stores"][0].update(collections=[kept(one) for one in lines(r)]),
+    ),
     "another level than is claimed": (
         "level-not-claimed",
         lambda r: r["series"][1]["body"]["stores"][0].update(level="rewritten"),
