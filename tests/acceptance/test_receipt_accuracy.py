@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,20 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 from tests.support.bulk_people import POISON, poisoned
-from tests.support.cancellation import end
+from tests.support.cancellation import end, failed_half_way
 from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import CLIENT, SeededPerson, make_caller, make_holder
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
-from tests.support.statements import lines_of, statements_of
+from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import StoreConnector
 from expunge_connectors.errors import TerminalError, TransientError
-from expunge_orchestrator import backup_copies, json_views
+from expunge_orchestrator import backup_copies, clock, json_views
 from expunge_orchestrator.cli import status as status_verb
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, erasings
@@ -101,6 +101,23 @@ def test_found_says_when_it_was_counted(module_installation: Installation, inspe
     assert lines_of(body)["main.messages"] == ("erased", 1, 0)
     assert body["countedAt"] <= body["verifiedAt"]
     assert not any(ann.left(inspector).values())
+
+
+def test_the_count_before_erasing_is_that_of_the_first_round(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
+    """The database was erased from in the first round already: a later count is not before it."""
+    batch = failed_half_way(module_installation, make_holder(inspector), "cache")
+    logged = tables.step_log.c
+    of_batch = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id).scalar_subquery()
+    with module_installation.workspace.ledger.begin() as connection:
+        counted = sa.and_(logged.chunk_id == of_batch, logged.name == "recount")
+        [at] = connection.scalars(sa.select(logged.at).where(counted))
+        earlier = clock.stamp(clock.parse(at) - timedelta(minutes=5))
+        connection.execute(sa.update(tables.step_log).where(counted).values(at=earlier))
+    assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
+    assert body_of(module_installation, batch, "erased")["countedAt"] == earlier
+    assert_chain_intact(module_installation, batch)
 
 
 def test_what_came_and_went_between_two_looks_is_in_no_number(

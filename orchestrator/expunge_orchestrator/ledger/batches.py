@@ -85,6 +85,12 @@ _DONE = (
     .where(tables.step_log.c.chunk_id == sa.bindparam("chunk"))
     .order_by(tables.step_log.c.round)
 )
+_FIRST_DONE = (
+    sa.select(tables.step_log.c.at)
+    .where(tables.step_log.c.chunk_id == sa.bindparam("chunk"), tables.step_log.c.name == sa.bindparam("step"))
+    .order_by(tables.step_log.c.round)
+    .limit(1)
+)
 _ERASINGS = (
     sa.select(tables.step_log.c.chunk_id, tables.step_log.c.round, tables.step_log.c.step)
     .join(tables.chunk, tables.chunk.c.id == tables.step_log.c.chunk_id)
@@ -170,6 +176,11 @@ def _batch(row: sa.Row[Any]) -> Batch:
 def last_done(connection: sa.Connection, chunk_id: int) -> dict[str, datetime]:
     """Step by name -> when it was last done for the chunk: in its last round, whatever the clocks of two hosts say."""
     return {row.name: parse(row.at) for row in connection.execute(_DONE, {"chunk": chunk_id})}
+
+
+def first_done(connection: sa.Connection, chunk_id: int, step: str) -> datetime:
+    """When a step that the chunk has behind it was done for the first time, of whatever rounds."""
+    return parse(connection.execute(_FIRST_DONE, {"chunk": chunk_id, "step": step}).scalar_one())
 
 
 class Erasing(NamedTuple):

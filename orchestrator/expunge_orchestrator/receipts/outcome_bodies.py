@@ -33,7 +33,7 @@ class OutcomeBodies:
             than it was planned with.
         normalisers: Those that identifiers were compared under: "not found" means no match under these, within the
             controller's records.
-        counted: When the people were last counted before erasing.
+        counted: When the people were first counted: only of the first round is it sure that nothing was erased before.
         at: When the stores had been asked again.
         context: The documents that are cited: on backup copies, and on deadlines if they were extended.
     """

@@ -1,4 +1,4 @@
-"""When a step was last done for a chunk."""
+"""When a step was first and when it was last done for a chunk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import last_done
+from expunge_orchestrator.ledger.batches import first_done, last_done
 
 
 def test_the_last_round_counts_whatever_the_clocks_of_two_hosts_say() -> None:
@@ -21,6 +21,7 @@ def test_the_last_round_counts_whatever_the_clocks_of_two_hosts_say() -> None:
     ]
     with ledger.begin() as connection:
         connection.execute(sa.insert(tables.step_log), [{"chunk_id": 1, "epoch": 1, **one} for one in done])
+        assert first_done(connection, 1, "recount") == datetime(2026, 11, 29, 9, 13, tzinfo=UTC)
         assert last_done(connection, 1) == {
             "recount": datetime(2026, 11, 29, 9, 10, 31, tzinfo=UTC),
             "verify:main": datetime(2026, 11, 29, 9, 10, 33, tzinfo=UTC),
