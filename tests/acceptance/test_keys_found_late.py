@@ -111,9 +111,13 @@ def test_what_comes_before_settling_goes_then(uploading: Installation, inspector
     uploading.settle()
     assert uploading.again(batch).state is BatchState.SETTLED, uploading.failures(batch)
     assert there(inspector, name) == (0, 0)
+    before, after = (
+        lines_of(statements_of(uploading, batch, event)[0].body)["recordings.recordings"]
+        for event in ("erased", "re-erased")
+    )
+    assert after == ("erased", before[1] + 1, 0)  # nothing led to it when it was reviewed
     (said,) = statements_of(uploading, batch, "re-erased")
     assert lines_of(said.body)["main.uploads"] == ("erased", 1, 0)
-    assert lines_of(said.body)["recordings.recordings"] == ("erased", 1, 0)  # nothing led to it when it was reviewed
 
 
 def passed_on(inspector: StoreInspector, ann: SeededPerson, bob: SeededPerson) -> str:

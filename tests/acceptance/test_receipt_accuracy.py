@@ -16,6 +16,7 @@ from tests.support.bulk_people import POISON, poisoned
 from tests.support.cancellation import end, failed_half_way
 from tests.support.data_map_text import document_of, write_document
 from tests.support.faulty_connector import FaultyConnector, before_call
+from tests.support.holds import key, lift, place
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import CLIENT, SeededPerson, make_caller, make_holder
 from tests.support.postgres.company import execute
@@ -117,6 +118,57 @@ def test_the_count_before_erasing_is_that_of_the_first_round(
         connection.execute(sa.update(tables.step_log).where(counted).values(at=earlier))
     assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
     assert body_of(module_installation, batch, "erased")["countedAt"] == earlier
+    assert_chain_intact(module_installation, batch)
+
+
+def test_what_was_erased_before_something_came_back_is_still_found(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
+    module_installation.erase(batch)
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    module_installation.settle()
+    first, again = (lines_of(body_of(module_installation, batch, event)) for event in ("erased", "re-erased"))
+    assert again == first | {"main.messages": ("erased", first["main.messages"][1] + 1, 0)}
+    assert first["main.users"] == ("tombstoned", 1, 0)
+    assert_chain_intact(module_installation, batch)
+
+
+def test_what_was_erased_before_something_that_came_back_was_left_is_still_found(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
+    module_installation.erase(batch)
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, %s)", ann.id, POISON)
+    with poisoned(inspector, []):
+        module_installation.settle()
+        end(module_installation, batch)
+    first, last = (lines_of(body_of(module_installation, batch, event)) for event in ("erased", "partially-erased"))
+    assert last == first | {"main.messages": ("left", first["main.messages"][1] + 1, 1)}
+    reason = body_of(module_installation, batch, "partially-erased")["reason"]
+    assert reason == "Ended by the operator: what is listed as left was not erased"
+    assert_chain_intact(module_installation, batch)
+
+
+def test_what_was_erased_before_a_hold_keeps_what_came_back_is_still_found(
+    module_installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
+    module_installation.erase(batch)
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    hold = place(module_installation, [key("user_id", ann.id)])
+    module_installation.settle()
+    first, held = (body_of(module_installation, batch, event) for event in ("erased", "on-hold"))
+    before = lines_of(first)
+    assert lines_of(held) == before | {"main.messages": ("retained", before["main.messages"][1] + 1, 0)}
+    lift(module_installation, hold)
+    module_installation.erase(batch)
+    module_installation.settle()
+    again = lines_of(body_of(module_installation, batch, "re-erased"))
+    assert again == before | {"main.messages": ("erased", before["main.messages"][1] + 1, 0)}
     assert_chain_intact(module_installation, batch)
 
 

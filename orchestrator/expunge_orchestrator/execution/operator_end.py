@@ -17,7 +17,7 @@ from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.errors import BatchBlockedError
 from expunge_orchestrator.execution import batch_lifecycle, operator_retry, poison_isolation
 from expunge_orchestrator.execution.cancellation import WITHDRAWABLE
-from expunge_orchestrator.execution.step_context import REVIEWED, StepContext
+from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
@@ -240,21 +240,19 @@ def ended_people(
             item,
             lines[item.id],
             places[item.id],
-            _reason(item, judged[item.id]),
+            _reason(judged[item.id]),
         )
         for item in people
     ]
 
 
-def _reason(item: Item, lines: Sequence[CollectionOutcome]) -> str:
+def _reason(lines: Sequence[CollectionOutcome]) -> str:
     if any(line.verified is None for line in lines):
         return standard_wording.UNSEEN
     failed = any(line.outcome is Outcome.FAILED for line in lines)
     if not failed:
         return standard_wording.UNEXPLAINED
-    # After an answer these lines begin with what came back: what went before is not among them.
-    whole = item.outcome not in REVIEWED and collection_lines.nothing_went(lines)
-    return standard_wording.ENDED_WHOLE if whole else standard_wording.ENDED
+    return standard_wording.ENDED_WHOLE if collection_lines.nothing_went(lines) else standard_wording.ENDED
 
 
 def _left(item: Item, line: CollectionOutcome) -> CollectionOutcome:

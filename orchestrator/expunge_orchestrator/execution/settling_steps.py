@@ -158,7 +158,11 @@ def settle(context: StepContext) -> StepWrite:
         return lambda _connection: waits
     again = {item.id for item in with_residue(context)}
     lines: dict[int, Sequence[CollectionOutcome]] = {
-        item.id: outcomes.lines(context.actions, item.reviewed, item.reverified if item.id in again else item.reviewed)
+        item.id: outcomes.lines(
+            context.actions,
+            outcomes.merge_counts(item.found, item.verified, item.reviewed),
+            item.reverified if item.id in again else item.reviewed,
+        )
         for item in context.concluded
     }
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]

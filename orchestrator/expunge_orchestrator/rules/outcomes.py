@@ -101,7 +101,7 @@ def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = Non
 
 
 def merge_counts(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, list[object]]]:
-    """The count record of a further round: what was ever found, and what came since the last verification.
+    """The count record of a further round, or of the settling check: what was ever found, and what came since.
 
     A lower bound: a record that is replaced by another between two looks counts once, and one that is retained at one
     look and due at the next is one record.
@@ -130,7 +130,8 @@ def _grown(found: list[object], verified: list[object] | None, counted: list[obj
         seen_due, seen = _due_and_all(verified)
         due, every = max(due, seen_due), max(every, seen)
     if counted is not None:
-        rest = counted[2:]
+        # As ambiguous as it was from the start: what became so since is one of those found, and is there.
+        rest = [*counted[2:-1], min(_ambiguous(found), _ambiguous(counted))]
         now_due, now = _due_and_all(counted)
         if verified is None:
             due, every = max(due, now_due), max(every, now)
@@ -138,6 +139,12 @@ def _grown(found: list[object], verified: list[object] | None, counted: list[obj
             due, every = due + max(0, now_due - seen_due), every + max(0, now - seen)
     due = min(due, every)
     return [due, every - due, *rest]
+
+
+def _ambiguous(values: list[object]) -> int:
+    *_, ambiguous = values
+    assert isinstance(ambiguous, int)
+    return ambiguous
 
 
 def _due_and_all(values: list[object]) -> tuple[int, int]:

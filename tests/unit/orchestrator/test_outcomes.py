@@ -8,6 +8,7 @@ import pytest
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
+from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.rules.outcomes import (
     Outcome,
     Result,
@@ -121,6 +122,13 @@ def test_what_was_found_grows_by_what_came_since(
 
     (values,) = merge_counts(record(found), record(verified), record(counted))["main"].values()
     assert tuple(values[:2]) == expected
+
+
+def test_what_became_ambiguous_between_two_rounds_is_not_gone() -> None:
+    """The record is there: the second count saw it as the verification before did."""
+    due, unclear = ({"main": pack({"a": one})} for one in (RecordCounts(due=1), RecordCounts(ambiguous=1)))
+    (line,) = lines({"main": {"a": Action.DELETE}}, merge_counts(due, unclear, unclear), unclear)
+    assert "gone" not in collection_lines.in_collection(line, {}, None)
 
 
 def test_what_a_verification_saw_is_found_by_that() -> None:
