@@ -662,8 +662,10 @@ class CopyListing:
             that a copy is gone.
         control: What proves that the listing looked at the right place (law 8), e.g. the bucket's own marker or any
             other entry in the same listing; None if the listing proves nothing, and then absence is no evidence.
+        at: When, by the storage's own clock: its rules end copies by that one.
         gone: Copies that were known before, are not in the listing and, where the place can be asked
             (`ConfirmsCopies`), not there by name either. Only who keeps the list of known copies can say; else empty.
+        begun_at: When the listing was begun, by the clock of the caller, who alone can say; else None.
     """
 
     place: str
@@ -672,6 +674,7 @@ class CopyListing:
     copies: tuple[BackupCopy, ...]
     control: str | None
     gone: frozenset[str] = frozenset()
+    begun_at: datetime | None = None
 
 
 @runtime_checkable

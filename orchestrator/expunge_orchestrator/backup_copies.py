@@ -18,7 +18,7 @@ from expunge_connectors.contract import (
     CopyListing,
     CopyStatus,
 )
-from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.clock import exact, now, stamp
 from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.tables import backup_copy
 from expunge_reports.statement import OpenCopies
@@ -52,14 +52,17 @@ def observe(backups: Mapping[str, BackupConnector], ledger: sa.Engine | None = N
         backups: The places.
         ledger: Knows the copies that were seen before; without it nothing is said to be gone.
     """
-    listings = [_judged(connector.copies()) for connector in backups.values()]
+    listings = [_listed(connector) for connector in backups.values()]
     if ledger is None:
         return listings
     return [_looked_for(backups[one.place], one, ledger) for one in listings]
 
 
-def _judged(listing: CopyListing) -> CopyListing:
-    return replace(listing, copies=tuple(standing(copy, listing.at) for copy in listing.copies))
+def _listed(connector: BackupConnector) -> CopyListing:
+    begun = now()
+    listing = connector.copies()
+    judged = tuple(standing(copy, listing.at) for copy in listing.copies)
+    return replace(listing, copies=judged, begun_at=begun)
 
 
 def standing(copy: BackupCopy, at: datetime) -> BackupCopy:

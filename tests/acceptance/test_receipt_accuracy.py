@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import json
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,10 +28,11 @@ from tests.support.statements import assert_chain_intact, lines_of, statements_o
 from tests.support.store_inspector import StoreInspector
 
 from expunge_config.errors import UsageError
-from expunge_connectors.contract import StoreConnector
+from expunge_connectors.contract import BackupConnector, CopyListing, StoreConnector
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator import backup_copies, clock, json_views
 from expunge_orchestrator.cli import status as status_verb
+from expunge_orchestrator.execution import fencing
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, erasings
 from expunge_orchestrator.ledger.database import reading
@@ -52,6 +56,16 @@ def main_before(installation: Installation, verb: str, then: Callable[[], object
 def body_of(installation: Installation, batch: Batch, event: str) -> Mapping[str, Any]:
     (said,) = statements_of(installation, batch, event)
     return said.body
+
+
+def copies_cited(installation: Installation, batch: Batch, event: str) -> Mapping[str, Any]:
+    """The document on backup copies that the statement of an event cites."""
+    (said,) = statements_of(installation, batch, event)
+    digests = [one.removeprefix("sha256:") for one in said.context]
+    with reading(installation.workspace.ledger) as connection:
+        bodies = connection.scalars(sa.select(tables.document.c.body).where(tables.document.c.digest.in_(digests)))
+        (found,) = [one for one in map(json.loads, bodies) if one["kind"] == "copies"]
+    return dict(found)
 
 
 def fresh_email() -> str:
@@ -112,10 +126,10 @@ def test_the_count_before_erasing_is_that_of_the_first_round(
     logged = tables.step_log.c
     of_batch = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch.id).scalar_subquery()
     with module_installation.workspace.ledger.begin() as connection:
-        counted = sa.and_(logged.chunk_id == of_batch, logged.name == "recount")
-        [at] = connection.scalars(sa.select(logged.at).where(counted))
-        earlier = clock.stamp(clock.parse(at) - timedelta(minutes=5))
-        connection.execute(sa.update(tables.step_log).where(counted).values(at=earlier))
+        until_counted = sa.and_(logged.chunk_id == of_batch, logged.name.in_(["accept", "recount"]))
+        at = connection.scalars(sa.select(logged.at).where(until_counted)).first()
+        earlier = clock.stamp(clock.parse(str(at)) - timedelta(minutes=5))
+        connection.execute(sa.update(tables.step_log).where(until_counted).values(at=earlier))
     assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
     assert body_of(module_installation, batch, "erased")["countedAt"] == earlier
     assert_chain_intact(module_installation, batch)
@@ -169,6 +183,45 @@ def test_what_was_erased_before_a_hold_keeps_what_came_back_is_still_found(
     module_installation.settle()
     again = lines_of(body_of(module_installation, batch, "re-erased"))
     assert again == before | {"main.messages": ("erased", before["main.messages"][1] + 1, 0)}
+    assert_chain_intact(module_installation, batch)
+
+
+@pytest.mark.parametrize("minutes", [-14, 14])
+def test_a_storage_whose_clock_is_off_makes_no_receipt_untrue(
+    module_installation: Installation, inspector: StoreInspector, minutes: int
+) -> None:
+    """S3 takes requests for a quarter of an hour of difference: what it says of itself is not when it was asked."""
+    ann = make_holder(inspector)
+    batch = module_installation.plan(ann.csv)
+    workspace, off = module_installation.workspace, timedelta(minutes=minutes)
+    shifted = {name: FaultyConnector(one, copies=_shifted(one, off)) for name, one in workspace.backups.items()}  # type: ignore[arg-type]
+    begun = datetime.now(UTC).replace(microsecond=0)
+    module_installation.erase(batch, replace(workspace, backups=shifted))  # type: ignore[arg-type]
+    ended = datetime.now(UTC)
+    cited = copies_cited(module_installation, batch, "erased")
+    assert cited["listings"]
+    for one in cited["listings"]:
+        assert begun <= datetime.fromisoformat(one["at"]) <= ended
+        assert begun + off <= datetime.fromisoformat(one["storageAt"]) <= ended + off
+    assert_chain_intact(module_installation, batch)
+
+
+def _shifted(inner: BackupConnector, off: timedelta) -> Callable[[], CopyListing]:
+    def copies() -> CopyListing:
+        listing = inner.copies()
+        return replace(listing, at=listing.at + off)
+
+    return copies
+
+
+def test_an_operators_clock_that_was_set_back_makes_no_receipt_untrue(
+    module_installation: Installation, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was an hour ahead, from after the acceptance until the outcome was stated."""
+    batch = module_installation.plan(make_holder(inspector).csv)
+    steps = itertools.count()
+    monkeypatch.setattr(fencing, "now", lambda: datetime.now(UTC) + timedelta(hours=min(1, next(steps))))
+    assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
     assert_chain_intact(module_installation, batch)
 
 

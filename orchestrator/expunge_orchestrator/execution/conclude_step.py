@@ -20,7 +20,7 @@ from expunge_orchestrator.execution import (
 from expunge_orchestrator.execution.concurrent_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import first_done, last_done, verified_at
+from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import shared_documents, standard_wording, statement_bodies, statement_issuer
@@ -70,14 +70,14 @@ def conclude(context: StepContext) -> StepWrite:
             connection, shared_documents.copies_document(listings, held, context.workspace.data_map)
         )
         done_at = last_done(connection, context.chunk_id)
-        verified = verified_at(done_at, pipeline.VERIFY)
+        verified = verified_at(done_at, pipeline.VERIFY, at)
         conclusions = OutcomeBodies(
             context.batch,
             cutoffs=context.cutoffs,
             grounds=grounds,
             map_digest=context.workspace.map_digest,
             normalisers=sorted({one.normaliser for one in context.workspace.data_map.identities.values()}),
-            counted=first_done(connection, context.chunk_id, pipeline.RECOUNT),
+            counted=in_order(done_at, first_done(connection, context.chunk_id, pipeline.RECOUNT), verified),
             at=verified,
             context=[cited],
         )

@@ -203,8 +203,9 @@ def settle(context: StepContext) -> StepWrite:
         backup_copies.record(connection, listings)
         cited = statement_issuer.store_document(connection, document)
         done_at = last_done(connection, context.chunk_id)
-        reviewed = verified_at(done_at, pipeline.REVIEW)
-        reverified = verified_at(done_at, pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY)
+        reviewed = verified_at(done_at, pipeline.REVIEW, at)
+        last = pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY
+        reverified = verified_at(done_at, last, at)
         settling_search.forget(connection, [one.item.id for one in kept])
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified, copies)
         if waiting is not None:

@@ -213,11 +213,23 @@ def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
     return {name.removeprefix("verify:") for name in names}
 
 
-def verified_at(done: Mapping[str, datetime], verb: str) -> datetime:
+def verified_at(done: Mapping[str, datetime], verb: str, told: datetime) -> datetime:
     """When the oldest of a chunk's latest verifications was made: one moment at which all stores had been asked.
 
     Args:
         done: Its steps, of `last_done`.
         verb: What verified each store.
+        told: When the statement is made that says so.
     """
-    return min(at for name, at in done.items() if name.startswith(f"{verb}:"))
+    return in_order(done, min(at for name, at in done.items() if name.startswith(f"{verb}:")), told)
+
+
+def in_order(done: Mapping[str, datetime], look: datetime, told: datetime) -> datetime:
+    """A look as it is stated: not before the request was accepted nor after what tells of it, if a clock was set back.
+
+    Args:
+        done: The chunk's steps, of `last_done`.
+        look: As its step was dated.
+        told: When the statement is made, or what followed the look.
+    """
+    return max(done[pipeline.ACCEPT], min(look, told))

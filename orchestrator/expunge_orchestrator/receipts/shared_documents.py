@@ -64,14 +64,21 @@ def _software() -> str:
 def copies_document(
     listings: Iterable[CopyListing], held: Sequence[BackupCopy], data_map: DataMap
 ) -> dict[str, object]:
-    """What all requests concluded together share about backup copies: what was listed, when, beside which control."""
+    """What all requests concluded together share about backup copies: what was listed, when, beside which control.
+
+    Args:
+        listings: Of `backup_copies.observe`, before the statements that cite this were dated.
+        held: Those that may hold the records.
+        data_map: What each place has copies of.
+    """
     return {
         "kind": "copies",
         "listings": [
             {
                 "place": one.place,
                 "of": data_map.backup_places[one.place].of,
-                "at": stamp(one.at),
+                "at": one.begun_at and stamp(one.begun_at),
+                "storageAt": stamp(one.at),
                 "copies": len(one.copies),
                 "control": one.control,
             }

@@ -37,11 +37,15 @@ class BackupCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One look at one place with backup copies; `of` is the store that is copied, or `ledger`."""
+    """One look at one place with backup copies; `of` is the store that is copied, or `ledger`.
+
+    `at` is of the operator's clock, `storage_at` of the storage's own.
+    """
 
     place: str
     of: str | None = None
     at: Time
+    storage_at: Time | None = None
     copies: int
     control: str | None = None
     further: Members

@@ -17,7 +17,9 @@ from expunge_reports import dsse, trust
 from expunge_reports.log.transparency_log import Log
 from expunge_reports.verify import verifier
 
-_MOMENTS = frozenset({"at", "issuedAt", "verifiedAt", "countedAt", "cutoff", "context", "prev", "expectedBy"})
+_MOMENTS = frozenset(
+    {"at", "storageAt", "issuedAt", "verifiedAt", "countedAt", "cutoff", "context", "prev", "expectedBy"}
+)
 """What may differ between two runs that did the same: times, and digests over times."""
 
 

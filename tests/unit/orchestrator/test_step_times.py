@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import first_done, last_done
+from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
 
 
 def test_the_last_round_counts_whatever_the_clocks_of_two_hosts_say() -> None:
@@ -27,3 +28,16 @@ def test_the_last_round_counts_whatever_the_clocks_of_two_hosts_say() -> None:
             "verify:main": datetime(2026, 11, 29, 9, 10, 33, tzinfo=UTC),
         }
     ledger.dispose()
+
+
+@pytest.mark.parametrize(
+    ("look", "stated"),
+    [(-20, 0), (5, 5), (70, 10)],
+    ids=["set back after the acceptance", "right", "set back after the look"],
+)
+def test_no_look_is_stated_before_the_acceptance_or_after_what_tells_of_it(look: int, stated: int) -> None:
+    accepted = datetime(2026, 11, 29, 9, 10, tzinfo=UTC)
+    looked, told = accepted + timedelta(minutes=look), accepted + timedelta(minutes=10)
+    done = {"accept": accepted, "verify:cache": looked, "verify:main": looked + timedelta(seconds=1)}
+    assert in_order(done, looked, told) == accepted + timedelta(minutes=stated)
+    assert verified_at(done, "verify", told) == accepted + timedelta(minutes=stated)

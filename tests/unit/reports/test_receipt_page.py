@@ -375,6 +375,13 @@ def test_nothing_is_said_of_the_copies_of_others(issue, of, said, unsaid):
     assert unsaid not in text
 
 
+def test_a_listing_is_dated_by_both_clocks(issue):
+    listing = {"place": "dumps", "at": "2026-11-24T10:00:00Z", "storageAt": "2026-11-24T10:14:00Z", "copies": 1}
+    text = read(issue({}, {"kind": "copies", "listings": [listing], "mayHoldTheRecords": []})).text
+    assert "2026-11-24 10:00:00 UTC" in text
+    assert "2026-11-24 10:14:00 UTC" in text
+
+
 def test_copies_with_a_day_that_cannot_be_read_are_shown_as_they_stand_and_not_drawn(issue):
     html = issue({}, copies(copy(due="soon", expectedBy="later")))
     text = read(html).text
