@@ -200,19 +200,83 @@ def test_a_confirmed_key_is_whom_it_is_for(api: ApiHarness, inspector: StoreInsp
 
 
 def test_what_an_approval_is_worth_is_asked_again_at_the_beginning(api: ApiHarness, inspector: StoreInspector) -> None:
-    """By the rule by which it is given: one in the ledger by a key of who asked is none."""
-    ann, bob = (api.staff("admin", "requester", controllers="client:42", subject=one) for one in ("ann", "bob"))
+    """By the rule by which it is given: one in the ledger by a person who asked is none."""
+    ann = api.staff("admin", "requester", controllers="client:42", subject="ann")
     batch = asked_as_list(api, make_caller(inspector), ann)
-    anns, bobs = (str(minted(api, one, "approver")["holder"]) for one in (ann, bob))
     with api.installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(tables.batch).values(state=BatchState.PLANNED.value))
         planned = batch_by_uid(connection, batch)
-        row = {"batch_id": planned.id, "digest": planned.plan_digest, "at": stamp(now())}
-        connection.execute(sa.insert(tables.approval).values(**row, approver=anns))
+        row = {"batch_id": planned.id, "digest": planned.plan_digest, "at": stamp(now()), "requester_persons": ["a"]}
+        connection.execute(sa.insert(tables.approval).values(**row, approver="ak_1", persons=["a", "b"]))
         with pytest.raises(BatchBlockedError, match="waits for approval"):
             approval.require_approved(connection, planned)
-        connection.execute(sa.insert(tables.approval).values(**row, approver=bobs))
+        connection.execute(sa.insert(tables.approval).values(**row, approver="ak_2", persons=["b"]))
         approval.require_approved(connection, planned)
+
+
+def approved_by_bob(api: ApiHarness, caller: SeededPerson, ann: Headers) -> tuple[str, str, str]:
+    """A batch that ann asked for and a key of bob's approved, the digest of its plan, and the key's holder."""
+    batch = asked_as_list(api, caller, ann)
+    digest = str(api.client.get(f"/v1/batches/{batch}/plan", headers=ann).json()["digest"])
+    bob = api.staff("admin", controllers="client:42", subject="bob")
+    key = minted(api, bob, "approver")
+    carol = api.staff("admin", controllers="client:42", subject="carol")
+    assert api.client.post(f"/v1/api_keys/{key['id']}/confirm", headers=carol).status_code == 200
+    approve = f"/v1/batches/{batch}/approve"
+    assert api.client.post(approve, json={"digest": digest}, headers=headers_of(key)).status_code == 200
+    return batch, digest, str(key["holder"])
+
+
+def further_key_of_the_approver(api: ApiHarness, ann: Headers, holder: str) -> None:
+    """Ann, who asked, is one of the persons behind the approver's keys from now on."""
+    minted(api, ann, "auditor", holder=holder)
+
+
+def further_key_of_who_asked(api: ApiHarness, ann: Headers, _holder: str) -> None:
+    """The approver is one of the persons behind the keys with which it was asked."""
+    with reading(api.installation.workspace.ledger) as connection:
+        asked = connection.execute(sa.select(tables.batch.c.requested_by)).scalar_one()
+    bob = api.staff("admin", controllers="client:42", subject="bob")
+    minted(api, bob, "auditor", holder=asked)
+
+
+@pytest.mark.parametrize("later", [further_key_of_the_approver, further_key_of_who_asked])
+def test_a_key_issued_later_spoils_no_approval(
+    api: ApiHarness, inspector: StoreInspector, later: Callable[[ApiHarness, Headers, str], None]
+) -> None:
+    """Who approved, and who asked, is by the keys as of the approval: one administrator voids no second person's."""
+    staff = api.staff("admin", "requester", "operator", controllers="client:42", subject="ann")
+    asks = staff if later is further_key_of_the_approver else headers_of(minted(api, staff, "requester"))
+    caller = make_caller(inspector)
+    batch, digest, holder = approved_by_bob(api, caller, asks)
+    later(api, staff, holder)
+    started = api.client.post(f"/v1/batches/{batch}/start", json={"digest": digest}, headers=dict(staff))
+    assert started.status_code == 202, started.text
+    api.work()
+    assert not any(caller.left(inspector).values())
+
+
+def test_a_batch_of_which_a_store_was_asked_to_erase_goes_on(api: ApiHarness, inspector: StoreInspector) -> None:
+    """Whatever its approval is worth by now: what is begun is finished."""
+    caller = make_caller(inspector)
+    batch, digest, _ = approved(api, caller)
+    operator = api.key(Role.OPERATOR)
+
+    def post(verb: str) -> tuple[int, str]:
+        answer = api.client.post(f"/v1/batches/{batch}/{verb}", json={"digest": digest}, headers=operator)
+        return answer.status_code, answer.text
+
+    assert post("start")[0] == 202
+    assert post("pause")[0] == 200
+    with api.installation.workspace.ledger.begin() as connection:
+        connection.execute(sa.delete(tables.approval))
+    status, told = post("resume")
+    assert (status, "Nothing was erased" in told, "touched" in told) == (409, True, False)
+    with api.installation.workspace.ledger.begin() as connection:
+        connection.execute(sa.update(tables.item).values(touched=True))
+    assert post("resume")[0] == 200
+    api.work()
+    assert not any(caller.left(inspector).values())
 
 
 def approved(api: ApiHarness, ann: SeededPerson) -> tuple[str, str, str]:

@@ -59,7 +59,8 @@ asked_of_day = sa.Table(
 )
 
 # Somebody other than the requester who looked at exactly this plan. `key`: by which API key, if by one: revoked, it
-# takes its approvals along.
+# takes its approvals along. `persons`, `requester_persons`: who may be behind the approver, and behind who asked, by
+# the keys as of the approval; nobody is in both.
 approval = sa.Table(
     "approval",
     metadata,
@@ -68,6 +69,8 @@ approval = sa.Table(
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("at", sa.String(32), nullable=False),
     sa.Column("key", sa.String(32), index=True),
+    sa.Column("persons", sa.JSON, nullable=False),
+    sa.Column("requester_persons", sa.JSON, nullable=False),
 )
 
 # The cutoff of a batch in one store: set once, on the store's clock, when execution starts.

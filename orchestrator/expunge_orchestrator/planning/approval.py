@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.api_keys import ApiKey
-from expunge_orchestrator.auth.persons import share_a_person
+from expunge_orchestrator.auth.persons import persons_of
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
 from expunge_orchestrator.ledger import tables
@@ -51,7 +51,9 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str,
             "Nothing was approved: the digest given is not the plan's.",
             remedy=f"Look at the plan again: expunge status {batch.uid}",
         )
-    if share_a_person(approver, batch.requested_by, issued_keys(connection)):
+    keys = issued_keys(connection)
+    persons, requesters = persons_of(approver, keys), persons_of(batch.requested_by, keys)
+    if not persons.isdisjoint(requesters):
         raise NotConfirmedError(
             "Nothing was approved: whoever asked for it cannot approve it.",
             remedy="Somebody else looks at the plan and approves it, under a login or EXPUNGE_ACTOR of their own."
@@ -69,7 +71,15 @@ def approve(connection: sa.Connection, batch: Batch, digest: str, approver: str,
         sa.delete(tables.approval).where(theirs.batch_id == batch.id, theirs.approver == approver)
     )
     connection.execute(
-        sa.insert(tables.approval).values(batch_id=batch.id, approver=approver, digest=digest, at=stamp(now()), key=key)
+        sa.insert(tables.approval).values(
+            batch_id=batch.id,
+            approver=approver,
+            digest=digest,
+            at=stamp(now()),
+            key=key,
+            persons=sorted(persons),
+            requester_persons=sorted(requesters),
+        )
     )
     return True
 
@@ -119,7 +129,8 @@ def _again(connection: sa.Connection, batch: Batch, digest: str, approver: str) 
 def require_approved(connection: sa.Connection, batch: Batch) -> None:
     """A plan beyond a limit is carried out only with an approval of exactly its digest by somebody else than asked.
 
-    One that was given with a key that was revoked since is none, unless something was erased by it.
+    Persons are those of the moment of the approval: a key that is issued later makes it neither better nor worse. One
+    that was given with a key that was revoked since is none. A batch of which a store was asked to erase goes on.
 
     Raises:
         BatchBlockedError: There is none.
@@ -127,19 +138,22 @@ def require_approved(connection: sa.Connection, batch: Batch) -> None:
     excess = batch.plan.get("exceeded") or []
     if not excess and batch.state is not BatchState.AWAITING_APPROVAL:
         return
+    begun = batch.state not in UNBEGUN
+    if (
+        begun
+        and connection.execute(sa.select(tables.batch.c.id).where(tables.batch.c.id == batch.id, _ERASING)).first()
+    ):
+        return
+    given = tables.approval.c
     approvals = connection.execute(
-        sa.select(tables.approval.c.approver, api_key.c.revoked_at)
-        .outerjoin(api_key, api_key.c.uid == tables.approval.c.key)
-        .where(tables.approval.c.batch_id == batch.id, tables.approval.c.digest == batch.plan_digest)
+        sa.select(given.persons, given.requester_persons)
+        .outerjoin(api_key, api_key.c.uid == given.key)
+        .where(given.batch_id == batch.id, given.digest == batch.plan_digest, api_key.c.revoked_at.is_(None))
     ).all()
-    keys = issued_keys(connection)
-    others = [one for one in approvals if not share_a_person(one.approver, batch.requested_by, keys)]
-    approved = any(one.revoked_at is None for one in others)
+    approved = any(set(one.persons).isdisjoint(one.requester_persons) for one in approvals)
     if approved and batch.state is not BatchState.AWAITING_APPROVAL:
         return
-    if others and batch.state not in UNBEGUN:
-        if connection.execute(sa.select(tables.batch.c.id).where(tables.batch.c.id == batch.id, _ERASING)).first():
-            return
+    if begun:
         raise BatchBlockedError(
             "Nothing was erased: the key with which the plan was approved was revoked since. It can only be cancelled.",
             remedy=f"expunge cancel {batch.uid}, then plan these people again and have that approved.",

@@ -184,7 +184,7 @@ def start_batch(
         found = _found(call, connection, batch_id)
     if given.digest != found.plan_digest:
         raise ProblemError(
-            HTTPStatus.CONFLICT, "not-confirmed", "Nothing was touched: the digest given is not the plan's."
+            HTTPStatus.CONFLICT, "not-confirmed", "Nothing was started: the digest given is not the plan's."
         )
     batch_control.start(call.state.workspace, found, call.noting(found.uid))
     call.state.wake()
