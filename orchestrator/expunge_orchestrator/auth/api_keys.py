@@ -6,9 +6,10 @@ How a presented key is read, hashed and compared stands in `bearer_secrets`.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,11 @@ from expunge_orchestrator.ledger.request_tables import api_key
 from expunge_orchestrator.rules.scope import parse_scope
 
 PREFIX = "xk"
+
+MOST_OF_A_CONTROLLER = 500
+"""Keys of one controller that are in force or were issued within a day: who is behind an actor is asked of all keys."""
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,8 @@ def issue(  # noqa: PLR0913 - what a key says
         subject: Whose it is: a login name, or the actor of a token (`us_…`).
 
     Raises:
-        UsageError: There is no such holder, a role cannot be given, or the subject is itself the holder of a key, or
-            no name that the ledger keeps.
+        UsageError: There is no such holder, a role cannot be given, the subject is itself the holder of a key, or no
+            name that the ledger keeps; or a controller has as many keys as it may have.
     """
     if not roles or not {Role.REQUESTER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR, Role.ADMIN}.issuperset(roles):
         raise UsageError(
@@ -87,6 +93,7 @@ def issue(  # noqa: PLR0913 - what a key says
     known = sa.select(api_key.c.id).where(api_key.c.actor == holder)
     if holder is not None and connection.execute(known).first() is None:
         raise no_such_holder()
+    _refuse_too_many(connection, frozenset() if controllers is None else frozenset(map(str, controllers)), at)
     uid = secrets.token_hex(8)
     secret, digest = bearer_secrets.generate(PREFIX, uid)
     kept = ApiKey(
@@ -113,6 +120,29 @@ def issue(  # noqa: PLR0913 - what a key says
         )
     )
     return secret, kept
+
+
+def _refuse_too_many(connection: sa.Connection, controllers: frozenset[str], at: datetime) -> None:
+    """Bound the keys of each controller. What a client's administrators issue takes no other client's places.
+
+    A key that ended within a day of being issued counts for that day: else one who issues and revokes makes keys
+    without end. Those that speak for all controllers are issued by who does, and are not counted.
+
+    Raises:
+        UsageError: One of these controllers has as many as it may have.
+    """
+    key = api_key.c
+    in_force = sa.and_(key.revoked_at.is_(None), sa.or_(key.expires_at.is_(None), key.expires_at > stamp(at)))
+    recent = key.created_at > stamp(at - _DAY)
+    known = connection.scalars(sa.select(key.controllers).where(sa.or_(in_force, recent), key.controllers.is_not(None)))
+    number = Counter(one for named in known for one in set(named) & controllers)
+    for controller in sorted(controllers):
+        if number[controller] >= MOST_OF_A_CONTROLLER:
+            raise UsageError(
+                f"Nothing was issued: {controller} has {MOST_OF_A_CONTROLLER} keys that are in force or were issued"
+                " within a day.",
+                remedy="Revoke keys that nobody uses; one that was issued today gives its place back tomorrow.",
+            )
 
 
 def _names_a_person(subject: str) -> bool:

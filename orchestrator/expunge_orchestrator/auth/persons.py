@@ -7,6 +7,7 @@ a key that a second person confirmed, the one that it is for is believed to have
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from expunge_orchestrator.auth.local_actor import plain_name
@@ -46,9 +47,29 @@ def share_a_person(one: str | None, other: str | None, keys: Mapping[str, Sequen
 
 
 def behind_the_same(actor: str, keys: Mapping[str, Sequence[Issued]]) -> frozenset[str]:
-    """The actors, as they are counted, behind whom somebody is who may be behind this one, too."""
+    """The actors, as they are counted, behind whom somebody is who may be behind this one, too.
+
+    Each key is looked at once: from the persons to the holders of whose keys they are one.
+    """
     persons = persons_of(actor, keys)
-    holders = {one for one in keys if not persons.isdisjoint(persons_of(one, keys))}
+    with_person: defaultdict[str, list[str]] = defaultdict(list)
+    issued_by: defaultdict[str, list[str]] = defaultdict(list)
+    for holder, theirs in keys.items():
+        for key in theirs:
+            if key.subject is not None:
+                with_person[plain_name(key.subject)].append(holder)
+            if key.subject is None or not key.confirmed:
+                if key.by in keys:
+                    issued_by[key.by].append(holder)
+                else:
+                    with_person[plain_name(key.by)].append(holder)
+    waiting = [holder for person in persons for holder in with_person[person]]
+    holders: set[str] = set()
+    while waiting:
+        one = waiting.pop()
+        if one not in holders:
+            holders.add(one)
+            waiting += issued_by[one]
     return frozenset(map(counted_as, {actor, *persons, *holders}))
 
 
