@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api.http_protocol import LONGEST_HEAD
+from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_UNWANTED
 from expunge_orchestrator.cli.serve import configured
 from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
@@ -156,13 +156,18 @@ NO_CALL = {
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "HTTP/2 by name": b"GET /a HTTP/2.0\r\n" + HOST + b"\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "a long head": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * (2 * LONGEST_HEAD) + b"\r\n\r\n",
-    "a head of many lines": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: b\r\n" * (LONGEST_HEAD // 4) + b"\r\n",
-    "a long path": b"GET /" + b"a" * (2 * LONGEST_HEAD),
     "lines after a body that do not end": POST
     + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-A: "
     + b"a" * (2 * LONGEST_HEAD),
     "words beside a piece that do not end": POST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"a" * (2 * LONGEST_HEAD),
+}
+
+
+LONG = {
+    "a long head": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * (2 * LONGEST_HEAD) + b"\r\n\r\n",
+    "a head of many lines": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: b\r\n" * (LONGEST_HEAD // 4) + b"\r\n",
+    "a long path": b"GET /" + b"a" * (2 * LONGEST_HEAD),
+    "one byte too many": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * (LONGEST_HEAD - 9) + b"\r\n\r\n",
 }
 
 
@@ -172,6 +177,36 @@ def test_what_is_no_call_is_refused_and_ends_the_connection(server: uvicorn.Serv
     assert got == b"" or got.startswith(b"HTTP/1.1 400 "), got
     assert got.count(b"HTTP/1.1 ") <= 1, "something in it was taken for another call"
     assert got or len(NO_CALL[name]) > LONGEST_HEAD, "it was not told what was wrong"
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_head_is_refused_wherever_it_begins(server: uvicorn.Server, name: str) -> None:
+    """The first one of a connection, and a later one."""
+    for before in (b"", POST + b"Content-Length: 2\r\n\r\nhi"):
+        with connected(server) as connection:
+            if before:
+                connection.sendall(before)
+                assert b"[hi]" in read(connection)
+            with suppress(ConnectionError):
+                connection.sendall(LONG[name])
+            got = connection.recv(65536)
+        assert got.startswith(b"HTTP/1.1 431 "), got
+
+
+def test_the_longest_head_is_read(server: uvicorn.Server) -> None:
+    """As long as it may be, to the byte."""
+    head = b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * (LONGEST_HEAD - 10) + b"\r\n\r\n"
+    with connected(server) as connection:
+        connection.sendall(head)
+        assert b"['host', 'x-a']" in connection.recv(65536).replace(b"b'", b"'")
+
+
+@pytest.mark.parametrize("name", [b"Cookie", b"cookie", b"COOKIE"])
+def test_no_cookie_is_read(server: uvicorn.Server, name: bytes) -> None:
+    """`http.cookies` takes seconds for a long quoted one, and FastAPI has it read every one that comes."""
+    quoted = name + b': a="' + b'\\"' * 4000 + b'"\r\n'
+    got = told(server, b"GET /a HTTP/1.1\r\nConnection: close\r\n" + HOST + quoted + b"\r\n")
+    assert b"GET /a [] [b'connection', b'host']" in got, got
 
 
 def test_what_a_client_may_send_is_read(server: uvicorn.Server) -> None:
@@ -293,9 +328,9 @@ def test_of_a_call_that_was_refused_the_rest_is_not_read(server: uvicorn.Server)
 def test_a_short_body_of_a_call_that_was_refused_ends_nothing(server: uvicorn.Server) -> None:
     """It was on its way; whoever sent it makes the next call over the same connection."""
     with connected(server) as theirs:
-        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % LONGEST_HEAD)
+        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % LONGEST_UNWANTED)
         assert theirs.recv(4096).startswith(b"HTTP/1.1 429 ")
-        theirs.sendall(bytes(LONGEST_HEAD))
+        theirs.sendall(bytes(LONGEST_UNWANTED))
         assert answered(theirs)
 
 

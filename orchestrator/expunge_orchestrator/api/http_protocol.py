@@ -10,6 +10,9 @@ of a call's head; each such connection holds a file descriptor. Bodies are bound
 taken is kept by asyncio for ever, and its connection with it, also one that is closed: closing waits for the answer.
 And uvicorn reads to its end whatever follows the head of a call that was refused, a list of 60 MiB by whoever may send
 none, too.
+
+The API has no cookies, but FastAPI reads them for every operation, and `http.cookies` takes time that grows with the
+square of a quoted one's length (CVE-2024-7592): such lines are dropped before anything reads them.
 """
 
 from __future__ import annotations
@@ -17,18 +20,23 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from expunge_orchestrator.api.connection_limits import ConnectionLimits
 
-LONGEST_HEAD = 64 * 1024
-"""Bytes after which a call is refused that were no part of a body, and ended no head: trailers and the like, too."""
+LONGEST_HEAD = 16 * 1024
+"""Bytes of a head: of its target, and of the names and values of its lines. Of trailers and the like, too."""
+
+LONGEST_UNWANTED = 64 * 1024
+"""Bytes of a body that are read although its call was answered: they were on their way."""
 
 LINGERING = 1.0
 """Seconds in which whoever still sends what was refused may read the answer: one that is closed may lose it."""
 
+_LONG_HEAD = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 _PIECE = 16 * 1024
 
 
@@ -47,6 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
     seconds: float
     limits: ConnectionLimits
     _in_head = False
+    _head = 0
     _unfinished = 0
     _unwanted = 0
     _last = False
@@ -94,16 +103,16 @@ class HttpProtocol(HttpToolsProtocol):
             try:
                 parser.feed_data(piece)
             except HttpParserError:
-                self._refuse()
+                self._refuse(_LONG_HEAD if self._head > LONGEST_HEAD else HTTPStatus.BAD_REQUEST)
                 return
             except HttpParserUpgrade as asked:  # answered as if it had not asked to (RFC 9110, 7.8)
                 if start + asked.args[0] < len(data):
                     self._end_with_it()
                 break
             if self._unfinished > LONGEST_HEAD:
-                self._refuse()
+                self._refuse(_LONG_HEAD if self._in_head else HTTPStatus.BAD_REQUEST)
                 return
-            if self._unwanted > LONGEST_HEAD:
+            if self._unwanted > LONGEST_UNWANTED:
                 self._read_no_more()
                 return
         if not self._idle():
@@ -114,11 +123,19 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._unfinished, self._unwanted = True, 0, 0
+        self._in_head, self._head, self._unfinished, self._unwanted = True, 0, 0, 0
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._count(len(url))
+        super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of a head. Those that follow a body say nothing: the call was looked at without them."""
-        if self._in_head:
+        if not self._in_head:
+            return
+        self._count(len(name) + len(value))
+        if name.lower() != b"cookie":
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -155,11 +172,18 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         self._rest()
 
-    def _refuse(self) -> None:
-        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
-            self.transport.close()  # in the middle of an answer
-        else:
-            self.send_400_response("Invalid HTTP request received.")
+    def _count(self, length: int) -> None:
+        """Count a part of a head. A piece that begins in the call before is counted from the head's beginning."""
+        self._head += length
+        if self._head > LONGEST_HEAD:
+            raise ValueError("a long head")
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(
+                b"HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % (status, status.phrase.encode())
+            )
+        self.transport.close()  # maybe in the middle of an answer
 
     def _end_with_it(self) -> None:
         """What follows may be of the other protocol: nothing more is read, and the connection ends with the answer."""
