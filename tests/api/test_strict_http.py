@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_UNWANTED
+from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_TARGET, LONGEST_UNWANTED
 from expunge_orchestrator.cli.serve import configured
 from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
@@ -132,7 +132,6 @@ NO_CALL = {
     "pieces that end in LF": POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\n0\r\n\r\n",
     "a signed piece": POST + b"Transfer-Encoding: chunked\r\n\r\n+2\r\nhi\r\n0\r\n\r\n",
     "another coding after chunked": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
-    "no coding": POST + b"Transfer-Encoding: xchunked\r\n\r\nhi",
     "a coding in HTTP/1.0": b"POST /a HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + SMUGGLED,
     "an upgrade with a length": b"POST /a HTTP/1.1\r\n"
     + UPGRADE
@@ -166,7 +165,6 @@ NO_CALL = {
 LONG = {
     "a long head": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * (2 * LONGEST_HEAD) + b"\r\n\r\n",
     "a head of many lines": b"GET /a HTTP/1.1\r\n" + HOST + b"X-A: b\r\n" * (LONGEST_HEAD // 4) + b"\r\n",
-    "a long path": b"GET /" + b"a" * (2 * LONGEST_HEAD),
     "one byte too many": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * (LONGEST_HEAD - 9) + b"\r\n\r\n",
 }
 
@@ -199,6 +197,30 @@ def test_the_longest_head_is_read(server: uvicorn.Server) -> None:
     with connected(server) as connection:
         connection.sendall(head)
         assert b"['host', 'x-a']" in connection.recv(65536).replace(b"b'", b"'")
+
+
+@pytest.mark.parametrize("cut", [1, 100, LONGEST_TARGET])
+def test_a_long_target_is_refused_before_its_query_is_read(server: uvicorn.Server, cut: int) -> None:
+    """Each parameter takes time before a credential is asked for."""
+    longest = b"/a?" + b"b&" * ((LONGEST_TARGET - 3) // 2) + b"b"
+    assert len(longest) == LONGEST_TARGET
+    last = b" HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n"
+    assert b"GET /a []" in told(server, b"GET " + longest + last)
+    for target in (longest + b"&", b"/" + b"a" * (2 * LONGEST_HEAD)):
+        whole = b"GET " + target + last
+        got = told(server, whole[:cut], whole[cut:])
+        assert got == b"" or got.startswith(b"HTTP/1.1 414 "), got
+        assert got or len(target) > LONGEST_HEAD, "it was not told what was wrong"
+
+
+@pytest.mark.parametrize(
+    "lines", [b"gzip, chunked", b"gzip\r\nTransfer-Encoding: chunked", b"deflate, chunked", b"xchunked"]
+)
+def test_a_body_in_another_coding_is_not_read(server: uvicorn.Server, lines: bytes) -> None:
+    """It would be taken for what it is not (RFC 9112, 6.1)."""
+    got = told(server, POST + b"Transfer-Encoding: " + lines + b"\r\n\r\n2\r\nhi\r\n0\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 501 "), got
+    assert got.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("name", [b"Cookie", b"cookie", b"COOKIE"])

@@ -30,6 +30,9 @@ from expunge_orchestrator.api.connection_limits import ConnectionLimits
 LONGEST_HEAD = 16 * 1024
 """Bytes of a head: of its target, and of the names and values of its lines. Of trailers and the like, too."""
 
+LONGEST_TARGET = 4 * 1024
+"""Bytes of a path and a query: ours take some hundred, and each parameter is looked at before a credential is."""
+
 LONGEST_UNWANTED = 64 * 1024
 """Bytes of a body that are read although its call was answered: they were on their way."""
 
@@ -37,6 +40,7 @@ LINGERING = 1.0
 """Seconds in which whoever still sends what was refused may read the answer: one that is closed may lose it."""
 
 _LONG_HEAD = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+_UNREADABLE = HTTPStatus.BAD_REQUEST
 _PIECE = 16 * 1024
 
 
@@ -47,6 +51,14 @@ def http_protocol(seconds: float, limits: ConnectionLimits) -> type[HttpProtocol
 
 _AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER: the kernel, too, throws away what it could not send, instead of trying for minutes."""
+
+
+class _Refused(ValueError):  # noqa: N818 - an answer
+    """A call that is refused in its head, with another status than that of what is no HTTP."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        self.status = status
+        super().__init__(status.phrase)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -102,15 +114,15 @@ class HttpProtocol(HttpToolsProtocol):
             self._unfinished += len(piece)
             try:
                 parser.feed_data(piece)
-            except HttpParserError:
-                self._refuse(_LONG_HEAD if self._head > LONGEST_HEAD else HTTPStatus.BAD_REQUEST)
+            except HttpParserError as error:
+                self._refuse(error.__context__.status if isinstance(error.__context__, _Refused) else _UNREADABLE)
                 return
             except HttpParserUpgrade as asked:  # answered as if it had not asked to (RFC 9110, 7.8)
                 if start + asked.args[0] < len(data):
                     self._end_with_it()
                 break
             if self._unfinished > LONGEST_HEAD:
-                self._refuse(_LONG_HEAD if self._in_head else HTTPStatus.BAD_REQUEST)
+                self._refuse(_LONG_HEAD if self._in_head else _UNREADABLE)
                 return
             if self._unwanted > LONGEST_UNWANTED:
                 self._read_no_more()
@@ -127,8 +139,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
-        self._count(len(url))
         super().on_url(url)
+        if len(self.url) > LONGEST_TARGET:
+            raise _Refused(HTTPStatus.REQUEST_URI_TOO_LONG)
+        self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of a head. Those that follow a body say nothing: the call was looked at without them."""
@@ -142,6 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
         """A call.
 
         Raises:
+            _Refused: Its body comes in a coding that is not read here.
             ValueError: It says not once whose it is, or its length in a way that its version does not have (RFC 9112,
                 3.2 and 6.1), or it has a body and asks to go on in another protocol. Or another one waits already
                 behind the one that is answered: thousands come in one piece, and each takes memory and a turn.
@@ -153,6 +168,8 @@ class HttpProtocol(HttpToolsProtocol):
         modern = version == "1.1" and hosts == 1
         if not modern and (version != "1.0" or hosts > 1 or b"transfer-encoding" in names):
             raise ValueError("no call of HTTP/1.1 or HTTP/1.0")
+        if any(value.lower() != b"chunked" for name, value in self.headers if name == b"transfer-encoding"):
+            raise _Refused(HTTPStatus.NOT_IMPLEMENTED)
         if self.parser.should_upgrade() and any(_is_body(name, value) for name, value in self.headers):
             raise ValueError("a body, and another protocol behind it")
         if self.pipeline:
@@ -176,7 +193,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Count a part of a head. A piece that begins in the call before is counted from the head's beginning."""
         self._head += length
         if self._head > LONGEST_HEAD:
-            raise ValueError("a long head")
+            raise _Refused(_LONG_HEAD)
 
     def _refuse(self, status: HTTPStatus) -> None:
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
