@@ -148,3 +148,12 @@ def test_what_is_wrong_is_named(api: ApiHarness) -> None:
         "body.*",
     }
     assert "ann@" not in answer.text
+
+
+def test_at_most_twenty_errors_are_told(api: ApiHarness) -> None:
+    """Whoever reads them mends the first ones; thousands would be megabytes."""
+    wrong = {f"Wrong {number}": "" for number in range(20)}
+    for body in ({"controller": "client:42", "identifiers": wrong}, {"identifiers": dict.fromkeys(range(6000), 1)}):
+        answer = api.client.post("/v1/erasure_requests", headers=once(api.key(Role.REQUESTER)), json=body)
+        assert answer.status_code == 422
+        assert 1 <= len(answer.json()["errors"]) <= 20

@@ -38,6 +38,8 @@ from expunge_reports.errors import ReportError
 
 AGAIN_AFTER = 10
 """Seconds after which a call may be repeated that the installation could not answer."""
+MOST_ERRORS = 20
+"""Places of a call that are told to be wrong."""
 _TYPE = "https://expunge.dev/problems/"
 _LOG = logging.getLogger("expunge.api")
 
@@ -187,7 +189,7 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
         if one["loc"] == ("header", idempotency_header.HEADER):
             slug, message, remedy = idempotency_header.refusal(missing=one["type"] == "missing")
             return answer(ProblemError(HTTPStatus.BAD_REQUEST, slug, message, remedy=remedy))
-    members = {"errors": [{"at": _place(one["loc"], known), "error": one["type"]} for one in errors]}
+    members = {"errors": [{"at": _place(one["loc"], known), "error": one["type"]} for one in errors[:MOST_ERRORS]]}
     return answer(
         ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -30,10 +30,10 @@ class SubjectRequest(_Shape):
     subject_request_id: UUID4
     subject_request_type: Literal["erasure", "access", "portability"]
     submitted_time: AwareDatetime
-    subject_identities: tuple[SubjectIdentity, ...] = Field(min_length=1, max_length=20)
+    subject_identities: tuple[SubjectIdentity, ...] = Field(min_length=1, max_length=20, fail_fast=True)
     api_version: str | None = None
     status_callback_urls: tuple[Annotated[str, StringConstraints(max_length=500)], ...] = Field(
-        default=(), max_length=5
+        default=(), max_length=5, fail_fast=True
     )
     extensions: dict[str, Any] = Field(default_factory=dict)
 

@@ -41,9 +41,13 @@ class CreateApiKey(Schema):
 
     model_config = ConfigDict(json_schema_extra=shown(examples.KEY_WISH))
 
-    roles: tuple[RoleName, ...] = Field(min_length=1, max_length=5)
+    roles: tuple[RoleName, ...] = Field(min_length=1, max_length=5, fail_fast=True)
     controllers: tuple[Annotated[str, StringConstraints(min_length=1, max_length=264)], ...] | None = Field(
-        default=None, min_length=1, max_length=1000, description="The controllers that it may act for; absent: all."
+        default=None,
+        min_length=1,
+        max_length=1000,
+        fail_fast=True,
+        description="The controllers that it may act for; absent: all.",
     )
     holder: Annotated[str, StringConstraints(pattern=r"^ak_[0-9a-f]{12}$")] | None = None
     subject: Annotated[str, StringConstraints(pattern=r"^us_[0-9a-f]{16}$")] | None = Field(

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from expunge_config import unsafe_characters
 from expunge_orchestrator.api.schemas import examples
@@ -32,10 +42,40 @@ Moment = Annotated[AwareDatetime, AfterValidator(_within)]
 """An instant with its zone that calendars know: every one of them can be written in UTC."""
 
 
+_UNKNOWN_TOLD = 20
+"""Members that are one too many and are told one by one."""
+
+
+def _few(given: object, most: int) -> object:
+    """Refuse an object for its length before its members are looked at: each wrong one is an error of its own."""
+    if isinstance(given, dict) and len(given) > most:
+        told = {"field_type": "Object", "max_length": most, "actual_length": len(given)}
+        raise PydanticKnownError("too_long", told)
+    return given
+
+
+_MOST_IDENTIFIERS = 20
+
+Identifiers = Annotated[
+    dict[NameText, Identifier],
+    Field(min_length=1, max_length=_MOST_IDENTIFIERS),
+    BeforeValidator(lambda given: _few(given, _MOST_IDENTIFIERS)),
+]
+"""What one person is known by."""
+
+
 class Schema(BaseModel):
     """A JSON object of the API: unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_many_more(cls, given: object) -> object:
+        """Whoever sends thousands of unknown members is told once."""
+        if cls.model_config["extra"] == "forbid":
+            return _few(given, len(cls.model_fields) + _UNKNOWN_TOLD)
+        return given
 
 
 class Problem(BaseModel):
@@ -53,4 +93,4 @@ class PersonIdentifiers(Schema):
 
     model_config = ConfigDict(json_schema_extra=shown(examples.IDENTIFIERS))
 
-    identifiers: dict[NameText, Identifier] = Field(min_length=1, max_length=20)
+    identifiers: Identifiers

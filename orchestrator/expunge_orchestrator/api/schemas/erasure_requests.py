@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Identifier, Moment, NameText, Schema
+from expunge_orchestrator.api.schemas.common import Identifiers, Moment, NameText, Schema
 from expunge_orchestrator.api.schemas.examples import shown
 
 
@@ -55,10 +55,10 @@ class CreateErasureRequest(Schema):
     )
 
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)]
-    identifiers: dict[NameText, Identifier] = Field(min_length=1, max_length=20)
+    identifiers: Identifiers
     controller_received_at: Moment | None = None
     evidence: IdentityEvidence | None = None
-    data_types: tuple[NameText, ...] | None = Field(default=None, min_length=1, max_length=100)
+    data_types: tuple[NameText, ...] | None = Field(default=None, min_length=1, max_length=100, fail_fast=True)
 
 
 class ErasureRequest(Schema):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from expunge_orchestrator.api.schemas import examples
-from expunge_orchestrator.api.schemas.common import Identifier, NameText, Schema, Words
+from expunge_orchestrator.api.schemas.common import Identifiers, NameText, Schema, Words
 from expunge_orchestrator.api.schemas.examples import shown
 
 
@@ -18,9 +18,7 @@ class CreateLegalHold(Schema):
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD_WISH))
 
     kind: Literal["hold", "exemption"] = "hold"
-    people: tuple[Annotated[dict[NameText, Identifier], Field(min_length=1, max_length=20)], ...] = Field(
-        default=(), max_length=1000
-    )
+    people: tuple[Identifiers, ...] = Field(default=(), max_length=1000, fail_fast=True)
     data_type: NameText | None = None
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
     ground: Words
