@@ -1,20 +1,74 @@
-"""Authentication of a call: which credential it brings (API key, token, follow-up secret), and whose it is (ADR 12)."""
+"""Authentication of a call: which credential it brings (API key, token, follow-up secret), and whose it is (ADR 12).
+
+FastAPI reads and parses a body before it asks any dependency. `CredentialFirst` asks for the credential before, so that
+nobody without one has a body read, or waits with it.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Coroutine
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from expunge_connectors.contract import Scope
+from expunge_orchestrator.api.query_parameters import refuse_unknown
+from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.auth import api_keys, bearer_secrets
-from expunge_orchestrator.auth.errors import no_credential, not_accepted
+from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
 from expunge_orchestrator.auth.principals import Principal, Role
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request as request_table
 from expunge_orchestrator.requests.submission import FOLLOW_UP
+
+
+class CredentialFirst(APIRoute):
+    """A route that looks at the credential before the body is read, where it has one."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As FastAPI's own, behind the credential."""
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def answer(request: Request) -> Response:
+            await refuse_unknown(request)
+            await authenticated(request)
+            return await handle(request)
+
+        return answer
+
+
+async def authenticated(request: Request) -> tuple[Principal, datetime]:
+    """Who makes a call, and when it came in; the call is counted, once.
+
+    Raises:
+        NotAuthenticatedError: The credential is missing or not accepted.
+        ProblemError: There were too many calls, or credentials that were not accepted.
+    """
+    known: tuple[Principal, datetime] | None = getattr(request.state, "authenticated", None)
+    if known is not None:
+        return known
+    state: AppState = request.app.state.shared
+    limiter: RateLimiter = request.app.state.limiter
+    address = request.client.host if request.client is not None else ""
+    credential = request.headers.get("authorization")
+    at = state.clock()
+    try:
+        principal = await principal_of(state, credential, at)
+    except NotAuthenticatedError:
+        await limiter.count_guess(kind_of(credential), address)
+        raise
+    request.state.actor = principal.actor
+    await limiter.count_call(_counted(principal))
+    request.state.authenticated = principal, at
+    return principal, at
 
 
 async def principal_of(state: AppState, header: str | None, at: datetime) -> Principal:
@@ -57,3 +111,9 @@ def kind_of(credential: str | None) -> str:
         return "none"
     given = bearer_secrets.parse(credential.partition(" ")[2])
     return given.prefix if given is not None and given.prefix in {api_keys.PREFIX, FOLLOW_UP} else "token"
+
+
+def _counted(principal: Principal) -> str:
+    """Whose calls they are counted as: people's by who they are, not by their application."""
+    identifiers = sorted((key.namespace, key.value) for key in principal.identifiers)
+    return json.dumps([principal.actor, identifiers, principal.request])

@@ -21,7 +21,6 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import authentication, idempotency_header
 from expunge_orchestrator.api.call_slots import CallSlots
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.write_queue import WriteJob
 from expunge_orchestrator.auth import token_replay
@@ -111,17 +110,7 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
     async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> AsyncIterator[CallContext]:
         """The call of whoever the bearer credential names."""
         state: AppState = request.app.state.shared
-        limiter: RateLimiter = request.app.state.limiter
-        address = request.client.host if request.client is not None else ""
-        credential = request.headers.get("authorization")
-        at = state.clock()
-        try:
-            principal = await authentication.principal_of(state, credential, at)
-        except NotAuthenticatedError:
-            await limiter.count_guess(authentication.kind_of(credential), address)
-            raise
-        request.state.actor = principal.actor
-        await limiter.count_call(_counted(principal))
+        principal, at = await authentication.authenticated(request)
         request.state.refused = _spending(state, principal, _digest(request, _hashed(b"")))
         if not is_allowed(principal, operation):
             await run_in_threadpool(_refused, state, principal, operation, at)
@@ -228,12 +217,6 @@ def _digest(request: Request, body: bytes) -> bytes:
         told = part.encode() if isinstance(part, str) else part or b""
         digest.update(len(told).to_bytes(8) + told)
     return digest.digest()
-
-
-def _counted(principal: Principal) -> str:
-    """Whose calls they are counted as: people's by who they are, not by their application."""
-    identifiers = sorted((key.namespace, key.value) for key in principal.identifiers)
-    return json.dumps([principal.actor, identifiers, principal.request])
 
 
 def _refused(state: AppState, principal: Principal, operation: Operation, at: datetime) -> None:

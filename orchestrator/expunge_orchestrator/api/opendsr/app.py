@@ -22,6 +22,7 @@ from expunge_config.api_settings import OpenDsr
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import problems
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.openapi import PROBLEM_MEDIA_TYPE, operation_id
@@ -96,6 +97,7 @@ def build(settings: OpenDsr) -> FastAPI:
         dependencies=[Depends(refuse_unknown)],
         generate_unique_id_function=operation_id,
     )
+    app.router.route_class = CredentialFirst
     app.add_exception_handler(ExpungeError, _refused)
     for kind in (ReportError, SQLAlchemyError, HTTPException):
         app.add_exception_handler(kind, _refused)

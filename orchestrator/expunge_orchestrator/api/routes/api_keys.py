@@ -8,6 +8,7 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends
 
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.schemas.api_keys import ApiKey, CreateApiKey, IssuedApiKey
@@ -17,7 +18,7 @@ from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.json_views import api_key_view
 from expunge_orchestrator.planning import approval
 
-router = APIRouter(prefix="/v1/api_keys", tags=["API keys"])
+router = APIRouter(prefix="/v1/api_keys", tags=["API keys"], route_class=CredentialFirst)
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=IssuedApiKey)

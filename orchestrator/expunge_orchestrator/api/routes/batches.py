@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from expunge_orchestrator import json_views
 from expunge_orchestrator.api import event_stream
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.batch_watches import BatchWatches, Progress
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
@@ -44,7 +45,7 @@ from expunge_orchestrator.subjects.csv_input import checked_people
 from expunge_orchestrator.subjects.sealed_spool import SealedSpool
 from expunge_orchestrator.workspace import Workspace
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"])
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=CredentialFirst)
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=Plan, responses=repeated(Plan),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from expunge_orchestrator import data_type_closure
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.identifiers import identifiers_of
@@ -39,7 +40,7 @@ from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, require_plausible
 
-router = APIRouter(prefix="/v1/erasure_requests", tags=["erasure requests"])
+router = APIRouter(prefix="/v1/erasure_requests", tags=["erasure requests"], route_class=CredentialFirst)
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=ErasureRequest, responses=repeated(ErasureRequest))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
@@ -15,7 +16,7 @@ from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.json_views import erasure_request_view
 from expunge_orchestrator.requests import repository, withdrawal
 
-router = APIRouter(prefix="/v1/follow_up/erasure_request", tags=["self-service"])
+router = APIRouter(prefix="/v1/follow_up/erasure_request", tags=["self-service"], route_class=CredentialFirst)
 
 
 @router.get("", response_model=SelfServiceErasureRequest)

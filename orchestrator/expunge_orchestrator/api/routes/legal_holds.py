@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from expunge_connectors.contract import Scope
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.problems import ProblemError, not_there
@@ -21,7 +22,7 @@ from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.scope import types_of
 
-router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"])
+router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"], route_class=CredentialFirst)
 
 
 @router.post("", status_code=HTTPStatus.CREATED, response_model=PlacedLegalHold)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.schemas.locations import LocatePerson, Location
@@ -14,7 +15,7 @@ from expunge_orchestrator.json_views import location_view
 from expunge_orchestrator.locate import locate
 from expunge_orchestrator.rules.scope import parse_scope
 
-router = APIRouter(prefix="/v1/locate", tags=["access requests"])
+router = APIRouter(prefix="/v1/locate", tags=["access requests"], route_class=CredentialFirst)
 
 
 @router.post("", response_model=Location)

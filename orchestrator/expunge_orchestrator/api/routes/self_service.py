@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from expunge_config.datamap import SelfService
 from expunge_connectors.contract import Scope
+from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
@@ -31,7 +32,7 @@ from expunge_orchestrator.notifications import email_files
 from expunge_orchestrator.requests import identifier_tags, repository, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
 
-router = APIRouter(prefix="/v1/me/erasure_requests", tags=["self-service"])
+router = APIRouter(prefix="/v1/me/erasure_requests", tags=["self-service"], route_class=CredentialFirst)
 
 
 _CREATED = {
