@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_TARGET, LONGEST_UNWANTED
+from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_REST, LONGEST_TARGET
 from expunge_orchestrator.cli.serve import configured
 from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
@@ -347,12 +347,34 @@ def test_of_a_call_that_was_refused_the_rest_is_not_read(server: uvicorn.Server)
             theirs.sendall(bytes(MUCH))
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: %d" % MUCH, b"Transfer-Encoding: chunked"])
+def test_an_answer_says_that_the_connection_ends_before_the_body_does(server: uvicorn.Server, length: bytes) -> None:
+    """An application shares its connections among its users: the next one's call would be made over a dead one."""
+    with connected(server) as theirs:
+        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + length + b"\r\n\r\n")
+        got = b""
+        while more := theirs.recv(65536):
+            got += more
+    assert got.startswith(b"HTTP/1.1 429 ")
+    assert b"\r\nconnection: close\r\n" in got
+
+
+def test_a_body_that_was_there_ends_nothing(server: uvicorn.Server) -> None:
+    """Nor is the client told so."""
+    with connected(server) as theirs:
+        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\nhi")
+        assert b"connection: close" not in theirs.recv(65536)
+        assert answered(theirs)
+
+
 def test_a_short_body_of_a_call_that_was_refused_ends_nothing(server: uvicorn.Server) -> None:
     """It was on its way; whoever sent it makes the next call over the same connection."""
     with connected(server) as theirs:
-        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % LONGEST_UNWANTED)
-        assert theirs.recv(4096).startswith(b"HTTP/1.1 429 ")
-        theirs.sendall(bytes(LONGEST_UNWANTED))
+        theirs.sendall(b"POST /refused HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % LONGEST_REST)
+        answer = theirs.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert b"connection: close" not in answer
+        theirs.sendall(bytes(LONGEST_REST))
         assert answered(theirs)
 
 

@@ -9,7 +9,8 @@ uvicorn bounds how long a connection may be idle between two calls, but neither 
 of a call's head; each such connection holds a file descriptor. Bodies are bounded by the `Guard`. An answer that is not
 taken is kept by asyncio for ever, and its connection with it, also one that is closed: closing waits for the answer.
 And uvicorn reads to its end whatever follows the head of a call that was refused, a list of 60 MiB by whoever may send
-none, too.
+none, too. We end the connection then, and the answer says so: a client that shares its connections among its users, as
+an application does, would make the next one's call over it.
 
 The API has no cookies, but FastAPI reads them for every operation, and `http.cookies` takes time that grows with the
 square of a quoted one's length (CVE-2024-7592): such lines are dropped before anything reads them.
@@ -18,12 +19,16 @@ square of a quoted one's length (CVE-2024-7592): such lines are dropped before a
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
+from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import Message
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from expunge_orchestrator.api.connection_limits import ConnectionLimits
 
@@ -33,8 +38,8 @@ LONGEST_HEAD = 16 * 1024
 LONGEST_TARGET = 4 * 1024
 """Bytes of a path and a query: ours take some hundred, and each parameter is looked at before a credential is."""
 
-LONGEST_UNWANTED = 64 * 1024
-"""Bytes of a body that are read although its call was answered: they were on their way."""
+LONGEST_REST = 64 * 1024
+"""Bytes of a body that are read although its call was answered: they are on their way anyhow."""
 
 LINGERING = 1.0
 """Seconds in which whoever still sends what was refused may read the answer: one that is closed may lose it."""
@@ -69,7 +74,8 @@ class HttpProtocol(HttpToolsProtocol):
     _in_head = False
     _head = 0
     _unfinished = 0
-    _unwanted = 0
+    _body_left = 0.0
+    _ends = False
     _last = False
     _patience: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
@@ -124,9 +130,6 @@ class HttpProtocol(HttpToolsProtocol):
             if self._unfinished > LONGEST_HEAD:
                 self._refuse(_LONG_HEAD if self._in_head else _UNREADABLE)
                 return
-            if self._unwanted > LONGEST_UNWANTED:
-                self._read_no_more()
-                return
         if not self._idle():
             self._wait_no_more()
         elif self._patience is None:
@@ -135,7 +138,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
-        self._in_head, self._head, self._unfinished, self._unwanted = True, 0, 0, 0
+        self._in_head, self._head, self._unfinished = True, 0, 0
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -175,18 +178,22 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             raise ValueError("a third call before the first was answered")
         self.limits.busy(self.transport)
+        lengths = [int(value) for name, value in self.headers if name == b"content-length"]
+        self._body_left = math.inf if b"transfer-encoding" in names else sum(lengths)
         super().on_headers_complete()
+        self.cycle.send = partial(self._answer, self.cycle, self.cycle.send)  # type: ignore[method-assign]
 
     def on_body(self, body: bytes) -> None:
         """A part of a body; nobody waits for it any more when its call was answered."""
         self._unfinished = 0
+        self._body_left -= len(body)
         super().on_body(body)
-        if self.cycle.response_complete:
-            self._unwanted += len(body)
 
     def on_response_complete(self) -> None:
         """Whoever is answered may stay, while there is room."""
         super().on_response_complete()
+        if self._ends:
+            self._read_no_more()
         self._rest()
 
     def _count(self, length: int) -> None:
@@ -194,6 +201,17 @@ class HttpProtocol(HttpToolsProtocol):
         self._head += length
         if self._head > LONGEST_HEAD:
             raise _Refused(_LONG_HEAD)
+
+    async def _answer(
+        self, cycle: RequestResponseCycle, send: Callable[..., Awaitable[None]], message: Message
+    ) -> None:
+        """Send a part of an answer; its head says that the connection ends, where that will be before the body does."""
+        if message["type"] != "http.response.start" or not cycle.more_body or self._body_left <= LONGEST_REST:
+            await send(message)
+            return
+        self._ends = True
+        await send({**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]})
+        cycle.keep_alive = True  # uvicorn would close at once, and what is still sent would make the answer be lost
 
     def _refuse(self, status: HTTPStatus) -> None:
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
@@ -211,6 +229,7 @@ class HttpProtocol(HttpToolsProtocol):
         """The call was answered before its body was there, and more of that comes than is on its way anyhow."""
         self._last = True
         self.flow.pause_reading()
+        self.transport.write_eof()
         self._wait_no_more()
         self._patience = self.loop.call_later(LINGERING, self.transport.abort)
 
