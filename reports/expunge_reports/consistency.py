@@ -24,10 +24,10 @@ LONGEST_WAIT: Final = timedelta(days=2 * 3650 + 1)
 _LAST_LOOKS: Final = frozenset({"settled", "partially-erased"})
 """Events after which, where no day is given, nobody looks again."""
 
-DELETED: Final = frozenset({"erased", "tombstoned"})
+GONE_OUTCOMES: Final = frozenset({"erased", "tombstoned"})
 """What happened in a collection of which a level can be stated: its store has one only where one of them did."""
 
-_CLEAN: Final = DELETED | {"not-found"}
+_CLEAN: Final = GONE_OUTCOMES | {"not-found"}
 _KEPT: Final = frozenset({"retained", "ambiguous", "dropped", "left"})
 LINES: Final[Mapping[str, frozenset[str]]] = {
     "erased": _CLEAN,

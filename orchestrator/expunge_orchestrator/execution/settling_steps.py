@@ -204,8 +204,7 @@ def settle(context: StepContext) -> StepWrite:
         cited = statement_issuer.store_document(connection, document)
         done_at = last_done(connection, context.chunk_id)
         reviewed = verified_at(done_at, pipeline.REVIEW, at)
-        last = pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY
-        reverified = verified_at(done_at, last, at)
+        reverified = verified_at(done_at, pipeline.REVIEW if context.ending or not again else pipeline.RE_VERIFY, at)
         settling_search.forget(connection, [one.item.id for one in kept])
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified, copies)
         if waiting is not None:

@@ -46,7 +46,7 @@ def in_store(store: str, cutoffs: Mapping[str, datetime], *, reached: bool) -> d
 
 def reaches_level(lines: Iterable[CollectionOutcome]) -> bool:
     """Whether a store has a level at all: only what was erased or tombstoned there is deleted."""
-    return any(line.outcome.value in consistency.DELETED for line in lines)
+    return any(line.outcome.value in consistency.GONE_OUTCOMES for line in lines)
 
 
 def _gone(found: RecordCounts, seen: RecordCounts) -> int:

@@ -44,7 +44,7 @@ def _lines(said: Said, _: datetime) -> Found:
                 yield "due-left", place
         if store.level not in {None, "deleted"}:
             yield "level-not-claimed", store.store
-        if store.level is not None and not any(line.outcome in consistency.DELETED for line in store.collections):
+        if store.level is not None and not any(line.outcome in consistency.GONE_OUTCOMES for line in store.collections):
             yield "level-against-lines", store.store
     if len({store.store for store in said.stores}) < len(said.stores):
         yield "place-twice", ""
