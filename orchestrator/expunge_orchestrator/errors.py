@@ -73,6 +73,10 @@ class LedgerBusyError(LedgerError):
     """Another process is running batches of this ledger."""
 
 
+class LedgerReplacedError(LedgerError):
+    """The ledger's file was replaced or removed while it was open: nothing is written."""
+
+
 class LedgerBehindError(LedgerError):
     """The ledger is older than its own log: it was restored or founded anew, and must be reconciled first."""
 
@@ -100,14 +104,14 @@ class ExtensionRefusedError(DeadlineError):
 
 
 def is_ledger_failure(error: BaseException) -> bool:
-    """Whether the ledger's database went away, has no room, or was made read-only: nobody's records are to blame.
+    """Whether the ledger's database went away, was replaced, has no room, or was made read-only: no record is to blame.
 
     Postgres says InternalError (classes 25 and XX) of a database that takes no writes, as a standby does and one whose
     host ran out of room, and of files that it cannot read or write. Of a connection that was lost within a transaction
     SQLAlchemy says PendingRollbackError at the next statement. Only the ledger is reached through SQLAlchemy, which is
     not imported to verify a receipt; hence by name.
     """
-    return (type(error).__module__, type(error).__name__) in {
+    return isinstance(error, LedgerReplacedError) or (type(error).__module__, type(error).__name__) in {
         ("sqlalchemy.exc", "OperationalError"),
         ("sqlalchemy.exc", "InterfaceError"),
         ("sqlalchemy.exc", "InternalError"),

@@ -1,6 +1,7 @@
 """The ledger: the truth about every request, on SQLite or Postgres. Tables, queries and secrets at rest; no use case.
 
 database                open; reading and serialised transactions
+ledger_file             whether SQLite's file is still the one that was opened
 bulk_writes             one statement with the parameters of thousands of rows
 schema_upgrade          create the tables, or bring them to the newest revision
 tables                  batches, chunks, items, statements, holds, backup copies

@@ -19,6 +19,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from expunge_orchestrator.errors import LedgerError
 from expunge_orchestrator.ledger import schema_upgrade
+from expunge_orchestrator.ledger.ledger_file import LedgerFile
 
 FORGET_TRIES = 20
 
@@ -38,12 +39,15 @@ def open_ledger(url: str) -> sa.Engine:
     and a Postgres whose commits need not reach the disk is told that ours do. `secure_delete` overwrites destroyed
     keys and sealed identifiers in the file.
 
+    A SQLite file that was replaced or removed is neither written nor connected to any more (`LedgerReplacedError`).
+
     Raises:
         LedgerError: The database cannot be opened or its schema is newer than this program.
     """
     engine = sa.create_engine(url, pool_size=8, max_overflow=8, json_serializer=_COMPACT.encode, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _private_file(url)
+        _stay_with_the_file(engine)
         event.listen(engine, "connect", _sqlite_pragmas)
         event.listen(engine, "begin", _sqlite_begin)
     else:
@@ -95,6 +99,8 @@ def ask_apart(engine: sa.Engine) -> None:
         SQLAlchemyError: Nothing answers, or no database; a file that is not there is not made.
     """
     url = engine.url
+    if (opened := engine.get_execution_options().get("expunge_file")) is not None:
+        opened.require_opened()
     if engine.dialect.name == "sqlite":
         file = Path(str(url.database)).absolute().as_uri()
         url = url.set(database=file, query={**url.query, "mode": "rw", "uri": "true"})
@@ -116,6 +122,25 @@ def _private_file(url: str) -> None:
                 f"The ledger's file cannot be created ({type(error).__name__}).",
                 remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME, and who may write there.",
             ) from None
+
+
+def _stay_with_the_file(engine: sa.Engine) -> None:
+    """Refuse commits to a file to which the ledger's path does not lead any more, and connections to another one."""
+    database = engine.url.database
+    if not database or database == ":memory:":
+        return
+    opened = LedgerFile(Path(database))
+    engine.update_execution_options(expunge_file=opened)
+
+    def before_connecting(*_: object) -> None:
+        opened.require_opened()
+
+    def before_committing(connection: sa.Connection) -> None:
+        if not connection.get_execution_options().get("expunge_reading", False):
+            opened.require_opened()
+
+    event.listen(engine, "do_connect", before_connecting)
+    event.listen(engine, "commit", before_committing)
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - a raw DB-API connection
