@@ -111,12 +111,19 @@ class Past(NamedTuple):
         answered: one that says what became of the request.
         denied: one that says that nothing will.
         cancelled: one that says that nothing was, and that nothing follows.
+        over: one after which the series can be closed.
     """
 
     first: str | None = None
     answered: bool = False
     denied: bool = False
     cancelled: bool = False
+    over: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the request's deadlines have ended: by nothing else than an answer, a denial or a cancel."""
+        return self.answered or self.denied or self.cancelled
 
     def then(self, event: str) -> "Past":
         """Return what the series has stated with one more event."""
@@ -125,6 +132,7 @@ class Past(NamedTuple):
             self.answered or event in ANSWERED,
             self.denied or event == "denied",
             self.cancelled or event == "cancelled",
+            self.over or event in {"settled", "denied", "copy-gone"},
         )
 
 
@@ -132,20 +140,30 @@ def follows(event: str, before: Past) -> bool:
     """Tell whether an event can follow those before it."""
     if before.first is None or before.cancelled:
         return before.first is None and event in FIRST_EVENTS
+    if event == "closed":
+        return before.over
     if before.first == "copy-seen":
-        return event in {"copy-gone", "correction", "closed"}
+        return event in {"copy-gone", "correction"}
     if event in {"cancelled", "denied", "extended", "erased", "not-found", "failed"}:
         return not before.answered and not before.denied
     if event in SETTLED:
         return before.answered and not before.denied
     if event in {"partially-erased", "on-hold"}:
         return not before.denied
-    return event in {"correction", "closed"}
+    return event == "correction"
 
 
 def owes_nothing(event: str, owed: Open) -> bool:
     """Tell whether an event that leaves something to be stated says that nothing is open."""
     return event in OWING and not owed.items
+
+
+def lowers_debt(event: str, owed: Open, before: Open) -> bool:
+    """Tell whether an event that answers nothing makes what is owed less, or puts it off."""
+    if event not in {"correction", "failed"}:
+        return False
+    later = before.expected_by is not None and (owed.expected_by is None or owed.expected_by > before.expected_by)
+    return owed.items < before.items or later
 
 
 def follows_by_itself(event: str, owed: Open) -> bool:

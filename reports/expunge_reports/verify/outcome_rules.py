@@ -1,12 +1,14 @@
 """Outcome rules: an event and its collections against each other, against the plan and against what came before."""
 
 from datetime import datetime
+from itertools import takewhile
 from typing import Final
 
 from expunge_reports import consistency
 from expunge_reports.consistency import ANSWERED, LINES
 from expunge_reports.forms import bodies, form_reader
 from expunge_reports.forms.bodies import BlindSearch
+from expunge_reports.forms.shared_documents import BackupCopies
 from expunge_reports.statement import NOTHING_OPEN, Statement
 from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
 
@@ -87,6 +89,8 @@ def _event(said: Said, _: datetime) -> Found:
         yield "event-order", ""
     if consistency.leaves_open(event, current.open, final=current.final):
         yield "over-and-open", ""
+    if said.before.last is not None and consistency.lowers_debt(event, current.open, said.before.last.open):
+        yield "debt-lowered", ""
     due = current.body.get("due")
     if event == "settled" and type(due) is int and (due > 0) != bool(current.body.get("left")):
         yield "due-left", ""
@@ -141,14 +145,12 @@ def _closed(said: Said, _: datetime) -> Found:
     current = said.statement
     if current.event != "closed":
         return
-    if current.open != NOTHING_OPEN:
+    listed = next((one for one in said.cited if isinstance(one.form, BackupCopies)), said.before.copies)
+    if current.open != NOTHING_OPEN or (listed is not None and listed.open_copies.count):
         yield "kept-when-closed", ""
-    yield from some(
-        ("kept-when-closed", f"{store.store}.{line.collection}")
-        for store in said.before.stores
-        for line in store.collections
-        if line.retained and ((until := stated(line.until)) is None or until > current.issued_at)
-    )
+    # The longest kept come first, so that no line is walked again however many statements close the series.
+    still = takewhile(lambda one: one[0] is None or one[0] > current.issued_at, said.before.kept)
+    yield from some(("kept-when-closed", place) for _, place in still)
 
 
 RULES: Final = tuple(

@@ -4,7 +4,7 @@ What is derived from a document is derived once, however many statements cite it
 before one is carried along: the work grows with the receipt alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -73,7 +73,9 @@ class Before:
         last: the one that it follows.
         past: what their events amount to.
         erased: whether one says that something was erased.
-        stores: what the last one says that says anything of stores.
+        kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
+            day is given.
+        copies: the last list of backup copies that was cited.
         clocks: the last deadlines that were cited.
         plan: the last plan that was cited.
     """
@@ -82,7 +84,8 @@ class Before:
     last: Statement | None = None
     past: Past = field(default_factory=Past)
     erased: bool = False
-    stores: Sequence[Store] = ()
+    kept: Sequence[tuple[datetime | None, str]] = ()
+    copies: Cited | None = None
     clocks: Deadlines | None = None
     plan: Cited | None = None
 
@@ -132,10 +135,21 @@ class Said:
             last=self.statement,
             past=self.before.past.then(self.statement.event),
             erased=self.before.erased or any(line.outcome in {"erased", "tombstoned"} for line in lines),
-            stores=self.stores if stated else self.before.stores,
+            kept=_kept(self.stores) if stated else self.before.kept,
+            copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),
             plan=self.plan,
         )
+
+
+def _kept(stores: Iterable[Store]) -> Sequence[tuple[datetime | None, str]]:
+    kept = [
+        (stated(line.until), f"{store.store}.{line.collection}")
+        for store in stores
+        for line in store.collections
+        if line.retained
+    ]
+    return sorted(kept, key=lambda one: one[0] or _LAST, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Final, TypeAlias
 
+from expunge_reports.consistency import Past
 from expunge_reports.forms import shared_documents, stated_time
 from expunge_reports.forms.shared_documents import BackupCopies, Deadlines
-from expunge_reports.statement import UNANSWERED, Statement
+from expunge_reports.statement import Statement
 
 Documents: TypeAlias = Mapping[str, shared_documents.Document | None]
 """By digest (hex), each read once however many statements cite it; None where the form is not known."""
@@ -17,13 +19,13 @@ _NONE: Final = ()
 def overdue_since(statements: Sequence[Statement], documents: Documents, now: datetime) -> datetime | None:
     """Return the time by which the request itself owed a statement; None if none has passed.
 
-    Owed is what the last statement says, and, until one answers the request, what its last deadlines say.
+    Owed is what the last statement says, and, until one ends the request's deadlines, what the last of these say.
     """
     last = statements[-1]
     if last.final:
         return None
     times = [last.open.expected_by]
-    if all(one.event in UNANSWERED for one in statements):
+    if not reduce(lambda past, one: past.then(one.event), statements, Past()).ended:
         times += [stated_time.moment(one.answer_by) for one in _last(_cited(statements, documents), Deadlines)]
     return min((one for one in times if one is not None and one < now), default=None)
 

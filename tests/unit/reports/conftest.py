@@ -87,6 +87,7 @@ class Operator:
         self.envelopes: list[bytes] = []
         self.indexes: list[int] = []
         self.payloads: list[bytes] = []
+        self.owed = statement.NOTHING_OPEN
 
     def issue(self, event: str, *, whole: bool = True, **changes: object) -> bytes:
         """Issue a statement; `whole`: with the members that none of its kind is without."""
@@ -104,6 +105,7 @@ class Operator:
             fields["body"] = self._whole(event, fields["body"])
         fields.setdefault("still_open", self._owed(fields))
         payload = statement.build(**fields)
+        self.owed = statement.parse(payload).open
         self.log_payload(payload, str(fields["series"]), int(str(fields["seq"])))
         return payload
 
@@ -127,6 +129,8 @@ class Operator:
         """What cannot be missing after such a statement."""
         if fields.get("final"):
             return statement.NOTHING_OPEN
+        if fields["event"] in {"correction", "failed"}:
+            return statement.Open(self.owed.items, self.owed.expected_by)
         body = fields["body"] if isinstance(fields["body"], dict) else {}
         held = {export.document_digest(one): shared_documents.document(one) for one in self.documents}
         cited = [held.get(digest) for digest in body.get("context", [])]
@@ -189,7 +193,7 @@ def finished(operator: Operator) -> Operator:
     owed = statement.Open(2, datetime(2026, 12, 23, tzinfo=UTC))
     operator.issue("accepted", still_open=owed)
     operator.issue("partially-erased", still_open=owed)
-    operator.issue("closed", final=True)
+    operator.issue("settled", final=True)
     return operator
 
 

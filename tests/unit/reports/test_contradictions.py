@@ -486,7 +486,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(instead(1, "on-hold"), then("cancelled")),
     ),
     "settled whose outcome is failed": ("event-against-outcome", body(2, outcome="failed")),
-    "a failure whose outcome is erased": ("event-against-outcome", instead(1, "failed", body={"outcome": "erased"})),
+    "a failure whose outcome is erased": (
+        "event-against-outcome",
+        instead(1, "failed", open=Open(1, ANSWER_BY), body={"outcome": "erased"}),
+    ),
     "a level where nothing was found": (
         "level-against-lines",
         lambda r: r["series"][1]["body"]["stores"][1].update(level="deleted"),
@@ -681,6 +684,37 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "kept-when-closed copies-not-counted",
         then("closed", open=Open(copies=OpenCopies(1, 1))),
     ),
+    "closed with copies in the last list": ("kept-when-closed", both(erased, CLOSED)),
+    "closed before any answer": ("event-order", instead(1, "closed", final=True)),
+    "closed before the check after the answer": (
+        "event-order kept-when-closed",
+        both(erased, instead(2, "closed", final=True)),
+    ),
+    "a copy's series closed before the copy went": (
+        "event-order",
+        lambda r: r.update(
+            series=[
+                {"event": event, "at": number, "open": Open(), "cites": [], "body": {}}
+                for number, event in enumerate(("copy-seen", "closed"))
+            ]
+        ),
+    ),
+    # what is owed ends by an answer, and by nothing else
+    **{
+        f"{event} {'and the last word' if final else 'and nothing is open'}, and no answer": (
+            "debt-lowered",
+            instead(1, event, final=final),
+        )
+        for event in ("correction", "failed")
+        for final in (False, True)
+    },
+    "corrected, and the answer is put off": (
+        "debt-lowered",
+        instead(1, "correction", open=Open(1, ANSWER_BY + timedelta(days=1))),
+    ),
+    "corrected, and the answer is due on no day": ("debt-lowered", instead(1, "correction", open=Open(1))),
+    "corrected instead of checked": ("debt-lowered", both(erased, instead(2, "correction"))),
+    "failed after a hold, and nothing is open": ("debt-lowered", both(instead(1, "on-hold"), then("failed", 2))),
     # days that no true receipt has
     "kept until a day before it was looked for": ("kept-until-past", of_line(2, until="2026-11-22")),
     "kept again until a day before it was looked for": (
@@ -737,7 +771,23 @@ def passed_on_late(receipt: Receipt) -> None:
     receipt["documents"]["deadlines"]["clocks"][0].update(receivedAt=at(-24 * 50))
 
 
+def closed_in_the_end(receipt: Receipt) -> None:
+    """Everything was erased, the copies were looked for and are gone."""
+    erased(receipt)
+    receipt["documents"]["none"] = {**receipt["documents"]["copies"], "mayHoldTheRecords": []}
+    receipt["series"][2].update(cites=["none"], open=Open())
+    CLOSED(receipt)
+
+
 TRUE = {
+    "closed in the end": closed_in_the_end,
+    "corrected with what is owed": instead(1, "correction", open=Open(1, ANSWER_BY)),
+    "failed, then erased": both(
+        erased,
+        lambda r: r["series"].insert(
+            1, {"event": "failed", "at": 0.1, "open": Open(1, ANSWER_BY), "cites": [], "body": {}}
+        ),
+    ),
     "kept": None,
     "erased": erased,
     "not-found": missing,
@@ -808,6 +858,15 @@ def test_a_contradiction_is_shown_beside_all_that_was_said(make_operator, tmp_pa
     page = receipt_page(operator.verify(data, now=NOW), export.parse(data).shared)
     assert reason in page
     assert "invoices" in page[page.index("What happened in each collection") :]
+
+
+def test_a_correction_ends_no_deadline(make_operator):
+    """While a hold lasts its end is owed on no day, and the deadlines of the request run on."""
+    receipt = good()
+    both(instead(1, "on-hold", open=Open(1, None, COPIES)), then("correction", 2, open=Open(1)))(receipt)
+    operator = issued(make_operator, receipt)
+    verdict = operator.verify(operator.export(), now=datetime(2027, 6, 1, tzinfo=UTC))
+    assert (verdict.contradictions, verdict.overdue_since) == ((), ANSWER_BY)
 
 
 def test_ten_minutes_between_clocks_contradict_nothing(make_operator):

@@ -271,7 +271,7 @@ def test_the_page_says_what_the_verifier_says_and_warns_where_it_exits_1(finishe
 def test_what_was_stated_and_what_is_open_stand_in_the_verdict(finished):
     text = read(receipt_page(finished.verify(finished.export()), export.parse(finished.export()).shared)).text
     verdict = text[: text.index("What this verdict rests on")]
-    stated = f"{glossary.EVENTS['partially-erased']}. Then: {glossary.EVENTS['closed']}"
+    stated = f"{glossary.EVENTS['partially-erased']}. Then: {glossary.EVENTS['settled']}"
     assert f"Stated by 2026-11-24 10:15:42 UTC: {stated}. Still open: Nothing; this is the last statement." in verdict
 
 

@@ -138,7 +138,7 @@ PREDICATE = {
     "another series": ("series", "er_" + "0" * 32),
     "another number": ("seq", 7),
     "another predecessor": ("prev", "sha256:" + "0" * 64),
-    "another event": ("event", "settled"),
+    "another event": ("event", "erased"),
     "another time": ("issuedAt", "2026-11-20T00:00:00Z"),
     "another end": ("final", "yes"),
     "nothing open": ("open", {"items": 0}),

@@ -99,3 +99,23 @@ def _emptied(kind: str) -> dict[str, object]:
 def test_a_statement_costs_no_more_however_many_are_before_it(event: str) -> None:
     few, many = (judged(number, event, {"kind": "unknown"}) for number in (20, 400))
     assert many < 22 * few
+
+
+@pytest.mark.parametrize("until", ["2026-01-01", "2035-07-10", None])
+def test_what_is_kept_is_walked_no_more_often_however_many_statements_close_the_series(until: str | None) -> None:
+    def closed(lines: int, number: int) -> int:
+        kept = [
+            {"collection": f"c{one}", "outcome": "retained", "found": 1, "due": 0, "retained": 1, "ground": "x"}
+            | {"until": until}
+            for one in range(lines)
+        ]
+        stores = [{"store": "main", "collections": kept}]
+        body = {"controller": "acme", "verifiedAt": AT, "stores": stores, "context": []}
+        statements = [
+            Statement(f"er_{'d' * 32}", seq, None, event, T0, False, Open(), said, ("f" * 64,))
+            for seq, (event, said) in enumerate([("accepted", {}), ("re-erased", body), *[("closed", {})] * number])
+        ]
+        return steps(lambda: contradictions.contradictions(statements, {}, NOW))
+
+    closed(20, 1)  # what is derived once for each form
+    assert closed(MANY, 12) - closed(MANY, 2) == closed(20, 12) - closed(20, 2)

@@ -26,7 +26,7 @@ def test_a_good_receipt_is_authentic_complete_and_unanchored(finished):
     assert (verdict.reason, verdict.authentic, verdict.complete, verdict.anchored) == (None, True, True, False)
     assert verdict.status == "unanchored"
     assert verdict.openings == 2
-    assert [found.event for found in verdict.statements] == ["accepted", "partially-erased", "closed"]
+    assert [found.event for found in verdict.statements] == ["accepted", "partially-erased", "settled"]
     said = verdict_text.lines(verdict)
     assert said[0] == "authentic, unanchored"
     assert said[1] == (

@@ -54,7 +54,7 @@ def test_json_carries_the_same(files, capsys):
         True,
     )
     assert found["as_of"]["size"] == 303
-    assert [item["event"] for item in found["statements"]] == ["accepted", "partially-erased", "closed"]
+    assert [item["event"] for item in found["statements"]] == ["accepted", "partially-erased", "settled"]
 
 
 def test_an_altered_receipt_exits_1_with_its_reason(files, capsys):
