@@ -1,11 +1,12 @@
 """View model of the receipt page: statements and cited documents, sorted and typed for the templates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from expunge_reports.forms import form_reader, shared_documents
-from expunge_reports.forms.bodies import IdentityEvidence, Store
+from expunge_reports.forms.bodies import Collection, IdentityEvidence, Store
 from expunge_reports.forms.form_reader import Members
 from expunge_reports.forms.shared_documents import AnyDocument, BackupCopies, Deadlines, Document, Plan
 from expunge_reports.page import glossary
@@ -44,8 +45,13 @@ class StatementView:
     stores: Sequence[Store] | None
     further: Members
 
+    @property
+    def lines(self) -> Sequence[Collection]:
+        """The collections of all stores."""
+        return [line for store in self.stores or () for line in store.collections]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class ReceiptView:
     """An authentic receipt. Documents stand in the order of the last statements that cite them, by digest (hex).
 
@@ -70,6 +76,11 @@ class ReceiptView:
     copies: BackupCopies | None
     earlier_copies: Mapping[str, BackupCopies]
     others: Mapping[str, object]
+
+    @cached_property
+    def touched(self) -> Set[str]:
+        """Names of the stores of the plan."""
+        return frozenset() if self.plan is None else {store.store for store in self.plan.stores}
 
 
 def receipt_view(verdict: Verdict, shared: Mapping[str, object]) -> ReceiptView:

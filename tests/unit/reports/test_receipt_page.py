@@ -754,3 +754,34 @@ def test_a_time_of_receipt_that_is_none_says_so(make_operator):
     assert "began then" not in plain
     assert "guessed" in page(receivedAtIs="guessed")
     assert "&lt;b&gt;" in page(receivedAtIs=["<b>"])
+
+
+class Counted(str):
+    """A name that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other):
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize("number", [20, 200])
+def test_what_is_copied_is_held_against_no_list_of_stores(make_operator, number):
+    stores = [{"store": f"s{one}", "kind": "postgres", "collections": {"c": "delete"}} for one in range(number)]
+    plan = {**PLAN, "stores": stores}
+    listed = copies()
+    listed["listings"] = [{**listed["listings"][0], "place": f"p{n}", "of": f"other{n}"} for n in range(number)]
+    operator = make_operator(documents=[plan, listed])
+    context = cite(plan, listed)
+    operator.issue("accepted", body={"controller": "shop", "receivedAt": "2026-11-24T09:00:00Z", "context": context})
+    shared = export.parse(operator.export()).shared
+    for document in shared.values():
+        for one in document.get("listings", []):
+            one["of"] = Counted(one["of"])
+    Counted.compared = 0
+    assert "nothing is said about them" in receipt_page(operator.verify(operator.export()), shared)
+    assert Counted.compared <= 20 * number
