@@ -140,17 +140,16 @@ def follows(event: str, before: Past) -> bool:
     """Tell whether an event can follow those before it."""
     if before.first is None or before.cancelled:
         return before.first is None and event in FIRST_EVENTS
-    if event == "closed":
-        return before.over
+    if event in {"closed", "correction"}:
+        return before.over or event == "correction"
     if before.first == "copy-seen":
-        return event in {"copy-gone", "correction"}
-    if event in {"cancelled", "denied", "extended", "erased", "not-found", "failed"}:
-        return not before.answered and not before.denied
+        return event == "copy-gone"
     if event in SETTLED:
         return before.answered and not before.denied
     if event in {"partially-erased", "on-hold"}:
         return not before.denied
-    return event == "correction"
+    unanswered = event in {"cancelled", "denied", "extended", "erased", "not-found", "failed"}
+    return unanswered and not before.answered and not before.denied
 
 
 def owes_nothing(event: str, owed: Open) -> bool:
