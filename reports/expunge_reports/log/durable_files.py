@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from expunge_reports.errors import LogBusyError, LogError
+from expunge_reports.errors import LogBusyError, LogCorruptError, LogError
 
 _SCRATCH: Final = ".writing"
 _LOCK: Final = ".lock"
@@ -33,18 +33,23 @@ class DurableDirectory:
     root: Path
     after: Callable[[str], None] = _no_hook
 
-    def read(self, path: str) -> bytes | None:
-        """Return a file's bytes, or None if there is no such file.
+    def read(self, path: str, most: int) -> bytes | None:
+        """Return a file's bytes, or None if there is no such file; `most`: so many it has at most.
 
         Raises:
             LogError: the file is there and cannot be read.
+            LogCorruptError: it has more bytes; they are not read.
         """
         try:
-            return (self.root / path).read_bytes()
+            with (self.root / path).open("rb") as file:
+                data = file.read(most + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise LogError(f"a file of the log cannot be read ({error.strerror})") from None
+        if len(data) > most:
+            raise LogCorruptError("a file of the log is larger than it can be")
+        return data
 
     def place(self, path: str, data: bytes) -> None:
         """Put a file where it belongs, in one step for readers; a power cut may lose it until it is settled.

@@ -19,10 +19,10 @@ from expunge_reports.log.merkle import HASH_SIZE
 
 LOG_KEY: Final = 0x01
 WITNESS_KEY: Final = 0x04
+MAX_NOTE: Final = 256 * 1024  # signed-note asks for 16 lines at least, of up to nearly 5 kB each
 
 _KEY_ID_SIZE: Final = 4
 _TIME_SIZE: Final = 8
-_MAX_NOTE: Final = 256 * 1024  # signed-note asks for 16 lines at least, of up to nearly 5 kB each
 _MAX_SIGNATURES: Final = 100
 _KEY_HEX: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
@@ -141,7 +141,7 @@ def split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     Raises:
         NoteError: the note is malformed or too large.
     """
-    if len(note) > _MAX_NOTE or not _is_printable(note):
+    if len(note) > MAX_NOTE or not _is_printable(note):
         raise NoteError("the note is too large or holds characters that notes may not")
     text, separator, block = note.rpartition("\n\n")
     if not separator or not block.endswith("\n"):

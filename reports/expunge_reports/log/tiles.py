@@ -17,8 +17,11 @@ MAX_LEAF: Final = 2**16 - 1
 
 _CACHED_TILES: Final = 256
 
-Read: TypeAlias = Callable[[str], bytes | None]
-"""Returns the bytes of a path below the log's directory, or None if there is no such file."""
+Read: TypeAlias = Callable[[str, int], bytes | None]
+"""Returns the bytes of a path below the log's directory, or None if there is no such file; refuses more than so many."""
+
+_TILE_SIZE: Final = WIDTH * merkle.HASH_SIZE
+_BUNDLE_SIZE: Final = WIDTH * (2 + MAX_LEAF)
 
 
 def tile_path(level: int, index: int, width: int = WIDTH) -> str:
@@ -98,7 +101,7 @@ class TiledTree:
             return cached
         width = self.width(level, index)
         # A partial tile may have been deleted once its full one exists (a reader of an older checkpoint sees this).
-        data = self.read(tile_path(level, index, width)) or self.read(tile_path(level, index))
+        data = self.read(tile_path(level, index, width), _TILE_SIZE) or self.read(tile_path(level, index), _TILE_SIZE)
         size = width * merkle.HASH_SIZE
         if data is None or width == 0 or len(data) < size:
             raise LogCorruptError("a tile is missing or too short")
@@ -133,7 +136,7 @@ class TiledTree:
         if cached is not None:
             return cached
         width = self.width(0, index)
-        data = self.read(bundle_path(index, width)) or self.read(bundle_path(index))
+        data = self.read(bundle_path(index, width), _BUNDLE_SIZE) or self.read(bundle_path(index), _BUNDLE_SIZE)
         if data is None:
             raise LogCorruptError("an entry bundle is missing")
         leaves = decode_bundle(data)[:width]

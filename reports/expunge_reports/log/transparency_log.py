@@ -60,7 +60,7 @@ class Log:
 
     @classmethod
     def _load(cls, files: DurableDirectory, key: signed_note.VerifierKey) -> Self:
-        data = files.read(CHECKPOINT)
+        data = files.read(CHECKPOINT, signed_note.MAX_NOTE)
         if data is None:
             raise LogError("there is no log here (no checkpoint)")
         try:
@@ -265,7 +265,7 @@ class LogWriter:
 
 def _write_empty(files: DurableDirectory, origin: str, key: Ed25519PrivateKey) -> None:
     # Tiles without a checkpoint are a log that lost its head, not a place for a new one.
-    if files.read(CHECKPOINT) is not None or (files.root / "tile").exists():
+    if files.read(CHECKPOINT, signed_note.MAX_NOTE) is not None or (files.root / "tile").exists():
         raise LogError("there is a log here already")
     empty = signed_note.Checkpoint(origin, 0, merkle.EMPTY_ROOT)
     files.replace(CHECKPOINT, signed_note.sign_checkpoint(empty, key).encode())

@@ -43,14 +43,16 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
     Returns:
         With `searched` set to the log's size, and `later` to the number of statements of the series that came after the
         receipt's checkpoint, if the log extends that checkpoint and the receipt holds all that there was of the series;
-        else with the reason `log-damaged`, `log-inconsistent`, `series-forked` or `statement-withheld`.
+        else with the reason `log-damaged`, `log-older`, `log-inconsistent`, `series-forked` or `statement-withheld`.
     """
     seen = verdict.as_of
     if not verdict.genuine or seen is None:
         return verdict
     try:
         log.audit()
-        extends = seen.size <= log.size and merkle.root(seen.size, log.tree.node).hex() == seen.root
+        if log.size < seen.size:
+            return replace(verdict, reason=Reason.LOG_OLDER, statements=())
+        extends = merkle.root(seen.size, log.tree.node).hex() == seen.root
         found = _leaves(log, verdict.statements[0].series, seen.size) if extends else None
     except LogCorruptError:
         return replace(verdict, reason=Reason.LOG_DAMAGED, statements=())

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     NOT_CANONICAL = "not-canonical"
     UNKNOWN_LOG = "unknown-log"
     CHECKPOINT_INVALID = "checkpoint-invalid"
+    WITNESS_SIGNATURE_INVALID = "witness-signature-invalid"
     CHECKPOINTS_DIFFER = "checkpoints-differ"
     PROOF_INVALID = "proof-invalid"
     UNKNOWN_KEY = "unknown-key"
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     OPENING_MISMATCH = "opening-mismatch"
     LOG_FOREIGN = "log-foreign"
     LOG_DAMAGED = "log-damaged"
+    LOG_OLDER = "log-older"
     LOG_INCONSISTENT = "log-inconsistent"
     SERIES_FORKED = "series-forked"
     STATEMENT_WITHHELD = "statement-withheld"
@@ -45,10 +47,16 @@ EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.NOT_CANONICAL: "the bytes are not the canonical form of what they say",
     Reason.UNKNOWN_LOG: "the checkpoint bears no signature of the log that is trusted",
     Reason.CHECKPOINT_INVALID: "the checkpoint is not one that the log signed",
+    Reason.WITNESS_SIGNATURE_INVALID: (
+        "a line under the checkpoint names a trusted witness, and is not its signature; the log's own signature holds"
+    ),
     Reason.CHECKPOINTS_DIFFER: "the proofs lead to different checkpoints",
     Reason.PROOF_INVALID: "the proof does not lead from the statement to the checkpoint",
     Reason.UNKNOWN_KEY: "the statement names a signing key that is not trusted",
-    Reason.KEY_OUT_OF_WINDOW: "the statement was issued, or first witnessed, outside its key's time of validity",
+    Reason.KEY_OUT_OF_WINDOW: (
+        "the statement was issued, or first witnessed, outside its key's time of validity, or its key is retired and the"
+        " witnesses that the trust file demands did not sign"
+    ),
     Reason.PAYLOAD_ALTERED: "the statement is neither what was signed nor what was logged",
     Reason.SIGNATURE_INVALID: "the log holds this statement, but its signature does not verify",
     Reason.CHAIN_BROKEN: "the statements do not follow on one another",
@@ -61,6 +69,10 @@ EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.OPENING_MISMATCH: "an opening belongs to another person or another receipt, or is no opening",
     Reason.LOG_FOREIGN: "the log beside the receipt is not the one that is trusted",
     Reason.LOG_DAMAGED: "the log beside the receipt is damaged: its files do not lead to its signed checkpoint",
+    Reason.LOG_OLDER: (
+        "this copy of the log is older than the receipt, whose checkpoint has more leaves: fetch the log again; if it"
+        " stays shorter, it was cut"
+    ),
     Reason.LOG_INCONSISTENT: "the log beside the receipt does not extend the receipt's checkpoint",
     Reason.SERIES_FORKED: "the log holds two statements of one number of this series, or lacks one before another",
     Reason.STATEMENT_WITHHELD: "at the export's own checkpoint the log held another statement of this series",

@@ -75,7 +75,10 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         statements = _statements(parsed, envelopes, trust, head)
         counted = _counted(cosigned, max(one.issued_at for one in statements), now)
         as_of = replace(as_of, witnessed_at=_quorum_time(counted, trust.quorum))
-        _check_times(statements, [trust.receipt_keys[one.keyid] for one in envelopes], as_of.witnessed_at)
+        keys = [trust.receipt_keys[one.keyid] for one in envelopes]
+        _check_times(statements, keys, as_of.witnessed_at)
+        if trust.quorum and as_of.witnessed_at is None:
+            _check_in_use(keys, now)
         _check_shared(parsed.shared, statements)
         opened = {canonical.without_newline(given) for given in openings}
         _check_openings(opened, statements[0])
@@ -138,7 +141,7 @@ def _cosigned(checkpoint: str, trust: Trust) -> list[list[int]]:
     try:
         times = [signed_note.witness_times(checkpoint, witness) for witness in trust.witnesses]
     except NoteError:
-        raise _RejectedError(Reason.CHECKPOINT_INVALID) from None
+        raise _RejectedError(Reason.WITNESS_SIGNATURE_INVALID) from None
     return [one for one in times if one]
 
 
@@ -228,6 +231,12 @@ def _check_times(statements: Sequence[Statement], keys: Sequence[ReceiptKey], wi
     for seq, (current, key) in enumerate(zip(statements, keys, strict=True)):
         _require(_in_window(key, current.issued_at), Reason.KEY_OUT_OF_WINDOW, seq)
         _require(witnessed is None or _in_window(key, witnessed, _CLOCKS_DIFFER), Reason.KEY_OUT_OF_WINDOW, seq)
+
+
+def _check_in_use(keys: Sequence[ReceiptKey], now: datetime) -> None:
+    """Refuse retired keys where witnesses are demanded and lack: who has such a key dates statements back with it."""
+    for seq, key in enumerate(keys):
+        _require(key.valid_until is None or now <= key.valid_until, Reason.KEY_OUT_OF_WINDOW, seq)
 
 
 def _in_window(key: ReceiptKey, at: datetime, apart: timedelta = timedelta(0)) -> bool:

@@ -1,11 +1,14 @@
 """Beside the public log a receipt that leaves something out is found out."""
 
+import os
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from expunge_reports import statement, trust
 from expunge_reports.log import leaf, merkle, signed_note
+from expunge_reports.log.durable_files import DurableDirectory
 from expunge_reports.log.transparency_log import Log, LogWriter
 from expunge_reports.verify import monitor, verdict_text
 from expunge_reports.verify.cli import main
@@ -94,10 +97,36 @@ def rewritten(finished, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("size", [200, 303, 400])
-def test_a_rewritten_or_truncated_log_is_found(finished, rewritten, size):
+@pytest.mark.parametrize(
+    ("size", "reason"), [(200, Reason.LOG_OLDER), (303, Reason.LOG_INCONSISTENT), (400, Reason.LOG_INCONSISTENT)]
+)
+def test_a_rewritten_or_truncated_log_is_found(finished, rewritten, size, reason):
     judged = monitor.judge(finished.verify(finished.export()), rewritten(size, 0))
-    assert judged.reason == Reason.LOG_INCONSISTENT
+    assert (judged.status, judged.reason) == ("invalid", reason)
+
+
+def test_a_copy_of_the_log_from_before_the_receipt_is_to_be_fetched_again(finished, tmp_path):
+    shutil.copytree(finished.directory, tmp_path / "copied")
+    finished.writer.append([leaf.of_payload(statement.new_series(), 0, b"x").to_bytes()])
+    judged = monitor.beside(finished.verify(finished.export()), tmp_path / "copied", finished.trust.log)
+    assert judged.reason == Reason.LOG_OLDER
+    assert "older than the receipt" in verdict_text.lines(judged)[0]
+
+
+@pytest.mark.parametrize("file", ["checkpoint", "tile/0/000", "tile/0/001.p/47", "tile/entries/000"])
+def test_of_a_file_that_is_larger_than_it_can_be_no_more_is_read(finished, file, monkeypatch):
+    verdict, sizes = finished.verify(finished.export()), list[int]()
+    read = DurableDirectory.read
+    os.truncate(finished.directory / file, 40_000_000)
+
+    def bounded(self, path, *most):
+        found = read(self, path, *most)
+        sizes.append(len(found or b""))
+        return found
+
+    monkeypatch.setattr(DurableDirectory, "read", bounded)
+    assert monitor.beside(verdict, finished.directory, finished.trust.log).reason == Reason.LOG_DAMAGED
+    assert max(sizes, default=0) < 20_000_000
 
 
 def test_damage_deep_in_the_log_is_found(finished, edit):

@@ -562,6 +562,18 @@ def test_a_retired_key_is_believed_where_witnesses_saw_its_statement_in_time(fin
     assert finished.verify(data).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("quorum", "left", "reason"),
+    [(1, timedelta(days=-1), Reason.KEY_OUT_OF_WINDOW), (1, timedelta(days=1), None), (0, timedelta(days=-1), None)],
+)
+def test_where_witnesses_are_demanded_a_retired_key_is_believed_with_them_alone(finished, quorum, left, reason):
+    """Their lines can be taken away: then nothing says that the statement was there before the key was retired."""
+    _witnessed(finished, SEEN, quorum=quorum)
+    key = ReceiptKey(finished.receipt.public_key(), datetime(2026, 1, 1, tzinfo=UTC), NOW + left)
+    finished.trust = replace(finished.trust, receipt_keys={dsse.key_id(finished.receipt.public_key()): key})
+    assert finished.verify(finished.export()).reason == reason
+
+
 def test_a_signature_in_its_other_form_is_accepted_and_named(finished):
     """Other tools accept it as well; whoever made it did not make it here."""
     assert finished.verify(finished.export()).high_s == ()
@@ -605,7 +617,9 @@ def test_a_bad_line_of_a_known_witness_spoils_the_checkpoint(finished, edit):
             signature[-1] ^= 1
             row["proof"] = f"{head}\n{dash} {name} {base64.b64encode(signature).decode()}\n"
 
-    assert finished.verify(edit(data, forge)).reason == Reason.CHECKPOINT_INVALID
+    said = finished.verify(edit(data, forge))
+    assert said.reason == Reason.WITNESS_SIGNATURE_INVALID
+    assert "the log's own signature holds" in verdict_text.lines(said)[0]
     finished.trust = replace(finished.trust, witnesses=(replace(key, public=stranger),))
     assert finished.verify(data).status == "unanchored"  # a line by an unknown key is ignored
 
