@@ -52,6 +52,7 @@ def in_line(line: Collection) -> Iterator[str]:
         "not-found": there != (0, 0, 0) or found > 0,
         "retained": not line.retained,
         "ambiguous": not line.ambiguous,
+        "dropped": there != (0, 0, 0),
     }
     if impossible.get(line.outcome, False):
         yield "outcome-against-counts"
@@ -88,6 +89,16 @@ def kept_until_past(line: Collection, cutoff: datetime | None) -> bool:
     """
     until = stated_time.moment(line.until)
     return bool(line.retained) and until is not None and cutoff is not None and until < cutoff - timedelta(days=1)
+
+
+def owes_no_day(event: str, owed: Open, *, ended: bool) -> bool:
+    """Tell whether a check follows an event and no day is given for it; `ended`: an operator ended the request."""
+    return event in ANSWERS | {"re-erased"} and not ended and owed.expected_by is None
+
+
+def day_of_nothing(event: str, owed: Open, *, ended: bool) -> bool:
+    """Tell whether a day is given for a statement that does not follow: nobody looks again (see `_LAST_LOOKS`)."""
+    return (event == "settled" or (event == "partially-erased" and ended)) and owed.expected_by is not None
 
 
 def checked_too_late(event: str, owed: Open, issued_at: datetime) -> bool:

@@ -18,7 +18,7 @@ MAX_LEAF: Final = 2**16 - 1
 _CACHED_TILES: Final = 256
 
 Read: TypeAlias = Callable[[str, int], bytes | None]
-"""Returns the bytes of a path below the log's directory, or None if there is no such file; refuses more than so many."""
+"""Returns the bytes of a path below the log's directory, or None if there is none; refuses more than so many."""
 
 _TILE_SIZE: Final = WIDTH * merkle.HASH_SIZE
 _BUNDLE_SIZE: Final = WIDTH * (2 + MAX_LEAF)

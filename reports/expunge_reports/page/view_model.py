@@ -1,6 +1,7 @@
 """View model of the receipt page: statements and cited documents, sorted and typed for the templates."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -78,7 +79,7 @@ class ReceiptView:
     others: Mapping[str, object]
 
     @cached_property
-    def touched(self) -> Set[str]:
+    def touched(self) -> AbstractSet[str]:
         """Names of the stores of the plan."""
         return frozenset() if self.plan is None else {store.store for store in self.plan.stores}
 

@@ -36,20 +36,30 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "counted-after-verified": "the count before erasing is dated after the check that followed it",
     "received-after-stated": "the request is dated after the statement that it was accepted",
     "looked-before-receipt": "a look is dated before the request was received",
-    "cutoff-in-the-future": "the time from which on records are another's is dated after the statement",
+    "cutoff-in-the-future": "the time from which on records are another's is dated after the check",
     "deadline-before-receipt": "a deadline is over before the request was received from which it runs",
     "receipt-differs": "the request and the deadlines stated for it are dated differently",
     "answer-day-differs": "the answer is due on another day than that of the clock that ends first, or than is open",
-    "extended-by-nothing": "the deadlines are extended, and none are cited, or the answer is due earlier than before",
+    "extended-by-nothing": (
+        "the deadlines are extended, and none are cited, not one of the clocks ends later, or the answer is due earlier"
+    ),
+    "deadlines-change": "other deadlines are cited, and nothing says that they were extended",
     "controller-changes": "the statements of one request name different controllers",
     "types-change": "the statements of one request are limited to different data types",
+    "plan-changes": "another plan is cited than the series began with",
+    "type-not-asked-for": "the plan is limited to data types, and plans a collection of another one",
     "plan-against-lines": "the collections that are stated are not those of the plan",
     "level-not-claimed": "another level is stated than `deleted`, which alone is claimed",
     "level-against-lines": "a level is stated of a store in which nothing is said to be erased or tombstoned",
     "nothing-owed": "the event leaves something to be stated, and nothing is said to be open, or not by when",
+    "day-of-nothing": "a day is given for a statement, and none follows after this event",
     "debt-lowered": "a correction, or the word that it failed, makes less of what is owed, or puts it off",
     "copies-not-counted": "the copies counted as open are not those of the document that is cited, or none is",
-    "copies-not-listed": "copies are stated of a place that was not listed, or more of them than were there",
+    "copies-not-listed": (
+        "copies are stated of a place that was not listed, or of a store that is not planned, more of them than were"
+        " there, or none"
+    ),
+    "status-against-days": "a copy has a day although nothing ends it, or is overdue and its day is yet to come",
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",
     "kept-when-closed": "everything is said to be over, and a record is kept beyond that day, or a copy may hold one",
     "kept-until-past": "a record is kept until a day that was over before it was looked for",

@@ -1,14 +1,14 @@
 """Document rules: what statements cite, against itself and against what they say is open."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from expunge_reports import consistency
 from expunge_reports.consistency import LINES
 from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Plan
 from expunge_reports.statement import OpenCopies
-from expunge_reports.verify.series_reading import Found, Rule, Said, stated
+from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
 
 
 def _documents(said: Said, _: datetime) -> Found:
@@ -18,14 +18,24 @@ def _documents(said: Said, _: datetime) -> Found:
     for plan in said.new_of(Plan):
         stores = Counter(store.store for store in plan.stores)
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)
+        if said.before.plan is not None:
+            yield "plan-changes", ""
+    for one in said.new:
+        limited = one.limited_to
+        if limited is not None and isinstance(one.form, Plan):
+            types = one.form.data_types
+            yield from some(("type-not-asked-for", place) for place in one.actions if types.get(place) not in limited)
 
 
 def _owed(said: Said, _: datetime) -> Found:
     current = said.statement
     if consistency.owes_nothing(current.event, current.open):
         yield "nothing-owed", ""
-    if current.event in {"erased", "not-found"} and current.open.expected_by is None:
+    ended = "identifiers" in current.body  # what became of them is stated at the end
+    if consistency.owes_no_day(current.event, current.open, ended=ended):
         yield "nothing-owed", ""  # that a check follows, and by when
+    if consistency.day_of_nothing(current.event, current.open, ended=ended):
+        yield "day-of-nothing", ""
     if consistency.checked_too_late(current.event, current.open, current.issued_at):
         yield "check-too-late", ""
     listed = [one.open_copies for one in said.cited if isinstance(one.form, BackupCopies)]
@@ -38,7 +48,11 @@ def _owed(said: Said, _: datetime) -> Found:
 def _copies(said: Said, _: datetime) -> Found:
     for document in said.new_of(BackupCopies):
         seen: set[tuple[str, str | None]] = set()
+        looks = Counter(one.place for one in document.listings)
+        yield from (("place-twice", place) for place, number in looks.items() if number > 1)
         listed = Counter({one.place: one.copies for one in document.listings})
+        at = {one.place: _second(one.at) for one in document.listings}
+        stores = None if said.plan is None else said.plan.stores
         held = Counter[str]()
         for copy in document.may_hold_the_records:
             held[copy.place] += copy.copies
@@ -46,6 +60,10 @@ def _copies(said: Said, _: datetime) -> Found:
         for copy in document.may_hold_the_records:
             if _reversed(copy) or (copy.status == "due" and copy.last_day is None):
                 yield "copy-days-reversed", copy.place
+            if _status_against_days(copy, at.get(copy.place)):
+                yield "status-against-days", copy.place
+            if copy.copies < 1 or (stores is not None and copy.store is not None and copy.store not in stores):
+                yield "copies-not-listed", copy.place
             if copy.id is not None and (copy.place, copy.id) in seen:
                 yield "place-twice", copy.place
             seen.add((copy.place, copy.id))
@@ -57,6 +75,17 @@ def _reversed(copy: BackupCopy) -> bool:
     due, gone = _second(copy.due), _second(copy.expected_by)
     pairs = ((begun, done), (begun, due), (begun, gone), (due, gone))
     return any(first is not None and then is not None and first > then for first, then in pairs)
+
+
+def _status_against_days(copy: BackupCopy, listed: datetime | None) -> bool:
+    """A copy whose end nothing gives has a day, or one that is overdue goes later than it was seen, by more than a day.
+
+    The day is let pass for the storage's clock and ours.
+    """
+    days = [day for day in (_second(copy.due), _second(copy.expected_by)) if day is not None]
+    if copy.status == "overdue":
+        return not days or (listed is not None and max(days) > listed + timedelta(days=1))
+    return copy.status in {"never", "held", "conditional", "unknown"} and bool(days)
 
 
 def _second(text: str | None) -> datetime | None:

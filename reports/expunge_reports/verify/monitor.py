@@ -50,14 +50,13 @@ def judge(verdict: Verdict, log: Log) -> Verdict:
         return verdict
     try:
         log.audit()
-        if log.size < seen.size:
-            return replace(verdict, reason=Reason.LOG_OLDER, statements=())
-        extends = merkle.root(seen.size, log.tree.node).hex() == seen.root
+        extends = seen.size <= log.size and merkle.root(seen.size, log.tree.node).hex() == seen.root
         found = _leaves(log, verdict.statements[0].series, seen.size) if extends else None
     except LogCorruptError:
         return replace(verdict, reason=Reason.LOG_DAMAGED, statements=())
     if found is None:
-        return replace(verdict, reason=Reason.LOG_INCONSISTENT, statements=())
+        reason = Reason.LOG_OLDER if log.size < seen.size else Reason.LOG_INCONSISTENT
+        return replace(verdict, reason=reason, statements=())
     if found.forked:
         return replace(verdict, reason=Reason.SERIES_FORKED, statements=())
     if found.held != len(verdict.statements):

@@ -33,11 +33,12 @@ def _negative(value: object) -> bool:
 
 def _lines(said: Said, _: datetime) -> Found:
     seen: set[str] = set()
+    verified = stated(said.statement.body.get("verifiedAt"))
     for store in said.stores:
         for line in store.collections:
             place = f"{store.store}.{line.collection}"
             yield from ((code, place) for code in consistency.in_line(line))
-            if consistency.kept_until_past(line, stated(store.cutoff)):
+            if consistency.kept_until_past(line, stated(store.cutoff) or verified):
                 yield "kept-until-past", place
             if place in seen:
                 yield "place-twice", place

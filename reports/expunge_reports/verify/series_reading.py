@@ -53,6 +53,11 @@ class Cited:
         return {f"{store.store}.{name}": action for store in stores for name, action in store.collections.items()}
 
     @cached_property
+    def stores(self) -> frozenset[str]:
+        """Of a plan: the names of its stores."""
+        return frozenset(store.store for store in self.form.stores) if isinstance(self.form, Plan) else frozenset()
+
+    @cached_property
     def limited_to(self) -> list[str] | None:
         """Of a plan: the data types that it is limited to; None if it is not."""
         limited = self.form.limited_to if isinstance(self.form, Plan) else None

@@ -36,7 +36,7 @@ def _times(said: Said, now: datetime) -> Found:
     if first is not None and any(one is not None and one < first - CLOCKS_DIFFER for one in (verified, counted)):
         yield "looked-before-receipt", ""
     cutoffs = [stated(store.cutoff) for store in said.stores]
-    if any(one is not None and one > at + STORES_DIFFER for one in cutoffs):
+    if any(one is not None and one > (verified or at) + STORES_DIFFER for one in cutoffs):
         yield "cutoff-in-the-future", ""
 
 
@@ -55,11 +55,26 @@ def _clocks(said: Said, _: datetime) -> Found:
             yield "receipt-differs", ""
         if current.open.items and current.open.expected_by != stated(clocks.answer_by):
             yield "answer-day-differs", ""
+    before = said.before.clocks
+    if current.event not in {"accepted", "extended"} and any(said.new_of(Deadlines)):
+        yield "deadlines-change", ""
     if current.event == "extended" and said.known:
-        by = next((stated(one.answer_by) for one in said.all_of(Deadlines)), None)
-        before = None if said.before.clocks is None else stated(said.before.clocks.answer_by)
-        if by is None or (before is not None and by < before):
+        now = next(said.new_of(Deadlines), None)
+        if now is None or (before is not None and not _one_extended(before, now)):
             yield "extended-by-nothing", ""
+
+
+def _one_extended(before: Deadlines, now: Deadlines) -> bool:
+    """One clock ends later than before, the others as they did, and so does the answer, or later."""
+    old, new = (sorted(one.clocks, key=lambda clock: clock.clock) for one in (before, now))
+    by, was = stated(now.answer_by), stated(before.answer_by)
+    same = [(one.clock, stated(one.due_at)) for one in old] == [(one.clock, stated(one.due_at)) for one in new]
+    moved = [(one, then) for one, then in zip(old, new, strict=False) if one.extended_to != then.extended_to]
+    later = all(
+        (until := stated(then.extended_to)) is not None and until >= (stated(one.extended_to or one.due_at) or until)
+        for one, then in moved
+    )
+    return same and len(moved) == 1 and later and not (by is not None and was is not None and by < was)
 
 
 def _received(said: Said) -> datetime | None:

@@ -54,8 +54,8 @@ EXPLANATIONS: Final[Mapping[Reason, str]] = {
     Reason.PROOF_INVALID: "the proof does not lead from the statement to the checkpoint",
     Reason.UNKNOWN_KEY: "the statement names a signing key that is not trusted",
     Reason.KEY_OUT_OF_WINDOW: (
-        "the statement was issued, or first witnessed, outside its key's time of validity, or its key is retired and the"
-        " witnesses that the trust file demands did not sign"
+        "the statement was issued, or first witnessed, outside its key's time of validity, or its key is retired and"
+        " the witnesses that the trust file demands did not sign"
     ),
     Reason.PAYLOAD_ALTERED: "the statement is neither what was signed nor what was logged",
     Reason.SIGNATURE_INVALID: "the log holds this statement, but its signature does not verify",

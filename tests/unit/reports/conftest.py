@@ -136,7 +136,11 @@ class Operator:
         cited = [held.get(digest) for digest in body.get("context", [])]
         copies = [consistency.open_copies(one) for one in cited if isinstance(one, shared_documents.BackupCopies)]
         owes = fields["event"] in consistency.OWING
-        by = datetime(2027, 1, 1, tzinfo=UTC) if fields["event"] in {"erased", "not-found"} else None
+        by = (
+            datetime(2027, 1, 1, tzinfo=UTC)
+            if consistency.owes_no_day(str(fields["event"]), statement.Open(1), ended="identifiers" in body)
+            else None
+        )
         by = next(
             (stated_time.moment(one.answer_by) for one in cited if isinstance(one, shared_documents.Deadlines)), by
         )

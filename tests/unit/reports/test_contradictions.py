@@ -27,6 +27,14 @@ SOON, LAST = datetime(2026, 12, 7, tzinfo=UTC), datetime(2027, 1, 11, tzinfo=UTC
 COPIES = OpenCopies(3, 1, SOON, LAST)
 CHECK = Open(1, T0 + timedelta(days=2), COPIES)
 Receipt = dict[str, Any]
+DESTROYED = {
+    "destroyedInLedger": True,
+    "openableFrom": "Copies of the ledger",
+    "until": None,
+    "means": "No day is known",
+    "level": "deleted",
+    "levelMeans": "No query of the ledger returns them",
+}
 PLANNED = {"users": "tombstone", "posts": "delete", "invoices": "retain"}
 
 
@@ -69,21 +77,56 @@ def good() -> Receipt:
         "documents": {
             "plan": {
                 "kind": "plan",
+                "software": "expunge 1",
+                "operator": "Example GmbH",
+                "contact": "privacy@example.com",
+                "dataMap": "sha256:" + "1" * 64,
+                "planDigest": "sha256:" + "2" * 64,
                 "limitedTo": ["account", "invoices"],
                 "stores": [
-                    {"store": "main", "kind": "postgres", "collections": PLANNED},
-                    {"store": "cache", "kind": "redis", "collections": {"sessions": "delete"}},
+                    {
+                        "store": "main",
+                        "kind": "postgres",
+                        "identity": "sha256:" + "3" * 64,
+                        "collections": dict(PLANNED),
+                        "backupPlaces": ["dumps"],
+                    },
+                    {
+                        "store": "cache",
+                        "kind": "redis",
+                        "identity": "sha256:" + "4" * 64,
+                        "collections": {"sessions": "delete"},
+                        "noBackups": {"reason": "It is rebuilt", "approvedBy": "The officer"},
+                    },
                 ],
+                "logsLeftAlone": [],
+                "dataTypes": {
+                    "main.users": "account",
+                    "main.posts": "account",
+                    "main.invoices": "invoices",
+                    "cache.sessions": "account",
+                },
             },
             "deadlines": {
                 "kind": "deadlines",
                 "receivedAt": at(-1),
-                "clocks": [{"clock": "statute", "lastDay": "2026-12-24", "dueAt": "2026-12-24T23:00:00Z"}],
+                "timeZone": "Europe/Berlin",
+                "calendar": {"country": "DE", "source": "holidays 1"},
+                "clocks": [
+                    {
+                        "clock": "statute",
+                        "ground": "Art. 12(3)",
+                        "receivedAt": at(-1),
+                        "lastDay": "2026-12-24",
+                        "dueAt": "2026-12-24T23:00:00Z",
+                    }
+                ],
+                "first": "statute",
                 "answerBy": "2026-12-24T23:00:00Z",
             },
             "copies": {
                 "kind": "copies",
-                "listings": [{"place": "dumps", "at": at(1), "copies": 3, "control": "object README"}],
+                "listings": [{"place": "dumps", "of": "main", "at": at(1), "copies": 3, "control": "object README"}],
                 "mayHoldTheRecords": [
                     held("a", "due", "2026-12-02T00:00:00Z", "2026-12-07T00:00:00Z"),
                     held("b", "due", "2027-01-06T00:00:00Z", "2027-01-11T00:00:00Z"),
@@ -112,7 +155,12 @@ def good() -> Receipt:
                     "verifiedAt": at(0.9),
                     "stores": [
                         {"store": "main", "level": "deleted", "cutoff": at(0), "collections": [users, posts, invoices]},
-                        {"store": "cache", "collections": [line("sessions", "not-found", 0)]},
+                        {
+                            "store": "cache",
+                            "level": "deleted",
+                            "cutoff": at(0),
+                            "collections": [line("sessions", "not-found", 0)],
+                        },
                     ],
                 },
             },
@@ -126,6 +174,7 @@ def good() -> Receipt:
                     "dataTypes": ["account", "invoices"],
                     "verifiedAt": at(25.9),
                     "due": 0,
+                    "identifiers": DESTROYED,
                     "blindSearch": {"searched": "no-values", "at": at(25), "left": []},
                 },
             },
@@ -201,6 +250,7 @@ def usual(event: str) -> Receipt:
         {"erased": erased, "not-found": missing}.get(event, lambda _: None)(receipt)
         said = receipt["series"][1]
         more = {} if event == "re-erased" else {"outcome": event, "reason": "A court"}
+        more |= {"until": None} if event == "on-hold" else {}
         kept = {one: said["body"][one] for one in ("verifiedAt", "stores")}
         return {"open": CHECK, "cites": ["copies"], "body": {**subject, **kept, **more}}
     whole: dict[str, Receipt] = {
@@ -208,11 +258,11 @@ def usual(event: str) -> Receipt:
         "settled": {
             "open": Open(copies=COPIES),
             "cites": ["copies"],
-            "body": {**subject, "verifiedAt": at(0.9), "due": 0},
+            "body": {**subject, "verifiedAt": at(0.9), "due": 0, "identifiers": DESTROYED},
         },
         **{
-            event: {"open": Open(), "cites": [], "body": {**subject, "outcome": event, "reason": "x"}}
-            for event in ("denied", "cancelled")
+            event: {"open": Open(), "cites": [], "body": {**subject, "outcome": event, "reason": "x", **more}}
+            for event, more in (("denied", {}), ("cancelled", {"identifiers": DESTROYED}))
         },
     }
     return whole.get(event, {"open": Open(), "cites": [], "body": {}})
@@ -316,6 +366,7 @@ def left_out(receipt: Receipt) -> None:
     receipt["documents"]["copies"]["mayHoldTheRecords"].pop()
 
 
+NINE = {"copies": 9, "control": None}
 IN_A_CENTURY = Open(1, T0.replace(year=2126), COPIES)
 CLOSED = then("closed", final=True)
 
@@ -530,7 +581,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     # order
     "cancelled after it was erased": ("event-order", then("cancelled")),
     "denied after it was erased": ("event-order", then("denied")),
-    "extended after the answer": ("event-order", then("extended")),
+    "extended after the answer": ("event-order extended-by-nothing", then("extended")),
     "erased twice": ("event-order", then("erased")),
     "not found after it was erased": ("event-order", then("not-found")),
     "settled before any answer": ("event-order", instead(1, "settled")),
@@ -546,14 +597,17 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(instead(1, "cancelled", final=False), then("cancelled")),
     ),
     "extended after it was cancelled": (
-        "event-order over-and-open",
+        "event-order over-and-open extended-by-nothing",
         both(instead(1, "cancelled", final=False), then("extended")),
     ),
     "cancelled and not final": ("over-and-open", instead(1, "cancelled", final=False)),
     "cancelled with four open": ("over-and-open", instead(1, "cancelled", final=False, open=Open(4))),
     "denied with one open": ("over-and-open", instead(1, "denied", open=Open(1))),
     "a copy goes in a request": ("event-order", then("copy-gone")),
-    "a request's end in a copy's series": ("event-order", both(member(0, event="copy-seen"), instead(1, "erased"))),
+    "a request's end in a copy's series": (
+        "event-order deadlines-change",
+        both(member(0, event="copy-seen"), instead(1, "erased")),
+    ),
     # time
     "dated ninety days before the one before": ("time-backwards looked-later-than-stated", member(2, at=-24 * 90)),
     "dated a second before the one before": ("time-backwards looked-later-than-stated", member(2, at=1 - 1 / 3600)),
@@ -599,7 +653,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "to be answered by another day than is open": ("answer-day-differs", member(0, open=Open(1))),
     "verified before it was received": (
-        "looked-before-receipt",
+        "looked-before-receipt cutoff-in-the-future",
         body(1, verifiedAt=at(-9000), countedAt=at(-9000)),
     ),
     "counted before it was received": ("looked-before-receipt", body(1, countedAt=at(-1.2))),
@@ -607,13 +661,80 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "cutoff-in-the-future",
         lambda r: r["series"][1]["body"]["stores"][0].update(cutoff="2031-01-01T00:00:00Z"),
     ),
+    "cut off after it was verified": (
+        "cutoff-in-the-future",
+        both(
+            member(1, at=40),
+            instead(2, "correction", at=45, open=Open(1, CHECK.expected_by)),
+            lambda r: r["series"][1]["body"]["stores"][0].update(cutoff=at(26)),
+        ),
+    ),
+    "extended by the deadlines that were there": ("extended-by-nothing", instead(1, "extended")),
+    "extended by nothing of its own": (
+        "extended-by-nothing",
+        both(
+            instead(1, "extended"),
+            extended_to("2026-12-24T23:00:00Z", warning="x"),
+            lambda r: r["documents"]["extended"]["clocks"][0].pop("extendedTo"),
+        ),
+    ),
+    "extended twice at once": (
+        "extended-by-nothing",
+        both(
+            lambda r: r["documents"]["deadlines"]["clocks"].append(
+                {**r["documents"]["deadlines"]["clocks"][0], "clock": "promise"}
+            ),
+            instead(1, "extended"),
+            extended_to("2027-02-24T23:00:00Z"),
+            lambda r: r["documents"]["extended"]["clocks"][1].update(extendedTo="2027-02-24T23:00:00Z"),
+        ),
+    ),
+    "extended, and a clock is gone": (
+        "extended-by-nothing",
+        both(
+            lambda r: r["documents"]["deadlines"]["clocks"].append(
+                {**r["documents"]["deadlines"]["clocks"][0], "clock": "promise"}
+            ),
+            instead(1, "extended"),
+            extended_to("2027-02-24T23:00:00Z"),
+            lambda r: r["documents"]["extended"]["clocks"].pop(),
+        ),
+    ),
+    "extended, and the clock itself is another": (
+        "extended-by-nothing",
+        both(
+            instead(1, "extended"),
+            extended_to("2027-02-24T23:00:00Z"),
+            lambda r: r["documents"]["extended"]["clocks"][0].update(dueAt="2027-01-24T23:00:00Z"),
+        ),
+    ),
+    "other deadlines of a hold": (
+        "deadlines-change",
+        both(
+            instead(1, "on-hold"),
+            second("deadlines", to=1, warning="x"),
+            member(1, open=Open(1, ANSWER_BY, COPIES)),
+        ),
+    ),
     # whose, and of what
+    "another plan": (
+        "plan-changes",
+        second("plan", to=1, operator="Somebody else"),
+    ),
+    "a collection of a type that was not asked for": (
+        "type-not-asked-for",
+        lambda r: r["documents"]["plan"]["dataTypes"].update({"main.posts": "messages"}),
+    ),
+    "a collection of no type": (
+        "type-not-asked-for",
+        lambda r: r["documents"]["plan"]["dataTypes"].pop("main.posts"),
+    ),
     "another controller": ("controller-changes", body(1, controller="client:43")),
     "another controller at settling": ("controller-changes", body(2, controller="company")),
     "other data types": ("types-change", body(1, dataTypes=["account"])),
     "a limit that is dropped": ("types-change", without(1, "dataTypes")),
     "a limit that the plan does not have": (
-        "types-change",
+        "types-change type-not-asked-for",
         lambda r: r["documents"]["plan"].update(limitedTo=["account"]),
     ),
     "a collection that was not planned": ("plan-against-lines", of_line(1, collection="others")),
@@ -715,7 +836,39 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "corrected, and the answer is due on no day": ("debt-lowered", instead(1, "correction", open=Open(1))),
     "corrected instead of checked": ("debt-lowered", both(erased, instead(2, "correction"))),
     "failed after a hold, and nothing is open": ("debt-lowered", both(instead(1, "on-hold"), then("failed", 2))),
+    "erased in part and no day of the check": ("nothing-owed", member(1, open=Open(1, None, COPIES))),
+    "erased again and no day of the check": ("nothing-owed", then("re-erased", open=Open(1, None, COPIES))),
+    "settled, and a day is given": ("day-of-nothing", member(2, open=Open(1, SOON, COPIES))),
+    "ended, and a day is given": (
+        "day-of-nothing",
+        both(instead(2, "partially-erased", body={"identifiers": DESTROYED}), member(2, open=Open(1, SOON, COPIES))),
+    ),
+    "a place listed twice": (
+        "place-twice",
+        lambda r: r["documents"]["copies"]["listings"].insert(0, {"place": "dumps", "of": "main", "at": at(1)} | NINE),
+    ),
+    "a copy of a store that is not planned": ("copies-not-listed", of_copy(0, store="elsewhere")),
+    "a group of no copies": (
+        "copies-not-listed",
+        lambda r: r["documents"]["copies"]["mayHoldTheRecords"].append(
+            {name: one for name, one in held("d", "never", None, None).items() if name != "id"} | {"copies": 0}
+        ),
+    ),
+    "a copy that nothing ends, and its day": ("status-against-days", of_copy(2, expectedBy="2026-12-25T00:00:00Z")),
+    "a copy that is overdue and goes in three years": (
+        "status-against-days",
+        of_copy(2, status="overdue", due="2030-01-01T00:00:00Z", expectedBy="2030-01-01T00:00:00Z"),
+    ),
+    "a copy that is overdue on no day": ("status-against-days", of_copy(2, status="overdue")),
+    "dropped and kept": (
+        "outcome-against-counts",
+        of_line(1, outcome="dropped", retained=5, ground="x", until=None),
+    ),
     # days that no true receipt has
+    "kept until a day before it was looked for, and no cutoff": (
+        "kept-until-past",
+        both(of_line(2, until="1999-01-01"), lambda r: r["series"][1]["body"]["stores"][0].update(cutoff=None)),
+    ),
     "kept until a day before it was looked for": ("kept-until-past", of_line(2, until="2026-11-22")),
     "kept again until a day before it was looked for": (
         "kept-until-past",
@@ -728,17 +881,20 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "erased again, and checked in a hundred years": ("check-too-late", then("re-erased", open=IN_A_CENTURY)),
     "keys destroyed and kept": (
         "keys-destroyed-and-kept",
-        body(2, identifiers={"destroyedInLedger": True, "kept": "What leads there"}),
+        body(2, identifiers=DESTROYED | {"kept": "What leads there"}),
+    ),
+    "keys neither destroyed nor kept": (
+        "keys-destroyed-and-kept",
+        body(2, identifiers=DESTROYED | {"destroyedInLedger": False}),
     ),
     "keys destroyed and an address kept": (
         "keys-destroyed-and-kept",
-        body(2, identifiers={"destroyedInLedger": True, "contactKept": "For the last letter"}),
+        body(2, identifiers=DESTROYED | {"contactKept": "For the last letter"}),
     ),
     "keys destroyed and sealed for another series": (
         "keys-destroyed-and-kept",
-        body(2, identifiers={"destroyedInLedger": True, "carriedOver": "For another series"}),
+        body(2, identifiers=DESTROYED | {"carriedOver": "For another series"}),
     ),
-    "keys neither destroyed nor kept": ("keys-destroyed-and-kept", body(2, identifiers={"destroyedInLedger": False})),
     "checked at the end of the calendar": (
         "looked-later-than-stated looked-before-receipt",
         body(1, verifiedAt="9999-12-31T23:59:59Z", countedAt="0001-01-01T00:00:00Z"),
@@ -780,6 +936,18 @@ def closed_in_the_end(receipt: Receipt) -> None:
 
 
 TRUE = {
+    "ended by the operator": instead(
+        2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED}
+    ),
+    "a copy that is overdue": of_copy(2, status="overdue", due=at(-2), expectedBy=at(-1)),
+    "extended twice": both(
+        lambda r: r["documents"]["deadlines"]["clocks"].append(
+            {**r["documents"]["deadlines"]["clocks"][0], "clock": "promise"}
+        ),
+        instead(1, "extended"),
+        extended_to("2026-12-24T23:00:00Z"),
+        lambda r: r["documents"]["extended"]["clocks"][0].update(extendedTo="2027-02-24T23:00:00Z"),
+    ),
     "closed in the end": closed_in_the_end,
     "corrected with what is owed": instead(1, "correction", open=Open(1, ANSWER_BY)),
     "failed, then erased": both(

@@ -24,6 +24,17 @@ LOCKED = {
 }
 
 
+ENDED = {
+    "identifiers": {
+        "destroyedInLedger": False,
+        "openableFrom": "Copies of the ledger",
+        "until": None,
+        "means": "No day is known",
+        "kept": "What leads there",
+    }
+}
+
+
 @pytest.fixture
 def judged(operator):
     def judge(*events: tuple[str, Open, dict]):
@@ -44,7 +55,7 @@ def stores(*lines):
 def test_of_what_a_lock_keeps_until_a_day_nothing_follows(operator, judged, event):
     """Whether the check after the settling time found it, or an operator ended the request."""
     answer = ("partially-erased", Open(1, DAY), stores(LOCKED))
-    last = ("settled", Open(1), {}) if event == "settled" else ("partially-erased", Open(1), stores(LOCKED))
+    last = ("settled", Open(1), {}) if event == "settled" else ("partially-erased", Open(1), stores(LOCKED) | ENDED)
     verdict = judged(("accepted", Open(1), {}), answer, last)
     said = verdict_text.lines(verdict)
     assert said[-1].endswith(f" {event} (1 open; {NOTHING})")

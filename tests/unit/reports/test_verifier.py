@@ -88,7 +88,9 @@ EARLY, LATER = "2026-12-02T23:00:00Z", "2027-02-01T23:00:00Z"
 
 def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered(operator):
     """Extended, held, not answered; then answered, after which no deadline runs."""
-    first, longer = _deadlines(EARLY), _deadlines(LATER)
+    clock = {"clock": "statute", "lastDay": "2026-12-02", "dueAt": EARLY}
+    first = _deadlines(EARLY) | {"clocks": [clock]}
+    longer = _deadlines(LATER) | {"clocks": [clock | {"extendedTo": LATER}]}
 
     def status(*days: str) -> list[str]:
         return [operator.verify(operator.raw_export(), now=datetime.fromisoformat(day)).status for day in days]
@@ -129,7 +131,7 @@ def test_copies_whose_days_have_passed_are_counted(operator):
     held = _copies(
         _copy("a", "due", "2026-12-07T00:00:00Z"),
         _copy("b", "due", "2027-01-11T00:00:00Z"),
-        _copy("c", "never", "2026-12-01T00:00:00Z"),
+        _copy("c", "never", None),
     )
     operator.documents = [earlier, held]
     operator.issue("accepted", body={"context": []})
