@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.form_reader import Members
+from expunge_reports.forms.form_reader import Members, Names
 from expunge_reports.forms.stated_time import Day, Time
 
 
@@ -62,9 +62,48 @@ class LeftPlace:
 class BlindSearch:
     """What a search without a map found of the person, or why there was none."""
 
-    searched: str
+    searched: Literal["searched", "not-in-sample", "no-values", "limited-request", "ended"]
     at: Time | None = None
+    places: int | None = None
+    values: int | None = None
+    logs: int | None = None
+    retained: int | None = None
+    mapped: int | None = None
+    gaps: int | None = None
     left: tuple[LeftPlace, ...] = ()
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifiers:
+    """What became of the request's own identifiers and keys."""
+
+    destroyed_in_ledger: bool
+    openable_from: str | None = None
+    until: Day | None = None
+    means: str | None = None
+    kept: str | None = None
+    level: str | None = None
+    level_means: str | None = None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OlderSample:
+    """A collection of which the planner's samples are older, and why."""
+
+    collection: str
+    why: str
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannerSamples:
+    """What became of the planner's samples of one store."""
+
+    store: str
+    drawn_anew: tuple[str, ...]
+    older: tuple[OlderSample, ...]
     further: Members
 
 
@@ -73,7 +112,7 @@ class Body:
     """What every statement says of a request."""
 
     controller: str
-    data_types: tuple[str, ...] | None = None
+    data_types: Names | None = None
     further: Members
 
 
@@ -82,6 +121,8 @@ class Accepted(Body):
     """That it was received."""
 
     received_at: Time
+    received_at_is: Literal["planning", "day"] | None = None
+    identity_evidence: Members | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +131,7 @@ class Ended(Body):
 
     outcome: str
     reason: str
+    identifiers: Identifiers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +155,12 @@ class Answer(ReErased):
 
     outcome: str
     counted_at: Time | None = None
+    claim: str | None = None
+    data_map: str | None = None
+    normalisers: tuple[str, ...] = ()
+    reason: str | None = None
     blind_search: BlindSearch | None = None
+    identifiers: Identifiers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +180,10 @@ class Settled(Body):
     due: int
     ambiguous: int | None = None
     left: tuple[str, ...] = ()
+    dropped: Names | None = None
     blind_search: BlindSearch | None = None
+    identifiers: Identifiers | None = None
+    planner_samples: tuple[PlannerSamples, ...] = ()
 
 
 BODIES: Final[Mapping[str, type[Body]]] = {

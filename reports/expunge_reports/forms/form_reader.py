@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from functools import cache, partial
 from types import UnionType
-from typing import Any, Final, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, NewType, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from expunge_reports import json_fields
 from expunge_reports.errors import MalformedError
@@ -13,6 +13,8 @@ from expunge_reports.forms import stated_time
 from expunge_reports.forms.stated_time import Day, Time
 
 Members = Mapping[str, object]
+Names = NewType("Names", tuple[str, ...])
+"""At least one text."""
 _Form = TypeVar("_Form")
 _Reader = Callable[[object, str], object]
 
@@ -40,6 +42,10 @@ def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - a type as it is annotated
         return _LEAVES[hint]
     if get_origin(hint) in {Union, UnionType}:
         return partial(_optional, _reader(get_args(hint)[0]))
+    if get_origin(hint) is Literal:
+        return partial(_word, get_args(hint))
+    if get_origin(hint) is Mapping:
+        return partial(_by_name, _reader(get_args(hint)[1]))
     if get_origin(hint) is tuple:
         return partial(_rows, _reader(get_args(hint)[0]))
     hints = get_type_hints(hint)
@@ -79,14 +85,29 @@ def _rows(reader: _Reader, value: object, what: str) -> object:
     return tuple(reader(one, what) for one in json_fields.sequence(value, what))
 
 
-def _texts_by_name(value: object, what: str) -> object:
-    return {name: json_fields.text(one, what) for name, one in json_fields.members(value, what).items()}
+def _word(words: tuple[str, ...], value: object, what: str) -> object:
+    if value not in words:
+        raise MalformedError(f"{what} is none of the words that are known")
+    return value
+
+
+def _names(value: object, what: str) -> object:
+    found = tuple(json_fields.text(one, what) for one in json_fields.sequence(value, what))
+    if not found:
+        raise MalformedError(f"{what} is empty")
+    return found
+
+
+def _by_name(reader: _Reader, value: object, what: str) -> object:
+    return {name: reader(one, what) for name, one in json_fields.members(value, what).items()}
 
 
 _LEAVES: Final[Mapping[Any, _Reader]] = {
     Time: stated_time.read_time,
     Day: stated_time.read_day,
     str: json_fields.text,
+    bool: json_fields.flag,
+    Names: _names,
+    Members: json_fields.members,
     int: json_fields.integer,  # what is below 0 is for the rules to say
-    Mapping[str, str]: _texts_by_name,
 }

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.form_reader import Members
 from expunge_reports.forms.stated_time import Day, Time
+
+Action = Literal["delete", "tombstone", "retain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +19,7 @@ class BackupCopy:
     """
 
     place: str
-    status: str
+    status: Literal["due", "overdue", "held", "never", "conditional", "unknown"]
     store: str | None = None
     kind: str | None = None
     id: str | None = None
@@ -90,7 +92,7 @@ class PlannedStore:
     store: str
     kind: str
     identity: str | None = None
-    collections: Mapping[str, str] = field(default_factory=dict)
+    collections: Mapping[str, Action] = field(default_factory=dict)
     backup_places: tuple[str, ...] = ()
     no_backups: NoBackups | None = None
     further: Members

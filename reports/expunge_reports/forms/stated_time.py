@@ -1,5 +1,6 @@
 """Stated times: times and days as receipts have them, which are texts."""
 
+import re
 from datetime import UTC, date, datetime, time
 from typing import Final, NewType
 
@@ -7,9 +8,14 @@ from expunge_reports import json_fields
 from expunge_reports.errors import MalformedError
 
 _DAY: Final = len("2026-11-29")
+_FORMS: Final = {
+    False: re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)", re.ASCII),
+    True: re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
+}
+"""As the schemas have them. Of what ISO 8601 allows besides, week dates for instance, a reader knows less."""
 
 Time = NewType("Time", str)
-"""A text that is a time with its zone: what gives none is no form that is known."""
+"""A text that is a time in UTC, `2026-11-29T10:00:00Z`: what gives no zone is no form that is known."""
 
 Day = NewType("Day", str)
 """A text that is a day, `2026-11-29`."""
@@ -40,6 +46,6 @@ def read_day(value: object, what: str) -> str:
 
 def _moment(value: object, what: str, *, is_day: bool) -> str:
     text = json_fields.text(value, what)
-    if (len(text) == _DAY) != is_day or moment(text) is None:
+    if not _FORMS[is_day].fullmatch(text) or moment(text) is None:
         raise MalformedError(f"{what} is no {'day' if is_day else 'time with its zone'}")
     return text

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.support.receipt_schemas import assert_has_published_form
 
 from expunge_reports import consistency, export, statement, trust
 from expunge_reports.page.render import receipt_page
@@ -429,6 +430,41 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         }.items()
         for text in ("soon", "2026-11-24T10:00:00")
     },
+    # what the schemas do not allow
+    **{
+        f"{name}": ("form-unknown", change)
+        for name, change in {
+            "a week date": of_line(2, until="2035-W48-2"),
+            "a time without hyphens": body(1, verifiedAt="20261124T105400Z"),
+            "a time with an escape": body(1, verifiedAt="2026-11-24\x1b10:54:00Z"),
+            "a time with a comma": body(1, verifiedAt="2026-11-24T10:54:00,5Z"),
+            "identifiers as a text": body(2, identifiers="gone everywhere"),
+            "received at a guess": body(0, receivedAtIs="guess"),
+            "dropped as a text": body(2, dropped="x"),
+            "samples as a text": body(2, plannerSamples="x"),
+            "a claim that is a number": body(1, claim=5),
+            "a reason that is a number": body(1, reason=5),
+            "normalisers as a text": body(1, normalisers="x"),
+            "evidence as a text": body(0, identityEvidence="x"),
+            "a search that is none": body(2, blindSearch={"searched": "guessed"}),
+        }.items()
+    },
+    "keys destroyed: yes": (
+        "form-unknown keys-destroyed-and-kept",
+        body(2, identifiers=DESTROYED | {"destroyedInLedger": "yes"}),
+    ),
+    "a copy of an unknown status": ("form-unknown", of_copy(2, status="gone")),
+    "an action that no plan has": (
+        "form-unknown plan-against-lines",
+        lambda r: r["documents"]["plan"]["stores"][0]["collections"].update(posts="keep"),
+    ),
+    "limited to no data type": (
+        "form-unknown type-not-asked-for",
+        lambda r: [
+            r["documents"]["plan"].update(limitedTo=[]),
+            *[one["body"].update(dataTypes=[]) for one in r["series"]],
+        ],
+    ),
     "a copy that is due on a day": ("form-unknown", of_copy(0, due="2026-12-02")),
     "kept until a time": ("form-unknown", of_line(2, until="2035-07-10T00:00:00Z")),
     "kept until soon": ("form-unknown", of_line(2, until="soon")),
@@ -981,6 +1017,10 @@ TRUE = {
     ),
     "counted by a host whose clock runs ahead": body(1, countedAt=at(0.95)),
 }
+
+
+def test_what_is_true_has_the_published_form(make_operator):
+    assert_has_published_form(issued(make_operator, good()).export())
 
 
 @pytest.mark.parametrize("change", TRUE.values(), ids=TRUE)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import MISSING, fields
+from typing import get_args, get_type_hints
 
 import jsonschema_rs
 import pytest
 from tests.support.receipt_schemas import faults, schema
 
 from expunge_reports import statement, trust
+from expunge_reports.forms import bodies, shared_documents
 
 NAMES = ("statement", "document", "export", "opening", "trust")
 
@@ -111,3 +115,53 @@ def test_a_statement_of_the_form_is_taken(value):
 )
 def test_a_statement_of_another_form_is_not(value):
     assert faults("statement", value) != []
+
+
+FORMS = {
+    "statement": {
+        "body-accepted": bodies.Accepted,
+        "body-extended": bodies.Body,
+        "body-answer": bodies.Answer,
+        "body-on-hold": bodies.OnHold,
+        "body-re-erased": bodies.ReErased,
+        "body-settled": bodies.Settled,
+        "body-denied": bodies.Ended,
+        "body-cancelled": bodies.Ended,
+        "store": bodies.Store,
+        "collection": bodies.Collection,
+        "identifiers": bodies.Identifiers,
+        "blindSearch": bodies.BlindSearch,
+    },
+    "document": {
+        "plan": shared_documents.Plan,
+        "copies": shared_documents.BackupCopies,
+        "deadlines": shared_documents.Deadlines,
+        "blind-search": shared_documents.SearchedStores,
+        "copy": shared_documents.BackupCopy,
+        "clock": shared_documents.Clock,
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "part"), [(name, part) for name, parts in FORMS.items() for part in parts])
+def test_the_verifier_reads_each_member_that_a_schema_names(name, part):
+    """What it reads has a type; what a form requires, the schema requires."""
+    form = FORMS[name][part]
+    named = {re.sub(r"_(\w)", lambda found: found[1].upper(), one.name): one for one in fields(form)}
+    described = schema(name)["$defs"][part]
+    assert set(described["properties"]) - {"context"} <= named.keys()
+    required = {member for member, one in named.items() if one.default is MISSING and one.default_factory is MISSING}
+    assert required - {"further"} <= set(described["required"])
+
+
+def test_the_verifier_knows_the_words_that_the_schemas_allow():
+    defs = schema("document")["$defs"]
+    stores = defs["plan"]["properties"]["stores"]["items"]["properties"]
+    words = {
+        bodies.BlindSearch: [("searched", schema("statement")["$defs"]["blindSearch"]["properties"]["searched"])],
+        shared_documents.BackupCopy: [("status", defs["copy"]["properties"]["status"])],
+    }
+    for form, members in words.items():
+        for member, allowed in members:
+            assert set(get_args(get_type_hints(form)[member])) == set(allowed["enum"])
+    assert set(get_args(shared_documents.Action)) == set(stores["collections"]["additionalProperties"]["enum"])
