@@ -1,7 +1,8 @@
 """How many connections there may be, in all and from one address; and what is said when the process has no more.
 
 uvicorn's own limit answers 503 to everybody once there are too many. Here whoever asks for nothing makes room for
-whoever comes, among those of one address as in all, and no address takes all places. Who is at work stays.
+whoever comes, among those of one address as in all, and no address takes all places; if nobody asks for nothing, the
+one does whose body has not moved for longest. Whose call is at work stays.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import resource
 import time
 from collections import Counter
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import chain
 from typing import Any
 
 from expunge_config.api_settings import ApiSettings
@@ -59,6 +61,7 @@ class ConnectionLimits:
         self._proxies = proxies
         self._open: dict[asyncio.Transport, str | None] = {}
         self._resting: dict[asyncio.Transport, None] = {}  # in the order in which they came to rest
+        self._sending: dict[asyncio.Transport, None] = {}  # in the order in which something came last
         self._by_address: Counter[str] = Counter()
         self._refused = _Tally(logging.WARNING, "connections: %d refused, the places of all were at work")
         self._refused_one = _Tally(logging.WARNING, "connections: %d refused, the places of one address were at work")
@@ -66,12 +69,14 @@ class ConnectionLimits:
     def admit(self, transport: asyncio.Transport, address: str | None) -> bool:
         """Whether there is room for a connection. In place of one on which nothing was asked for, there is.
 
-        An address that has all of its places makes room itself.
+        And of one on which a body is waited for: its sender decides how long that takes. An address that has all of
+        its places makes room itself.
         """
         counted = None if address is None or self._is_proxy(address) else network_of(address)
         alone = counted is not None and self._by_address[counted] >= self._most_per_address
         if alone or len(self._open) >= self._most:
-            longest = next((one for one in self._resting if not alone or self._open[one] == counted), None)
+            waiting = chain(self._resting, self._sending)
+            longest = next((one for one in waiting if not alone or self._open[one] == counted), None)
             if longest is None:
                 (self._refused_one if alone else self._refused).add()
                 return False
@@ -85,19 +90,27 @@ class ConnectionLimits:
 
     def release(self, transport: asyncio.Transport) -> None:
         """It ended, if it was admitted."""
-        self._resting.pop(transport, None)
+        self.works(transport)
         counted = self._open.pop(transport, None)
         if counted is not None:
             self._by_address[counted] -= 1
             if not self._by_address[counted]:
                 del self._by_address[counted]
 
-    def busy(self, transport: asyncio.Transport) -> None:
-        """Something was asked for."""
+    def works(self, transport: asyncio.Transport) -> None:
+        """A whole call is there, and not answered."""
         self._resting.pop(transport, None)
+        self._sending.pop(transport, None)
+
+    def sends(self, transport: asyncio.Transport) -> None:
+        """Something of a call came, and more of its body is waited for."""
+        self.works(transport)
+        if transport in self._open:
+            self._sending[transport] = None
 
     def rests(self, transport: asyncio.Transport) -> None:
         """All was answered, and the answer taken."""
+        self._sending.pop(transport, None)
         if transport in self._open:
             self._resting[transport] = None
 

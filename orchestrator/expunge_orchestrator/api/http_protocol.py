@@ -33,7 +33,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from expunge_orchestrator.api.connection_limits import ConnectionLimits
 
 LONGEST_HEAD = 16 * 1024
-"""Bytes of a head: of its target, and of the names and values of its lines. Of trailers and the like, too."""
+"""Bytes of a head: of its target and its lines. Of trailers and the like, too."""
 
 LONGEST_TARGET = 4 * 1024
 """Bytes of a path and a query: ours take some hundred, and each parameter is looked at before a credential is."""
@@ -44,6 +44,7 @@ LONGEST_REST = 64 * 1024
 LINGERING = 1.0
 """Seconds in which whoever still sends what was refused may read the answer: one that is closed may lose it."""
 
+_BETWEEN = len(b": \r\n")
 _LONG_HEAD = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 _UNREADABLE = HTTPStatus.BAD_REQUEST
 _PIECE = 16 * 1024
@@ -106,7 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
         """All of it is with the kernel."""
         self._taken()
         super().resume_writing()
-        self._rest()
+        self._tell()
 
     def data_received(self, data: bytes) -> None:
         """A part of a head, a body, or both. Of what is refused nothing is logged: its sender decides how often."""
@@ -151,7 +152,7 @@ class HttpProtocol(HttpToolsProtocol):
         """A line of a head. Those that follow a body say nothing: the call was looked at without them."""
         if not self._in_head:
             return
-        self._count(len(name) + len(value))
+        self._count(len(name) + len(value) + _BETWEEN)
         if name.lower() != b"cookie":
             super().on_header(name, value)
 
@@ -177,24 +178,31 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("a body, and another protocol behind it")
         if self.pipeline:
             raise ValueError("a third call before the first was answered")
-        self.limits.busy(self.transport)
         lengths = [int(value) for name, value in self.headers if name == b"content-length"]
         self._body_left = math.inf if b"transfer-encoding" in names else sum(lengths)
         super().on_headers_complete()
         self.cycle.send = partial(self._answer, self.cycle, self.cycle.send)  # type: ignore[method-assign]
+        self._tell()
 
     def on_body(self, body: bytes) -> None:
         """A part of a body; nobody waits for it any more when its call was answered."""
         self._unfinished = 0
         self._body_left -= len(body)
         super().on_body(body)
+        if not self.cycle.response_complete:
+            self._tell()
+
+    def on_message_complete(self) -> None:
+        """All of a body is there."""
+        super().on_message_complete()
+        self._tell()
 
     def on_response_complete(self) -> None:
         """Whoever is answered may stay, while there is room."""
         super().on_response_complete()
         if self._ends:
             self._read_no_more()
-        self._rest()
+        self._tell()
 
     def _count(self, length: int) -> None:
         """Count a part of a head. A piece that begins in the call before is counted from the head's beginning."""
@@ -233,9 +241,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait_no_more()
         self._patience = self.loop.call_later(LINGERING, self.transport.abort)
 
-    def _rest(self) -> None:
-        if self._idle() and not self.transport.get_write_buffer_size():
-            self.limits.rests(self.transport)
+    def _tell(self) -> None:
+        """Tell what is waited for: another call, a body's next bytes, or our own work and the taking of its answer."""
+        if self._idle():
+            if not self.transport.get_write_buffer_size():
+                self.limits.rests(self.transport)
+        elif self.cycle.more_body and not self.cycle.response_started and not self.pipeline:
+            self.limits.sends(self.transport)
+        else:
+            self.limits.works(self.transport)
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

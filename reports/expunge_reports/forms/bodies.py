@@ -83,6 +83,8 @@ class Identifiers:
     until: Day | None = None
     means: str | None = None
     kept: str | None = None
+    contact_kept: str | None = None
+    carried_over: str | None = None
     level: str | None = None
     level_means: str | None = None
     further: Members
