@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
+from ipaddress import ip_address
 
 import pytest
 from fastapi import FastAPI
@@ -35,6 +37,7 @@ OPEN = [
     for name, may in MAY.items()
     if may == EVERYBODY and (path := name.split()[1].format(tile="tile/0/000")) not in HEALTH
 ]
+_PLACES = itertools.count()
 GUESS = bearer("xk_0123456789ab_guess")
 _SECRET = "0123456789abcdef_" + "A" * 43
 GUESSES = {
@@ -58,6 +61,11 @@ def at(api: ApiHarness, address: str) -> TestClient:
     app = api.client.app
     assert isinstance(app, FastAPI)
     return TestClient(app, raise_server_exceptions=False, client=(address, 50000))
+
+
+def anew(api: ApiHarness) -> TestClient:
+    """Somebody from where nobody called before."""
+    return at(api, str(ip_address("10.1.0.0") + next(_PLACES)))
 
 
 def last_of(client: TestClient, path: str, number: int, headers: dict[str, str] | None = None) -> Response:
@@ -100,8 +108,9 @@ def test_what_is_public_is_limited_by_address(api: ApiHarness, path: str) -> Non
 @pytest.mark.parametrize("more", ["%0A", "%0D", "%00", "%7F"])
 def test_no_path_of_ours_holds_a_control_character(api: ApiHarness, path: str, more: str) -> None:
     """A router's `$` matches before a last newline, so that what is public would be answered without a limit."""
+    client = anew(api)
     for wrong in (f"{path}{more}", f"{path[:2]}{more}{path[2:]}"):
-        answer = api.client.post(wrong) if path == "/v1/batches" else api.client.get(wrong)
+        answer = client.post(wrong) if path == "/v1/batches" else client.get(wrong)
         assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (404, "not-found"), wrong
 
 
@@ -117,6 +126,22 @@ def test_guesses_are_limited_by_kind_and_address(api: ApiHarness, kind: str) -> 
         assert here.get("/v1/erasure_requests", headers=good).status_code == 200
     other = GUESSES[list(GUESSES)[place - 1]]
     assert [one.get("/v1/erasure_requests", headers=other).status_code for one in (here, elsewhere)] == [401, 401]
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz?a=1", "/v1/erasure_requests?a=1", "/nowhere", "/v1/batches/", "/v1/log/x", "/v1/trust%0A"]
+)
+def test_refusals_without_a_credential_are_limited_by_address(api: ApiHarness, path: str) -> None:
+    """Whatever is wrong with a call. Good ones from there are answered, and whoever has a credential is told why."""
+    here = anew(api)
+    for _ in range(10 * UNKNOWN):
+        answer = last_of(here, path, UNKNOWN)
+    assert_refused(answer)
+    assert anew(api).get(path).status_code in {400, 404, 422}
+    operator = api.staff("operator")
+    assert here.get("/healthz").status_code == 200
+    assert here.get("/v1/erasure_requests", headers=operator).status_code == 200
+    assert here.get("/v1/erasure_requests/rq_0", headers=operator).status_code == 404
 
 
 @pytest.fixture

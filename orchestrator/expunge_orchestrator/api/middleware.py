@@ -43,6 +43,7 @@ PUBLIC = re.compile(
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 """No path of ours holds one; Starlette's `$` matches before a last newline, and would answer `/metrics%0A`."""
 
+_COUNTED_BEFORE = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
 _MOST_DIGITS = 15
 _TOO_LARGE = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large.")
 _LATE = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "took-too-long", "The call took too long.")
@@ -73,14 +74,21 @@ class Guard:
             return
         started = time.perf_counter()
         call = secrets.token_hex(8)
-        status = 0
+        status, replaced = 0, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, replaced
+            if replaced:
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if status >= HTTPStatus.BAD_REQUEST:
                     await _refuse(scope)
+                    many = await self._too_many_refused(scope, status)
+                    if many is not None:
+                        await answer(many)(scope, receive, sending)
+                        replaced = True
+                        return
                 headers = [*message["headers"], (b"x-request-id", call.encode()), *_SAFE]
                 message = {**message, "headers": headers}
             await send(message)
@@ -102,6 +110,20 @@ class Guard:
                 "actor": scope.get("state", {}).get("actor"),
             }
             _ACCESS.info(json.dumps(line, separators=(",", ":")))
+
+    async def _too_many_refused(self, scope: Scope, status: int) -> ProblemError | None:
+        """What is told instead of a refusal of whoever brought no accepted credential, after too many of these.
+
+        Missing and wrong credentials are counted where they are looked at. What the installation cannot do is said.
+        """
+        counted = status in _COUNTED_BEFORE or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if counted or scope.get("state", {}).get("actor") is not None:
+            return None
+        try:
+            await self._limiter.count_guess("refused", scope["client"][0] if scope["client"] else "")
+        except ProblemError as many:
+            return many
+        return None
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send, status: Callable[[], int]) -> None:
         upload = (scope["method"], scope["path"]) == UPLOAD
