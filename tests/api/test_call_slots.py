@@ -89,6 +89,26 @@ def test_a_client_has_one_however_many_keys_it_has(api: ApiHarness, monkeypatch:
     assert upload(second).status_code == 201
 
 
+def test_keys_with_a_client_in_common_are_one_clients(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who speaks for several has no further slot with a key for some of them; who speaks for the kind is another."""
+    controller, people = listed(api, 2, 1)
+
+    def upload(headers: dict[str, str]) -> Response:
+        params = {"controller": controller}
+        return api.client.post("/v1/batches", params=params, content=people, headers=once(headers))
+
+    some = [(controller, "client:998"), (controller, "client:998", "client:999"), (controller,)]
+    first, *others = (api.key(Role.OPERATOR, controllers=one) for one in some)
+    with ThreadPoolExecutor() as pool, held(monkeypatch, planner, "create_plan", 2) as there:
+        waiting = [pool.submit(upload, first)]
+        assert there.acquire(timeout=SOON)
+        assert [refused(upload(one)) for one in others] == [True, True]
+        waiting.append(pool.submit(upload, api.key(Role.OPERATOR, controllers=("client",))))
+        assert there.acquire(timeout=SOON)
+    assert [one.result(SOON).status_code for one in waiting] == [201, 201]
+    assert [upload(one).status_code for one in others] == [201, 201]
+
+
 def test_a_list_is_not_put_together_in_memory(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     controller, people = listed(api, 3, 1)
     key = api.key(Role.OPERATOR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
+from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import authentication, idempotency_header
 from expunge_orchestrator.api.call_slots import CallSlots
@@ -141,10 +142,18 @@ def _slot(request: Request, principal: Principal, operation: Operation) -> Abstr
     slots: Mapping[Operation, CallSlots] = request.app.state.slots
     if operation not in slots:
         return nullcontext()
-    # Of a client all keys together, whoever issued them; who speaks for every client is one by themselves.
-    return slots[operation].taken(
-        principal.actor if principal.controllers is None else frozenset(principal.controllers)
-    )
+    return slots[operation].taken(_who_is_one(principal, request.app.state.shared.workspace.data_map))
+
+
+def _who_is_one(principal: Principal, data_map: DataMap) -> frozenset[Hashable]:
+    """Of whom a call takes a slot: of the clients it speaks for, whoever issued their keys.
+
+    Who speaks for every client, of a kind or of all, is one by themselves.
+    """
+    named = principal.controllers
+    if named is None or any(one.member is None and data_map.controllers[one.controller].many for one in named):
+        return frozenset([principal.actor])
+    return frozenset(named)
 
 
 async def _taken_in(request: Request) -> tuple[SealedSpool, bytes]:

@@ -25,23 +25,24 @@ class CallSlots:
     slug: str
     told: str
     again: int
-    _taken: set[Hashable] = field(default_factory=set, repr=False)
+    _taken: list[frozenset[Hashable]] = field(default_factory=list, repr=False)
 
     @contextmanager
-    def taken(self, whose: Hashable) -> Iterator[None]:
+    def taken(self, whose: frozenset[Hashable]) -> Iterator[None]:
         """Have a slot.
 
         Args:
-            whose: Those who have one together: a client, however many keys it has.
+            whose: Those who have one together: the clients that a key speaks for, however many keys they have. Two
+                calls with a client in common are one's.
 
         Raises:
             ProblemError: 429 with Retry-After; nothing of the body was read.
         """
-        if whose in self._taken or len(self._taken) >= self.most:
+        if len(self._taken) >= self.most or not all(map(whose.isdisjoint, self._taken)):
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS, self.slug, self.told, headers={"Retry-After": str(self.again)}
             )
-        self._taken.add(whose)
+        self._taken.append(whose)
         try:
             yield
         finally:
