@@ -195,6 +195,7 @@ def test_the_command_and_its_exit_codes(cli: CliRunner, inspector: StoreInspecto
     assert cli.run("approve", uid, "--digest", digest, settings=bob).code == 0
     assert cli.run("approve", uid, "--digest", digest, settings={"EXPUNGE_ACTOR": "carol"}).code == 2
     assert cli.run("erase", uid, "--confirm", digest, settings=ann).code == 0
+    assert cli.run("erase", uid, "--confirm", "1" * 64, settings=ann).code == 7, "whatever the batch's state is"
     assert crowd.messages(inspector) == []
 
 

@@ -62,7 +62,8 @@ def erase(  # noqa: PLR0913, PLR0917 - the options of the command
     """Carry out a plan: delete or tombstone, verify, issue receipts.
 
     Shows the plan and asks first, unless the plan's digest is given. A batch that was interrupted or failed is taken up
-    where it stopped: the same command again. Ends 0 only if nothing due was left of anybody.
+    where it stopped: the same command again; a digest that is given is compared then, too. Ends 0 only if nothing due
+    was left of anybody.
 
     Example: expunge erase bt_1f0c3a5b7d9e --confirm 5fb46d0e…
     """
@@ -90,8 +91,10 @@ def erase(  # noqa: PLR0913, PLR0917 - the options of the command
                 chosen = batch_by_uid(connection, str(batch))
         if chosen.state in {BatchState.CANCELLED, BatchState.CANCELLING}:
             raise UsageError("This batch was cancelled.", remedy="Plan the people again.")
-        if chosen.state is BatchState.PLANNED:
-            _confirm(chosen, confirm)
+        if confirm is not None:
+            _compare(chosen, confirm)
+        elif chosen.state is BatchState.PLANNED:
+            _ask(chosen)
         carry_out(workspace, chosen)
         ended = report(workspace, chosen, as_json=as_json)
     refuse_unfinished(ended)
@@ -211,14 +214,15 @@ def _bar(workspace: Workspace, batch: Batch) -> Iterator[RunObserver]:
         yield RunObserver(step_done)
 
 
-def _confirm(batch: Batch, confirm: str | None) -> None:
-    if confirm is not None:
-        if confirm != batch.plan_digest:
-            raise NotConfirmedError(
-                "Nothing was touched: the digest given is not the plan's.",
-                remedy=f"Look at the plan again: expunge status {batch.uid}",
-            )
-        return
+def _compare(batch: Batch, digest: str) -> None:
+    if digest != batch.plan_digest:
+        raise NotConfirmedError(
+            "Nothing was begun or taken up: the digest given is not the plan's.",
+            remedy=f"Look at the plan again: expunge status {batch.uid}",
+        )
+
+
+def _ask(batch: Batch) -> None:
     plan_verb.show(batch)
     touched = batch.plan["people"] - batch.plan["ambiguous"] - batch.plan["not_found"]
     question = f"This cannot be undone. Type the number of people whose records go ({touched}) to go on"
