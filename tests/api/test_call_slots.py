@@ -18,6 +18,7 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
+from expunge_orchestrator.api.call_slots import TURNS
 from expunge_orchestrator.api.routes import locate as locate_route
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger import batches
@@ -162,14 +163,29 @@ def refused(answer: Response, word: str = "too-many-uploads") -> bool:
 
 def test_health_is_answered_while_all_threads_are_taken(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """And all connections of the ledger's pool."""
-    key, number = api.key(Role.OPERATOR), 60
+    number = 60
+    keys = [api.key(Role.OPERATOR) for _ in range(number // TURNS)]
     with ThreadPoolExecutor(number + 2) as pool:
         with held(monkeypatch, batches, "list_page", number) as there:
-            waiting = [pool.submit(api.client.get, "/v1/batches", headers=key) for _ in range(number)]
+            waiting = [pool.submit(api.client.get, "/v1/batches", headers=key) for key in keys * TURNS]
             for _ in range(16):
                 assert there.acquire(timeout=SOON)
             for path, said in (("/healthz", "ok\n"), ("/readyz", "ready\n")) * 3:
                 assert pool.submit(api.client.get, path).result(SOON).text == said
+        assert {one.result(10 * SOON).status_code for one in waiting} == {200}
+
+
+def test_a_few_calls_of_one_caller_are_at_work(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others of the caller wait, and nobody else does; all are answered."""
+    key, another, number = api.key(Role.OPERATOR), api.key(Role.OPERATOR), 60
+    with ThreadPoolExecutor(number + 2) as pool:
+        with held(monkeypatch, batches, "list_page", number) as there:
+            waiting = [pool.submit(api.client.get, "/v1/batches", headers=key) for _ in range(number)]
+            for _ in range(TURNS):
+                assert there.acquire(timeout=SOON)
+            answer = pool.submit(api.client.get, "/v1/erasure_requests", headers=another)
+            assert answer.result(SOON).status_code == 200
+            assert not there.acquire(timeout=0.2), "no more than these"
         assert {one.result(10 * SOON).status_code for one in waiting} == {200}
 
 

@@ -45,6 +45,7 @@ def build(state: AppState) -> FastAPI:
         Operation.BATCH_CREATE: call_slots.upload_slots(settings.uploads),
         Operation.LOCATE: call_slots.locate_slots(settings.locates),
     }
+    app.state.turns = call_slots.CallTurns()
     app.state.watches = BatchWatches()
     app.state.readiness = Readiness(state.workspace.ledger)
     problems.install(app)
@@ -53,7 +54,7 @@ def build(state: AppState) -> FastAPI:
     if settings.opendsr is not None:
         controllers = opendsr.build(settings.opendsr)
         controllers.state.shared, controllers.state.limiter = state, limiter
-        controllers.state.slots = app.state.slots
+        controllers.state.slots, controllers.state.turns = app.state.slots, app.state.turns
         app.mount(opendsr.PATH, controllers)
     app.add_middleware(Guard, settings=settings, metrics=metrics, limiter=limiter)
     openapi.describe(app)

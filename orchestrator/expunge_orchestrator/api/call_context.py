@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import authentication, idempotency_header
-from expunge_orchestrator.api.call_slots import CallSlots
+from expunge_orchestrator.api.call_slots import CallSlots, CallTurns
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.write_queue import WriteJob
@@ -105,8 +105,13 @@ class CallContext:
             raise not_there()
 
 
-def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
-    """A dependency: the call, if it may be made."""
+def requires(operation: Operation, *, streams: bool = False) -> Callable[..., AsyncIterator[CallContext]]:
+    """A dependency: the call, if it may be made, in its caller's turn.
+
+    Args:
+        operation: What it does.
+        streams: Its answer has no end to wait for: it takes no turn, and is bounded by itself.
+    """
 
     async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> AsyncIterator[CallContext]:
         """The call of whoever the bearer credential names."""
@@ -132,7 +137,9 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
             if request.scope["route"].body_field is not None:
                 # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
                 await _aside(body, reject_duplicate_members, body)
-            yield CallContext(state, principal, operation, at, digest)
+            turns: CallTurns = request.app.state.turns
+            async with nullcontext() if streams else turns.taken(_counted(principal)):
+                yield CallContext(state, principal, operation, at, digest)
 
     return dependency
 

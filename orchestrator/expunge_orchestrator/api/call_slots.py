@@ -1,13 +1,48 @@
-"""Call slots: how many heavy calls of a kind are at work at a time, in all and of one client."""
+"""Call slots: how many heavy calls of a kind are at work at a time, in all and of one client; and calls of one caller.
+
+A heavy call that finds no slot is refused. Of a caller's other calls a few are at work, and the rest wait for them in
+the event loop, where they take no thread and no connection of the ledger from others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from expunge_orchestrator.api.problems import ProblemError
+
+TURNS = 4
+"""Calls of one caller at work at a time: a tenth of the threads that answer calls."""
+
+
+@dataclass(slots=True)
+class _Turns:
+    free: asyncio.Semaphore
+    calls: int = 0
+
+
+class CallTurns:
+    """Lets so many calls of each caller be at work at a time, for one event loop."""
+
+    def __init__(self, most: int = TURNS) -> None:
+        self._most = most
+        self._callers: dict[str, _Turns] = {}
+
+    @asynccontextmanager
+    async def taken(self, caller: str) -> AsyncIterator[None]:
+        """Wait for one's turn, in the order in which the caller's calls came; it is over with the block."""
+        theirs = self._callers.setdefault(caller, _Turns(asyncio.Semaphore(self._most)))
+        theirs.calls += 1
+        try:
+            async with theirs.free:
+                yield
+        finally:
+            theirs.calls -= 1
+            if not theirs.calls:
+                del self._callers[caller]
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,7 +276,7 @@ def list_batch_results(
     return BatchResultPage(items=items, next_cursor=cursor(items[-1].line) if len(rows) > limit else None)
 
 
-_READ = requires(Operation.BATCH_READ)
+_READ = requires(Operation.BATCH_READ, streams=True)
 
 
 async def watching(
