@@ -68,7 +68,12 @@ class Expunge(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append((self.headers["authorization"], self.headers["x-forwarded-for"]))
+        if "silent" in self.headers["authorization"]:
+            self.close_connection = True
+            return
         self.send_response(401)
+        if "no-problem" not in self.headers["authorization"]:
+            self.send_header("content-type", "application/problem+json")
         self.end_headers()
         self.wfile.write(b'{"detail": "Nobody knows it."}')
 
@@ -203,6 +208,41 @@ def test_an_odd_form_is_refused_and_no_failure(page: Page, path: str, odd: str) 
     assert "Traceback" not in page.log.read_text()
 
 
+def test_a_long_form_is_not_passed_on(page: Page) -> None:
+    """Expunge would refuse it; so is one that does not say how long it is."""
+    visitor = page.visitor()
+    visitor.asks("GET", "/status")
+    Expunge.asked.clear()
+    assert visitor.sends("/status", key="k" * 8200) == 403
+    assert "too long" in visitor.said
+    assert Expunge.asked == []
+    assert visitor.sends("/status", key="k" * 7000) == 401
+    assert visitor.sends("/status", key="\u00e9" * 1000) == 401
+    assert [len(bearer or "") for bearer, _ in Expunge.asked] == [len("Bearer ") + 100, len("Bearer ") + 600]
+
+
+@pytest.mark.parametrize("key", ["silent", "no-problem"])
+def test_that_expunge_does_not_answer_is_a_problem_and_no_failure(page: Page, key: str) -> None:
+    """Or that something before it does, in its own words."""
+    visitor = page.visitor()
+    visitor.asks("GET", "/status")
+    assert visitor.sends("/status", key=key) == 502
+    assert "does not answer" in visitor.said
+    assert "Traceback" not in page.log.read_text()
+
+
+def test_a_long_head_is_refused_and_a_quoted_cookie_is_none(page: Page) -> None:
+    """Python 3.11 reads it in time that grows with its square, and FastAPI has every call's read."""
+    visitor = page.visitor()
+    visitor.cookie = "a=" + "b" * 8200
+    assert visitor.asks("GET", "/")[0] == 400
+    visitor.cookie = ""
+    visitor.signs_in()
+    assert "ann@mail.example" in visitor.asks("GET", "/")[1]
+    visitor.cookie += '; quoted="\\"\\""'
+    assert "ann@mail.example" not in visitor.asks("GET", "/")[1]
+
+
 def test_nothing_is_asked_for_with_no_key(page: Page) -> None:
     for path in ("/receipt", "/receipt.json", "/deletion-key.txt", "/delete?scope=%ff&when=%00", "/status?key=%0a"):
         assert page.visitor().asks("GET", path)[0] < 500
@@ -255,8 +295,16 @@ time.time = lambda: began + 899
 assert visitor.visitor(request)["user"] == 1
 time.time = lambda: began + 902
 assert visitor.visitor(request)["user"] == 0
-for _ in range(10_100):
+known = visitor.fresh(1)
+request.cookies[visitor.COOKIE] = known["session"]
+for number in range(10_100):
     visitor.visitor(types.SimpleNamespace(cookies={}, client=request.client))
+    visitor.visitor(types.SimpleNamespace(cookies={visitor.COOKIE: str(number)}, client=request.client))
+assert visitor.visitor(request)["user"] == 1
+assert len(visitor.SESSIONS) == 1
+for _ in range(10_100):
+    visitor.fresh(1)
+    visitor.visitor(request)
 assert len(visitor.SESSIONS) < 10_010
 """
     subprocess.run([sys.executable, "-c", script], cwd=EXAMPLE, env=environment, check=True)

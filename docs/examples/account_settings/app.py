@@ -9,16 +9,15 @@ from string import Template
 from typing import Annotated
 
 import psycopg
-from expunge_client import KEY, call, signed
+from expunge_client import KEY, call, httpx2, signed
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from visitor import SESSIONS, form, fresh, keep, visitor
 
 HERE = Path(__file__).parent
-CSP = "Content-Security-Policy"
+CSP, GUARDS = "Content-Security-Policy", {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 POLICY = {CSP: "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
-GUARDS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 WHAT = {"account": "Your account", "information": "Your messages and exported files"}  # the map's self_service.scopes
 # Expunge's word for where a request is, and the page that tells it; while it is at work, another one does.
 PAGES = dict.fromkeys(("erased", "partially-erased", "settling", "settled", "not-found"), "deleted")
@@ -67,6 +66,9 @@ def refuse(request: Request, problem: HTTPException) -> Response:
     return show(visitor(request), "problem", problem.status_code, told=problem.detail)
 
 
+app.exception_handler(httpx2.HTTPError)(lambda request, _error: show(visitor(request), "no-answer", 502))
+
+
 @app.get("/")
 def settings(known: Known) -> Response:
     for _user, email, name in accounts(known["user"]):
@@ -79,7 +81,8 @@ def settings(known: Known) -> Response:
 def sign_in_or_out(known: Known, sent: Sent) -> Response:
     # A demonstration: yours asks for a password. Whoever signs out is forgotten, with the key: nobody's cookie is good.
     SESSIONS.pop(known["session"], None)
-    return keep(fresh(int(sent["user"][:9]) if sent["user"].isdecimal() else 0), RedirectResponse("/", 303))
+    user = int(sent["user"][:9]) if sent["user"].isdecimal() else 0
+    return keep(fresh(user) if accounts(user) else known, RedirectResponse("/", 303))
 
 
 @app.get("/delete")
@@ -111,8 +114,9 @@ def status(known: Known) -> Response:
 
 @app.post("/status")
 def follow(known: Known, sent: Sent) -> Response:
-    call(known, "GET", "/v1/follow_up/erasure_request", sent["key"].strip())
-    return keep(known, RedirectResponse("/status", 303), key=sent["key"].strip())
+    key = sent["key"].strip()[:100]
+    call(known, "GET", "/v1/follow_up/erasure_request", key)
+    return keep(SESSIONS.get(known["session"]) or fresh(), RedirectResponse("/status", 303), key=key)
 
 
 @app.post("/undo")

@@ -7,12 +7,11 @@ from urllib.parse import quote
 
 import httpx2
 from fastapi import HTTPException
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc import jwk, jwt
 
 ISSUER = os.environ.get("ISSUER", "https://app.calltrack.example")  # as Expunge's settings name this application
 # Lives as long as this process. Load yours from where you keep keys; Expunge gets its public half from the JWKS.
-KEY = ECKey.generate_key("P-256", auto_kid=True)
+KEY = jwk.ECKey.generate_key("P-256", auto_kid=True)
 EXPUNGE = httpx2.Client(base_url=os.environ["EXPUNGE_URL"], timeout=30)
 
 
@@ -29,6 +28,6 @@ def call(known: dict, method: str, path: str, credential: str, body: object = No
     # What somebody pasted may be anything: as it is, it could not be sent, and the error would print it.
     headers = {name: quote(value.strip(), safe=" /:") for name, value in headers.items()}
     answer = EXPUNGE.request(method, path, json=body, headers=headers)
-    if answer.is_error:
+    if answer.headers.get("content-type") == "application/problem+json":
         raise HTTPException(answer.status_code, "{detail} {remedy}".format_map({"remedy": ""} | answer.json()))
-    return answer
+    return answer.raise_for_status()

@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections import defaultdict
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import HTTPException, Request, Response
 
@@ -15,31 +15,34 @@ SESSIONS: dict[str, dict] = {}
 
 
 def fresh(user: int = 0) -> dict:
-    """Who signed in just now, or nobody. `key` opens the status page without an account; `csrf` is in every form."""
+    """Begin a session: of who signed in just now, or gave the key that opens the status page without an account."""
     words = {name: secrets.token_urlsafe(32) for name in ("session", "csrf")}
     return SESSIONS.setdefault(words["session"], words | {"user": user, "signed_in_at": int(time.time()), "key": ""})
 
 
 def visitor(request: Request) -> dict:
-    """Find the session. `address` is for Expunge, which counts wrong keys by it: else they are all visitors'."""
+    """Find the session. Nothing is kept here of who has none: else looking often enough would end other people's."""
     # Expunge wants somebody who signed in 15 minutes ago at most: no session lasts longer. Nor are there very many.
     while SESSIONS and (len(SESSIONS) > 10**4 or next(iter(SESSIONS.values()))["signed_in_at"] < time.time() - 900):
         del SESSIONS[next(iter(SESSIONS))]
-    known = SESSIONS.get(request.cookies.get(COOKIE)) or fresh()
-    known |= {"address": request.client.host, "once": secrets.token_urlsafe(16)}
-    return known
+    word = quote(request.cookies.get(COOKIE) or secrets.token_urlsafe(32))
+    # Without a session the cookie is itself the word of the forms: other sites do not know it. No session is called so.
+    known = SESSIONS.get(word) or {"session": word, "csrf": word, "user": 0, "signed_in_at": 0, "key": ""}
+    # The address is for Expunge, which counts wrong keys by it: else they are all visitors'.
+    return known | {"address": request.client.host, "once": secrets.token_urlsafe(16)}
 
 
 def keep(known: dict, answer: Response, **new: str) -> Response:
     """Give the cookie to the browser: it is not sent along from other sites, and scripts do not see it."""
-    known |= new
+    SESSIONS.get(known["session"], {}).update(new)
     answer.set_cookie(COOKIE, known["session"], max_age=900, httponly=True, samesite="strict", secure=TLS)
     return answer
 
 
 async def form(request: Request) -> dict[str, str]:
-    """Read a form, if it was sent from one of our own pages. What it does not have is empty."""
-    sent = defaultdict(str, parse_qsl((await request.body()).decode(errors="replace")))
+    """Read a form, if it is short and was sent from one of our own pages. What it does not have is empty."""
+    body = await request.body() if int(request.headers.get("content-length", 9 * 1024)) < 8 * 1024 else b""
+    sent = defaultdict(str, parse_qsl(body.decode(errors="replace")))
     if not secrets.compare_digest(sent["csrf"].encode(), visitor(request)["csrf"].encode()):
-        raise HTTPException(403, "This page has run out. Go back, load it again, and repeat what you did.")
+        raise HTTPException(403, "This page has run out, or what you sent is too long. Go back and load it again.")
     return sent

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from expunge_orchestrator.demo.errors import DemoError
+from expunge_orchestrator.demo.sidecar_http import SidecarHttp
 
 _PATIENCE = 10.0
+_HTTP = f"{SidecarHttp.__module__}:{SidecarHttp.__name__}"
 # Nobody is in front of it: an address that a visitor claims would be believed, and each guess would be another's.
-_UVICORN = ("-m", "uvicorn", "--log-level", "warning", "--no-proxy-headers")
+_UVICORN = ("-m", "uvicorn", "--log-level", "warning", "--no-proxy-headers", "--http", _HTTP)
 
 
 @contextmanager
