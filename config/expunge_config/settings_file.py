@@ -6,6 +6,7 @@ that somebody wrote and that does not apply is worse than an error.
 
 from __future__ import annotations
 
+import os
 import stat
 from io import StringIO
 from pathlib import Path
@@ -19,22 +20,19 @@ def refuse_unreadable(path: Path) -> None:
     """Make sure that every line of a settings file (.env syntax) says something.
 
     Raises:
-        ConfigError: The file is missing, everybody's to read or others' to change, not UTF-8 text, or has a line that
+        ConfigError: The file is missing, another user's, everybody's to read or others' to change, not UTF-8 text, or has a line that
             is no `NAME=value`. Lines are named by number: what stands in them may be a secret.
     """
     try:
-        mode = path.stat().st_mode
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            content = file.read()
     except OSError as error:
         raise ConfigError(
             f"The settings file {path} cannot be read ({type(error).__name__}).",
             remedy="Correct EXPUNGE_SETTINGS_FILE, or the rights on the file.",
         ) from None
-    if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        raise ConfigError(
-            f"The settings file {path} is open to others: what stands in it may be a secret.",
-            remedy=f"chmod o=,g-w {path}",
-        )
+    _refuse_others(path, found, stat.S_IRWXO | stat.S_IWGRP)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -53,10 +51,38 @@ def refuse_unreadable(path: Path) -> None:
 
 
 def refuse_unreadable_directory(path: Path) -> None:
-    """Make sure that a secrets directory is there.
+    """Make sure that a secrets directory is there, and that nobody else can change it or what is in it.
 
     Raises:
-        ConfigError: It is missing, or no directory.
+        ConfigError: It is missing, or no directory; it or a file in it is another user's, or open to others.
     """
-    if not path.is_dir():
-        raise ConfigError(f"The secrets directory {path} is not there.", remedy="Correct EXPUNGE_SECRETS_DIR.")
+    try:
+        files = [one for one in path.iterdir() if one.is_file()]
+        # Kubernetes' is everybody's to add to, but sticky: what others add is theirs, and refused as that.
+        found = path.stat()
+        _refuse_others(path, found, 0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH | stat.S_IWGRP)
+        for one in files:
+            _refuse_others(one, one.stat(), stat.S_IRWXO | stat.S_IWGRP)
+    except OSError as error:
+        raise ConfigError(
+            f"The secrets directory {path} cannot be read ({type(error).__name__}).",
+            remedy="Correct EXPUNGE_SECRETS_DIR, or the rights on it.",
+        ) from None
+
+
+def _refuse_others(path: Path, found: os.stat_result, closed: int) -> None:
+    """Make sure that a file or directory is the user's or root's, and has none of the modes that are to be closed.
+
+    Raises:
+        ConfigError: What somebody else wrote would be obeyed, or what is secret be read.
+    """
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise ConfigError(
+            f"{path} belongs to another user: what stands in it would be obeyed.",
+            remedy=f"Give it to the user who runs expunge, or to root: chown {os.geteuid()} {path}",
+        )
+    if found.st_mode & closed:
+        rights = "o=,g-w" if closed & stat.S_IROTH else "go-w"
+        raise ConfigError(
+            f"{path} is open to others: what stands in it may be a secret.", remedy=f"chmod {rights} {path}"
+        )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,10 +37,46 @@ def test_a_group_may_read_it(mode: int, tmp_path: Path) -> None:
     assert settings.load_settings().chunk_size == 10
 
 
+def test_what_another_user_wrote_is_not_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could name the stores that root erases from. What root wrote is obeyed by everybody."""
+    write(tmp_path, b"EXPUNGE_CHUNK_SIZE=10\n")
+    owner = (tmp_path / "expunge.env").stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    if owner != 0:
+        with pytest.raises(ConfigError, match="another user"):
+            settings.load_settings()
+        return
+    assert settings.load_settings().chunk_size == 10
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    os.chown(tmp_path / "expunge.env", 1, -1)
+    with pytest.raises(ConfigError, match="another user"):
+        settings.load_settings()
+
+
+@pytest.mark.parametrize(("directory", "file"), [(0o775, 0o400), (0o757, 0o400), (0o755, 0o644), (0o755, 0o620)])
+def test_a_secrets_directory_that_others_can_change_or_read_is_refused(
+    directory: int, file: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "EXPUNGE_CHUNK_SIZE").write_text("10")
+    monkeypatch.setenv("EXPUNGE_SECRETS_DIR", str(secrets))
+    secrets.chmod(0o755)
+    (secrets / "EXPUNGE_CHUNK_SIZE").chmod(0o440)
+    assert settings.load_settings().chunk_size == 10
+    secrets.chmod(0o1777)  # as Kubernetes mounts it
+    assert settings.load_settings().chunk_size == 10
+    secrets.chmod(directory)
+    (secrets / "EXPUNGE_CHUNK_SIZE").chmod(file)
+    with pytest.raises(ConfigError, match="open to others"):
+        settings.load_settings()
+
+
 def test_environment_file_and_secrets_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, b"EXPUNGE_CHUNK_SIZE=10\nEXPUNGE_STORES__MAIN__URL=postgresql://from-file\n")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "EXPUNGE_LEDGER_URL").write_text("sqlite:////secret/ledger")
+    (tmp_path / "secrets" / "EXPUNGE_LEDGER_URL").chmod(0o440)
     monkeypatch.setenv("EXPUNGE_SECRETS_DIR", str(tmp_path / "secrets"))
     monkeypatch.setenv("EXPUNGE_CHUNK_SIZE", "20")
     monkeypatch.setenv("EXPUNGE_SETTLING", "PT1H")
