@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -80,8 +81,11 @@ def checked_people(
         InputError: The list is empty, not UTF-8, holds NUL bytes, an unknown column, an unusable field, a line that
             names nobody, or the same person twice. Nothing was changed.
     """
-    content = source if isinstance(source, SealedSpool) else _spooled(source)
-    _refuse_unreadable(content)
+    if isinstance(source, SealedSpool):
+        content = source
+        deque(_readable(content.blocks()), maxlen=0)
+    else:
+        content = _spooled(source)
     rows = _rows(content)
     columns = _columns(rows, data_map)
     complaints: list[Complaint] = []
@@ -123,16 +127,17 @@ def _columns(rows: Iterator[tuple[int, list[str]]], data_map: DataMap) -> list[s
 
 
 def _spooled(stream: BinaryIO) -> SealedSpool:
+    """Keep a list; what cannot be one is refused as soon as it comes, for it may never end."""
     content = SealedSpool()
-    while piece := stream.read(BLOCK):
-        content.write(piece)
+    for block in _readable(iter(lambda: stream.read(BLOCK), b"")):
+        content.write(block)
     return content
 
 
-def _refuse_unreadable(content: SealedSpool) -> None:
+def _readable(blocks: Iterable[bytes]) -> Iterator[bytes]:
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
     try:
-        for block in content.blocks():
+        for block in blocks:
             if b"\x00" in block:
                 line += block.count(b"\n", 0, block.index(b"\x00"))
                 raise InputError(
@@ -140,6 +145,7 @@ def _refuse_unreadable(content: SealedSpool) -> None:
                 )
             decoder.decode(block)
             line += block.count(b"\n")
+            yield block
         decoder.decode(b"", final=True)
     except (
         UnicodeDecodeError

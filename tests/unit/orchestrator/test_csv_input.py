@@ -122,6 +122,28 @@ class Endless(io.RawIOBase):
         return len(piece)
 
 
+class Garbage(io.RawIOBase):
+    """What never ends, as /dev/full; it is looked at no further than need be."""
+
+    def __init__(self, piece: bytes) -> None:
+        self._piece, self.asked = piece, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any, /) -> int:
+        self.asked += 1
+        assert self.asked < 1000, "it is read although it was no list from the beginning"
+        into[:] = (self._piece * len(into))[: len(into)]
+        return len(into)
+
+
+@pytest.mark.parametrize(("piece", "told"), [(b"\0", "NUL byte in line 1"), (b"\xff", "not UTF-8")])
+def test_what_is_no_list_is_refused_before_it_ends(piece: bytes, told: str, data_map: DataMap) -> None:
+    with pytest.raises(InputError, match=told):
+        checked_people(io.BufferedReader(Garbage(piece)), data_map)
+
+
 def test_a_long_list_takes_no_memory(data_map: DataMap) -> None:
     """It came to eight times its bytes: as text, as text of four bytes a character, and who was in it."""
     number = 30_000
