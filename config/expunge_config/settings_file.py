@@ -20,8 +20,8 @@ def refuse_unreadable(path: Path) -> None:
     """Make sure that every line of a settings file (.env syntax) says something.
 
     Raises:
-        ConfigError: The file is missing, another user's, everybody's to read or others' to change, not UTF-8 text, or has a line that
-            is no `NAME=value`. Lines are named by number: what stands in them may be a secret.
+        ConfigError: The file is missing, another user's, everybody's to read or others' to change, not UTF-8 text, or
+            has a line that is no `NAME=value`. Lines are named by number: what stands in them may be a secret.
     """
     try:
         with path.open("rb") as file:
