@@ -66,7 +66,7 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
         await limiter.count_guess(kind_of(credential), address)
         raise
     request.state.actor = principal.actor
-    await limiter.count_call(_counted(principal))
+    await limiter.count_call(counted_as(principal))
     request.state.authenticated = principal, at
     return principal, at
 
@@ -113,7 +113,7 @@ def kind_of(credential: str | None) -> str:
     return given.prefix if given is not None and given.prefix in {api_keys.PREFIX, FOLLOW_UP} else "token"
 
 
-def _counted(principal: Principal) -> str:
+def counted_as(principal: Principal) -> str:
     """Whose calls they are counted as: people's by who they are, not by their application."""
     identifiers = sorted((key.namespace, key.value) for key in principal.identifiers)
     return json.dumps([principal.actor, identifiers, principal.request])

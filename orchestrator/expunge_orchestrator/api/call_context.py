@@ -138,7 +138,7 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
                 # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
                 await _aside(body, reject_duplicate_members, body)
             turns: CallTurns = request.app.state.turns
-            async with nullcontext() if streams else turns.taken(_counted(principal)):
+            async with nullcontext() if streams else turns.taken(authentication.counted_as(principal)):
                 yield CallContext(state, principal, operation, at, digest)
 
     return dependency
