@@ -62,7 +62,8 @@ def refuse_unreadable_directory(path: Path) -> None:
         found = path.stat()
         _refuse_others(path, found, 0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH | stat.S_IWGRP)
         for one in files:
-            _refuse_others(one, one.stat(), stat.S_IRWXO | stat.S_IWGRP)
+            # Docker and Kubernetes let everybody of the container read them: the container is what keeps them.
+            _refuse_others(one, one.stat(), stat.S_IWOTH | stat.S_IWGRP)
     except OSError as error:
         raise ConfigError(
             f"The secrets directory {path} cannot be read ({type(error).__name__}).",

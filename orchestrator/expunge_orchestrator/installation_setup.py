@@ -14,6 +14,7 @@ from expunge_reports import trust
 from expunge_reports.errors import LogBusyError, LogError, ReportError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import signed_note
+from expunge_reports.log.durable_files import make_private
 from expunge_reports.log.transparency_log import Log, LogWriter
 
 TRUST_FILE = "trust.json"
@@ -27,7 +28,7 @@ def initialise(settings: Settings, operator: Operator, at: datetime) -> Path:
         KeysError: There are keys or a log already, or the places cannot be written.
     """
     try:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(settings.home)
         ring = key_files.generate(settings.keys)
         LogWriter.create(settings.log, operator.log_origin, ring.log).close()
     except (ReportError, OSError) as error:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from expunge_reports.errors import KeyFileError
+from expunge_reports.log.durable_files import make_private
 
 RECEIPT_FILE: Final = "receipt-signing.pem"
 LOG_FILE: Final = "log-signing.pem"
@@ -61,7 +62,7 @@ def generate(directory: Path) -> KeyRing:
             the file system refuses.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         _check_private(directory.stat(), "the keys directory")
         if any((directory / name).exists() for name in FILES):
             raise KeyFileError("the keys directory already holds keys; they are never overwritten")

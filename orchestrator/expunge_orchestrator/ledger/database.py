@@ -20,6 +20,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from expunge_orchestrator.errors import LedgerError
 from expunge_orchestrator.ledger import schema_upgrade
 from expunge_orchestrator.ledger.ledger_file import LedgerFile
+from expunge_reports.log.durable_files import make_private
 
 FORGET_TRIES = 20
 
@@ -115,7 +116,7 @@ def _private_file(url: str) -> None:
     if database and database != ":memory:":
         path = Path(database)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise LedgerError(

@@ -123,7 +123,7 @@ class DurableDirectory:
     def _place(self, path: str, data: bytes) -> None:
         target = self.root / path
         if not target.parent.is_dir():
-            _make(target.parent)
+            make_private(target.parent)
             self.after("directory made")
         self._write(self.root / _SCRATCH, data)
         (self.root / _SCRATCH).replace(target)
@@ -135,10 +135,10 @@ class DurableDirectory:
         self.after("written")
 
 
-def _make(directory: Path) -> None:
+def make_private(directory: Path) -> None:
     """Make a directory and those above it, each for nobody but the user: `mkdir` leaves those above to the umask."""
     if not directory.is_dir():
-        _make(directory.parent)
+        make_private(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
 
 

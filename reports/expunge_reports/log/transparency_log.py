@@ -23,7 +23,7 @@ from expunge_reports.errors import (
     UnknownNoteKeyError,
 )
 from expunge_reports.log import merkle, signed_note, tiles
-from expunge_reports.log.durable_files import DurableDirectory
+from expunge_reports.log.durable_files import DurableDirectory, make_private
 from expunge_reports.log.growing_tree import GrowingTree
 from expunge_reports.log.proof_file import TlogProof
 
@@ -184,7 +184,7 @@ class LogWriter:
         """
         signed_note.log_key(origin, key.public_key())  # refuses a bad origin before anything is written
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path)
         except OSError as error:
             raise LogError(f"the log's directory cannot be made ({error.strerror})") from None
         files = DurableDirectory(path)

@@ -53,7 +53,7 @@ def test_what_another_user_wrote_is_not_obeyed(tmp_path: Path, monkeypatch: pyte
         settings.load_settings()
 
 
-@pytest.mark.parametrize(("directory", "file"), [(0o775, 0o400), (0o757, 0o400), (0o755, 0o644), (0o755, 0o620)])
+@pytest.mark.parametrize(("directory", "file"), [(0o775, 0o400), (0o757, 0o400), (0o755, 0o646), (0o755, 0o620)])
 def test_a_secrets_directory_that_others_can_change_or_read_is_refused(
     directory: int, file: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_secrets_directory_that_others_can_change_or_read_is_refused(
     (secrets / "EXPUNGE_CHUNK_SIZE").write_text("10")
     monkeypatch.setenv("EXPUNGE_SECRETS_DIR", str(secrets))
     secrets.chmod(0o755)
-    (secrets / "EXPUNGE_CHUNK_SIZE").chmod(0o440)
+    (secrets / "EXPUNGE_CHUNK_SIZE").chmod(0o444)
     assert settings.load_settings().chunk_size == 10
     secrets.chmod(0o1777)  # as Kubernetes mounts it
     assert settings.load_settings().chunk_size == 10

@@ -15,6 +15,7 @@ from expunge_config.settings import Settings
 from expunge_orchestrator import installation_setup
 from expunge_orchestrator.ledger.database import open_ledger
 from expunge_reports import keys
+from expunge_reports import keys as key_files
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
@@ -40,3 +41,13 @@ def test_home_keys_ledger_and_log_are_private(tmp_path: Path) -> None:
     assert any(path.name == "000" for path in found), "nothing was logged"
     assert {stat.S_IMODE(one.st_mode) for one in found.values() if stat.S_ISDIR(one.st_mode)} == {0o700}
     assert {stat.S_IMODE(one.st_mode) for one in found.values() if stat.S_ISREG(one.st_mode)} == {0o600}
+
+
+def test_directories_above_are_nobodys_else_either(tmp_path: Path) -> None:
+    """`mkdir` leaves those to the umask: with 0 they were everybody's to change."""
+    before = os.umask(0)
+    try:
+        key_files.generate(tmp_path / "kept" / "keys")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
