@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 from tests.support.api import ApiHarness, open_api
 from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
+
+from expunge_orchestrator.api import middleware
+from expunge_orchestrator.auth.principals import Role
 
 CREDENTIALS = (b"", b"Bearer xk_0123456789ab_guess", b"Bearer eyJhbGciOiJub25lIn0.e30.", b"Basic QTpC")
 
@@ -24,12 +27,18 @@ def api(calltrack: CompanyStack, tmp_path: Path) -> Iterator[ApiHarness]:
 
 def asked(api: ApiHarness, method: str, path: str, credential: bytes) -> tuple[int, int]:
     """The status of the answer, and how often a part of the body was asked for."""
-    status, reads = 0, 0
+    reads = 0
 
     async def receive() -> Message:
         nonlocal reads
         reads += 1
         return {"type": "http.request", "body": b"{", "more_body": False}
+
+    return asyncio.run(status_of(api, method, path, credential, receive)), reads
+
+
+async def status_of(api: ApiHarness, method: str, path: str, credential: bytes, receive: Receive) -> int:
+    status = 0
 
     async def send(message: Message) -> None:
         nonlocal status
@@ -50,8 +59,8 @@ def asked(api: ApiHarness, method: str, path: str, credential: bytes) -> tuple[i
         "scheme": "http",
         "state": {},
     }
-    asyncio.run(api.client.app(scope, receive, send))  # type: ignore[arg-type]
-    return status, reads
+    await api.client.app(scope, receive, send)
+    return status
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
@@ -66,3 +75,24 @@ def test_no_operation_reads_a_body_before_the_credential(api: ApiHarness, creden
     assert len(operations) > 20
     told = {operation: asked(api, *operation, credential) for operation in operations}
     assert told == dict.fromkeys(operations, (401, 0))
+
+
+@pytest.mark.parametrize("path", ["/v1/erasure_requests", "/v1/batches/bt_0/pause"])
+def test_a_body_that_does_not_come_is_not_waited_for(
+    api: ApiHarness, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Long before the time for the call itself is over."""
+    monkeypatch.setattr(middleware, "BODY_COMES", 0.05, raising=False)
+
+    async def never() -> Message:
+        return await asyncio.Future()
+
+    credential = api.key(Role.OPERATOR)["Authorization"].encode()
+
+    async def calling() -> int:
+        call = asyncio.create_task(status_of(api, "POST", path, credential, never))
+        done, _ = await asyncio.wait({call}, timeout=10)
+        assert done, "it is waited for"
+        return await call
+
+    assert asyncio.run(calling()) == 503

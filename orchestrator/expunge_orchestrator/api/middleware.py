@@ -32,6 +32,9 @@ UPLOAD = ("POST", "/v1/batches")
 SLOWEST = 16 * 1024
 """Bytes a second that an upload has to bring, once the time for a call is over."""
 
+BODY_COMES = 10.0
+"""Seconds in which the body of any other call is there, of its 64 KiB at most."""
+
 WATCHED = re.compile(r"/v1/batches/[^/]+/events")
 """Answers as long as somebody watches; until the answer begins it is a call as any other."""
 
@@ -56,6 +59,13 @@ class _TooLargeError(HTTPException):
 
     def __init__(self) -> None:
         super().__init__(_TOO_LARGE.status)
+
+
+class _LateBodyError(HTTPException):
+    """The body is not there in time. As above."""
+
+    def __init__(self) -> None:
+        super().__init__(_LATE.status)
 
 
 class Guard:
@@ -137,9 +147,12 @@ class Guard:
         async def receiving() -> Message:
             nonlocal left, complete
             # An upload may take as long as it is large, but not trickle: each byte gains it no more than its share.
-            latest = began + patience + (limit - left) / SLOWEST
-            async with asyncio.timeout_at(latest if upload and not complete else None):
-                message = await receive()
+            latest = began + (patience + (limit - left) / SLOWEST if upload else BODY_COMES)
+            try:
+                async with asyncio.timeout_at(None if complete else latest):
+                    message = await receive()
+            except TimeoutError:
+                raise _LateBodyError from None
             left -= len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if left < 0:
@@ -156,7 +169,11 @@ class Guard:
                 await self._app(scope, receiving, self._prolonging(overall, send) if watched else send)
         except _TooLargeError:
             wrong = _TOO_LARGE
-        except (TimeoutError, asyncio.CancelledError):  # cancelled: the server ends, and would write where it was
+        except (
+            _LateBodyError,
+            TimeoutError,
+            asyncio.CancelledError,
+        ):  # cancelled: the server ends, and would write where it was
             wrong = _LATE
         except Exception as error:  # noqa: BLE001 - whoever is above us would write its text, which may hold a value
             _LOG.error("defect %s", type(error).__name__)

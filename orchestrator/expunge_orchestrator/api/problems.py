@@ -209,5 +209,6 @@ _PLAIN = {
     HTTPStatus.BAD_REQUEST: ("call-unusable", "The call is not of the documented form."),
     HTTPStatus.NOT_FOUND: ("not-found", "There is nothing of that name."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body-too-large", "The body is too large."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("took-too-long", "The call took too long."),
 }
 """What the framework refuses by itself, in our words."""
