@@ -30,6 +30,7 @@ from expunge_orchestrator.subjects import (
     attributions,
     earlier_claims,
     followed_keys,
+    index_keys,
     inherited_keys,
     joint_lookup,
     member_proof,
@@ -253,15 +254,20 @@ def _planned(context: StepContext, people: Sequence[Item], known: Keys, again: K
     """What the plan led to. Whoever came since it began, by a store's own clock, is somebody else."""
     begun = {item.id: context.subject(item) for item in people if item.id in known}
     fresh = [item for item in people if item.sealed_keys is not None and item.id not in begun]
-    begun_at = {name: parse(at) for name, at in context.batch.plan["begun_at"].items()}
+    begun_at = {name: parse(context.batch.plan["begun_at"][name]) for name in context.cutoffs}
+    since = replace(context, cutoffs=begun_at)
     later = {name: begun_at[name] for name, cutoff in context.cutoffs.items() if cutoff > begun_at[name]}
-    since = replace(context, cutoffs=later)
     know = followed_keys.knowing(context.workspace, later)
+    scope = context.batch.scope
 
     def owns_given_again(asked: Keys) -> Keys:
         homes = {item.id: context.subject(item).at_home for item in people if item.id in asked}
         owns = [Subject(number, keys, at_home=homes[number]) for number, keys in asked.items()] if know else []
-        return followed_keys.given_again(owns, context.batch.scope, context.workspace, know, later)
+        return followed_keys.given_again(owns, scope, context.workspace, know, later)
+
+    def named_by_others(let_go: Keys) -> Keys:
+        going = [context.subject(item) for item in people if item.sealed_keys is not None]
+        return index_keys.named_by_others(going, let_go, scope, context.workspace, context.cutoffs)
 
     return PlannedKeys(
         {item.id: context.unsealed(item) for item in fresh},
@@ -270,6 +276,7 @@ def _planned(context: StepContext, people: Sequence[Item], known: Keys, again: K
         context.identifiers([*fresh, *(item for item in people if item.id in begun)]),
         lambda asked, going: since.given_again(asked, [item for item in fresh if item.id in going]),
         owns_given_again,
+        named_by_others,
         context.workspace.data_map.person_identities,
         frozenset(
             name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.REUSABLE

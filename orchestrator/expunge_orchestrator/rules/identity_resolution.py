@@ -8,7 +8,7 @@ next leads only a key that no record of somebody else holds: an index does not s
 
 A further round also asks about the keys that are known from before: records that came since may hang on them. These
 decide nothing any more: where one leads to a person who was not found by then, or is or leads to another person than
-the given ones do by now, it is not followed.
+the given ones do by now, it is not followed, nor is what by now only such keys lead to.
 """
 
 from __future__ import annotations

@@ -130,13 +130,16 @@ def persons_among(keys: AbstractSet[SubjectKey], rules: IdentityRules) -> set[Su
 
 
 def reached(
-    keys: Iterable[SubjectKey], edges: Mapping[SubjectKey, set[SubjectKey]], ends: AbstractSet[str]
+    keys: Iterable[SubjectKey],
+    edges: Mapping[SubjectKey, set[SubjectKey]],
+    ends: AbstractSet[str],
+    barred: AbstractSet[SubjectKey] = _NOWHERE,
 ) -> set[SubjectKey]:
-    """The keys that some lead to. Nothing is reached through keys of identities at which the way ends."""
+    """The keys that some lead to. Nothing is reached through keys of identities at which the way ends, nor `barred`."""
     found: set[SubjectKey] = set()
     ahead = list(keys)
     while ahead:
-        fresh = edges.get(ahead.pop(), _NOWHERE) - found
+        fresh = edges.get(ahead.pop(), _NOWHERE) - found - barred
         found |= fresh
         ahead += [key for key in fresh if key.namespace not in ends]
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Set as AbstractSet
 
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import Subject, SubjectKey
 from expunge_orchestrator.rules.key_graph import (
     IdentityRules,
     KeyGraph,
@@ -96,7 +96,8 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
     accepted = {key for key in trail.given if not rules.shareable(key)}
-    unfollowed = _strangers(trail, rules) | trail.others | trail.hearsay | trail.held
+    let_go = _strangers(trail, rules) | trail.hearsay | trail.held
+    unfollowed = let_go | _through_these_alone(let_go, trail, rules) | trail.others
     nominated = trail.known - unfollowed
     accepted |= nominated
     told_of = trail.told_by_attributed() - trail.held
@@ -146,6 +147,17 @@ def _nobodys(key: SubjectKey, trail: KeyGraph, rules: IdentityRules, persons: Ab
         return False
     leads_to = persons_behind(key, trail, rules)
     return not leads_to or not leads_to.isdisjoint(persons)
+
+
+def _through_these_alone(let_go: AbstractSet[SubjectKey], trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
+    """Of the keys known from before those of things, and hearsay, that by now only keys lead to that are let go."""
+    if not let_go or not trail.known:
+        return set()
+    lasting, hearsay = rules.person | rules.reusable, Subject(0, trail.known).hearsay
+    things = {key for key in trail.known - let_go if key in hearsay or key.namespace not in lasting}
+    named = reached(let_go, trail.edges, lasting) & things
+    rest = (trail.given | trail.known | trail.attributed) - let_go - named
+    return named - reached(rest, trail.edges, rules.reusable, let_go) - trail.attributed
 
 
 def _strangers(trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:

@@ -8,7 +8,7 @@ attributions    whose records under an unclear value are, as two people say
 member_proof    which keys a controller's member has proven (law 2)
 unread_values   what nobody can read
 followed_keys   which keys a store is told, by whose they are just then
-index_keys      which keys only indexes under keys of others name
+index_keys      which keys only records under keys of others name
 joint_lookup    what rows lead to that people are found by together
 joint_owners    what rows lead to that people share who all go, for a plan
 residual_keys   sealed keys to what an ended request left (ADR 8)

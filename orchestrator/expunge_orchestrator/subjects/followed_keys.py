@@ -60,7 +60,7 @@ def without_claimed(  # noqa: PLR0913 - who is told what of whom, and what is kn
 ) -> list[Subject]:
     """The subjects as this store is told them: keys that others claim count as refused.
 
-    And so do keys of things that only indexes under these name.
+    And so do keys of things that only records under these name.
 
     Args:
         store: Who is told.
@@ -146,7 +146,7 @@ def given_again(
 ) -> dict[int, frozenset[SubjectKey]]:
     """Subject number -> keys that somebody else has by now, though they were the person's; of those with any.
 
-    With a key goes what only indexes under it name.
+    With a key goes what only records under it name.
 
     Args:
         subjects: Those asked about; and, without keys, others who go with them.

@@ -1,18 +1,19 @@
-"""Index keys: keys that only indexes under keys of others name; they are those others' as well (ADR 18).
+"""Index keys: keys that only records under keys of others name; they are those others' as well (ADR 18).
 
-A cache or a bucket says what a key leads to, and not whose it is. So when a key turns out to be somebody else's, what
-an index under it names is theirs, and so on from index to index; unless a key that is still the person's leads there.
+A cache or a bucket says what a key leads to, and not whose it is; neither does a row of a second database that is found
+by a key which the first one knows. So when a key turns out to be somebody else's, what is named under it is theirs, and
+so on from record to record, in all stores; unless a key that is still the person's leads there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import KnowsClaims, Scope, StoreConnector, Subject, SubjectKey
+from expunge_connectors.contract import Scope, StoreConnector, Subject, SubjectKey
 from expunge_orchestrator.rules.identity_resolution import MAX_ROUNDS
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
@@ -28,7 +29,7 @@ def named_by_others(
     workspace: Workspace,
     cutoffs: Mapping[str, datetime],
 ) -> _Keys:
-    """Subject number -> keys that only indexes under the keys of others name; of those with any.
+    """Subject number -> keys that only records under the keys of others name; of those with any.
 
     Of things, and of values that are followed though nothing but a record tells them.
 
@@ -47,12 +48,11 @@ def named_by_others(
     theirs = {number: keys & others[number] for number, keys in known.items()}
     if not people:
         return {}
-    everybody = {one.number: one for one in subjects}
-    indexes = _Paths(everybody, _without_owners(workspace), scope, workspace.data_map, cutoffs)
+    paths = _Paths({one.number: one for one in subjects}, workspace, scope, cutoffs)
     among = {one.number: told(one, workspace.data_map) - theirs[one.number] for one in people.values()}
-    named = indexes.reached(theirs, among)
+    named = paths.reached(theirs, among)
     rest = {number: known[number] - theirs[number] - keys for number, keys in named.items()}
-    own = replace(indexes, stores=workspace.stores).reached(rest, named)
+    own = paths.reached(rest, named)
     left = {number: keys - own.get(number, _NONE) for number, keys in named.items()}
     return {number: keys for number, keys in left.items() if keys}
 
@@ -63,23 +63,17 @@ def told(one: Subject, data_map: DataMap) -> frozenset[SubjectKey]:
     return one.hearsay.union(key for key in map(member_proof.unmark, one.keys) if key.namespace in kinds)
 
 
-def _without_owners(workspace: Workspace) -> dict[str, StoreConnector]:
-    """The stores that do not say whose a key is."""
-    return {name: one for name, one in workspace.stores.items() if not isinstance(one, KnowsClaims)}
-
-
 @dataclass(frozen=True, slots=True)
 class _Paths:
-    """What some stores lead to.
+    """What the stores lead to.
 
     Attributes:
         people: Everybody who goes; what people share who all go is theirs.
     """
 
     people: Mapping[int, Subject] = field(repr=False)
-    stores: Mapping[str, StoreConnector]
+    workspace: Workspace
     scope: Scope
-    data_map: DataMap
     cutoffs: Mapping[str, datetime]
 
     def reached(self, start: _Keys, among: _Keys) -> _Keys:
@@ -96,12 +90,27 @@ class _Paths:
                 for number, one in self.people.items()
                 if number not in answers
             ]
-            for name, store in self.stores.items():
-                visible = member_proof.visible_to(name, [*asked, *going], self.scope, self.data_map)
+            for name, store in self._leading_on(asked, among).items():
+                visible = member_proof.visible_to(name, [*asked, *going], self.scope, self.workspace.data_map)
                 for one in store.resolve(visible, self.scope, self.cutoffs.get(name)):
                     answers[one.number].add(one.key)
             ahead = {number: (among[number] & keys) - found.get(number, _NONE) for number, keys in answers.items()}
             found |= {number: found.get(number, _NONE) | keys for number, keys in ahead.items() if keys}
+        return found
+
+    def _leading_on(self, asked: Sequence[Subject], among: _Keys) -> dict[str, StoreConnector]:
+        """The stores that by the map may be found by keys of these people and tell any that are looked for."""
+        by = {member_proof.unmark(key).namespace for one in asked for key in one.keys}
+        wanted = {key.namespace for one in asked for key in among[one.number]}
+        found: dict[str, StoreConnector] = {}
+        for name, store in self.workspace.stores.items():
+            flows = self.workspace.data_map.stores[name].key_flow(name, self.workspace.data_map)
+            places = None if flows is None else flows.values()
+            if places is None or (
+                any(not by.isdisjoint(one.incoming) for one in places)
+                and any(not wanted.isdisjoint(one.outgoing | one.lost) for one in places)
+            ):
+                found[name] = store
         return found
 
     def _with(self, number: int, keys: frozenset[SubjectKey]) -> Subject:

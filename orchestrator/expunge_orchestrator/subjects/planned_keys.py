@@ -2,8 +2,9 @@
 
 An application deletes the account on its own between plan and erasure: the records that its address alone led to are
 this person's all the same. What is somebody else's by now is not: a key that was given again since the plan is left
-out. Where that is the person's own, which the request gives, the request leads to somebody else. And where another
-address has taken the place of the first one, nobody can say whose the records under that are: they stay, and are told.
+out, and with it what is known through that key alone. Where that is the person's own, which the request gives, the
+request leads to somebody else. And where another address has taken the place of the first one, nobody can say whose the
+records under that are: they stay, and are told.
 
 Once erasing has begun who it is was decided, and every key is known. A record that is still there answers all the same:
 where it says another value, the person is asked for as if nothing had begun, and what was decided is what was planned.
@@ -39,6 +40,7 @@ class PlannedKeys:
         given_again: Asks which keys of some of them somebody else has, who came since the plan; given of whom, and who
             goes: a record of two people who both go is none of somebody else's.
         owns_given_again: Asks the same of persons' own keys alone: it costs no search of what hangs on them.
+        named_by_others: Asks which further keys of some are known through these keys alone, which are let go.
         persons: The identities of persons.
         reusable: The identities of values that pass on.
         of_others: Those whose own key, which the request gives, somebody else has by now, as far as that was seen.
@@ -52,6 +54,7 @@ class PlannedKeys:
     given: Keys
     given_again: Callable[[Collection[int], Collection[int]], Keys]
     owns_given_again: Callable[[Keys], Keys]
+    named_by_others: Callable[[Keys], Keys]
     persons: Collection[str]
     reusable: Collection[str]
     of_others: set[int] = field(default_factory=set)
@@ -93,9 +96,12 @@ class PlannedKeys:
         more = {number: keys for number, keys in more.items() if number not in self.of_others}
         changed = self._changed_persons(more, {number: answers[number].keys for number in more}, ask)
         found = {}
+        self.given_up |= {number: self._given_up(keys, answers[number]) for number, keys in more.items()}
+        let_go = {number: again.get(number, _NONE) | changed[number] | self.given_up[number] for number in more}
+        named = self.named_by_others({number: keys for number, keys in let_go.items() if keys})
         for number, keys in more.items():
-            self.given_up[number] = self._given_up(keys, answers[number])
-            gone = again.get(number, _NONE) | changed[number]
+            below = named.get(number, _NONE) - answers[number].keys
+            gone = again.get(number, _NONE) | changed[number] | below
             self.passed_on[number] = gone & set(map(member_proof.unmark, keys))
             found[number] = without(keys, gone | self.given_up[number])
         return found

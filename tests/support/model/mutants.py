@@ -333,6 +333,20 @@ MUTANTS = (
         "tests/acceptance/test_keys_between_indexes.py::test_what_an_index_of_the_persons_own_names_too_goes",
     ),
     Mutant(
+        "what hung on an address that was replaced since the plan is not followed either",
+        f"{_SUBJECTS}/planned_keys.py",
+        "self.named_by_others({number: keys for number, keys in let_go.items() if keys})",
+        "{}",
+        "tests/acceptance/test_keys_below_let_go_keys.py::test_an_address_that_passes_on_takes_what_its_index_names",
+    ),
+    Mutant(
+        "what only a key leads to that is not followed any more is not followed either",
+        f"{_RULES}/resolution_decision.py",
+        "let_go | _through_these_alone(let_go, trail, rules) | trail.others",
+        "let_go | trail.others",
+        "tests/acceptance/test_keys_below_let_go_keys.py::test_an_address_that_passes_on_takes_what_its_index_names",
+    ),
+    Mutant(
         "an id that was given again since the plan is somebody else's",
         f"{_SUBJECTS}/planned_keys.py",
         "        if number in self.of_others:\n            return replace",

@@ -190,6 +190,24 @@ def test_what_came_since_is_reached_over_a_known_key(data_map: DataMap) -> None:
     assert TOKEN in again({USER_7}, {USER_7, ROW_7}, {ROW_7: {TOKEN}}, data_map).keys
 
 
+def test_what_only_a_known_key_leads_to_that_is_let_go_is_let_go_with_it(data_map: DataMap) -> None:
+    """Of several, those stay that a key which is still the person's leads to as well."""
+    data_map.identities["device"] = Identity(kind=IdentityKind.INTERNAL)
+    devices = [SubjectKey("device", f"d{number}") for number in range(8)]
+    below = {SubjectKey("session_token", f"below {one.value}") for one in devices}
+    edges = {
+        PHONE: {USER_9, *devices},
+        USER_7: {EMAIL, devices[0]},
+        EMAIL: {USER_7, devices[1]},
+        **{one: {SubjectKey("session_token", f"below {one.value}")} for one in devices},
+    }
+    found = again({USER_7}, {EMAIL, PHONE, *devices, *below}, edges, data_map)
+    kept = {*devices[:2], SubjectKey("session_token", "below d0"), SubjectKey("session_token", "below d1")}
+    assert found.keys == {USER_7, EMAIL} | kept
+    assert found.refused == {PHONE, *devices, *below} - kept
+    assert found.shared >= {*devices, *below} - kept
+
+
 def test_a_known_key_that_is_somebody_elses_by_now_is_not_followed(data_map: DataMap) -> None:
     for edges in ({PHONE: {TOKEN, USER_9}}, {PHONE: {TOKEN, LEAD_1}, LEAD_1: {CALLER_7}}):
         found = again({USER_7}, {USER_7, PHONE}, edges, data_map)
