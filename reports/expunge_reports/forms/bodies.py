@@ -182,6 +182,7 @@ class Settled(Body):
     due: int
     ambiguous: int | None = None
     left: tuple[str, ...] = ()
+    left_means: str | None = None
     dropped: Names | None = None
     blind_search: BlindSearch | None = None
     identifiers: Identifiers | None = None

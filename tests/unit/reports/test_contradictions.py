@@ -127,7 +127,16 @@ def good() -> Receipt:
             },
             "copies": {
                 "kind": "copies",
-                "listings": [{"place": "dumps", "of": "main", "at": at(1), "copies": 3, "control": "object README"}],
+                "listings": [
+                    {
+                        "place": "dumps",
+                        "of": "main",
+                        "at": at(1),
+                        "storageAt": at(1),
+                        "copies": 3,
+                        "control": "object README",
+                    }
+                ],
                 "mayHoldTheRecords": [
                     held("a", "due", "2026-12-02T00:00:00Z", "2026-12-07T00:00:00Z"),
                     held("b", "due", "2027-01-06T00:00:00Z", "2027-01-11T00:00:00Z"),

@@ -126,7 +126,7 @@ FORMS = {
         "body-re-erased": bodies.ReErased,
         "body-settled": bodies.Settled,
         "body-denied": bodies.Ended,
-        "body-cancelled": bodies.Ended,
+        "body-cancelled": bodies.Cancelled,
         "store": bodies.Store,
         "collection": bodies.Collection,
         "identifiers": bodies.Identifiers,
