@@ -37,12 +37,14 @@ def no_op_erase(inner: StoreConnector) -> FaultyConnector:
     return FaultyConnector(inner, erase=lambda subjects, *_: len(subjects))
 
 
-def before_call(inner: StoreConnector, verb: str, then: Callable[[], object]) -> FaultyConnector:
-    """A connector before whose first call of a verb something happens in the world."""
+def before_call(
+    inner: StoreConnector, verb: str, then: Callable[[], object], when: Callable[[], bool] = lambda: True
+) -> FaultyConnector:
+    """A connector before whose first call of a verb, as soon as it is time, something happens in the world."""
     waiting = [then]
 
     def call(*arguments: Any) -> Any:
-        if waiting:
+        if waiting and when():
             waiting.pop()()
         return getattr(inner, verb)(*arguments)
 

@@ -46,7 +46,6 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "deadlines-change": "other deadlines are cited, and nothing says that they were extended",
     "controller-changes": "the statements of one request name different controllers",
     "types-change": "the statements of one request are limited to different data types",
-    "plan-changes": "another plan is cited than the series began with",
     "type-not-asked-for": "the plan is limited to data types, and plans a collection of another one",
     "plan-against-lines": "the collections that are stated are not those of the plan",
     "level-not-claimed": "another level is stated than `deleted`, which alone is claimed",

@@ -18,8 +18,6 @@ def _documents(said: Said, _: datetime) -> Found:
     for plan in said.new_of(Plan):
         stores = Counter(store.store for store in plan.stores)
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)
-        if said.before.plan is not None:
-            yield "plan-changes", ""
     for one in said.new:
         limited = one.limited_to
         if limited is not None and isinstance(one.form, Plan):

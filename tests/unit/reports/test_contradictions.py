@@ -768,10 +768,6 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         ),
     ),
     # whose, and of what
-    "another plan": (
-        "plan-changes",
-        second("plan", to=1, operator="Somebody else"),
-    ),
     "a collection of a type that was not asked for": (
         "type-not-asked-for",
         lambda r: r["documents"]["plan"]["dataTypes"].update({"main.posts": "messages"}),
