@@ -87,6 +87,7 @@ def test_check_leaves_the_ledger_of_an_older_build_as_it_is(cli: CliRunner, tmp_
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         connection.execute(sa.text("INSERT INTO alembic_version VALUES ('0000')"))
     engine.dispose()
+    Path(tmp_path, "ledger").chmod(0o600)
     as_it_was = Path(tmp_path, "ledger").read_bytes()
     assert unread(cli, url) == 1
     assert Path(tmp_path, "ledger").read_bytes() == as_it_was
