@@ -71,7 +71,7 @@ class Schema(BaseModel):
     @classmethod
     def _not_many_more(cls, given: object) -> object:
         """Whoever sends thousands of unknown members is told once."""
-        if cls.model_config["extra"] == "forbid":
+        if cls.model_config.get("extra") == "forbid":
             return _few(given, len(cls.model_fields) + _UNKNOWN_TOLD)
         return given
 
