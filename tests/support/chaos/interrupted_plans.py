@@ -72,12 +72,17 @@ def plans(home: Path) -> list[Plan]:
         Plan(
             uid,
             state,
-            json.loads(counts) if isinstance(counts, str) else counts,
+            _timeless(json.loads(counts) if isinstance(counts, str) else counts),
             [number for of, _, number in chunks if of == batch],
             sealed[batch],
         )
         for batch, uid, state, counts in found
     ]
+
+
+def _timeless(plan: dict[str, Any]) -> dict[str, Any]:
+    """A plan without when it began: no two begin at one time."""
+    return {name: value for name, value in plan.items() if name != "begun_at"}
 
 
 def touched(chaos: Chaos, before: StoreSnapshot) -> Iterator[str]:
