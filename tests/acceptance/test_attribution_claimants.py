@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
-from tests.support.servers import BucketFactory, Keyspace
+from tests.support.servers import BucketFactory, Keyspace, wait_until
 from tests.support.small_company import installed, succeeded
 
 from expunge_orchestrator.dev_servers import Endpoints
@@ -242,6 +243,9 @@ def named(  # noqa: PLR0917 - fixtures
     succeeded(made.run("adopt", "cache"))
     keyspace.client.set("m:home@x.example", "x")
     s3.put_object(Bucket=name, Key="m/home@x.example", Body=b"x")
+    written = s3.head_object(Bucket=name, Key="m/home@x.example")["LastModified"]
+    # A bucket says whole seconds: what was written in the second in which a plan begins counts as newer than it.
+    wait_until(lambda: datetime.now(UTC) >= written + timedelta(seconds=1))
 
     def there() -> tuple[bool, bool]:
         listed = s3.list_objects_v2(Bucket=name).get("KeyCount", 0)
