@@ -6,6 +6,7 @@ clients get good names; a schema's name is that of its class in `api.schemas`.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header
@@ -100,6 +101,7 @@ def describe(app: FastAPI) -> None:
         )
     generate = app.openapi
 
+    @cache  # every call with a query asks for it
     def openapi() -> dict[str, Any]:
         document = generate()
         document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
