@@ -27,6 +27,10 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import request as request_table
 from expunge_orchestrator.requests.submission import FOLLOW_UP
 
+_FOLLOWED = sa.select(request_table.c.follow_up, request_table.c.controller).where(
+    request_table.c.uid == sa.bindparam("request")
+)
+
 
 class CredentialFirst(APIRoute):
     """A route that looks at the credential before the body is read, where it has one."""
@@ -68,6 +72,7 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
     request.state.actor = principal.actor
     await limiter.count_call(counted_as(principal))
     request.state.authenticated = principal, at
+    await request.state.known()  # the turn of the address is over
     return principal, at
 
 
@@ -93,11 +98,7 @@ def _handed_out(state: AppState, given: bearer_secrets.PresentedSecret, at: date
             return api_keys.principal_of(connection, given, state.workspace.data_map, at)
         if given.prefix != FOLLOW_UP:
             raise not_accepted()
-        row = connection.execute(
-            sa.select(request_table.c.follow_up, request_table.c.controller).where(
-                request_table.c.uid == f"rq_{given.id}"
-            )
-        ).first()
+        row = connection.execute(_FOLLOWED, {"request": f"rq_{given.id}"}).first()
     if not bearer_secrets.matches(given, None if row is None else row.follow_up) or row is None:
         raise not_accepted()
     return Principal(

@@ -1,7 +1,8 @@
 """Call slots: how many heavy calls of a kind are at work at a time, in all and of one client; and calls of one caller.
 
 A heavy call that finds no slot is refused. Of a caller's other calls a few are at work, and the rest wait for them in
-the event loop, where they take no thread and no connection of the ledger from others.
+the event loop, where they take no thread and no connection of the ledger from others. Before the caller is known, the
+same holds of the address.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from expunge_orchestrator.api.problems import ProblemError
 
 TURNS = 4
 """Calls of one caller at work at a time: a tenth of the threads that answer calls."""
+
+TURNS_OF_ADDRESS = 2
+"""Calls of one address whose callers are looked up at a time. That takes some milliseconds of the interpreter each."""
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ class ConnectionLimits:
         And of one on which a body is waited for: its sender decides how long that takes. An address that has all of
         its places makes room itself.
         """
-        counted = None if address is None or self._is_proxy(address) else network_of(address)
+        counted = None if address is None or is_proxy(address, self._proxies) else network_of(address)
         alone = counted is not None and self._by_address[counted] >= self._most_per_address
         if alone or len(self._open) >= self._most:
             waiting = chain(self._resting, self._sending)
@@ -114,12 +114,14 @@ class ConnectionLimits:
         if transport in self._open:
             self._resting[transport] = None
 
-    def _is_proxy(self, address: str) -> bool:
-        if not self._proxies:
-            return False
-        there = ip_address(address.partition("%")[0])
-        there = getattr(there, "ipv4_mapped", None) or there
-        return any(there in one for one in self._proxies)
+
+def is_proxy(address: str, proxies: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Whether it is a named proxy's address, which speaks for many."""
+    if not proxies:
+        return False
+    there = ip_address(address.partition("%")[0])
+    there = getattr(there, "ipv4_mapped", None) or there
+    return any(there in one for one in proxies)
 
 
 def limits_of(settings: ApiSettings) -> ConnectionLimits:

@@ -85,6 +85,7 @@ class HttpProtocol(HttpToolsProtocol):
         """The head of the first call is waited for, unless there are too many connections."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # so that we are told as soon as anything is left over
+        vars(transport)["max_size"] = LONGEST_REST  # bytes of a read; of a body so much is kept until it is looked at
         if not self.limits.admit(transport, self.client[0] if self.client else None):
             transport.abort()
             return

@@ -35,6 +35,7 @@ MOST_OF_A_CONTROLLER = 500
 """Keys of one controller that are in force or were issued within a day: who is behind an actor is asked of all keys."""
 
 _DAY = timedelta(days=1)
+_BY_UID = sa.select(api_key).where(api_key.c.uid == sa.bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def principal_of(
     Raises:
         NotAuthenticatedError: Nobody, or nobody any more.
     """
-    row = connection.execute(sa.select(api_key).where(api_key.c.uid == given.id)).first()
+    row = connection.execute(_BY_UID, {"key": given.id}).first()
     good = bearer_secrets.matches(given, None if row is None else row.secret_hash)
     if row is None or not good or _ended(row, at):
         raise not_accepted()
