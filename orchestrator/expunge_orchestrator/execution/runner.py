@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -38,6 +39,7 @@ from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS
+from expunge_orchestrator.rules.turns import Turns
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.log.transparency_log import LogWriter
 
@@ -62,6 +64,8 @@ _OPEN_CHUNKS = (
     sa.select(
         tables.chunk.c.id,
         tables.chunk.c.batch_id,
+        tables.batch.c.controller,
+        tables.batch.c.member,
         tables.chunk.c.not_before,
         tables.chunk.c.attempts,
         tables.chunk.c.depth,
@@ -74,6 +78,7 @@ _OPEN_CHUNKS = (
     .where(RUNNABLE)
     .order_by(tables.batch.c.id, tables.chunk.c.id)
 )
+_OpenChunk = sa.Row[*tuple[Any, ...]]
 _OPEN_CHUNKS_OF = _OPEN_CHUNKS.where(tables.batch.c.id == sa.bindparam("only"))
 
 
@@ -95,6 +100,7 @@ def run(
 ) -> None:
     """Run every batch of the ledger that is to run (or `only` one), until nothing is left that could run now.
 
+    Controllers take turns, a chunk each; of one controller's batches the earliest comes first (ADR 12).
     Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.
     Those of people whose records somebody has locked are put off to a later run.
     Told to stop (`watch`), it ends with the steps that run; another run takes up the rest.
@@ -112,6 +118,7 @@ def run(
         cancellation.set_interrupted_apart(workspace.ledger)
         _publish(workspace, writer)
         flight: dict[Future[None], int] = {}
+        turns = Turns()
         begun = now()
         news = False
         while True:
@@ -121,8 +128,9 @@ def run(
                 news = False
             stops = watch.told_to_stop()
             ready, pause = ([], None) if stops else _open_chunks(workspace, begun, set(flight.values()), only)
-            for chunk_id in ready[: workers - len(flight)]:
-                flight[pool.submit(_run_chunk, workspace, chunk_id, watch)] = chunk_id
+            for chunk in turns.ordered(ready, _controller)[: workers - len(flight)]:
+                flight[pool.submit(_run_chunk, workspace, chunk.id, watch)] = chunk.id
+                turns.taken(_controller(chunk))
             if news:  # the worker that brought them is at its next chunk by now
                 _publish(workspace, writer)
                 news = False
@@ -143,9 +151,13 @@ def _publish(workspace: Workspace, writer: LogWriter) -> None:
     publish(workspace.ledger, writer, batch_lifecycle.refresh)
 
 
+def _controller(chunk: _OpenChunk) -> tuple[str, str | None]:
+    return chunk.controller, chunk.member
+
+
 def _open_chunks(
     workspace: Workspace, begun: datetime, in_flight: set[int], only: int | None
-) -> tuple[list[int], float | None]:
+) -> tuple[list[_OpenChunk], float | None]:
     """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause.
 
     Nobody waits for those that are put off: a run takes them up whose time had come when it began.
@@ -165,8 +177,12 @@ def _open_chunks(
         )
     )
     due = {False: stamp(moment), True: stamp(poison_isolation.taken_up_before(begun, moment))}
-    ready = [row.id for row in open_rows if row.not_before is None or row.not_before <= due[row.attempts >= most]]
-    waiting = [row.not_before for row in open_rows if row.id not in ready and row.attempts < most]
+    ready, waiting = [], []
+    for row in open_rows:
+        if row.not_before is None or row.not_before <= due[row.attempts >= most]:
+            ready.append(row)
+        elif row.attempts < most:
+            waiting.append(row.not_before)
     if not waiting:
         return ready, None
     return ready, max(0.05, (parse(min(waiting)) - moment).total_seconds())

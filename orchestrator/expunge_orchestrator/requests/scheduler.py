@@ -1,4 +1,7 @@
-"""Request scheduler: plans each due request as a batch of one and starts it. Idempotent and crash-safe."""
+"""Request scheduler: plans each due request as a batch of one and starts it. Idempotent and crash-safe.
+
+Controllers take turns, so that thousands of requests of one keep nobody else's waiting (ADR 12).
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,10 @@ UNUSABLE = "member-unusable"
 """Why a request is denied that is for a member whose records cannot be told by the name that was given."""
 
 AT_ONCE = 50
-"""So many are fenced in one transaction."""
+"""So many are fenced in one transaction, and begun in one pass; more where more controllers have one each."""
 
 _EARLIEST_FIRST = (ANSWER_BY.nulls_last(), request.c.due_at, request.c.id)
-"""By when it is to be answered; then since when it is due."""
+"""Of one controller's: by when it is to be answered; then since when it is due."""
 
 
 def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = lambda: False) -> int:
@@ -63,10 +66,8 @@ def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = 
 def lock_due(workspace: Workspace, at: datetime) -> int:
     """From here on, what has come due cannot be taken back. Returns how many."""
     with reading(workspace.ledger) as connection:
-        due = sa.select(request.c.id).where(
-            request.c.state == RequestState.SCHEDULED.value, request.c.due_at <= stamp(at)
-        )
-        ids = list(connection.scalars(due.order_by(*_EARLIEST_FIRST).limit(AT_ONCE)))
+        due = sa.and_(request.c.state == RequestState.SCHEDULED.value, request.c.due_at <= stamp(at))
+        ids = list(connection.scalars(sa.select(_in_turn(due).c.id)))
     if not ids:
         return 0
     with workspace.ledger.begin() as connection:
@@ -80,24 +81,40 @@ def lock_due(workspace: Workspace, at: datetime) -> int:
 def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
     """Fenced and not planned; planned and not begun (a plan that waited for approval may have it now), or void."""
     with reading(workspace.ledger) as connection:
-        query = (
-            repository.QUERY.where(
-                sa.or_(
-                    request.c.state == RequestState.STARTING.value,
-                    sa.and_(
-                        request.c.state == RequestState.STARTED.value,
-                        sa.or_(
-                            tables.batch.c.state == BatchState.PLANNED.value,
-                            plan_replacement.is_void(workspace),
-                        ),
+        chosen = _in_turn(
+            sa.or_(
+                request.c.state == RequestState.STARTING.value,
+                sa.and_(
+                    request.c.state == RequestState.STARTED.value,
+                    sa.or_(
+                        tables.batch.c.state == BatchState.PLANNED.value,
+                        plan_replacement.is_void(workspace),
                     ),
                 ),
-                sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)),
-            )
-            .order_by(*_EARLIEST_FIRST)
-            .limit(AT_ONCE)
+            ),
+            sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)),
         )
+        query = repository.QUERY.join(chosen, chosen.c.id == request.c.id).order_by(chosen.c.place)
         return [repository.from_row(row) for row in connection.execute(query).mappings()]
+
+
+def _in_turn(*which: sa.ColumnElement[bool]) -> sa.Subquery:
+    """The first of these requests (`id`), and which comes when (`place`): everybody's first, then everybody's second.
+
+    Each controller that has one is in it, however many others there are.
+    """
+    turn = sa.func.row_number().over(partition_by=(request.c.controller, request.c.member), order_by=_EARLIEST_FIRST)
+    ours = (
+        sa.select(request.c.id, turn.label("turn"), ANSWER_BY.label("answer_by"), request.c.due_at)
+        .outerjoin(tables.batch, tables.batch.c.id == request.c.batch_id)
+        .where(*which)
+        .subquery()
+    )
+    order = (ours.c.turn, ours.c.answer_by.nulls_last(), ours.c.due_at, ours.c.id)
+    placed = sa.select(ours.c.id, ours.c.turn, sa.func.row_number().over(order_by=order).label("place")).subquery()
+    return (
+        sa.select(placed.c.id, placed.c.place).where(sa.or_(placed.c.turn == 1, placed.c.place <= AT_ONCE)).subquery()
+    )
 
 
 Attempt = Callable[[Workspace, Request, datetime], bool]

@@ -8,6 +8,7 @@ resolution_answers      who is meant, or why nobody is
 outcomes                from verification to what may be said of a collection and of a person (law 1)
 chunking                a batch cut into chunks
 pipeline                the steps of a chunk
+turns                   whose work comes next
 plan_limits_and_drift   what needs approval; what is clearly more than was planned
 declared_backups        where the copies of a store are kept, or who says that there are none
 reachability            can a request ever lead to a collection
