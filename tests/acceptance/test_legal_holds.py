@@ -217,8 +217,7 @@ def test_a_hold_that_runs_out_ends_by_itself(
     place(installation, [key("user_id", ann.id)], until=now().date())
     batch = installation.plan(ann.csv)
     assert installation.erase(batch).state is BatchState.ON_HOLD
-    with installation.workspace.ledger.begin() as connection:
-        assert hold_enforcement.release(connection) == 0
+    assert hold_enforcement.release(installation.workspace.ledger) == 0
     tomorrow = now() + timedelta(days=1)
     monkeypatch.setattr(legal_holds, "now", lambda: tomorrow)
     assert installation.erase(batch).state is BatchState.ERASED

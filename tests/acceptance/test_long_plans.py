@@ -1,4 +1,7 @@
-"""A long list is written in pieces: nobody waits longer than for a chunk, and a plan that was not finished is none."""
+"""A long list is written in pieces: nobody waits longer than for a chunk, and a plan that was not finished is none.
+
+So is a hold on many people let go of.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
+from tests.support.bulk_people import make_crowd
 from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
+from tests.support.holds import lift, place
 from tests.support.installation import CompanyStack, Installation, fresh_installation
+from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import PlanChangedError, UnknownBatchError
+from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid, batches
 from expunge_orchestrator.ledger.database import open_ledger, reading
@@ -257,3 +264,71 @@ def test_who_is_killed_while_forgetting_is_followed_by_the_next(chunked: Install
     assert kept(chunked) == PEOPLE - 2 * CHUNK
     forgotten_plans.forget_stale(chunked.workspace)
     assert kept(chunked) == 0
+
+
+@pytest.fixture
+def pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release touches no more people at a time than one chunk has."""
+    monkeypatch.setattr(hold_enforcement, "_ROWS_AT_ONCE", CHUNK)
+    monkeypatch.setattr(hold_enforcement, "_ROWS_OF_A_CHUNK", 0)
+
+
+def test_a_hold_on_many_is_let_go_of_a_chunk_at_a_time(
+    chunked: Installation, inspector: StoreInspector, pieces: None
+) -> None:
+    crowd = make_crowd(inspector, 4 * CHUNK)
+    placed = place(chunked, controller="calltrack")
+    batch = chunked.plan(crowd.csv)
+    assert chunked.erase(batch).state is BatchState.ON_HOLD
+    with counted(chunked.workspace.ledger) as seen:
+        assert lift(chunked, placed) == 4 * CHUNK
+    assert sum(seen.rows) >= 4 * CHUNK
+    assert max(seen.rows) <= 2 * CHUNK  # each person twice: what they wait for, and what was stated of them
+    assert chunked.again(batch).state is BatchState.EXECUTING
+    assert chunked.erase(batch).state is BatchState.ERASED
+    assert crowd.named(inspector) == 0
+
+
+def test_who_is_killed_while_letting_go_is_followed_by_the_next(
+    chunked: Installation, inspector: StoreInspector, pieces: None
+) -> None:
+    crowd = make_crowd(inspector, 4 * CHUNK)
+    placed = place(chunked, controller="calltrack")
+    batch = chunked.plan(crowd.csv)
+    assert chunked.erase(batch).state is BatchState.ON_HOLD
+
+    class Killed(BaseException):
+        pass
+
+    seen: list[int] = []
+
+    def kill(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.lstrip().upper().startswith("UPDATE CHUNK "):
+            seen.append(1)
+            if len(seen) == 2:
+                raise Killed
+
+    event.listen(chunked.workspace.ledger, "before_cursor_execute", kill)
+    with pytest.raises(Killed):
+        lift(chunked, placed)
+    event.remove(chunked.workspace.ledger, "before_cursor_execute", kill)
+    assert hold_enforcement.release(chunked.workspace.ledger) == 3 * CHUNK
+    assert hold_enforcement.release(chunked.workspace.ledger) == 0
+    assert chunked.erase(batch).state is BatchState.ERASED
+    assert crowd.named(inspector) == 0
+
+
+def test_where_nobody_is_let_go_nothing_is_written(chunked: Installation, inspector: StoreInspector) -> None:
+    crowd = make_crowd(inspector, CHUNK)
+    place(chunked, controller="calltrack")
+    assert chunked.erase(chunked.plan(crowd.csv)).state is BatchState.ON_HOLD
+    writes = []
+
+    def begun(connection: sa.Connection) -> None:
+        if not connection.get_execution_options().get("expunge_reading", False):
+            writes.append(connection)
+
+    event.listen(chunked.workspace.ledger, "begin", begun)
+    assert hold_enforcement.release(chunked.workspace.ledger) == 0
+    event.remove(chunked.workspace.ledger, "begin", begun)
+    assert writes == []

@@ -40,7 +40,7 @@ def place(
 def lift(installation: Installation, placed: PlacementResult) -> int:
     with installation.workspace.ledger.begin() as connection:
         legal_holds.lift(connection, placed.hold.uid, "counsel")
-        return hold_enforcement.release(connection)
+    return hold_enforcement.release(installation.workspace.ledger)
 
 
 def due(holder: SeededPerson, inspector: StoreInspector) -> dict[str, int]:

@@ -118,8 +118,7 @@ class Worker:
         except (FindingsError, ConnectorError) as error:  # what was begun, withdrawn or ended goes on without it
             _put_off(error)
         forgotten_plans.forget_stale(workspace)
-        with workspace.ledger.begin() as connection:
-            hold_enforcement.release(connection)
+        hold_enforcement.release(workspace.ledger)
         with (
             suppress(LedgerBusyError),  # another process of this ledger is at it
             open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,

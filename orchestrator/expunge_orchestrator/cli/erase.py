@@ -172,9 +172,10 @@ def carry_out(workspace: Workspace, batch: Batch) -> None:
     process is running this ledger it does the work, and this one waits for the batch to end.
     """
     batch_lifecycle.start(workspace, batch)
-    with workspace.ledger.begin() as connection:
+    with reading(workspace.ledger) as connection:
         had_failed = any(one["state"] == ChunkState.FAILED for one in chunk_states(connection, batch))
-        hold_enforcement.release(connection)
+    hold_enforcement.release(workspace.ledger)
+    with reading(workspace.ledger) as connection:
         at_work = batch_by_uid(connection, batch.uid).state in RUNNING
     if had_failed:
         if at_work:

@@ -162,9 +162,10 @@ def lift(
     Example: expunge holds lift hd_1f0c3a5b7d9e
     """
     settings = load_settings()
-    with opened(settings, installed()) as workspace, workspace.ledger.begin() as connection:
-        lifted = legal_holds.lift(connection, hold, current_actor(settings))
-        released = hold_enforcement.release(connection)
+    with opened(settings, installed()) as workspace:
+        with workspace.ledger.begin() as connection:
+            lifted = legal_holds.lift(connection, hold, current_actor(settings))
+        released = hold_enforcement.release(workspace.ledger)
     if as_json:
         output.emit({**_view(lifted), "released": released})
     else:

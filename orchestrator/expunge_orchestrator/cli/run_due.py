@@ -47,8 +47,7 @@ def run_due(as_json: output.Json = False) -> None:
         unsettled = _in_state(workspace, [BatchState.EXECUTING, BatchState.SETTLING, BatchState.ERASED])
         refused = _start_settling(workspace)
         forgotten = forgotten_plans.forget_stale(workspace)
-        with workspace.ledger.begin() as connection:
-            released = hold_enforcement.release(connection)
+        released = hold_enforcement.release(workspace.ledger)
         _run(workspace)
         searched, unsearched = _search_and_settle(workspace)
         done = len(unsettled & _in_state(workspace, [BatchState.SETTLED]))  # also what an interrupted run had begun

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.database import let_others_write, reading
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
@@ -25,6 +27,9 @@ from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Resu
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import OpenCopies
+
+_ROWS_AT_ONCE, _ROWS_OF_A_CHUNK = 2000, 20
+"""What one transaction of a release touches, and what a chunk costs beside its people, in rows of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,34 +186,49 @@ def _reason(held: EffectiveHold) -> str:
     return f"on hold: {held.ground}{until}"[:500]
 
 
-def release(connection: sa.Connection) -> int:
+def release(ledger: sa.Engine) -> int:
     """Let people run again of whose holds one was lifted or has run out: the rest, if any, is found again on the way.
+
+    Some chunks at a time: a hold on many people keeps nobody else from writing, and where there is nobody to let go
+    nothing is written. Where that is interrupted, whoever looks next goes on with it.
 
     Returns:
         How many people.
     """
-    return sum(let_go(connection).values())
+    with reading(ledger) as connection:
+        pieces = _pieces(Counter(row.chunk_id for row in _to_let_go(connection)))
+    freed = 0
+    for number, chunks in enumerate(pieces):
+        if number:
+            let_others_write(ledger)
+        with ledger.begin() as connection:
+            freed += sum(let_go(connection, tables.chunk.c.id.in_(chunks)).values())
+    return freed
 
 
-def let_go(connection: sa.Connection) -> Counter[int]:
-    """The same. Returns how many people of which batch (its id): those alone whom nobody else took up meanwhile."""
-    rows = connection.execute(
-        sa.select(tables.item.c.id, tables.item.c.held, tables.item.c.outcome, tables.item.c.chunk_id)
-        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
-        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
-        .where(
-            tables.chunk.c.state == ChunkState.HELD.value,
-            tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
-        )
-    ).all()
-    freed: Counter[int] = Counter()
-    if not rows:
-        return freed
-    valid = {one.uid for one in legal_holds.in_force(connection)}
+def _pieces(people: Mapping[int, int]) -> list[list[int]]:
+    """Chunks of one transaction each: one with many people, or many with a few."""
+    pieces: list[list[int]] = []
+    rows = _ROWS_AT_ONCE
+    for chunk, number in sorted(people.items()):
+        rows += number + _ROWS_OF_A_CHUNK
+        if rows > _ROWS_AT_ONCE:
+            pieces.append([])
+            rows = number + _ROWS_OF_A_CHUNK
+        pieces[-1].append(chunk)
+    return pieces
+
+
+def let_go(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Counter[int]:
+    """The same of some chunks (with their batches), in the transaction of whoever asks for it.
+
+    Returns:
+        How many people of which batch (its id): those alone whom nobody else took up meanwhile.
+    """
     by_chunk: dict[int, list[int]] = defaultdict(list)
-    for row in rows:
-        if not set(row.held or ()) <= valid:
-            by_chunk[row.chunk_id].append(row.id)
+    for row in _to_let_go(connection, which):
+        by_chunk[row.chunk_id].append(row.id)
+    freed: Counter[int] = Counter()
     for chunk_id, people in by_chunk.items():
         still = tables.chunk.c.state == ChunkState.HELD.value
         found = sa.select(tables.chunk).where(tables.chunk.c.id == chunk_id, still).with_for_update()
@@ -217,7 +237,8 @@ def let_go(connection: sa.Connection) -> Counter[int]:
             continue  # cancelled, or taken up by somebody else, since it was read
         freed[chunk.batch_id] += len(people)
         ready = {"state": ChunkState.READY.value, "failure": None, "ending": False}
-        if len(people) == sum(row.chunk_id == chunk_id for row in rows):
+        in_chunk = sa.select(sa.func.count()).select_from(tables.item).where(tables.item.c.chunk_id == chunk_id)
+        if connection.scalar(in_chunk) == len(people):
             connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**ready))
         else:
             poison_isolation.split_chunk(connection, chunk, people, {"step": chunk.step, **ready})
@@ -229,3 +250,21 @@ def let_go(connection: sa.Connection) -> Counter[int]:
         )
     batch_lifecycle.sync_state(connection, list(freed))
     return freed
+
+
+def _to_let_go(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[sa.Row[*tuple[Any, ...]]]:
+    """Who waits in these chunks for a hold that is over, among others perhaps."""
+    waiting = connection.execute(
+        sa.select(tables.item.c.id, tables.item.c.held, tables.item.c.chunk_id)
+        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
+        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
+        .where(
+            tables.chunk.c.state == ChunkState.HELD.value,
+            tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
+            *which,
+        )
+    ).all()
+    if not waiting:
+        return []
+    valid = {one.uid for one in legal_holds.in_force(connection)}
+    return [row for row in waiting if not set(row.held or ()) <= valid]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
 from expunge_orchestrator.execution import batch_control, batch_lifecycle, hold_enforcement, operator_retry
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
@@ -165,8 +166,8 @@ def _failed(connection: sa.Connection, batch: Batch) -> int:
 
 
 def _held(connection: sa.Connection, batch: Batch) -> int:
-    """Those whose hold is over; others' as well, as whenever somebody looks."""
-    return hold_enforcement.let_go(connection)[batch.id]
+    """Those whose hold is over."""
+    return hold_enforcement.let_go(connection, tables.batch.c.id == batch.id)[batch.id]
 
 
 def _nothing(workspace: Workspace, batch: Batch) -> UsageError:

@@ -101,8 +101,8 @@ def lift_legal_hold(
         if not mine:
             raise not_there()
         lifted = legal_holds.lift(connection, legal_hold_id, call.principal.actor)
-        hold_enforcement.release(connection)
         call.note(connection, lifted.uid)
+    hold_enforcement.release(call.state.workspace.ledger)
     call.state.wake()
     return LegalHold(**legal_hold_view(lifted))
 
