@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 
 # The same text serves Python and Postgres (ARE): neither look-behind nor \b.
 _END = r"""\s@:/"<>(),;=|"""
-EMAIL = rf"""[^{_END}]+@([^{_END}.']+\.)+[^{_END}.'0-9]{{2,}}"""
+EMAIL = rf"""[^{_END}]+@([^{_END}.'{{}}]+\.)+[^{_END}.'0-9{{}}]{{2,}}"""
 PHONE = r"(^|[^0-9A-Za-z+])(\+|00)[1-9]([ ()./-]{0,2}[0-9]){7,14}($|[^0-9A-Za-z])"
 UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 IP = r"(^|[^0-9.])(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}($|[^0-9.])"

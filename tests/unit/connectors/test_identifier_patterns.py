@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from expunge_connectors.keyspace.identifier_patterns import (
@@ -51,6 +51,8 @@ def test_words_of_the_maps_templates_stay():
 
 
 @given(st.text(max_size=40))
+@example("0@0.0")
+@example("f0@ .1 .--")
 def test_a_shape_holds_nothing_that_would_be_taken_out_again(name):
     shape = mask_values(f"profile:{name}")
     assert mask_values(shape) == shape
