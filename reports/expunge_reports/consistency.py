@@ -65,6 +65,9 @@ NOTHING_DELETED: Final = "nothing was deleted or tombstoned"
 NOTHING_LEFT: Final = "nothing due was left."
 """Standard sentences of a claim, which a reader may take for the whole; the claim begins with a capital letter."""
 
+OTHER_DATA: Final = "of all other data nothing is said"
+"""Of a request that is limited to data types: what its claim, the verdict and the page say of the rest."""
+
 
 def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
     """Tell whether a standard sentence of a claim is not what the lines say."""

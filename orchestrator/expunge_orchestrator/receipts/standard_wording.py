@@ -49,8 +49,8 @@ def _whole(sentence: str) -> str:
 
 def _limited(sentence: str) -> str:
     return (
-        f"Of the data types asked for alone: {sentence[0].lower()}{sentence[1:]} Records of other data types were left"
-        f" as they were, and no claim is made for them, nor for places not listed.{NOT_SEARCHED_FOR}"
+        f"Of the data types asked for alone: {sentence[0].lower()}{sentence[1:]}"
+        f" {consistency.OTHER_DATA.capitalize()}, nor of places not listed.{NOT_SEARCHED_FOR}"
     )
 
 

@@ -159,7 +159,7 @@ def limit(verdict: Verdict) -> list[str]:
     named = {name: None for current in verdict.statements for name in limited_to(current) or ()}
     if not named:
         return []
-    return [f"limited to data of these types: {', '.join(named)}; of all other data nothing is said"]
+    return [f"limited to data of these types: {', '.join(named)}; {consistency.OTHER_DATA}"]
 
 
 def unknown_documents(verdict: Verdict) -> list[str]:

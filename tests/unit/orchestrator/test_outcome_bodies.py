@@ -127,6 +127,15 @@ def test_a_claim_says_what_the_collections_say(lines, went, limited):
     assert Went.SOME not in fitting or went is Went.SOME
 
 
+@pytest.mark.parametrize("went", Went)
+def test_a_limited_claim_says_no_more_of_other_data_than_the_verdict(went):
+    """A table may hold what was not asked for beside what was; nobody looked at it."""
+    claim = CLAIMS[True][went].casefold()
+    assert consistency.OTHER_DATA in claim
+    assert "as they were" not in claim
+    assert consistency.OTHER_DATA not in CLAIMS[False][went].casefold()
+
+
 @given(people=st.lists(st.tuples(RECORDS, RECORDS), min_size=1, max_size=6))
 def test_each_body_is_what_its_lines_say_in_canonical_bytes(people):
     conclusions = OutcomeBodies(
