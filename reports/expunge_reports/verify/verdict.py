@@ -8,6 +8,7 @@ from typing import Final
 
 from expunge_reports.statement import Statement
 from expunge_reports.verify.contradictions import Contradiction
+from expunge_reports.verify.what_is_owed import LateAnswer
 
 
 class Reason(StrEnum):
@@ -112,6 +113,7 @@ class Verdict:
         statements: the verified statements in order; empty if invalid.
         contradictions: what cannot be true of the statements, although their signatures hold.
         overdue_since: the time by which the request itself owed a statement, if that time has passed.
+        answered_late: the answer, if it was given after it was due; None if not, or there is none.
         copies_past: how many of the backup copies that were stated last should be gone by now.
         openings: how many subject entries were opened.
         quorum: how many witnesses the trust file demands.
@@ -128,6 +130,7 @@ class Verdict:
     statements: tuple[Statement, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
     overdue_since: datetime | None = None
+    answered_late: LateAnswer | None = None
     copies_past: int = 0
     openings: int = 0
     quorum: int = 0

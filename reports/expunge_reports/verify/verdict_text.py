@@ -67,6 +67,7 @@ def lines(verdict: Verdict) -> list[str]:
     return [
         ", ".join(words),
         *contradictions(verdict),
+        *late_answer(verdict),
         claim(verdict),
         *grounds(verdict),
         *(line for seq in range(len(verdict.statements)) for line in _statement_lines(verdict, seq)),
@@ -108,6 +109,15 @@ def contradictions(verdict: Verdict) -> list[str]:
         f" {contradicting.EXPLANATIONS[one.code]}"
         for one in verdict.contradictions
     ]
+
+
+def late_answer(verdict: Verdict, shown: Callable[[datetime], str] = datetime.isoformat) -> list[str]:
+    """Return the line that says how late an answer was, and when it was due (as `shown`); none if it was in time."""
+    late = verdict.answered_late
+    if late is None:
+        return []
+    days = "1 day" if late.days == 1 else f"{late.days} days"
+    return [f"answered {days} after it was due: statement {late.seq}, due by {shown(late.due)}"]
 
 
 def as_of(found: AsOf) -> str:
@@ -200,6 +210,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
     """Return the verdict as plain JSON data."""
     found = verdict.as_of
     overdue = verdict.overdue_since
+    late = verdict.answered_late
     return {
         "format": "expunge-verdict/1",
         "operator": verdict.operator,
@@ -214,6 +225,9 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "statement": verdict.seq,
         "part": verdict.part,
         "overdue_since": None if overdue is None else overdue.isoformat(),
+        "answered_late": None
+        if late is None
+        else {"statement": late.seq, "due": late.due.isoformat(), "days": late.days},
         "copies_past": verdict.copies_past,
         "openings": verdict.openings,
         "quorum": verdict.quorum,

@@ -92,6 +92,7 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         statements=tuple(statements),
         contradictions=contradictions.contradictions(statements, parsed.shared, now),
         overdue_since=what_is_owed.overdue_since(statements, documents, now),
+        answered_late=what_is_owed.answered_late(statements, documents),
         copies_past=what_is_owed.copies_past(statements, documents, now),
         openings=len(opened),
         quorum=trust.quorum,

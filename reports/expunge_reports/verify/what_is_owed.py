@@ -1,9 +1,9 @@
-"""What an authentic series should have stated by now: its own debts, its deadlines and the ends of backup copies."""
+"""What an authentic series should have stated by when: its own debts, its deadlines and the ends of backup copies."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from expunge_reports.consistency import Past
 from expunge_reports.forms import shared_documents, stated_time
@@ -14,6 +14,21 @@ Documents: TypeAlias = Mapping[str, shared_documents.Document | None]
 """By digest (hex), each read once however many statements cite it; None where the form is not known."""
 
 _NONE: Final = ()
+_DAY: Final = timedelta(days=1)
+
+
+class LateAnswer(NamedTuple):
+    """An answer that was given after its deadline.
+
+    Attributes:
+        seq: the statement that answers.
+        due: by when the answer was due, as stated last before it.
+        days: how many days later it was given, the one begun last counted as a whole.
+    """
+
+    seq: int
+    due: datetime
+    days: int
 
 
 def overdue_since(statements: Sequence[Statement], documents: Documents, now: datetime) -> datetime | None:
@@ -28,6 +43,20 @@ def overdue_since(statements: Sequence[Statement], documents: Documents, now: da
     if not reduce(lambda past, one: past.then(one.event), statements, Past()).ended:
         times += [stated_time.moment(one.answer_by) for one in _last(_cited(statements, documents), Deadlines)]
     return min((one for one in times if one is not None and one < now), default=None)
+
+
+def answered_late(statements: Sequence[Statement], documents: Documents) -> LateAnswer | None:
+    """Return the answer, or the denial, if it came after the deadlines that were stated last before it."""
+    past = Past()
+    for seq, current in enumerate(statements):
+        past = past.then(current.event)
+        if past.ended:
+            due = [stated_time.moment(one.answer_by) for one in _last(_cited(statements[:seq], documents), Deadlines)]
+            by = next((one for one in due if one is not None and one < current.issued_at), None)
+            if by is None or past.cancelled:
+                return None
+            return LateAnswer(seq, by, -((by - current.issued_at) // _DAY))
+    return None
 
 
 def copies_past(statements: Sequence[Statement], documents: Documents, now: datetime) -> int:

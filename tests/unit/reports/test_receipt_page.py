@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib import resources
 
@@ -15,6 +16,7 @@ from expunge_reports.page import date_format, glossary
 from expunge_reports.page.render import receipt_page
 from expunge_reports.statement import EVENTS, Open
 from expunge_reports.verify import verdict_text
+from expunge_reports.verify.what_is_owed import LateAnswer
 
 HOSTILE = "</td></style></title><script>alert(1)</script><img src=x onerror=alert(1)>&\"'"
 PLAN = {
@@ -273,6 +275,17 @@ def test_what_was_stated_and_what_is_open_stand_in_the_verdict(finished):
     verdict = text[: text.index("What this verdict rests on")]
     stated = f"{glossary.EVENTS['partially-erased']}. Then: {glossary.EVENTS['settled']}"
     assert f"Stated by 2026-11-24 10:15:42 UTC: {stated}. Still open: Nothing; this is the last statement." in verdict
+
+
+def test_an_answer_after_its_deadline_stands_in_the_verdict(finished):
+    shared = export.parse(finished.export()).shared
+    in_time = finished.verify(finished.export())
+    late = replace(in_time, answered_late=LateAnswer(1, datetime(2026, 11, 20, 23, tzinfo=UTC), 4))
+    text = read(receipt_page(late, shared)).text
+    said = "Answered 4 days after it was due: statement 1, due by 2026-11-20 23:00:00 UTC."
+    assert said in text[: text.index("What this verdict rests on")]
+    assert "after it was due" not in read(receipt_page(in_time, shared)).text
+    assert _warns(receipt_page(late, shared)) is _warns(receipt_page(in_time, shared)) is False
 
 
 def test_one_table_holds_the_collections_of_a_statement(whole):

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
-from expunge_reports import canonical, dsse, export, opening, statement
+from expunge_reports import canonical, consistency, dsse, export, opening, statement
 from expunge_reports.errors import MalformedError
 from expunge_reports.forms import shared_documents
 from expunge_reports.log import leaf, proof_file, signed_note
 from expunge_reports.trust import ReceiptKey
-from expunge_reports.verify import verdict_text
+from expunge_reports.verify import verdict_text, what_is_owed
 from expunge_reports.verify.verdict import Reason
 
 ISSUED = datetime(2026, 11, 24, 10, 15, 42, tzinfo=UTC)
@@ -105,6 +105,54 @@ def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered
     check = statement.Open(1, datetime(2028, 1, 1, tzinfo=UTC))
     operator.issue("erased", still_open=check, body={"context": []})
     assert status("2027-02-01T23:00:01Z") == ["unanchored"]
+
+
+@pytest.mark.parametrize(
+    ("event", "answered", "said"),
+    [
+        ("erased", "2026-12-02T23:00:00Z", None),
+        ("erased", "2026-12-02T23:00:01Z", "answered 1 day after it was due"),
+        ("denied", "2026-12-03T23:00:00Z", "answered 1 day after it was due"),
+        ("not-found", "2026-12-03T23:00:01Z", "answered 2 days after it was due"),
+        ("partially-erased", "2027-02-01T23:00:00Z", "answered 61 days after it was due"),
+        ("cancelled", "2027-02-01T23:00:00Z", None),
+        ("on-hold", "2027-02-01T23:00:00Z", None),
+    ],
+)
+def test_an_answer_after_its_deadline_is_said(operator, event, answered, said):
+    """Whoever asked for an answer by a day is told that it came later, and no verdict changes for it."""
+    first = _deadlines(EARLY) | {"clocks": [{"clock": "statute", "lastDay": "2026-12-02", "dueAt": EARLY}]}
+    operator.documents.append(first)
+    operator.issue("accepted", body={"context": [export.document_digest(first)]})
+    at = datetime.fromisoformat(answered)
+    check = statement.Open(1, at + timedelta(days=1)) if event in consistency.ANSWERS else None
+    owed = {"on-hold": statement.Open(1, datetime.fromisoformat(EARLY))}.get(event, check or statement.NOTHING_OPEN)
+    operator.issue(event, issued_at=at, still_open=owed, final=event == "cancelled", body={"context": []})
+    if check is not None:
+        operator.issue("settled", issued_at=at + timedelta(days=1), body={"context": []})
+    verdict = operator.verify(operator.export(), now=at)
+    words = [] if said is None else [f"{said}: statement 1, due by 2026-12-02T23:00:00+00:00"]
+    assert [one for one in verdict_text.lines(verdict) if "after it was due" in one] == words
+    told = verdict_text.to_object(verdict)["answered_late"]
+    days = None if said is None else int(said.split()[1])
+    assert told == (None if said is None else {"statement": 1, "due": "2026-12-02T23:00:00+00:00", "days": days})
+    if event != "on-hold":
+        assert verdict.overdue_since is None
+
+
+def test_an_answer_by_the_day_that_was_extended_is_in_time(operator):
+    clock = {"clock": "statute", "lastDay": "2026-12-02", "dueAt": EARLY}
+    first = _deadlines(EARLY) | {"clocks": [clock]}
+    longer = _deadlines(LATER) | {"clocks": [clock | {"extendedTo": LATER}]}
+    operator.documents += [first, longer]
+    operator.issue("accepted", body={"context": [export.document_digest(first)]})
+    operator.issue("extended", body={"context": [export.document_digest(longer)]})
+    late = datetime(2027, 2, 3, 22, tzinfo=UTC)
+    assert operator.verify(operator.export(), now=late).answered_late is None
+    operator.issue("erased", issued_at=late, body={"context": []})
+    operator.issue("partially-erased", issued_at=late, body={"context": []})
+    found = operator.verify(operator.export(), now=late).answered_late
+    assert found == what_is_owed.LateAnswer(seq=2, due=datetime.fromisoformat(LATER), days=2)
 
 
 def _copy(identifier: str, status: str, expected_by: str | None) -> dict[str, object]:
