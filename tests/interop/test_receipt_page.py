@@ -38,7 +38,7 @@ def _copy(number: int, status: str) -> dict[str, object]:
         "store": "main",
         "kind": "pg_dump",
         "id": f"postgres/{LONG}{number}.dump",
-        "takenBetween": [LISTED.isoformat()],
+        "takenBetween": [LISTED.isoformat()] * 2,
         "status": status,
         "due": ends,
         "expectedBy": ends,
@@ -54,26 +54,34 @@ def _receipt() -> tuple[Verdict, dict[str, object]]:
     shared: dict[str, object] = {
         plan: {
             "kind": "plan",
+            "software": LONG,
             "operator": LONG,
-            "stores": [{"store": LONG, "kind": "postgres", "collections": {LONG: "delete"}}],
+            "contact": LONG,
+            "dataMap": LONG,
+            "planDigest": LONG,
+            "stores": [{"store": LONG, "kind": "postgres", "identity": LONG, "collections": {LONG: "delete"}}],
             "logsLeftAlone": [{"store": "main", "collection": LONG, **log}],
             "dataTypes": {"main.users": LONG},
         },
         copies: {
             "kind": "copies",
-            "listings": [{"place": "dumps", "at": LISTED.isoformat(), "copies": 4, "control": LONG}],
+            "listings": [
+                {"place": "dumps", "of": "main", "at": at, "storageAt": at, "copies": 4, "control": LONG}
+                for at in [LISTED.isoformat()]
+            ],
             "mayHoldTheRecords": [_copy(number, "due" if number < 3 else "never") for number in range(1, 5)],
         },
         other: {"kind": "other", "text": LONG, "<script>document.title='ran'</script>": ["<img src=x>"]},
     }
     collection = {"outcome": "retained", "found": 3, "due": 0, "retained": 2, "newer": 1, "ground": LONG}
+    lines: list[object] = [{"collection": LONG, **collection}]
     bodies: list[tuple[str, dict[str, object]]] = [
         ("accepted", {"controller": LONG, "context": [f"sha256:{plan}"]}),
         (
             "partially-erased",
             {
                 "claim": LONG,
-                "stores": [{"store": "main", "level": "deleted", "collections": [{"collection": LONG, **collection}]}],
+                "stores": [{"store": "main", "level": "deleted", "cutoff": None, "collections": lines}],
                 "context": [f"sha256:{copies}", f"sha256:{other}"],
             },
         ),

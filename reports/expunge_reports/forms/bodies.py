@@ -1,29 +1,29 @@
 """Forms of what statements say: collections, stores, searches, and the body of each event."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.form_reader import Members, Names
+from expunge_reports.forms.form_reader import NO_NAMES, NULLABLE, Members, Names
 from expunge_reports.forms.stated_time import Day, Time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One collection of a statement. A count is None if it is not stated."""
+    """One collection of a statement. A count is None if it is not stated; what is kept has a ground, as rules say."""
 
     collection: str
     outcome: str
     found: int
     due: int
-    retained: int | None = None
+    retained: int
+    newer: int
     gone: int | None = None
-    newer: int | None = None
     ambiguous: int | None = None
     unread: int | None = None
-    ground: str | None = None
-    until: Day | None = None
+    ground: str | None = field(default=None, metadata=NULLABLE)
+    until: Day | None = field(default=None, metadata=NULLABLE)
     further: Members
 
 
@@ -33,7 +33,7 @@ class Store:
 
     store: str
     level: str | None = None
-    cutoff: Time | None = None
+    cutoff: Time | None
     collections: tuple[Collection, ...]
     further: Members
 
@@ -79,13 +79,13 @@ class Identifiers:
     """What became of the request's own identifiers and keys."""
 
     destroyed_in_ledger: bool
-    openable_from: str | None = None
-    until: Day | None = None
-    means: str | None = None
+    openable_from: str
+    until: Day | None
+    means: str
     kept: str | None = None
     contact_kept: str | None = None
     carried_over: str | None = None
-    level: str | None = None
+    level: Literal["deleted"] | None = None
     level_means: str | None = None
     further: Members
 
@@ -133,7 +133,6 @@ class Ended(Body):
 
     outcome: str
     reason: str
-    identifiers: Identifiers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +140,7 @@ class Cancelled(Ended):
     """That nothing was erased, and in which series the request goes on if its plan was replaced."""
 
     continued_in: str | None = None
+    identifiers: Identifiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,11 +181,11 @@ class Settled(Body):
     verified_at: Time
     due: int
     ambiguous: int | None = None
-    left: tuple[str, ...] = ()
+    left: Names = NO_NAMES
     left_means: str | None = None
     dropped: Names | None = None
     blind_search: BlindSearch | None = None
-    identifiers: Identifiers | None = None
+    identifiers: Identifiers
     planner_samples: tuple[PlannerSamples, ...] = ()
 
 

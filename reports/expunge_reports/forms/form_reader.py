@@ -1,4 +1,8 @@
-"""Form reader: a JSON value as one of the typed forms, derived from the types of its fields."""
+"""Form reader: a JSON value as one of the typed forms, derived from the types of its fields.
+
+A member whose field has a default may be absent, and is no null where it is there, but for those that are `NULLABLE`.
+One whose field has none may not be absent, and is null only if its type says so.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,8 +17,18 @@ from expunge_reports.forms import stated_time
 from expunge_reports.forms.stated_time import Day, Time
 
 Members = Mapping[str, object]
+NULLABLE: Final[Mapping[str, bool]] = {"nullable": True}
+"""Metadata of a field whose member may be absent, and null as well."""
+
 Names = NewType("Names", tuple[str, ...])
 """At least one text."""
+
+NO_NAMES: Final = Names(())
+"""What a member stands for that is absent."""
+
+Interval = NewType("Interval", tuple[Time, Time])
+"""Two times."""
+_ENDS: Final = 2
 _Form = TypeVar("_Form")
 _Reader = Callable[[object, str], object]
 
@@ -48,32 +62,46 @@ def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - a type as it is annotated
         return partial(_by_name, _reader(get_args(hint)[1]))
     if get_origin(hint) is tuple:
         return partial(_rows, _reader(get_args(hint)[0]))
-    hints = get_type_hints(hint)
-    members = {
-        one.name: _Member(
-            name=re.sub(r"_(\w)", lambda matched: matched[1].upper(), one.name),
-            reader=_reader(hints[one.name]),
-            required=one.default is MISSING and one.default_factory is MISSING,
-        )
-        for one in fields(hint)
-        if one.name != "further"
-    }
-    return partial(_record, hint, members)
+    return partial(_record, hint, {one: (member.name, _reader(member.type)) for one, member in members(hint).items()})
 
 
-class _Member(NamedTuple):
+class Member(NamedTuple):
+    """One member of a form.
+
+    Attributes:
+        name: as it is in JSON.
+        type: how it is read if it is there.
+        required: it may not be absent.
+    """
+
     name: str
-    reader: _Reader
+    type: Any
     required: bool
 
 
-def _record(form: Callable[..., object], members: Mapping[str, _Member], value: object, what: str) -> object:
+@cache
+def members(form: type) -> Mapping[str, Member]:
+    """Return the members of a form by the names of their fields."""
+    hints = get_type_hints(form)
+    found = {}
+    for one in fields(form):
+        hint, required = hints[one.name], one.default is MISSING and one.default_factory is MISSING
+        if not required and not one.metadata.get("nullable") and get_origin(hint) in {Union, UnionType}:
+            hint = get_args(hint)[0]
+        name = re.sub(r"_(\w)", lambda matched: matched[1].upper(), one.name)
+        found[one.name] = Member(name, hint, required)
+    del found["further"]
+    return found
+
+
+def _record(
+    form: Callable[..., object], readers: Mapping[str, tuple[str, _Reader]], value: object, what: str
+) -> object:
     left = dict(json_fields.members(value, what))
-    given = {
-        name: member.reader(left.pop(member.name, None), member.name)
-        for name, member in members.items()
-        if member.required or member.name in left
-    }
+    for member in members(cast("type", form)).values():
+        if member.required and member.name not in left:
+            raise MalformedError(f"{what} lacks {member.name}")
+    given = {one: reader(left.pop(name), name) for one, (name, reader) in readers.items() if name in left}
     return form(**given, further=left)
 
 
@@ -98,6 +126,13 @@ def _names(value: object, what: str) -> object:
     return found
 
 
+def _interval(value: object, what: str) -> object:
+    found = tuple(stated_time.read_time(one, what) for one in json_fields.sequence(value, what))
+    if len(found) != _ENDS:
+        raise MalformedError(f"{what} is no interval")
+    return found
+
+
 def _by_name(reader: _Reader, value: object, what: str) -> object:
     return {name: reader(one, what) for name, one in json_fields.members(value, what).items()}
 
@@ -108,6 +143,7 @@ _LEAVES: Final[Mapping[Any, _Reader]] = {
     str: json_fields.text,
     bool: json_fields.flag,
     Names: _names,
+    Interval: _interval,
     Members: json_fields.members,
     int: json_fields.integer,  # what is below 0 is for the rules to say
 }

@@ -1,11 +1,11 @@
 """Forms of what statements cite: plan, deadlines, backup copies, what was searched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, cast
 
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.form_reader import Members
+from expunge_reports.forms.form_reader import NO_NAMES, Interval, Members, Names
 from expunge_reports.forms.stated_time import Day, Time
 
 Action = Literal["delete", "tombstone", "retain"]
@@ -15,20 +15,20 @@ Action = Literal["delete", "tombstone", "retain"]
 class BackupCopy:
     """One backup copy, or so many that are stated together: these have no `id`.
 
-    `taken_between` is the interval in which their data was read, empty if not stated.
+    `taken_between` is the interval in which their data was read.
     """
 
     place: str
     status: Literal["due", "overdue", "held", "never", "conditional", "unknown"]
-    store: str | None = None
-    kind: str | None = None
+    store: str
+    kind: str
     id: str | None = None
     copies: int = 1
-    taken_between: tuple[Time, ...] = ()
-    due: Time | None = None
-    expected_by: Time | None = None
-    ground: str | None = None
-    blocker: str | None = None
+    taken_between: Interval
+    due: Time | None
+    expected_by: Time | None
+    ground: str | None
+    blocker: str | None
     further: Members
 
     @property
@@ -45,11 +45,11 @@ class Listing:
     """
 
     place: str
-    of: str | None = None
+    of: str
     at: Time
-    storage_at: Time | None = None
+    storage_at: Time
     copies: int
-    control: str | None = None
+    control: str | None
     further: Members
 
 
@@ -69,10 +69,10 @@ class LogLeftAlone:
 
     store: str
     collection: str
-    purpose: str | None = None
-    ground: str | None = None
-    retention: str | None = None
-    approved_by: str | None = None
+    purpose: str
+    ground: str
+    retention: str
+    approved_by: str
     further: Members
 
 
@@ -91,9 +91,9 @@ class PlannedStore:
 
     store: str
     kind: str
-    identity: str | None = None
-    collections: Mapping[str, Action] = field(default_factory=dict)
-    backup_places: tuple[str, ...] = ()
+    identity: str
+    collections: Mapping[str, Action]
+    backup_places: Names = NO_NAMES
     no_backups: NoBackups | None = None
     further: Members
 
@@ -103,15 +103,15 @@ class Plan:
     """The document about the plan; `data_types` maps `store.collection` to its data type."""
 
     kind: str
-    operator: str | None = None
-    contact: str | None = None
-    software: str | None = None
-    data_map: str | None = None
-    plan_digest: str | None = None
+    operator: str
+    contact: str
+    software: str
+    data_map: str
+    plan_digest: str
     stores: tuple[PlannedStore, ...]
-    logs_left_alone: tuple[LogLeftAlone, ...] = ()
-    data_types: Mapping[str, str] = field(default_factory=dict)
-    limited_to: tuple[str, ...] | None = None
+    logs_left_alone: tuple[LogLeftAlone, ...]
+    data_types: Mapping[str, str]
+    limited_to: Names | None = None
     further: Members
 
 
@@ -120,8 +120,8 @@ class Extension:
     """That a clock was extended, once."""
 
     last_day: Day
-    at: Time | None = None
-    reason: str | None = None
+    at: Time
+    reason: str
     ground: str | None = None
     further: Members
 
@@ -139,9 +139,9 @@ class DayNotCounted:
 class Clock:
     """One clock of a request."""
 
-    clock: str
-    ground: str | None = None
-    received_at: Time | None = None
+    clock: Literal["promise", "statute", "confirmation"]
+    ground: str
+    received_at: Time
     last_day: Day
     due_at: Time
     moved_from: Day | None = None
@@ -168,12 +168,12 @@ class Deadlines:
     kind: str
     received_at: Time
     controller_received_at: Time | None = None
-    time_zone: str | None = None
-    calendar: Calendar | None = None
+    time_zone: str
+    calendar: Calendar
     business_days: int | None = None
     statute: str | None = None
     clocks: tuple[Clock, ...]
-    first: str | None = None
+    first: str
     answer_by: Time
     warning: str | None = None
     further: Members
@@ -184,7 +184,7 @@ class SearchedStore:
     """One store that was searched without the map."""
 
     store: str
-    at: Time | None = None
+    at: Time
     further: Members
 
 
@@ -201,7 +201,7 @@ class SearchedStores:
 Document = BackupCopies | Deadlines | Plan | SearchedStores
 AnyDocument = TypeVar("AnyDocument", BackupCopies, Deadlines, Plan, SearchedStores)
 
-_DOCUMENTS: Final[Mapping[str, type[Document]]] = {
+DOCUMENTS: Final[Mapping[str, type[Document]]] = {
     "blind-search": SearchedStores,
     "copies": BackupCopies,
     "deadlines": Deadlines,
@@ -211,7 +211,7 @@ _DOCUMENTS: Final[Mapping[str, type[Document]]] = {
 
 def document(value: object) -> Document | None:
     """Read a shared document as the kind that it says it is."""
-    return form_reader.read(_DOCUMENTS[cast("Any", value)["kind"]], value) if is_document(value) else None
+    return form_reader.read(DOCUMENTS[cast("Any", value)["kind"]], value) if is_document(value) else None
 
 
 def kind_of(value: object) -> str | None:
@@ -222,4 +222,4 @@ def kind_of(value: object) -> str | None:
 
 def is_document(value: object) -> bool:
     """Whether a shared document says that it is of one of the kinds above."""
-    return kind_of(value) in _DOCUMENTS
+    return kind_of(value) in DOCUMENTS

@@ -60,7 +60,7 @@ def _copies(said: Said, _: datetime) -> Found:
                 yield "copy-days-reversed", copy.place
             if _status_against_days(copy, at.get(copy.place)):
                 yield "status-against-days", copy.place
-            if copy.copies < 1 or (stores is not None and copy.store is not None and copy.store not in stores):
+            if copy.copies < 1 or (stores is not None and copy.store not in stores):
                 yield "copies-not-listed", copy.place
             if copy.id is not None and (copy.place, copy.id) in seen:
                 yield "place-twice", copy.place
@@ -69,7 +69,7 @@ def _copies(said: Said, _: datetime) -> Found:
 
 def _reversed(copy: BackupCopy) -> bool:
     """Nothing is gone before it was begun. When it was done by, and from when on it goes, are estimates apart."""
-    begun, done = (*map(_second, copy.taken_between), None, None)[:2]
+    begun, done = map(_second, copy.taken_between)
     due, gone = _second(copy.due), _second(copy.expected_by)
     pairs = ((begun, done), (begun, due), (begun, gone), (due, gone))
     return any(first is not None and then is not None and first > then for first, then in pairs)

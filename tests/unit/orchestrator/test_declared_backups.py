@@ -45,7 +45,7 @@ def test_that_there_are_none_is_said_of_all_stores_or_of_one(tmp_path: Path) -> 
     assert declared_backups.stated(whole, "main") == declared_backups.stated(each, "cache") == none
     assert declared_backups.stated(each, "main") == {"backupPlaces": ["dumps"]}
     assert digest(whole) != digest(example(tmp_path, whole=NONE | {"approved_by": "Bob"}))
-    stated = {"store": "main", "kind": "postgres", **none}
+    stated = {"store": "main", "kind": "postgres", "identity": "sha256:" + "3" * 64, "collections": {}, **none}
     planned = form_reader.read(shared_documents.PlannedStore, stated)
     assert planned is not None
     assert planned.no_backups is not None

@@ -24,10 +24,29 @@ DATA_MAP = {"kind": "data-map", "digest": "0" * 64}
 COPIES = {"kind": "copies", "listings": [], "mayHoldTheRecords": []}
 PLAN = {
     "kind": "plan",
+    "software": "expunge 1",
+    "operator": "Example GmbH",
+    "contact": "privacy@example.com",
+    "dataMap": "sha256:" + "1" * 64,
+    "planDigest": "sha256:" + "2" * 64,
     "stores": [
-        {"store": "pg-main", "kind": "postgres", "collections": {"calls": "delete"}},
-        {"store": "cache", "kind": "redis"},
+        {
+            "store": "pg-main",
+            "kind": "postgres",
+            "identity": "sha256:" + "3" * 64,
+            "collections": {"calls": "delete"},
+        },
+        {"store": "cache", "kind": "redis", "identity": "sha256:" + "4" * 64, "collections": {}},
     ],
+    "logsLeftAlone": [],
+    "dataTypes": {},
+}
+KEPT_KEYS = {
+    "destroyedInLedger": False,
+    "openableFrom": "Copies of the ledger",
+    "until": None,
+    "means": "No day is known",
+    "kept": "What leads to the rest",
 }
 
 
@@ -37,24 +56,26 @@ _MEMBERS = {
         event: {"outcome": event, "verifiedAt": "2026-11-24T10:15:42Z"}
         for event in ("erased", "partially-erased", "not-found")
     },
-    "on-hold": {"outcome": "on-hold", "reason": "A court", "verifiedAt": "2026-11-24T10:15:42Z"},
+    "on-hold": {"outcome": "on-hold", "reason": "A court", "until": None, "verifiedAt": "2026-11-24T10:15:42Z"},
     "re-erased": {"verifiedAt": "2026-11-24T10:15:42Z"},
-    "settled": {"verifiedAt": "2026-11-24T10:15:42Z", "due": 0},
+    "settled": {"verifiedAt": "2026-11-24T10:15:42Z", "due": 0, "identifiers": KEPT_KEYS},
     "denied": {"outcome": "denied", "reason": "Several people"},
-    "cancelled": {"outcome": "cancelled", "reason": "Nothing was erased"},
+    "cancelled": {"outcome": "cancelled", "reason": "Nothing was erased", "identifiers": KEPT_KEYS},
 }
 
 
 def stores(event: str, plan: dict[str, Any]) -> list[dict[str, object]]:
     """Each collection of a plan as it is stated beside an event, where nothing else is of interest."""
-    line: dict[str, object] = {
-        "not-found": {"outcome": "not-found", "found": 0, "due": 0},
-        "partially-erased": {"outcome": "ambiguous", "found": 14, "due": 0, "ambiguous": 1},
-        "on-hold": {"outcome": "retained", "found": 1, "due": 0, "retained": 1, "ground": "A court"},
-    }.get(event, {"outcome": "erased", "found": 14, "due": 0})
+    line: dict[str, object] = {"due": 0, "retained": 0, "newer": 0}
+    line |= {
+        "not-found": {"outcome": "not-found", "found": 0},
+        "partially-erased": {"outcome": "ambiguous", "found": 14, "ambiguous": 1},
+        "on-hold": {"outcome": "retained", "found": 1, "retained": 1, "ground": "A court", "until": None},
+    }.get(event, {"outcome": "erased", "found": 14})
     return [
         {
             "store": store["store"],
+            "cutoff": None,
             "collections": [{"collection": name, **line} for name in store.get("collections", {})],
         }
         for store in plan["stores"]

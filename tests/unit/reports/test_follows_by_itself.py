@@ -19,6 +19,7 @@ LOCKED = {
     "found": 1,
     "due": 0,
     "retained": 1,
+    "newer": 0,
     "ground": "object-lock",
     "until": "2027-01-31",
 }
@@ -48,7 +49,8 @@ def judged(operator):
 
 
 def stores(*lines):
-    return {"stores": [{"store": "pg-main", "collections": list(lines)}, {"store": "cache", "collections": []}]}
+    held = {"pg-main": list(lines), "cache": []}
+    return {"stores": [{"store": store, "cutoff": None, "collections": those} for store, those in held.items()]}
 
 
 @pytest.mark.parametrize("event", ["settled", "partially-erased"])

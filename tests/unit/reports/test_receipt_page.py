@@ -86,7 +86,7 @@ def copy(**changes):
 
 
 def copies(*held, at="2026-11-24T10:00:00Z", control="object README.txt"):
-    listing = {"place": "dumps", "at": at, "copies": len(held), "control": control}
+    listing = {"place": "dumps", "of": "main", "at": at, "storageAt": at, "copies": len(held), "control": control}
     return {"kind": "copies", "listings": [listing], "mayHoldTheRecords": list(held)}
 
 
@@ -377,19 +377,17 @@ def test_copies_that_are_stated_together_are_one_line_and_counted(issue):
         ),
         (["ledger"], "No place with copies of the stores of this request is declared", "listed below"),
         ([], "No place with copies of the stores of this request is declared", "listed below"),
-        ([None], "It is not stated of which stores", "none is known"),
     ],
 )
 def test_nothing_is_said_of_the_copies_of_others(issue, of, said, unsaid):
-    places = [{"place": f"place{number}", "at": "2026-11-24T10:00:00Z", "copies": 1} for number in range(len(of))]
-    listings = [one if name is None else {**one, "of": name} for one, name in zip(places, of, strict=True)]
+    listings = [{**copies()["listings"][0], "place": f"place{number}", "of": name} for number, name in enumerate(of)]
     text = read(issue({}, {"kind": "copies", "listings": listings, "mayHoldTheRecords": []})).text
     assert said in text
     assert unsaid not in text
 
 
 def test_a_listing_is_dated_by_both_clocks(issue):
-    listing = {"place": "dumps", "at": "2026-11-24T10:00:00Z", "storageAt": "2026-11-24T10:14:00Z", "copies": 1}
+    listing = {**copies()["listings"][0], "storageAt": "2026-11-24T10:14:00Z"}
     text = read(issue({}, {"kind": "copies", "listings": [listing], "mayHoldTheRecords": []})).text
     assert "2026-11-24 10:00:00 UTC" in text
     assert "2026-11-24 10:14:00 UTC" in text
@@ -539,7 +537,11 @@ def test_logs_say_why_they_stay(whole):
 def test_nothing_that_is_stated_is_left_out(issue):
     """Of a document of a known form neither: another plan than the last one, and a search that says more."""
     backups = {"reason": "it is rebuilt", "approvedBy": "Bob", "since": "2020"}
-    bare = [{"store": "cache", "kind": "redis", "noBackups": backups}, {"store": "files", "kind": "s3"}]
+    empty = {"identity": "sha256:" + "5" * 64, "collections": {}}
+    bare = [
+        {"store": "cache", "kind": "redis", "noBackups": backups, **empty},
+        {"store": "files", "kind": "s3", **empty},
+    ]
     earlier = {
         **PLAN,
         "limitedTo": ["account", "bookkeeping"],

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from expunge_reports import export
+from expunge_reports.forms import shared_documents
 from expunge_reports.statement import Open, Statement
 from expunge_reports.verify import contradictions
 
@@ -22,16 +23,36 @@ AT = "2026-11-24T10:00:00Z"
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MANY = 600
 COPY = {"place": "dumps", "status": "due", "due": AT, "expectedBy": AT, "takenBetween": [AT, AT]}
-CLOCK = {"clock": "statute", "lastDay": "2026-12-24", "dueAt": AT}
+COPY |= {"store": "main", "kind": "pg_dump", "ground": None, "blocker": None}
+LISTING = {"place": "dumps", "of": "main", "at": AT, "storageAt": AT, "copies": MANY, "control": None}
+CLOCK = {"clock": "statute", "ground": "Art. 12(3)", "receivedAt": AT, "lastDay": "2026-12-24", "dueAt": AT}
 COLLECTIONS = {f"c{number}": "delete" for number in range(MANY)}
 DOCUMENTS: dict[str, dict[str, Any]] = {
-    "plan": {"kind": "plan", "stores": [{"store": "main", "kind": "postgres", "collections": COLLECTIONS}]},
+    "plan": {
+        "kind": "plan",
+        "software": "expunge 1",
+        "operator": "Example GmbH",
+        "contact": "privacy@example.com",
+        "dataMap": "sha256:" + "1" * 64,
+        "planDigest": "sha256:" + "2" * 64,
+        "stores": [{"store": "main", "kind": "postgres", "identity": "sha256:" + "3" * 64, "collections": COLLECTIONS}],
+        "logsLeftAlone": [],
+        "dataTypes": {},
+    },
     "copies": {
         "kind": "copies",
-        "listings": [{"place": "dumps", "at": AT, "copies": MANY}] * MANY,
+        "listings": [LISTING] * MANY,
         "mayHoldTheRecords": [{**COPY, "id": str(number)} for number in range(MANY)],
     },
-    "deadlines": {"kind": "deadlines", "receivedAt": AT, "answerBy": AT, "clocks": [CLOCK] * MANY},
+    "deadlines": {
+        "kind": "deadlines",
+        "receivedAt": AT,
+        "timeZone": "UTC",
+        "calendar": {},
+        "clocks": [CLOCK] * MANY,
+        "first": "statute",
+        "answerBy": AT,
+    },
     "unknown": {"kind": "unknown", "numbers": list(range(MANY))},
 }
 
@@ -86,6 +107,11 @@ def test_a_document_is_walked_no_more_often_however_many_statements_cite_it(kind
     assert many - empty < 1.5 * (few - alone)
 
 
+@pytest.mark.parametrize("kind", sorted(DOCUMENTS.keys() - {"unknown"}))
+def test_the_documents_have_a_form_that_rules_look_at(kind: str) -> None:
+    assert shared_documents.document(DOCUMENTS[kind]) is not None
+
+
 def _emptied(kind: str) -> dict[str, object]:
     return {
         "plan": {"stores": []},
@@ -106,10 +132,10 @@ def test_what_is_kept_is_walked_no_more_often_however_many_statements_close_the_
     def closed(lines: int, number: int) -> int:
         kept = [
             {"collection": f"c{one}", "outcome": "retained", "found": 1, "due": 0, "retained": 1, "ground": "x"}
-            | {"until": until}
+            | {"until": until, "newer": 0}
             for one in range(lines)
         ]
-        stores = [{"store": "main", "collections": kept}]
+        stores = [{"store": "main", "cutoff": None, "collections": kept}]
         body = {"controller": "acme", "verifiedAt": AT, "stores": stores, "context": []}
         statements = [
             Statement(f"er_{'d' * 32}", seq, None, event, T0, False, Open(), said, ("f" * 64,))

@@ -80,7 +80,24 @@ def test_a_series_is_incomplete_from_the_moment_on_that_it_named(operator):
 
 
 def _deadlines(answer_by: str) -> dict[str, object]:
-    return {"kind": "deadlines", "receivedAt": "2026-11-24T10:15:42Z", "clocks": [], "answerBy": answer_by}
+    return {
+        "kind": "deadlines",
+        "receivedAt": "2026-11-24T10:15:42Z",
+        "timeZone": "Europe/Berlin",
+        "calendar": {},
+        "clocks": [],
+        "first": "statute",
+        "answerBy": answer_by,
+    }
+
+
+CLOCK = {
+    "clock": "statute",
+    "ground": "Art. 12(3)",
+    "receivedAt": "2026-11-24T10:15:42Z",
+    "lastDay": "2026-12-02",
+    "dueAt": "2026-12-02T23:00:00Z",
+}
 
 
 EARLY, LATER = "2026-12-02T23:00:00Z", "2027-02-01T23:00:00Z"
@@ -88,9 +105,8 @@ EARLY, LATER = "2026-12-02T23:00:00Z", "2027-02-01T23:00:00Z"
 
 def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered(operator):
     """Extended, held, not answered; then answered, after which no deadline runs."""
-    clock = {"clock": "statute", "lastDay": "2026-12-02", "dueAt": EARLY}
-    first = _deadlines(EARLY) | {"clocks": [clock]}
-    longer = _deadlines(LATER) | {"clocks": [clock | {"extendedTo": LATER}]}
+    first = _deadlines(EARLY) | {"clocks": [CLOCK]}
+    longer = _deadlines(LATER) | {"clocks": [CLOCK | {"extendedTo": LATER}]}
 
     def status(*days: str) -> list[str]:
         return [operator.verify(operator.raw_export(), now=datetime.fromisoformat(day)).status for day in days]
@@ -121,7 +137,7 @@ def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered
 )
 def test_an_answer_after_its_deadline_is_said(operator, event, answered, said):
     """Whoever asked for an answer by a day is told that it came later, and no verdict changes for it."""
-    first = _deadlines(EARLY) | {"clocks": [{"clock": "statute", "lastDay": "2026-12-02", "dueAt": EARLY}]}
+    first = _deadlines(EARLY) | {"clocks": [CLOCK]}
     operator.documents.append(first)
     operator.issue("accepted", body={"context": [export.document_digest(first)]})
     at = datetime.fromisoformat(answered)
@@ -141,9 +157,8 @@ def test_an_answer_after_its_deadline_is_said(operator, event, answered, said):
 
 
 def test_an_answer_by_the_day_that_was_extended_is_in_time(operator):
-    clock = {"clock": "statute", "lastDay": "2026-12-02", "dueAt": EARLY}
-    first = _deadlines(EARLY) | {"clocks": [clock]}
-    longer = _deadlines(LATER) | {"clocks": [clock | {"extendedTo": LATER}]}
+    first = _deadlines(EARLY) | {"clocks": [CLOCK]}
+    longer = _deadlines(LATER) | {"clocks": [CLOCK | {"extendedTo": LATER}]}
     operator.documents += [first, longer]
     operator.issue("accepted", body={"context": [export.document_digest(first)]})
     operator.issue("extended", body={"context": [export.document_digest(longer)]})
@@ -156,7 +171,18 @@ def test_an_answer_by_the_day_that_was_extended_is_in_time(operator):
 
 
 def _copy(identifier: str, status: str, expected_by: str | None) -> dict[str, object]:
-    return {"place": "dumps", "id": identifier, "status": status, "expectedBy": expected_by, "due": None}
+    return {
+        "place": "dumps",
+        "store": "pg-main",
+        "kind": "pg_dump",
+        "id": identifier,
+        "takenBetween": ["2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"],
+        "status": status,
+        "expectedBy": expected_by,
+        "due": None,
+        "ground": None,
+        "blocker": None,
+    }
 
 
 def test_every_copy_of_those_that_are_stated_together_is_past(operator):
@@ -170,7 +196,8 @@ def test_every_copy_of_those_that_are_stated_together_is_past(operator):
 
 
 def _copies(*held: dict[str, object]) -> dict[str, object]:
-    listing = {"place": "dumps", "at": "2026-11-24T10:00:00Z", "copies": len(held)}
+    listing = {"place": "dumps", "of": "pg-main", "at": "2026-11-24T10:00:00Z", "copies": len(held)}
+    listing |= {"storageAt": listing["at"], "control": None}
     return {"kind": "copies", "listings": [listing], "mayHoldTheRecords": list(held)}
 
 
