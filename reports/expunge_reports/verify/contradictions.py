@@ -39,7 +39,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "cutoff-in-the-future": "the time from which on records are another's is dated after the check",
     "deadline-before-receipt": "a deadline is over before the request was received from which it runs",
     "receipt-differs": "the request and the deadlines stated for it are dated differently",
-    "answer-day-differs": "the answer is due on another day than that of the clock that ends first, or than is open",
+    "answer-day-differs": (
+        "the answer is due on another day than that of the clock that ends first, or than is open, or a clock is over"
+        " on another day than its last"
+    ),
     "extended-by-nothing": (
         "the deadlines are extended, and none are cited, not one of the clocks ends later, or the answer is due earlier"
     ),
@@ -48,6 +51,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "types-change": "the statements of one request are limited to different data types",
     "type-not-asked-for": "the plan is limited to data types, and plans a collection of another one",
     "plan-against-lines": "the collections that are stated are not those of the plan",
+    "plan-changes": "another plan is cited than before, and nothing says that the request was cancelled",
     "level-not-claimed": "another level is stated than `deleted`, which alone is claimed",
     "level-against-lines": "a level is stated of a store in which nothing is said to be erased or tombstoned",
     "nothing-owed": "the event leaves something to be stated, and nothing is said to be open, or not by when",
@@ -64,6 +68,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "kept-until-past": "a record is kept until a day that was over before it was looked for",
     "check-too-late": "the check after the answer is due later than any settling time that can be set",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
+    "left-without-search": "there was no search, and it left something",
     "search-not-limited": "there was no search because the request is limited, and it is not",
     "search-left-in-settled": "it is said to be settled, and a search left something unexplained",
 }

@@ -15,6 +15,8 @@ def _documents(said: Said, _: datetime) -> Found:
     kinds = Counter(type(one.form) for one in said.cited if one.form is not None)
     if any(number > 1 for number in kinds.values()):
         yield "document-twice", ""
+    if said.before.plan is not None and said.statement.event != "cancelled" and any(said.new_of(Plan)):
+        yield "plan-changes", ""  # a plan that is cancelled may have lost what the map lost
     for plan in said.new_of(Plan):
         stores = Counter(store.store for store in plan.stores)
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)

@@ -7,7 +7,7 @@ from typing import Final
 from expunge_reports import consistency
 from expunge_reports.consistency import ANSWERED, LINES
 from expunge_reports.forms import bodies, form_reader
-from expunge_reports.forms.bodies import BlindSearch
+from expunge_reports.forms.bodies import BlindSearch, Settled
 from expunge_reports.forms.shared_documents import BackupCopies
 from expunge_reports.statement import NOTHING_OPEN, Statement
 from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
@@ -72,6 +72,9 @@ def _planned(said: Said, _: datetime) -> Found:
         yield from some(("plan-against-lines", place) for place in actions if place not in outcomes)
     if said.plan is not None:
         yield from (("plan-against-lines", place) for place in outcomes if place not in actions)
+        settled = form_reader.read(Settled, said.statement.body) if said.statement.event == "settled" else None
+        named = () if settled is None else (*(settled.dropped or ()), *settled.left)
+        yield from some(("plan-against-lines", place) for place in named if place not in actions)
     for place, outcome in outcomes.items():
         emptied = {"tombstoned": True, "erased": False}.get(outcome)
         if place in actions and emptied not in {None, actions[place] == "tombstone"}:
@@ -112,7 +115,7 @@ def _sums_up(said: Said, before: consistency.Past) -> bool:
     """Tell whether the event can be the sum of what happened in the collections, here and before."""
     event = said.statement.event
     outcomes = {line.outcome for store in said.stores for line in store.collections}
-    if event == "cancelled" and not before.answered and said.before.erased:
+    if event in {"cancelled", "not-found"} and not before.answered and said.before.erased:
         return False
     if event not in LINES:  # those that have a form state none
         return event not in bodies.BODIES or "stores" not in said.statement.body
@@ -140,6 +143,8 @@ def _subject(said: Said, _: datetime) -> Found:
     search = form_reader.read(BlindSearch, body.get("blindSearch"))
     if search is not None and search.searched == "limited-request" and "dataTypes" not in body:
         yield "search-not-limited", ""
+    if search is not None and search.searched != "searched" and search.left:
+        yield "left-without-search", ""
 
 
 def _closed(said: Said, _: datetime) -> Found:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from expunge_reports.forms.shared_documents import BackupCopies, Deadlines, SearchedStores
+from expunge_reports.forms.shared_documents import BackupCopies, Clock, Deadlines, SearchedStores
 from expunge_reports.verify.series_reading import Found, Rule, Said, stated
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
@@ -12,6 +12,9 @@ CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 STORES_DIFFER: Final = timedelta(days=1)
 """Between the clock of the operator and that of a store, which nobody holds against it."""
+
+_ZONES: Final = timedelta(days=1)
+"""Between the end of a day somewhere and its end in UTC, at most."""
 
 
 def _times(said: Said, now: datetime) -> Found:
@@ -43,13 +46,7 @@ def _times(said: Said, now: datetime) -> Found:
 def _clocks(said: Said, _: datetime) -> Found:
     current = said.statement
     first = _received(said)
-    for clocks in said.new_of(Deadlines):
-        if any(ended < began for began, ended in _periods(clocks)):
-            yield "deadline-before-receipt", ""
-        ends = [stated(one.extended_to or one.due_at) for one in clocks.clocks if one.clock != "confirmation"]
-        by = stated(clocks.answer_by)
-        if by != min((one for one in ends if one is not None), default=by):
-            yield "answer-day-differs", ""
+    yield from (found for clocks in said.new_of(Deadlines) for found in _deadlines(clocks))
     for clocks in said.all_of(Deadlines):
         if first is not None and stated(clocks.received_at) != first:
             yield "receipt-differs", ""
@@ -62,6 +59,26 @@ def _clocks(said: Said, _: datetime) -> Found:
         now = next(said.new_of(Deadlines), None)
         if now is None or (before is not None and not _one_extended(before, now)):
             yield "extended-by-nothing", ""
+
+
+def _deadlines(clocks: Deadlines) -> Found:
+    if any(ended < began for began, ended in _periods(clocks)):
+        yield "deadline-before-receipt", ""
+    ends = [(one.clock, stated(one.extended_to or one.due_at)) for one in clocks.clocks if one.clock != "confirmation"]
+    by = stated(clocks.answer_by)
+    if by != min((end for _, end in ends if end is not None), default=by):
+        yield "answer-day-differs", ""
+    elif ends and (clocks.first, by) not in ends:
+        yield "answer-day-differs", clocks.first
+    days = ((one.clock, stated(day), stated(end)) for one in clocks.clocks for day, end in _last_days(one))
+    yield from (("answer-day-differs", clock) for clock, day, end in days if day and end and abs(end - day) > _ZONES)
+
+
+def _last_days(clock: Clock) -> Iterator[tuple[str, str | None]]:
+    """The last day of a clock, and when it is over, first as it began and then as extended."""
+    yield clock.last_day, clock.due_at
+    if clock.extension is not None:
+        yield clock.extension.last_day, clock.extended_to
 
 
 def _one_extended(before: Deadlines, now: Deadlines) -> bool:

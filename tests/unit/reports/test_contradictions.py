@@ -250,6 +250,8 @@ def due(text: str) -> Callable[[Receipt], None]:
     def change(receipt: Receipt) -> None:
         receipt["documents"]["deadlines"]["answerBy"] = text
         receipt["documents"]["deadlines"]["clocks"][0]["dueAt"] = text
+        last = datetime.fromisoformat(text) - timedelta(seconds=1)
+        receipt["documents"]["deadlines"]["clocks"][0]["lastDay"] = last.date().isoformat()
         receipt["series"][0]["open"] = Open(1, datetime.fromisoformat(text))
 
     return change
@@ -380,6 +382,7 @@ def left_out(receipt: Receipt) -> None:
     receipt["documents"]["copies"]["mayHoldTheRecords"].pop()
 
 
+POSTS = {"posts": "delete"}
 NINE = {"copies": 9, "control": None}
 IN_A_CENTURY = Open(1, T0.replace(year=2126), COPIES)
 CLOSED = then("closed", final=True)
@@ -600,6 +603,30 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "event-against-lines",
         both(instead(1, "on-hold"), then("cancelled")),
     ),
+    "not found, and some was erased before": (
+        "event-against-lines",
+        both(instead(1, "on-hold"), then("not-found", 2)),
+    ),
+    "settled and a collection was dropped that was not planned": (
+        "plan-against-lines",
+        body(2, dropped=["main.posts", "main.letters"]),
+    ),
+    "settled and a collection is left that was not planned": (
+        "plan-against-lines",
+        both(body(2, due=1, left=["main.letters"], leftMeans="x"), member(2, open=Open(1, None, COPIES))),
+    ),
+    "ended, and a search that was none left something": (
+        "left-without-search",
+        instead(
+            2,
+            "partially-erased",
+            open=Open(1, None, COPIES),
+            body={
+                "identifiers": DESTROYED,
+                "blindSearch": {"searched": "ended", "left": [{"store": "main", "place": "a.b", "records": 1}]},
+            },
+        ),
+    ),
     "settled whose outcome is failed": ("event-against-outcome", body(2, outcome="failed")),
     "a failure whose outcome is erased": (
         "event-against-outcome",
@@ -712,10 +739,33 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "extended to an earlier day": ("extended-by-nothing", both(instead(1, "extended"), extended_to(at(24 * 9)))),
     "extended without deadlines": ("extended-by-nothing", instead(1, "extended", cites=[])),
     "to be answered after its clock": ("answer-day-differs", of_deadlines(answerBy="2099-01-01T00:00:00Z")),
+    "a clock that is over two days after its last day": ("answer-day-differs", of_clock(lastDay="2026-12-22")),
+    "a clock that is over two days before its last day": ("answer-day-differs", of_clock(lastDay="2026-12-26")),
+    "a clock that is extended to another day than its last": (
+        "answer-day-differs",
+        both(
+            instead(1, "extended"),
+            extended_to("2027-02-24T23:00:00Z"),
+            lambda r: r["documents"]["extended"]["clocks"][0].update(
+                extension={"at": at(0), "reason": "x", "lastDay": "2026-12-30"}
+            ),
+        ),
+    ),
+    "a clock that ends first and is none": ("answer-day-differs", of_deadlines(first="promise")),
+    "a clock that ends first and ends later": (
+        "answer-day-differs",
+        both(
+            lambda r: r["documents"]["deadlines"]["clocks"].append(
+                {**r["documents"]["deadlines"]["clocks"][0], "clock": "promise", "lastDay": "2026-12-28"}
+                | {"dueAt": "2026-12-28T23:00:00Z"}
+            ),
+            of_deadlines(first="promise"),
+        ),
+    ),
     "to be answered before its clock": ("answer-day-differs", of_deadlines(answerBy=at(24))),
     "to be answered after its clock as extended": (
         "answer-day-differs",
-        both(due("2027-02-24T23:00:00Z"), of_clock(dueAt=at(24), extendedTo=at(48))),
+        both(due("2027-02-24T23:00:00Z"), of_clock(dueAt=at(24), lastDay="2026-11-25", extendedTo=at(48))),
     ),
     "to be answered by another day than is open": ("answer-day-differs", member(0, open=Open(1))),
     "verified before it was received": (
@@ -771,7 +821,9 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(
             instead(1, "extended"),
             extended_to("2027-02-24T23:00:00Z"),
-            lambda r: r["documents"]["extended"]["clocks"][0].update(dueAt="2027-01-24T23:00:00Z"),
+            lambda r: r["documents"]["extended"]["clocks"][0].update(
+                dueAt="2027-01-24T23:00:00Z", lastDay="2027-01-24"
+            ),
         ),
     ),
     "other deadlines of a hold": (
@@ -805,6 +857,15 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "types-change",
         lambda r: [one["body"].pop("dataTypes") for one in r["series"]],
     ),
+    "erased by another plan, and three collections are out of sight": (
+        "plan-changes",
+        both(
+            erased,
+            second("plan", to=1, stores=[{**good()["documents"]["plan"]["stores"][0], "collections": POSTS}]),
+            body(1, stores=[{"store": "main", "cutoff": at(0), "collections": [line("posts", "erased", 5)]}]),
+        ),
+    ),
+    "settled by another plan": ("plan-changes", second("plan", to=2, software="expunge 2")),
     "a collection that is left out": ("plan-against-lines", lambda r: lines(r).pop(1)),
     "not found, and a collection is left out": ("plan-against-lines", both(missing, lambda r: lines(r).pop(1))),
     "on hold, and a collection is left out": (
@@ -1007,10 +1068,20 @@ TRUE = {
             {**r["documents"]["deadlines"]["clocks"][0], "clock": "promise"}
         ),
         instead(1, "extended"),
-        extended_to("2026-12-24T23:00:00Z"),
-        lambda r: r["documents"]["extended"]["clocks"][0].update(extendedTo="2027-02-24T23:00:00Z"),
+        extended_to("2026-12-24T23:00:00Z", first="promise"),
+        lambda r: r["documents"]["extended"]["clocks"][0].update(
+            extendedTo="2027-02-24T23:00:00Z", extension={"at": at(0), "reason": "x", "lastDay": "2027-02-24"}
+        ),
     ),
     "closed in the end": closed_in_the_end,
+    "cancelled by a plan without a store that the map lost": both(
+        instead(1, "cancelled"),
+        second("plan", to=1, stores=good()["documents"]["plan"]["stores"][:1]),
+    ),
+    **{
+        f"a day that is over at {text}": both(due(text), of_clock(lastDay="2026-12-24"))
+        for text in ("2026-12-24T10:00:00Z", "2026-12-25T12:00:00Z")  # UTC+14, UTC-12
+    },
     "corrected with what is owed": instead(1, "correction", open=Open(1, ANSWER_BY)),
     "failed, then erased": both(
         erased,
