@@ -29,7 +29,7 @@ from tests.support.end_states import (
 from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.fork_server import ForkServer
 from tests.support.holds import key, lift, place
-from tests.support.installation import CompanyStack, Installation
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.people import SeededPerson, make_holder
 from tests.support.statements import assert_chain_intact
 from tests.support.store_inspector import StoreInspector, changed
@@ -200,6 +200,49 @@ def test_who_ends_as_anybody_is_erased_again_as_anybody(installation: Installati
     assert (left(ann, inspector), residual(installation)) == ({}, [])
 
 
+@pytest.mark.parametrize("way", [typed, called])
+@pytest.mark.parametrize("name", [name for name, state in STATES.items() if state.verb == "end"])
+def test_a_paused_batch_is_ended_as_one_at_work(  # noqa: PLR0917 - fixtures
+    calltrack: CompanyStack,
+    inspector: StoreInspector,
+    tmp_path: Path,
+    fork_server: ForkServer,
+    name: str,
+    way: Callable[..., AbstractContextManager[tuple[Installation, Way]]],
+) -> None:
+    """Nobody has to resume it, which would erase; once nothing is left to do it is not paused any more."""
+    state = STATES[name]
+    person = state.made(inspector)
+    with (
+        way(calltrack, tmp_path, fork_server) as (installation, do),
+        state.prepare(installation, inspector, person) as batch,
+    ):
+        batch_control.pause(installation.workspace.ledger, batch, "ops")
+        was, had, known = inspector.contents(), left(person, inspector), entries(installation, batch)
+        assert do("end", batch) == "done"
+        assert changed(was, inspector.contents()) == {}
+        assert_by_the_rule(installation, state, batch, had, known)
+        assert do("end", batch) == "nobody", "again"
+
+
+def test_of_a_paused_batch_nobody_else_goes_on(inspector: StoreInspector, tmp_path: Path) -> None:
+    """Who is not stuck waits for the one who paused it, and is erased then."""
+    crowd = make_crowd(inspector, 2)
+    with fresh_installation(inspector.calltrack, tmp_path / "expunge", chunk_size=1) as installation:
+        batch = installation.plan(crowd.csv)
+        with poisoned(inspector, crowd.ids[:1]):
+            assert installation.erase(batch).state is BatchState.FAILED
+            batch_control.pause(installation.workspace.ledger, batch, "ops")
+            assert end(installation, batch).state is BatchState.PAUSED
+            assert installation.events(batch) == [["accepted", "partially-erased"], ["accepted", "erased"]]
+        installation.settle()
+        assert installation.again(batch).state is BatchState.PAUSED
+        batch_control.resume(installation.workspace, batch, "ops")
+        installation.settle()
+        assert installation.again(batch).state is BatchState.SETTLED
+        assert installation.events(batch) == [["accepted", "partially-erased"], ["accepted", "erased", "settled"]]
+
+
 def test_a_hold_that_comes_while_the_end_looks_parks_the_person(
     installation: Installation, inspector: StoreInspector
 ) -> None:
@@ -216,18 +259,15 @@ def test_a_hold_that_comes_while_the_end_looks_parks_the_person(
     assert left(ann, inspector) == {}
 
 
-def test_an_end_that_is_paused_goes_on_as_an_end(installation: Installation, inspector: StoreInspector) -> None:
+def test_a_pause_does_not_stop_an_end(installation: Installation, inspector: StoreInspector) -> None:
+    """Nothing is erased by it, and it may be asked for of a paused batch."""
     ann = make_holder(inspector)
     ledger = installation.workspace.ledger
     with refused_half_way(installation, inspector, ann) as batch:
         stop = lambda: batch_control.pause(ledger, batch, "ops")  # noqa: E731
         looking = before_call(installation.workspace.stores["main"], "verify", stop)
-        assert end(installation, batch, installation.with_stores({"main": looking})).state is BatchState.PAUSED  # type: ignore[dict-item]
-    had = left(ann, inspector)
-    assert had, "the store would not refuse any more"
-    resumed = batch_control.resume(installation.workspace, batch, "ops")
-    assert installation.erase(resumed).state is BatchState.SETTLED, installation.failures(batch)
-    assert left(ann, inspector) == had
+        assert end(installation, batch, installation.with_stores({"main": looking})).state is BatchState.SETTLED  # type: ignore[dict-item]
+    assert left(ann, inspector), "the store would not refuse any more"
     assert installation.events(batch) == [["accepted", "partially-erased"]]
 
 
@@ -270,8 +310,6 @@ def test_a_killed_end_is_typed_again(
             end(installation, batch, installation.with_stores({"main": dying}))  # type: ignore[dict-item]
         typed = ["end", batch.uid, "--confirm", batch.plan_digest]
         batch_control.pause(installation.workspace.ledger, batch, "ops")
-        assert cli.run(*typed).code == 11
-        batch_control.resume(installation.workspace, batch, "ops")
         assert cli.run(*typed).code == 0
         assert installation.events(batch) == [["accepted", "partially-erased"]]
         assert cli.run(*typed).code == 11

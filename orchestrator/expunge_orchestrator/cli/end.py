@@ -35,9 +35,10 @@ def end(
     Shows what is left, asks, and looks at every place once more. Who has something due left ends `partially-erased`:
     each place is named, and what leads there is kept, sealed, for a later request of the same person. Who has nothing
     due left ends as anybody. People of whom no store was asked to erase anything (`expunge cancel` withdraws them), or
-    under a hold, stay what they are. Was the command killed, it goes on when it is typed again. Exit codes: 0 ended, 1
-    somebody is not ended yet: a store could not be looked at (it is named; `expunge end` or `expunge retry` again), or
-    cannot be yet (`expunge run-due` ends them); 7 not confirmed, 11 nobody can be ended.
+    under a hold, stay what they are. Nobody has to resume a paused batch for it. Was the command killed, it goes on
+    when it is typed again. Exit codes: 0 ended, 1 somebody is not ended yet: a store could not be looked at (it is
+    named; `expunge end` or `expunge retry` again), or cannot be yet (`expunge run-due` ends them); 7 not confirmed, 11
+    nobody can be ended.
 
     Example: expunge end bt_1f0c3a5b7d9e
     """
@@ -53,7 +54,7 @@ def end(
         erase_verb.report(workspace, chosen, as_json=as_json)
         with reading(workspace.ledger) as connection:
             unended = operator_end.stuck_people(connection, workspace, chosen)
-            waiting = operator_end.under_way(connection, batch_by_uid(connection, batch))
+            waiting = operator_end.under_way(connection, chosen)
     for line in unended.others:
         output.stderr_console().print(line)
     if unended.number:

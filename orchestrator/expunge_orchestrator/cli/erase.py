@@ -196,7 +196,7 @@ def attach(workspace: Workspace, batch: Batch, *, only: int | None = None) -> No
         except LedgerBusyError:
             time.sleep(WAIT_SECONDS)
             with reading(workspace.ledger) as connection:
-                if batch_by_uid(connection, batch.uid).state not in RUNNING or rests(connection, workspace, batch.id):
+                if rests(connection, workspace, batch):
                     return None
 
 

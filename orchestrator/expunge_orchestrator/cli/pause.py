@@ -27,7 +27,8 @@ def register(app: typer.Typer) -> None:
 def pause(batch: Batch, as_json: output.Json = False) -> None:
     """Let no further step of a batch begin. The step that is running ends; what it did counts.
 
-    Settling checks of the batch wait, too. Exit codes: 0 paused, 2 there is nothing to pause.
+    Settling checks of the batch wait, too; `expunge cancel` and `expunge end` do not, for they erase nothing. Exit
+    codes: 0 paused, 2 there is nothing to pause.
 
     Example: expunge pause bt_1f0c3a5b7d9e
     """

@@ -16,10 +16,9 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.states import UNBEGUN, BatchState, ChunkState
+from expunge_orchestrator.ledger.states import OVER, UNBEGUN, BatchState, ChunkState
 from expunge_orchestrator.workspace import Workspace
 
-_OVER = (BatchState.SETTLED, BatchState.CANCELLED)
 _AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
 
 
@@ -52,6 +51,8 @@ def pause(
 ) -> None:
     """Let no further step of a batch begin, settling checks included. A paused batch stays as it is.
 
+    Steps that withdraw or end people on an operator's word go on: they erase nothing (ADR 8).
+
     Raises:
         UsageError: There is nothing to pause: it was not begun, or is over.
     """
@@ -60,7 +61,7 @@ def pause(
             sa.update(tables.batch)
             .where(
                 tables.batch.c.id == batch.id,
-                tables.batch.c.state.not_in([state.value for state in (*UNBEGUN, *_OVER, BatchState.PAUSED)]),
+                tables.batch.c.state.not_in([state.value for state in (*UNBEGUN, *OVER, BatchState.PAUSED)]),
             )
             .values(state=BatchState.PAUSED.value, state_at=stamp(now()), paused_at=stamp(now()), changed_by=actor)
         ).rowcount

@@ -13,7 +13,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_cutoffs import set_cutoffs
 from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.states import ENDED, NOT_RUNNABLE, RUNNING, BatchState, ChunkState
+from expunge_orchestrator.ledger.states import ENDED, OVER, RUNNING, UNBEGUN, BatchState, ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
 
@@ -106,17 +106,17 @@ def refresh(connection: sa.Connection) -> None:
 def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
     """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out.
 
-    Who can be withdrawn of a cancelled batch is set apart first. A paused batch stays so, unless all were withdrawn.
+    Who can be withdrawn of a cancelled batch is set apart first. A paused batch stays so until it is over.
     """
     for batch_id in batch_ids:
         batch = connection.execute(_BATCH, {"of": batch_id}).one()
         if batch.cancelled_at is not None:
             cancellation.set_batch_apart(connection, batch_id)
-        elif batch.state in NOT_RUNNABLE:
+        elif batch.state in {BatchState.BUILDING, *UNBEGUN}:
             continue
         chunks, withdrawing, next_clock = _chunks(connection, batch)
         state = derived(chunks, withdrawing=withdrawing)
-        if batch.state == BatchState.PAUSED and state is not BatchState.CANCELLED:
+        if batch.state == BatchState.PAUSED and state not in OVER:
             state = BatchState.PAUSED
         undisclosed = state is not BatchState.CANCELLED and _waits_undisclosed(connection, batch_id, chunks)
         if state != batch.state and not change_state(connection, batch_id, batch.state, state):

@@ -21,10 +21,10 @@ from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, bulk_update
-from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import (
     collection_lines,
     request_facts,
@@ -146,7 +146,7 @@ def under_way(connection: sa.Connection, batch: Batch) -> int:
     at_work = [ChunkState.READY.value, ChunkState.RUNNING.value]
     ending = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.ending, tables.chunk.c.state.in_(at_work))
     people = sa.select(sa.func.count()).select_from(tables.item).join(tables.chunk).where(ending)
-    return (connection.scalar(people) or 0) if batch.state in RUNNING else 0
+    return connection.scalar(people) or 0
 
 
 def end(
@@ -154,16 +154,16 @@ def end(
 ) -> bool:
     """Let the stuck people of a batch who can be ended end where they are. The runner looks at them and concludes.
 
-    Said again while it does, it changes nothing: whoever said so may have died, or lost the answer. The others stay
-    what they are, in chunks of their own. The check of map and stores is not asked: a right that was taken away is
-    an error there, and may be the reason. Names of the ledger that the map does not have are: under others nothing
-    would be seen, and nothing stated as left.
+    Said again while it does, it changes nothing: whoever said so may have died, or lost the answer. In a paused batch
+    it does so as well, for nothing is erased. The others stay what they are, in chunks of their own. The check of map
+    and stores is not asked: a right that was taken away is an error there, and may be the reason. Names of the ledger
+    that the map does not have are: under others nothing would be seen, and nothing stated as left.
 
     Returns:
         Whether anybody is ended by this; False: they are at it.
 
     Raises:
-        BatchBlockedError: Nobody can be ended, or the batch is paused.
+        BatchBlockedError: Nobody can be ended.
         LedgerBehindError: The ledger is older than its log.
         FindingsError: The ledger names what the map does not have.
     """
@@ -172,11 +172,8 @@ def end(
     statement_issuer.require_log_in_sync(workspace.ledger, log)
     with workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with the placing of holds
-        found = batch_by_uid(connection, batch.uid)
-        if found.state is BatchState.PAUSED:
-            raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
         stuck = stuck_people(connection, workspace, batch)
-        if not stuck.number and under_way(connection, found):
+        if not stuck.number and under_way(connection, batch):
             return False
         if not stuck.number:
             raise BatchBlockedError(

@@ -33,9 +33,10 @@ from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_nex
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite
 from expunge_orchestrator.gc_tuning import reduced_gc
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers
 from expunge_orchestrator.ledger.runner_lock import runner_lock
-from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.states import RUNNABLE, RUNNING, ChunkState
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS
@@ -188,16 +189,16 @@ def _open_chunks(
     return ready, max(0.05, (parse(min(waiting)) - moment).total_seconds())
 
 
-def rests(connection: sa.Connection, workspace: Workspace, batch_id: int) -> bool:
-    """Whether something of a batch could run, and all of it is put off to a later run.
+def rests(connection: sa.Connection, workspace: Workspace, batch: Batch) -> bool:
+    """Whether nothing of a batch can run now, or all that could is put off to a later run.
 
-    Where nothing could run the chunks are through, and whoever ran them is about to say the batch's state.
+    Where nothing could run of a batch at work the chunks are through, and whoever ran them is about to say its state.
     """
-    rows = connection.execute(_OPEN_CHUNKS_OF, {"only": batch_id}).all()
+    rows = connection.execute(_OPEN_CHUNKS_OF, {"only": batch.id}).all()
+    if not rows:
+        return batch_by_uid(connection, batch.uid).state not in RUNNING
     moment, most = stamp(now()), workspace.settings.max_attempts
-    return bool(rows) and all(
-        row.attempts >= most and row.not_before is not None and row.not_before > moment for row in rows
-    )
+    return all(row.attempts >= most and row.not_before is not None and row.not_before > moment for row in rows)
 
 
 def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver) -> None:

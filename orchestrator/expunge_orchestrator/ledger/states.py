@@ -40,7 +40,10 @@ UNBEGUN = (BatchState.PLANNED, BatchState.AWAITING_APPROVAL)
 """A plan that nobody began to carry out."""
 
 NOT_RUNNABLE = (BatchState.BUILDING, *UNBEGUN, BatchState.PAUSED)
-"""No chunk of it may run, whatever the chunk's own state is, but for those whose people are withdrawn."""
+"""No chunk of it may run, whatever the chunk's own state is, but for those whose people are withdrawn or ended."""
+
+OVER = (BatchState.SETTLED, BatchState.CANCELLED)
+"""Nothing is left to do: there is nothing to pause, either."""
 
 ENDED = (BatchState.ERASED, BatchState.SETTLED, BatchState.CANCELLED)
 
@@ -67,7 +70,7 @@ RUNNABLE = sa.or_(
     tables.chunk.c.state == ChunkState.WITHDRAWING.value,
     sa.and_(
         tables.chunk.c.state.in_([ChunkState.READY.value, ChunkState.RUNNING.value]),
-        tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
+        sa.or_(tables.chunk.c.ending, tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE])),
     ),
 )
-"""Chunks (with their batches) whose next step can be taken."""
+"""Chunks (with their batches) whose next step can be taken. A pause stops neither a cancel nor an end (ADR 8)."""
