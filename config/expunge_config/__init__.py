@@ -5,7 +5,7 @@ settings        where things are and how to reach them: environment, settings fi
 settings_file   the settings file and the secrets directory, checked before they are read
 api_settings    settings of the HTTP API
 search_settings settings of the blind search before settling
-unsafe_characters   what no text holds that somebody reads: control and bidirectional characters
+unsafe_characters   what no text holds that somebody reads: control, bidirectional and unseen characters
 normalisers     the one spelling under which an identifier is compared, versioned
 spellings       values that a library reads, and how a database proposes texts that may be one
 phone_numbers   phone numbers as people write them

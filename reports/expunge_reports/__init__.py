@@ -11,6 +11,7 @@ the standard library alone.
     consistency   rules that who issues and who verifies share
     export        the self-contained receipt
     json_fields   typed readers of parsed JSON
+    unsafe_characters  what is shown as U+FFFD: control, bidirectional and unseen characters
     errors        every error that leaves this package
     forms/        the forms of bodies and shared documents, as typed models
     log/          the transparency log: RFC 6962 trees and C2SP tiles, checkpoints, inclusion proofs

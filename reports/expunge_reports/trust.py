@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from expunge_reports import canonical, dsse, json_fields
 from expunge_reports.errors import MalformedError, NoteError, TrustError
 from expunge_reports.log import signed_note
+from expunge_reports.unsafe_characters import UNSAFE
 
 FORMAT: Final = "expunge-trust/1"
 _LONGEST_NAME: Final = 253  # of a host
@@ -147,7 +148,7 @@ def _vkey(value: object, kind: int) -> signed_note.VerifierKey:
 
 
 def _printable(name: str, whose: str) -> None:
-    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+    if not name.strip() or UNSAFE.search(name) or len(name) > _LONGEST_NAME:
         raise MalformedError(f"{whose} has no printable name of at most {_LONGEST_NAME} characters")
 
 

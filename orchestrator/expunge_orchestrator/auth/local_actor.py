@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import unicodedata
 
 from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
+from expunge_config.unsafe_characters import UNSAFE
 from expunge_orchestrator.auth.principals import PERSON_ACTOR
 
 LONGEST_NAME = 200
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Unicode's default-ignorable code points of other categories, as ranges.
-_IGNORABLE = (
-    (0x034F, 0x034F),
-    (0x115F, 0x1160),
-    (0x17B4, 0x17B5),
-    (0x180B, 0x180F),
-    (0x2065, 0x2065),
-    (0x3164, 0x3164),
-    (0xFE00, 0xFE0F),
-    (0xFFA0, 0xFFA0),
-    (0xFFF0, 0xFFF8),
-    (0xE0000, 0xE0FFF),
-)
+_UNSEEN = re.compile(rf"{UNSAFE.pattern}|[\u200c\u200d]")
+"""What one name may have and the same name not: the joiners too, which a name may hold."""
 
 
 def current_actor(settings: Settings) -> str:
@@ -40,7 +30,7 @@ def current_actor(settings: Settings) -> str:
         raise ConfigError(
             f"The name of who is at work is longer than {LONGEST_NAME} characters.", remedy="Set EXPUNGE_ACTOR."
         )
-    if not name or any(_unseen(one) for one in name):
+    if not name or UNSAFE.search(name):
         raise ConfigError(
             "The name of who is at work is empty, or holds control characters or others that nobody sees.",
             remedy="Set EXPUNGE_ACTOR to a name that reads as it is written.",
@@ -66,11 +56,6 @@ def plain_name(name: str) -> str:
     """A name in the one form in which names are compared."""
     # Twice: folding can undo the form, and what is left out can join what was apart.
     for _ in range(2):
-        seen = "".join(one for one in unicodedata.normalize("NFKC", name) if one.isspace() or not _unseen(one))
+        seen = "".join(one for one in unicodedata.normalize("NFKC", name) if one.isspace() or not _UNSEEN.match(one))
         name = " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
     return name
-
-
-def _unseen(character: str) -> bool:
-    code = ord(character)
-    return unicodedata.category(character) in _INVISIBLE or any(first <= code <= last for first, last in _IGNORABLE)

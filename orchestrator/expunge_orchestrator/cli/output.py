@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,8 +57,14 @@ def stderr_console() -> Console:
 def emit(document: object) -> None:
     """Print a result as JSON."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    lines = [UNSAFE.sub(lambda one: f"\\u{ord(one[0]):04x}", line) for line in text.split("\n")]
+    lines = [UNSAFE.sub(_escaped, line) for line in text.split("\n")]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _escaped(one: re.Match[str]) -> str:
+    """As JSON escapes it: a character beyond U+FFFF by both halves."""
+    units = one[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def print_error(message: str, remedy: str | None) -> None:

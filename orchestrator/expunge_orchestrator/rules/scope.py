@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from expunge_config.datamap import Action, CollectionSpec, DataMap, LogDeclaration
 from expunge_config.errors import InputError
+from expunge_config.unsafe_characters import UNSAFE
 from expunge_connectors.contract import Counts, Finding, Scope, Severity
 
 # As long as the ledger's column.
@@ -28,10 +29,10 @@ def parse_scope(text: str, data_map: DataMap) -> Scope:
         raise InputError("The data map knows no such controller.", remedy=f"Controllers are {listed}.")
     if known.many != bool(member):
         raise InputError("The controller is not named whole.", remedy=f"Controllers are {listed}.")
-    if len(member) > MAX_MEMBER or not member.isprintable() or member != member.strip():
+    if len(member) > MAX_MEMBER or UNSAFE.search(member) or member != member.strip():
         raise InputError(
-            f"What names the controller's member is longer than {MAX_MEMBER} characters, or holds control characters or"
-            " white space at its edges.",
+            f"What names the controller's member is longer than {MAX_MEMBER} characters, or holds control characters,"
+            " others that nobody sees, or white space at its edges.",
             remedy=f"Controllers are {listed}.",
         )
     return Scope(name, member or None)

@@ -13,7 +13,7 @@ from typing import Final
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from expunge_reports.page import date_format
-from expunge_reports.page.unsafe_characters import shown
+from expunge_reports.unsafe_characters import shown
 
 _SHARED: Final = "expunge_reports.page"
 
