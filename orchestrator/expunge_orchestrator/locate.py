@@ -232,7 +232,7 @@ def _people(seen: SubjectLookup, collections: Sequence[CollectionInfo], grounds:
             continue
         unfinished = dict(begun.get(number, {}))
         for one in seen.left.get(number, ()):
-            if places := one.doubtful if one.proven else one.seen:
+            if places := one.doubtful if one.proven else one.doubtful_without:
                 unfinished[one.batch] = unfinished.get(one.batch, frozenset()) | places
         per_collection = (person_records(info, _tally(counts, number, info), grounds) for info in collections)
         yield PersonLocation(number, None, tuple(per_collection), resolved.unfollowed, unfinished)

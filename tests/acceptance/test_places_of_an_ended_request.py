@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
-from tests.support.small_company import installed
+from tests.support.small_company import installed, succeeded
+
+from expunge_reports import trust
+from expunge_reports.verify import verifier
 
 DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
 _COLLECTIONS = """
@@ -47,11 +52,30 @@ def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
 
 def asked(cli: CliRunner, listed: bytes) -> dict[str, int]:
     """Plan, erase and settle; the outcomes."""
+    outcomes: dict[str, int] = json.loads(cli.run("status", settled(cli, listed), "--json").out)["outcomes"]
+    return outcomes
+
+
+def settled(cli: CliRunner, listed: bytes) -> str:
+    """Plan, erase and settle; the batch."""
     plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=listed).out)
     cli.run("erase", plan["id"], "--confirm", plan["digest"])
     cli.run("run-due")
-    outcomes: dict[str, int] = json.loads(cli.run("status", plan["id"], "--json").out)["outcomes"]
-    return outcomes
+    return str(plan["id"])
+
+
+def stated(cli: CliRunner, directory: Path, batch: str) -> dict[str, tuple[object, ...]]:
+    """Collection -> found, due and outcome, as the receipt of the batch's one person says of what was erased."""
+    [receipt] = json.loads(cli.run("receipts", "list", "--batch", batch, "--json").out)["receipts"]
+    succeeded(cli.run("receipts", "export", receipt["id"], "-o", f"{batch}.json"))
+    data, vouched = (directory / f"{batch}.json").read_bytes(), (directory / "trust.json").read_bytes()
+    _, told, _ = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC)).statements
+    body: Any = told.body
+    return {
+        one["collection"]: (one["found"], one["due"], one["outcome"])
+        for store in body["stores"]
+        for one in store["collections"]
+    }
 
 
 def ended(cli: CliRunner, database: str) -> None:
@@ -96,6 +120,25 @@ def test_rows_below_one_that_a_value_led_to_are_led_to_by_their_own_key(cli: Cli
     execute(database, "DELETE FROM parcels")
     asked(cli, b"user_id,phone\n1,+4930111111\n")
     assert left(database, "labels") == []
+
+
+def test_a_place_that_a_request_by_the_address_alone_emptied_is_not_told_as_left(
+    cli: CliRunner, database: str, tmp_path: Path
+) -> None:
+    """Nothing says that it is the same person; of the letters the address leads to all, of the calls the number."""
+    execute(database, "INSERT INTO callbacks VALUES (1, '+4930111111')")
+    ended(cli, database)
+    told = stated(cli, tmp_path, settled(cli, b"email\nann@x.example\n"))
+    assert left(database, "news") == [2]
+    assert (told["news"], told["callbacks"]) == ((1, 0, "erased"), (1, 1, "left"))
+
+
+def test_so_it_is_where_nothing_of_it_was_there_any_more(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    execute(database, "INSERT INTO callbacks VALUES (1, '+4930111111')")
+    ended(cli, database)
+    execute(database, "DELETE FROM news WHERE id = 1")
+    told = stated(cli, tmp_path, settled(cli, b"email\nann@x.example\n"))
+    assert (told["news"], told["callbacks"]) == ((0, 0, "not-found"), (1, 1, "left"))
 
 
 def test_who_had_two_addresses_is_asked_for_with_both_in_one_line(cli: CliRunner, database: str) -> None:

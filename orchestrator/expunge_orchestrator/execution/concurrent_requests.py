@@ -113,9 +113,10 @@ def with_left_before(
 
 
 def _unsure(context: StepContext, item: Item, one: ResidualKeys) -> frozenset[Place]:
+    """Where finding nothing says nothing. What the kept keys reach is seen only by a request that took them over."""
     if one.whole:
         return frozenset()
-    return one.doubtful if _taken(context, item, one) else one.seen
+    return one.doubtful if _taken(context, item, one) else one.doubtful_without
 
 
 def finished(context: StepContext, people: Sequence[Item], left: Mapping[int, Sequence[ResidualKeys]]) -> list[int]:

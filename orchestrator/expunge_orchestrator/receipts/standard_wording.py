@@ -76,7 +76,10 @@ UNEXPLAINED = (
 ENDED_BY_OPERATOR = (ENDED, ENDED_WHOLE, UNSEEN, UNEXPLAINED)
 
 
-LEFT_BEFORE = "What is listed as left was left by an earlier request that was ended, and this one did not lead to it"
+LEFT_BEFORE = (
+    "What is listed as left was left by an earlier request that was ended, as that one last saw it, and this one did"
+    " not lead to it"
+)
 
 LEDGER_LEVEL = (
     "No query of the ledger returns them; not claimed: rewritten. Its data files and its write-ahead log may hold them"

@@ -71,8 +71,9 @@ class ResidualKeys:
             what stands under them is others' (ADR 18): what it finds is all there is.
         proven: Person keys say that it is the same person as the one it was found for. Otherwise all that they have in
             common can pass on, or did, as other person keys say: nothing is erased by these keys.
-        doubtful: Those of the `seen` places to which an identifier can have led that passes on and that is not among
-            this request's: finding nothing there says nothing.
+        doubtful: Places in which the last look saw something, to which an identifier can have led that is not among
+            this request's, and to all of which the kept keys alone did not lead: finding nothing there says nothing.
+        doubtful_without: The same of a request that does not use the kept keys.
         tags: Of every identifier and key that it had.
     """
 
@@ -84,12 +85,8 @@ class ResidualKeys:
     whole: bool
     proven: bool
     doubtful: frozenset[Place]
+    doubtful_without: frozenset[Place]
     tags: frozenset[bytes] = field(repr=False)
-
-    @property
-    def seen(self) -> frozenset[Place]:
-        """Those of the places in which the last look saw something; in the others nobody could look once more."""
-        return frozenset(place for place, records in self.places.items() if records)
 
 
 def lasting(keys: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:
@@ -200,11 +197,11 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             whole = not unknown and keys <= usable[number]
             records = {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places}
             lost = {left_tags[row.item_id][tag] for tag in unknown}
-            sure = {
-                (store, name)
-                for store, name, reached in places
-                if whole or reached or not records[store, name] or not _led_to_by(lost, store, name, workspace.data_map)
-            }
+            without = frozenset(
+                place
+                for place, number_seen in records.items()
+                if not whole and number_seen and _led_to_by(lost, *place, workspace.data_map)
+            )
             one = ResidualKeys(
                 row.item_id,
                 row.uid,
@@ -213,7 +210,8 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
                 records,
                 whole=whole,
                 proven=proven,
-                doubtful=frozenset(records.keys() - sure),
+                doubtful=without.difference((store, name) for store, name, reached in places if reached),
+                doubtful_without=without,
                 tags=frozenset(left_tags[row.item_id]),
             )
             found.setdefault(number, []).append(one)
