@@ -163,6 +163,33 @@ def test_an_id_that_was_given_again_leads_nowhere(cli: CliRunner, database: str)
     assert left(database, "users") == left(database, "newsletter") == [1, 2, 3]
 
 
+NAMED = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: name}, created: created_at,
+  found_by: [{column: id, identity: user_id}, {column: name, identity: email}]}
+posts: {table: public.posts, created: created_at, found_by: [{column: author, of: users.name}]}
+"""
+
+
+def test_a_record_that_two_keys_of_somebody_else_lead_to_is_counted_once(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """The name is the next account's: by the identity, and as that column of a row to which the post points."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, name text UNIQUE, created_at timestamptz NOT NULL DEFAULT '2025-1-1');"
+        "CREATE TABLE posts (id int PRIMARY KEY, author text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');"
+        "INSERT INTO users VALUES (1, 'ann'), (2, 'bob'); INSERT INTO posts VALUES (1, 'ann')",
+    )
+    cli = installed(tmp_path, fork_server, small_document(NAMED, email="exact/1"), {"main": database})
+    plan = planned(cli, FIRST)
+    execute(
+        database,
+        "SELECT pg_sleep(1.1); UPDATE users SET name = 'ann2' WHERE id = 1; UPDATE users SET name = 'ann' WHERE id = 2",
+    )
+    counted = carried_out(cli, plan)["collections"]
+    assert (counted["main.posts"]["ambiguous"], left(database, "posts")) == (1, [1])
+
+
 PATIENTS = """
 patients: {table: public.patients, person: user_id, yields: {user_id: mrn}, created: created_at,
   found_by: [{column: mrn, identity: user_id}]}

@@ -78,8 +78,9 @@ def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:
     """What the store says, with what is under keys that are not followed and under which it counts nothing."""
     store, scope, cutoff = context.workspace.stores[context.store], context.batch.scope, context.cutoffs[context.store]
     counts = store.verify(subjects, scope, cutoff)
-    unfollowed = followed_keys.left_under_unclear(context.store, subjects, context.workspace)
-    return followed_keys.with_ambiguous(counts, store.verify(unfollowed, scope, cutoff)) if unfollowed else counts
+    return followed_keys.with_unclear(
+        context.store, subjects, counts, context.workspace, lambda asked: store.verify(asked, scope, cutoff)
+    )
 
 
 def record_counts(context: StepContext, items: list[Item], counts: Counts, column: str) -> StepWrite:

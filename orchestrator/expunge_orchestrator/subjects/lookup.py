@@ -64,11 +64,10 @@ class SubjectLookup:
 
     def _with_unclear(self, name: str, visible: Sequence[Subject], counts: Counts) -> Counts:
         """What a store says, with what is under keys that are not followed and under which it counts nothing."""
-        unclear = followed_keys.left_under_unclear(name, visible, self.workspace)
-        if not unclear:
-            return counts
-        under = self.workspace.stores[name].count(unclear, self.scope, self.cutoffs[name])
-        return followed_keys.with_ambiguous(counts, under)
+        store = self.workspace.stores[name]
+        return followed_keys.with_unclear(
+            name, visible, counts, self.workspace, lambda asked: store.count(asked, self.scope, self.cutoffs[name])
+        )
 
     def counts(self) -> dict[str, Counts]:
         """What is there of the subjects, by store, each in every collection of the scope; several stores at once.
