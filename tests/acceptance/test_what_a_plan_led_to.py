@@ -163,6 +163,33 @@ def test_an_id_that_was_given_again_leads_nowhere(cli: CliRunner, database: str)
     assert left(database, "users") == left(database, "newsletter") == [1, 2, 3]
 
 
+BY_DAY = "ALTER TABLE users ALTER created_at TYPE date"
+NEWBORN = "DELETE FROM users WHERE id = 1; INSERT INTO users VALUES (1, 'new@x.example', CURRENT_DATE)"
+
+
+def test_so_it_does_where_the_day_alone_is_known_and_no_value_is_what_the_plan_saw(
+    cli: CliRunner, database: str
+) -> None:
+    execute(database, BY_DAY)
+    assert erased_after(cli, database, NEWBORN) == {"ambiguous": 1}
+    assert left(database, "users") == left(database, "newsletter") == left(database, "orders", "user_id") == [1, 2, 3]
+
+
+def test_an_account_of_the_day_of_its_plan_goes(cli: CliRunner, database: str) -> None:
+    execute(database, f"{BY_DAY}; UPDATE users SET created_at = CURRENT_DATE WHERE id = 1")
+    assert erased_after(cli, database, "SELECT") == {"erased": 1}
+    assert left(database, "users") == [2, 3]
+
+
+def test_whoever_gets_the_id_on_the_day_of_the_erasure_loses_nothing_at_settling(cli: CliRunner, database: str) -> None:
+    execute(database, BY_DAY)
+    plan = planned(cli, FIRST)
+    succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
+    execute(database, f"{NEWBORN}; INSERT INTO orders VALUES (19, 1, now())")
+    succeeded(cli.run("run-due"))
+    assert (left(database, "users"), left(database, "orders", "nr")) == ([1, 2, 3], [12, 13, 19])
+
+
 NAMED = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: name}, created: created_at,
   found_by: [{column: id, identity: user_id}, {column: name, identity: email}]}

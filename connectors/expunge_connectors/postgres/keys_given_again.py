@@ -18,14 +18,14 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres import count
+from expunge_connectors.postgres import count, resolve
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others
 from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import TRUE, and_
-from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, comma_list
+from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after, made_on_the_day
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, join_condition
 
@@ -59,7 +59,7 @@ def _of_persons(search: Search, subjects: Sequence[Subject]) -> Keys:
     for mapped, link in _persons(search):
         identity = mapped.spec.person or ""
         names = {identity, *(namespace for namespace, of in store.own_keys.items() if of.identity == identity)}
-        for number in [*_newer(search, mapped, link), *_moved(search, mapped, link, subjects)]:
+        for number in [*_newer(search, mapped, link, subjects), *_moved(search, mapped, link, subjects)]:
             passed = frozenset(key for key in keys_of[number] if key.namespace in names)
             found[number] = found.get(number, frozenset()) | passed
     keys_of_others.forget(search, found)
@@ -81,11 +81,11 @@ def refuse(search: Search, subjects: Sequence[Subject]) -> None:
                 remedy="expunge retry leaves them, and counts them as ambiguous. If the row is this member's after all,"
                 f" correct {mapped.member_column} first; then expunge retry erases it.",
             )
-        if _newer(search, mapped, link):
+        if _newer(search, mapped, link, subjects):
             raise TerminalError(
                 f"store {search.store.name}, collection {mapped.name}: a row with the id of this person was made"
-                f" after the erasure began, as {mapped.spec.created} has it: somebody else has it now, and whose"
-                " the records under it are cannot be told.",
+                f" after the erasure began, or on that day and without a value of this person, as {mapped.spec.created}"
+                " has it: somebody else has it now, and whose the records under it are cannot be told.",
                 remedy="expunge retry leaves them, and counts them as ambiguous. If the row is this person's after"
                 f" all (an import, a clock that runs ahead), correct {mapped.spec.created} first; then expunge"
                 " retry erases it.",
@@ -130,17 +130,59 @@ def _persons(search: Search) -> Iterator[tuple[BoundTable, BoundLink]]:
                 break
 
 
-def _newer(search: Search, mapped: BoundTable, link: BoundLink) -> list[int]:
+def _newer(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequence[Subject]) -> list[int]:
     """The subjects whose key a row holds that was made after the cutoff, where the map says when.
 
-    A day without a time is later only on the days after.
+    A day without a time is later on the days after; on the cutoff's own day the values decide.
     """
     if mapped.spec.created is None:
         return []
     assert search.cutoff is not None
     later = made_after(mapped, "t", search.cutoff)
     compose = partial(_held, search, mapped, link, in_scope(mapped, "t"), later)
-    return _numbers(search, mapped, "given again", compose)
+    found = _numbers(search, mapped, "given again", compose)
+    if mapped.table.columns[mapped.spec.created].base == "date":
+        found += _of_the_day(search, mapped, link, subjects)
+    return found
+
+
+def _of_the_day(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequence[Subject]) -> list[int]:
+    """The subjects whose key a row of the cutoff's day holds that has values, and none of those that they are known by.
+
+    Where nobody knows a value of theirs, or the row has none, nothing says that it is another one.
+    """
+    assert search.cutoff is not None
+    identities = [identity for identity in mapped.yields if identity in search.store.passing]
+    if not identities:
+        return []
+    texts = [resolve.told_by(mapped, identity) for identity in identities]
+    that_day = made_on_the_day(mapped, "t", search.cutoff)
+    compose = partial(_held, search, mapped, link, in_scope(mapped, "t"), that_day, texts=texts)
+    with translated(search.store.name, mapped.name):
+        rows = search.connection.execute(search.compiled(("made that day", mapped.name), compose)).fetchall()
+    known = {
+        one.number: {key for key in _ever_known(one) if key.namespace in identities} for one in subjects if one.keys
+    }
+    found: list[int] = []
+    for number, *told in rows:
+        holds = {
+            SubjectKey(identity, value)
+            for identity, text in zip(identities, told, strict=True)
+            for source, rule in [mapped.yields[identity]]
+            for one in (text if isinstance(text, list) else [text])
+            if one is not None
+            for value in source.read(rule, one).values
+        }
+        named = {key.namespace for key in holds}
+        theirs = {key for key in known.get(number, ()) if key.namespace in named}
+        if theirs and holds.isdisjoint(theirs):
+            found.append(number)
+    return found
+
+
+def _ever_known(one: Subject) -> frozenset[SubjectKey]:
+    """Every key of theirs, those that are not followed as well."""
+    return one.keys | one.known | (one.refused or frozenset()) | one.unclear
 
 
 def _moved(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequence[Subject]) -> list[int]:
@@ -161,10 +203,16 @@ def _numbers(search: Search, mapped: BoundTable, what: str, compose: Callable[[]
         return [number for (number,) in search.connection.execute(statement).fetchall()]
 
 
-def _held(
-    search: Search, mapped: BoundTable, link: BoundLink, whose: sql.Composable, such: sql.Composable
+def _held(  # noqa: PLR0913 - the rows looked at, which of them, and what they tell
+    search: Search,
+    mapped: BoundTable,
+    link: BoundLink,
+    whose: sql.Composable,
+    such: sql.Composable,
+    *,
+    texts: Sequence[sql.Composable] = (),
 ) -> sql.Composed:
-    """The subjects whose key a live row holds that is whose it should be, and such a one."""
+    """The subjects whose key a live row holds that is whose it should be, and such a one; with what it tells."""
     keys = search.staged.table(*link.staged)
     assert keys is not None
     erased = is_erased(search.store, mapped, "t")
@@ -172,6 +220,11 @@ def _held(
     path = SearchPath(link, keys, tuple(f"c{place}" for place in range(len(link.types))))
     # One look into the index for each key (OFFSET 0 is a fence): the planner would read the table for what is seldom.
     return sql.SQL(
-        "SELECT DISTINCT k.number FROM {} AS k CROSS JOIN LATERAL (SELECT t.* FROM {} AS t WHERE {} OFFSET 0) AS t"
-        " WHERE {}"
-    ).format(keys, mapped.table.identifier, and_(join_condition(path, "t"), whose), and_(such, alive))
+        "SELECT DISTINCT {} FROM {} AS k CROSS JOIN LATERAL (SELECT t.* FROM {} AS t WHERE {} OFFSET 0) AS t WHERE {}"
+    ).format(
+        comma_list(sql.SQL("k.number"), *texts),
+        keys,
+        mapped.table.identifier,
+        and_(join_condition(path, "t"), whose),
+        and_(such, alive),
+    )

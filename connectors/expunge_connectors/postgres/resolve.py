@@ -263,8 +263,8 @@ def _facts(
     stays = or_(retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
     if mapped.spec.sharing is not None:
         leads = and_(leads, sql.SQL("NOT ({})").format(of_others(search, mapped, "t")))
-    declared = [_declared(mapped, identity) for identity in mapped.yields]
-    since = [_declared(mapped, identity, since=True) for identity in mapped.since]
+    declared = [told_by(mapped, identity) for identity in mapped.yields]
+    since = [told_by(mapped, identity, since=True) for identity in mapped.since]
     return comma_list(
         sql.SQL("k.number"),
         *named(place_names(mapped), row_id(mapped, "t")),
@@ -357,7 +357,7 @@ def _wanted(mapped: BoundTable) -> Iterator[sql.Composable]:
         yield value if feed.needed else sql.SQL("CASE WHEN f.nominated THEN {} END").format(value)
 
 
-def _declared(mapped: BoundTable, identity: str, *, since: bool = False) -> sql.Composable:
+def told_by(mapped: BoundTable, identity: str, *, since: bool = False) -> sql.Composable:
     """What stands there, under the identity's normaliser; nothing where a tombstone stands.
 
     Args:

@@ -75,7 +75,8 @@ class Whose:
         inherited = self.inherited(given)
         if says_who != given and not found <= before and inherited is NOTHING:
             return None
-        if given in self._plans and self._reference.given_again(self._state, says_who, PLANNED):
+        known = frozenset[Key]() if plan.keys <= now else plan.keys
+        if given in self._plans and self._reference.given_again(self._state, says_who, PLANNED, known):
             return None
         return now if inherited is NOTHING else self._recorded(given - plan.vouched, self._kept(inherited, now))
 

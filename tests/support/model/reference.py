@@ -610,8 +610,11 @@ class Reference:
                         columns.setdefault((lead, theirs), set()).add(values)
         return Claims(frozenset(keys), columns)
 
-    def given_again(self, state: State, people: Keys, since: datetime = CUTOFF) -> bool:
-        """A row that is one of these people was made after that: of a day without a time, on a later day."""
+    def given_again(self, state: State, people: Keys, since: datetime = CUTOFF, known: Keys = frozenset()) -> bool:
+        """A row that is one of these people was made after that.
+
+        Of a day without a time, on a later day; or on that day, and it holds values, but none of those known.
+        """
         for name in self.scope:
             spec = self._collections[name]
             if "person" not in spec or "created" not in spec:
@@ -623,10 +626,26 @@ class Reference:
                 theirs = (spec["person"], spelt(normaliser, cells[own["column"]])) in people
                 if not theirs or created is None or self._erased(name, cells, state):
                     continue
-                later = date.fromisoformat(created) > since.date() if len(created) == 10 else moment(created) > since
+                if len(created) > 10:
+                    later = moment(created) > since
+                else:
+                    day = date.fromisoformat(created)
+                    later = day > since.date() or (day == since.date() and self._of_others(name, cells, known))
                 if later:
                     return True
         return False
+
+    def _of_others(self, name: str, cells: Cells, known: Keys) -> bool:
+        """The row holds values that pass on, and none of those known, of which there are some of such a kind."""
+        holds = {
+            (identity, value)
+            for identity, place in self._collections[name].get("yields", {}).items()
+            if self._identities[identity]["kind"] == "reusable" and not self._identities[identity].get("shareable")
+            for link in [{"column": place} if isinstance(place, str) else place]
+            for value in spellings(self._identities[identity]["normaliser"], link, cells)
+        }
+        theirs = {key for key in known if key[0] in {identity for identity, _ in holds}}
+        return bool(theirs) and holds.isdisjoint(theirs)
 
     def others(self, name: str, state: State, people: Keys) -> Iterator[dict[str, Cell]]:
         """Rows that are persons, none of these, and no tombstones."""

@@ -77,9 +77,19 @@ def _dates(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
             yield inspection.error(
                 "date-type", name, f"`{role}` names {live.name}, which is {live.type}.", "Name a date or timestamp."
             )
-        elif live is None or live.not_null or role == "since":
             continue
-        elif role == "start":
+        if live is not None and live.base == "date" and role == "created" and spec.person is not None:
+            yield inspection.warning(
+                "created-day",
+                name,
+                f"`created` of these persons names {live.name}, which is a day without a time: of an id that is given"
+                " again on the day of a plan or an erasure only its values tell that it is another person's. One"
+                " without any of its own, or with a value of the first one, is erased as the first one.",
+                "Name a timestamp, if there is one, or never give an id again.",
+            )
+        if live is None or live.not_null or role == "since":
+            continue
+        if role == "start":
             yield inspection.warning(
                 "date-nullable",
                 name,

@@ -56,6 +56,11 @@ def made_after(mapped: BoundTable, alias: str, cutoff: datetime) -> sql.Composed
     )
 
 
+def made_on_the_day(mapped: BoundTable, alias: str, cutoff: datetime) -> sql.Composed:
+    """Of a row that says a day without a time: it is the cutoff's own."""
+    return sql.SQL("{} = {}::date").format(column(alias, mapped.spec.created or ""), Placeholder("cutoff", cutoff))
+
+
 def known_by_value_alone(store: BoundStore, mapped: BoundTable, alias: str) -> sql.Composable:
     """The row names nobody by a key that is never re-used: by such a key it is that person's, whoever's value it holds.
 
