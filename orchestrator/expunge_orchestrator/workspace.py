@@ -54,7 +54,8 @@ class Workspace:
         stores: Connectors by name, in the order of erasure.
         backups: Backup places by name.
         passing: Store -> the identities that pass from one person to another and by which its records are found.
-        led: Store -> the identities by which its records are found, and which indexes tell that no person's key finds.
+        led: Store -> the identities by which its records are found, and which other records tell that no person's key
+            finds.
     """
 
     settings: Settings

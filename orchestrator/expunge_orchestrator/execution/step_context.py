@@ -248,7 +248,7 @@ class StepContext:
             asked: Of whom (ids).
             items: All who are at work with them: what people share who all go is theirs.
             erasing: A store that says itself, as it erases, whose its keys are. It is asked of what was told
-                alone, and only where indexes of other stores, of which it knows nothing, lead into it.
+                alone, and only where records of other stores, of which it knows nothing, lead into it.
         """
         everywhere = followed_keys.knowing(self.workspace, self.cutoffs)
         know = {name: one for name, one in everywhere.items() if name != erasing}

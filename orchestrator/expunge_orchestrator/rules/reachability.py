@@ -49,29 +49,47 @@ def passing(data_map: DataMap) -> dict[str, frozenset[str]]:
 
 
 def led(data_map: DataMap, indexes: AbstractSet[str]) -> dict[str, frozenset[str]]:
-    """Store -> the identities by which its records are found, and which indexes tell that no person's key finds.
+    """Store -> the identities by which its records are found, and which other records tell that no person's key finds.
 
-    Whoever has the key that finds such an index by now, has what it tells. All, where its connector does not say.
+    Whoever has the key that finds such a record by now, has what it tells. All, where its connector does not say.
+    So it is with a store that says itself whose its keys are, for every other store: of the rows of those it knows
+    nothing. Whose a row is that is a person, its own store says.
 
     Args:
         data_map: The map.
         indexes: The stores that say what a key leads to, and not whose it is.
     """
-    flows = {store: spec.key_flow(store, data_map) for store, spec in data_map.stores.items()}
-    told = frozenset[str]().union(
-        *(
-            one.lost | one.outgoing
-            for store in indexes
-            for one in (flows[store] or {}).values()
-            if one.incoming - data_map.person_identities
-        )
-    )
-    if any(flows[store] is None for store in indexes):
-        told = frozenset(data_map.identities)
-    return {
-        store: told if one is None else told & frozenset[str]().union(*(flow.incoming for flow in one.values()))
-        for store, one in flows.items()
-    }
+    told = {store: _told(store, data_map, persons=store in indexes) for store in data_map.stores}
+    found: dict[str, frozenset[str]] = {}
+    for store, spec in data_map.stores.items():
+        elsewhere = frozenset[str]().union(*(told[one] for one in told if one in indexes or one != store))
+        flow = spec.key_flow(store, data_map)
+        by = None if flow is None else frozenset[str]().union(*(one.incoming for one in flow.values()))
+        found[store] = elsewhere if by is None else elsewhere & by
+    return found
+
+
+def _told(store: str, data_map: DataMap, *, persons: bool) -> frozenset[str]:
+    """The keys of things and values that records of a store tell which no person's key finds, nor rows that one does.
+
+    Args:
+        store: Its name.
+        data_map: The map.
+        persons: Count records that are persons, too.
+    """
+    spec = data_map.stores[store]
+    flows = spec.key_flow(store, data_map)
+    if flows is None:
+        return frozenset(data_map.identities)
+    specs = spec.collection_specs()
+    leading = [one for name, one in flows.items() if persons or specs[name].person_identity is None]
+    by, told = data_map.identities.keys() - data_map.person_identities, frozenset[str]()
+    while True:
+        reached = told.union(*(_outgoing(one) for one in leading if not by.isdisjoint(one.incoming)))
+        reached -= data_map.person_identities
+        if reached == told:
+            return told
+        told, by = reached, by | reached
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,3 +181,37 @@ def test_a_store_is_led_to_by_indexes_that_no_persons_key_finds() -> None:
     loaded = data_map(stores)
     assert reachability.led(loaded, frozenset({"cache"})) == {"main": frozenset(), "cache": {"token"}}
     assert reachability.led(loaded, frozenset()) == {"main": frozenset(), "cache": frozenset()}
+
+
+def test_rows_of_another_database_lead_to_a_store_that_knows_whose_its_own_keys_are() -> None:
+    """As far as they hang on a key of a thing: what hangs on a person's row there, that database says itself."""
+    people = {
+        "table": "public.people",
+        "person": "user_id",
+        "found_by": [{"column": "id", "identity": "user_id"}],
+        "yields": {"user_id": "id"},
+        **DATA,
+    }
+    files = {"table": "public.files", "found_by": [{"column": "name", "identity": "object"}], **DATA}
+    carts = {
+        "table": "public.carts",
+        "found_by": [{"column": "user_id", "of": "people.id"}],
+        "yields": {"token": "token"},
+        **DATA,
+    }
+    orders = {"table": "public.orders", "found_by": [{"column": "cart", "identity": "token"}], **DATA}
+    lines = {
+        "table": "public.lines",
+        "found_by": [{"column": "order_id", "of": "orders.id"}],
+        "yields": {"object": "file"},
+        **DATA,
+    }
+    stores = {
+        "main": PostgresSpec.model_validate(
+            {"connector": "postgres", "collections": {"people": people, "carts": carts, "files": files}}
+        ),
+        "shop": PostgresSpec.model_validate(
+            {"connector": "postgres", "collections": {"orders": orders, "lines": lines}}
+        ),
+    }
+    assert reachability.led(data_map(stores), frozenset()) == {"main": {"object"}, "shop": frozenset()}
