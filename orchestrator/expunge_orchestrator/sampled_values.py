@@ -62,7 +62,8 @@ def _read(data_map: DataMap, store: str, sample: ReadSample) -> Iterator[Finding
             f"{sample.unread} of {sample.seen} values looked at in {sample.where} cannot be read as `{sample.identity}`"
             f" ({rule}), or not whole: nobody's request finds them, and they lead nowhere.",
             "Correct them; or have the map read them: a normaliser that does (email/3, phone/1), the column's `region`,"
-            " `decode` of what is yielded.",
+            " `decode` of what is yielded. A document of a json column may have a name of the path twice: make the"
+            " column jsonb, which keeps the last value alone.",
         )
 
 

@@ -78,6 +78,26 @@ def test_a_number_is_read_without_the_zeros_of_its_fraction(users: str, keyspace
     assert [one.partition(" cannot")[0] for one in found] == ["1 of 3 values looked at in public.users.alias"]
 
 
+@pytest.mark.parametrize(
+    ("document", "unread"),
+    [
+        ('{"to": {"mail": "ann@x.example"}, "to": {"mail": "q@x.example"}}', "1 of 2"),
+        ('[{"to": {"mail": "ann@x.example", "mail": ""}}]', "1 of 1"),
+        ('{"to": {"mail": "ann@x.example"}, "cc": {"cc": 1, "cc": 2}}', ""),
+        ('{"to": [{"mail": "ann@x.example"}, {"mail": "ann@x.example"}]}', ""),
+    ],
+)
+def test_a_document_that_has_a_name_twice_is_counted(
+    users: str, keyspace: Keyspace, document: str, unread: str
+) -> None:
+    """Only the last value is looked at: a request by the first one finds nothing."""
+    execute(users, f"ALTER TABLE users ADD about json; UPDATE users SET about = '{document}' WHERE id = 1")
+    linked = {"column": "about", "path": ["to", "mail"], "identity": "email"}
+    found = sampled(users, keyspace, USERS | {"found_by": [*USERS["found_by"], linked]})
+    told = [one.message.partition(" values")[0] for one in found if "about" in one.message]
+    assert told == ([unread] if unread else [])
+
+
 def test_values_that_lead_to_nothing_in_another_store(users: str, keyspace: Keyspace) -> None:
     keyspace.client.set("session:tok-1", "x")
     [led] = [one for one in sampled(users, keyspace, USERS) if one.code == "values-led"]
