@@ -224,6 +224,7 @@ def test_an_undeclared_table_is_found_through_another_one(company):
         ("foreign-key-index", "user_addresses", "DROP INDEX user_addresses_address"),
         ("tie-index", "messages", "DROP INDEX messages_user"),
         ("date-nullable", "invoices", "ALTER TABLE invoices ALTER issued_at DROP NOT NULL"),
+        ("created-day", "users", "ALTER TABLE users ALTER created_at TYPE date"),
         (
             "cascade",
             "messages",
