@@ -191,6 +191,7 @@ def test_it_is_approved_only_where_the_stores_say_who_has_the_value(cli: CliRunn
     assert counted(planned(cli)) == (0, 1)
     others = proposed(cli, "others")
     succeeded(cli.run("attribute", "approve", others, "-", stdin=SAID, settings=SOMEBODY_ELSE | gone))
+    succeeded(cli.run("attribute", "withdraw", others))
     succeeded(cli.run("attribute", "approve", made, "-", stdin=SAID, settings=SOMEBODY_ELSE))
     kept = [one.read_bytes() for one in cli.directory.rglob("*") if one.is_file()]
     assert kept

@@ -291,8 +291,9 @@ def test_what_is_said_of_another_value_or_person_settles_nothing(cli: CliRunner,
     assert erased(cli, 1)[1]["outcomes"] == {"partially-erased": 1}
     say(cli, "--as", "others", said=b"user_id,email\n1,else@x.example\n")
     say(cli, "--as", "others", said=b"user_id,email\n2,home@x.example\n")
-    say(cli, "--as", "theirs")
+    contrary = say(cli, "--as", "theirs")
     assert erased(cli, 1)[1]["outcomes"] == {"partially-erased": 1}
+    assert cli.run("attribute", "withdraw", contrary).code == 0
     say(cli, "--as", "others")
     assert erased(cli, 1)[1]["outcomes"] == {"not-found": 1}
     assert left(database, "news") == [1, 2]

@@ -92,8 +92,9 @@ def approve(
     It counts for plans that are made and steps that are begun from now on. People of a batch that settles are looked at
     again by their settling check, by which they have to be erased: afterwards their identifiers are gone. `theirs`
     decides between the person and those who have the value now, whom the stores are asked for: who takes it later keeps
-    what is under it. Exit codes: 0 in force, 2 it waits for no approval, 7 it is your own, or the list is another one,
-    8 a store cannot say who has the values.
+    what is under it. It goes with nobody else as long as the attribution stands. Exit codes: 0 in force, 2 it waits for
+    no approval, 7 it is your own, the list is another one, or one in force says otherwise (withdraw that one first), 8
+    a store cannot say who has the values.
 
     Example: expunge attribute approve at_1f0c3a5b7d9e values.csv
     """

@@ -86,11 +86,13 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         settling = item.outcome is not None
         if answer.ambiguity is not None and item.touched and not settling:
             raise TerminalError(f"{answer.ambiguity}; that was seen only after erasing had begun.")
-        keys = attributions.without_ages(keys_of[item.id] - answer.others, answer.attributed)
+        # A key that was followed before may be marked; it is others' all the same.
+        keys = without(keys_of[item.id], answer.others | answer.of_another)
+        keys = attributions.without_ages(keys, answer.attributed)
         decided = keys | answer.others
         unclear = replace(
             answer,
-            shared=answer.shared - decided,
+            shared=answer.shared - decided - answer.of_another,
             doubtful=answer.doubtful - decided - answer.shared,
             at_home=answer.at_home | context.subject(item).at_home,  # a record may be gone by now, or move
         )
@@ -130,7 +132,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
 
 def _shared(context: StepContext, item: Item, answer: Resolved) -> frozenset[SubjectKey]:
     """What the person's own record shares with others. It may be gone by now: then that is known from before."""
-    return answer.shared | (context.shared(item) if _begun(item) else frozenset())
+    return (answer.shared | (context.shared(item) if _begun(item) else frozenset())) - answer.of_another
 
 
 def _told_together(

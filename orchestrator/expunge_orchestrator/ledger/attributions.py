@@ -143,8 +143,38 @@ def pairs_of(connection: sa.Connection, uid: str) -> frozenset[Pair]:
     return frozenset((row.person, row.value) for row in connection.execute(query))
 
 
+def contrary_to(connection: sa.Connection, uid: str) -> list[str]:
+    """Those in force, of the same controller's member, of which one and this one cannot both be true."""
+    wanted, said = attribution.alias("wanted"), attribution_value.alias("said")
+    contradicts = sa.or_(
+        sa.and_(said.c.person == attribution_value.c.person, wanted.c.theirs != attribution.c.theirs),
+        sa.and_(said.c.person != attribution_value.c.person, wanted.c.theirs, attribution.c.theirs),
+    )
+    query = (
+        sa.select(attribution.c.uid)
+        .join(attribution_value, attribution_value.c.attribution_id == attribution.c.id)
+        .join(said, said.c.value == attribution_value.c.value)
+        .join(wanted, wanted.c.id == said.c.attribution_id)
+        .where(
+            wanted.c.uid == uid,
+            attribution.c.id != wanted.c.id,
+            attribution.c.controller == wanted.c.controller,
+            attribution.c.member.is_not_distinct_from(wanted.c.member),
+            attribution.c.approved_at.is_not(None),
+            attribution.c.withdrawn_at.is_(None),
+            contradicts,
+        )
+        .distinct()
+        .order_by(attribution.c.uid)
+    )
+    return list(connection.scalars(query))
+
+
 def in_force(connection: sa.Connection, scope: Scope) -> Mapping[Pair, Decision]:
-    """What holds for a controller's member: whether a value is that person's. The last word counts."""
+    """What holds for a controller's member: whether a value is that person's.
+
+    Those in force agree (`contrary_to`); who had a value of theirs the last one says that was approved.
+    """
     approved = (
         attribution.c.controller == scope.controller,
         attribution.c.member.is_not_distinct_from(scope.member),

@@ -74,7 +74,9 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     rules = IdentityRules.of(data_map)
     nothing = frozenset[SubjectKey]()
     trails = {
-        number: KeyGraph(keys, known.get(number, nothing) - keys, decided.theirs, decided.others - keys)
+        number: KeyGraph(
+            keys, known.get(number, nothing) - keys, decided.theirs, decided.others - keys, decided.of_another
+        )
         for number, keys in given.items()
         for decided in [said.get(number, Said())]
     }

@@ -55,6 +55,7 @@ class KeyGraph:
     known: frozenset[SubjectKey] = frozenset()
     attributed: frozenset[SubjectKey] = frozenset()
     others: frozenset[SubjectKey] = frozenset()
+    of_another: frozenset[SubjectKey] = frozenset()
     edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
     asked: set[SubjectKey] = field(default_factory=set)
     unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))

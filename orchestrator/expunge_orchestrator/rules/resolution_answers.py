@@ -16,6 +16,7 @@ class Ambiguity(StrEnum):
     LEADS_TO_SEVERAL = "by the data map the key of one person leads to several of a kind"
     KEYS_DISAGREE = "the given identifiers do not lead to the same person"
     SHAREABLE_ALONE = "an identifier that people share does not name a person by itself"
+    OF_ANOTHER_ALONE = "an identifier that two people attributed to another person does not name a person by itself"
     OTHERWISE = "an identifier leads to another person than when the plan was made"
     MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
     TOO_DEEP = "the records lead on and on; the map's yields form a loop over other people's records"
@@ -46,6 +47,7 @@ class Resolved:
         attributed: Those of the keys that an operator says are this person's, though `co_holders` have them as well.
         co_holders: Who else has an attributed key, and had it when that was approved.
         others: Values that an operator says are not this person's: they are none of the keys, and not unclear either.
+        of_another: Values that an operator says are one other person's: they are none of the keys, and never followed.
         unread: What records of the person name and nobody can read, by store and collection (`contract.UNREAD`).
         at_home: Store, collection and key of the person's own records that are the request's member's.
         let_go: Keys that an earlier resolution followed, and against which the records speak by now.
@@ -59,6 +61,7 @@ class Resolved:
     attributed: frozenset[SubjectKey] = frozenset()
     co_holders: frozenset[CoHolder] = frozenset()
     others: frozenset[SubjectKey] = frozenset()
+    of_another: frozenset[SubjectKey] = frozenset()
     unread: frozenset[SubjectKey] = frozenset()
     at_home: frozenset[SubjectKey] = frozenset()
     let_go: frozenset[SubjectKey] = frozenset()
@@ -75,8 +78,10 @@ class Said:
 
     Attributes:
         co_holders: Who else has a value that is theirs, and had it by then.
+        of_another: Values that were attributed to one other person.
     """
 
     theirs: frozenset[SubjectKey] = frozenset()
     others: frozenset[SubjectKey] = frozenset()
+    of_another: frozenset[SubjectKey] = frozenset()
     co_holders: frozenset[CoHolder] = frozenset()

@@ -45,8 +45,9 @@ def decide(trail: KeyGraph, rules: IdentityRules) -> Resolved:
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
     if not together and len(trail.given) > 1 and not _meet(trail):
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
-    if all(rules.shareable(key) for key in trail.given):
-        return Resolved(frozenset(), Ambiguity.SHAREABLE_ALONE)
+    if all(rules.shareable(key) or key in trail.of_another for key in trail.given):
+        of_another = trail.given & trail.of_another
+        return Resolved(frozenset(), Ambiguity.OF_ANOTHER_ALONE if of_another else Ambiguity.SHAREABLE_ALONE)
     return _follow(trail, rules)
 
 
@@ -95,8 +96,8 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
     """
-    accepted = {key for key in trail.given if not rules.shareable(key)}
-    let_go = _strangers(trail, rules) | trail.hearsay | trail.held
+    accepted = {key for key in trail.given - trail.of_another if not rules.shareable(key)}
+    let_go = _strangers(trail, rules) | trail.hearsay | trail.held | trail.of_another
     unfollowed = let_go | _through_these_alone(let_go, trail, rules) | trail.others
     nominated = trail.known - unfollowed
     accepted |= nominated
@@ -127,9 +128,12 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     if not unfollowed:
         return Resolved(frozenset(accepted), attributed=trail.attributed)
     unclear = unfollowed - trail.others
-    shared = unclear & (trail.own(accepted) | trail.known | trail.held)
+    own = trail.own(accepted) | trail.known | trail.held
+    shared = (unclear & own) - trail.of_another
     persons = persons_among(accepted, rules)
     doubtful = {key for key in unclear - shared if _nobodys(key, trail, rules, persons)}
+    # Those who share a value go by it together. What was attributed to another person goes with none of them.
+    doubtful |= trail.of_another & (own | trail.given)
     return Resolved(
         frozenset(accepted),
         None,
@@ -138,6 +142,7 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
         frozenset(doubtful),
         trail.attributed,
         others=trail.others,
+        of_another=trail.of_another,
     )
 
 

@@ -5,6 +5,9 @@ and is told as ambiguous. Somebody may know all the same (a letter, a look at th
 keyed hashes, and holds for one person of one controller: from its approval on resolution, plan, erasure, verification
 and settling check follow the value for this person, or do not count it as theirs any more.
 
+What is theirs is nobody else's: whoever else asks, what stands under the value alone stays and is told as ambiguous, as
+long as the attribution stands. So none is approved that contradicts one in force.
+
 What is theirs was decided between this person and everybody else who had the value when it was approved: the stores are
 asked for these then, and their keys are kept as hashes too. Where anybody has it who is not among them it passed on
 since: nothing was decided of that, and the value is one as any other.
@@ -12,6 +15,7 @@ since: nothing was decided of that, and the value is one as any other.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,10 +29,11 @@ from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.errors import NotConfirmedError
 from expunge_orchestrator.ledger import attributions
 from expunge_orchestrator.ledger.attributions import Attribution, Pair
-from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.resolution_answers import Resolved, Said
+from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
 Ask = Callable[[Mapping[int, Said]], Mapping[int, Resolved]]
@@ -77,8 +82,17 @@ def person_and_values(
 
 
 def propose(connection: sa.Connection, wanted: Proposal, tagger: Tagger, actor: str) -> Attribution:
-    """Write down what somebody says. Nothing follows from it before somebody else approves it."""
+    """Write down what somebody says. Nothing follows from it before somebody else approves it.
+
+    Raises:
+        InputError: By the list a value is theirs of two people.
+    """
     pairs = _pairs(wanted.people, tagger)
+    if wanted.theirs and len({value for _, value in pairs}) < len(pairs):
+        raise InputError(
+            "The list says of two people that one value is theirs: what stands under it alone is one person's.",
+            remedy="Leave the value to one of them, or say `--as others` of those whose it is not.",
+        )
     return attributions.insert(connection, wanted.scope, pairs, theirs=wanted.theirs, reason=wanted.reason, by=actor)
 
 
@@ -90,8 +104,8 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
 
     Raises:
         UsageError: There is none such that waits for approval.
-        NotConfirmedError: The approver is who proposed it, or the list is another one; or a value is nobody's, so many
-            people have it.
+        NotConfirmedError: The approver is who proposed it, or the list is another one; it contradicts one in force; or
+            a value is nobody's, so many people have it.
         ConnectorError: A store cannot say who has the values.
     """
     tagger = Tagger(workspace.keys.suppression)
@@ -116,6 +130,8 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
         )
     claimants = {(tagger.tag(person), tagger.tag(value)) for value, persons in held.items() for person in persons}
     with workspace.ledger.begin() as connection:
+        serialise_writers(connection)  # of two that contradict each other one is in force
+        _refuse_contrary(connection, uid)
         if not attributions.set_approved(connection, uid, claimants, actor):
             state = attributions.by_uid(connection, uid).state
             raise UsageError(f"This attribution is {state}: it waits for no approval.", remedy="expunge attribute list")
@@ -132,6 +148,16 @@ def _refuse(connection: sa.Connection, wanted: Attribution, pairs: frozenset[Pai
         raise NotConfirmedError(
             "Nothing was approved: the list is not the one that was proposed.",
             remedy="Give the list that you looked at; if it is right and the proposal is not, withdraw that one.",
+        )
+
+
+def _refuse_contrary(connection: sa.Connection, uid: str) -> None:
+    if contrary := attributions.contrary_to(connection, uid):
+        ends = "; ".join(f"expunge attribute withdraw {one}" for one in contrary)
+        raise NotConfirmedError(
+            "Nothing was approved: of one of these values it was said otherwise, of this person or as another's,"
+            f" and that is in force ({', '.join(contrary)}).",
+            remedy=f"Find out which is true. If this one is: {ends}. Then: expunge attribute approve {uid} CSV",
         )
 
 
@@ -170,7 +196,7 @@ def _claimants(
 def decided(
     workspace: Workspace, scope: Scope, people: Callable[[], Mapping[int, frozenset[SubjectKey]]]
 ) -> dict[int, Said]:
-    """Number -> what was decided of this person's values; of those of whom anything was.
+    """Number -> what was decided of this person's values, or of another person's; of those of whom anything was.
 
     Args:
         workspace: The ledger, the key of its hashes, and the stores, which say who has a value that is theirs.
@@ -186,19 +212,27 @@ def decided(
         return {}
     tagger, identities = Tagger(workspace.keys.suppression), workspace.data_map.identities
     known = people()
-    others: dict[int, set[SubjectKey]] = {}
+    attributed = {value for (_, value), one in in_force.items() if one.theirs}
+    others: dict[int, set[SubjectKey]] = defaultdict(set)
+    of_another: dict[int, set[SubjectKey]] = defaultdict(set)
     theirs: dict[tuple[int, SubjectKey], frozenset[bytes]] = {}
     for number, keys in known.items():
-        persons = [tagger.tag(key) for key in keys if key.namespace in workspace.data_map.person_identities]
+        plain = map(member_proof.unmark, keys)
+        persons = [tagger.tag(key) for key in plain if key.namespace in workspace.data_map.person_identities]
         for key in keys:
             if key.namespace in identities and identities[key.namespace].kind is IdentityKind.REUSABLE:
                 tag = tagger.tag(key)
-                for own in [in_force[person, tag] for person in persons if (person, tag) in in_force][-1:]:
-                    if own.theirs:
-                        theirs[number, key] = own.claimants
-                    else:
-                        others.setdefault(number, set()).add(key)
-    said = {number: Said(others=frozenset(keys)) for number, keys in others.items()}
+                own = [in_force[person, tag] for person in persons if (person, tag) in in_force]
+                if own and all(one.theirs for one in own):
+                    theirs[number, key] = own[-1].claimants
+                elif own and not any(one.theirs for one in own):
+                    others[number].add(key)
+                elif own or tag in attributed:  # or it was said otherwise of another key of the same person
+                    of_another[number].add(key)
+    said = {
+        number: Said(others=frozenset(others[number]), of_another=frozenset(of_another[number]))
+        for number in others.keys() | of_another.keys()
+    }
     held = _claimants(workspace, scope, {value for _, value in theirs})
     for (number, value), claimants in theirs.items():
         co_holders = held.get(value, frozenset()) - known[number]

@@ -10,7 +10,7 @@ from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
 from expunge_orchestrator.rules.identity_resolution import Indexes, Lookup, resolve
 from expunge_orchestrator.rules.key_graph import same_person
-from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
+from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved, Said
 
 USER_7 = SubjectKey("user_id", "7")
 USER_9 = SubjectKey("user_id", "9")
@@ -380,3 +380,18 @@ def test_one_index_leads_to_another_by_no_key_of_somebody_elses(data_map: DataMa
         assert found == Resolved(everything - {between, last}, None, frozenset({between}), frozenset({between}))
     else:
         assert found == Resolved(everything)
+
+
+def test_a_value_that_was_attributed_to_another_person_is_never_followed(data_map: DataMap) -> None:
+    """Nor where the records say that it is this person's alone, the request names it, or a plan knew it."""
+    said = {1: Said(of_another=frozenset([PHONE]))}
+    lookup = lookup_over({USER_7: {PHONE}, PHONE: {USER_7, TOKEN}})
+
+    def found(given: set[SubjectKey], *known: SubjectKey) -> Resolved:
+        return resolve({1: frozenset(given)}, lookup, nothing_told, data_map, known={1: frozenset(known)}, said=said)[1]
+
+    for one in (found({USER_7}), found({USER_7, PHONE}), found({USER_7}, PHONE)):
+        assert (one.keys, one.refused, one.shared, one.doubtful) == ({USER_7}, {PHONE}, set(), {PHONE})
+    led_to = found({USER_7}, PHONE, TOKEN)
+    assert (led_to.keys, led_to.doubtful) == ({USER_7}, {PHONE})
+    assert found({PHONE}) == Resolved(frozenset(), Ambiguity.OF_ANOTHER_ALONE)
