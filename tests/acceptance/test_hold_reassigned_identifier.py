@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
 import sqlalchemy as sa
 from tests.support.faulty_connector import before_call
 from tests.support.holds import due, key, lift, place
@@ -40,6 +41,36 @@ def test_who_was_held_by_an_address_stays_held_until_the_hold_is_lifted(
     lift(installation, placed)
     installation.erase(installation.plan(f"user_id\n{bob.id}\n"))
     assert "main.messages" not in due(bob, inspector)
+
+
+@pytest.mark.parametrize("placed_first", [True, False], ids=["before-the-plan", "after-the-plan"])
+def test_who_had_the_address_when_planned_is_held_though_it_changes_before_the_erasure(
+    installation: Installation, inspector: StoreInspector, *, placed_first: bool
+) -> None:
+    """What the plan led to is asked as well: the records lead from the address to nobody by then."""
+    ann = make_holder(inspector)
+    by_address = [key("email", ann.email)]
+    before = [place(installation, by_address)] if placed_first else []
+    batch = installation.plan(f"user_id\n{ann.id}\n")
+    assert batch.plan["on_hold"] == int(placed_first)
+    [placed] = before or [place(installation, by_address)]
+    move(inspector, f"{secrets.token_hex(4)}@new.example", ann)
+    left = due(ann, inspector)
+    assert installation.erase(batch).state is BatchState.ON_HOLD, installation.failures(batch)
+    assert due(ann, inspector) == left
+    lift(installation, placed)
+    installation.erase(batch)
+    assert not due(ann, inspector).keys() & {"main.users", "main.messages"}
+
+
+def test_of_a_plan_that_nobody_carries_out_a_hold_learns_nothing(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_holder(inspector)
+    place(installation, [key("email", ann.email)])
+    assert installation.plan(ann.csv).plan["on_hold"] == 1
+    move(inspector, f"{secrets.token_hex(4)}@new.example", ann)
+    assert installation.plan(f"user_id\n{ann.id}\n").plan["on_hold"] == 0
 
 
 def test_who_never_asked_is_held_while_they_have_the_address(

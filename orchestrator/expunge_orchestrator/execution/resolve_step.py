@@ -19,6 +19,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import foreseen_keys
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.ledger import entered_identities
 from expunge_orchestrator.ledger.identifier_encryption import Sealed
 from expunge_orchestrator.ledger.items import Item, update_items
@@ -77,6 +78,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     for number, told in _told_together(context, people, keys_of, answers).items():
         keys_of[number] |= told
     seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
+    identities = context.workspace.data_map.identities
     entered = stamp(now())
     sealed: list[dict[str, Any]] = []
     not_read: list[dict[str, Any]] = []
@@ -115,15 +117,22 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         entries += [
             tagger.entry(item.id, key, entered, claims.get(key))
             for key in set(map(member_proof.unmark, keys))
-            if key.namespace in context.workspace.data_map.identities
+            if key.namespace in identities
         ]
+    persons = context.workspace.data_map.person_identities
+    planned = {
+        item.id: [key for key in map(member_proof.unmark, context.unsealed(item)) if key.namespace in identities]
+        for item in people
+        if item.sealed_keys is not None
+    }
     known_by = {entry["namespace"] for entry in entries}
-    normalisers = {name: context.workspace.data_map.identities[name].normaliser for name in known_by}
+    normalisers = {name: identities[name].normaliser for name in known_by}
 
     def write(connection: sa.Connection) -> Transition:
         update_items(connection, sealed)
         update_items(connection, not_read)
         replace_entries(connection, [item["id"] for item in sealed], entries)
+        legal_holds.learn_from_plan(connection, context.batch.scope, tagger, planned, persons)
         entered_identities.enter(connection, normalisers)
         return Transition()
 

@@ -87,6 +87,30 @@ def link_tags(
         )
 
 
+def link_keys(
+    connection: sa.Connection,
+    people: Iterable[Collection[SubjectKey]],
+    hold_ids: Collection[int],
+    persons: Collection[str],
+    tagger: Tagger,
+) -> None:
+    """The same for people whose keys are at hand."""
+    tag = tables.hold_tag.c
+    known: dict[bytes, list[int]] = {}
+    for row in connection.execute(sa.select(tag.tag, tag.hold_id).where(tag.hold_id.in_(hold_ids), ~tag.weak)):
+        known.setdefault(row.tag, []).append(row.hold_id)
+    learnt = {}
+    for keys in people if known else ():
+        tags = {tagger.tag(key): key.namespace for key in keys}
+        for hold_id in {one for known_by in tags for one in known.get(known_by, ())}:
+            for theirs, namespace in tags.items():
+                weak = namespace not in persons
+                learnt[theirs, hold_id] = {"tag": theirs, "hold_id": hold_id, "weak": weak, "namespace": namespace}
+    if learnt:
+        insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(insert(tables.hold_tag).on_conflict_do_nothing(), list(learnt.values()))
+
+
 def link_tags_now(
     connection: sa.Connection, hold_id: int, batches: sa.ColumnElement[bool], persons: Collection[str]
 ) -> None:

@@ -255,6 +255,19 @@ def learn(connection: sa.Connection, held: Mapping[int, EffectiveHold], persons:
         hold_tags.link_tags(connection, by_people, held, persons)
 
 
+def learn_from_plan(
+    connection: sa.Connection,
+    scope: Scope,
+    tagger: Tagger,
+    planned: Mapping[int, Collection[SubjectKey]],
+    persons: Collection[str],
+) -> None:
+    """The same by the keys that a plan led to (item -> keys of identities): the records may say others by now."""
+    by_people = [one.id for one in in_force(connection) if one.people and one.concerns(scope)]
+    if by_people:
+        hold_tags.link_keys(connection, planned.values(), by_people, persons, tagger)
+
+
 def _held(
     applying: Iterable[Hold], pairs: Iterable[tuple[int, int]], people: Iterable[int]
 ) -> dict[int, EffectiveHold]:
