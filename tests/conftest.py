@@ -9,6 +9,7 @@ import pytest
 pytest.register_assert_rewrite("tests.support")  # before it is imported: its assertions explain themselves too
 
 from tests.support import case_sampling  # noqa: E402 - see above
+from tests.support.compiled_statements import share_compiled_statements  # noqa: E402 - see above
 from tests.support.faster_runs import collect_garbage_seldom  # noqa: E402 - see above
 from tests.support.fork_server import fork_server  # noqa: E402 - see above
 from tests.support.host_state import in_memory  # noqa: E402 - as above
@@ -57,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "heavy: takes many seconds; not in `make test`, but in `make chaos`")
     config.addinivalue_line("markers", "matrix(n): one case in n is in `make test`, the others are in `make chaos`")
     case_sampling.seed()
+    share_compiled_statements()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
