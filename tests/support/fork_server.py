@@ -3,6 +3,9 @@
 `ForkServer` is a test's end of it. Run as a program, this file is the other end: it reads one job a line from standard
 input and forks a supervisor for it, which forks the command and writes two lines to the job's FIFO: the command's
 process id, and its exit code. Every command has its own process, streams, environment and working directory.
+
+A rehearsed command runs in that process itself, before others: what it imports, compiles and computes once is there
+for all that are forked afterwards.
 """
 
 from __future__ import annotations
@@ -22,9 +25,12 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from select import select
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from expunge_orchestrator.dev_servers import Endpoints
 
 IN, OUT, APPEND = os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
@@ -87,6 +93,7 @@ class ForkServer:
         environment: Mapping[str, str],
         streams: Sequence[tuple[Path | str, int]],
         code: str = "",
+        rehearsed: bool = False,
     ) -> ForkedCommand:
         """Start one command.
 
@@ -96,6 +103,7 @@ class ForkServer:
             environment: All of it.
             streams: Its three standard streams: a file, and `IN`, `OUT` or `APPEND`.
             code: Python that runs in the process before the command, to break something on purpose.
+            rehearsed: Run it in the process that commands are forked from, not in one of its own.
         """
         assert self.process.stdin is not None
         with self._lock:
@@ -108,6 +116,7 @@ class ForkServer:
                 "environment": dict(environment),
                 "streams": [(str(path), mode) for path, mode in streams],
                 "code": code,
+                "rehearsed": rehearsed,
                 "answers": str(fifo),
             }
             self.process.stdin.write(json.dumps(job) + "\n")
@@ -132,9 +141,12 @@ def start_fork_server(options: Mapping[str, str] | None = None) -> Iterator[Fork
 
 
 @pytest.fixture(scope="session")
-def fork_server() -> Iterator[ForkServer]:
+def fork_server(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """What commands are forked from: it knows no installation, so that one serves all."""
+    from tests.support.rehearsal import rehearse  # noqa: PLC0415 - the process that forks needs none of it
+
     with start_fork_server() as made:
+        rehearse(made, servers, tmp_path_factory.mktemp("rehearsal"))
         yield made
 
 
@@ -152,6 +164,7 @@ def serve() -> None:
     """Import everything, then fork for every line."""
     import boto3.s3.inject  # noqa: F401, PLC0415 - it comes with the first client
     from tests.support import inspections  # noqa: F401, PLC0415
+    from tests.support.compiled_statements import share_compiled_statements  # noqa: PLC0415
 
     from expunge_config.datamap import load  # noqa: PLC0415 - the tests' end of this module imports none of it
     from expunge_connectors.registry import installed  # noqa: PLC0415
@@ -163,13 +176,52 @@ def serve() -> None:
     example = files("expunge_config.examples.calltrack") / "datamap.yaml"
     load(Path(str(example)), registry.store_specs, registry.backup_specs)
 
-    gc.collect()
-    gc.freeze()  # or a collection in a child copies every page of this process
+    share_compiled_statements()
+    keep_what_is_there()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are nobody's to wait for
     for line in sys.stdin:
-        if os.fork() == 0:
+        job = json.loads(line)
+        if job["rehearsed"]:
+            run_here(job)
+        elif os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            supervise(json.loads(line))
+            supervise(job)
+
+
+def keep_what_is_there() -> None:
+    """Collect garbage seldom, and none among it: a collection in a child would copy every page of this process."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def run_here(job: dict[str, Any]) -> None:
+    """Run a command in this process, and leave the process as it was but for what it knows."""
+    from expunge_orchestrator.cli import run  # noqa: PLC0415 - as above
+
+    answers = os.open(job["answers"], os.O_WRONLY)
+    os.write(answers, f"{os.getpid()}\n".encode())
+    usual = dict(os.environ), Path.cwd(), (sys.stdin, sys.stdout, sys.stderr)
+    code = 1
+    try:
+        with ExitStack() as stack:
+            opened = [
+                os.fdopen(os.open(path, mode, 0o600), "r" if mode == IN else "w") for path, mode in job["streams"]
+            ]
+            sys.stdin, sys.stdout, sys.stderr = (stack.enter_context(one) for one in opened)
+            os.environ.clear()
+            os.environ.update(job["environment"])
+            os.chdir(job["directory"])
+            code = run(job["arguments"])
+    finally:
+        os.environ.clear()
+        os.environ.update(usual[0])
+        os.chdir(usual[1])
+        sys.stdin, sys.stdout, sys.stderr = usual[2]
+        os.write(answers, f"{code}\n".encode())
+        os.close(answers)
+    assert threading.active_count() == 1, "a process that forks must have one thread"
+    keep_what_is_there()
 
 
 def supervise(job: dict[str, Any]) -> NoReturn:
