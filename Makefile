@@ -70,7 +70,7 @@ format: $(VENV)/.dev ## Put the code into the house's form
 # Work is stolen, so that what a file prepares is mostly prepared once, and nobody idles at the end.
 chaos: $(VENV)/.dev ## Kill it everywhere; EXPUNGE_CHAOS_SAMPLE=20 EXPUNGE_CHAOS_SEED=1 for a sample
 	$(PYTEST) -n $(WORKERS) --dist worksteal tests/chaos
-	$(PYTEST) -n $(WORKERS) --dist loadfile --cases=others $(TEST_FOLDERS)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --cases=others --fresh-inspections $(TEST_FOLDERS)
 	EXPUNGE_LOAD_PEOPLE=$${EXPUNGE_LOAD_PEOPLE:-3000} $(PYTEST) tests/load
 	EXPUNGE_MODEL_CASES=$${EXPUNGE_MODEL_CASES:-2000} $(PYTEST) -n $(WORKERS) --dist worksteal tests/model
 	$(if $(EXPUNGE_CHAOS_SAMPLE),,$(MAKE) mutants)

@@ -78,10 +78,15 @@ class ForkedCommand:
 
 @dataclass(slots=True)
 class ForkServer:
-    """Starts commands of Expunge. Safe for any number of threads."""
+    """Starts commands of Expunge. Safe for any number of threads.
+
+    Attributes:
+        fresh_inspections: Every command is to inspect its stores, instead of taking over what another one saw.
+    """
 
     process: subprocess.Popen[str]
     directory: Path
+    fresh_inspections: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: int = 0
 
@@ -141,12 +146,15 @@ def start_fork_server(options: Mapping[str, str] | None = None) -> Iterator[Fork
 
 
 @pytest.fixture(scope="session")
-def fork_server(servers: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+def fork_server(
+    pytestconfig: pytest.Config, servers: Endpoints, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ForkServer]:
     """What commands are forked from: it knows no installation, so that one serves all."""
     from tests.support.rehearsal import rehearse  # noqa: PLC0415 - the process that forks needs none of it
 
     with start_fork_server() as made:
         rehearse(made, servers, tmp_path_factory.mktemp("rehearsal"))
+        made.fresh_inspections = bool(pytestconfig.getoption("--fresh-inspections"))
         yield made
 
 

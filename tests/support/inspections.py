@@ -128,7 +128,7 @@ def share_with_commands(directory: Path) -> None:
 def _settings_digest() -> str:
     """Of what this process is told about its stores."""
     told = {name: value for name, value in sorted(os.environ.items()) if name.startswith("EXPUNGE_STORES__")}
-    data_map = Path(os.environ["EXPUNGE_DATA_MAP"]).read_bytes()
+    data_map = Path(os.environ.get("EXPUNGE_DATA_MAP", "datamap.yaml")).read_bytes()
     return hashlib.sha256(repr((told, data_map)).encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from tests.support.cli import CliResult, CliRunner
 from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
+from tests.support.inspections import SHARED_IN
 from tests.support.postgres.company import execute
 
 
@@ -25,6 +26,8 @@ def installed(
 ) -> CliRunner:
     """Commands for a map as somebody types them who has made the keys: nothing else of this process's settings holds.
 
+    They share their inspections (`inspections`), which look anew at tables that were altered.
+
     Args:
         home: Where they are typed, and the map is.
         fork_server: Starts them.
@@ -36,6 +39,9 @@ def installed(
     plain = {name: value for name, value in os.environ.items() if not name.startswith("EXPUNGE_")}
     ours = {"SETTLING": "PT0S"} | {f"STORES__{name.upper()}__URL": url for name, url in urls.items()} | settings
     ours = {f"EXPUNGE_{name}": value for name, value in ours.items()}
+    if not fork_server.fresh_inspections:
+        (home / ".inspections").mkdir(exist_ok=True)
+        ours[SHARED_IN] = str(home / ".inspections")
     cli = CliRunner(home, plain | ours | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
     succeeded(cli.run("keys", "init", "--trust", "trust.json"))
     return cli
