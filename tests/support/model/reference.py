@@ -630,12 +630,12 @@ class Reference:
                     later = moment(created) > since
                 else:
                     day = date.fromisoformat(created)
-                    later = day > since.date() or (day == since.date() and self._of_others(name, cells, known))
+                    later = day > since.date() or (day == since.date() and self._of_another_account(name, cells, known))
                 if later:
                     return True
         return False
 
-    def _of_others(self, name: str, cells: Cells, known: Keys) -> bool:
+    def _of_another_account(self, name: str, cells: Cells, known: Keys) -> bool:
         """The row holds values that pass on, and none of those known, of which there are some of such a kind."""
         holds = {
             (identity, value)
