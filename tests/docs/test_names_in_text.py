@@ -27,6 +27,8 @@ MODULES = files("*.py")
 ADRS_OF_NAMES = {"0017-names-and-folders.md", "0018-roles-and-claims.md"}
 PAGES = [page for page in pages() if page.name not in ADRS_OF_NAMES]
 ADRS = [page for page in PAGES if page.parent.name == "adr"]
+# They describe the code; other pages name what a reader writes or types as well.
+OF_CODE = [ROOT / "docs" / "architecture.md"]
 
 FILE = re.compile(r"[\w/.-]*\w\.py\b")
 DOTTED = re.compile(r"`([a-z]\w*(?:\.[A-Za-z_]\w*)+)(?:\([^`]*\))?`")
@@ -193,14 +195,19 @@ def test_files_named_in_text_exist() -> None:
 
 def test_definitions_named_in_text_exist() -> None:
     assert [
-        f"{at}: {name}" for path in (*PRODUCT, *ADRS) for name, at in found(DOTTED, path) if not is_known(name, path)
+        f"{at}: {name}"
+        for path in (*PRODUCT, *ADRS, *OF_CODE)
+        for name, at in found(DOTTED, path)
+        if not is_known(name, path)
     ] == []
 
 
 def test_words_in_backticks_stand_in_code() -> None:
     known = spelt_in_product() | FOREIGN_WORDS
     spelt = known.union(word for text in known for word in re.findall(r"\w+", text))
-    assert [f"{at}: {word}" for path in PRODUCT for word, at in found(WORD, path) if word not in spelt] == []
+    assert [
+        f"{at}: {word}" for path in (*PRODUCT, *OF_CODE) for word, at in found(WORD, path) if word not in spelt
+    ] == []
 
 
 def test_errors_named_in_text_exist() -> None:
