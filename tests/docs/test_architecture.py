@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from tests.support.documentation import PACKAGES, ROOT, first_cells
 
-PAGES = [ROOT / "docs" / "architecture.md"]
+PAGES = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "glossary.md"]
 PATH = re.compile(r"`([\w.-]+(?:/[\w.-]*)+)`")
+ROW = re.compile(r"^\| (?!term |---)(.+?) \| (.+) \| (.+) \|$", re.MULTILINE)
 FOLDERS = [ROOT, *(Path(package.__path__[0]).parent for package in PACKAGES)]
 
 
@@ -37,3 +38,11 @@ def test_the_page_has_the_import_contracts_and_no_others() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = [contract["name"] for contract in project["tool"]["importlinter"]["contracts"]]
     assert first_cells(f"| contract |{table}\n") == contracts
+
+
+def test_terms_are_in_order_and_each_says_where_it_is() -> None:
+    rows = ROW.findall((ROOT / "docs" / "glossary.md").read_text())
+    terms = [term for term, _, _ in rows]
+    assert len(terms) > 80
+    assert terms == sorted(set(terms), key=str.casefold)
+    assert [term for term, _, where in rows if not PATH.search(where)] == []

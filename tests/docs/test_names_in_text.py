@@ -28,7 +28,7 @@ ADRS_OF_NAMES = {"0017-names-and-folders.md", "0018-roles-and-claims.md"}
 PAGES = [page for page in pages() if page.name not in ADRS_OF_NAMES]
 ADRS = [page for page in PAGES if page.parent.name == "adr"]
 # They describe the code; other pages name what a reader writes or types as well.
-OF_CODE = [ROOT / "docs" / "architecture.md"]
+OF_CODE = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "glossary.md"]
 
 FILE = re.compile(r"[\w/.-]*\w\.py\b")
 DOTTED = re.compile(r"`([a-z]\w*(?:\.[A-Za-z_]\w*)+)(?:\([^`]*\))?`")
