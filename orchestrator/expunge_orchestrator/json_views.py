@@ -7,6 +7,7 @@ of them is shown inside a resource.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,13 +21,15 @@ from expunge_orchestrator.holds.legal_holds import Hold
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
     current_public_state,
+    outcomes_by_batch,
     outcomes_of,
     public_state,
     reasons_of,
     remaining_by_collection,
+    settling_by_batch,
     settling_of,
 )
-from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.locate import Location, PersonLocation
@@ -40,8 +43,28 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 def erasure_request_view(connection: sa.Connection, request: Request) -> dict[str, Any]:
     """An erasure request as it stands now."""
-    batch = None if request.batch_uid is None else batch_by_uid(connection, request.batch_uid)
-    results = {} if batch is None else dict(outcomes_of(connection, batch))
+    return erasure_request_views(connection, [request])[0]
+
+
+def erasure_request_views(connection: sa.Connection, requests: Sequence[Request]) -> list[dict[str, Any]]:
+    """Erasure requests as they stand now, by three queries however many they are; none, where none has a batch."""
+    ids = {one.batch_id for one in requests if one.batch_id is not None}
+    if not ids:
+        return [_erasure_request(one, None, {}, None) for one in requests]
+    found = {one.id: one for one in batches_by_id(connection, ids)}
+    results = outcomes_by_batch(connection, found.values())
+    series = repository.series_by_batch(connection, ids)
+    return [
+        _erasure_request(one, None, {}, None)
+        if one.batch_id is None
+        else _erasure_request(one, found[one.batch_id], results[one.batch_id], series.get(one.batch_id))
+        for one in requests
+    ]
+
+
+def _erasure_request(
+    request: Request, batch: Batch | None, results: Mapping[str, int], series: str | None
+) -> dict[str, Any]:
     return {
         "id": request.uid,
         "state": public_status.public_status(request, batch, results),
@@ -54,7 +77,7 @@ def erasure_request_view(connection: sa.Connection, request: Request) -> dict[st
         "cancellable": public_status.cancellable(request),
         "reason": request.reason,
         "batch_id": request.batch_uid,
-        "receipt_id": None if batch is None else repository.series_of(connection, request),
+        "receipt_id": series,
         "answer_by": None if request.deadlines is None else request.deadlines["answerBy"],
         "deadlines": snake_case(request.deadlines),
         "failure": request.failure,
@@ -73,26 +96,38 @@ def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
     }
 
 
+def batch_summaries(connection: sa.Connection, listed: Sequence[Batch]) -> list[dict[str, Any]]:
+    """Batches as a list shows them, by four queries however many they are; no record of a person's counts is read."""
+    results, settling = outcomes_by_batch(connection, listed), settling_by_batch(connection, listed)
+    left = residual_keys.left_in_part(connection, listed)
+    return [_summary(one, results[one.id], settling[one.id], left.get(one.id, 0)) for one in listed]
+
+
+def _summary(batch: Batch, results: Mapping[str, int], settling: tuple[int, int], left: int) -> dict[str, Any]:
+    to_settle, settled = settling
+    return {
+        "id": batch.uid,
+        "controller": str(batch.scope),
+        **({} if batch.data_types is None else {"data_types": sorted(batch.data_types)}),
+        "state": public_state(batch.state, results, undisclosed=batch.undisclosed),
+        "digest": batch.plan_digest,
+        "people": batch.plan["people"],
+        "outcomes": results,
+        "settles_at": batch.settle_at,
+        "settling": bool(to_settle) and batch.state is BatchState.ERASED,
+        "settled": settled,
+        "left_in_part": left,
+    }
+
+
 def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     """How far it is, what was found and what is left."""
     with reading(workspace.ledger) as connection:
-        results = outcomes_of(connection, batch)
-        to_settle, settled = settling_of(connection, batch)
         in_part, places = residual_keys.left_by(connection, batch)
         return {
-            "id": batch.uid,
-            "controller": str(batch.scope),
-            **({} if batch.data_types is None else {"data_types": sorted(batch.data_types)}),
-            "state": public_state(batch.state, results, undisclosed=batch.undisclosed),
-            "digest": batch.plan_digest,
-            "people": batch.plan["people"],
-            "outcomes": results,
+            **_summary(batch, outcomes_of(connection, batch), settling_of(connection, batch), in_part),
             "reasons": reasons_of(connection, batch),
             "collections": remaining_by_collection(connection, batch),
-            "settles_at": batch.settle_at,
-            "settling": bool(to_settle) and batch.state is BatchState.ERASED,
-            "settled": settled,
-            "left_in_part": in_part,
             "left": {
                 f"{store}.{name}": {"people": one.people, "records": one.records}
                 for (store, name), one in places.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
@@ -25,12 +25,21 @@ def chunks_of(ledger: sa.Engine, batch: Batch) -> int:
 
 def outcomes_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
     """Outcome -> number of people; those without one yet stand under `open`."""
+    return outcomes_by_batch(connection, [batch])[batch.id]
+
+
+def outcomes_by_batch(connection: sa.Connection, of: Collection[Batch]) -> Mapping[int, Mapping[str, int]]:
+    """Batch (id) -> outcome -> number of people, for each of these batches."""
+    item = tables.item.c
     rows = connection.execute(
-        sa.select(tables.item.c.outcome, sa.func.count().label("number"))
-        .where(tables.item.c.batch_id == batch.id)
-        .group_by(tables.item.c.outcome)
+        sa.select(item.batch_id, item.outcome, sa.func.count().label("number"))
+        .where(item.batch_id.in_([one.id for one in of]))
+        .group_by(item.batch_id, item.outcome)
     )
-    return {row.outcome or "open": row.number for row in rows}
+    found: dict[int, dict[str, int]] = {one.id: {} for one in of}
+    for row in rows:
+        found[row.batch_id][row.outcome or "open"] = row.number
+    return found
 
 
 UNDISCLOSED = sa.and_(tables.chunk.c.state == ChunkState.HELD.value, tables.chunk.c.failure.is_(None))
@@ -63,7 +72,18 @@ def current_public_state(connection: sa.Connection, batch: Batch) -> str:
 
 def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
     """Of how many people something was stated that is to be looked at again, and of how many that has been done."""
-    people = sa.select(sa.func.count()).select_from(tables.item).where(tables.item.c.batch_id == batch.id)
+    return settling_by_batch(connection, [batch])[batch.id]
+
+
+def settling_by_batch(connection: sa.Connection, of: Collection[Batch]) -> Mapping[int, tuple[int, int]]:
+    """Batch (id) -> the same two numbers, for each of these batches."""
+    item = tables.item.c
+    people = (
+        sa.select(item.batch_id, sa.func.count().label("number"))
+        .select_from(tables.item)
+        .where(item.batch_id.in_([one.id for one in of]))
+        .group_by(item.batch_id)
+    )
     waiting = people.join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id).where(
         tables.chunk.c.state == ChunkState.WAITING.value,
         tables.item.c.outcome.in_([one.value for one in (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)]),
@@ -71,7 +91,8 @@ def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
     settled = people.join(tables.statement, tables.statement.c.item_id == tables.item.c.id).where(
         tables.statement.c.event == "settled"
     )
-    return connection.scalar(waiting) or 0, connection.scalar(settled) or 0
+    to_settle, done = ({row.batch_id: row.number for row in connection.execute(one)} for one in (waiting, settled))
+    return {one.id: (to_settle.get(one.id, 0), done.get(one.id, 0)) for one in of}
 
 
 def all_ambiguous(results: Mapping[str, int]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -141,12 +141,18 @@ def of_batch(connection: sa.Connection, batch_id: int) -> Request | None:
 
 def series_of(connection: sa.Connection, wanted: Request) -> str | None:
     """The series of its receipt, if a statement was issued."""
-    return connection.scalar(
-        sa.select(tables.item.c.series)
-        .join(tables.statement, tables.statement.c.item_id == tables.item.c.id)
-        .where(tables.item.c.batch_id == wanted.batch_id)
-        .limit(1)
+    return None if wanted.batch_id is None else series_by_batch(connection, [wanted.batch_id]).get(wanted.batch_id)
+
+
+def series_by_batch(connection: sa.Connection, ids: Collection[int]) -> dict[int, str]:
+    """Batch (id) -> the series of the receipt, for those batches of one person of whom a statement was issued."""
+    item = tables.item.c
+    rows = connection.execute(
+        sa.select(item.batch_id, sa.func.min(item.series).label("series"))
+        .where(item.batch_id.in_(ids), sa.exists().where(tables.statement.c.item_id == item.id))
+        .group_by(item.batch_id)
     )
+    return {row.batch_id: row.series for row in rows}
 
 
 def page(

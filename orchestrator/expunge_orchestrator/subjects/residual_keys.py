@@ -265,6 +265,18 @@ def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> frozenset[Subj
     return frozenset(key for key in keys if key.namespace in persons)
 
 
+def left_in_part(connection: sa.Connection, of: Collection[Batch]) -> dict[int, int]:
+    """Batch (id) -> of how many people it left something, for those of these batches that did."""
+    of_batch = tables.item.c.batch_id
+    rows = connection.execute(
+        sa.select(of_batch, sa.func.count().label("number"))
+        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
+        .where(of_batch.in_([one.id for one in of]))
+        .group_by(of_batch)
+    )
+    return {row.batch_id: row.number for row in rows}
+
+
 def left_by(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, ResidualCount]]:
     """Of how many people a batch left something, and (store, collection) -> what is left there."""
     rows = connection.execute(

@@ -27,6 +27,7 @@ from expunge_orchestrator.api.schemas.batches import (
     BatchPage,
     BatchResult,
     BatchResultPage,
+    BatchSummary,
     Plan,
     PlanDigest,
 )
@@ -133,7 +134,7 @@ def list_batches(
     cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> BatchPage:
-    """List the batches of your controllers, newest first."""
+    """List the batches of your controllers, newest first. What is left where, and why: get the batch."""
     controllers = call.principal.controllers
     with call.reading() as connection:
         mine = (
@@ -142,7 +143,7 @@ def list_batches(
             else within(tables.batch.c.controller, tables.batch.c.member, sorted(controllers, key=str))
         )
         found = batches.list_page(connection, mine, after(cursor_), limit + 1)
-    items = tuple(Batch.model_validate(json_views.batch_view(call.state.workspace, one)) for one in found[:limit])
+        items = tuple(BatchSummary(**one) for one in json_views.batch_summaries(connection, found[:limit]))
     return BatchPage(items=items, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 

@@ -32,7 +32,7 @@ from expunge_orchestrator.api.schemas.erasure_requests import (
 )
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.json_views import erasure_request_view, plan_view
+from expunge_orchestrator.json_views import erasure_request_view, erasure_request_views, plan_view
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.requests import repository, request_retry, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
@@ -101,7 +101,7 @@ def list_erasure_requests(
             controllers=None if controllers is None else sorted(controllers, key=str),
             where=where,
         )
-        items = tuple(ErasureRequest(**erasure_request_view(connection, one)) for one in found[:limit])
+        items = tuple(ErasureRequest(**one) for one in erasure_request_views(connection, found[:limit]))
     return ErasureRequestPage(items=items, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 

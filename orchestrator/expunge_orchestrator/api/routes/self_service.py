@@ -27,7 +27,7 @@ from expunge_orchestrator.api.schemas.erasure_requests import (
 )
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.json_views import erasure_request_view
+from expunge_orchestrator.json_views import erasure_request_view, erasure_request_views
 from expunge_orchestrator.notifications import email_files
 from expunge_orchestrator.requests import identifier_tags, repository, response_deadlines, submission, withdrawal
 from expunge_orchestrator.requests.repository import Origin
@@ -92,7 +92,8 @@ def list_self_service_erasure_requests(
 ) -> list[SelfServiceErasureRequest]:
     """List the signed-in person's erasure requests, newest first."""
     with call.reading() as connection:
-        return [SelfServiceErasureRequest(**erasure_request_view(connection, one)) for one in _found(call, connection)]
+        listed = erasure_request_views(connection, _found(call, connection))
+    return [SelfServiceErasureRequest(**one) for one in listed]
 
 
 @router.get("/{erasure_request_id}", response_model=SelfServiceErasureRequest)

@@ -66,10 +66,10 @@ class CollectionCounts(Schema):
     unread: int = Field(description="Values of these people's records that nobody can read: not searched for.")
 
 
-class Batch(Schema):
-    """The progress of a batch, what was found and what is left."""
+class BatchSummary(Schema):
+    """The progress of a batch, as a list shows it."""
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.BATCH))
+    model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.BATCH_SUMMARY))
 
     id: str
     controller: str
@@ -78,12 +78,19 @@ class Batch(Schema):
     digest: str
     people: int
     outcomes: dict[str, int]
-    reasons: dict[str, int]
-    collections: dict[str, CollectionCounts]
     settles_at: datetime | None
     settling: bool
     settled: int
     left_in_part: int
+
+
+class Batch(BatchSummary):
+    """The progress of a batch, what was found and what is left."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra=shown(examples.BATCH))
+
+    reasons: dict[str, int]
+    collections: dict[str, CollectionCounts]
     left: dict[str, dict[str, int]] = Field(
         default={}, description="What is left of these people, when last seen: collection -> people, records."
     )
@@ -95,7 +102,7 @@ class BatchPage(Schema):
 
     model_config = ConfigDict(json_schema_extra=shown(examples.BATCHES))
 
-    items: tuple[Batch, ...]
+    items: tuple[BatchSummary, ...]
     next_cursor: str | None = Field(description="Where the next page begins; null: this is the last one.")
 
 

@@ -167,7 +167,10 @@ BATCH: dict[str, Any] = {
     "left": {},
     "chunks": [{"id": 1, "state": "waiting", "next": "review:main", "attempts": 0, "failure": None}],
 }
-BATCHES: dict[str, Any] = {"items": [BATCH], "next_cursor": None}
+BATCH_SUMMARY: dict[str, Any] = {
+    name: value for name, value in BATCH.items() if name not in {"reasons", "collections", "left", "chunks"}
+}
+BATCHES: dict[str, Any] = {"items": [BATCH_SUMMARY], "next_cursor": None}
 RESULT: dict[str, Any] = {"line": 1, "outcome": "erased", "reason": None, "receipt_id": _SERIES}
 RESULTS: dict[str, Any] = {"items": [RESULT], "next_cursor": None}
 
