@@ -14,6 +14,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import BinaryIO
 
 from expunge_config.datamap import RECEIVED_AT, DataMap, IdentityKind
@@ -160,7 +161,10 @@ def _rows(content: SealedSpool) -> Iterator[tuple[int, list[str]]]:
     def lines() -> Iterator[str]:
         nonlocal taken
         text = io.TextIOWrapper(content.opened(), encoding="utf-8-sig", newline="")
-        for number, line in enumerate(text, start=1):
+        for number in count(1):
+            line = text.readline(MAX_LINE + 1)  # no more: a list may be one line
+            if not line:
+                return
             taken += len(line)
             if taken > MAX_LINE:
                 raise InputError(f"The list is too long in line {number}.", remedy="Give one person per line.")

@@ -157,6 +157,20 @@ def test_a_long_list_takes_no_memory(data_map: DataMap) -> None:
     assert peak < number * 600 // 3
 
 
+@pytest.mark.parametrize("header", [b"user_id\n", b""])
+def test_a_list_that_is_one_long_line_takes_no_memory(header: bytes, data_map: DataMap) -> None:
+    """It was one text of four bytes a character before its length was looked at."""
+    line = header + "\N{GRINNING FACE}".encode() + b"x" * 20 * BLOCK
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="too long in line"):
+            checked_people(io.BufferedReader(io.BytesIO(line)), data_map)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * BLOCK
+
+
 def test_the_disk_sees_nobody(data_map: DataMap) -> None:
     """Of a list that is too long for memory, and of who is in it."""
     people = checked_people(io.BufferedReader(Endless(10_000)), data_map)
