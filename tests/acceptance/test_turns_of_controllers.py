@@ -33,11 +33,11 @@ def api(calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         yield made
 
 
-def ask(api: ApiHarness, client: int, number: int = 1) -> list[str]:
-    """Ask for people of a client; the requests, in this order."""
+def ask(api: ApiHarness, *clients: int) -> list[str]:
+    """Ask for somebody of each client with one key; the requests, in this order."""
     headers = api.key(Role.REQUESTER)
     made = []
-    for one in range(number):
+    for one, client in enumerate(clients):
         wish = {"controller": f"client:{client}", "identifiers": {"caller_id": str(NOBODYS + one)}}
         answer = api.client.post("/v1/erasure_requests", json=wish, headers=once(headers))
         assert answer.status_code == 201, answer.text
@@ -53,7 +53,7 @@ def started(api: ApiHarness) -> list[str]:
 
 
 def test_a_single_request_waits_for_one_turn_of_a_client_with_many(api: ApiHarness) -> None:
-    many = ask(api, 42, 3 * AT_ONCE)
+    many = ask(api, *[42] * 3 * AT_ONCE)
     [one] = ask(api, 43)
     scheduler.start_due(api.installation.workspace, api.at)
     assert started(api) == [many[0], one]
@@ -62,9 +62,17 @@ def test_a_single_request_waits_for_one_turn_of_a_client_with_many(api: ApiHarne
     assert started(api) == [many[0], one, *many[1:]]
 
 
+def test_who_names_many_members_has_one_turn(api: ApiHarness) -> None:
+    """Members that nobody has are controllers, too: their requests stand before nobody's."""
+    many = ask(api, *range(9000, 9000 + 3 * AT_ONCE))
+    [one] = ask(api, 43)
+    scheduler.start_due(api.installation.workspace, api.at)
+    assert started(api) == [many[0], one]
+
+
 def test_everybody_has_a_turn_in_each_pass(api: ApiHarness) -> None:
     """More controllers than are begun at once: those whose many came first are not first in each pass."""
-    first, second, third = (ask(api, client, 2) for client in (42, 43, 44))
+    first, second, third = (ask(api, client, client) for client in (42, 43, 44))
     holder = api.installation.calltrack.take_holders()[0]
     person = api.client.post(
         URL, json={**ACCOUNT, "waive_grace": True}, headers=once(api.person(user_id=str(holder)))
@@ -78,7 +86,7 @@ def test_everybody_has_a_turn_in_each_pass(api: ApiHarness) -> None:
 
 def test_what_was_fenced_before_keeps_nobody_waiting(api: ApiHarness) -> None:
     """Many that can no longer be taken back stand before nobody's either."""
-    many = ask(api, 42, 3 * AT_ONCE)
+    many = ask(api, *[42] * 3 * AT_ONCE)
     with api.installation.workspace.ledger.begin() as connection:
         connection.execute(sa.update(request).values(state=RequestState.STARTING.value))
     [one] = ask(api, 43)

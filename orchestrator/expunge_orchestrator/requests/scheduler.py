@@ -1,6 +1,6 @@
 """Request scheduler: plans each due request as a batch of one and starts it. Idempotent and crash-safe.
 
-Controllers take turns, so that thousands of requests of one keep nobody else's waiting (ADR 12).
+Controllers take turns, and so do those who ask: thousands of requests of one keep nobody else's waiting (ADR 12).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -101,17 +102,30 @@ def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
 def _in_turn(*which: sa.ColumnElement[bool]) -> sa.Subquery:
     """The first of these requests (`id`), and which comes when (`place`): everybody's first, then everybody's second.
 
-    Each controller that has one is in it, however many others there are.
+    A request comes in the later one of two turns: of the controller, and of who asks, who may name members that nobody
+    has. The first ones are in it, however many there are.
     """
-    turn = sa.func.row_number().over(partition_by=(request.c.controller, request.c.member), order_by=_EARLIEST_FIRST)
+
+    def turn(*of: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+        return sa.func.row_number().over(partition_by=of, order_by=_EARLIEST_FIRST)
+
     ours = (
-        sa.select(request.c.id, turn.label("turn"), ANSWER_BY.label("answer_by"), request.c.due_at)
+        sa.select(
+            request.c.id,
+            turn(request.c.controller, request.c.member).label("of_controller"),
+            turn(request.c.asked_by).label("of_asker"),
+            ANSWER_BY.label("answer_by"),
+            request.c.due_at,
+        )
         .outerjoin(tables.batch, tables.batch.c.id == request.c.batch_id)
         .where(*which)
         .subquery()
     )
-    order = (ours.c.turn, ours.c.answer_by.nulls_last(), ours.c.due_at, ours.c.id)
-    placed = sa.select(ours.c.id, ours.c.turn, sa.func.row_number().over(order_by=order).label("place")).subquery()
+    later = sa.case((ours.c.of_controller > ours.c.of_asker, ours.c.of_controller), else_=ours.c.of_asker)
+    order = (later, ours.c.answer_by.nulls_last(), ours.c.due_at, ours.c.id)
+    placed = sa.select(
+        ours.c.id, later.label("turn"), sa.func.row_number().over(order_by=order).label("place")
+    ).subquery()
     return (
         sa.select(placed.c.id, placed.c.place).where(sa.or_(placed.c.turn == 1, placed.c.place <= AT_ONCE)).subquery()
     )
