@@ -18,7 +18,7 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.api.call_slots import TURNS
+from expunge_orchestrator.api.call_slots import TURNS, TURNS_OF_CLIENT
 from expunge_orchestrator.api.routes import locate as locate_route
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger import batches
@@ -182,6 +182,22 @@ def test_a_few_calls_of_one_caller_are_at_work(api: ApiHarness, monkeypatch: pyt
         with held(monkeypatch, batches, "list_page", number) as there:
             waiting = [pool.submit(api.client.get, "/v1/batches", headers=key) for _ in range(number)]
             for _ in range(TURNS):
+                assert there.acquire(timeout=SOON)
+            answer = pool.submit(api.client.get, "/v1/erasure_requests", headers=another)
+            assert answer.result(SOON).status_code == 200
+            assert not there.acquire(timeout=0.2), "no more than these"
+        assert {one.result(10 * SOON).status_code for one in waiting} == {200}
+
+
+def test_a_few_calls_of_one_client_are_at_work_however_many_keys_it_has(
+    api: ApiHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [api.key(Role.OPERATOR, controllers=("client:42",)) for _ in range(TURNS_OF_CLIENT + 4)]
+    another = api.key(Role.OPERATOR, controllers=("client:43",))
+    with ThreadPoolExecutor(len(keys) + 2) as pool:
+        with held(monkeypatch, batches, "list_page", len(keys)) as there:
+            waiting = [pool.submit(api.client.get, "/v1/batches", headers=key) for key in keys]
+            for _ in range(TURNS_OF_CLIENT):
                 assert there.acquire(timeout=SOON)
             answer = pool.submit(api.client.get, "/v1/erasure_requests", headers=another)
             assert answer.result(SOON).status_code == 200

@@ -46,6 +46,8 @@ def build(state: AppState) -> FastAPI:
         Operation.LOCATE: call_slots.locate_slots(settings.locates),
     }
     app.state.turns = call_slots.CallTurns()
+    app.state.turns_of_clients = call_slots.CallTurns(call_slots.TURNS_OF_CLIENT)
+    app.state.lookups = call_slots.AddressTurns(settings.proxies)
     app.state.watches = BatchWatches()
     app.state.readiness = Readiness(state.workspace.ledger)
     problems.install(app)
@@ -54,7 +56,8 @@ def build(state: AppState) -> FastAPI:
     if settings.opendsr is not None:
         controllers = opendsr.build(settings.opendsr)
         controllers.state.shared, controllers.state.limiter = state, limiter
-        controllers.state.slots, controllers.state.turns = app.state.slots, app.state.turns
+        for name in ("slots", "turns", "turns_of_clients", "lookups"):
+            setattr(controllers.state, name, getattr(app.state, name))
         app.mount(opendsr.PATH, controllers)
     app.add_middleware(Guard, settings=settings, metrics=metrics, limiter=limiter)
     openapi.describe(app)

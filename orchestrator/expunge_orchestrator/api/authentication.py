@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
@@ -65,19 +66,27 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
     credential = request.headers.get("authorization")
     at = state.clock()
     try:
-        principal = await principal_of(state, credential, at)
+        principal = await principal_of(state, credential, at, request.app.state.lookups.taken(address))
     except NotAuthenticatedError:
         await limiter.count_guess(kind_of(credential), address)
         raise
     request.state.actor = principal.actor
     await limiter.count_call(counted_as(principal))
     request.state.authenticated = principal, at
-    await request.state.known()  # the turn of the address is over
     return principal, at
 
 
-async def principal_of(state: AppState, header: str | None, at: datetime) -> Principal:
+async def principal_of(
+    state: AppState, header: str | None, at: datetime, turn: AbstractAsyncContextManager[None]
+) -> Principal:
     """Who brings the credential.
+
+    Args:
+        state: The ledger, and the issuers of tokens.
+        header: The credential.
+        at: When the call came in.
+        turn: In which the ledger is asked. Many calls that come at once are looked up a few at a time, so that others'
+            do not wait for all of them; tokens are not, for whoever waits for a set of keys would keep the others.
 
     Raises:
         NotAuthenticatedError: It is missing or not accepted.
@@ -87,7 +96,8 @@ async def principal_of(state: AppState, header: str | None, at: datetime) -> Pri
         raise no_credential()
     given = bearer_secrets.parse(text)
     if given is not None:
-        return await run_in_threadpool(_handed_out, state, given, at)
+        async with turn:
+            return await run_in_threadpool(_handed_out, state, given, at)
     # Here: to check a signature takes less time than to hand it to another thread.
     return await state.issuers.principal_of(text, state.workspace.data_map, at)
 

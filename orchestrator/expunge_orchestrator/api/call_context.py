@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import authentication, idempotency_header
-from expunge_orchestrator.api.call_slots import CallSlots, CallTurns
+from expunge_orchestrator.api.call_slots import CallSlots
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.write_queue import WriteJob
@@ -137,11 +137,23 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
             if request.scope["route"].body_field is not None:
                 # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
                 await _aside(body, reject_duplicate_members, body)
-            turns: CallTurns = request.app.state.turns
-            async with nullcontext() if streams else turns.taken(authentication.counted_as(principal)):
+            async with nullcontext() if streams else _turn(request, principal):
                 yield CallContext(state, principal, operation, at, digest)
 
     return dependency
+
+
+@asynccontextmanager
+async def _turn(request: Request, principal: Principal) -> AsyncIterator[None]:
+    """A caller's turn, and of those who call for a client that of all its keys."""
+    shared = request.app.state
+    async with shared.turns.taken(authentication.counted_as(principal)):
+        if principal.identifiers or principal.request is not None:
+            yield
+            return
+        client = json.dumps(sorted(map(str, _who_is_one(principal, shared.shared.workspace.data_map))))
+        async with shared.turns_of_clients.taken(client):
+            yield
 
 
 def _slot(request: Request, principal: Principal, operation: Operation) -> AbstractContextManager[None]:

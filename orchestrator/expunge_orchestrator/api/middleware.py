@@ -9,7 +9,6 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -19,11 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api.call_slots import TURNS_OF_ADDRESS, CallTurns
-from expunge_orchestrator.api.connection_limits import is_proxy
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there
-from expunge_orchestrator.api.rate_limit import RateLimiter, network_of
+from expunge_orchestrator.api.rate_limit import RateLimiter
 
 _ACCESS = logging.getLogger("expunge.access")
 
@@ -79,7 +76,6 @@ class Guard:
         self._settings = settings
         self._metrics = metrics
         self._limiter = limiter
-        self._turns = CallTurns(TURNS_OF_ADDRESS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
@@ -170,7 +166,7 @@ class Guard:
         watched = WATCHED.fullmatch(scope["path"]) is not None
         try:
             async with overall:
-                await self._in_turn(scope, receiving, self._prolonging(overall, send) if watched else send)
+                await self._app(scope, receiving, self._prolonging(overall, send) if watched else send)
         except _TooLargeError:
             wrong = _TOO_LARGE
         except (
@@ -186,19 +182,6 @@ class Guard:
             return
         if not status():
             await answer(wrong)(scope, receive, send)
-
-    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call in the turn of its address, which is over as soon as its caller is known.
-
-        Of many that come at once a few are looked at at a time, so that others' calls do not wait for all of them. The
-        calls of a named proxy's own address wait for none: it speaks for many.
-        """
-        address = scope["client"][0] if scope["client"] else ""
-        async with AsyncExitStack() as turn:
-            if not is_proxy(address, self._settings.proxies):
-                await turn.enter_async_context(self._turns.taken(network_of(address)))
-            scope.setdefault("state", {})["known"] = turn.aclose
-            await self._app(scope, receive, send)
 
     def _prolonging(self, overall: asyncio.Timeout, send: Send) -> Send:
         """Sending an answer that is watched: from its beginning on it may take as long as one watches."""

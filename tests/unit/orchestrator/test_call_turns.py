@@ -1,50 +1,37 @@
-"""Turns of an address: of many calls that come at once, a few are looked at at a time."""
+"""Turns: of calls that come at once a few of a caller are at work, and a few callers of an address are looked up."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from ipaddress import ip_network
 
-from starlette.types import Message, Receive, Scope, Send
+import pytest
 
-from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api.call_slots import TURNS_OF_ADDRESS
-from expunge_orchestrator.api.metrics import Metrics
-from expunge_orchestrator.api.middleware import Guard
-from expunge_orchestrator.api.rate_limit import RateLimiter
+from expunge_orchestrator.api.call_slots import LINE, TURNS, TURNS_OF_ADDRESS, AddressTurns, CallTurns
+from expunge_orchestrator.api.problems import ProblemError
 
 PROXY, VISITOR, OTHER = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 
-class Served:
-    """An application whose calls wait until they are let go on; it knows a caller when it is told so."""
+class Calls:
+    """Calls that have their turn until they are let go on."""
 
-    def __init__(self) -> None:
-        self.waiting: list[asyncio.Event] = []
-        self.answered = 0
-        settings = ApiSettings(proxies=(PROXY,))  # type: ignore[arg-type] # as settings are read
-        self._guard = Guard(self._answer, settings, Metrics(), RateLimiter(settings, b"k" * 32))
+    def __init__(self, turn: Callable[[str], AbstractAsyncContextManager[None]]) -> None:
+        self._turn = turn
+        self.at_work: list[str] = []
+        self.ended = 0
+        self._go_on = asyncio.Event()
 
-    async def call(self, address: str, path: str = "/v1/batches") -> None:
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
+    async def call(self, who: str) -> None:
+        async with self._turn(who):
+            self.at_work.append(who)
+            await self._go_on.wait()
+            self.ended += 1
 
-        async def send(message: Message) -> None:
-            self.answered += message["type"] == "http.response.start"
-
-        scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
-        await self._guard({**scope, "client": (address, 1)}, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del receive
-        go_on = asyncio.Event()
-        self.waiting.append(go_on)
-        await go_on.wait()
-        if scope["path"] == "/known":
-            await scope["state"]["known"]()
-            self.waiting.append(go_on := asyncio.Event())
-            await go_on.wait()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+    def go_on(self) -> None:
+        self._go_on.set()
 
 
 async def _settled() -> None:
@@ -52,42 +39,37 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
-def test_many_calls_of_one_address_wait_for_each_other_and_nobody_else_does() -> None:
+def test_callers_of_one_address_wait_for_each_other_and_nobody_else_does() -> None:
     async def scene() -> None:
-        served = Served()
+        calls = Calls(AddressTurns((ip_network(PROXY),)).taken)
         async with asyncio.TaskGroup() as group:
-            for _ in range(60):
-                group.create_task(served.call(VISITOR))
+            for who, number in ((VISITOR, 60), (OTHER, 1), (PROXY, 10)):
+                for _ in range(number):
+                    group.create_task(calls.call(who))
             await _settled()
-            assert len(served.waiting) == TURNS_OF_ADDRESS
-            group.create_task(served.call(OTHER))
-            for _ in range(10):
-                group.create_task(served.call(PROXY))
-            await _settled()
-            assert len(served.waiting) == TURNS_OF_ADDRESS + 1 + 10
-            while served.answered < 71:
-                for one in served.waiting:
-                    one.set()
-                await _settled()
+            assert calls.at_work == [*[VISITOR] * TURNS_OF_ADDRESS, OTHER, *[PROXY] * 10]
+            calls.go_on()
+        assert calls.ended == 71
 
     asyncio.run(scene())
 
 
-def test_the_turn_is_over_when_the_caller_is_known() -> None:
+def test_a_line_is_bounded() -> None:
+    """Whoever calls and goes away would leave any number of calls, with their bodies, in the line."""
+
     async def scene() -> None:
-        served = Served()
+        calls = Calls(CallTurns().taken)
         async with asyncio.TaskGroup() as group:
-            for _ in range(TURNS_OF_ADDRESS + 1):
-                group.create_task(served.call(VISITOR, "/known"))
+            for _ in range(TURNS + LINE):
+                group.create_task(calls.call(VISITOR))
             await _settled()
-            served.waiting[0].set()
+            with pytest.raises(ProblemError) as refused:
+                await calls.call(VISITOR)
+            assert (refused.value.status, refused.value.slug) == (429, "too-many-calls")
+            group.create_task(calls.call(OTHER))
             await _settled()
-            # The first one again, whose caller is known, and the one that was last.
-            assert len(served.waiting) == TURNS_OF_ADDRESS + 2
-            assert not served.answered
-            while served.answered < TURNS_OF_ADDRESS + 1:
-                for one in served.waiting:
-                    one.set()
-                await _settled()
+            assert OTHER in calls.at_work
+            calls.go_on()
+        assert calls.ended == TURNS + LINE + 1
 
     asyncio.run(scene())
