@@ -29,12 +29,15 @@ GONE_OUTCOMES: Final = frozenset({"erased", "tombstoned"})
 
 _CLEAN: Final = GONE_OUTCOMES | {"not-found"}
 _KEPT: Final = frozenset({"retained", "ambiguous", "dropped", "left"})
+_BESIDE_LEFT: Final = frozenset({"left", "retained", "ambiguous"})
+"""What may have happened in a collection in which an earlier request left something."""
+
 LINES: Final[Mapping[str, frozenset[str]]] = {
     "erased": _CLEAN,
     "not-found": frozenset({"not-found"}),
     "partially-erased": _CLEAN | _KEPT,
     "on-hold": _CLEAN | _KEPT,
-    "re-erased": _CLEAN | _KEPT - {"left"},
+    "re-erased": _CLEAN | _KEPT,
 }
 """Events that state each collection of the plan -> what may have happened in one."""
 
@@ -54,7 +57,7 @@ def in_line(line: Collection) -> Iterator[str]:
         "ambiguous": not line.ambiguous,
         "dropped": there != (0, 0, 0),
     }
-    if impossible.get(line.outcome, False):
+    if impossible.get(line.outcome, False) or (line.left_before is not None and line.outcome not in _BESIDE_LEFT):
         yield "outcome-against-counts"
     if kept and not line.ground:
         yield "kept-without-ground"
@@ -75,7 +78,9 @@ def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
     went = any(map(_went, stated))
     if (DELETED in said and not went) or (NOTHING_DELETED in said and went):
         return True
-    return NOTHING_LEFT in said and any(line.due > 0 or line.outcome == "left" for line in stated)
+    return NOTHING_LEFT in said and any(
+        line.due > 0 or line.outcome == "left" or line.left_before is not None for line in stated
+    )
 
 
 def _went(line: Collection) -> bool:

@@ -171,7 +171,7 @@ def test_what_only_an_address_led_to_is_ended_by_the_address(people: Customers) 
     execute(people.database, PASSED_ON + "; DELETE FROM users WHERE id = 1")
     second = people.ask(ANN.csv)
     (said,) = statements_of(people.installation, second, "partially-erased")
-    assert lines_of(said.body)["main.notes"] == ("left", 1, 1)
+    assert lines_of(said.body)["main.notes"] == ("left", 0, 0)
     third = people.ask("user_id,email\n1,1@x.example\n")
     assert people.ambiguous(third) == {"main.customers", "main.deals", "cache.visits"}
     assert left(people.database, "notes") == []

@@ -153,7 +153,7 @@ def refuse_unfinished(view: Mapping[str, Any]) -> None:
         )
     if left := sum(number for reason, number in view["reasons"].items() if reason.startswith(LEFT_BEFORE)):
         raise NotErasedError(
-            f"Batch {uid}: of {output.people(left)} something is still there that an earlier request left.",
+            f"Batch {uid}: of {output.people(left)} something may still be there that an earlier request left.",
             remedy="Plan with the own id of whom that request was about, and every other identifier that it had and"
             " nobody else has by now, in one line.",
         )

@@ -26,7 +26,7 @@ from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import shared_documents, standard_wording, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, owed, pipeline
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
 
@@ -39,7 +39,7 @@ def conclude(context: StepContext) -> StepWrite:
         item.id: _judged(context, item, others.get(item.id, ()), before.get(item.id, ())) for item in context.active
     }
     unreached = {
-        number: concurrent_requests.describe_left(before[number]) for number in before if _left(judged[number])
+        number: concurrent_requests.describe_left(before[number]) for number in before if _left_before(judged[number])
     }
     results = {number: outcomes.result(lines) for number, lines in judged.items()}
     unfinished = [item for item in context.active if results[item.id] is Result.FAILED]
@@ -143,8 +143,8 @@ def _judged(
     return concurrent_requests.as_left(concurrent_requests.downgrade(lines, others), before)
 
 
-def _left(lines: Sequence[CollectionOutcome]) -> bool:
-    return any(line.outcome is Outcome.LEFT for line in lines)
+def _left_before(lines: Sequence[CollectionOutcome]) -> bool:
+    return any(line.left_before for line in lines)
 
 
 def _said(context: StepContext, why: Mapping[int, str]) -> str:

@@ -10,7 +10,7 @@ left, as that one last saw it: there is nothing to wait for.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -262,29 +262,26 @@ def downgrade(lines: Sequence[CollectionOutcome], others: Sequence[ConcurrentReq
 
 
 def as_left(lines: Sequence[CollectionOutcome], before: Sequence[LeftBefore]) -> list[CollectionOutcome]:
-    """The lines, with what ended requests left where this one would say that nothing is, or that all of it is gone."""
+    """The lines, with what ended requests left beside what this one saw: nobody knows whether that is there still.
+
+    Where this one would say that nothing is there, or that all of it is gone, the outcome is `left`.
+    """
     records: dict[Place, int] = {}
     for one in before:
         for place, number in one.places.items():
             records[place] = max(number, records.get(place, 0))
     return [
-        _left(line, records[line.store, line.collection])
-        if (line.store, line.collection) in records and line.outcome in _NOTHING_LEFT
+        line._replace(
+            outcome=Outcome.LEFT if line.outcome in _NOTHING_LEFT else line.outcome,
+            left_before=records[line.store, line.collection],
+        )
+        if (line.store, line.collection) in records and line.outcome is not Outcome.DROPPED
         else line
         for line in lines
     ]
 
 
 _NOTHING_LEFT = (Outcome.NOT_FOUND, Outcome.ERASED, Outcome.TOMBSTONED)
-
-
-def _left(line: CollectionOutcome, records: int) -> CollectionOutcome:
-    assert line.verified is not None
-    return line._replace(
-        outcome=Outcome.LEFT,
-        found=replace(line.found, due=line.found.due + records),
-        verified=replace(line.verified, due=records),
-    )
 
 
 def wait_for_running(others: Mapping[int, Sequence[ConcurrentRequest]], people: Sequence[Item]) -> None:

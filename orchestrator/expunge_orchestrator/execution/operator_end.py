@@ -277,7 +277,7 @@ def residual_places(
         item.id: {
             (line.store, line.collection): line.verified
             for line in lines[item.id]
-            if line.verified is not None and (line.outcome is Outcome.LEFT or outcomes.kept_by_storage(line.verified))
+            if line.verified is not None and (_left_here(line) or outcomes.kept_by_storage(line.verified))
         }
         for item in people
     }
@@ -300,6 +300,12 @@ def residual_places(
         ]
         for number, places in left.items()
     }
+
+
+def _left_here(line: CollectionOutcome) -> bool:
+    """Whether this request left something: to what an earlier one left, that one's keys lead."""
+    assert line.verified is not None
+    return line.outcome is Outcome.LEFT and (line.verified.due > 0 or not line.left_before)
 
 
 def _records(seen: RecordCounts | None) -> int:
@@ -327,6 +333,7 @@ def state_ended(  # noqa: PLR0913 - what their statement says
     drafts = []
     for one in ended:
         found = searched.get(one.item.id)
+        still_there = collection_lines.still_there(one.lines)
         body = statement_bodies.ended(
             context.batch,
             one.lines,
@@ -335,12 +342,12 @@ def state_ended(  # noqa: PLR0913 - what their statement says
             at=seen,
             context=cited,
             reason=one.reason,
-            kept=bool(one.places),
+            kept=bool(still_there),
             contact_kept=contact_kept,
             openable_until=openable_until,
             searched=found,
         )
-        left = len(one.places) + (0 if found is None else len(found.left))
+        left = len(still_there) + (0 if found is None else len(found.left))
         event = Result.PARTIALLY_ERASED.value
         drafts.append(
             statement_issuer.StatementDraft(

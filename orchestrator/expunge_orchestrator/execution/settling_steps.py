@@ -165,6 +165,7 @@ def settle(context: StepContext) -> StepWrite:
         )
         for item in context.concluded
     }
+    lines = concurrent_requests.with_left_before(context, context.concluded, lines)
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
     searched = settling_search.findings_of(context, context.concluded)
     unexplained = [item for item in context.concluded if item.id in searched and searched[item.id].left]
@@ -179,7 +180,6 @@ def settle(context: StepContext) -> StepWrite:
     over = [item for item in context.concluded if item.id not in aside]
     locked = [item for item in over if collection_lines.storage_retained(lines[item.id])]
     residual = operator_end.residual_places(context, locked, lines)
-    stated = concurrent_requests.with_left_before(context, over, lines)
     listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
     erased_from = planner_samples.erased_from(context, over)
     samples = planner_samples.drawn_anew(context, frozenset().union(*erased_from.values()))
@@ -233,7 +233,7 @@ def settle(context: StepContext) -> StepWrite:
                 item.subjects,
                 statement_bodies.settled(
                     context.batch,
-                    stated[item.id],
+                    lines[item.id],
                     reverified if item.id in again else reviewed,
                     cited,
                     searched.get(item.id),
@@ -241,7 +241,7 @@ def settle(context: StepContext) -> StepWrite:
                     openable_until=openable_until,
                     samples={place: samples[place] for place in erased_from.get(item.id, ()) if place in samples},
                 ),
-                owed.places(len(collection_lines.still_there(stated[item.id])), copies),
+                owed.places(len(collection_lines.still_there(lines[item.id])), copies),
             )
             for item in over
         ]

@@ -79,6 +79,8 @@ def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | 
         told["ambiguous"] = line.verified.ambiguous
     if (line.verified.ambiguous or line.verified.retained) and (gone := _gone(line.found, line.verified)):
         told["gone"] = gone
+    if line.left_before:
+        told["leftBefore"] = line.left_before
     if line.verified.retained:
         told["ground"] = ground_of(line.verified, line.store, line.collection, grounds) or UNNAMED_GROUND
         told["until"] = line.verified.until and line.verified.until.isoformat()
@@ -109,7 +111,7 @@ def what_went(lines: Sequence[CollectionOutcome]) -> Went:
     outcomes_seen = {line.outcome for line in lines}
     if nothing_went(lines):
         return Went.NOTHING_BUT_DROPPED if Outcome.DROPPED in outcomes_seen else Went.NOTHING
-    return Went.SOME_AND_LEFT if Outcome.LEFT in outcomes_seen else Went.SOME
+    return Went.SOME_AND_LEFT if left(lines) else Went.SOME
 
 
 def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
@@ -122,10 +124,10 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
 
 
 def left(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
-    """(store, collection) in which something due is left of a person."""
-    return [(line.store, line.collection) for line in lines if line.outcome is Outcome.LEFT]
+    """(store, collection) in which this request, or an earlier one, left something of a person."""
+    return [(line.store, line.collection) for line in lines if line.outcome is Outcome.LEFT or line.left_before]
 
 
 def still_there(lines: Sequence[CollectionOutcome]) -> list[tuple[str, str]]:
     """(store, collection) in which something is left or the storage keeps it: the keys that lead there are kept."""
-    return [*left(lines), *storage_retained(lines)]
+    return list(dict.fromkeys([*left(lines), *storage_retained(lines)]))

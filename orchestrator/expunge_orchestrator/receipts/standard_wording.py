@@ -22,7 +22,7 @@ class Went(Enum):
 
     SOME = auto()
     SOME_AND_LEFT = auto()
-    """Of what is due, something is there still."""
+    """An earlier request left something, which may be there still."""
     NOTHING = auto()
     """Not one record went."""
     NOTHING_BUT_DROPPED = auto()
@@ -33,8 +33,9 @@ _NOTHING_ELSE = "as stated of each collection; nothing else due was there."
 _SENTENCES = {
     Went.SOME: f"Records found through the declared links {consistency.DELETED} and, when asked again,"
     f" {consistency.NOTHING_LEFT} {LEVEL}",
-    Went.SOME_AND_LEFT: f"Records found through the declared links {consistency.DELETED}; what is listed as left is"
-    f" still due, and was not erased; when asked again, nothing else due was left. {LEVEL}",
+    Went.SOME_AND_LEFT: f"Records found through the declared links {consistency.DELETED}; what is listed as left by"
+    f" an earlier request was not looked for, and may be there still; when asked again, nothing else due was left."
+    f" {LEVEL}",
     Went.NOTHING: f"{consistency.NOTHING_DELETED.capitalize()}: what was found through the declared links in the stores"
     f" listed, if anything, is kept or left, or it is not decided whose it is, {_NOTHING_ELSE}",
     Went.NOTHING_BUT_DROPPED: "Nothing is known to have been deleted or tombstoned: what was found through the declared"

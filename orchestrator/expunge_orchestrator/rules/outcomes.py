@@ -74,6 +74,10 @@ class CollectionOutcome(NamedTuple):
     """One collection of one subject: what was found, what is there now, and what that means.
 
     A chunk has thousands of them, all short-lived: a tuple is made five times as fast as a frozen dataclass.
+
+    Attributes:
+        left_before: How many records an earlier request left there, as that one last saw them; neither `found` nor
+            `verified` counts them, and some may be among those.
     """
 
     store: str
@@ -82,6 +86,7 @@ class CollectionOutcome(NamedTuple):
     found: RecordCounts
     verified: RecordCounts | None
     outcome: Outcome
+    left_before: int = 0
 
 
 def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = None) -> dict[str, list[object]]:

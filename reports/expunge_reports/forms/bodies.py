@@ -11,7 +11,11 @@ from expunge_reports.forms.stated_time import Day, Time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One collection of a statement. A count is None if it is not stated; what is kept has a ground, as rules say."""
+    """One collection of a statement. A count is None if it is not stated; what is kept has a ground, as rules say.
+
+    Attributes:
+        left_before: How many records an earlier request left there, as that one last saw them; no other count has them.
+    """
 
     collection: str
     outcome: str
@@ -22,6 +26,7 @@ class Collection:
     gone: int | None = None
     ambiguous: int | None = None
     unread: int | None = None
+    left_before: int | None = None
     ground: str | None = field(default=None, metadata=NULLABLE)
     until: Day | None = field(default=None, metadata=NULLABLE)
     further: Members

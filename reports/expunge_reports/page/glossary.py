@@ -94,7 +94,7 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
     "normalisers": "Identifiers were compared in these spellings",
     "due": "Records still due",
     "ambiguous": "Records left of which it cannot be told whose they are",
-    "left": "Collections in which something due is left",
+    "left": "Collections in which an earlier request left something",
     "leftMeans": "Why it is left",
     "dropped": "Collections whose tables were dropped",
     "droppedMeans": "What that means",

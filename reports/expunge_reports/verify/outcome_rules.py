@@ -34,6 +34,7 @@ def _negative(value: object) -> bool:
 def _lines(said: Said, _: datetime) -> Found:
     seen: set[str] = set()
     verified = stated(said.statement.body.get("verifiedAt"))
+    ended = said.statement.event == "partially-erased" and "identifiers" in said.statement.body
     for store in said.stores:
         for line in store.collections:
             place = f"{store.store}.{line.collection}"
@@ -43,7 +44,8 @@ def _lines(said: Said, _: datetime) -> Found:
             if place in seen:
                 yield "place-twice", place
             seen.add(place)
-            if line.due and line.outcome != "left" and said.statement.event in ANSWERED | {"on-hold"}:
+            here = line.due or (line.outcome == "left" and not line.left_before)
+            if here and not (ended and line.outcome == "left") and said.statement.event in ANSWERED | {"on-hold"}:
                 yield "due-left", place
         if store.level not in {None, "deleted"}:
             yield "level-not-claimed", store.store
@@ -96,7 +98,7 @@ def _event(said: Said, _: datetime) -> Found:
     if said.before.last is not None and consistency.lowers_debt(event, current.open, said.before.last.open):
         yield "debt-lowered", ""
     due = current.body.get("due")
-    if event == "settled" and type(due) is int and (due > 0) != bool(current.body.get("left")):
+    if event == "settled" and type(due) is int and due > 0:
         yield "due-left", ""
     if event == "settled" and _left(current):
         yield "search-left-in-settled", ""

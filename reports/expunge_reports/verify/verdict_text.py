@@ -27,7 +27,7 @@ _NOT_SEARCHED: Final = {
     "ended": "not made before the operator ended the request",
 }
 _SEARCH_COUNTS: Final = ("places", "values", "logs", "retained", "mapped", "gaps")
-_LEFT: Final[dict[str, object]] = {"due": 0, "ambiguous": 0, "dropped": []}
+_LEFT: Final[dict[str, object]] = {"due": 0, "ambiguous": 0, "dropped": [], "left": []}
 _LEFT_WORDS: Final = (
     ("record still due", "records still due"),
     (
@@ -35,6 +35,10 @@ _LEFT_WORDS: Final = (
         "records left of which it cannot be told whose they are",
     ),
     ("collection whose table was dropped", "collections whose tables were dropped"),
+    (
+        "collection in which an earlier request left something",
+        "collections in which an earlier request left something",
+    ),
 )
 _COUNTS_NOT: Final = "that counts for nothing"
 _NOTHING_FOLLOWS: Final = (
@@ -298,13 +302,13 @@ def says_more(said: object) -> bool:
 
 def left(current: Statement) -> str | None:
     """Return what a statement as a whole counts as left; None if that is nothing, or it says nothing of it."""
-    due, ambiguous, dropped = (current.body.get(name, empty) for name, empty in _LEFT.items())
+    due, ambiguous, dropped, earlier = (current.body.get(name, empty) for name, empty in _LEFT.items())
     counted = all(type(one) is int and one >= 0 for one in (due, ambiguous))
-    if not counted or not isinstance(dropped, list):
+    if not counted or not isinstance(dropped, list) or not isinstance(earlier, list):
         return UNKNOWN_LEFT
     said = [
         f"{number} {one if number == 1 else several}"
-        for number, (one, several) in zip((due, ambiguous, len(dropped)), _LEFT_WORDS, strict=True)
+        for number, (one, several) in zip((due, ambiguous, len(dropped), len(earlier)), _LEFT_WORDS, strict=True)
         if number
     ]
     return "; ".join(said) or None

@@ -509,7 +509,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         lambda r: r["documents"]["copies"]["listings"][0].update(copies=-1),
     ),
     "a negative period": ("count-negative", of_deadlines(businessDays=-30)),
-    "more due than found": ("sum-wrong", of_line(1, due=7, outcome="left")),
+    "more due than found": ("sum-wrong due-left", of_line(1, due=7, outcome="left")),
     "more kept than found": ("sum-wrong", of_line(2, retained=9, gone=0)),
     "more gone than found": ("sum-wrong", of_line(2, gone=9)),
     "kept and gone are more than found": ("sum-wrong", of_line(2, gone=3)),
@@ -526,6 +526,8 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "kept and none is kept": ("outcome-against-counts", of_line(2, retained=0, gone=6)),
     "unclear and none is": ("outcome-against-counts", of_line(1, outcome="ambiguous")),
+    "erased where an earlier request left some": ("outcome-against-counts", of_line(1, leftBefore=2)),
+    "left before, and how many is none": ("due-left", of_line(1, outcome="left", leftBefore=0)),
     "unclear: none": ("outcome-against-counts", of_line(1, outcome="ambiguous", ambiguous=0)),
     "kept on no ground": ("kept-without-ground", of_line(2, ground=None)),
     "kept on an empty ground": ("kept-without-ground", of_line(2, ground="")),
@@ -557,7 +559,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "erased with seven due": ("due-left outcome-against-counts", both(erased, of_line(1, due=5))),
     "partially erased with one due": ("due-left", of_line(1, due=1, outcome="ambiguous", ambiguous=1)),
     "settled with three due": ("due-left", body(2, due=3)),
-    "settled with nothing due, and some left": ("due-left", body(2, left=["main.posts"])),
+    "settled with one due where an earlier request left some": ("due-left", body(2, due=1, left=["main.posts"])),
+    "left, and neither ended nor by an earlier request": ("due-left", of_line(1, outcome="left")),
+    "left and due, and not ended": ("due-left", of_line(1, outcome="left", due=1, leftBefore=2)),
+    "on hold, and left by nobody": ("due-left", both(instead(1, "on-hold"), of_last(1, outcome="left"))),
     "settled and a search left something": (
         "search-left-in-settled",
         body(2, blindSearch={"searched": "searched", "left": [{"store": "main", "place": "a.b", "records": 1}]}),
@@ -590,7 +595,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "partially erased and some failed": ("event-against-lines", of_line(1, outcome="failed")),
     "partially erased and nothing is left": ("event-against-lines", of_line(2, outcome="erased", retained=0, gone=6)),
     "erased and some is in no known state": ("event-against-lines", both(erased, of_line(1, outcome="purgatory"))),
-    "erased again and left": ("event-against-lines", both(then("re-erased"), of_last(1, outcome="left", due=5))),
+    "erased again and left": ("due-left", both(then("re-erased"), of_last(1, outcome="left", due=5))),
     "settled beside lines": ("event-against-lines", body(2, stores=[])),
     "accepted beside lines": ("event-against-lines", body(0, stores=[])),
     "cancelled beside lines": ("event-against-lines", instead(1, "cancelled", body={"stores": []})),
@@ -613,7 +618,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "settled and a collection is left that was not planned": (
         "plan-against-lines",
-        both(body(2, due=1, left=["main.letters"], leftMeans="x"), member(2, open=Open(1, None, COPIES))),
+        both(body(2, left=["main.letters"], leftMeans="x"), member(2, open=Open(1, None, COPIES))),
     ),
     "ended, and a search that was none left something": (
         "left-without-search",
@@ -646,7 +651,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "nothing due left, beside what is left": (
         "claim-against-lines",
-        both(of_line(1, outcome="left", due=2), claims("Records were deleted, and nothing due was left.")),
+        both(of_line(1, outcome="left", leftBefore=2), claims("Records were deleted, and nothing due was left.")),
     ),
     "nothing deleted, beside what was erased": (
         "claim-against-lines",
@@ -655,8 +660,8 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "nothing deleted, beside what went in part": (
         "claim-against-lines",
         both(
-            of_line(0, outcome="left", due=3),
-            of_line(1, outcome="left", due=5),
+            of_line(0, outcome="left", leftBefore=3),
+            of_line(1, outcome="left", leftBefore=5),
             without_level,
             claims("Of these types alone: nothing was deleted or tombstoned."),
         ),
@@ -664,9 +669,9 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "deleted, and all of it is left or was dropped": (
         "claim-against-lines",
         both(
-            of_line(0, outcome="left", due=3),
+            of_line(0, outcome="left", found=0, leftBefore=3),
             of_line(1, outcome="dropped"),
-            of_line(2, outcome="left", due=6, retained=0, gone=0),
+            of_line(2, outcome="left", found=0, leftBefore=6, retained=0, gone=0),
             without_level,
             claims("Records were deleted or tombstoned in the stores listed."),
         ),
