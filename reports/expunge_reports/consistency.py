@@ -44,7 +44,10 @@ LINES: Final[Mapping[str, frozenset[str]]] = {
 
 def in_line(line: Collection) -> Iterator[str]:
     """Yield the codes of what cannot be true of one person in one collection."""
-    found, due, kept, gone = line.found, line.due, line.retained or 0, line.gone or 0
+    found, due, kept, gone = line.found, line.due or 0, line.retained or 0, line.gone or 0
+    if any((one is None) != line.unseen for one in (line.due, line.retained, line.newer)):
+        yield "form-unknown"
+        return
     if due + kept + gone > found:
         yield "sum-wrong"
     there = (due, kept, line.ambiguous or 0)
@@ -57,7 +60,8 @@ def in_line(line: Collection) -> Iterator[str]:
         "ambiguous": not line.ambiguous,
         "dropped": there != (0, 0, 0),
     }
-    if impossible.get(line.outcome, False) or (line.left_before is not None and line.outcome not in _BESIDE_LEFT):
+    beside = line.left_before is None or line.outcome in _BESIDE_LEFT
+    if impossible.get(line.outcome, False) or not beside or (line.unseen and line.outcome != "left"):
         yield "outcome-against-counts"
     if kept and not line.ground:
         yield "kept-without-ground"
@@ -79,7 +83,7 @@ def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
     if (DELETED in said and not went) or (NOTHING_DELETED in said and went):
         return True
     return NOTHING_LEFT in said and any(
-        line.due > 0 or line.outcome == "left" or line.left_before is not None for line in stated
+        (line.due or 0) > 0 or line.outcome == "left" or line.left_before is not None for line in stated
     )
 
 
@@ -87,7 +91,8 @@ def _went(line: Collection) -> bool:
     """Whether a record of a collection went; not with its table."""
     if line.outcome in {"erased", "tombstoned"} or (line.gone or 0) > 0:
         return True
-    return line.outcome == "left" and not line.ambiguous and line.found > line.due + (line.retained or 0)
+    looked_at = line.outcome == "left" and not line.unseen and not line.ambiguous
+    return looked_at and line.found > (line.due or 0) + (line.retained or 0)
 
 
 def kept_until_past(line: Collection, cutoff: datetime | None) -> bool:

@@ -43,9 +43,13 @@ def destroyed(said: statements.Statement) -> bool:
 
 
 def lines_of(body: Mapping[str, Any]) -> dict[str, tuple[str, int, int]]:
-    """`store.collection` -> outcome, found, due."""
+    """`store.collection` -> outcome, found, due; of one that nobody looked at any more, all that was found."""
     return {
-        f"{store['store']}.{one['collection']}": (one["outcome"], one["found"], one["due"])
+        f"{store['store']}.{one['collection']}": (
+            one["outcome"],
+            one["found"],
+            one["found"] if one.get("unseen") else one["due"],
+        )
         for store in body.get("stores", [])
         for one in store["collections"]
     }

@@ -258,7 +258,9 @@ def _left(item: Item, line: CollectionOutcome) -> CollectionOutcome:
         return line._replace(outcome=Outcome.LEFT)
     records = (item.found, item.verified, item.reviewed, item.reverified)
     most = max(outcomes.records_in(one, line.store, line.collection) for one in records)
-    return line._replace(outcome=Outcome.LEFT, found=RecordCounts(due=most), verified=RecordCounts(due=most))
+    return line._replace(
+        outcome=Outcome.LEFT, found=RecordCounts(due=most), verified=RecordCounts(due=most), unseen=True
+    )
 
 
 def residual_places(

@@ -71,10 +71,11 @@ def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | 
         "collection": line.collection,
         "outcome": line.outcome.value,
         "found": line.found.due + line.found.retained,
-        "due": line.verified.due,
-        "retained": line.verified.retained,
-        "newer": line.verified.newer,
     }
+    if line.unseen:
+        told["unseen"] = True
+    else:
+        told |= {"due": line.verified.due, "retained": line.verified.retained, "newer": line.verified.newer}
     if line.verified.ambiguous:
         told["ambiguous"] = line.verified.ambiguous
     if (line.verified.ambiguous or line.verified.retained) and (gone := _gone(line.found, line.verified)):

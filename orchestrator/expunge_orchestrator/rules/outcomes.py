@@ -78,6 +78,7 @@ class CollectionOutcome(NamedTuple):
     Attributes:
         left_before: How many records an earlier request left there, as that one last saw them; neither `found` nor
             `verified` counts them, and some may be among those.
+        unseen: Nobody looked there any more: `verified` is what was ever found, as if it were there.
     """
 
     store: str
@@ -87,6 +88,7 @@ class CollectionOutcome(NamedTuple):
     verified: RecordCounts | None
     outcome: Outcome
     left_before: int = 0
+    unseen: bool = False
 
 
 def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = None) -> dict[str, list[object]]:

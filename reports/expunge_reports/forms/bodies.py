@@ -14,18 +14,20 @@ class Collection:
     """One collection of a statement. A count is None if it is not stated; what is kept has a ground, as rules say.
 
     Attributes:
+        unseen: nobody looked there any more, so it is not stated what is there: `due`, `retained` and `newer` are None.
         left_before: How many records an earlier request left there, as that one last saw them; no other count has them.
     """
 
     collection: str
     outcome: str
     found: int
-    due: int
-    retained: int
-    newer: int
+    due: int | None = None
+    retained: int | None = None
+    newer: int | None = None
     gone: int | None = None
     ambiguous: int | None = None
     unread: int | None = None
+    unseen: bool = False
     left_before: int | None = None
     ground: str | None = field(default=None, metadata=NULLABLE)
     until: Day | None = field(default=None, metadata=NULLABLE)

@@ -44,7 +44,7 @@ def _lines(said: Said, _: datetime) -> Found:
             if place in seen:
                 yield "place-twice", place
             seen.add(place)
-            here = line.due or (line.outcome == "left" and not line.left_before)
+            here = line.due or line.unseen or (line.outcome == "left" and not line.left_before)
             if here and not (ended and line.outcome == "left") and said.statement.event in ANSWERED | {"on-hold"}:
                 yield "due-left", place
         if store.level not in {None, "deleted"}:

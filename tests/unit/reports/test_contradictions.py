@@ -236,6 +236,13 @@ def of_line(number: int, **members: object) -> Callable[[Receipt], None]:
     return lambda receipt: lines(receipt)[number].update(members)
 
 
+def unlooked(one: Receipt, outcome: str = "left") -> None:
+    """A line says that nobody looked at the collection any more."""
+    found = {"collection": one["collection"], "outcome": outcome, "found": one["found"]}
+    one.clear()
+    one.update(found, unseen=True)
+
+
 def of_copy(number: int, **members: object) -> Callable[[Receipt], None]:
     return lambda receipt: receipt["documents"]["copies"]["mayHoldTheRecords"][number].update(members)
 
@@ -554,6 +561,17 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         ),
     ),
     "three found and none gone": ("outcome-against-counts", of_line(0, gone=0)),
+    "due, and nobody looked": ("form-unknown due-left", of_line(1, unseen=True)),
+    "erased, and nobody looked": ("outcome-against-counts due-left", lambda r: unlooked(lines(r)[1], "erased")),
+    "left, nobody looked, and it was no end": ("due-left", lambda r: unlooked(lines(r)[1])),
+    "deleted, and nobody looked": (
+        "claim-against-lines due-left",
+        both(
+            lambda r: [unlooked(one) for one in lines(r)],
+            without_level,
+            claims("Records were deleted or tombstoned in the stores listed."),
+        ),
+    ),
     "kept, and not how many": ("form-unknown", lambda r: lines(r)[2].pop("retained")),
     # what may not be left
     "erased with seven due": ("due-left outcome-against-counts", both(erased, of_line(1, due=5))),
