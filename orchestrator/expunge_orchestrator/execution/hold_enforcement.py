@@ -22,9 +22,10 @@ from expunge_orchestrator.ledger.database import let_others_write, reading
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
+from expunge_orchestrator.receipts.standard_wording import UNNAMED_GROUND
 from expunge_orchestrator.rules import owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
-from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.rules.retention_grounds import Grounds, any_of, ground_of, grounds_of
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import OpenCopies
 
@@ -107,22 +108,26 @@ def explained(
 
     Of whom something is left that the map does not explain (`unexplained`), a hold of the whole person keeps it.
     """
-    found, keeping = [], _Keeping(context)
+    found, keeping, grounds = [], _Keeping(context), grounds_of(context.workspace.data_map)
     for item in [*people, *(one for one in unexplained if one not in people)]:
         held = context.held.get(item.id)
         if held is None or (item in unexplained and not held.whole):
             continue
-        lines = [_under(line, held, keeping.kept_in(line.store, held)) for line in judged[item.id]]
+        lines = [_under(line, held, keeping.kept_in(line.store, held), grounds) for line in judged[item.id]]
         if not any(line.outcome is Outcome.FAILED for line in lines):
             found.append(HeldPerson(item, held, lines))
     return found
 
 
-def _under(line: CollectionOutcome, held: EffectiveHold, kept: frozenset[str]) -> CollectionOutcome:
+def _under(line: CollectionOutcome, held: EffectiveHold, kept: frozenset[str], grounds: Grounds) -> CollectionOutcome:
+    """The line with what is due in it kept by the hold, beside what was kept already: on which ground, until when."""
     if line.outcome is not Outcome.FAILED or line.verified is None or line.collection not in kept:
         return line
-    seen = line.verified
-    retained = replace(seen, due=0, retained=seen.due + seen.retained, until=held.until, ground=held.ground)
+    seen, until, ground = line.verified, held.until, held.ground
+    if seen.retained:
+        until = None if until is None or seen.until is None else max(until, seen.until)
+        ground = any_of([ground_of(seen, line.store, line.collection, grounds) or UNNAMED_GROUND, ground])
+    retained = replace(seen, due=0, retained=seen.due + seen.retained, until=until, ground=ground)
     return line._replace(verified=retained, outcome=Outcome.RETAINED)
 
 

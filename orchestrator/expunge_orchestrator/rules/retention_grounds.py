@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import RecordCounts
@@ -35,5 +35,10 @@ def ground_of(tally: RecordCounts, store: str, collection: str, grounds: Grounds
     """Why `retained` of a tally is kept: the record's own reason, or its data type's."""
     reasons = [_REASONS.get(one) for one in (tally.ground or "").split("+")]
     if len(reasons) > 1 and all(reasons):
-        return f"Each is kept for one of these reasons, or for several: {'; '.join(map(str, reasons))}"
+        return any_of(map(str, reasons))
     return reasons[0] or tally.ground or grounds.get((store, collection))
+
+
+def any_of(reasons: Iterable[str]) -> str:
+    """Several reasons in words, of records of which not each is kept for all of them."""
+    return f"Each is kept for one of these reasons, or for several: {'; '.join(reasons)}"
