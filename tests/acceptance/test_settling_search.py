@@ -193,6 +193,12 @@ def test_a_hold_on_the_person_keeps_what_was_found_too(searching: Installation, 
     with left_behind(inspector, ann):
         searching.settle()
         assert searching.again(batch).state is BatchState.ON_HOLD
+        (said,) = statements_of(searching, batch, "on-hold")
+        found = said.body.get("blindSearch")
+        assert isinstance(found, dict), "a hold on what a search found, and nothing is listed as kept"
+        assert [one["place"] for one in found["left"]] == ["public.tickets_old.what", f"{EXPORTS}/doc/{{n}}", "job:{n}"]
+        (words,) = words_of(searching, batch)
+        assert words[0] == "authentic, unanchored"
         lift(searching, placed)
         searching.settle()  # the finding of then is not what is judged now: another search is waited for
         assert searching.again(batch).state is BatchState.ERASED

@@ -24,6 +24,7 @@ from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.standard_wording import UNNAMED_GROUND
 from expunge_orchestrator.rules import owed, pipeline
+from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds, any_of, ground_of, grounds_of
 from expunge_orchestrator.workspace import Workspace
@@ -35,11 +36,16 @@ _ROWS_AT_ONCE, _ROWS_OF_A_CHUNK = 2000, 20
 
 @dataclass(frozen=True, slots=True)
 class HeldPerson:
-    """A person of whom a hold keeps something that would be due, with the lines that say so."""
+    """A person of whom a hold keeps something that would be due, with the lines that say so.
+
+    Attributes:
+        found: What a search left of the person that the map does not explain; None: nothing, or there was no search.
+    """
 
     item: Item
     held: EffectiveHold
     lines: Sequence[CollectionOutcome]
+    found: BlindFinding | None
 
 
 def holds_at_claim(  # noqa: PLR0913 - the chunk and what it is for
@@ -102,20 +108,22 @@ def explained(
     context: StepContext,
     judged: Mapping[int, Sequence[CollectionOutcome]],
     people: Sequence[Item],
-    unexplained: Sequence[Item] = (),
+    unexplained: Mapping[int, BlindFinding] | None = None,
 ) -> list[HeldPerson]:
     """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing.
 
-    Of whom something is left that the map does not explain (`unexplained`), a hold of the whole person keeps it.
+    Of whom something is left that the map does not explain (`unexplained`: item -> what), a hold of the whole person
+    keeps it.
     """
+    unexplained = unexplained or {}
     found, keeping, grounds = [], _Keeping(context), grounds_of(context.workspace.data_map)
-    for item in [*people, *(one for one in unexplained if one not in people)]:
+    for item in people:
         held = context.held.get(item.id)
-        if held is None or (item in unexplained and not held.whole):
+        if held is None or (item.id in unexplained and not held.whole):
             continue
         lines = [_under(line, held, keeping.kept_in(line.store, held), grounds) for line in judged[item.id]]
         if not any(line.outcome is Outcome.FAILED for line in lines):
-            found.append(HeldPerson(item, held, lines))
+            found.append(HeldPerson(item, held, lines, unexplained.get(item.id)))
     return found
 
 
@@ -153,7 +161,14 @@ def park(  # noqa: PLR0913, PLR0917 - what their statement says
     for one in kept:
         if not one.held.undisclosed:
             body = statement_bodies.on_hold(
-                context.batch, one.lines, one.held, cutoffs=context.cutoffs, grounds=grounds, at=seen, context=cited
+                context.batch,
+                one.lines,
+                one.held,
+                cutoffs=context.cutoffs,
+                grounds=grounds,
+                at=seen,
+                context=cited,
+                searched=one.found,
             )
             told.append(
                 statement_issuer.StatementDraft(

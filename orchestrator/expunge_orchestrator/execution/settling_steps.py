@@ -168,10 +168,10 @@ def settle(context: StepContext) -> StepWrite:
     lines = concurrent_requests.with_left_before(context, context.concluded, lines)
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
     searched = settling_search.findings_of(context, context.concluded)
-    unexplained = [item for item in context.concluded if item.id in searched and searched[item.id].left]
+    unexplained = {number: found for number, found in searched.items() if found.left}
+    unfinished += [item for item in context.concluded if item.id in unexplained and item not in unfinished]
     kept = hold_enforcement.explained(context, lines, unfinished, unexplained)
     aside = {one.item.id for one in kept}
-    unfinished += [item for item in unexplained if item not in unfinished]
     left = operator_end.ended_people(context, lines, [item for item in unfinished if item.id not in aside])
     aside |= {one.item.id for one in left}
     failed = [item for item in unfinished if item.id not in aside]

@@ -136,8 +136,9 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
     grounds: Grounds,
     at: datetime,
     context: str,
+    searched: BlindFinding | None,
 ) -> dict[str, object]:
-    """Body of `on-hold`: what is erased so far and verified, and what the hold keeps."""
+    """Body of `on-hold`: what is erased so far and verified, and what the hold keeps, also of what a search left."""
     return {
         **subject_of_request(batch),
         "outcome": Result.ON_HOLD.value,
@@ -145,7 +146,8 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
         "until": held.until and held.until.isoformat(),
         "verifiedAt": stamp(at),
         "stores": by_store(lines, cutoffs, grounds),
-        "context": [context],
+        **_searched(searched),
+        "context": _cited(context, searched),
     }
 
 

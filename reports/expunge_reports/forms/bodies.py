@@ -179,6 +179,7 @@ class OnHold(ReErased):
     outcome: str
     reason: str
     until: Day | None
+    blind_search: BlindSearch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

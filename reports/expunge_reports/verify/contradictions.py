@@ -70,7 +70,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
     "left-without-search": "there was no search, and it left something",
     "search-not-limited": "there was no search because the request is limited, and it is not",
-    "search-left-in-settled": "it is said to be settled, and a search left something unexplained",
+    "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
 }
 
 

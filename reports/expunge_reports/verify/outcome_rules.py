@@ -100,8 +100,8 @@ def _event(said: Said, _: datetime) -> Found:
     due = current.body.get("due")
     if event == "settled" and type(due) is int and due > 0:
         yield "due-left", ""
-    if event == "settled" and _left(current):
-        yield "search-left-in-settled", ""
+    if event in bodies.BODIES and not _states_left(current) and _left(current):
+        yield "search-left", ""
     identifiers = current.body.get("identifiers")
     if isinstance(identifiers, dict) and (identifiers.get("destroyedInLedger") is True) == bool(
         _KEPT & identifiers.keys()
@@ -123,9 +123,14 @@ def _sums_up(said: Said, before: consistency.Past) -> bool:
         return event not in bodies.BODIES or "stores" not in said.statement.body
     if event == "partially-erased" and outcomes <= LINES["erased"] and not _left(said.statement):
         return False
-    if event == "on-hold" and not before.answered and "retained" not in outcomes:
+    if event == "on-hold" and "retained" not in outcomes and not _left(said.statement):
         return False
     return not consistency.in_answer(event, frozenset(outcomes))
+
+
+def _states_left(current: Statement) -> bool:
+    """Whether it is one of those that may state what a search left: a hold, or an end by the operator."""
+    return current.event == "on-hold" or (current.event == "partially-erased" and "identifiers" in current.body)
 
 
 def _left(current: Statement) -> bool:

@@ -38,6 +38,8 @@ DESTROYED = {
 }
 PLANNED = {"users": "tombstone", "posts": "delete", "invoices": "retain"}
 
+LEFT_BY_SEARCH = {"searched": "searched", "left": [{"store": "main", "place": "a.b", "records": 1}]}
+
 
 def at(hours: float = 0) -> str:
     return (T0 + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -582,8 +584,15 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "left and due, and not ended": ("due-left", of_line(1, outcome="left", due=1, leftBefore=2)),
     "on hold, and left by nobody": ("due-left", both(instead(1, "on-hold"), of_last(1, outcome="left"))),
     "settled and a search left something": (
-        "search-left-in-settled",
+        "search-left",
         body(2, blindSearch={"searched": "searched", "left": [{"store": "main", "place": "a.b", "records": 1}]}),
+    ),
+    "erased and a search left something": ("search-left", both(erased, body(1, blindSearch=LEFT_BY_SEARCH))),
+    "not found and a search left something": ("search-left", both(missing, body(1, blindSearch=LEFT_BY_SEARCH))),
+    "an answer, and a search before it left something": ("search-left", body(1, blindSearch=LEFT_BY_SEARCH)),
+    "erased again and a search left something": (
+        "search-left",
+        instead(2, "re-erased", body={"blindSearch": LEFT_BY_SEARCH}),
     ),
     "erased again, and due": (
         "due-left event-against-lines",
@@ -621,6 +630,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "on hold, and nothing is kept": (
         "event-against-lines",
         both(instead(1, "on-hold"), of_last(2, outcome="erased", retained=0, gone=6)),
+    ),
+    "on hold after the answer, and nothing is kept": (
+        "event-against-lines",
+        both(instead(2, "on-hold"), of_last(2, outcome="erased", retained=0, gone=6)),
     ),
     "cancelled, and some was erased before": (
         "event-against-lines",
@@ -1119,6 +1132,10 @@ TRUE = {
     "passed on late": passed_on_late,
     "extended": both(instead(1, "extended"), extended_to("2027-02-24T23:00:00Z")),
     "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), then("re-erased"), then("settled")),
+    "on hold for what a search left alone": both(
+        instead(2, "on-hold", open=Open(1, None, COPIES), body={"blindSearch": LEFT_BY_SEARCH}),
+        of_last(2, outcome="erased", retained=0, gone=6),
+    ),
     "denied": instead(1, "denied"),
     "cancelled": instead(1, "cancelled"),
     "kept until the day before by a store whose clock runs behind": of_line(2, until="2026-11-23"),
