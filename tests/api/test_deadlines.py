@@ -87,8 +87,11 @@ def test_an_extension_of_a_request_that_waits_is_stated_at_once(api: ApiHarness)
     until = datetime.fromisoformat(longer.json()["answer_by"])
     assert until > datetime.fromisoformat(told["answer_by"])
     verdicts = [verifier.verify(data, pinned, [], until + timedelta(seconds=one)) for one in (0, 1)]
+    assert (verdicts[0].contradictions, verdicts[0].authentic) == ((), True)
     assert [one.event for one in verdicts[0].statements] == ["accepted", "on-hold", "extended"]
-    assert verdicts[0].statements[-1].open == statements.Open(1, until)
+    copies = verdicts[0].statements[1].open.copies  # what was erased before the hold is in them
+    assert copies.count > 0
+    assert verdicts[0].statements[-1].open == statements.Open(1, until, copies)
     assert [one.overdue_since for one in verdicts] == [None, until]
     lift(api.installation, placed)
 

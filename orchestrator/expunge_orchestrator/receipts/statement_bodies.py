@@ -42,9 +42,9 @@ def accepted(batch: Batch, received: RequestFacts, context: Sequence[str]) -> di
     return {**said, "context": list(context)}
 
 
-def extended(batch: Batch, context: str) -> dict[str, object]:
-    """Body of `extended`; `context` cites the deadlines as they are now, with the reason."""
-    return {**subject_of_request(batch), "context": [context]}
+def extended(batch: Batch, context: Sequence[str]) -> dict[str, object]:
+    """Body of `extended`; `context` cites the deadlines as they are now, and the copies counted by an `on-hold`."""
+    return {**subject_of_request(batch), "context": list(context)}
 
 
 def denied(batch: Batch, reason: str) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +21,7 @@ from expunge_reports.errors import ContradictionError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import leaf
 from expunge_reports.log.transparency_log import Log, LogWriter
-from expunge_reports.statement import NOTHING_OPEN, Open
+from expunge_reports.statement import NOTHING_OPEN, Open, OpenCopies
 
 _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
@@ -164,6 +165,20 @@ def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, _Head]
             consistency.Past("accepted", bool(row.answered), bool(row.denied), bool(row.cancelled)),
         )
         for row in connection.execute(_HEADS, {"of": series})
+    }
+
+
+def copies_counted(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[OpenCopies, str]]:
+    """Series -> the copies that its last statement counts as open, and the document (`sha256:…`) that lists them."""
+    rows = connection.execute(_HEADS, {"of": series})
+    last = {row.series: statements.parse(dsse.payload_of(row.envelope)) for row in rows}
+    counted = {name: one for name, one in last.items() if one.open.copies.count}
+    cited = {digest for one in counted.values() for digest in one.context}
+    documents = connection.execute(sa.select(document.c.digest, document.c.body).where(document.c.digest.in_(cited)))
+    lists = {row.digest for row in documents if json.loads(row.body)["kind"] == "copies"}
+    return {
+        name: (one.open.copies, f"sha256:{next(digest for digest in one.context if digest in lists)}")
+        for name, one in counted.items()
     }
 
 

@@ -26,6 +26,7 @@ from expunge_orchestrator.requests.withdrawal import AlreadyOverError
 from expunge_orchestrator.rules import owed
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_reports.keys import KeyRing
+from expunge_reports.statement import OpenCopies
 
 Clock = Literal["statute", "promise"]
 
@@ -120,12 +121,14 @@ def _state(
     people = accepted_in(connection, batch.id)
     if not people:  # `accepted` will say so
         return
-    body = statement_bodies.extended(batch, statement_issuer.store_document(connection, extended))
-    still_open = owed.answer([extended])
-    drafts = [
-        statement_issuer.StatementDraft(number, series, "extended", subjects, body, still_open)
-        for number, series, subjects in people
-    ]
+    cited = statement_issuer.store_document(connection, extended)
+    counted = statement_issuer.copies_counted(connection, [series for _, series, _ in people])
+    drafts = []
+    for number, series, subjects in people:
+        copies, *lists = counted.get(series, (OpenCopies(),))
+        body = statement_bodies.extended(batch, [cited, *lists])
+        still_open = owed.answer([extended], copies)
+        drafts.append(statement_issuer.StatementDraft(number, series, "extended", subjects, body, still_open))
     statement_issuer.issue(connection, signing, drafts, at)
 
 

@@ -11,11 +11,16 @@ from expunge_reports.statement import Open, OpenCopies
 SETTLED_WITHIN = timedelta(days=1)
 """A settling check is begun by the next `expunge run-due` once it is due, and looks at everybody of its batch."""
 
+NO_COPIES = OpenCopies()
 
-def answer(documents: Iterable[Mapping[str, object]]) -> Open:
-    """After `accepted`: the answer, by what the deadlines say, if they are among the documents that it cites."""
+
+def answer(documents: Iterable[Mapping[str, object]], copies: OpenCopies = NO_COPIES) -> Open:
+    """After `accepted` or `extended`: the answer, by what the deadlines say, if they are among the documents cited.
+
+    `copies`: those that were counted before, by an `on-hold`.
+    """
     by = [parse(str(one["answerBy"])) for one in documents if one["kind"] == "deadlines"]
-    return Open(items=1, expected_by=min(by, default=None))
+    return Open(items=1, expected_by=min(by, default=None), copies=copies)
 
 
 def settling_check(due: datetime, copies: OpenCopies) -> Open:
