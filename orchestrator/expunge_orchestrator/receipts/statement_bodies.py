@@ -67,6 +67,7 @@ def cancelled(
             contact_kept=contact_kept,
             carried_over=continuation is not None and continuation.sealed,
             openable_until=None,
+            copies_listed=False,
         ),
         "context": [context],
     }
@@ -100,7 +101,12 @@ def ended(  # noqa: PLR0913 - the statement's own parts
 
 
 def _identifiers(
-    *, kept: bool, contact_kept: bool, openable_until: date | None, carried_over: bool = False
+    *,
+    kept: bool,
+    contact_kept: bool,
+    openable_until: date | None,
+    carried_over: bool = False,
+    copies_listed: bool = True,
 ) -> dict[str, object]:
     """What became of the request's identifiers and keys, and who can still open them.
 
@@ -109,7 +115,9 @@ def _identifiers(
         contact_kept: A letter is still to be sent, to an address that may be one of them.
         carried_over: The request goes on in another series, for which they are sealed.
         openable_until: The last copy of the ledger that was made before is expected to be gone by then; None: no day.
+        copies_listed: Whether the places with copies of the ledger were asked.
     """
+    no_day = "No day is known" if copies_listed else "How long such copies are kept was not looked at"
     still_there = {
         **({"kept": KEPT} if kept else {}),
         **({"contactKept": CONTACT_KEPT} if contact_kept else {}),
@@ -119,7 +127,7 @@ def _identifiers(
         "destroyedInLedger": not still_there,
         "openableFrom": "Copies of the ledger that were made before, with the installation's wrapping key",
         "until": openable_until and openable_until.isoformat(),
-        "means": "No day is known: as long as such a copy and the wrapping key exist"
+        "means": f"{no_day}: as long as such a copy and the wrapping key exist"
         if openable_until is None
         else "The last of these copies is expected to be gone by this day",
     }
