@@ -79,12 +79,17 @@ OTHER_DATA: Final = "of all other data nothing is said"
 def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
     """Tell whether a standard sentence of a claim is not what the lines say."""
     said, stated = claim.casefold(), list(lines)
-    went = any(map(_went, stated))
-    if (DELETED in said and not went) or (NOTHING_DELETED in said and went):
+    nothing = nothing_went(stated)
+    if (DELETED in said and nothing) or (NOTHING_DELETED in said and not nothing):
         return True
     return NOTHING_LEFT in said and any(
         (line.due or 0) > 0 or line.outcome == "left" or line.left_before is not None for line in stated
     )
+
+
+def nothing_went(lines: Iterable[Collection]) -> bool:
+    """Tell whether not one record is said to be gone, but with its table."""
+    return not any(map(_went, lines))
 
 
 def _went(line: Collection) -> bool:

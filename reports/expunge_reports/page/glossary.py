@@ -18,12 +18,18 @@ EVENTS: Final[Mapping[str, str]] = {
     "cancelled": "Cancelled before anything was erased",
     "on-hold": "On hold: what may not be erased for now is listed with its ground",
     "settled": "Checked again after the settling time",
-    "re-erased": "Erased again, because something due was there when asked again",
+    "re-erased": "Erased, because something due was there when asked again",
     "correction": "Correction of an earlier statement",
     "closed": "Closed: nothing is open any more",
     "copy-seen": "Backup copy seen",
     "copy-gone": "Backup copy looked for and not there any more",
 }
+NOTHING_ERASED: Final[Mapping[str, str]] = {
+    "partially-erased": "Nothing erased; what is kept, left or gone with its table is listed",
+    "re-erased": "Something due was there when asked again; nothing of it is known to have been erased",
+}
+"""Of events after which not one record is known to have gone, but with a dropped table."""
+
 OUTCOMES: Final[Mapping[str, str]] = {
     "erased": "Erased",
     "tombstoned": "Emptied: the record stays, the details in it were replaced",
@@ -104,12 +110,20 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
 """Of the members of a statement's body that are shown as facts, in their order on the page."""
 
 
-def event(code: str, *, limited: bool, goes_on: bool = False) -> str:
+def event(code: str, *, limited: bool, goes_on: bool = False, nothing_went: bool = False) -> str:
     """Return what a statement says happened; of a limited request, that it says so of nothing else.
 
-    `goes_on`: the request does, in another receipt.
+    Args:
+        code: the event.
+        limited: whether the request is.
+        goes_on: the request does, in another receipt.
+        nothing_went: by what is stated of each collection, no record did.
     """
-    said = "Planned anew before anything was erased; goes on in another receipt" if goes_on else EVENTS.get(code, code)
+    said = EVENTS.get(code, code)
+    if goes_on:
+        said = "Planned anew before anything was erased; goes on in another receipt"
+    elif nothing_went:
+        said = NOTHING_ERASED.get(code, said)
     return f"{said} (of the data types asked for only)" if limited else said
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from expunge_reports import consistency
 from expunge_reports.forms import form_reader, shared_documents
 from expunge_reports.forms.bodies import Collection, IdentityEvidence, Store
 from expunge_reports.forms.form_reader import Members
@@ -157,7 +158,11 @@ def _statement(current: Statement) -> StatementView:
     return StatementView(
         statement=current,
         event=glossary.event(
-            current.event, limited=limited is not None, goes_on=verdict_text.continued_in(current) is not None
+            current.event,
+            limited=limited is not None,
+            goes_on=verdict_text.continued_in(current) is not None,
+            nothing_went=stores is not None
+            and consistency.nothing_went(line for store in stores for line in store.collections),
         ),
         limited=limited,
         still_open=glossary.still_open(current),

@@ -69,7 +69,7 @@ def stores(event: str, plan: dict[str, Any]) -> list[dict[str, object]]:
     line: dict[str, object] = {"due": 0, "retained": 0, "newer": 0}
     line |= {
         "not-found": {"outcome": "not-found", "found": 0},
-        "partially-erased": {"outcome": "ambiguous", "found": 14, "ambiguous": 1},
+        "partially-erased": {"outcome": "ambiguous", "found": 14, "ambiguous": 1, "gone": 13},
         "on-hold": {"outcome": "retained", "found": 1, "retained": 1, "ground": "A court", "until": None},
     }.get(event, {"outcome": "erased", "found": 14})
     return [

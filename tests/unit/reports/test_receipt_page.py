@@ -4,6 +4,7 @@ import base64
 import hashlib
 import itertools
 import re
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -741,6 +742,27 @@ def colours(scheme: str) -> dict[str, str]:
 def test_contrast_is_sufficient(scheme, ink, least, ground):
     dark, light = sorted(luminance(colours(scheme)[name]) for name in (ink, ground))
     assert (light + 0.05) / (dark + 0.05) >= least
+
+
+@pytest.mark.parametrize("event", ["partially-erased", "re-erased"])
+def test_nothing_is_headed_as_erased_of_which_nothing_went(make_operator, event):
+    """A law keeps all of it. And what is due at the check need not have been erased before: nothing was found then."""
+
+    def page(**members):
+        operator = make_operator(documents=[PLAN])
+        operator.issue("accepted", body={"controller": "shop", "context": cite(PLAN)})
+        if event == "re-erased":
+            operator.issue("not-found", body={"controller": "shop"})
+        store = deepcopy(STORES[0])
+        del store["level"]
+        store["collections"][0].update(outcome="not-found", found=0)
+        store["collections"][1].update(members)
+        operator.issue(event, body={"controller": "shop", "stores": [store]})
+        return read(render(operator)).text
+
+    assert glossary.NOTHING_ERASED[event] in page(found=4, gone=0)
+    assert glossary.EVENTS[event] in page()
+    assert "again" not in glossary.EVENTS["re-erased"].split(",")[0]
 
 
 def test_every_event_has_words():
