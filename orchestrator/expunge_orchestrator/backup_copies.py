@@ -18,7 +18,7 @@ from expunge_connectors.contract import (
     CopyListing,
     CopyStatus,
 )
-from expunge_orchestrator.clock import exact, now, stamp
+from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.tables import backup_copy
 from expunge_reports.statement import OpenCopies
@@ -56,6 +56,14 @@ def observe(backups: Mapping[str, BackupConnector], ledger: sa.Engine | None = N
     if ledger is None:
         return listings
     return [_looked_for(backups[one.place], one, ledger) for one in listings]
+
+
+def observe_with_missing(
+    backups: Mapping[str, BackupConnector], ledger: sa.Engine
+) -> tuple[list[CopyListing], list[MissingCopy]]:
+    """List every place, and name what was seen before and is neither listed nor gone."""
+    listings = observe(backups, ledger)
+    return listings, unseen(listings, ledger)
 
 
 def _listed(connector: BackupConnector) -> CopyListing:
@@ -96,6 +104,27 @@ class MissingCopy:
     kind: str
     id: str
     last_seen: str
+    taken_from: datetime
+    taken_until: datetime
+    ground: str
+
+    @property
+    def stated(self) -> BackupCopy:
+        """As it is stated beside those of a listing: it may still be there, and nothing says until when."""
+        return BackupCopy(
+            place=self.place,
+            store=self.store,
+            kind=self.kind,
+            id=self.id,
+            taken_from=self.taken_from,
+            taken_until=self.taken_until,
+            status=CopyStatus.UNKNOWN,
+            due=None,
+            expected_by=None,
+            ground=self.ground,
+            blocker=f"Not in the listing, last seen {self.last_seen[:10]}, and never found to be gone",
+            size=0,
+        )
 
 
 def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[MissingCopy]:
@@ -111,7 +140,16 @@ def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[MissingCo
     with reading(ledger) as connection:
         rows = connection.execute(sa.select(backup_copy).where(backup_copy.c.observed_gone_at.is_(None))).all()
     return [
-        MissingCopy(row.place, row.store, row.kind, row.copy_id, row.last_seen)
+        MissingCopy(
+            row.place,
+            row.store,
+            row.kind,
+            row.copy_id,
+            row.last_seen,
+            parse(row.taken_from),
+            parse(row.taken_until),
+            row.ground,
+        )
         for row in sorted(rows, key=lambda one: (one.place, one.copy_id))
         if (row.place, row.identity, row.copy_id) not in accounted
     ]
@@ -169,23 +207,29 @@ def _values(copy: BackupCopy, identity: str, seen_at: str) -> dict[str, object]:
     }
 
 
-def possibly_containing(listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime]) -> list[BackupCopy]:
+def possibly_containing(
+    listings: Iterable[CopyListing], cutoffs: Mapping[str, datetime], missing: Iterable[MissingCopy] = ()
+) -> list[BackupCopy]:
     """Copies that may hold the erased people: their reading began before the erasure in their store ended.
 
     `cutoffs` maps store -> the moment after which nothing of the people was left there. B4.1: unless a copy is known to
-    have been taken later, it counts as holding them. Of the storage's clock and ours the later one decides.
+    have been taken later, it counts as holding them. Of the storage's clock and ours the later one decides. Those of
+    `missing` (see `unseen`) were all seen before, and so count, too.
     """
-    return [
+    listed = [
         copy
         for listing in listings
         for copy in listing.copies
         if copy.store in cutoffs and copy.taken_from <= max(cutoffs[copy.store], listing.at)
     ]
+    return [*listed, *(one.stated for one in missing if one.store in cutoffs)]
 
 
-def last_day_of_ledger(listings: Iterable[CopyListing], at: datetime) -> date | None:
+def last_day_of_ledger(
+    listings: Iterable[CopyListing], at: datetime, missing: Iterable[MissingCopy] = ()
+) -> date | None:
     """By when the last copy of the ledger itself is expected to be gone; None: one has no day, or none is known."""
-    held = possibly_containing(listings, {LEDGER: at})
+    held = possibly_containing(listings, {LEDGER: at}, missing)
     days = [copy.expected_by.date() for copy in held if copy.status is CopyStatus.DUE and copy.expected_by]
     return max(days) if days and len(days) == len(held) else None
 

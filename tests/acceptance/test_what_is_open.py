@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,18 @@ def test_where_nothing_was_found_copies_may_still_hold_the_person(installation: 
     installation.settle()
     settled = opened(installation, batch, "settled")
     assert (settled.items, settled.copies) == (0, missing.copies)
+
+
+def test_copies_that_no_listing_shows_and_nobody_saw_gone_are_counted(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """Their place is not in the data map any more: the ledger knows them, and they may be there."""
+    batch = installation.plan(make_holder(inspector).csv)
+    installation.erase(batch)
+    answered = opened(installation, batch, "erased").copies
+    assert answered.count
+    installation.settle(replace(installation.workspace, backups={}))
+    (settled,) = statements_of(installation, batch, "settled")
+    assert settled.open.copies == statements.OpenCopies(answered.count, answered.count)
+    verdict, _ = receipt(installation, batch, settled.issued_at)
+    assert (verdict.genuine, verdict.contradictions) == (True, ())

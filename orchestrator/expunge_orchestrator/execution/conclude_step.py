@@ -54,9 +54,9 @@ def conclude(context: StepContext) -> StepWrite:
         again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
         return lambda _connection: Transition(step=again)
     reasons = leftover_reasons.reasons(context, failed, judged, context.active)
-    listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
+    listings, missing = backup_copies.observe_with_missing(context.workspace.backups, context.workspace.ledger)
     at = now()  # later than what was looked at, which takes its time
-    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
+    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at), missing)
     copies = backup_copies.outstanding(held)
     still_open = owed.settling_check(
         at + context.workspace.settings.settling + settling_search.longest_wait(context.workspace, context.batch),
@@ -107,7 +107,7 @@ def conclude(context: StepContext) -> StepWrite:
             seen=verified,
             cited=cited,
             copies=copies,
-            openable_until=backup_copies.last_day_of_ledger(listings, at),
+            openable_until=backup_copies.last_day_of_ledger(listings, at, missing),
         )
         why = {
             item.id: f"{left_over[: tables.LONGEST_REASON - len(named)]}{named}"

@@ -180,12 +180,12 @@ def settle(context: StepContext) -> StepWrite:
     over = [item for item in context.concluded if item.id not in aside]
     locked = [item for item in over if collection_lines.storage_retained(lines[item.id])]
     residual = operator_end.residual_places(context, locked, lines)
-    listings = backup_copies.observe(context.workspace.backups, context.workspace.ledger)
+    listings, missing = backup_copies.observe_with_missing(context.workspace.backups, context.workspace.ledger)
     erased_from = planner_samples.erased_from(context, over)
     samples = planner_samples.drawn_anew(context, frozenset().union(*erased_from.values()))
     at = now()  # later than what was looked at, which takes its time
-    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at))
-    openable_until = backup_copies.last_day_of_ledger(listings, at)
+    held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at), missing)
+    openable_until = backup_copies.last_day_of_ledger(listings, at, missing)
     document = shared_documents.copies_document(listings, held, context.workspace.data_map)
     copies = backup_copies.outstanding(held)
     grounds = grounds_of(context.workspace.data_map)

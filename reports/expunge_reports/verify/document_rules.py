@@ -55,7 +55,8 @@ def _copies(said: Said, _: datetime) -> Found:
         stores = None if said.plan is None else said.plan.stores
         held = Counter[str]()
         for copy in document.may_hold_the_records:
-            held[copy.place] += copy.copies
+            if copy.status != "unknown":  # one that was seen earlier may be there, whatever a listing shows
+                held[copy.place] += copy.copies
         yield from (("copies-not-listed", place) for place in held - listed)
         for copy in document.may_hold_the_records:
             if _reversed(copy) or (copy.status == "due" and copy.last_day is None):

@@ -1080,6 +1080,16 @@ def issued(make_operator: Callable[..., Any], receipt: Receipt) -> Any:
     return operator
 
 
+def not_listed(receipt: Receipt) -> None:
+    """Copies seen earlier, in a place that the data map does not name any more."""
+    copies = receipt["documents"]["copies"]
+    copies["listings"] = []
+    for one in copies["mayHoldTheRecords"]:
+        one.update(status="unknown", due=None, expectedBy=None, blocker="Not in the listing")
+    for one in receipt["series"][1:]:
+        one["open"] = Open(one["open"].items, one["open"].expected_by, OpenCopies(3, 3))
+
+
 def passed_on_late(receipt: Receipt) -> None:
     """The controller passed it on when the law's clock was over: a breach, and no contradiction."""
     both(of_deadlines(controllerReceivedAt=at(-24 * 50)), due(at(-24 * 20)))(receipt)
@@ -1129,6 +1139,7 @@ TRUE = {
     "erased": erased,
     "not-found": missing,
     "copies stated together": copies_together,
+    "copies seen earlier in a place that is not listed": not_listed,
     "passed on late": passed_on_late,
     "extended": both(instead(1, "extended"), extended_to("2027-02-24T23:00:00Z")),
     "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), then("re-erased"), then("settled")),

@@ -387,6 +387,13 @@ def test_nothing_is_said_of_the_copies_of_others(issue, of, said, unsaid):
     assert unsaid not in text
 
 
+def test_places_that_the_plan_names_are_declared_though_none_was_listed(issue):
+    plan = {**PLAN, "stores": [{**PLAN["stores"][0], "backupPlaces": ["dumps"]}]}
+    text = read(issue({}, {"kind": "copies", "listings": [], "mayHoldTheRecords": []}, plan)).text
+    assert "was listed, although the plan names some" in text
+    assert "is declared" not in text
+
+
 def test_a_listing_is_dated_by_both_clocks(issue):
     listing = {**copies()["listings"][0], "storageAt": "2026-11-24T10:14:00Z"}
     text = read(issue({}, {"kind": "copies", "listings": [listing], "mayHoldTheRecords": []})).text
