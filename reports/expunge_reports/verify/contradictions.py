@@ -46,6 +46,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "extended-by-nothing": (
         "the deadlines are extended, and none are cited, not one of the clocks ends later, or the answer is due earlier"
     ),
+    "extension-misdated": (
+        "a clock is extended before it began or after it was over, or later than it is stated that it was"
+    ),
+    "clock-beyond-law": "a clock of the law runs for longer than any law lets it, extended or not",
     "deadlines-change": "other deadlines are cited, and nothing says that they were extended",
     "controller-changes": "the statements of one request name different controllers",
     "types-change": "the statements of one request are limited to different data types",

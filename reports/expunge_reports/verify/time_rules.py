@@ -13,6 +13,12 @@ CLOCKS_DIFFER: Final = timedelta(minutes=10)
 STORES_DIFFER: Final = timedelta(days=1)
 """Between the clock of the operator and that of a store, which nobody holds against it."""
 
+LONGEST_LAW: Final = timedelta(days=366)
+"""Longer than any law lets an answer, or a confirmation, take: three months with the extension, or ninety days."""
+
+_SET_BACK: Final = timedelta(days=1)
+"""By less than this an operator's clock may have been set back between an extension and the statement of it."""
+
 _ZONES: Final = timedelta(days=1)
 """Between the end of a day somewhere and its end in UTC, at most."""
 
@@ -59,14 +65,38 @@ def _clocks(said: Said, _: datetime) -> Found:
         now = next(said.new_of(Deadlines), None)
         if now is None or (before is not None and not _one_extended(before, now)):
             yield "extended-by-nothing", ""
+    yield from _extensions(said)
+
+
+def _extensions(said: Said) -> Found:
+    """A clock is extended while it runs, and `extended` states that at once; see `_SET_BACK`."""
+    stated_at, last = said.statement.issued_at, said.before.last
+    for clock in (one for clocks in said.new_of(Deadlines) for one in clocks.clocks if one.extension is not None):
+        at = stated(clock.extension.at) if clock.extension else None
+        began, over = stated(clock.received_at), stated(clock.due_at)
+        if at and began and over and not began <= at <= min(over, stated_at + _SET_BACK):
+            yield "extension-misdated", clock.clock
+    if said.statement.event != "extended" or last is None or stated_at == last.issued_at:
+        return  # where a clock was set back, a statement bears the time of the one that it follows
+    before = {} if said.before.clocks is None else {one.clock: one.extended_to for one in said.before.clocks.clocks}
+    for clock in (one for clocks in said.new_of(Deadlines) for one in clocks.clocks):
+        over = stated(clock.due_at)
+        if clock.extended_to != before.get(clock.clock) and over is not None and stated_at > over:
+            yield "extension-misdated", clock.clock
+
+
+def _beyond_law(clock: Clock) -> bool:
+    began, over = stated(clock.received_at), stated(clock.extended_to or clock.due_at)
+    return clock.clock != "promise" and began is not None and over is not None and over - began > LONGEST_LAW
 
 
 def _deadlines(clocks: Deadlines) -> Found:
     if any(ended < began for began, ended in _periods(clocks)):
         yield "deadline-before-receipt", ""
+    yield from (("clock-beyond-law", one.clock) for one in clocks.clocks if _beyond_law(one))
     ends = [(one.clock, stated(one.extended_to or one.due_at)) for one in clocks.clocks if one.clock != "confirmation"]
     by = stated(clocks.answer_by)
-    if by != min((end for _, end in ends if end is not None), default=by):
+    if by != min((end for _, end in ends if end is not None), default=None):
         yield "answer-day-differs", ""
     elif ends and (clocks.first, by) not in ends:
         yield "answer-day-differs", clocks.first

@@ -354,6 +354,12 @@ def extended_to(text: str, **members: object) -> Callable[[Receipt], None]:
     return change
 
 
+def dated(text: str) -> Callable[[Receipt], None]:
+    """The extension of `extended_to` was told then."""
+    extension = {"at": text, "reason": "x", "lastDay": "2027-02-24"}
+    return lambda receipt: receipt["documents"]["extended"]["clocks"][0].update(extension=extension)
+
+
 def drop_store(receipt: Receipt) -> None:
     del receipt["documents"]["plan"]["stores"][1]
 
@@ -862,6 +868,33 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             ),
         ),
     ),
+    "extended when its clock was over": (
+        "extension-misdated",
+        both(
+            due(at(30)),
+            of_clock(lastDay="2026-11-25"),
+            instead(1, "extended", at=40),
+            extended_to("2027-02-24T23:00:00Z"),
+            dated(at(20)),
+        ),
+    ),
+    **{
+        f"a clock extended {name}": (
+            "extension-misdated",
+            both(instead(1, "extended"), extended_to("2027-02-24T23:00:00Z"), dated(text)),
+        )
+        for name, text in {
+            "before it began": at(-2),
+            "after it was over": "2026-12-25T10:00:00Z",
+            "weeks after it is stated": at(24 * 20),
+        }.items()
+    },
+    "a law's clock of a century": ("clock-beyond-law", due("2126-12-24T23:00:00Z")),
+    "a law's clock that is extended by a century": (
+        "clock-beyond-law",
+        both(instead(1, "extended"), extended_to("2126-02-24T23:00:00Z")),
+    ),
+    "no clock but that of the confirmation": ("answer-day-differs", of_clock(clock="confirmation")),
     "other deadlines of a hold": (
         "deadlines-change",
         both(
@@ -1141,7 +1174,21 @@ TRUE = {
     "copies stated together": copies_together,
     "copies seen earlier in a place that is not listed": not_listed,
     "passed on late": passed_on_late,
-    "extended": both(instead(1, "extended"), extended_to("2027-02-24T23:00:00Z")),
+    "extended": both(instead(1, "extended"), extended_to("2027-02-24T23:00:00Z"), dated(at(1))),
+    "extended in the last second": both(
+        due(at(1)),
+        of_clock(lastDay="2026-11-24"),
+        instead(1, "extended"),
+        extended_to("2027-02-24T23:00:00Z"),
+        dated(at(1)),
+    ),
+    "extended in time by a clock that was set back to before the acceptance": both(
+        member(0, at=1),
+        due(at(0.5)),
+        instead(1, "extended"),
+        extended_to("2027-02-24T23:00:00Z"),
+        dated(at(0.4)),
+    ),
     "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), then("re-erased"), then("settled")),
     "on hold for what a search left alone": both(
         instead(2, "on-hold", open=Open(1, None, COPIES), body={"blindSearch": LEFT_BY_SEARCH}),
