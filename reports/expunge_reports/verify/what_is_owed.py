@@ -34,14 +34,14 @@ class LateAnswer(NamedTuple):
 def overdue_since(statements: Sequence[Statement], documents: Documents, now: datetime) -> datetime | None:
     """Return the time by which the request itself owed a statement; None if none has passed.
 
-    Owed is what the last statement says, and, until one ends the request's deadlines, what the last of these say.
+    Owed is what the last statement says, and, until one ends the request's deadlines, what is said of these last.
     """
     last = statements[-1]
     if last.final:
         return None
     times = [last.open.expected_by]
     if not reduce(lambda past, one: past.then(one.event), statements, Past()).ended:
-        times += [stated_time.moment(one.answer_by) for one in _last(_cited(statements, documents), Deadlines)]
+        times.append(_answer_due(statements, documents))
     return min((one for one in times if one is not None and one < now), default=None)
 
 
@@ -51,11 +51,21 @@ def answered_late(statements: Sequence[Statement], documents: Documents) -> Late
     for seq, current in enumerate(statements):
         past = past.then(current.event)
         if past.ended:
-            due = [stated_time.moment(one.answer_by) for one in _last(_cited(statements[:seq], documents), Deadlines)]
-            by = next((one for one in due if one is not None and one < current.issued_at), None)
-            if by is None or past.cancelled:
+            by = _answer_due(statements[:seq], documents)
+            if by is None or by >= current.issued_at or past.cancelled:
                 return None
             return LateAnswer(seq, by, -((by - current.issued_at) // _DAY))
+    return None
+
+
+def _answer_due(statements: Sequence[Statement], documents: Documents) -> datetime | None:
+    """Return by when the answer is due, as the last statement says that says it: in itself, or by its deadlines."""
+    for current in reversed(statements):
+        own = [current.open.expected_by] if current.event in {"accepted", "extended"} else []
+        cited = [stated_time.moment(one.answer_by) for one in _last(_cited([current], documents), Deadlines)]
+        days = [one for one in (*own, *cited) if one is not None]
+        if days:
+            return min(days)
     return None
 
 

@@ -170,6 +170,23 @@ def test_an_answer_by_the_day_that_was_extended_is_in_time(operator):
     assert found == what_is_owed.LateAnswer(seq=2, due=datetime.fromisoformat(LATER), days=2)
 
 
+@pytest.mark.parametrize("extended", [False, True])
+def test_the_day_that_a_request_opens_with_counts_without_deadlines(operator, extended):
+    """What `accepted` or `extended` says is open is as good as a document about deadlines."""
+    early, later = (datetime.fromisoformat(one) for one in (EARLY, LATER))
+    operator.issue("accepted", still_open=statement.Open(1, early), body={"context": []})
+    if extended:
+        operator.issue("extended", still_open=statement.Open(1, later), body={"context": []})
+    operator.issue("on-hold", still_open=statement.Open(1), body={"context": []})
+    due = later if extended else early
+    late = due + timedelta(days=60)
+    assert operator.verify(operator.export(), now=late).overdue_since == due
+    check = statement.Open(1, late + timedelta(days=1))
+    operator.issue("erased", issued_at=late, still_open=check, body={"context": []})
+    found = operator.verify(operator.export(), now=late).answered_late
+    assert found == what_is_owed.LateAnswer(seq=3 if extended else 2, due=due, days=60)
+
+
 def _copy(identifier: str, status: str, expected_by: str | None) -> dict[str, object]:
     return {
         "place": "dumps",
