@@ -113,7 +113,7 @@ class Verdict:
         statements: the verified statements in order; empty if invalid.
         contradictions: what cannot be true of the statements, although their signatures hold.
         overdue_since: the time by which the request itself owed a statement, if that time has passed.
-        answered_late: the answer, if it was given after it was due; None if not, or there is none.
+        answered_late: the answer, or the cancel instead, if it came after one was due; None if not, or there is none.
         copies_past: how many of the backup copies that were stated last should be gone by now.
         openings: how many subject entries were opened.
         quorum: how many witnesses the trust file demands.

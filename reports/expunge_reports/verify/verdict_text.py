@@ -9,6 +9,7 @@ from expunge_reports import consistency
 from expunge_reports.statement import OpenCopies, Statement, is_series
 from expunge_reports.verify import contradictions as contradicting
 from expunge_reports.verify.verdict import EXPLANATIONS, AsOf, Verdict
+from expunge_reports.verify.what_is_owed import LateAnswer
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 """Of a data type, as data maps have them: nothing else is printed."""
@@ -116,12 +117,18 @@ def contradictions(verdict: Verdict) -> list[str]:
 
 
 def late_answer(verdict: Verdict, shown: Callable[[datetime], str] = datetime.isoformat) -> list[str]:
-    """Return the line that says how late an answer was, and when it was due (as `shown`); none if it was in time."""
+    """Return the line that says how late an answer was, and when it was due (as `shown`); none if it was in time.
+
+    So it says of a request that was cancelled instead, whoever cancelled it: nobody had answered by then.
+    """
     late = verdict.answered_late
     if late is None:
         return []
     days = "1 day" if late.days == 1 else f"{late.days} days"
-    return [f"answered {days} after it was due: statement {late.seq}, due by {shown(late.due)}"]
+    said = f"answered {days} after it was due"
+    if late.cancelled:
+        said = f"not answered when it was due, and cancelled {days} later"
+    return [f"{said}: statement {late.seq}, due by {shown(late.due)}"]
 
 
 def as_of(found: AsOf) -> str:
@@ -229,9 +236,8 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "statement": verdict.seq,
         "part": verdict.part,
         "overdue_since": None if overdue is None else overdue.isoformat(),
-        "answered_late": None
-        if late is None
-        else {"statement": late.seq, "due": late.due.isoformat(), "days": late.days},
+        "answered_late": None if late is None or late.cancelled else _late(late),
+        "cancelled_late": _late(late) if late is not None and late.cancelled else None,
         "copies_past": verdict.copies_past,
         "openings": verdict.openings,
         "quorum": verdict.quorum,
@@ -267,6 +273,10 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         ],
         "words": lines(verdict),
     }
+
+
+def _late(late: LateAnswer) -> dict[str, object]:
+    return {"statement": late.seq, "due": late.due.isoformat(), "days": late.days}
 
 
 def blind_search(current: Statement) -> str | None:

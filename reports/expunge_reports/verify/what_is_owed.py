@@ -18,17 +18,19 @@ _DAY: Final = timedelta(days=1)
 
 
 class LateAnswer(NamedTuple):
-    """An answer that was given after its deadline.
+    """An answer that was given after its deadline, or a request that was cancelled after it instead.
 
     Attributes:
-        seq: the statement that answers.
+        seq: the statement that answers, or cancels.
         due: by when the answer was due, as stated last before it.
-        days: how many days later it was given, the one begun last counted as a whole.
+        days: how many days later that is dated, the one begun last counted as a whole.
+        cancelled: it was cancelled; by whom is not stated.
     """
 
     seq: int
     due: datetime
     days: int
+    cancelled: bool = False
 
 
 def overdue_since(statements: Sequence[Statement], documents: Documents, now: datetime) -> datetime | None:
@@ -46,15 +48,15 @@ def overdue_since(statements: Sequence[Statement], documents: Documents, now: da
 
 
 def answered_late(statements: Sequence[Statement], documents: Documents) -> LateAnswer | None:
-    """Return the answer, or the denial, if it came after the deadlines that were stated last before it."""
+    """Return the answer, the denial or the cancel, if it came after the deadlines that were stated last before it."""
     past = Past()
     for seq, current in enumerate(statements):
         past = past.then(current.event)
         if past.ended:
             by = _answer_due(statements[:seq], documents)
-            if by is None or by >= current.issued_at or past.cancelled:
+            if by is None or by >= current.issued_at:
                 return None
-            return LateAnswer(seq, by, -((by - current.issued_at) // _DAY))
+            return LateAnswer(seq, by, -((by - current.issued_at) // _DAY), past.cancelled)
     return None
 
 

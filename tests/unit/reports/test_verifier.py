@@ -131,7 +131,8 @@ def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered
         ("denied", "2026-12-03T23:00:00Z", "answered 1 day after it was due"),
         ("not-found", "2026-12-03T23:00:01Z", "answered 2 days after it was due"),
         ("partially-erased", "2027-02-01T23:00:00Z", "answered 61 days after it was due"),
-        ("cancelled", "2027-02-01T23:00:00Z", None),
+        ("cancelled", "2026-12-02T23:00:00Z", None),
+        ("cancelled", "2027-02-01T23:00:00Z", "not answered when it was due, and cancelled 61 days later"),
         ("on-hold", "2027-02-01T23:00:00Z", None),
     ],
 )
@@ -148,9 +149,11 @@ def test_an_answer_after_its_deadline_is_said(operator, event, answered, said):
         operator.issue("settled", issued_at=at + timedelta(days=1), body={"context": []})
     verdict = operator.verify(operator.export(), now=at)
     words = [] if said is None else [f"{said}: statement 1, due by 2026-12-02T23:00:00+00:00"]
-    assert [one for one in verdict_text.lines(verdict) if "after it was due" in one] == words
-    told = verdict_text.to_object(verdict)["answered_late"]
-    days = None if said is None else int(said.split()[1])
+    assert [one for one in verdict_text.lines(verdict) if "it was due" in one] == words
+    told = verdict_text.to_object(verdict)
+    assert told["cancelled_late" if event != "cancelled" else "answered_late"] is None
+    told = told["cancelled_late" if event == "cancelled" else "answered_late"]
+    days = None if said is None else next(int(one) for one in said.split() if one.isdigit())
     assert told == (None if said is None else {"statement": 1, "due": "2026-12-02T23:00:00+00:00", "days": days})
     if event != "on-hold":
         assert verdict.overdue_since is None
