@@ -411,7 +411,9 @@ def test_copies_with_a_day_that_cannot_be_read_are_shown_as_they_stand_and_not_d
 
 
 def test_newer_records_may_be_another_accounts(whole):
-    assert f"Newer: records {glossary.NEWER}." in read(whole).text
+    text = read(whole).text
+    assert f"Newer: records {glossary.NEWER}." in text
+    assert "They were left alone, but for those under a value that two people attributed to this person:" in text
 
 
 def test_an_overdue_copy_is_called_so_beside_its_days(issue):
