@@ -47,7 +47,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "the deadlines are extended, and none are cited, not one of the clocks ends later, or the answer is due earlier"
     ),
     "extension-misdated": (
-        "a clock is extended before it began or after it was over, or later than it is stated that it was"
+        "a clock is extended before it began or after it was over, later than it is stated that it was, or at no time"
     ),
     "clock-beyond-law": "a clock of the law runs for longer than any law lets it, extended or not",
     "deadlines-change": "other deadlines are cited, and nothing says that they were extended",

@@ -76,6 +76,8 @@ def _extensions(said: Said) -> Found:
         began, over = stated(clock.received_at), stated(clock.due_at)
         if at and began and over and not began <= at <= min(over, stated_at + _SET_BACK):
             yield "extension-misdated", clock.clock
+    loose = (one for clocks in said.new_of(Deadlines) for one in clocks.clocks)
+    yield from (("extension-misdated", one.clock) for one in loose if bool(one.extended_to) != bool(one.extension))
     if said.statement.event != "extended" or last is None or stated_at == last.issued_at:
         return  # where a clock was set back, a statement bears the time of the one that it follows
     before = {} if said.before.clocks is None else {one.clock: one.extended_to for one in said.before.clocks.clocks}

@@ -347,7 +347,8 @@ def extended_to(text: str, **members: object) -> Callable[[Receipt], None]:
 
     def change(receipt: Receipt) -> None:
         clocks = copy.deepcopy(receipt["documents"]["deadlines"])
-        clocks["clocks"][0]["extendedTo"] = text
+        last = (datetime.fromisoformat(text) - timedelta(seconds=1)).date().isoformat()
+        clocks["clocks"][0].update(extendedTo=text, extension={"at": at(0), "reason": "x", "lastDay": last})
         receipt["documents"]["extended"] = {**clocks, "answerBy": text, **members}
         receipt["series"][-1].update(cites=["extended"], open=Open(1, datetime.fromisoformat(text)))
 
@@ -807,7 +808,11 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "to be answered before its clock": ("answer-day-differs", of_deadlines(answerBy=at(24))),
     "to be answered after its clock as extended": (
         "answer-day-differs",
-        both(due("2027-02-24T23:00:00Z"), of_clock(dueAt=at(24), lastDay="2026-11-25", extendedTo=at(48))),
+        both(
+            due("2027-02-24T23:00:00Z"),
+            of_clock(dueAt=at(24), lastDay="2026-11-25", extendedTo=at(48)),
+            of_clock(extension={"at": at(0), "reason": "x", "lastDay": "2026-11-26"}),
+        ),
     ),
     "to be answered by another day than is open": ("answer-day-differs", member(0, open=Open(1))),
     "verified before it was received": (
@@ -833,7 +838,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(
             instead(1, "extended"),
             extended_to("2026-12-24T23:00:00Z", warning="x"),
-            lambda r: r["documents"]["extended"]["clocks"][0].pop("extendedTo"),
+            lambda r: [r["documents"]["extended"]["clocks"][0].pop(one) for one in ("extendedTo", "extension")],
         ),
     ),
     "extended twice at once": (
@@ -844,7 +849,9 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             ),
             instead(1, "extended"),
             extended_to("2027-02-24T23:00:00Z"),
-            lambda r: r["documents"]["extended"]["clocks"][1].update(extendedTo="2027-02-24T23:00:00Z"),
+            lambda r: r["documents"]["extended"]["clocks"].__setitem__(
+                1, {**r["documents"]["extended"]["clocks"][0], "clock": "promise"}
+            ),
         ),
     ),
     "extended, and a clock is gone": (
@@ -893,6 +900,14 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "a law's clock that is extended by a century": (
         "clock-beyond-law",
         both(instead(1, "extended"), extended_to("2126-02-24T23:00:00Z")),
+    ),
+    "a clock that ends later and was not extended": (
+        "extension-misdated",
+        both(
+            instead(1, "extended"),
+            extended_to("2027-02-24T23:00:00Z"),
+            lambda r: r["documents"]["extended"]["clocks"][0].pop("extension"),
+        ),
     ),
     "no clock but that of the confirmation": ("answer-day-differs", of_clock(clock="confirmation")),
     "other deadlines of a hold": (

@@ -101,12 +101,16 @@ CLOCK = {
 
 
 EARLY, LATER = "2026-12-02T23:00:00Z", "2027-02-01T23:00:00Z"
+EXTENDED = {
+    "extendedTo": LATER,
+    "extension": {"at": "2026-11-24T10:15:42Z", "reason": "complexity", "lastDay": "2027-02-01"},
+}
 
 
 def test_the_deadlines_that_were_cited_last_decide_until_the_request_is_answered(operator):
     """Extended, held, not answered; then answered, after which no deadline runs."""
     first = _deadlines(EARLY) | {"clocks": [CLOCK]}
-    longer = _deadlines(LATER) | {"clocks": [CLOCK | {"extendedTo": LATER}]}
+    longer = _deadlines(LATER) | {"clocks": [CLOCK | EXTENDED]}
 
     def status(*days: str) -> list[str]:
         return [operator.verify(operator.raw_export(), now=datetime.fromisoformat(day)).status for day in days]
@@ -161,7 +165,7 @@ def test_an_answer_after_its_deadline_is_said(operator, event, answered, said):
 
 def test_an_answer_by_the_day_that_was_extended_is_in_time(operator):
     first = _deadlines(EARLY) | {"clocks": [CLOCK]}
-    longer = _deadlines(LATER) | {"clocks": [CLOCK | {"extendedTo": LATER}]}
+    longer = _deadlines(LATER) | {"clocks": [CLOCK | EXTENDED]}
     operator.documents += [first, longer]
     operator.issue("accepted", body={"context": [export.document_digest(first)]})
     operator.issue("extended", body={"context": [export.document_digest(longer)]})
