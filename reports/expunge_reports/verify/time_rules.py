@@ -70,21 +70,23 @@ def _clocks(said: Said, _: datetime) -> Found:
 
 def _extensions(said: Said) -> Found:
     """A clock is extended while it runs, and `extended` states that at once; see `_SET_BACK`."""
-    stated_at, last = said.statement.issued_at, said.before.last
-    for clock in (one for clocks in said.new_of(Deadlines) for one in clocks.clocks if one.extension is not None):
-        at = stated(clock.extension.at) if clock.extension else None
-        began, over = stated(clock.received_at), stated(clock.due_at)
-        if at and began and over and not began <= at <= min(over, stated_at + _SET_BACK):
-            yield "extension-misdated", clock.clock
-    loose = (one for clocks in said.new_of(Deadlines) for one in clocks.clocks)
-    yield from (("extension-misdated", one.clock) for one in loose if bool(one.extended_to) != bool(one.extension))
-    if said.statement.event != "extended" or last is None or stated_at == last.issued_at:
+    current, last = said.statement, said.before.last
+    clocks = [one for cited in said.new_of(Deadlines) for one in cited.clocks]
+    yield from (("extension-misdated", one.clock) for one in clocks if _misdated(one, current.issued_at))
+    if current.event != "extended" or last is None or current.issued_at == last.issued_at:
         return  # where a clock was set back, a statement bears the time of the one that it follows
     before = {} if said.before.clocks is None else {one.clock: one.extended_to for one in said.before.clocks.clocks}
-    for clock in (one for clocks in said.new_of(Deadlines) for one in clocks.clocks):
-        over = stated(clock.due_at)
-        if clock.extended_to != before.get(clock.clock) and over is not None and stated_at > over:
-            yield "extension-misdated", clock.clock
+    moved = ((one.clock, stated(one.due_at)) for one in clocks if one.extended_to != before.get(one.clock))
+    yield from (("extension-misdated", clock) for clock, over in moved if over and over < current.issued_at)
+
+
+def _misdated(clock: Clock, issued_at: datetime) -> bool:
+    if clock.extension is None or clock.extended_to is None:
+        return clock.extension is not None or clock.extended_to is not None
+    began, at, over = (stated(one) for one in (clock.received_at, clock.extension.at, clock.due_at))
+    if began is None or at is None or over is None:
+        return False
+    return not began <= at <= min(over, issued_at + _SET_BACK)
 
 
 def _beyond_law(clock: Clock) -> bool:
