@@ -63,8 +63,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "debt-lowered": "a correction, or the word that it failed, makes less of what is owed, or puts it off",
     "copies-not-counted": "the copies counted as open are not those of the document that is cited, or none is",
     "copies-not-listed": (
-        "copies are stated of a place that was not listed, or of a store that is not planned, more of them than were"
-        " there, or none"
+        "copies are stated of a place that was not listed, or of a store that is not planned or is not copied there,"
+        " more of them than were there, or none"
     ),
     "status-against-days": "a copy has a day although nothing ends it, or is overdue and its day is yet to come",
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",

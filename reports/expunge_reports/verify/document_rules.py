@@ -52,6 +52,7 @@ def _copies(said: Said, _: datetime) -> Found:
         yield from (("place-twice", place) for place, number in looks.items() if number > 1)
         listed = Counter({one.place: one.copies for one in document.listings})
         at = {one.place: _second(one.at) for one in document.listings}
+        of = {one.place: one.of for one in document.listings}
         stores = None if said.plan is None else said.plan.stores
         held = Counter[str]()
         for copy in document.may_hold_the_records:
@@ -63,7 +64,8 @@ def _copies(said: Said, _: datetime) -> Found:
                 yield "copy-days-reversed", copy.place
             if _status_against_days(copy, at.get(copy.place)):
                 yield "status-against-days", copy.place
-            if copy.copies < 1 or (stores is not None and copy.store not in stores):
+            foreign = copy.status != "unknown" and of.get(copy.place, copy.store) != copy.store
+            if foreign or copy.copies < 1 or (stores is not None and copy.store not in stores):
                 yield "copies-not-listed", copy.place
             if copy.id is not None and (copy.place, copy.id) in seen:
                 yield "place-twice", copy.place

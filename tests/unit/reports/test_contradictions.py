@@ -1055,6 +1055,13 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         lambda r: r["documents"]["copies"]["listings"].insert(0, r["documents"]["copies"]["listings"][0] | NINE),
     ),
     "a copy of a store that is not planned": ("copies-not-listed", of_copy(0, store="elsewhere")),
+    **{
+        f"copies of a store in a place with those of {of}": (
+            "copies-not-listed",
+            lambda r, of=of: r["documents"]["copies"]["listings"][0].update({"of": of}),
+        )
+        for of in ("cache", "ledger")
+    },
     "a group of no copies": (
         "copies-not-listed",
         lambda r: r["documents"]["copies"]["mayHoldTheRecords"].append(
