@@ -3,6 +3,7 @@
 What else cannot be true however well it is signed, the issuer knows by construction: `verify.contradictions`.
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -72,24 +73,38 @@ NOTHING_DELETED: Final = "nothing was deleted or tombstoned"
 NOTHING_LEFT: Final = "nothing due was left."
 """Standard sentences of a claim, which a reader may take for the whole; the claim begins with a capital letter."""
 
+_GOES_AWAY: Final = "deleted or tombstoned"
+"""In every standard sentence on what went, or did not."""
+
 OTHER_DATA: Final = "of all other data nothing is said"
 """Of a request that is limited to data types: what its claim, the verdict and the page say of the rest."""
 
 
 def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
     """Tell whether a standard sentence of a claim is not what the lines say."""
-    said, stated = claim.casefold(), list(lines)
+    said, stated = _spoken(claim), list(lines)
     nothing = nothing_went(stated)
     if (DELETED in said and nothing) or (NOTHING_DELETED in said and not nothing):
         return True
-    return NOTHING_LEFT in said and any(
+    return NOTHING_LEFT.rstrip(".") in said and any(
         (line.due or 0) > 0 or line.outcome == "left" or line.left_before is not None for line in stated
     )
+
+
+def claims_another_scope(claim: str, *, limited: bool) -> bool:
+    """Tell whether a standard sentence of a claim is of everything in a limited request, or the reverse."""
+    said = _spoken(claim)
+    return _GOES_AWAY in said and (OTHER_DATA in said) != limited
 
 
 def nothing_went(lines: Iterable[Collection]) -> bool:
     """Tell whether not one record is said to be gone, but with its table."""
     return not any(map(_went, lines))
+
+
+def _spoken(claim: str) -> str:
+    """As it is read, whatever its spaces and letters are."""
+    return " ".join(unicodedata.normalize("NFKC", claim).casefold().split())
 
 
 def _went(line: Collection) -> bool:

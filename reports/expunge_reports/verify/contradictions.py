@@ -28,6 +28,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "event-against-outcome": "the event and the outcome stated beside it are different ones",
     "event-against-lines": "the event and what happened in the collections exclude each other",
     "claim-against-lines": "the claim in words and what happened in the collections exclude each other",
+    "claim-against-limit": "the claim in words is of everything and the request is of some data types, or the reverse",
     "event-order": "the event cannot follow those before it",
     "over-and-open": "the event is the last word, and something is left open or may follow",
     "time-backwards": "the statement is dated before the one that it follows",

@@ -61,6 +61,8 @@ def _claim(said: Said, _: datetime) -> Found:
         claim, (line for store in said.stores for line in store.collections)
     ):
         yield "claim-against-lines", ""
+    if isinstance(claim, str) and consistency.claims_another_scope(claim, limited="dataTypes" in said.statement.body):
+        yield "claim-against-limit", ""
 
 
 def _planned(said: Said, _: datetime) -> Found:

@@ -134,6 +134,9 @@ def test_a_limited_claim_says_no_more_of_other_data_than_the_verdict(went):
     assert consistency.OTHER_DATA in claim
     assert "as they were" not in claim
     assert consistency.OTHER_DATA not in CLAIMS[False][went].casefold()
+    for limited, claims in CLAIMS.items():
+        assert not consistency.claims_another_scope(claims[went], limited=limited)
+        assert consistency.claims_another_scope(claims[went], limited=not limited)
 
 
 @given(people=st.lists(st.tuples(RECORDS, RECORDS), min_size=1, max_size=6))

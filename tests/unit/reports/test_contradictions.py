@@ -691,9 +691,28 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "claim-against-lines",
         both(of_line(1, outcome="left", leftBefore=2), claims("Records were deleted, and nothing due was left.")),
     ),
+    **{
+        f"nothing due left, spelled {text!r}, beside what is left": (
+            "claim-against-lines",
+            both(of_line(1, outcome="left", due=2), claims(text)),
+        )
+        for text in ("Nothing due\u00a0was left.", "nothing due was left!", "Nothing\ndue  was left")
+    },
+    "of everything, and the request is limited": (
+        "claim-against-limit",
+        claims("Records were deleted or tombstoned in the stores listed."),
+    ),
+    "of the data types alone, and the request is of everything": (
+        "claim-against-limit",
+        both(
+            lambda r: [one["body"].pop("dataTypes") for one in r["series"]],
+            lambda r: r["documents"]["plan"].pop("limitedTo"),
+            claims("Records were deleted or tombstoned in the stores listed. Of all other data nothing is said."),
+        ),
+    ),
     "nothing deleted, beside what was erased": (
         "claim-against-lines",
-        claims("Nothing was deleted or tombstoned: what was found is kept."),
+        claims("Nothing was deleted or tombstoned: what was found is kept. Of all other data nothing is said."),
     ),
     "nothing deleted, beside what went in part": (
         "claim-against-lines",
@@ -701,7 +720,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             of_line(0, outcome="left", leftBefore=3),
             of_line(1, outcome="left", leftBefore=5),
             without_level,
-            claims("Of these types alone: nothing was deleted or tombstoned."),
+            claims("Of these types alone: nothing was deleted or tombstoned. Of all other data nothing is said."),
         ),
     ),
     "deleted, and all of it is left or was dropped": (
@@ -711,7 +730,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             of_line(1, outcome="dropped"),
             of_line(2, outcome="left", found=0, leftBefore=6, retained=0, gone=0),
             without_level,
-            claims("Records were deleted or tombstoned in the stores listed."),
+            claims("Records were deleted or tombstoned in the stores listed. Of all other data nothing is said."),
         ),
     ),
     # order
