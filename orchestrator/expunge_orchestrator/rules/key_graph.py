@@ -104,6 +104,36 @@ class KeyGraph:
         """What the person's own records hold, by the keys accepted."""
         return set().union(*(self.told_of_person.get(key, ()) for key in accepted))
 
+    def denied(self, rules: IdentityRules) -> dict[SubjectKey, set[SubjectKey]]:
+        """Value -> keys that it leads to, of persons whose own record says another value of that identity.
+
+        A record that is the person and holds the value says that it leads there. A person of whom no record says any
+        value of that identity denies nothing. Of a thing the persons are asked about whom it leads to.
+
+        Args:
+            rules: What the identities prove.
+        """
+        found: dict[SubjectKey, set[SubjectKey]] = {}
+        for value in self.edges.keys() if rules.reusable else ():
+            if value.namespace not in rules.reusable:
+                continue
+            held = self.told_of_person.get(value, _NOWHERE)
+            lost = {
+                target
+                for target in self.edges[value] - held
+                if target.namespace not in rules.reusable
+                if any(self._denies(person, value, rules) for person in _persons_of(target, self, rules) - held)
+            }
+            if lost:
+                found[value] = lost
+        return found
+
+    def _denies(self, person: SubjectKey, value: SubjectKey, rules: IdentityRules) -> bool:
+        """The person's own records, by whatever key of theirs, say values of that identity, and none is this one."""
+        own = reached([person], self.told_of_person, rules.reusable)
+        says = {key for key in own if key.namespace == value.namespace}
+        return bool(says) and value not in says
+
     def between_indexes(self, accepted: AbstractSet[SubjectKey], indexes: AbstractSet[str]) -> set[SubjectKey]:
         """The keys that one index told, or that are known from before, and by which another one told further keys.
 
@@ -118,6 +148,11 @@ class KeyGraph:
         """What rows name that are known by an attributed value alone: not those that are persons, who are others."""
         told = [self.edges.get(key, set()) - self.told_of_person.get(key, set()) for key in self.attributed]
         return set().union(*told)
+
+
+def _persons_of(key: SubjectKey, trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
+    """The person whose key it is, or those whom a key of a thing leads to."""
+    return {key} if key.namespace in rules.person else persons_behind(key, trail, rules)
 
 
 def persons_behind(key: SubjectKey, trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_orchestrator.rules.key_graph import (
@@ -23,8 +24,9 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
     if decided.ambiguity is not None:
         return set(trail.given)
     followed = set(trail.given) | trail.known | decided.keys
-    # A yielded reusable key must be asked about before it can be accepted or rejected, or is known to be another's.
-    return followed | {target for key in decided.keys for target in trail.edges.get(key, ())}
+    # A yielded reusable key must be asked about before it can be accepted or rejected, or is known to be another's; and
+    # a person to whom a key leads that is known from before, for their own record may say that it does not.
+    return followed | {target for key in decided.keys | trail.known for target in trail.edges.get(key, ())}
 
 
 def decide(trail: KeyGraph, rules: IdentityRules) -> Resolved:
@@ -95,7 +97,11 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
 
     The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
+    A value leads to no person whose own record says another one, whatever index names them under it.
     """
+    denied = trail.denied(rules)
+    if denied:
+        trail = replace(trail, edges={key: told - denied.get(key, set()) for key, told in trail.edges.items()})
     accepted = {key for key in trail.given - trail.of_another if not rules.shareable(key)}
     let_go = _strangers(trail, rules) | trail.hearsay | trail.held | trail.of_another
     unfollowed = let_go | _through_these_alone(let_go, trail, rules) | trail.others
@@ -124,11 +130,12 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     values = {key for key in told_of if key.namespace in rules.reusable}
-    unfollowed |= (told | values) - accepted
+    strayed = set().union(*(keys for value, keys in denied.items() if value in accepted)) - accepted
+    unfollowed |= ((told | values) - accepted) | strayed
     if not unfollowed:
         return Resolved(frozenset(accepted), attributed=trail.attributed)
     unclear = unfollowed - trail.others
-    own = trail.own(accepted) | trail.known | trail.held
+    own = trail.own(accepted) | trail.known | trail.held | strayed
     shared = (unclear & own) - trail.of_another
     persons = persons_among(accepted, rules)
     doubtful = {key for key in unclear - shared if _nobodys(key, trail, rules, persons)}

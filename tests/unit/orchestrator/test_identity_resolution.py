@@ -8,6 +8,8 @@ import pytest
 
 from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
+from expunge_connectors.postgres.spec import PostgresSpec
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_orchestrator.rules.identity_resolution import Indexes, Lookup, resolve
 from expunge_orchestrator.rules.key_graph import same_person
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved, Said
@@ -395,3 +397,55 @@ def test_a_value_that_was_attributed_to_another_person_is_never_followed(data_ma
     led_to = found({USER_7}, PHONE, TOKEN)
     assert (led_to.keys, led_to.doubtful) == ({USER_7}, {PHONE})
     assert found({PHONE}) == Resolved(frozenset(), Ambiguity.OF_ANOTHER_ALONE)
+
+
+def own_and_told(
+    own: dict[SubjectKey, set[SubjectKey]], told: dict[SubjectKey, set[SubjectKey]]
+) -> tuple[Lookup, DataMap]:
+    """Records that are persons say the one, an index the other; and a map in which they are that."""
+    users = TableSpec.model_construct(person="user_id", log=None)
+    main = PostgresSpec.model_construct(connector="postgres", collections={"users": users})
+    leads = {"users": own, "index": told}
+
+    def lookup(subjects: Sequence[Subject]) -> Iterator[tuple[str, list[DiscoveredKey]]]:
+        asked = [(one.number, via) for one in subjects for via in one.keys]
+        for collection, edges in leads.items():
+            yield "main", [DiscoveredKey(to, via, collection, key) for to, via in asked for key in edges.get(via, ())]
+
+    return lookup, DataMap.model_construct(identities={}, stores={"main": main})
+
+
+@pytest.mark.parametrize("between", [False, True])
+@pytest.mark.parametrize(
+    ("says", "followed"), [({OTHER_EMAIL}, False), ({EMAIL}, True), ({PHONE}, True), (set(), True)]
+)
+def test_an_index_by_a_value_leads_to_no_person_whose_own_record_says_another(
+    data_map: DataMap, says: set[SubjectKey], *, followed: bool, between: bool
+) -> None:
+    """A record that says no such value denies nothing. What only such a way leads to is not followed either."""
+    told = {EMAIL: {TOKEN}, TOKEN: {USER_9}} if between else {EMAIL: {USER_9}}
+    lookup, stores = own_and_told({USER_9: says}, told)
+    both = data_map.model_copy(update={"stores": stores.stores})
+    for known in (set(), {EMAIL}):
+        found = resolve({1: frozenset({EMAIL})}, lookup, nothing_told, both, known={1: frozenset(known)})[1]
+        assert (USER_9 in found.keys) is followed
+        if not followed:
+            strayed = {TOKEN if between else USER_9}
+            assert (found.keys, found.refused, found.shared) == ({EMAIL}, strayed, strayed)
+
+
+def test_a_value_that_is_known_from_before_is_followed_though_an_index_names_another_kind_of_person(
+    data_map: DataMap,
+) -> None:
+    """Whose own record says another value: the plan and the steps after it answer alike."""
+    lookup, stores = own_and_told({USER_7: {EMAIL}, CALLER_9: {OTHER_EMAIL}}, {EMAIL: {CALLER_9}})
+    both = data_map.model_copy(update={"stores": stores.stores})
+    for known in (set(), {EMAIL}):
+        found = resolve({1: frozenset({USER_7})}, lookup, nothing_told, both, known={1: frozenset(known)})[1]
+        assert (found.keys, found.shared) == ({USER_7, EMAIL}, {CALLER_9})
+
+
+def test_a_person_who_is_given_is_not_denied(data_map: DataMap) -> None:
+    lookup, stores = own_and_told({USER_9: {OTHER_EMAIL}}, {EMAIL: {USER_9}})
+    both = data_map.model_copy(update={"stores": stores.stores})
+    assert USER_9 in resolve({1: frozenset({EMAIL, USER_9})}, lookup, nothing_told, both)[1].keys
