@@ -13,7 +13,6 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import HoldRequest, PlacementResult
-from expunge_orchestrator.ledger.suppression_list import Tagger
 
 GROUND = "Court order 4 C 17/26"
 
@@ -33,8 +32,8 @@ def place(
 ) -> PlacementResult:
     wanted = HoldRequest("hold", people, data_type, controller, None, GROUND, until, undisclosed)
     with installation.workspace.ledger.begin() as connection:
-        tagger = Tagger(installation.workspace.keys.suppression)
-        return legal_holds.place(connection, wanted, tagger, "counsel", installation.workspace.data_map)
+        workspace = installation.workspace
+        return legal_holds.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)
 
 
 def lift(installation: Installation, placed: PlacementResult) -> int:

@@ -21,7 +21,6 @@ from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
 from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
 
@@ -91,7 +90,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
             placed = legal_holds.place(
                 connection,
                 wanted,
-                Tagger(workspace.keys.suppression),
+                workspace.keys,
                 current_actor(settings),
                 workspace.data_map,
             )

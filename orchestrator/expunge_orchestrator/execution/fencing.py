@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from expunge_connectors.contract import Heartbeat
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, settling_time
-from expunge_orchestrator.execution.step_context import Opened, StepContext, StepWrite, Transition
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import batches, tables
 from expunge_orchestrator.ledger.batch_cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.identifier_encryption import Opened
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState
 from expunge_orchestrator.rules import pipeline
@@ -161,7 +162,9 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
         beat=source.beat,
         opened=source.opened,
         actions=batch.actions,
-        held=hold_enforcement.holds_at_claim(connection, source.workspace, batch, chunk_id, items, erasing=erasing),
+        held=hold_enforcement.holds_at_claim(
+            connection, source.workspace, batch, chunk_id, items, source.opened, erasing=erasing
+        ),
     )
     return ClaimedStep(taken.step, name, context)
 

@@ -19,6 +19,7 @@ from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import let_others_write, reading
+from expunge_orchestrator.ledger.identifier_encryption import Opened
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
@@ -48,12 +49,13 @@ class HeldPerson:
     found: BlindFinding | None
 
 
-def holds_at_claim(  # noqa: PLR0913 - the chunk and what it is for
+def holds_at_claim(  # noqa: PLR0913, PLR0917 - the chunk and what it is for
     connection: sa.Connection,
     workspace: Workspace,
     batch: Batch,
     chunk_id: int,
     items: Sequence[Item],
+    opened: Opened,
     *,
     erasing: bool,
 ) -> dict[int, EffectiveHold]:
@@ -63,7 +65,10 @@ def holds_at_claim(  # noqa: PLR0913 - the chunk and what it is for
     first erasing on the holds learn by what else these people are known: that link is about to be erased.
     """
     persons = workspace.data_map.person_identities
-    held = legal_holds.held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons)
+    holds = [one for one in legal_holds.in_force(connection) if one.concerns(batch.scope)]
+    if erasing:
+        legal_holds.learn_from_sealed(connection, holds, items, workspace.keys, workspace.data_map, opened)
+    held = legal_holds.held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons, holds)
     if erasing:
         legal_holds.learn(connection, held, persons)
     return held

@@ -120,11 +120,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             if key.namespace in identities
         ]
     persons = context.workspace.data_map.person_identities
-    planned = {
-        item.id: [key for key in map(member_proof.unmark, context.unsealed(item)) if key.namespace in identities]
-        for item in people
-        if item.sealed_keys is not None
-    }
+    planned = [context.known_by(item) for item in people if item.sealed_keys is not None]
     known_by = {entry["namespace"] for entry in entries}
     normalisers = {name: identities[name].normaliser for name in known_by}
 

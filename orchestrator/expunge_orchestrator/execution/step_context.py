@@ -18,9 +18,11 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.errors import IdentityChangedError, StructureChangedError
 from expunge_orchestrator import store_calls
+from expunge_orchestrator.holds import hold_tags
+from expunge_orchestrator.holds.hold_tags import KnownBy
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules.outcomes import Result
@@ -31,10 +33,6 @@ from expunge_orchestrator.workspace import Workspace
 MAX_ROUNDS = 3
 
 REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
-
-
-Opened = dict[bytes, frozenset[SubjectKey]]
-"""Sealed -> the keys in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +290,11 @@ class StepContext:
     def shared(self, item: Item) -> frozenset[SubjectKey]:
         """Values that an earlier resolution found in the person's own record and in another's."""
         return member_proof.shared(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
+
+    def known_by(self, item: Item) -> KnownBy:
+        """By what the plan, or an earlier resolution, knew the person: holds ask by these."""
+        sealed = self._unsealed(item, Sealed.KEYS, item.sealed_keys)
+        return hold_tags.known_by(sealed, self.workspace.data_map.identities)
 
     def foreseen(self, item: Item) -> frozenset[SubjectKey]:
         """What the plan foresaw that rows tell which people share, and that was not followed yet."""

@@ -8,8 +8,8 @@ was held stays held until the hold is lifted, also by an e-mail that was theirs 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Container, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,8 +17,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.subjects import member_proof
 
 _AT_ONCE = 500
+
+
+class KnownBy(NamedTuple):
+    """A person as holds ask about them: the keys that are theirs, and values of theirs that others have too or may."""
+
+    keys: Collection[SubjectKey]
+    not_followed: Collection[SubjectKey]
+
+
+def known_by(sealed: frozenset[SubjectKey], identities: Container[str]) -> KnownBy:
+    """A person of a chunk, by keys that were sealed together."""
+    keys = map(member_proof.unmark, member_proof.accepted(sealed))
+    return KnownBy([key for key in keys if key.namespace in identities], member_proof.not_followed(sealed))
 
 
 def matching_items(
@@ -89,20 +103,20 @@ def link_tags(
 
 def link_keys(
     connection: sa.Connection,
-    people: Iterable[Collection[SubjectKey]],
+    people: Iterable[KnownBy],
     hold_ids: Collection[int],
     persons: Collection[str],
     tagger: Tagger,
 ) -> None:
-    """The same for people whose keys are at hand."""
+    """The same for people whose keys are at hand. Of what resolution did not follow holds learn nothing."""
     tag = tables.hold_tag.c
     known: dict[bytes, list[int]] = {}
     for row in connection.execute(sa.select(tag.tag, tag.hold_id).where(tag.hold_id.in_(hold_ids), ~tag.weak)):
         known.setdefault(row.tag, []).append(row.hold_id)
     learnt = {}
-    for keys in people if known else ():
+    for keys, not_followed in people if known else ():
         tags = {tagger.tag(key): key.namespace for key in keys}
-        for hold_id in {one for known_by in tags for one in known.get(known_by, ())}:
+        for hold_id in {one for by in (*tags, *map(tagger.tag, not_followed)) for one in known.get(by, ())}:
             for theirs, namespace in tags.items():
                 weak = namespace not in persons
                 learnt[theirs, hold_id] = {"tag": theirs, "hold_id": hold_id, "weak": weak, "namespace": namespace}

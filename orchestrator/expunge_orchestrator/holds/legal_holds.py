@@ -20,11 +20,15 @@ from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.holds import hold_tags
+from expunge_orchestrator.holds.hold_tags import KnownBy
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
+from expunge_orchestrator.ledger.items import Item, items_of_chunk
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
+from expunge_reports.keys import KeyRing
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class PlacementResult:
 
 
 def place(
-    connection: sa.Connection, wanted: HoldRequest, tagger: Tagger, actor: str, data_map: DataMap
+    connection: sa.Connection, wanted: HoldRequest, keys: KeyRing, actor: str, data_map: DataMap
 ) -> PlacementResult:
     """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
 
@@ -151,7 +155,7 @@ def place(
             "A hold names people, a data type or a controller, or several of these.",
             remedy="Give PEOPLE.csv, --data-type or --controller.",
         )
-    persons = data_map.person_identities
+    persons, tagger = data_map.person_identities, Tagger(keys.suppression)
     named = sorted(frozenset[SubjectKey]().union(*wanted.people))
     serialise_writers(connection)
     hold_id: int = connection.execute(
@@ -172,7 +176,7 @@ def place(
         )
         .returning(tables.hold.c.id)
     ).scalar_one()
-    unproven = [keys for keys in wanted.people if not any(key.namespace in persons for key in keys)]
+    unproven = [one for one in wanted.people if not any(key.namespace in persons for key in one)]
     tags = {tagger.tag(key): key.namespace for key in named}
     if tags:
         rows = [{"tag": tag, "hold_id": hold_id, "namespace": namespace} for tag, namespace in sorted(tags.items())]
@@ -180,7 +184,7 @@ def place(
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
         hold_tags.link_tags_now(connection, hold_id, batches_covered(hold), persons)
-    return PlacementResult(hold, _running(connection, hold, persons), len(unproven))
+    return PlacementResult(hold, _running(connection, hold, keys, data_map), len(unproven))
 
 
 def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
@@ -259,13 +263,43 @@ def learn_from_plan(
     connection: sa.Connection,
     scope: Scope,
     tagger: Tagger,
-    planned: Mapping[int, Collection[SubjectKey]],
+    planned: Iterable[KnownBy],
     persons: Collection[str],
 ) -> None:
-    """The same by the keys that a plan led to (item -> keys of identities): the records may say others by now."""
+    """The same by what a plan led to: the records may say other values by now."""
     by_people = [one.id for one in in_force(connection) if one.people and one.concerns(scope)]
     if by_people:
-        hold_tags.link_keys(connection, planned.values(), by_people, persons, tagger)
+        hold_tags.link_keys(connection, planned, by_people, persons, tagger)
+
+
+def learn_from_sealed(  # noqa: PLR0913, PLR0917 - who they are, and what opens it
+    connection: sa.Connection,
+    holds: Iterable[Hold],
+    items: Iterable[Item],
+    keys: KeyRing,
+    data_map: DataMap,
+    opened: Opened,
+) -> None:
+    """The same of people whom a step is about to erase, by values of theirs that resolution did not follow.
+
+    Of such a value, as a number of two people, the ledger has no tag.
+    """
+    by_people = [one.id for one in holds if one.people]
+    if not by_people:
+        return
+    cipher, known = ItemCipher(keys.wrapping), []
+    for item in items:
+        if item.wrapped_key is None or item.sealed_keys is None:
+            continue
+        sealed = opened.get(item.sealed_keys)
+        if sealed is None:
+            sealed = cipher.open(item.wrapped_key, Sealed.KEYS, item.series, item.sealed_keys)
+            opened[item.sealed_keys] = sealed
+        if (person := hold_tags.known_by(sealed, data_map.identities)).not_followed:
+            known.append(person)
+    if known:
+        persons = data_map.person_identities
+        hold_tags.link_keys(connection, known, by_people, persons, Tagger(keys.suppression))
 
 
 def _held(
@@ -292,7 +326,7 @@ def batches_covered(hold: Hold) -> sa.ColumnElement[bool]:
     return sa.and_(batch.controller == hold.controller, member)
 
 
-def _running(connection: sa.Connection, hold: Hold, persons: Collection[str]) -> dict[str, int]:
+def _running(connection: sa.Connection, hold: Hold, keys: KeyRing, data_map: DataMap) -> dict[str, int]:
     """Who is in an erasing step at this moment."""
     rows = connection.execute(
         sa.select(tables.chunk.c.id, tables.chunk.c.step, tables.batch)
@@ -303,9 +337,13 @@ def _running(connection: sa.Connection, hold: Hold, persons: Collection[str]) ->
     for row in rows.mappings().all():
         if pipeline.split(row["pipeline"][row["step"]])[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
             continue
-        people = connection.scalars(sa.select(tables.item.c.id).where(tables.item.c.chunk_id == row[tables.chunk.c.id]))
-        scope = Scope(row["controller"], row["member"])
-        if held := held_in_chunk(connection, scope, row[tables.chunk.c.id], people.all(), persons, [hold]):
+        scope, chunk = Scope(row["controller"], row["member"]), row[tables.chunk.c.id]
+        if not hold.concerns(scope):
+            continue
+        items = items_of_chunk(connection, chunk)
+        learn_from_sealed(connection, [hold], items, keys, data_map, {})
+        people = [item.id for item in items]
+        if held := held_in_chunk(connection, scope, chunk, people, data_map.person_identities, [hold]):
             found[row["uid"]] += len(held)
     return dict(found)
 

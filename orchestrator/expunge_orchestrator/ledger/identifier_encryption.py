@@ -23,6 +23,10 @@ _NONCE = 12
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: a chunk seals thousands
 
 
+Opened = dict[bytes, frozenset[SubjectKey]]
+"""Sealed -> the keys in it."""
+
+
 class Sealed(StrEnum):
     """What a sealed value is: bound in, so that one does not open in another's place."""
 

@@ -223,7 +223,7 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) ->
 
 def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, actions: Actions) -> int:
     """How many of these people are held as of now, in what the request is about, by holds that may be told."""
-    keys = {one.number: [member_proof.unmark(key) for key in one.keys] for one in subjects}
+    keys = {one.number: {*map(member_proof.unmark, one.keys), *one.shared, *one.doubtful} for one in subjects}
     with reading(workspace.ledger) as connection:
         tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
         held = legal_holds.held_people(connection, scope, tagger, keys, persons)

@@ -112,6 +112,11 @@ def doubtful(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
     return _marked_as(_DOUBTFUL, keys)
 
 
+def not_followed(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Values that are in records of the person and lead nowhere, for others have them too or may: holds ask by them."""
+    return shared(keys) | doubtful(keys)
+
+
 def co_holders(keys: frozenset[SubjectKey]) -> frozenset[CoHolder]:
     """Who has attributed ones as well, and had them when that was approved."""
     found = ((value, *json.loads(text)) for value, text in _marked_as(_CO_HOLDER, keys))
@@ -126,8 +131,10 @@ def with_foreseen(keys: frozenset[SubjectKey], joint: Iterable[SubjectKey]) -> f
 
 
 def sealed_by_plan(answer: Resolved, joint: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
-    """What a plan seals of a person: what it led to, with those that are at home and those that it foresees, marked."""
-    return with_foreseen(with_at_home(answer.keys, answer.at_home), joint)
+    """What a plan seals of a person: what it led to, with what it does not follow, is at home or foresees, marked."""
+    marked = ((_SHARED, answer.shared), (_DOUBTFUL, answer.doubtful))
+    unfollowed = (SubjectKey(f"{mark}{key.namespace}", key.value) for mark, keys in marked for key in keys)
+    return with_foreseen(with_at_home(answer.keys.union(unfollowed), answer.at_home), joint)
 
 
 def with_at_home(keys: frozenset[SubjectKey], home: Iterable[SubjectKey]) -> frozenset[SubjectKey]:

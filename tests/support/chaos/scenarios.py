@@ -31,7 +31,6 @@ from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import Batch, batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.workspace import Workspace
 
 KILLED = -signal.SIGKILL
@@ -306,12 +305,11 @@ def stopped_half_way(workspace: Workspace) -> None:
 def refused_half_way(workspace: Workspace) -> None:
     """Carry the ledger's batch out, one of whom is on hold, while the objects' store refuses to erase."""
     batch = _batch(workspace)
-    tagger = Tagger(workspace.keys.suppression)
     wanted = HoldRequest(
         "hold", [frozenset([SubjectKey("caller_id", "8")])], None, None, None, "4 C 17/26", None, False
     )
     with workspace.ledger.begin() as connection:
-        legal_holds.place(connection, wanted, tagger, "counsel", workspace.data_map)
+        legal_holds.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)
     batch_lifecycle.start(workspace, batch)
     _run(_refusing(workspace, "recordings"), RunObserver())
     assert _batch(workspace).state is BatchState.FAILED

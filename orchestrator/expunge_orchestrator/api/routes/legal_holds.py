@@ -19,7 +19,6 @@ from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.json_views import legal_hold_view
-from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.scope import types_of
 
 router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"], route_class=CredentialFirst)
@@ -67,8 +66,7 @@ def create_legal_hold(
         at_once = workspace.settings.stores_at_once
         unchecked = unmapped_holds.require_member(scope, workspace.data_map, workspace.stores, at_once)
     with call.writing() as connection:
-        tagger = Tagger(workspace.keys.suppression)
-        placed = legal_holds.place(connection, wanted, tagger, call.principal.actor, workspace.data_map)
+        placed = legal_holds.place(connection, wanted, workspace.keys, call.principal.actor, workspace.data_map)
         call.note(connection, placed.hold.uid)
     return PlacedLegalHold(
         **legal_hold_view(placed.hold),
