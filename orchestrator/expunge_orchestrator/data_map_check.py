@@ -95,6 +95,7 @@ def raise_on_errors(findings: Sequence[Finding]) -> None:
         raise FindingsError(
             f"The data map and the live stores disagree; nothing was touched:\n{listed}",
             remedy="`expunge check` explains each finding and what to do.",
+            number=len(errors),
         )
 
 

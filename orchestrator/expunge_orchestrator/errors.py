@@ -20,9 +20,19 @@ class NotLocatedError(ExpungeError):
 
 
 class FindingsError(ExpungeError):
-    """The data map and the live stores disagree; nothing was touched."""
+    """The data map and the live stores disagree; nothing was touched.
+
+    Args:
+        message: As of every error.
+        remedy: As of every error.
+        number: How many errors `check` shows.
+    """
 
     exit_code: ClassVar[int] = 5
+
+    def __init__(self, message: str | None = None, *, remedy: str | None = None, number: int = 1) -> None:
+        self.number = number
+        super().__init__(message, remedy=remedy)
 
 
 class IncompleteSelectionError(UsageError):

@@ -16,7 +16,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
-from expunge_orchestrator.execution import hold_enforcement, settling_search, settling_time
+from expunge_orchestrator.execution import erasing_findings, hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import batches
@@ -48,6 +48,7 @@ def run_due(as_json: output.Json = False) -> None:
         refused = _start_settling(workspace)
         forgotten = forgotten_plans.forget_stale(workspace)
         released = hold_enforcement.release(workspace.ledger)
+        erasing_findings.take_up(workspace)
         _run(workspace)
         searched, unsearched = _search_and_settle(workspace)
         done = len(unsettled & _in_state(workspace, [BatchState.SETTLED]))  # also what an interrupted run had begun
@@ -61,6 +62,7 @@ def run_due(as_json: output.Json = False) -> None:
         with reading(workspace.ledger) as connection:
             notices = delivery.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
+            waiting = erasing_findings.waiting(connection)
             put_off = {one.uid: one.failure for one in scheduler.deferred(connection)}
     report = {
         "erasure_requests_started": begun,
@@ -71,13 +73,22 @@ def run_due(as_json: output.Json = False) -> None:
         "notices_waiting": notices.waiting,
         "notices_given_up": notices.given_up,
         "deferred_erasure_requests": put_off,
+        "batches_waiting_for_check": waiting,
         "failed_batches": failed,
     }
     if as_json:
         output.emit(report)
     else:
         _show(report)
-    refused = unsearched or refused
+    if waiting:
+        held_up = FindingsError(
+            f"`check` shows errors: nothing is erased of {', '.join(waiting)} until it shows none.",
+            remedy="Mend what `expunge check` names; the next `expunge run-due` goes on. Or: expunge cancel BATCH, and"
+            " expunge end BATCH.",
+        )
+    else:
+        held_up = None
+    refused = unsearched or refused or held_up
     if refused is not None:
         raise refused
     if failed:
@@ -102,6 +113,8 @@ def _show(report: Mapping[str, Any]) -> None:
     )
     if released := report["people_released_from_hold"]:
         told.print(f"Taken up after a hold: {output.people(released)}.")
+    if uids := report["batches_waiting_for_check"]:
+        told.print(f"Not erased from while `expunge check` shows errors: {', '.join(uids)}.", soft_wrap=True)
     waiting, given_up = report["notices_waiting"], report["notices_given_up"]
     if waiting or given_up:
         told.print(f"Notices not delivered: {waiting} tried again later, {given_up} given up.")

@@ -29,6 +29,7 @@ from expunge_orchestrator.execution import (
     step_retry,
     verify_step,
 )
+from expunge_orchestrator.execution.erasing_findings import ErasingFindings
 from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next, finish
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite
 from expunge_orchestrator.gc_tuning import reduced_gc
@@ -103,7 +104,8 @@ def run(
 
     Controllers take turns, a chunk each; of one controller's batches the earliest comes first (ADR 12).
     Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.
-    Those of people whose records somebody has locked are put off to a later run.
+    Those of people whose records somebody has locked are put off to a later run, and all that would erase while
+    `check` shows an error.
     Told to stop (`watch`), it ends with the steps that run; another run takes up the rest.
 
     Raises:
@@ -119,7 +121,7 @@ def run(
         cancellation.set_interrupted_apart(workspace.ledger)
         _publish(workspace, writer)
         flight: dict[Future[None], int] = {}
-        turns = Turns()
+        turns, findings = Turns(), ErasingFindings(workspace)
         begun = now()
         news = False
         while True:
@@ -130,7 +132,7 @@ def run(
             stops = watch.told_to_stop()
             ready, pause = ([], None) if stops else _open_chunks(workspace, begun, set(flight.values()), only)
             for chunk in turns.ordered(ready, _controller)[: workers - len(flight)]:
-                flight[pool.submit(_run_chunk, workspace, chunk.id, watch)] = chunk.id
+                flight[pool.submit(_run_chunk, workspace, chunk.id, watch, findings)] = chunk.id
                 turns.taken(_controller(chunk))
             if news:  # the worker that brought them is at its next chunk by now
                 _publish(workspace, writer)
@@ -201,10 +203,10 @@ def rests(connection: sa.Connection, workspace: Workspace, batch: Batch) -> bool
     return all(row.attempts >= most and row.not_before is not None and row.not_before > moment for row in rows)
 
 
-def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver) -> None:
+def _run_chunk(workspace: Workspace, chunk_id: int, watch: RunObserver, findings: ErasingFindings) -> None:
     """Run one chunk to its end, its pause or its failure."""
     delivery = claim(workspace, chunk_id, watch.beat, anew=True)
-    while delivery is not None:
+    while delivery is not None and not findings.put_off(delivery):
         delivery = run_step(delivery, watch)
 
 

@@ -1,0 +1,144 @@
+"""Erasing findings: while `check` shows an error, no chunk is taken into a step that resolves or erases (ADR 8).
+
+`erase`, `retry` and `resume` refuse a batch then. What was begun before goes on by every other way to run (`run-due`, a
+service, the rest of a run) only as long as they would not. Who is put off waits as for a lock: a later run takes them
+up by itself, and `cancel` and `end` are possible.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Finding
+from expunge_connectors.errors import ConnectorError
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.data_map_check import raise_on_errors
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.execution import stores_followed
+from expunge_orchestrator.execution.fencing import ClaimedStep
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
+from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.workspace import Workspace
+
+_ASKED = (pipeline.RESOLVE, pipeline.ERASE)
+"""What a map that does not fit leads to is somebody else's: no key of it is kept, and nothing of it is erased."""
+
+_WAITS = "waits: check shows "
+_WAITING = sa.and_(
+    tables.chunk.c.state == ChunkState.READY.value,
+    tables.chunk.c.failure.startswith(_WAITS, autoescape=True),
+)
+
+
+@dataclass(slots=True)
+class ErasingFindings:
+    """What `check` says to the chunks of one run, one look for all of them: it is good for `inspection_holds`."""
+
+    _workspace: Workspace
+    _asking: threading.Lock = field(default_factory=threading.Lock)
+    _clean_at: float | None = None
+    _answers: dict[str, tuple[float, FindingsError | None]] = field(default_factory=dict)
+
+    def put_off(self, delivery: ClaimedStep) -> bool:
+        """Put a chunk off to a later run if its step is not to be done while `check` shows what it shows."""
+        context = delivery.context
+        if context.ending or pipeline.split(delivery.name)[0] not in _ASKED:
+            return False
+        with self._asking:  # who comes meanwhile waits for the same look
+            refused = self._refused(context.batch)
+        if refused is not None:
+            _put_off(delivery, refused)
+        return refused is not None
+
+    def _refused(self, batch: Batch) -> FindingsError | None:
+        if self._holds(self._clean_at):
+            return None
+        at = time.monotonic()
+        alike = json.dumps(batch.relations, sort_keys=True)
+        known = self._answers.get(alike)
+        if known is not None and self._holds(known[0]):
+            return known[1]
+        try:
+            self._workspace.refuse_errors()
+        except FindingsError:
+            answer = self._of_begun(batch)
+        except ConnectorError:
+            answer = self._of_those_that_answer()
+        else:
+            self._clean_at, answer = at, None
+        self._answers[alike] = at, answer
+        return answer
+
+    def _of_begun(self, batch: Batch) -> FindingsError | None:
+        try:
+            stores_followed.refuse_errors(self._workspace, batch)
+        except FindingsError as error:
+            return error
+        except ConnectorError:
+            return self._of_those_that_answer()
+        return None
+
+    def _of_those_that_answer(self) -> FindingsError | None:
+        """Of a store that is down the step itself says so, where it needs that one."""
+        found: list[Finding] = []
+        for store in self._workspace.stores.values():
+            with suppress(ConnectorError):
+                found.extend(store.inspect())
+        return _errors(found)
+
+    def _holds(self, at: float | None) -> bool:
+        return at is not None and time.monotonic() - at < self._workspace.settings.inspection_holds.total_seconds()
+
+
+def take_up(workspace: Workspace) -> None:
+    """Let the next run ask again for whom `check` showed an error, without the pause of a service."""
+    with workspace.ledger.begin() as connection:
+        connection.execute(sa.update(tables.chunk).where(_WAITING).values(not_before=None))
+
+
+def waiting(connection: sa.Connection) -> list[str]:
+    """The batches of which somebody waits until `check` shows no error."""
+    return list(
+        connection.scalars(
+            sa.select(tables.batch.c.uid)
+            .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
+            .where(_WAITING, tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]))
+            .group_by(tables.batch.c.id, tables.batch.c.uid)
+            .order_by(tables.batch.c.id)
+        )
+    )
+
+
+def _errors(found: Sequence[Finding]) -> FindingsError | None:
+    try:
+        raise_on_errors(found)
+    except FindingsError as error:
+        return error
+    return None
+
+
+def _put_off(delivery: ClaimedStep, error: FindingsError) -> None:
+    """Nobody in this run waits for it. Attempts begin anew once the resolution is passed."""
+    context, settings = delivery.context, delivery.context.workspace.settings
+    number = f"{error.number} error{'' if error.number == 1 else 's'}"
+    with context.workspace.ledger.begin() as connection:
+        connection.execute(
+            sa.update(tables.chunk)
+            .where(tables.chunk.c.id == context.chunk_id, tables.chunk.c.epoch == context.epoch)
+            .values(
+                state=ChunkState.READY.value,
+                attempts=settings.max_attempts,
+                stuck_at=pipeline.first(context.batch.pipeline, pipeline.RESOLVE),
+                not_before=stamp(now() + settings.inspection_holds),
+                failure=f"{_WAITS}{number}. It goes on by itself once `expunge check` shows none.",
+            )
+        )

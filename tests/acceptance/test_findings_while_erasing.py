@@ -1,0 +1,214 @@
+"""What `erase` would refuse keeps a begun batch waiting, by whatever way it is carried on: an error of `check`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
+from tests.support.holds import key, lift, place
+from tests.support.installation import Installation
+from tests.support.people import SeededPerson, make_holder
+from tests.support.statements import assert_chain_intact
+from tests.support.store_inspector import StoreInspector
+
+from expunge_orchestrator.cli.erase import attach
+from expunge_orchestrator.demo.load_postgres import ROLE
+from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.execution import batch_lifecycle, erasing_findings, operator_cancel, operator_end
+from expunge_orchestrator.execution.runner import RunObserver, run
+from expunge_orchestrator.installation_setup import open_log
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
+
+pytestmark = pytest.mark.usefixtures("fresh_inspections")
+
+LETTERS = """
+      letters:
+        table: public.letters
+        data_type: messages
+        owner: {controller: calltrack}
+        undated: erase
+        found_by: [{column: user_id, of: user_profiles.user_id}]
+      pages:
+        table: public.pages
+        data_type: messages
+        owner: {controller: calltrack}
+        undated: erase
+        found_by: [{column: letter, of: letters.number}]
+"""
+TABLES = f"""
+CREATE TABLE letters (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, user_id bigint NOT NULL REFERENCES user_profiles (user_id),
+  number text CONSTRAINT letters_number UNIQUE
+);
+CREATE INDEX letters_user ON letters (user_id);
+CREATE TABLE pages (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, letter text, said text);
+CREATE INDEX pages_letter ON pages (letter);
+GRANT SELECT, DELETE ON letters, pages TO {ROLE};
+"""
+
+
+@pytest.fixture(autouse=True)
+def letters(installation: Installation, inspector: StoreInspector) -> Iterator[None]:
+    """Letters with a number of their own, and pages that are found by it."""
+    inspector.sql(TABLES)
+    text = Path(installation.settings.data_map).read_text("utf-8")
+    other = installation.home / "datamap.yaml"
+    other.write_text(text.replace("      user_addresses:", f"{LETTERS[1:]}      user_addresses:", 1), "utf-8")
+    installation.close()
+    installation.settings = installation.settings.model_copy(update={"data_map": other})
+    yield
+    installation.close()
+    inspector.sql("DROP TABLE pages, letters")
+
+
+def make_writer(inspector: StoreInspector) -> SeededPerson:
+    """A person with a letter and a page of it."""
+    made = make_holder(inspector)
+    inspector.sql("INSERT INTO letters (user_id, number) VALUES (%s, %s)", made.id, f"N{made.id}")
+    inspector.sql("INSERT INTO pages (letter) VALUES (%s)", f"N{made.id}")
+    return made
+
+
+def deploy(inspector: StoreInspector, ann: SeededPerson, bob: SeededPerson) -> None:
+    """Numbers are no longer unique: Bob has Ann's, and a page of his goes by it."""
+    inspector.sql("ALTER TABLE letters DROP CONSTRAINT letters_number")
+    inspector.sql("UPDATE letters SET number = %s WHERE user_id = %s", f"N{ann.id}", bob.id)
+    inspector.sql("INSERT INTO pages (letter, said) VALUES (%s, 'by Bob')", f"N{ann.id}")
+
+
+def mend(inspector: StoreInspector, bob: SeededPerson) -> None:
+    """Numbers are unique again."""
+    inspector.sql("UPDATE pages SET letter = %s WHERE said = 'by Bob'", f"N{bob.id}")
+    inspector.sql("UPDATE letters SET number = %s WHERE user_id = %s", f"N{bob.id}", bob.id)
+    inspector.sql("ALTER TABLE letters ADD CONSTRAINT letters_number UNIQUE (number)")
+
+
+def pages(inspector: StoreInspector) -> int:
+    return int(inspector.one("SELECT count(*) FROM pages WHERE said = 'by Bob'"))
+
+
+def run_on(installation: Installation) -> None:
+    """What `run-due` does with begun batches, and a service after a minute."""
+    chosen = installation.workspace
+    erasing_findings.take_up(chosen)
+    with open_log(chosen.settings, chosen.data_map.operator, chosen.keys) as writer:
+        run(chosen, writer, RunObserver())
+
+
+def stopped(installation: Installation, inspector: StoreInspector, after: str) -> tuple[Batch, SeededPerson]:
+    """A batch of Ann's that stopped after the step that follows this one, and Bob, whom only a deployment drags in."""
+    ann, bob = make_writer(inspector), make_writer(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n")
+    batch_lifecycle.start(installation.workspace, batch)
+    done: list[str] = []
+    chosen = installation.workspace
+    with open_log(chosen.settings, chosen.data_map.operator, chosen.keys) as writer:
+        run(chosen, writer, RunObserver(lambda _, step: done.append(step), told_to_stop=lambda: after in done))
+    deploy(inspector, ann, bob)
+    installation.close()
+    return batch, bob
+
+
+@pytest.mark.parametrize("after", ["accept", "resolve"])
+def test_a_stopped_batch_waits_while_check_shows_an_error(
+    installation: Installation, inspector: StoreInspector, after: str
+) -> None:
+    batch, bob = stopped(installation, inspector, after)
+    for _ in range(2):
+        run_on(installation)
+        assert installation.again(batch).state is BatchState.EXECUTING
+        assert installation.failures(batch).startswith("waits: check shows 1 error.")
+    with pytest.raises(FindingsError):
+        installation.erase(batch)
+    attach(installation.workspace, batch)  # beside a service: it does not wait for ever
+    assert pages(inspector) == 1
+    assert inspector.one("SELECT count(*) FROM letters") == 2
+    mend(inspector, bob)
+    installation.close()
+    run_on(installation)
+    assert installation.again(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert pages(inspector) == 1
+    assert inspector.one("SELECT count(*) FROM letters") == 1
+    assert_chain_intact(installation, batch)
+
+
+def test_an_error_that_comes_within_a_run_stops_the_next_erasing_step(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    installation.settings = installation.settings.model_copy(update={"inspection_holds": timedelta(0)})
+    ann, bob = make_writer(inspector), make_writer(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n")
+    batch_lifecycle.start(installation.workspace, batch)
+    chosen = installation.workspace
+
+    def deployed(_chunk: int, step: str) -> None:
+        if step == "recount":
+            deploy(inspector, ann, bob)
+
+    with open_log(chosen.settings, chosen.data_map.operator, chosen.keys) as writer:
+        run(chosen, writer, RunObserver(deployed))
+    assert installation.again(batch).state is BatchState.EXECUTING
+    assert installation.failures(batch).startswith("waits: check shows 1 error.")
+    assert pages(inspector) == 1
+    assert inspector.one("SELECT count(*) FROM letters") == 2
+
+
+def test_who_comes_off_hold_waits_as_well(installation: Installation, inspector: StoreInspector) -> None:
+    ann, bob = make_writer(inspector), make_writer(inspector)
+    placed = place(installation, [key("user_id", ann.id)])
+    batch = installation.plan(f"user_id\n{ann.id}\n")
+    assert installation.erase(batch).state is BatchState.ON_HOLD
+    deploy(inspector, ann, bob)
+    installation.close()
+    lift(installation, placed)
+    run_on(installation)
+    assert installation.again(batch).state is BatchState.EXECUTING
+    assert pages(inspector) == 1
+
+
+def test_who_waits_can_be_withdrawn_or_ended(installation: Installation, inspector: StoreInspector) -> None:
+    untouched, _ = stopped(installation, inspector, "resolve")
+    run_on(installation)
+    operator_cancel.cancel(installation.workspace.ledger, installation.again(untouched), "ops")
+    run_on(installation)
+    assert installation.again(untouched).state is BatchState.CANCELLED
+    inspector.sql("DELETE FROM pages; DELETE FROM letters")
+    inspector.sql("ALTER TABLE letters ADD CONSTRAINT letters_number UNIQUE (number)")
+    installation.close()
+    touched, _ = stopped(installation, inspector, "erase:main")
+    run_on(installation)
+    assert installation.failures(touched).startswith("waits: check shows 1 error.")
+    assert operator_end.end(installation.workspace, installation.again(touched), "ops")
+    run_on(installation)
+    assert installation.again(touched).state is BatchState.SETTLED, installation.failures(touched)
+    assert pages(inspector) == 1
+    assert_chain_intact(installation, touched)
+
+
+def test_run_due_says_that_batches_wait(
+    installation: Installation, inspector: StoreInspector, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    batch, bob = stopped(installation, inspector, "resolve")
+    environment = {
+        **installation.calltrack.environment(installation.home),
+        "EXPUNGE_DATA_MAP": str(installation.settings.data_map),
+        "EXPUNGE_INSPECTION_HOLDS": "PT1M",
+    }
+    cli = CliRunner(tmp_path, environment, fork_server)
+    for _ in range(2):
+        answer = cli.run("run-due", "--json")
+        assert answer.code == 5
+        assert json.loads(answer.out)["batches_waiting_for_check"] == [batch.uid]
+    answer = cli.run("run-due")
+    assert batch.uid in answer.out
+    mend(inspector, bob)
+    answer = cli.run("run-due", "--json")
+    assert (answer.code, json.loads(answer.out)["batches_waiting_for_check"]) == (0, [])
+    assert installation.again(batch).state is BatchState.ERASED
+    assert pages(inspector) == 1
