@@ -45,6 +45,6 @@ def test_a_batch_whose_chunks_are_through_has_not_ended_before_it_says_so(instal
             sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(state=BatchState.EXECUTING.value)
         )
     with reading(ledger) as connection:
-        assert not rests(connection, installation.workspace, batch.id)
+        assert not rests(connection, installation.workspace, installation.again(batch))
     attach(installation.workspace, batch)
     assert installation.again(batch).state is BatchState.ERASED
