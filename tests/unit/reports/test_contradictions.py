@@ -578,7 +578,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(
             lambda r: [unlooked(one) for one in lines(r)],
             without_level,
-            claims("Records were deleted or tombstoned in the stores listed."),
+            claims("Records were deleted or tombstoned in the stores listed. Of all other data nothing is said."),
         ),
     ),
     "kept, and not how many": ("form-unknown", lambda r: lines(r)[2].pop("retained")),
@@ -694,7 +694,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     **{
         f"nothing due left, spelled {text!r}, beside what is left": (
             "claim-against-lines",
-            both(of_line(1, outcome="left", due=2), claims(text)),
+            both(of_line(1, outcome="left", leftBefore=2), claims(text)),
         )
         for text in ("Nothing due\u00a0was left.", "nothing due was left!", "Nothing\ndue  was left")
     },
