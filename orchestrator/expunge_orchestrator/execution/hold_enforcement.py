@@ -136,6 +136,8 @@ def _under(line: CollectionOutcome, held: EffectiveHold, kept: frozenset[str], g
     """The line with what is due in it kept by the hold, beside what was kept already: on which ground, until when."""
     if line.outcome is not Outcome.FAILED or line.verified is None or line.collection not in kept:
         return line
+    if not line.verified.due:  # it failed for another reason: a request that is not finished there
+        return line
     seen, until, ground = line.verified, held.until, held.ground
     if seen.retained:
         until = None if until is None or seen.until is None else max(until, seen.until)

@@ -26,6 +26,12 @@ def test_what_is_ambiguous_beside_them_is_not_gone() -> None:
     assert (told["retained"], told.get("ambiguous"), told.get("gone", 0)) == (1, 2, 0)
 
 
+def test_a_hold_keeps_nothing_where_nothing_is_due() -> None:
+    """It failed because another request is not finished there: that is waited for, and no hold explains it."""
+    nothing = CollectionOutcome("main", "posts", Action.DELETE, RecordCounts(), RecordCounts(), Outcome.FAILED)
+    assert hold_enforcement._under(nothing, EffectiveHold((COURT,)), frozenset({"posts"}), {}) is nothing
+
+
 def test_what_was_kept_already_keeps_its_ground_and_its_day() -> None:
     """One invoice is kept by law beyond the day of the court order, the other by the order alone."""
     seen = RecordCounts(due=1, retained=1, until=date(2035, 12, 31))
