@@ -26,7 +26,7 @@ installation_check   keys that lie where ledger or log are copied from
 json_views           resources as JSON, for the API and `--json`
 store_calls          read calls on several stores at once
 scratch_files        what long lists lie in while they are worked with
-gc_tuning            fewer passes of the garbage collector
+gc_thresholds        fewer passes of the garbage collector
 clock                timestamps in UTC
 errors               errors with exit codes
 demo/, dev_servers/  the demonstration and the servers it runs on

@@ -26,7 +26,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.receipts.standard_wording import CLAIMS, Went
+from expunge_orchestrator.receipts.standard_sentences import CLAIMS, Went
 
 INFORMATION = ("messages", "exports")
 EVERYTHING = ("account", "account_anchor", "messages", "exports", "invoices", "optouts")

@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger.batch_status import chunk_states, chunks_of
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import RUNNING, BatchState, ChunkState
-from expunge_orchestrator.receipts.standard_wording import ENDED_BY_OPERATOR, LEFT_BEFORE
+from expunge_orchestrator.receipts.standard_sentences import ENDED_BY_OPERATOR, LEFT_BEFORE
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.resolution_answers import what_helps

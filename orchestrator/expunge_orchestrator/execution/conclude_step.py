@@ -23,7 +23,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import shared_documents, standard_wording, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import shared_documents, standard_sentences, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
@@ -88,7 +88,7 @@ def conclude(context: StepContext) -> StepWrite:
                 drafts.append(_draft(item, "denied", statement_bodies.denied(context.batch, item.reason or "")))
             elif item.id in results and results[item.id] is not Result.FAILED:
                 result = results[item.id]
-                reason = standard_wording.LEFT_BEFORE if item.id in unreached else None
+                reason = standard_sentences.LEFT_BEFORE if item.id in unreached else None
                 told = conclusions.body(judged[item.id], result, context.unread(item), reason)
                 drafts.append(
                     statement_issuer.StatementDraft(item.id, item.series, result.value, item.subjects, told, still_open)

@@ -23,7 +23,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import RUNNING, ChunkState
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.receipts import standard_wording
+from expunge_orchestrator.receipts import standard_sentences
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
@@ -306,7 +306,7 @@ def describe_left(before: Sequence[LeftBefore]) -> str:
     """Why something is left of a person of whom nothing failed, and what finds it."""
     named = ", ".join(sorted({one.batch for one in before}))
     return (
-        f"{standard_wording.LEFT_BEFORE} ({named}). A request with the own id of whom that one was about, and every"
+        f"{standard_sentences.LEFT_BEFORE} ({named}). A request with the own id of whom that one was about, and every"
         " other identifier that it had and nobody else has by now, in one line, finds it"
     )
 

@@ -23,7 +23,7 @@ from expunge_orchestrator.ledger.identifier_encryption import Opened
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
-from expunge_orchestrator.receipts.standard_wording import UNNAMED_GROUND
+from expunge_orchestrator.receipts.standard_sentences import UNNAMED_GROUND
 from expunge_orchestrator.rules import owed, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result

@@ -28,7 +28,7 @@ from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import (
     collection_lines,
     request_facts,
-    standard_wording,
+    standard_sentences,
     statement_bodies,
     statement_issuer,
 )
@@ -245,11 +245,11 @@ def ended_people(
 
 def _reason(lines: Sequence[CollectionOutcome]) -> str:
     if any(line.verified is None for line in lines):
-        return standard_wording.UNSEEN
+        return standard_sentences.UNSEEN
     failed = any(line.outcome is Outcome.FAILED for line in lines)
     if not failed:
-        return standard_wording.UNEXPLAINED
-    return standard_wording.ENDED_WHOLE if collection_lines.nothing_went(lines) else standard_wording.ENDED
+        return standard_sentences.UNEXPLAINED
+    return standard_sentences.ENDED_WHOLE if collection_lines.nothing_went(lines) else standard_sentences.ENDED
 
 
 def _left(item: Item, line: CollectionOutcome) -> CollectionOutcome:

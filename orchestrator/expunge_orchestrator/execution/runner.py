@@ -32,7 +32,7 @@ from expunge_orchestrator.execution import (
 from expunge_orchestrator.execution.erasing_findings import ErasingFindings
 from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next, finish
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite
-from expunge_orchestrator.gc_tuning import reduced_gc
+from expunge_orchestrator.gc_thresholds import reduced_gc
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers

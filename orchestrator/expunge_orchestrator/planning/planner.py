@@ -42,13 +42,13 @@ from expunge_orchestrator.auth import persons
 from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.auth.principals import PERSON_ACTOR
 from expunge_orchestrator.clock import exact, now, stamp
-from expunge_orchestrator.gc_tuning import reduced_gc
+from expunge_orchestrator.gc_thresholds import reduced_gc
 from expunge_orchestrator.ledger import asked_of_day, tables
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading, serialise_plans
 from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.planning import plan_writing
+from expunge_orchestrator.planning import plan_writer
 from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, People
 from expunge_orchestrator.planning.plan_digest import plan_digest
 from expunge_orchestrator.planning.sealed_rows import SealedRows
@@ -252,6 +252,6 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
         "plan_digest": digest(),
         "pipeline": pipeline_for([name for name in workspace.stores if name in plan["stores"]]),
     }
-    plan_writing.write(workspace.ledger, batch, zip(rows.chunks(), planned, strict=True), len(planned), end)
+    plan_writer.write(workspace.ledger, batch, zip(rows.chunks(), planned, strict=True), len(planned), end)
     with reading(workspace.ledger) as connection:
         return batch_by_uid(connection, uid)

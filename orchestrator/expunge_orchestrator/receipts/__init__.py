@@ -1,7 +1,7 @@
 """Receipts: bodies of statements, signing them into the log, and their export.
 
 statement_bodies   bodies as plain data, free of identifiers
-standard_wording   sentences of statements, the same whoever they are about
+standard_sentences sentences of statements, the same whoever they are about
 collection_lines   what is said of one person in each store and collection
 shared_documents   what the statements of many requests cite
 outcome_bodies     bodies of erased, partially-erased and not-found

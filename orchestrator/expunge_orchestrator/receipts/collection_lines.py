@@ -7,7 +7,7 @@ from datetime import datetime
 
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.clock import exact
-from expunge_orchestrator.receipts.standard_wording import UNNAMED_GROUND, Went
+from expunge_orchestrator.receipts.standard_sentences import UNNAMED_GROUND, Went
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of

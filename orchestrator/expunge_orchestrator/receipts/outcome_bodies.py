@@ -9,7 +9,7 @@ from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.collection_lines import in_collection, in_store, reaches_level, what_went
-from expunge_orchestrator.receipts.standard_wording import CLAIMS
+from expunge_orchestrator.receipts.standard_sentences import CLAIMS
 from expunge_orchestrator.receipts.statement_bodies import subject_of_request
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds

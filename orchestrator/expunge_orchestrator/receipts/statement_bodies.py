@@ -11,7 +11,7 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.receipts.collection_lines import by_store
 from expunge_orchestrator.receipts.request_facts import Continuation, RequestFacts
-from expunge_orchestrator.receipts.standard_wording import (
+from expunge_orchestrator.receipts.standard_sentences import (
     CANCELLED,
     CARRIED_OVER,
     CONTACT_KEPT,

@@ -12,7 +12,7 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
-from expunge_orchestrator.receipts.standard_wording import CLAIMS, Went
+from expunge_orchestrator.receipts.standard_sentences import CLAIMS, Went
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_reports import canonical, consistency

@@ -1,4 +1,4 @@
-"""Standard wording: sentences of statements, which are the same whoever they are about."""
+"""Standard sentences of statements, which are the same whoever they are about."""
 
 from enum import Enum, auto
 

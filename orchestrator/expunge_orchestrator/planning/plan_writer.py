@@ -1,4 +1,4 @@
-"""Plan writing: a plan goes into the ledger a chunk of people at a time, and is a plan with the last of them.
+"""Plan writer: a plan goes into the ledger a chunk of people at a time, and is a plan with the last of them.
 
 A list may be long, and while one transaction writes the ledger others wait: on SQLite all of them. So each chunk has a
 transaction of its own. Until the last one has ended the batch is `building`: nobody sees it, nothing of it can be

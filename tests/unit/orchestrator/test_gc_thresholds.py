@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from expunge_orchestrator.gc_tuning import reduced_gc
+from expunge_orchestrator.gc_thresholds import reduced_gc
 
 
 def test_it_looks_less_often_and_then_as_before() -> None:

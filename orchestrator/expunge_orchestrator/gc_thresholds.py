@@ -1,4 +1,4 @@
-"""GC tuning: fewer passes of Python's garbage collector during long runs.
+"""GC thresholds: fewer passes of Python's garbage collector during long runs.
 
 A chunk is thousands of small objects that live for one step, and few of them refer to each other in a circle. With
 Python's defaults the collector walks over everything that was ever imported, every few hundred people: a quarter of the
