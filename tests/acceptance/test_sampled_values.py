@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from psycopg import sql
 from tests.support.contract_maps import data_map
 from tests.support.postgres.company import execute
 from tests.support.redis.keyspace import DATA
@@ -12,6 +13,8 @@ from tests.support.servers import Keyspace
 
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.postgres import PostgresStore
+from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.redis import RedisSpec, RedisStore
 from expunge_connectors.redis.spec import RedisConnection
@@ -26,6 +29,8 @@ USERS: dict[str, Any] = {
     **DATA,
 }
 
+CODES = {"values-unread", "values-led", "sweep-unfinished"}
+
 
 def sampled(database: str, keyspace: Keyspace, users: dict[str, Any]) -> list[Finding]:
     """What is said of values."""
@@ -39,7 +44,7 @@ def sampled(database: str, keyspace: Keyspace, users: dict[str, Any]) -> list[Fi
         "cache": RedisStore("cache", loaded, RedisConnection.model_validate({"url": keyspace.url})),
     }
     try:
-        found = [one for one in sample_all(loaded, stores, 1000) if one.code in {"values-unread", "values-led"}]
+        found = [one for one in sample_all(loaded, stores, 1000) if one.code in CODES]
     finally:
         for one in stores.values():
             one.close()
@@ -96,6 +101,22 @@ def test_a_document_that_has_a_name_twice_is_counted(
     found = sampled(users, keyspace, USERS | {"found_by": [*USERS["found_by"], linked]})
     told = [one.message.partition(" values")[0] for one in found if "about" in one.message]
     assert told == ([unread] if unread else [])
+
+
+def test_documents_that_were_not_taken_apart_in_time_are_not_called_read(
+    users: str, keyspace: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = table_sampling.asked
+
+    def in_time(connection: Connection, statement: sql.Composed) -> list[tuple[Any, ...]] | None:
+        return None if "json_object_keys" in statement.as_string(connection) else asked(connection, statement)
+
+    monkeypatch.setattr(table_sampling, "asked", in_time)
+    document = '{"to": {"mail": "ann@x.example", "mail": "b@x.example"}}'
+    execute(users, f"ALTER TABLE users ADD about json; UPDATE users SET about = '{document}' WHERE id = 1")
+    linked = {"column": "about", "path": ["to", "mail"], "identity": "email"}
+    found = sampled(users, keyspace, USERS | {"found_by": [*USERS["found_by"], linked]})
+    assert [one.code for one in found if "about" in one.message] == ["sweep-unfinished"]
 
 
 def test_values_that_lead_to_nothing_in_another_store(users: str, keyspace: Keyspace) -> None:

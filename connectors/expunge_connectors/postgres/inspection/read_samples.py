@@ -53,6 +53,9 @@ def read_samples(connection: Connection, inspection: InspectionContext, rows: in
                     keys.update((whose, SubjectKey(identity, value)) for value in reading.values)
             if source.path is not None and live.base == "json":
                 twice = _with_a_name_twice(connection, sampled[table.text], source, rows)
+                if twice is None:
+                    yield ReadSample(name, where, identity, None)
+                    continue
                 seen, unread = seen + twice, unread + twice
             yield ReadSample(name, where, identity, seen, unread, frozenset(keys))
 
@@ -77,8 +80,10 @@ SELECT count(*) FROM {sample} WHERE EXISTS (
      WHERE named.name = ANY ({path}::text[]) GROUP BY named.name HAVING count(*) > 1))"""
 
 
-def _with_a_name_twice(connection: Connection, sampled: SampledTable, source: Source, rows: int) -> int:
+def _with_a_name_twice(connection: Connection, sampled: SampledTable, source: Source, rows: int) -> int | None:
     """How many documents of a sample have a name of the path twice in one object: the first value is looked at nowhere.
+
+    None: the server would not say.
 
     https://www.postgresql.org/docs/current/datatype-json.html
     """
@@ -91,7 +96,7 @@ def _with_a_name_twice(connection: Connection, sampled: SampledTable, source: So
             path=sql.Literal(list(source.path)),
         ),
     )
-    return 0 if told is None else int(told[0][0])
+    return None if told is None else int(told[0][0])
 
 
 def _places(spec: TableSpec) -> Iterator[tuple[str, Source, bool]]:
