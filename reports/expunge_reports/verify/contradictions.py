@@ -12,7 +12,7 @@ from expunge_reports.forms import bodies, form_reader
 from expunge_reports.forms.bodies import Store
 from expunge_reports.forms.shared_documents import Plan
 from expunge_reports.statement import Statement
-from expunge_reports.verify import document_rules, outcome_rules, time_rules
+from expunge_reports.verify import document_rules, ending_rules, outcome_rules, time_rules
 from expunge_reports.verify.series_reading import Before, Cited, Said
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
@@ -73,6 +73,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "kept-until-past": "a record is kept until a day that was over before it was looked for",
     "check-too-late": "the check after the answer is due later than any settling time that can be set",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
+    "open-against-left": (
+        "after the last look fewer places are open than are left, or more than can be, or not those for which a key is"
+        " kept and which a search found"
+    ),
     "left-without-search": "there was no search, and it left something",
     "search-not-limited": "there was no search because the request is limited, and it is not",
     "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
@@ -126,4 +130,4 @@ def contradictions(
     return tuple(found)
 
 
-RULES: Final = (*outcome_rules.RULES, *document_rules.RULES, *time_rules.RULES)
+RULES: Final = (*outcome_rules.RULES, *document_rules.RULES, *time_rules.RULES, *ending_rules.RULES)

@@ -31,10 +31,9 @@ def _owed(said: Said, _: datetime) -> Found:
     current = said.statement
     if consistency.owes_nothing(current.event, current.open):
         yield "nothing-owed", ""
-    ended = "identifiers" in current.body  # what became of them is stated at the end
-    if consistency.owes_no_day(current.event, current.open, ended=ended):
+    if consistency.owes_no_day(current.event, current.open, ended=said.is_end):
         yield "nothing-owed", ""  # that a check follows, and by when
-    if consistency.day_of_nothing(current.event, current.open, ended=ended):
+    if consistency.day_of_nothing(current.event, current.open, ended=said.is_end):
         yield "day-of-nothing", ""
     if consistency.checked_too_late(current.event, current.open, current.issued_at):
         yield "check-too-late", ""

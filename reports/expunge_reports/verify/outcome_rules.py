@@ -34,7 +34,6 @@ def _negative(value: object) -> bool:
 def _lines(said: Said, _: datetime) -> Found:
     seen: set[str] = set()
     verified = stated(said.statement.body.get("verifiedAt"))
-    ended = said.statement.event == "partially-erased" and "identifiers" in said.statement.body
     for store in said.stores:
         for line in store.collections:
             place = f"{store.store}.{line.collection}"
@@ -45,7 +44,7 @@ def _lines(said: Said, _: datetime) -> Found:
                 yield "place-twice", place
             seen.add(place)
             here = line.due or line.unseen or (line.outcome == "left" and not line.left_before)
-            if here and not (ended and line.outcome == "left") and said.statement.event in ANSWERED | {"on-hold"}:
+            if here and not (said.is_end and line.outcome == "left") and said.statement.event in ANSWERED | {"on-hold"}:
                 yield "due-left", place
         if store.level not in {None, "deleted"}:
             yield "level-not-claimed", store.store
@@ -102,7 +101,7 @@ def _event(said: Said, _: datetime) -> Found:
     due = current.body.get("due")
     if event == "settled" and type(due) is int and due > 0:
         yield "due-left", ""
-    if event in bodies.BODIES and not _states_left(current) and _left(current):
+    if event in bodies.BODIES and event != "on-hold" and not said.is_end and _left(current):
         yield "search-left", ""
     identifiers = current.body.get("identifiers")
     if isinstance(identifiers, dict) and (identifiers.get("destroyedInLedger") is True) == bool(
@@ -128,11 +127,6 @@ def _sums_up(said: Said, before: consistency.Past) -> bool:
     if event == "on-hold" and "retained" not in outcomes and not _left(said.statement):
         return False
     return not consistency.in_answer(event, frozenset(outcomes))
-
-
-def _states_left(current: Statement) -> bool:
-    """Whether it is one of those that may state what a search left: a hold, or an end by the operator."""
-    return current.event == "on-hold" or (current.event == "partially-erased" and "identifiers" in current.body)
 
 
 def _left(current: Statement) -> bool:

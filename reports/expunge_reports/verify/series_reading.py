@@ -78,6 +78,7 @@ class Before:
         last: the one that it follows.
         past: what their events amount to.
         erased: whether one says that something was erased.
+        ended: whether one is the last look: `settled`, or an end by the operator.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
         copies: the last list of backup copies that was cited.
@@ -89,6 +90,7 @@ class Before:
     last: Statement | None = None
     past: Past = field(default_factory=Past)
     erased: bool = False
+    ended: bool = False
     kept: Sequence[tuple[datetime | None, str]] = ()
     copies: Cited | None = None
     clocks: Deadlines | None = None
@@ -123,6 +125,11 @@ class Said:
         """The one that opens the series."""
         return self.before.first or self.statement
 
+    @property
+    def is_end(self) -> bool:
+        """Whether an operator ended the request with it: no other answer says what became of the identifiers."""
+        return self.statement.event == "partially-erased" and "identifiers" in self.statement.body
+
     def all_of(self, form: type[AnyDocument]) -> Iterator[AnyDocument]:
         """Yield the documents of one kind that it cites."""
         return (one.form for one in self.cited if isinstance(one.form, form))
@@ -140,6 +147,7 @@ class Said:
             last=self.statement,
             past=self.before.past.then(self.statement.event),
             erased=self.before.erased or any(line.outcome in {"erased", "tombstoned"} for line in lines),
+            ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             kept=_kept(self.stores) if stated else self.before.kept,
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),

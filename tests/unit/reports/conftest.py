@@ -46,7 +46,7 @@ KEPT_KEYS = {
     "openableFrom": "Copies of the ledger",
     "until": None,
     "means": "No day is known",
-    "kept": "What leads to the rest",
+    "contactKept": "The address of the last letter",
 }
 
 

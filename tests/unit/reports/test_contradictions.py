@@ -36,9 +36,20 @@ DESTROYED = {
     "level": "deleted",
     "levelMeans": "No query of the ledger returns them",
 }
+KEPT = {
+    **{name: one for name, one in DESTROYED.items() if name not in {"level", "levelMeans"}},
+    "destroyedInLedger": False,
+    "kept": "What leads to the rest",
+}
 PLANNED = {"users": "tombstone", "posts": "delete", "invoices": "retain"}
 
-LEFT_BY_SEARCH = {"searched": "searched", "left": [{"store": "main", "place": "a.b", "records": 1}]}
+SEARCH: Receipt = {
+    "searched": "searched",
+    "at": "2026-11-24T10:00:00Z",
+    **dict.fromkeys(("places", "values"), 2),
+    **dict.fromkeys(("gaps", "logs", "retained", "mapped"), 0),
+    "left": [{"store": "main", "place": "a.b", "records": 1}],
+}
 
 
 def at(hours: float = 0) -> str:
@@ -303,10 +314,16 @@ def of_clock(**members: object) -> Callable[[Receipt], None]:
 
 
 def then(event: str, hours: float = 27, **members: Any) -> Callable[[Receipt], None]:
-    """One more statement, as it mostly is but for these members."""
+    """One more statement, as it mostly is but for these members. What is erased again is so before it is settled."""
     more = {**usual(event), "event": event, "at": hours, "final": event == "cancelled", **members}
     more["body"] = {**usual(event)["body"], **members.get("body", {})}
-    return lambda receipt: receipt["series"].append(copy.deepcopy(more))
+
+    def change(receipt: Receipt) -> None:
+        if event == "re-erased" and receipt["series"][-1]["event"] == "settled":
+            receipt["series"].pop()
+        receipt["series"].append(copy.deepcopy(more))
+
+    return change
 
 
 def instead(number: int, event: str, **members: object) -> Callable[[Receipt], None]:
@@ -403,6 +420,9 @@ NINE = {"copies": 9, "control": None}
 IN_A_CENTURY = Open(1, T0.replace(year=2126), COPIES)
 CLOSED = then("closed", final=True)
 
+LEFT = body(2, left=["main.posts"], leftMeans="x")
+OPEN = member(2, open=Open(1, None, COPIES))
+
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     # forms: what no rule can read, no rule would refuse
     "a store without collections": ("form-unknown", lambda r: r["series"][1]["body"]["stores"].append({"store": "x"})),
@@ -429,7 +449,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         }.items()
         for member in members
     },
-    "erased again without stores": ("form-unknown", both(then("re-erased"), without(3, "stores"))),
+    "erased again without stores": ("form-unknown", both(then("re-erased"), without(2, "stores"))),
     "settled without a check": ("form-unknown", without(2, "verifiedAt")),
     "settled and nothing is said of what is due": ("form-unknown", without(2, "due")),
     "settled with a text due": ("form-unknown", body(2, due="5")),
@@ -586,20 +606,23 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "erased with seven due": ("due-left outcome-against-counts", both(erased, of_line(1, due=5))),
     "partially erased with one due": ("due-left", of_line(1, due=1, outcome="ambiguous", ambiguous=1)),
     "settled with three due": ("due-left", body(2, due=3)),
-    "settled with one due where an earlier request left some": ("due-left", body(2, due=1, left=["main.posts"])),
+    "settled with one due where an earlier request left some": (
+        "due-left",
+        both(LEFT, OPEN, body(2, due=1, identifiers=KEPT)),
+    ),
     "left, and neither ended nor by an earlier request": ("due-left", of_line(1, outcome="left")),
     "left and due, and not ended": ("due-left", of_line(1, outcome="left", due=1, leftBefore=2)),
     "on hold, and left by nobody": ("due-left", both(instead(1, "on-hold"), of_last(1, outcome="left"))),
     "settled and a search left something": (
         "search-left",
-        body(2, blindSearch={"searched": "searched", "left": [{"store": "main", "place": "a.b", "records": 1}]}),
+        both(body(2, blindSearch=SEARCH), member(2, open=Open(1, None, COPIES))),
     ),
-    "erased and a search left something": ("search-left", both(erased, body(1, blindSearch=LEFT_BY_SEARCH))),
-    "not found and a search left something": ("search-left", both(missing, body(1, blindSearch=LEFT_BY_SEARCH))),
-    "an answer, and a search before it left something": ("search-left", body(1, blindSearch=LEFT_BY_SEARCH)),
+    "erased and a search left something": ("search-left", both(erased, body(1, blindSearch=SEARCH))),
+    "not found and a search left something": ("search-left", both(missing, body(1, blindSearch=SEARCH))),
+    "an answer, and a search before it left something": ("search-left", body(1, blindSearch=SEARCH)),
     "erased again and a search left something": (
         "search-left",
-        instead(2, "re-erased", body={"blindSearch": LEFT_BY_SEARCH}),
+        instead(2, "re-erased", body={"blindSearch": SEARCH}),
     ),
     "erased again, and due": (
         "due-left event-against-lines",
@@ -656,7 +679,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "settled and a collection is left that was not planned": (
         "plan-against-lines",
-        both(body(2, left=["main.letters"], leftMeans="x"), member(2, open=Open(1, None, COPIES))),
+        both(LEFT, OPEN, body(2, left=["main.letters"], identifiers=KEPT)),
     ),
     "ended, and a search that was none left something": (
         "left-without-search",
@@ -731,6 +754,57 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             of_line(2, outcome="left", found=0, leftBefore=6, retained=0, gone=0),
             without_level,
             claims("Records were deleted or tombstoned in the stores listed. Of all other data nothing is said."),
+        ),
+    ),
+    # what is left at the end, what is open and what is kept
+    **{
+        f"settled with {name}": ("open-against-left", both(*changes))
+        for name, changes in {
+            "one left and nothing open": [LEFT],
+            "one left and open, and no key kept": [LEFT, OPEN],
+            "one open and nothing left or kept": [OPEN],
+            "a key kept and nothing open": [body(2, identifiers=KEPT)],
+            "two left and one open": [LEFT, OPEN, body(2, left=["main.posts", "main.users"], identifiers=KEPT)],
+        }.items()
+    },
+    "settled with more open than is planned": (
+        "open-against-left",
+        both(LEFT, member(2, open=Open(5, None, COPIES)), body(2, identifiers=KEPT)),
+    ),
+    "ended with more open than is left or kept": (
+        "open-against-left",
+        instead(2, "partially-erased", open=Open(2, None, COPIES), body={"identifiers": KEPT}),
+    ),
+    "ended with three left and one open": (
+        "open-against-left",
+        both(
+            instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT}),
+            *[of_last(number, outcome="left", due=1, gone=0) for number in range(3)],
+            lambda r: r["series"][2]["body"]["stores"][0].pop("level"),
+            of_last(2, retained=0),
+        ),
+    ),
+    "ended with one left, and no key kept": (
+        "open-against-left",
+        both(
+            instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED}),
+            of_last(1, outcome="left", due=5),
+        ),
+    ),
+    "ended with one open that nothing is said of": (
+        "open-against-left",
+        instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED}),
+    ),
+    "settled twice": ("event-order", then("settled", 30)),
+    "erased again after it was settled": (
+        "event-order",
+        lambda r: r["series"].append({**usual("re-erased"), "event": "re-erased", "at": 30}),
+    ),
+    "settled after an end by the operator": (
+        "event-order",
+        both(
+            instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT}),
+            then("settled", 30),
         ),
     ),
     # order
@@ -977,7 +1051,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "erased again, and a collection is left out": (
         "plan-against-lines",
-        both(then("re-erased"), lambda r: r["series"][3]["body"]["stores"].pop()),
+        both(then("re-erased"), lambda r: r["series"][2]["body"]["stores"].pop()),
     ),
     "a store that is left out": ("plan-against-lines", lambda r: r["series"][1]["body"]["stores"].pop()),
     "not found in no store": ("plan-against-lines", both(missing, body(1, stores=[]))),
@@ -1064,10 +1138,13 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "failed after a hold, and nothing is open": ("debt-lowered", both(instead(1, "on-hold"), then("failed", 2))),
     "erased in part and no day of the check": ("nothing-owed", member(1, open=Open(1, None, COPIES))),
     "erased again and no day of the check": ("nothing-owed", then("re-erased", open=Open(1, None, COPIES))),
-    "settled, and a day is given": ("day-of-nothing", member(2, open=Open(1, SOON, COPIES))),
+    "settled, and a day is given": (
+        "day-of-nothing",
+        both(body(2, identifiers=KEPT), member(2, open=Open(1, SOON, COPIES))),
+    ),
     "ended, and a day is given": (
         "day-of-nothing",
-        both(instead(2, "partially-erased", body={"identifiers": DESTROYED}), member(2, open=Open(1, SOON, COPIES))),
+        both(instead(2, "partially-erased", body={"identifiers": KEPT}), member(2, open=Open(1, SOON, COPIES))),
     ),
     "a place listed twice": (
         "place-twice",
@@ -1114,7 +1191,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "erased again, and checked in a hundred years": ("check-too-late", then("re-erased", open=IN_A_CENTURY)),
     "keys destroyed and kept": (
         "keys-destroyed-and-kept",
-        body(2, identifiers=DESTROYED | {"kept": "What leads there"}),
+        both(
+            body(2, identifiers=DESTROYED | {"kept": "What leads there"}),
+            member(2, open=Open(1, None, COPIES)),
+        ),
     ),
     "keys neither destroyed nor kept": (
         "keys-destroyed-and-kept",
@@ -1179,9 +1259,11 @@ def closed_in_the_end(receipt: Receipt) -> None:
 
 
 TRUE = {
-    "ended by the operator": instead(
-        2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED}
+    "settled with one left": both(LEFT, OPEN, body(2, identifiers=KEPT)),
+    "ended, and a search alone left something": instead(
+        2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED, "blindSearch": SEARCH}
     ),
+    "ended by the operator": instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT}),
     "a copy that is overdue": of_copy(2, status="overdue", due=at(-2), expectedBy=at(-1)),
     "extended twice": both(
         lambda r: r["documents"]["deadlines"]["clocks"].append(
@@ -1232,7 +1314,7 @@ TRUE = {
     ),
     "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), then("re-erased"), then("settled")),
     "on hold for what a search left alone": both(
-        instead(2, "on-hold", open=Open(1, None, COPIES), body={"blindSearch": LEFT_BY_SEARCH}),
+        instead(2, "on-hold", open=Open(1, None, COPIES), body={"blindSearch": SEARCH}),
         of_last(2, outcome="erased", retained=0, gone=6),
     ),
     "denied": instead(1, "denied"),

@@ -57,7 +57,7 @@ def stores(*lines):
 def test_of_what_a_lock_keeps_until_a_day_nothing_follows(operator, judged, event):
     """Whether the check after the settling time found it, or an operator ended the request."""
     answer = ("partially-erased", Open(1, DAY), stores(LOCKED))
-    last = ("settled", Open(1), {}) if event == "settled" else ("partially-erased", Open(1), stores(LOCKED) | ENDED)
+    last = (event, Open(1), ENDED if event == "settled" else stores(LOCKED) | ENDED)
     verdict = judged(("accepted", Open(1), {}), answer, last)
     said = verdict_text.lines(verdict)
     assert said[-1].endswith(f" {event} (1 open; {NOTHING})")
