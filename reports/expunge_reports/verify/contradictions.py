@@ -77,7 +77,16 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "after the last look fewer places are open than are left, or more than can be, or not those for which a key is"
         " kept and which a search found"
     ),
-    "left-without-search": "there was no search, and it left something",
+    "settled-against-answer": (
+        "something is said to be left although the answer was not partial, or samples to be drawn anew where nothing"
+        " was found"
+    ),
+    "found-lowered": "less is said to have been found in a collection than the answer says",
+    "left-without-search": "there was no search, and it left or counted something",
+    "search-unaccounted": (
+        "there was a search, and its time or a count is missing, its time is not that of its document, it searched for"
+        " no value, or left no record in a place"
+    ),
     "search-not-limited": "there was no search because the request is limited, and it is not",
     "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
 }

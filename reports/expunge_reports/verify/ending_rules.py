@@ -1,12 +1,17 @@
-"""Ending rules: what `settled` and an operator's end say is left, open and kept, and what may follow them."""
+"""Ending rules: what `settled` and an operator's end say is left, open and kept, their searches, and what may follow.
 
+And what was said after the answer, against the answer.
+"""
+
+from collections import Counter
 from datetime import datetime
 from typing import Final
 
 from expunge_reports.consistency import SETTLED
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.bodies import Answer, Settled
-from expunge_reports.verify.series_reading import Found, Rule, Said
+from expunge_reports.forms.bodies import Answer, BlindSearch, Settled
+from expunge_reports.forms.shared_documents import SearchedStores
+from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
 
 
 def _open(said: Said, _: datetime) -> Found:
@@ -26,6 +31,47 @@ def _open(said: Said, _: datetime) -> Found:
         yield "open-against-left", ""
 
 
+def _settled(said: Said, _: datetime) -> Found:
+    """Something is left only where the answer was partial; samples are drawn anew where it says that something was."""
+    ending = _ending(said)
+    if not isinstance(ending, Settled):
+        return
+    samples = [
+        f"{store.store}.{name}"
+        for store in ending.planner_samples
+        for name in (*store.drawn_anew, *(one.collection for one in store.older))
+    ]
+    if ending.left and said.before.answer != "partially-erased":
+        yield "settled-against-answer", ""
+    yield from some(("settled-against-answer", place) for place in samples if not said.before.found.get(place))
+    for named in ((*ending.left, *(ending.dropped or ())), samples):
+        yield from some(("place-twice", place) for place, number in Counter(named).items() if number > 1)
+
+
+def _found(said: Said, _: datetime) -> Found:
+    """What the answer counted was found, however many are there now: later looks add what came since."""
+    found = said.before.found
+    lines = ((f"{store.store}.{line.collection}", line) for store in said.stores for line in store.collections)
+    yield from some(("found-lowered", place) for place, line in lines if line.found < found.get(place, line.found))
+
+
+def _search(said: Said, _: datetime) -> Found:
+    search = form_reader.read(BlindSearch, said.statement.body.get("blindSearch"))
+    if search is None:
+        return
+    counts = (search.places, search.values, search.logs, search.retained, search.mapped, search.gaps)
+    searched = search.searched == "searched"
+    if not searched and (search.left or any(one is not None for one in counts)):
+        yield "left-without-search", ""
+    passes = [stated(one.at) for one in said.all_of(SearchedStores)]
+    if (
+        (searched and (search.at is None or None in counts or not search.values))
+        or any(one.records == 0 for one in search.left)
+        or any(at != stated(search.at) for at in passes)
+    ):
+        yield "search-unaccounted", ""
+
+
 def _order(said: Said, _: datetime) -> Found:
     """Nobody looks after the last look."""
     if said.before.ended and said.statement.event in SETTLED | {"partially-erased", "on-hold"}:
@@ -38,4 +84,4 @@ def _ending(said: Said) -> Answer | Settled | None:
     return form_reader.read(Answer, said.statement.body) if said.is_end else None
 
 
-RULES: Final = tuple(Rule(since=1, check=one) for one in (_open, _order))
+RULES: Final = tuple(Rule(since=1, check=one) for one in (_open, _settled, _found, _search, _order))

@@ -146,8 +146,6 @@ def _subject(said: Said, _: datetime) -> Found:
     search = form_reader.read(BlindSearch, body.get("blindSearch"))
     if search is not None and search.searched == "limited-request" and "dataTypes" not in body:
         yield "search-not-limited", ""
-    if search is not None and search.searched != "searched" and search.left:
-        yield "left-without-search", ""
 
 
 def _closed(said: Said, _: datetime) -> Found:

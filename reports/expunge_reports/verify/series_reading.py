@@ -78,6 +78,8 @@ class Before:
         last: the one that it follows.
         past: what their events amount to.
         erased: whether one says that something was erased.
+        answer: the event of the answer.
+        found: how many records the answer says were found, by `store.collection`.
         ended: whether one is the last look: `settled`, or an end by the operator.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
@@ -90,6 +92,8 @@ class Before:
     last: Statement | None = None
     past: Past = field(default_factory=Past)
     erased: bool = False
+    answer: str | None = None
+    found: Mapping[str, int] = field(default_factory=dict)
     ended: bool = False
     kept: Sequence[tuple[datetime | None, str]] = ()
     copies: Cited | None = None
@@ -141,12 +145,15 @@ class Said:
     def then(self) -> Before:
         """Return what is known before the next one."""
         stated = "stores" in self.statement.body
-        lines = (line for store in self.stores for line in store.collections)
+        lines = [(f"{store.store}.{line.collection}", line) for store in self.stores for line in store.collections]
+        answers = self.before.answer is None and self.statement.event in consistency.ANSWERS
         return Before(
             first=self.first,
             last=self.statement,
             past=self.before.past.then(self.statement.event),
-            erased=self.before.erased or any(line.outcome in {"erased", "tombstoned"} for line in lines),
+            erased=self.before.erased or any(line.outcome in consistency.GONE_OUTCOMES for _, line in lines),
+            answer=self.statement.event if answers else self.before.answer,
+            found={place: line.found for place, line in lines} if answers else self.before.found,
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             kept=_kept(self.stores) if stated else self.before.kept,
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),

@@ -420,6 +420,24 @@ NINE = {"copies": 9, "control": None}
 IN_A_CENTURY = Open(1, T0.replace(year=2126), COPIES)
 CLOSED = then("closed", final=True)
 
+
+def samples(anew: str, *older: str) -> Callable[[Receipt], None]:
+    """Of which tables the planner's samples were drawn anew, and of which older ones are left."""
+    told = [{"collection": one, "why": "a lock"} for one in older]
+    return body(2, plannerSamples=[{"store": "main", "drawnAnew": [anew], "older": told}])
+
+
+def searched_then(text: str) -> Callable[[Receipt], None]:
+    """A search, and the document about one that began then."""
+
+    def change(receipt: Receipt) -> None:
+        receipt["documents"]["search"] = {"kind": "blind-search", "at": text, "stores": []}
+        receipt["series"][2]["cites"].append("search")
+        receipt["series"][2]["body"]["blindSearch"] = SEARCH | {"left": []}
+
+    return change
+
+
 LEFT = body(2, left=["main.posts"], leftMeans="x")
 OPEN = member(2, open=Open(1, None, COPIES))
 
@@ -795,6 +813,74 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "open-against-left",
         instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED}),
     ),
+    **{
+        f"left at settling, and {name}": (
+            "settled-against-answer",
+            both(change, LEFT, OPEN, body(2, identifiers=KEPT)),
+        )
+        for name, change in {"all was erased": erased, "nothing was there": missing}.items()
+    },
+    "samples drawn anew, and nothing was found": ("settled-against-answer", both(missing, samples("users"))),
+    "samples drawn anew of a table in which nothing was found": (
+        "settled-against-answer",
+        both(of_line(1, outcome="not-found", found=0), samples("users", "posts")),
+    ),
+    "samples drawn anew of a table that was not planned": ("settled-against-answer", samples("letters")),
+    "samples drawn anew and older": ("place-twice", samples("users", "users")),
+    "a collection left twice": (
+        "place-twice",
+        both(LEFT, member(2, open=Open(2, None, COPIES)), body(2, left=["main.posts", "main.posts"], identifiers=KEPT)),
+    ),
+    "a collection left and dropped": (
+        "place-twice",
+        both(LEFT, OPEN, body(2, dropped=["main.posts"], droppedMeans="x", identifiers=KEPT)),
+    ),
+    # what was found
+    **{
+        f"{event}, and less was found than the answer says": (
+            "found-lowered",
+            both(erased, instead(2, event), of_last(1, found=3)),
+        )
+        for event in ("re-erased", "on-hold")
+    },
+    "ended, and less was found than the answer says": (
+        "found-lowered",
+        both(
+            instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT}),
+            of_last(1, found=3),
+        ),
+    ),
+    "erased again, and nothing was found where the answer says that something was": (
+        "found-lowered",
+        both(instead(2, "re-erased"), of_last(1, outcome="not-found", found=0)),
+    ),
+    # searches
+    **{
+        f"no values to search for, and {name}": (
+            "left-without-search",
+            body(2, blindSearch={"searched": "no-values", "at": at(25), name: 7}),
+        )
+        for name in ("places", "values", "logs", "retained", "mapped", "gaps")
+    },
+    **{
+        f"searched, and no {name} of it": (
+            "search-unaccounted",
+            body(2, blindSearch={one: told for one, told in (SEARCH | {"left": []}).items() if one != name}),
+        )
+        for name in SEARCH
+        if name not in {"searched", "left"}
+    },
+    "searched for nothing": ("search-unaccounted", body(2, blindSearch=SEARCH | {"values": 0, "left": []})),
+    "searched at another time than the document says": ("search-unaccounted", searched_then(at(1))),
+    "a search that left nothing in a place": (
+        "search-unaccounted",
+        instead(
+            2,
+            "partially-erased",
+            open=Open(1, None, COPIES),
+            body={"identifiers": DESTROYED, "blindSearch": SEARCH | {"left": [SEARCH["left"][0] | {"records": 0}]}},
+        ),
+    ),
     "settled twice": ("event-order", then("settled", 30)),
     "erased again after it was settled": (
         "event-order",
@@ -812,7 +898,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "denied after it was erased": ("event-order", then("denied")),
     "extended after the answer": ("event-order extended-by-nothing", then("extended")),
     "erased twice": ("event-order", then("erased")),
-    "not found after it was erased": ("event-order", then("not-found")),
+    "not found after it was erased": ("event-order found-lowered", then("not-found")),
     "settled before any answer": ("event-order", instead(1, "settled")),
     "erased again before it was erased": ("event-order", instead(1, "re-erased")),
     "erased after it was denied": ("event-order", both(instead(1, "denied"), then("erased"))),
@@ -1259,6 +1345,14 @@ def closed_in_the_end(receipt: Receipt) -> None:
 
 
 TRUE = {
+    "samples drawn anew of one table, and older of another": samples("users", "posts"),
+    "searched, and nothing left": searched_then(SEARCH["at"]),
+    "erased again, and more was found than the answer says": both(
+        instead(2, "re-erased"), of_last(1, found=9), then("settled")
+    ),
+    "answered after a hold, when the application had deleted some": both(
+        instead(1, "on-hold"), of_last(1, found=9), then("erased", 2), then("settled")
+    ),
     "settled with one left": both(LEFT, OPEN, body(2, identifiers=KEPT)),
     "ended, and a search alone left something": instead(
         2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED, "blindSearch": SEARCH}
