@@ -57,9 +57,17 @@ def _receipt() -> tuple[Verdict, dict[str, object]]:
             "software": LONG,
             "operator": LONG,
             "contact": LONG,
-            "dataMap": LONG,
-            "planDigest": LONG,
-            "stores": [{"store": LONG, "kind": "postgres", "identity": LONG, "collections": {LONG: "delete"}}],
+            "dataMap": f"sha256:{plan}",
+            "planDigest": f"sha256:{plan}",
+            "stores": [
+                {
+                    "store": LONG,
+                    "kind": "postgres",
+                    "identity": f"sha256:{plan}",
+                    "collections": {LONG: "delete"},
+                    "backupPlaces": [LONG],
+                }
+            ],
             "logsLeftAlone": [{"store": "main", "collection": LONG, **log}],
             "dataTypes": {"main.users": LONG},
         },

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from expunge_reports.errors import MalformedError
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.form_reader import NO_NAMES, NULLABLE, Members, Names
+from expunge_reports.forms.form_reader import NO_NAMES, NULLABLE, Digest, Members, Names
 from expunge_reports.forms.stated_time import Day, Time
 
 
@@ -96,6 +97,11 @@ class Identifiers:
     level_means: str | None = None
     further: Members
 
+    def __post_init__(self) -> None:
+        """Require a level of what was destroyed."""
+        if self.destroyed_in_ledger and None in (self.level, self.level_means):
+            raise MalformedError("the identifiers are destroyed and have no level")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OlderSample:
@@ -165,7 +171,7 @@ class Answer(ReErased):
     outcome: str
     counted_at: Time | None = None
     claim: str | None = None
-    data_map: str | None = None
+    data_map: Digest | None = None
     normalisers: tuple[str, ...] = ()
     reason: str | None = None
     blind_search: BlindSearch | None = None
@@ -195,6 +201,11 @@ class Settled(Body):
     blind_search: BlindSearch | None = None
     identifiers: Identifiers
     planner_samples: tuple[PlannerSamples, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Require a word on what is left."""
+        if self.left and self.left_means is None:
+            raise MalformedError("something is left, and nothing says what that means")
 
 
 BODIES: Final[Mapping[str, type[Body]]] = {

@@ -26,9 +26,13 @@ Names = NewType("Names", tuple[str, ...])
 NO_NAMES: Final = Names(())
 """What a member stands for that is absent."""
 
+Digest = NewType("Digest", str)
+"""A text that is a digest, `sha256:` and 64 hexadecimal digits."""
+
 Interval = NewType("Interval", tuple[Time, Time])
 """Two times."""
 _ENDS: Final = 2
+_SHA256: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _Form = TypeVar("_Form")
 _Reader = Callable[[object, str], object]
 
@@ -119,8 +123,22 @@ def _word(words: tuple[str, ...], value: object, what: str) -> object:
     return value
 
 
+def _text(value: object, what: str) -> str:
+    found = json_fields.text(value, what)
+    if not found:
+        raise MalformedError(f"{what} is empty")
+    return found
+
+
+def _digest(value: object, what: str) -> str:
+    found = json_fields.text(value, what)
+    if not _SHA256.fullmatch(found):
+        raise MalformedError(f"{what} is no digest")
+    return found
+
+
 def _names(value: object, what: str) -> object:
-    found = tuple(json_fields.text(one, what) for one in json_fields.sequence(value, what))
+    found = tuple(_text(one, what) for one in json_fields.sequence(value, what))
     if not found:
         raise MalformedError(f"{what} is empty")
     return found
@@ -140,7 +158,8 @@ def _by_name(reader: _Reader, value: object, what: str) -> object:
 _LEAVES: Final[Mapping[Any, _Reader]] = {
     Time: stated_time.read_time,
     Day: stated_time.read_day,
-    str: json_fields.text,
+    str: _text,
+    Digest: _digest,
     bool: json_fields.flag,
     Names: _names,
     Interval: _interval,

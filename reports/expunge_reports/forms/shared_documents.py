@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, cast
 
+from expunge_reports.errors import MalformedError
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.form_reader import NO_NAMES, Interval, Members, Names
+from expunge_reports.forms.form_reader import NO_NAMES, Digest, Interval, Members, Names
 from expunge_reports.forms.stated_time import Day, Time
 
 Action = Literal["delete", "tombstone", "retain"]
@@ -91,7 +92,7 @@ class PlannedStore:
 
     store: str
     kind: str
-    identity: str
+    identity: Digest
     collections: Mapping[str, Action]
     backup_places: Names = NO_NAMES
     no_backups: NoBackups | None = None
@@ -106,8 +107,8 @@ class Plan:
     operator: str
     contact: str
     software: str
-    data_map: str
-    plan_digest: str
+    data_map: Digest
+    plan_digest: Digest
     stores: tuple[PlannedStore, ...]
     logs_left_alone: tuple[LogLeftAlone, ...]
     data_types: Mapping[str, str]
@@ -177,6 +178,11 @@ class Deadlines:
     answer_by: Time
     warning: str | None = None
     further: Members
+
+    def __post_init__(self) -> None:
+        """Require a clock."""
+        if not self.clocks:
+            raise MalformedError("there are deadlines and no clock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "nothing-owed": "the event leaves something to be stated, and nothing is said to be open, or not by when",
     "day-of-nothing": "a day is given for a statement, and none follows after this event",
     "debt-lowered": "a correction, or the word that it failed, makes less of what is owed, or puts it off",
+    "backups-unclear": "of a planned store it is said that copies are made and that none are, or neither",
     "copies-not-counted": "the copies counted as open are not those of the document that is cited, or none is",
     "copies-not-listed": (
         "copies are stated of a place that was not listed, or of a store that is not planned or is not copied there,"

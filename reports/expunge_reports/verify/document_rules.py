@@ -20,6 +20,8 @@ def _documents(said: Said, _: datetime) -> Found:
     for plan in said.new_of(Plan):
         stores = Counter(store.store for store in plan.stores)
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)
+        unclear = (one.store for one in plan.stores if bool(one.backup_places) == (one.no_backups is not None))
+        yield from some(("backups-unclear", store) for store in unclear)
     for one in said.new:
         limited = one.limited_to
         if limited is not None and isinstance(one.form, Plan):
@@ -59,7 +61,7 @@ def _copies(said: Said, _: datetime) -> Found:
                 held[copy.place] += copy.copies
         yield from (("copies-not-listed", place) for place in held - listed)
         for copy in document.may_hold_the_records:
-            if _reversed(copy) or (copy.status == "due" and copy.last_day is None):
+            if _reversed(copy) or (copy.status == "due" and copy.expected_by is None):
                 yield "copy-days-reversed", copy.place
             if _status_against_days(copy, at.get(copy.place)):
                 yield "status-against-days", copy.place

@@ -481,6 +481,23 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "form-unknown plan-against-lines",
         lambda r: r["documents"]["plan"].pop("planDigest"),
     ),
+    **{
+        f"a plan whose {name}": ("form-unknown plan-against-lines", change)
+        for name, change in {
+            "digest is none": lambda r: r["documents"]["plan"].update(planDigest="x"),
+            "map is no digest": lambda r: r["documents"]["plan"].update(dataMap="sha256:" + "A" * 64),
+            "store is no digest": lambda r: r["documents"]["plan"]["stores"][0].update(identity="x"),
+        }.items()
+    },
+    "a store that has copies and none": (
+        "backups-unclear",
+        lambda r: r["documents"]["plan"]["stores"][0].update(noBackups={"reason": "x", "approvedBy": "x"}),
+    ),
+    "a store without a word on copies": (
+        "backups-unclear",
+        lambda r: r["documents"]["plan"]["stores"][1].pop("noBackups"),
+    ),
+    "a copy that is due and expected on no day": ("copy-days-reversed copies-not-counted", of_copy(0, expectedBy=None)),
     "a listing of copies of nothing": ("form-unknown", lambda r: r["documents"]["copies"]["listings"][0].pop("of")),
     "a copy without a word on what stops it": (
         "form-unknown",
@@ -527,6 +544,15 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             "a reason that is a number": body(1, reason=5),
             "normalisers as a text": body(1, normalisers="x"),
             "evidence as a text": body(0, identityEvidence="x"),
+            "destroyed at no level": body(2, identifiers=DESTROYED | {"level": None}),
+            "destroyed, and no word on its level": body(
+                2, identifiers={name: one for name, one in DESTROYED.items() if name != "levelMeans"}
+            ),
+            "a controller without a name": lambda r: [one["body"].update(controller="") for one in r["series"]],
+            "deadlines without a clock": of_deadlines(clocks=[]),
+            "a copy in a place without a name": of_copy(0, place=""),
+            "left, and no word on it": both(LEFT, OPEN, body(2, identifiers=KEPT), without(2, "leftMeans")),
+            "a data map that is no digest": body(1, dataMap="x"),
             "a search that is none": body(2, blindSearch={"searched": "guessed"}),
         }.items()
     },
@@ -584,7 +610,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "left before, and how many is none": ("due-left", of_line(1, outcome="left", leftBefore=0)),
     "unclear: none": ("outcome-against-counts", of_line(1, outcome="ambiguous", ambiguous=0)),
     "kept on no ground": ("kept-without-ground", of_line(2, ground=None)),
-    "kept on an empty ground": ("kept-without-ground", of_line(2, ground="")),
+    "kept on an empty ground": ("form-unknown", of_line(2, ground="")),
     "a collection stated twice": ("place-twice", twice),
     "a store stated twice": ("place-twice", store_twice),
     "a copy stated twice": ("place-twice", copy_twice),

@@ -33,6 +33,7 @@ PLAN = {
             "kind": "postgres",
             "identity": "sha256:" + "3" * 64,
             "collections": {"users": "delete", "invoices": "retain"},
+            "noBackups": {"reason": "None are made", "approvedBy": "The officer"},
         }
     ],
     "logsLeftAlone": [

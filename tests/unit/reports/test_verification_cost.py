@@ -35,7 +35,15 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "contact": "privacy@example.com",
         "dataMap": "sha256:" + "1" * 64,
         "planDigest": "sha256:" + "2" * 64,
-        "stores": [{"store": "main", "kind": "postgres", "identity": "sha256:" + "3" * 64, "collections": COLLECTIONS}],
+        "stores": [
+            {
+                "store": "main",
+                "kind": "postgres",
+                "identity": "sha256:" + "3" * 64,
+                "collections": COLLECTIONS,
+                "backupPlaces": ["dumps"],
+            }
+        ],
         "logsLeftAlone": [],
         "dataTypes": {},
     },
