@@ -71,6 +71,7 @@ def in_line(line: Collection) -> Iterator[str]:
 DELETED: Final = "were deleted or tombstoned in the stores listed"
 NOTHING_DELETED: Final = "nothing was deleted or tombstoned"
 NOTHING_LEFT: Final = "nothing due was left."
+LEVEL: Final = "level reached: deleted"
 """Standard sentences of a claim, which a reader may take for the whole; the claim begins with a capital letter."""
 
 _GOES_AWAY: Final = "deleted or tombstoned"
@@ -85,6 +86,8 @@ def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
     said, stated = _spoken(claim), list(lines)
     nothing = nothing_went(stated)
     if (DELETED in said and nothing) or (NOTHING_DELETED in said and not nothing):
+        return True
+    if LEVEL in said and not any(line.outcome in GONE_OUTCOMES for line in stated):
         return True
     return NOTHING_LEFT.rstrip(".") in said and any(
         (line.due or 0) > 0 or line.outcome == "left" or line.left_before is not None for line in stated

@@ -112,7 +112,9 @@ def what_went(lines: Sequence[CollectionOutcome]) -> Went:
     outcomes_seen = {line.outcome for line in lines}
     if nothing_went(lines):
         return Went.NOTHING_BUT_DROPPED if Outcome.DROPPED in outcomes_seen else Went.NOTHING
-    return Went.SOME_AND_LEFT if left(lines) else Went.SOME
+    if left(lines):
+        return Went.SOME_AND_LEFT if reaches_level(lines) else Went.SOME_IN_PART_AND_LEFT
+    return Went.SOME if reaches_level(lines) else Went.SOME_IN_PART
 
 
 def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:

@@ -16,6 +16,12 @@ LEVEL = (
     " that its planner keeps until they are drawn anew."
 )
 
+NO_LEVEL = (
+    "No level is claimed of any store: no collection is stated as erased or tombstoned as a whole. Nor are dead rows"
+    " and logs of changes in the stores' files claimed to be gone, or samples of values that a planner keeps."
+)
+"""Where a part of what was found went, and in no collection all of it, or something is left there."""
+
 
 class Went(Enum):
     """What the collections of an answer say together: its claim says no more."""
@@ -23,6 +29,9 @@ class Went(Enum):
     SOME = auto()
     SOME_AND_LEFT = auto()
     """An earlier request left something, which may be there still."""
+    SOME_IN_PART = auto()
+    """No collection is erased or tombstoned: no store has a level."""
+    SOME_IN_PART_AND_LEFT = auto()
     NOTHING = auto()
     """Not one record went."""
     NOTHING_BUT_DROPPED = auto()
@@ -30,12 +39,18 @@ class Went(Enum):
 
 
 _NOTHING_ELSE = "as stated of each collection; nothing else due was there."
+_SOME = (
+    f"Records found through the declared links {consistency.DELETED} and, when asked again, {consistency.NOTHING_LEFT}"
+)
+_SOME_AND_LEFT = (
+    f"Records found through the declared links {consistency.DELETED}; what is listed as left by an earlier request was"
+    " not looked for, and may be there still; when asked again, nothing else due was left."
+)
 _SENTENCES = {
-    Went.SOME: f"Records found through the declared links {consistency.DELETED} and, when asked again,"
-    f" {consistency.NOTHING_LEFT} {LEVEL}",
-    Went.SOME_AND_LEFT: f"Records found through the declared links {consistency.DELETED}; what is listed as left by"
-    f" an earlier request was not looked for, and may be there still; when asked again, nothing else due was left."
-    f" {LEVEL}",
+    Went.SOME: f"{_SOME} {LEVEL}",
+    Went.SOME_AND_LEFT: f"{_SOME_AND_LEFT} {LEVEL}",
+    Went.SOME_IN_PART: f"{_SOME} {NO_LEVEL}",
+    Went.SOME_IN_PART_AND_LEFT: f"{_SOME_AND_LEFT} {NO_LEVEL}",
     Went.NOTHING: f"{consistency.NOTHING_DELETED.capitalize()}: what was found through the declared links in the stores"
     f" listed, if anything, is kept or left, or it is not decided whose it is, {_NOTHING_ELSE}",
     Went.NOTHING_BUT_DROPPED: "Nothing is known to have been deleted or tombstoned: what was found through the declared"

@@ -800,6 +800,15 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             claims("Records were deleted or tombstoned in the stores listed. Of all other data nothing is said."),
         ),
     ),
+    "a level, and no collection is erased as a whole": (
+        "claim-against-lines",
+        both(
+            of_line(0, outcome="left", leftBefore=2),
+            of_line(1, outcome="left", leftBefore=3),
+            without_level,
+            claims("Records were deleted. Level reached: deleted (no query of the records returns them)."),
+        ),
+    ),
     # what is left at the end, what is open and what is kept
     **{
         f"settled with {name}": ("open-against-left", both(*changes))
