@@ -38,6 +38,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "received-after-stated": "the request is dated after the statement that it was accepted",
     "looked-before-receipt": "a look is dated before the request was received",
     "cutoff-in-the-future": "the time from which on records are another's is dated after the check",
+    "cutoff-changes": "another time than before is stated from which on records in a store are another's",
     "deadline-before-receipt": "a deadline is over before the request was received from which it runs",
     "receipt-differs": "the request and the deadlines stated for it are dated differently",
     "answer-day-differs": (
@@ -60,6 +61,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "level-not-claimed": "another level is stated than `deleted`, which alone is claimed",
     "level-against-lines": "a level is stated of a store in which nothing is said to be erased or tombstoned",
     "nothing-owed": "the event leaves something to be stated, and nothing is said to be open, or not by when",
+    "several-owed": "the event leaves one thing to be stated, and more are said to be open",
     "day-of-nothing": "a day is given for a statement, and none follows after this event",
     "debt-lowered": "a correction, or the word that it failed, makes less of what is owed, or puts it off",
     "backups-unclear": "of a planned store it is said that copies are made and that none are, or neither",

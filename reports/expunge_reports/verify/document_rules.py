@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from expunge_reports import consistency
-from expunge_reports.consistency import LINES
+from expunge_reports.consistency import LINES, OWING
 from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Plan
 from expunge_reports.statement import OpenCopies
 from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
@@ -35,6 +35,8 @@ def _owed(said: Said, _: datetime) -> Found:
         yield "nothing-owed", ""
     if consistency.owes_no_day(current.event, current.open, ended=said.is_end):
         yield "nothing-owed", ""  # that a check follows, and by when
+    if current.event in OWING and current.open.items > 1 and not said.is_end:
+        yield "several-owed", ""
     if consistency.day_of_nothing(current.event, current.open, ended=said.is_end):
         yield "day-of-nothing", ""
     if consistency.checked_too_late(current.event, current.open, current.issued_at):

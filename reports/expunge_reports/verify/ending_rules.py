@@ -73,8 +73,10 @@ def _search(said: Said, _: datetime) -> Found:
 
 
 def _order(said: Said, _: datetime) -> Found:
-    """Nobody looks after the last look."""
-    if said.before.ended and said.statement.event in SETTLED | {"partially-erased", "on-hold"}:
+    """Nobody looks after the last look, and what follows an answer is no other one but an end."""
+    event, before = said.statement.event, said.before
+    looks = before.ended and event in SETTLED | {"partially-erased", "on-hold"}
+    if looks or (before.answer is not None and event == "partially-erased" and not said.is_end):
         yield "event-order", ""
 
 

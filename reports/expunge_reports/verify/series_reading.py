@@ -80,6 +80,7 @@ class Before:
         erased: whether one says that something was erased.
         answer: the event of the answer.
         found: how many records the answer says were found, by `store.collection`.
+        cutoffs: the time from which on records are another's, as stated last, by store.
         ended: whether one is the last look: `settled`, or an end by the operator.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
@@ -94,6 +95,7 @@ class Before:
     erased: bool = False
     answer: str | None = None
     found: Mapping[str, int] = field(default_factory=dict)
+    cutoffs: Mapping[str, str | None] = field(default_factory=dict)
     ended: bool = False
     kept: Sequence[tuple[datetime | None, str]] = ()
     copies: Cited | None = None
@@ -154,6 +156,7 @@ class Said:
             erased=self.before.erased or any(line.outcome in consistency.GONE_OUTCOMES for _, line in lines),
             answer=self.statement.event if answers else self.before.answer,
             found={place: line.found for place, line in lines} if answers else self.before.found,
+            cutoffs={store.store: store.cutoff for store in self.stores} if self.stores else self.before.cutoffs,
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             kept=_kept(self.stores) if stated else self.before.kept,
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),

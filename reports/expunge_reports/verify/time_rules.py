@@ -47,6 +47,12 @@ def _times(said: Said, now: datetime) -> Found:
     cutoffs = [stated(store.cutoff) for store in said.stores]
     if any(one is not None and one > (verified or at) + STORES_DIFFER for one in cutoffs):
         yield "cutoff-in-the-future", ""
+    before = said.before.cutoffs  # set once, when the request is begun
+    yield from (
+        ("cutoff-changes", store.store)
+        for store in said.stores
+        if store.store in before and stated(store.cutoff) != stated(before[store.store])
+    )
 
 
 def _clocks(said: Said, _: datetime) -> Found:

@@ -222,7 +222,7 @@ def operator(make_operator: Callable[..., Operator]) -> Operator:
 
 @pytest.fixture
 def finished(operator: Operator) -> Operator:
-    owed = statement.Open(2, datetime(2026, 12, 23, tzinfo=UTC))
+    owed = statement.Open(1, datetime(2026, 12, 23, tzinfo=UTC))
     operator.issue("accepted", still_open=owed)
     operator.issue("partially-erased", still_open=owed)
     operator.issue("settled", final=True)

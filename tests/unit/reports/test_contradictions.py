@@ -871,6 +871,14 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(LEFT, OPEN, body(2, dropped=["main.posts"], droppedMeans="x", identifiers=KEPT)),
     ),
     # what was found
+    "a cutoff that moves": (
+        "cutoff-changes",
+        both(instead(2, "re-erased"), lambda r: r["series"][2]["body"]["stores"][0].update(cutoff=at(0.1))),
+    ),
+    "a cutoff that is not stated any more": (
+        "cutoff-changes",
+        both(instead(2, "re-erased"), lambda r: r["series"][2]["body"]["stores"][0].update(cutoff=None)),
+    ),
     **{
         f"{event}, and less was found than the answer says": (
             "found-lowered",
@@ -916,6 +924,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             body={"identifiers": DESTROYED, "blindSearch": SEARCH | {"left": [SEARCH["left"][0] | {"records": 0}]}},
         ),
     ),
+    "another answer after one": ("event-order", instead(2, "partially-erased")),
     "settled twice": ("event-order", then("settled", 30)),
     "erased again after it was settled": (
         "event-order",
@@ -1259,6 +1268,15 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "failed after a hold, and nothing is open": ("debt-lowered", both(instead(1, "on-hold"), then("failed", 2))),
     "erased in part and no day of the check": ("nothing-owed", member(1, open=Open(1, None, COPIES))),
     "erased again and no day of the check": ("nothing-owed", then("re-erased", open=Open(1, None, COPIES))),
+    **{
+        f"{event}, and two are open": ("several-owed", change)
+        for event, change in {
+            "accepted": member(0, open=Open(2, ANSWER_BY)),
+            "erased": both(erased, member(1, open=Open(2, CHECK.expected_by, COPIES))),
+            "on hold": instead(2, "on-hold", open=Open(2, None, COPIES)),
+            "erased again": instead(2, "re-erased", open=Open(2, CHECK.expected_by, COPIES)),
+        }.items()
+    },
     "settled, and a day is given": (
         "day-of-nothing",
         both(body(2, identifiers=KEPT), member(2, open=Open(1, SOON, COPIES))),
