@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import LEDGER
 from expunge_connectors.contract import (
     OBJECTS,
@@ -19,33 +17,15 @@ from expunge_connectors.contract import (
     CopyStatus,
 )
 from expunge_orchestrator.clock import exact, now, parse, stamp
+from expunge_orchestrator.ledger import Ledger, Transaction, copies
 from expunge_orchestrator.ledger.database import reading, serialise_writers
-from expunge_orchestrator.ledger.tables import backup_copy
 from expunge_reports.statement import OpenCopies
 
 STATED_AT_MOST: Final = 500
 """So many copies a statement names, and of so many groups it tells: each statement has to be readable with the rest."""
 
-# Built once, for a conclusion of one person does it as often as one of thousands.
-_KNOWN = sa.select(backup_copy.c.copy_id).where(
-    backup_copy.c.place == sa.bindparam("of_place"),
-    backup_copy.c.identity == sa.bindparam("of_identity"),
-    backup_copy.c.observed_gone_at.is_(None),
-)
-_SEEN_AGAIN = (
-    sa.update(backup_copy)
-    .where(backup_copy.c.place == sa.bindparam("of_place"), backup_copy.c.copy_id == sa.bindparam("of_copy"))
-    .values(
-        {
-            one.name: sa.bindparam(f"new_{one.name}")
-            for one in backup_copy.c
-            if one.name not in {"place", "copy_id", "first_seen"}
-        }
-    )
-)
 
-
-def observe(backups: Mapping[str, BackupConnector], ledger: sa.Engine | None = None) -> list[CopyListing]:
+def observe(backups: Mapping[str, BackupConnector], ledger: Ledger | None = None) -> list[CopyListing]:
     """List every place. A place that cannot be listed raises: its copies are not "none".
 
     Args:
@@ -59,7 +39,7 @@ def observe(backups: Mapping[str, BackupConnector], ledger: sa.Engine | None = N
 
 
 def observe_with_missing(
-    backups: Mapping[str, BackupConnector], ledger: sa.Engine
+    backups: Mapping[str, BackupConnector], ledger: Ledger
 ) -> tuple[list[CopyListing], list[MissingCopy]]:
     """List every place, and name what was seen before and is neither listed nor gone."""
     listings = observe(backups, ledger)
@@ -79,20 +59,15 @@ def standing(copy: BackupCopy, at: datetime) -> BackupCopy:
     return replace(copy, status=CopyStatus.OVERDUE) if overdue else copy
 
 
-def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: sa.Engine) -> CopyListing:
+def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: Ledger) -> CopyListing:
     """Name the copies that are gone: listings were seen to leave out what is there, so each is asked for by itself."""
     if listing.control is None:
         return listing
     with reading(ledger) as connection:
-        missed = _known(connection, listing) - {copy.id for copy in listing.copies}
+        missed = copies.known(connection, listing.place, listing.identity) - {copy.id for copy in listing.copies}
     if missed and isinstance(connector, ConfirmsCopies):
         missed -= connector.still_there(sorted(missed))
     return replace(listing, gone=frozenset(missed))
-
-
-def _known(connection: sa.Connection, listing: CopyListing) -> set[str]:
-    """Copies seen earlier in the same place, by what it *is*: a map that points elsewhere makes nothing gone."""
-    return set(connection.scalars(_KNOWN, {"of_place": listing.place, "of_identity": listing.identity}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +102,7 @@ class MissingCopy:
         )
 
 
-def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[MissingCopy]:
+def unseen(listings: Iterable[CopyListing], ledger: Ledger) -> list[MissingCopy]:
     """What the ledger knows and these listings (of `observe` with the same ledger) neither show nor call gone.
 
     So do copies in a place that the map does not name any more, or that is another one by now.
@@ -138,7 +113,7 @@ def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[MissingCo
         for copy_id in (*(copy.id for copy in listing.copies), *listing.gone)
     }
     with reading(ledger) as connection:
-        rows = connection.execute(sa.select(backup_copy).where(backup_copy.c.observed_gone_at.is_(None))).all()
+        rows = copies.not_seen_gone(connection)
     return [
         MissingCopy(
             row.place,
@@ -150,44 +125,28 @@ def unseen(listings: Iterable[CopyListing], ledger: sa.Engine) -> list[MissingCo
             parse(row.taken_until),
             row.ground,
         )
-        for row in sorted(rows, key=lambda one: (one.place, one.copy_id))
+        for row in rows
         if (row.place, row.identity, row.copy_id) not in accounted
     ]
 
 
-def record(connection: sa.Connection, listings: Iterable[CopyListing]) -> None:
+def record(connection: Transaction, listings: Iterable[CopyListing]) -> None:
     """Note what was seen, and what was looked for and not there (law 8)."""
     serialise_writers(connection)  # a worker and `expunge run-due` may see a new copy in the same moment
     for listing in listings:
         seen_at = stamp(listing.at)
         seen = {copy.id: copy for copy in listing.copies}
-        known = _known(connection, listing)
-        again: list[dict[str, object]] = []
+        known = copies.known(connection, listing.place, listing.identity)
+        again: list[tuple[str, dict[str, object]]] = []
         for copy_id, copy in seen.items():
             values = _values(copy, listing.identity, seen_at)
             if copy_id in known:
-                again.append(
-                    {"of_place": listing.place, "of_copy": copy_id}
-                    | {f"new_{name}": value for name, value in values.items()}
-                )
+                again.append((copy_id, values))
             else:
-                _insert(connection, copy, values, seen_at)
-        if again:
-            connection.execute(_SEEN_AGAIN, again)
+                copies.insert(connection, copy.place, copy_id, seen_at, values)
+        copies.see_again(connection, listing.place, again)
         for copy_id in known & listing.gone:
-            connection.execute(
-                sa.update(backup_copy)
-                .where(backup_copy.c.place == listing.place, backup_copy.c.copy_id == copy_id)
-                .values(observed_gone_at=seen_at)
-            )
-
-
-def _insert(connection: sa.Connection, copy: BackupCopy, values: Mapping[str, object], seen_at: str) -> None:
-    # A copy that was seen to be gone and is there again (restored bucket) starts over: its row is rewritten.
-    connection.execute(
-        sa.delete(backup_copy).where(backup_copy.c.place == copy.place, backup_copy.c.copy_id == copy.id)
-    )
-    connection.execute(sa.insert(backup_copy).values(place=copy.place, copy_id=copy.id, first_seen=seen_at, **values))
+            copies.see_gone(connection, listing.place, copy_id, seen_at)
 
 
 def _values(copy: BackupCopy, identity: str, seen_at: str) -> dict[str, object]:

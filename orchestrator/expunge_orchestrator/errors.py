@@ -111,20 +111,3 @@ class DeadlineError(ExpungeError):
 
 class ExtensionRefusedError(DeadlineError):
     """The deadline cannot be extended like that."""
-
-
-def is_ledger_failure(error: BaseException) -> bool:
-    """Whether the ledger's database went away, was replaced, has no room, or was made read-only: no record is to blame.
-
-    Postgres says InternalError (classes 25 and XX) of a database that takes no writes, as a standby does and one whose
-    host ran out of room, and of files that it cannot read or write. Of a connection that was lost within a transaction
-    SQLAlchemy says PendingRollbackError at the next statement. Only the ledger is reached through SQLAlchemy, which is
-    not imported to verify a receipt; hence by name.
-    """
-    return isinstance(error, LedgerReplacedError) or (type(error).__module__, type(error).__name__) in {
-        ("sqlalchemy.exc", "OperationalError"),
-        ("sqlalchemy.exc", "InterfaceError"),
-        ("sqlalchemy.exc", "InternalError"),
-        ("sqlalchemy.exc", "PendingRollbackError"),
-        ("sqlite3", "OperationalError"),
-    }

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
-import sqlalchemy as sa
-
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Finding, Severity
+from expunge_orchestrator.ledger.database import sqlite_file
 from expunge_reports import keys as key_files
 
 _LEDGER_FILES = ("", "-wal", "-shm")
@@ -24,7 +23,7 @@ def installation_findings(settings: Settings) -> Sequence[Finding]:
 def _open_to_others(settings: Settings) -> Sequence[Finding]:
     """Keys are judged as every command does that reads them; one remedy, so that all is told at once."""
     keys = [settings.keys, *(settings.keys / name for name in key_files.FILES)]
-    ledger = _ledger_file(settings)
+    ledger = sqlite_file(settings.ledger)
     files = [] if ledger is None else [Path(f"{ledger}{suffix}") for suffix in _LEDGER_FILES]
     found = []
     for what, places in (("keys", keys), ("ledger", files)):
@@ -65,11 +64,5 @@ def _beside(settings: Settings) -> Sequence[Finding]:
 
 def _copied_together(settings: Settings) -> Sequence[tuple[str, Path]]:
     """Directories that are copied as a whole. A ledger on a server has none."""
-    ledger = _ledger_file(settings)
+    ledger = sqlite_file(settings.ledger)
     return [*([] if ledger is None else [("ledger", ledger.resolve().parent)]), ("log", settings.log.resolve())]
-
-
-def _ledger_file(settings: Settings) -> Path | None:
-    url = sa.make_url(settings.ledger)
-    sqlite = url.get_backend_name() == "sqlite"  # whatever its driver
-    return Path(url.database) if sqlite and url.database else None

@@ -18,6 +18,7 @@ from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.blind_search import BlindSearch
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.holds.legal_holds import Hold
+from expunge_orchestrator.ledger import kept_keys, requests
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
     current_public_state,
@@ -31,11 +32,10 @@ from expunge_orchestrator.ledger.batch_status import (
 )
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.locate import Location, PersonLocation
-from expunge_orchestrator.requests import public_status, repository
-from expunge_orchestrator.requests.repository import Request
-from expunge_orchestrator.subjects import residual_keys
+from expunge_orchestrator.requests import public_status
 from expunge_orchestrator.workspace import Workspace
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -46,19 +46,19 @@ def erasure_request_view(connection: sa.Connection, request: Request) -> dict[st
     return erasure_request_views(connection, [request])[0]
 
 
-def erasure_request_views(connection: sa.Connection, requests: Sequence[Request]) -> list[dict[str, Any]]:
+def erasure_request_views(connection: sa.Connection, asked: Sequence[Request]) -> list[dict[str, Any]]:
     """Erasure requests as they stand now, by three queries however many they are; none, where none has a batch."""
-    ids = {one.batch_id for one in requests if one.batch_id is not None}
+    ids = {one.batch_id for one in asked if one.batch_id is not None}
     if not ids:
-        return [_erasure_request(one, None, {}, None) for one in requests]
+        return [_erasure_request(one, None, {}, None) for one in asked]
     found = {one.id: one for one in batches_by_id(connection, ids)}
     results = outcomes_by_batch(connection, found.values())
-    series = repository.series_by_batch(connection, ids)
+    series = requests.series_by_batch(connection, ids)
     return [
         _erasure_request(one, None, {}, None)
         if one.batch_id is None
         else _erasure_request(one, found[one.batch_id], results[one.batch_id], series.get(one.batch_id))
-        for one in requests
+        for one in asked
     ]
 
 
@@ -99,7 +99,7 @@ def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
 def batch_summaries(connection: sa.Connection, listed: Sequence[Batch]) -> list[dict[str, Any]]:
     """Batches as a list shows them, by four queries however many they are; no record of a person's counts is read."""
     results, settling = outcomes_by_batch(connection, listed), settling_by_batch(connection, listed)
-    left = residual_keys.left_in_part(connection, listed)
+    left = kept_keys.count_people(connection, listed)
     return [_summary(one, results[one.id], settling[one.id], left.get(one.id, 0)) for one in listed]
 
 
@@ -123,7 +123,7 @@ def _summary(batch: Batch, results: Mapping[str, int], settling: tuple[int, int]
 def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
     """How far it is, what was found and what is left."""
     with reading(workspace.ledger) as connection:
-        in_part, places = residual_keys.left_by(connection, batch)
+        in_part, places = kept_keys.count_by_place(connection, batch)
         return {
             **_summary(batch, outcomes_of(connection, batch), settling_of(connection, batch), in_part),
             "reasons": reasons_of(connection, batch),

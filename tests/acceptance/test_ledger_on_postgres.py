@@ -24,10 +24,11 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import BackupConnector, CopyListing
 from expunge_orchestrator import backup_copies
-from expunge_orchestrator.errors import LedgerBusyError, is_ledger_failure
+from expunge_orchestrator.errors import LedgerBusyError
 from expunge_orchestrator.execution import batch_control
 from expunge_orchestrator.ledger import batch_status, tables
 from expunge_orchestrator.ledger.database import open_ledger, reading
+from expunge_orchestrator.ledger.failures import is_ledger_failure
 from expunge_orchestrator.ledger.runner_lock import runner_lock
 from expunge_orchestrator.ledger.states import BatchState
 

@@ -32,8 +32,7 @@ from expunge_connectors.contract import BackupConnector, CopyListing, StoreConne
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator import backup_copies, clock, json_views
 from expunge_orchestrator.cli import status as status_verb
-from expunge_orchestrator.execution import fencing
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import claims, tables
 from expunge_orchestrator.ledger.batches import Batch, erasings
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
@@ -220,7 +219,7 @@ def test_an_operators_clock_that_was_set_back_makes_no_receipt_untrue(
     """It was an hour ahead, from after the acceptance until the outcome was stated."""
     batch = module_installation.plan(make_holder(inspector).csv)
     steps = itertools.count()
-    monkeypatch.setattr(fencing, "now", lambda: datetime.now(UTC) + timedelta(hours=min(1, next(steps))))
+    monkeypatch.setattr(claims, "now", lambda: datetime.now(UTC) + timedelta(hours=min(1, next(steps))))
     assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
     assert_chain_intact(module_installation, batch)
 

@@ -14,11 +14,11 @@ from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import requests_due, tables
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_states import RequestState
 from expunge_orchestrator.ledger.request_tables import request
 from expunge_orchestrator.requests import scheduler
-from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.rules import pipeline
 
 AT_ONCE = 2
@@ -28,7 +28,7 @@ NOBODYS = 10**9
 
 @pytest.fixture
 def api(calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
-    monkeypatch.setattr(scheduler, "AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(requests_due, "AT_ONCE", AT_ONCE)
     with open_api(calltrack, tmp_path) as made:
         yield made
 

@@ -35,9 +35,9 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.request_tables import audit, request, request_open
+from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests import request_retry, scheduler
-from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.workspace import Workspace
 
 OWN = "/v1/me/erasure_requests"

@@ -33,10 +33,10 @@ from expunge_orchestrator.api.background_worker import Worker
 from expunge_orchestrator.api.schemas.notifications import Notification
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.ledger import requests, requests_due
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.notifications import delivery, outbox, webhook_sender
-from expunge_orchestrator.requests import repository, response_deadlines, scheduler
 from expunge_orchestrator.workspace import opened
 
 URL = "/v1/me/erasure_requests"
@@ -137,9 +137,9 @@ def test_a_member_that_no_store_spells_so_is_refused(
         assert "client_id" in told["failure"]
         assert str(client) not in told["failure"]
         with reading(api.installation.workspace.ledger) as connection:
-            there = repository.by_uid(connection, told["id"])
-            assert (there.wrapped_key, there.sealed_identifiers, scheduler.deferred(connection)) == (None, None, [])
-            assert response_deadlines.how_many_due(connection, api.at + timedelta(days=400)) == 0
+            there = requests.by_uid(connection, told["id"])
+            assert (there.wrapped_key, there.sealed_identifiers, requests_due.deferred(connection)) == (None, None, [])
+            assert requests_due.how_many_unanswered_by(connection, api.at + timedelta(days=400)) == 0
         for verb, slug in (("cancel", "already-over"), ("retry", "not-possible-now")):
             assert post(f"{at}/{verb}", headers=operator).json()["type"].endswith(f"/{slug}")
         trail = api.client.get("/v1/audit_log", headers=api.key(Role.AUDITOR)).json()["items"]

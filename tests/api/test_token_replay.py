@@ -10,7 +10,7 @@ import pytest
 from tests.support.api import ACCOUNT, GRACE, URL, ApiHarness, once, open_api
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.auth import token_replay
+from expunge_orchestrator.ledger import token_uses
 
 REFUSED: dict[str, tuple[str, str, dict[str, Any] | None, int]] = {
     "no such scope": ("POST", URL, {"scope": "nothing"}, 422),
@@ -70,12 +70,12 @@ def test_a_used_token_stays_used_when_the_clock_is_set_back(api: ApiHarness) -> 
     assert api.client.post(URL, json=ACCOUNT, headers=once(used)).status_code == 201
     ledger = api.installation.workspace.ledger
     with ledger.begin() as connection:
-        assert token_replay.forget_expired(connection, api.at + timedelta(hours=1)) == 1
+        assert token_uses.forget_expired(connection, api.at + timedelta(hours=1)) == 1
     # Set right again, nobody can tell a used token of that time from a fresh one: none of them is good.
     for token in (used, fresh):
         assert slug(api.client.get(URL, headers=token)) == (401, "token-replayed")
     with ledger.begin() as connection:
-        assert token_replay.forget_expired(connection, api.at + timedelta(hours=2)) == 0
+        assert token_uses.forget_expired(connection, api.at + timedelta(hours=2)) == 0
     assert slug(api.client.get(URL, headers=used)) == (401, "token-replayed")
     api.at += timedelta(minutes=1)
     assert api.client.get(URL, headers=api.person(user_id=holder)).status_code == 200

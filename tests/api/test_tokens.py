@@ -33,8 +33,9 @@ from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_config.errors import ConfigError
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.state import build_state
-from expunge_orchestrator.auth import api_keys, jwks, token_replay
+from expunge_orchestrator.auth import api_keys, jwks
 from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.ledger import token_uses
 from expunge_orchestrator.ledger.request_tables import request
 
 URL = "/v1/me/erasure_requests"
@@ -275,7 +276,7 @@ def test_a_used_token_is_remembered_until_it_has_run_out(api: ApiHarness) -> Non
     token = api.person(user_id=holder)
     assert api.client.get(URL, headers=token).status_code == 200
     with api.installation.workspace.ledger.begin() as connection:
-        token_replay.forget_expired(connection, api.at + timedelta(seconds=130))
+        token_uses.forget_expired(connection, api.at + timedelta(seconds=130))
     answer = api.client.post(URL, json=ACCOUNT, headers=once(token))
     assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (401, "token-replayed")
 

@@ -13,12 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator import backup_copies
-from expunge_orchestrator.auth import token_replay
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError
 from expunge_orchestrator.execution import hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
+from expunge_orchestrator.ledger import token_uses
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.requests import scheduler
@@ -100,7 +100,7 @@ class Worker:
             self._begun.set()
         scheduler.close_ended(self._workspace)
         with self._workspace.ledger.begin() as connection:
-            token_replay.forget_expired(connection, at)
+            token_uses.forget_expired(connection, at)
 
     def _tell(self) -> None:
         outbox.enqueue_changes(self._workspace, self._clock())

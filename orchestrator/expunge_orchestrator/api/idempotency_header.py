@@ -1,6 +1,6 @@
 """The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) of operations that create something.
 
-`requests.idempotency` remembers what was created under a key.
+`ledger.idempotency` remembers what was created under a key.
 """
 
 from __future__ import annotations

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batch_status import public_state
-from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.notifications import delivery
-from expunge_orchestrator.requests import response_deadlines
+from expunge_orchestrator.ledger import Transaction, notices, requests, requests_due
+from expunge_orchestrator.ledger.batch_status import count_by_public_state
 
 SOON = timedelta(days=3)
 """Before a deadline ends, somebody should look."""
-
-_REQUESTS = sa.select(request.c.state, sa.func.count()).group_by(request.c.state)
-_BATCHES = sa.select(tables.batch.c.state, tables.batch.c.undisclosed, sa.func.count()).group_by(
-    tables.batch.c.state, tables.batch.c.undisclosed
-)
 
 
 class Metrics:
@@ -48,17 +38,17 @@ class Metrics:
         self._calls.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def text(self, connection: sa.Connection, at: datetime) -> bytes:
+    def text(self, connection: Transaction, at: datetime) -> bytes:
         """Everything, in Prometheus's text format, as of now."""
         self._requests.clear()
-        for state, number in connection.execute(_REQUESTS):
+        for state, number in requests.count_by_state(connection).items():
             self._requests.labels(state).set(number)
         self._batches.clear()
-        for state, undisclosed, number in connection.execute(_BATCHES):
-            self._batches.labels(public_state(BatchState(state), undisclosed=undisclosed)).inc(number)
-        self._due.labels("overdue").set(response_deadlines.how_many_due(connection, at))
-        self._due.labels("within-3-days").set(response_deadlines.how_many_due(connection, at + SOON))
-        notices = delivery.outstanding(connection)
-        self._waiting.set(notices.waiting)
-        self._lost.set(notices.given_up)
+        for state, number in count_by_public_state(connection).items():
+            self._batches.labels(state).set(number)
+        self._due.labels("overdue").set(requests_due.how_many_unanswered_by(connection, at))
+        self._due.labels("within-3-days").set(requests_due.how_many_unanswered_by(connection, at + SOON))
+        waiting = notices.outstanding(connection)
+        self._waiting.set(waiting.waiting)
+        self._lost.set(waiting.given_up)
         return generate_latest(self._registry)

@@ -29,8 +29,8 @@ from expunge_orchestrator.errors import (
     PlanChangedError,
     UnknownBatchError,
 )
-from expunge_orchestrator.requests.idempotency import KeyReusedError
-from expunge_orchestrator.requests.repository import UnknownRequestError
+from expunge_orchestrator.ledger.idempotency import KeyReusedError
+from expunge_orchestrator.ledger.requests import UnknownRequestError
 from expunge_orchestrator.requests.submission import AnotherOpenError
 from expunge_orchestrator.requests.withdrawal import AlreadyOverError, TooLateError
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError

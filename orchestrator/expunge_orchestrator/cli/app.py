@@ -13,7 +13,7 @@ import typer
 
 from expunge_config.errors import ExpungeError, UsageError
 from expunge_orchestrator.cli import exit_codes, output
-from expunge_orchestrator.errors import LedgerError, is_ledger_failure
+from expunge_orchestrator.errors import LedgerError
 from expunge_reports.errors import ReportError
 
 VERBS = (
@@ -123,6 +123,8 @@ def _without_words(message: str, arguments: Sequence[str]) -> str:
 
 
 def _unforeseen(error: Exception) -> int:
+    from expunge_orchestrator.ledger.failures import is_ledger_failure  # noqa: PLC0415 - start-up time
+
     if is_ledger_failure(error):
         output.print_error(
             "The ledger cannot be written or read any more.",

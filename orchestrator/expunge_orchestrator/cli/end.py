@@ -13,6 +13,7 @@ from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.errors import NotConfirmedError, NotErasedError
 from expunge_orchestrator.execution import operator_end
+from expunge_orchestrator.ledger import stuck_people
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.workspace import opened
@@ -54,7 +55,7 @@ def end(
         erase_verb.report(workspace, chosen, as_json=as_json)
         with reading(workspace.ledger) as connection:
             unended = operator_end.stuck_people(connection, workspace, chosen)
-            waiting = operator_end.under_way(connection, chosen)
+            waiting = stuck_people.count_ending(connection, chosen.id)
     for line in unended.others:
         output.stderr_console().print(line)
     if unended.number:

@@ -13,10 +13,10 @@ from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import erase as erase_verb
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.ledger import requests
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import UNBEGUN, BatchState
-from expunge_orchestrator.requests import repository
 from expunge_orchestrator.requests.request_retry import drifted, start_deferred
 from expunge_orchestrator.workspace import opened
 
@@ -43,7 +43,7 @@ def retry(batch: Annotated[str, typer.Argument(help="A batch (bt_…).")], as_js
     with opened(settings, installed()) as workspace:
         with reading(workspace.ledger) as connection:
             chosen = batch_by_uid(connection, batch)
-            wanted = repository.of_batch(connection, chosen.id)
+            wanted = requests.of_batch(connection, chosen.id)
         if wanted is not None and (chosen.state in UNBEGUN or drifted(workspace, wanted)):
             chosen = start_deferred(workspace, wanted, chosen, current_actor(settings), now())
         elif chosen.state not in _TAKEN_UP:

@@ -19,6 +19,7 @@ from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErase
 from expunge_orchestrator.execution import erasing_findings, hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
+from expunge_orchestrator.ledger import notices, requests_due
 from expunge_orchestrator.ledger.batches import batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
@@ -60,18 +61,18 @@ def run_due(as_json: output.Json = False) -> None:
         with workspace.ledger.begin() as connection:
             backup_copies.record(connection, listings)
         with reading(workspace.ledger) as connection:
-            notices = delivery.outstanding(connection)
+            unsent = notices.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
             waiting = erasing_findings.waiting(connection)
-            put_off = {one.uid: one.failure for one in scheduler.deferred(connection)}
+            put_off = {one.uid: one.failure for one in requests_due.deferred(connection)}
     report = {
         "erasure_requests_started": begun,
         "people_searched_for": searched,
         "settling_checks": done,
         "stale_plans_discarded": forgotten,
         "people_released_from_hold": released,
-        "notices_waiting": notices.waiting,
-        "notices_given_up": notices.given_up,
+        "notices_waiting": unsent.waiting,
+        "notices_given_up": unsent.given_up,
         "deferred_erasure_requests": put_off,
         "batches_waiting_for_check": waiting,
         "failed_batches": failed,

@@ -12,11 +12,11 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.cli import plan as plan_verb
 from expunge_orchestrator.json_views import batch_view, plan_view
+from expunge_orchestrator.ledger import requests_due
 from expunge_orchestrator.ledger.batch_status import outcomes_of, public_state
 from expunge_orchestrator.ledger.batches import batch_by_uid, batches
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import UNBEGUN, BatchState
-from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.workspace import opened
 
 
@@ -63,7 +63,7 @@ def status(
             ]
             put_off = [
                 {"id": one.uid, "batch_id": one.batch_uid, "failure": one.failure}
-                for one in scheduler.deferred(connection)
+                for one in requests_due.deferred(connection)
             ]
     if as_json:
         output.emit({"batches": listed, "deferred_erasure_requests": put_off})

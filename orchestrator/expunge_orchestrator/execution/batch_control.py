@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import sqlalchemy as sa
-
 from expunge_config.errors import UsageError
-from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import batch_lifecycle, operator_retry
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Ledger, Transaction, batch_transitions
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.states import OVER, UNBEGUN, BatchState, ChunkState
+from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.workspace import Workspace
 
 _AT_WORK = (BatchState.EXECUTING, BatchState.SETTLING)
@@ -46,9 +43,7 @@ def start(workspace: Workspace, batch: Batch, begun: batch_lifecycle.OnCommit) -
         )
 
 
-def pause(
-    ledger: sa.Engine, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
-) -> None:
+def pause(ledger: Ledger, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing) -> None:
     """Let no further step of a batch begin, settling checks included. A paused batch stays as it is.
 
     Steps that withdraw or end people on an operator's word go on: they erase nothing (ADR 8).
@@ -57,15 +52,8 @@ def pause(
         UsageError: There is nothing to pause: it was not begun, or is over.
     """
     with ledger.begin() as connection:
-        paused = connection.execute(
-            sa.update(tables.batch)
-            .where(
-                tables.batch.c.id == batch.id,
-                tables.batch.c.state.not_in([state.value for state in (*UNBEGUN, *OVER, BatchState.PAUSED)]),
-            )
-            .values(state=BatchState.PAUSED.value, state_at=stamp(now()), paused_at=stamp(now()), changed_by=actor)
-        ).rowcount
-        if not paused and _state(connection, batch) is not BatchState.PAUSED:
+        paused = batch_transitions.pause(connection, batch.id, actor)
+        if not paused and batch_by_uid(connection, batch.uid).state is not BatchState.PAUSED:
             raise UsageError(
                 f"This batch is {_told(connection, batch)}: there is nothing to pause.", remedy=_look(batch)
             )
@@ -88,11 +76,7 @@ def resume(
             going_on = replace(batch, state=batch_lifecycle.state_if_resumed(connection, batch))
         batch_lifecycle.start(workspace, going_on)  # changes nothing: it was begun before
     with workspace.ledger.begin() as connection:
-        resumed = connection.execute(
-            sa.update(tables.batch)
-            .where(tables.batch.c.id == batch.id, tables.batch.c.state == BatchState.PAUSED.value)
-            .values(state=BatchState.EXECUTING.value, state_at=stamp(now()), paused_at=None, changed_by=actor)
-        ).rowcount
+        resumed = batch_transitions.resume(connection, batch.id, actor)
         if not resumed:
             raise UsageError(f"This batch is {_told(connection, batch)}, not paused.", remedy=_look(batch))
         operator_retry.requeue(connection, batch, (ChunkState.READY,))
@@ -101,13 +85,7 @@ def resume(
         return batch_by_uid(connection, batch.uid)
 
 
-def _state(connection: sa.Connection, batch: Batch) -> BatchState:
-    return BatchState(
-        connection.execute(sa.select(tables.batch.c.state).where(tables.batch.c.id == batch.id)).scalar_one()
-    )
-
-
-def _told(connection: sa.Connection, batch: Batch) -> str:
+def _told(connection: Transaction, batch: Batch) -> str:
     return current_public_state(connection, batch_by_uid(connection, batch.uid))
 
 

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
-
-import sqlalchemy as sa
 
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import cancellation, start_preconditions
-from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batch_cutoffs import set_cutoffs
-from expunge_orchestrator.ledger.batch_status import UNDISCLOSED
+from expunge_orchestrator.ledger import Transaction, batch_transitions, chunks, withdrawable_people
+from expunge_orchestrator.ledger.batch_transitions import BatchRow
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.states import ENDED, OVER, RUNNING, UNBEGUN, BatchState, ChunkState
+from expunge_orchestrator.ledger.states import ENDED, OVER, UNBEGUN, BatchState, ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
-
-# Built once: what is asked for one person is asked for thousands.
-_AT_WORK = sa.select(tables.batch.c.id).where(
-    tables.batch.c.state.in_([state.value for state in (*RUNNING, BatchState.PAUSED)])
-)
-_BATCH = sa.select(
-    *(tables.batch.c[name] for name in ("id", "state", "pipeline", "settle_at", "cancelled_at", "undisclosed"))
-).where(tables.batch.c.id == sa.bindparam("of"))
-_CHUNKS = (
-    sa.select(
-        tables.chunk.c.state,
-        (tables.chunk.c.step <= sa.bindparam("concluding", type_=sa.Integer)).label("erasing"),
-        sa.func.min(tables.chunk.c.settle_at).label("settle_at"),
-    )
-    .where(tables.chunk.c.batch_id == sa.bindparam("of"))
-    .group_by("state", "erasing")
-)
-
 
 _RESTING = {
     ChunkState.FAILED: BatchState.FAILED,
@@ -42,11 +20,11 @@ _RESTING = {
 }
 
 
-OnCommit = Callable[[sa.Connection], None]
+OnCommit = Callable[[Transaction], None]
 """Called in the transaction in which a batch begins, or is changed: what it writes is there with that, or not."""
 
 
-def nothing(_connection: sa.Connection) -> None:
+def nothing(_connection: Transaction) -> None:
     """Of a change with which nothing else is written."""
 
 
@@ -70,95 +48,76 @@ def start(workspace: Workspace, batch: Batch, begun: OnCommit = nothing) -> bool
         return False
     clocks = start_preconditions.planned_ground(workspace, batch)
     with workspace.ledger.begin() as connection:
-        started = connection.execute(
-            sa.update(tables.batch)
-            .where(tables.batch.c.id == batch.id, tables.batch.c.state == BatchState.PLANNED.value)
-            .values(state=BatchState.EXECUTING.value, state_at=stamp(now()))
-        ).rowcount
+        started = batch_transitions.begin(connection, batch.id, clocks)
         if started:
-            set_cutoffs(connection, batch.id, clocks)
-            connection.execute(
-                sa.update(tables.chunk)
-                .where(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state == ChunkState.PLANNED.value)
-                .values(state=ChunkState.READY.value)
-            )
             begun(connection)
-    return bool(started)
+    return started
 
 
 def _take_up_put_off(workspace: Workspace, batch: Batch) -> None:
-    chunk = tables.chunk.c
-    put_off = (
-        chunk.batch_id == batch.id,
-        chunk.state == ChunkState.READY.value,
-        chunk.attempts >= workspace.settings.max_attempts,
-        chunk.not_before > stamp(now()),
-    )
     with workspace.ledger.begin() as connection:
-        connection.execute(sa.update(tables.chunk).where(*put_off).values(not_before=None))
+        chunks.take_up_put_off(connection, batch.id, workspace.settings.max_attempts, stamp(now()))
 
 
-def refresh(connection: sa.Connection) -> None:
+def refresh(connection: Transaction) -> None:
     """Follow the state of every batch at work from the states of its chunks."""
-    sync_state(connection, connection.scalars(_AT_WORK).all())
+    sync_state(connection, batch_transitions.at_work(connection))
 
 
-def sync_state(connection: sa.Connection, batch_ids: Collection[int]) -> None:
+def sync_state(connection: Transaction, batch_ids: Collection[int]) -> None:
     """Set the state of batches to what their chunks say; `settle_at` to the next clock that runs out.
 
     Who can be withdrawn of a cancelled batch is set apart first. A paused batch stays so until it is over.
     """
     for batch_id in batch_ids:
-        batch = connection.execute(_BATCH, {"of": batch_id}).one()
+        batch = batch_transitions.row_of(connection, batch_id)
         if batch.cancelled_at is not None:
             cancellation.set_batch_apart(connection, batch_id)
         elif batch.state in {BatchState.BUILDING, *UNBEGUN}:
             continue
-        chunks, withdrawing, next_clock = _chunks(connection, batch)
-        state = derived(chunks, withdrawing=withdrawing)
+        present, withdrawing, next_clock = _chunks(connection, batch)
+        state = derived(present, withdrawing=withdrawing)
         if batch.state == BatchState.PAUSED and state not in OVER:
             state = BatchState.PAUSED
-        undisclosed = state is not BatchState.CANCELLED and _waits_undisclosed(connection, batch_id, chunks)
-        if state != batch.state and not change_state(connection, batch_id, batch.state, state):
+        undisclosed = state is not BatchState.CANCELLED and _waits_undisclosed(connection, batch_id, present)
+        if state != batch.state and not batch_transitions.change_state(connection, batch_id, batch.state, state):
             continue  # somebody paused or cancelled it meanwhile, and means it
-        withdrawn = withdrawing or ChunkState.CANCELLED in {one for one, _ in chunks}
+        withdrawn = withdrawing or ChunkState.CANCELLED in {one for one, _ in present}
         if batch.cancelled_at is not None and not withdrawn:  # it came for nobody
-            connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(cancelled_at=None))
+            batch_transitions.update(connection, batch_id, {"cancelled_at": None})
         if undisclosed != batch.undisclosed or (next_clock is not None and next_clock != batch.settle_at):
             changed = {"undisclosed": undisclosed, "settle_at": next_clock or batch.settle_at}
-            connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch_id).values(changed))
+            batch_transitions.update(connection, batch_id, changed)
 
 
-def _chunks(
-    connection: sa.Connection, batch: sa.Row[*tuple[Any, ...]]
-) -> tuple[set[tuple[ChunkState, bool]], bool, str | None]:
+def _chunks(connection: Transaction, batch: BatchRow) -> tuple[set[tuple[ChunkState, bool]], bool, str | None]:
     """What `derived` asks of a batch: its chunks, and whether people are still to be withdrawn. And the next clock."""
     concluding = pipeline.first(batch.pipeline, pipeline.CONCLUDE)
-    rows = connection.execute(_CHUNKS, {"of": batch.id, "concluding": concluding}).all()
-    chunks = {(ChunkState(row.state), bool(row.erasing)) for row in rows}
-    next_clock = min((row.settle_at for row in rows if row.state == ChunkState.WAITING), default=None)
+    rows = batch_transitions.chunk_groups(connection, batch.id, concluding)
+    present = {(row.state, row.erasing) for row in rows}
+    next_clock = min(
+        (row.settle_at for row in rows if row.state is ChunkState.WAITING and row.settle_at is not None), default=None
+    )
     if batch.cancelled_at is None:
-        return chunks, False, next_clock
-    running = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.state == ChunkState.RUNNING.value)
-    withdrawing = ChunkState.WITHDRAWING in {state for state, _ in chunks}
-    return chunks, withdrawing or cancellation.any_withdrawable(connection, running), next_clock
+        return present, False, next_clock
+    withdrawing = ChunkState.WITHDRAWING in {state for state, _ in present}
+    return present, withdrawing or withdrawable_people.any_in_running_steps(connection, batch.id), next_clock
 
 
-def _waits_undisclosed(connection: sa.Connection, batch_id: int, chunks: Collection[tuple[ChunkState, bool]]) -> bool:
+def _waits_undisclosed(connection: Transaction, batch_id: int, groups: Collection[tuple[ChunkState, bool]]) -> bool:
     """Whether a chunk of the batch waits for a hold that may not be told (`batch_status.public_state`)."""
-    if ChunkState.HELD not in {state for state, _ in chunks}:
+    if ChunkState.HELD not in {state for state, _ in groups}:
         return False
-    waiting = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch_id, UNDISCLOSED)
-    return connection.execute(waiting.limit(1)).first() is not None
+    return batch_transitions.any_undisclosed(connection, batch_id)
 
 
-def state_if_resumed(connection: sa.Connection, batch: Batch) -> BatchState:
+def state_if_resumed(connection: Transaction, batch: Batch) -> BatchState:
     """The state that a paused batch would have if it went on now."""
-    chunks, withdrawing, _ = _chunks(connection, connection.execute(_BATCH, {"of": batch.id}).one())
-    return derived(chunks, withdrawing=withdrawing)
+    present, withdrawing, _ = _chunks(connection, batch_transitions.row_of(connection, batch.id))
+    return derived(present, withdrawing=withdrawing)
 
 
-def derived(chunks: Collection[tuple[ChunkState, bool]], *, withdrawing: bool) -> BatchState:
+def derived(groups: Collection[tuple[ChunkState, bool]], *, withdrawing: bool) -> BatchState:
     """The state of a begun batch from (state, whether its next step is one of erasing) of its chunks.
 
     Who is still to be withdrawn comes first, then what can still run, what somebody must mend, what waits for a hold,
@@ -166,8 +125,8 @@ def derived(chunks: Collection[tuple[ChunkState, bool]], *, withdrawing: bool) -
     """
     if withdrawing:
         return BatchState.CANCELLING
-    present = {state for state, _ in chunks}
-    at_work = {erasing for state, erasing in chunks if state in {ChunkState.READY, ChunkState.RUNNING}}
+    present = {state for state, _ in groups}
+    at_work = {erasing for state, erasing in groups if state in {ChunkState.READY, ChunkState.RUNNING}}
     if at_work:
         return BatchState.EXECUTING if True in at_work else BatchState.SETTLING
     if present == {ChunkState.CANCELLED}:
@@ -176,13 +135,3 @@ def derived(chunks: Collection[tuple[ChunkState, bool]], *, withdrawing: bool) -
         if chunk in present:
             return batch
     return BatchState.SETTLED
-
-
-def change_state(connection: sa.Connection, batch_id: int, before: str, after: BatchState) -> bool:
-    """Write a batch's state and when it came to be so, unless somebody changed it since it was read."""
-    changed = connection.execute(
-        sa.update(tables.batch)
-        .where(tables.batch.c.id == batch_id, tables.batch.c.state == before)
-        .values(state=after.value, state_at=stamp(now()))
-    )
-    return bool(changed.rowcount)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+from collections.abc import Iterable
 
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution.poison_isolation import split_chunk
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Ledger, Transaction, chunks, withdrawable_people
+from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.batches import successor
+from expunge_orchestrator.ledger.items import WITHOUT_KEYS, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import remove_entries
+from expunge_orchestrator.ledger.withdrawable_people import ToWithdraw
 from expunge_orchestrator.receipts import (
     acceptance,
     request_facts,
@@ -23,71 +25,40 @@ from expunge_orchestrator.rules.outcomes import Result
 WITHDRAW = "withdraw"
 """Stands in the step log; it is no step of a pipeline, because it may take the place of several."""
 
-_STATED = sa.exists().where(tables.statement.c.item_id == tables.item.c.id, tables.statement.c.event == "denied")
-WITHDRAWABLE = sa.and_(
-    ~tables.item.c.touched,
-    sa.or_(
-        tables.item.c.outcome.is_(None),
-        tables.item.c.outcome.in_([Result.FAILED.value, Result.ON_HOLD.value]),
-        sa.and_(tables.item.c.outcome == Result.AMBIGUOUS.value, ~_STATED),
-    ),
-)
-"""People for whom no store was asked to erase, and of whom no end was stated."""
 
-
-_NOT_APART = [state.value for state in (ChunkState.PLANNED, ChunkState.READY, ChunkState.HELD, ChunkState.FAILED)]
-"""States of chunks in which withdrawable people may be, and no step runs."""
-
-
-def any_withdrawable(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
-    """Whether these chunks have people who can be withdrawn."""
-    found = sa.select(tables.item.c.id).join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
-    return connection.execute(found.where(which, WITHDRAWABLE).limit(1)).first() is not None
-
-
-def set_batch_apart(connection: sa.Connection, batch_id: int) -> None:
+def set_batch_apart(connection: Transaction, batch_id: int) -> None:
     """Let the withdrawable people of a cancelled batch be withdrawn, but for those in whose chunk a step is running."""
-    set_apart(connection, sa.and_(tables.chunk.c.batch_id == batch_id, tables.chunk.c.state.in_(_NOT_APART)))
+    _set_apart(connection, withdrawable_people.lock_in_batch(connection, batch_id))
 
 
-def set_interrupted_apart(ledger: sa.Engine) -> None:
+def set_chunk_apart(connection: Transaction, chunk_id: int) -> None:
+    """Let the withdrawable people of a cancelled batch's chunk be withdrawn, of which the caller has the next step."""
+    _set_apart(connection, withdrawable_people.lock_in_chunk(connection, chunk_id))
+
+
+def set_interrupted_apart(ledger: Ledger) -> None:
     """Let people of cancelled batches be withdrawn in whose chunk a step was running when its process was killed.
 
     Of a paused batch nobody else would: its chunks are not taken. To be called under the runner lock, before any step.
     """
-    cancelled = sa.select(tables.batch.c.id).where(tables.batch.c.cancelled_at.is_not(None))
     with ledger.begin() as connection:
-        running = tables.chunk.c.state == ChunkState.RUNNING.value
-        set_apart(connection, sa.and_(running, tables.chunk.c.batch_id.in_(cancelled)))
+        _set_apart(connection, withdrawable_people.lock_interrupted(connection))
 
 
-def set_apart(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
-    """Let the withdrawable people of these chunks be withdrawn, each chunk's in one of their own. The others go on.
-
-    Args:
-        connection: In a transaction that writes.
-        which: A condition on chunks of a cancelled batch. A step of another worker must not be running in them.
-    """
-    theirs = sa.select(tables.item.c.id).where(tables.item.c.chunk_id == tables.chunk.c.id, WITHDRAWABLE)
-    rows = connection.execute(
-        sa.select(tables.chunk)
-        .where(which, tables.chunk.c.state != ChunkState.WITHDRAWING.value, theirs.exists())
-        .with_for_update()
-    ).all()
-    for row in rows:
-        of_chunk = sa.select(tables.item.c.id).where(tables.item.c.chunk_id == row.id)
-        people = connection.scalars(of_chunk.where(WITHDRAWABLE)).all()
+def _set_apart(connection: Transaction, found: Iterable[ToWithdraw]) -> None:
+    """Let these people be withdrawn, each chunk's in one of their own. The others go on."""
+    for one in found:
         values = {
             "state": ChunkState.WITHDRAWING.value,
-            "step": row.step,
+            "step": one.chunk.step,
             "not_before": None,
             "failure": None,
             "bisection_id": None,
         }
-        if len(people) == len(connection.scalars(of_chunk).all()):
-            connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == row.id).values(**values))
+        if one.all:
+            chunks.update(connection, [one.chunk.id], values)
         else:
-            split_chunk(connection, row, people, values)
+            chunks.split(connection, one.chunk, one.people, values)
 
 
 def withdraw(context: StepContext) -> StepWrite:
@@ -97,13 +68,11 @@ def withdraw(context: StepContext) -> StepWrite:
     """
     at = now()
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         data_map = context.workspace.data_map
         plan = statement_issuer.store_document(connection, shared_documents.plan_document(context.batch, data_map))
         people = [item.id for item in context.items]
-        known = set(
-            connection.scalars(sa.select(tables.statement.c.item_id).where(tables.statement.c.item_id.in_(people)))
-        )
+        known = ledger_statements.people_with(connection, people)
         unknown = [item for item in context.items if item.id not in known]
         opening = acceptance.drafts(connection, context.batch, data_map, unknown, plan)
         statement_issuer.issue(connection, context.workspace.keys, opening, at)
@@ -119,13 +88,8 @@ def withdraw(context: StepContext) -> StepWrite:
             for item in context.items
         ]
         statement_issuer.issue(connection, context.workspace.keys, ending, at)
-        connection.execute(
-            sa.update(tables.item)
-            .where(tables.item.c.id.in_(people))
-            .values(
-                outcome=Result.CANCELLED.value, reason=None, wrapped_key=None, sealed_identifiers=None, sealed_keys=None
-            )
-        )
+        ended = {"outcome": Result.CANCELLED.value, "reason": None}
+        bulk_update(connection, [{"id": number, **ended, **WITHOUT_KEYS} for number in people])
         remove_entries(connection, people)
         return Transition(state=ChunkState.CANCELLED)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import sqlalchemy as sa
-
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import (
@@ -19,8 +17,10 @@ from expunge_orchestrator.execution import (
 )
 from expunge_orchestrator.execution.concurrent_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, kept_keys
+from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
+from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import shared_documents, standard_sentences, statement_bodies, statement_issuer
@@ -28,7 +28,6 @@ from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
-from expunge_orchestrator.subjects import residual_keys
 
 
 def conclude(context: StepContext) -> StepWrite:
@@ -64,7 +63,7 @@ def conclude(context: StepContext) -> StepWrite:
     )
     grounds = grounds_of(context.workspace.data_map)
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         backup_copies.record(connection, listings)
         cited = statement_issuer.store_document(
             connection, shared_documents.copies_document(listings, held, context.workspace.data_map)
@@ -95,7 +94,7 @@ def conclude(context: StepContext) -> StepWrite:
                 )
                 ended.append({"id": item.id, "outcome": result.value, "reason": unreached.get(item.id)})
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
-        residual_keys.end(connection, concurrent_requests.finished(context, done, residual))
+        kept_keys.destroy(connection, concurrent_requests.finished(context, done, residual))
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         searched = settling_search.findings_of(context, [one.item for one in left])
         operator_end.state_ended(
@@ -110,13 +109,13 @@ def conclude(context: StepContext) -> StepWrite:
             openable_until=backup_copies.last_day_of_ledger(listings, at, missing),
         )
         why = {
-            item.id: f"{left_over[: tables.LONGEST_REASON - len(named)]}{named}"
+            item.id: f"{left_over[: LONGEST_FAILURE - len(named)]}{named}"
             for item in failed
             for left_over in [failure_text.failure(judged[item.id], reasons=reasons[item.id])]
             for named in [concurrent_requests.describe(others.get(item.id, ()))[:400]]
         }
         ended += [
-            {"id": number, "outcome": Result.FAILED.value, "reason": reason[: tables.LONGEST_REASON]}
+            {"id": number, "outcome": Result.FAILED.value, "reason": reason[:LONGEST_FAILURE]}
             for number, reason in why.items()
         ]
         bulk_update(connection, ended)
@@ -152,15 +151,10 @@ def _said(context: StepContext, why: Mapping[int, str]) -> str:
     return f"{len(why)} of {len(context.items)} people: {'; '.join(sorted(set(why.values())))}"
 
 
-def _not_denied(connection: sa.Connection, ambiguous: Sequence[Item]) -> set[int]:
+def _not_denied(connection: Transaction, ambiguous: Sequence[Item]) -> set[int]:
     """Those of the ambiguous people of a chunk who were not told so already."""
     people = {item.id for item in ambiguous}
-    if not people:
-        return people
-    told = tables.statement.c
-    return people.difference(
-        connection.scalars(sa.select(told.item_id).where(told.item_id.in_(people), told.event == "denied"))
-    )
+    return people - ledger_statements.people_with(connection, people, "denied") if people else people
 
 
 def _draft(item: Item, event: str, body: Mapping[str, object]) -> statement_issuer.StatementDraft:

@@ -9,28 +9,24 @@ left, as that one last saw it: there is nothing to wait for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import sqlalchemy as sa
 
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.execution.step_context import StepContext
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import unfinished_people
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.ledger.states import RUNNING, ChunkState
-from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.ledger.kept_keys import Place
+from expunge_orchestrator.ledger.suppression_list import Tagger, entries_of
+from expunge_orchestrator.ledger.unfinished_people import UnfinishedPerson
 from expunge_orchestrator.receipts import standard_sentences
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
-from expunge_orchestrator.subjects.residual_keys import Place, ResidualKeys
+from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
-
-_OPEN = (Result.FAILED, Result.ON_HOLD)
 
 _SETTLES = " (the storage keeps something of it; take this one up when that one has settled)"
 
@@ -150,25 +146,22 @@ def _at_work_or_failed(context: StepContext, people: Sequence[Item]) -> dict[int
     The same person: a person key in common or, where either knows none, any key in common.
     """
     scope, asked = context.batch.scope, {item.id for item in people}
-    of = {
-        "chunk": context.chunk_id,
-        "persons": sorted(context.workspace.data_map.person_identities),
-        "controller": scope.controller,
-        "member": scope.member,
-    }
     found: dict[int, dict[int, ConcurrentRequest]] = {}
     with reading(context.workspace.ledger) as connection:
-        rows = [row for row in connection.execute(_OTHERS, of) if row.asked in asked]
-        tags = _tags_of(connection, {row.id for row in rows})
-    ours = _usable_tags(context, people) if rows else {}
-    for row in rows:
-        if places := _places(row):
-            found.setdefault(row.asked, {})[row.id] = ConcurrentRequest(
-                row.uid,
-                _at_work(row.state, row.chunk_state),
+        beside = unfinished_people.beside(
+            connection, context.chunk_id, scope, context.workspace.data_map.person_identities
+        )
+        same = [one for one in beside if one.asked in asked]
+        tags = entries_of(connection, {one.item_id for one in same})
+    ours = _usable_tags(context, people) if same else {}
+    for one in same:
+        if places := _places(one.person):
+            found.setdefault(one.asked, {})[one.item_id] = ConcurrentRequest(
+                one.person.batch,
+                one.running,
                 places,
-                known=tags[row.id] <= ours[row.asked],
-                remedy=_SETTLES if row.outcome == Result.PARTIALLY_ERASED else "",
+                known=tags[one.item_id].keys() <= ours[one.asked],
+                remedy=_SETTLES if one.person.outcome == Result.PARTIALLY_ERASED else "",
             )
     return {number: list(ones.values()) for number, ones in found.items()}
 
@@ -186,44 +179,18 @@ def started(
     with reading(workspace.ledger) as connection:
         for number, keys in people.items():
             tags = sorted({tagger.tag(member_proof.unmark(key)) for key in keys})
-            for start in range(0, len(tags), residual_keys.TAGS):
-                asked = _begun(tags[start : start + residual_keys.TAGS]).where(residual_keys.of_scope(scope))
-                for row in connection.execute(asked):
-                    if places := _places(row):
-                        batches = found.setdefault(number, {})
-                        batches[row.uid] = batches.get(row.uid, frozenset()) | places
+            for one in unfinished_people.with_tags(connection, scope, tags):
+                if places := _places(one):
+                    batches = found.setdefault(number, {})
+                    batches[one.batch] = batches.get(one.batch, frozenset()) | places
     return found
 
 
-def _begun(tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any]:
-    return (
-        sa.select(tables.batch.c.uid, tables.item.c.found, tables.item.c.verified, tables.item.c.outcome)
-        .select_from(tables.item)
-        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
-        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
-        .where(
-            tables.item.c.id.in_(sa.select(tables.suppression.c.item_id).where(tables.suppression.c.tag.in_(tags))),
-            tables.item.c.touched,
-            _not_over(),
-        )
-    )
-
-
-def _not_over() -> sa.ColumnElement[bool]:
-    item = tables.item.c
-    return sa.or_(
-        item.outcome.is_(None),
-        item.outcome.in_([one.value for one in _OPEN]),
-        # What the storage itself keeps is found by these keys alone until `settled` hands them on.
-        sa.and_(item.outcome == Result.PARTIALLY_ERASED.value, item.wrapped_key.is_not(None)),
-    )
-
-
-def _places(row: sa.Row[*tuple[Any, ...]]) -> frozenset[Place]:
+def _places(one: UnfinishedPerson) -> frozenset[Place]:
     """Where such a request left something."""
-    if row.outcome == Result.PARTIALLY_ERASED:
-        return _by_storage(row.verified or {})
-    return frozenset(outcomes.due_places(outcomes.last_seen(row.found, row.verified)))
+    if one.outcome == Result.PARTIALLY_ERASED:
+        return _by_storage(one.verified or {})
+    return frozenset(outcomes.due_places(outcomes.last_seen(one.found, one.verified)))
 
 
 def _usable_tags(context: StepContext, people: Sequence[Item]) -> dict[int, set[bytes]]:
@@ -233,14 +200,6 @@ def _usable_tags(context: StepContext, people: Sequence[Item]) -> dict[int, set[
         item.id: {tagger.tag(key) for key in context.unsealed(item) if member_proof.unmark(key) == key}
         for item in people
     }
-
-
-def _tags_of(connection: sa.Connection, items: Collection[int]) -> dict[int, set[bytes]]:
-    tags: dict[int, set[bytes]] = {number: set() for number in items}
-    known = tables.suppression.c
-    for row in connection.execute(sa.select(known.item_id, known.tag).where(known.item_id.in_(items))) if items else ():
-        tags[row.item_id].add(row.tag)
-    return tags
 
 
 def downgrade(lines: Sequence[CollectionOutcome], others: Sequence[ConcurrentRequest]) -> list[CollectionOutcome]:
@@ -309,53 +268,6 @@ def describe_left(before: Sequence[LeftBefore]) -> str:
         f"{standard_sentences.LEFT_BEFORE} ({named}). A request with the own id of whom that one was about, and every"
         " other identifier that it had and nobody else has by now, in one line, finds it"
     )
-
-
-def _others() -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any]:
-    """Requests that began to erase and have no end that says that all is gone, beside each person of a chunk.
-
-    Blanks: `chunk`, `persons` (the person identities), `controller` and `member`.
-    """
-    persons: sa.BindParameter[str] = sa.bindparam("persons", expanding=True)
-    ours, theirs, proof = (tables.suppression.alias(name) for name in ("ours", "theirs", "proof"))
-    person, other = tables.item.alias("person"), tables.item
-    return (
-        sa.select(
-            person.c.id.label("asked"),
-            other.c.id,
-            other.c.found,
-            other.c.verified,
-            other.c.outcome,
-            tables.batch.c.uid,
-            tables.batch.c.state,
-            tables.chunk.c.state.label("chunk_state"),
-        )
-        .select_from(person)
-        .join(ours, ours.c.item_id == person.c.id)
-        .join(theirs, sa.and_(theirs.c.tag == ours.c.tag, theirs.c.item_id != ours.c.item_id))
-        .join(other, other.c.id == theirs.c.item_id)
-        .join(tables.chunk, tables.chunk.c.id == other.c.chunk_id)
-        .join(tables.batch, tables.batch.c.id == other.c.batch_id)
-        .where(
-            person.c.chunk_id == sa.bindparam("chunk"),
-            tables.batch.c.controller == sa.bindparam("controller"),
-            tables.batch.c.member.is_not_distinct_from(sa.bindparam("member", type_=sa.String)),
-            sa.or_(
-                ours.c.namespace.in_(persons),
-                ~sa.exists().where(proof.c.item_id == person.c.id, proof.c.namespace.in_(persons)),
-                ~sa.exists().where(proof.c.item_id == other.c.id, proof.c.namespace.in_(persons)),
-            ),
-            other.c.touched,
-            _not_over(),
-        )
-    )
-
-
-_OTHERS = _others()  # built once, for a conclusion of one person does it as often as one of thousands
-
-
-def _at_work(batch: str, chunk: str) -> bool:
-    return batch in {state.value for state in RUNNING} and chunk in {ChunkState.READY.value, ChunkState.RUNNING.value}
 
 
 def _by_storage(verified: CountRecord) -> frozenset[Place]:

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, chunks
 from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_items
@@ -31,7 +29,7 @@ def accept(context: StepContext) -> StepWrite:
     """State that the request was taken in, before anything is done."""
     at = now()
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         data_map = context.workspace.data_map
         plan = statement_issuer.store_document(connection, shared_documents.plan_document(context.batch, data_map))
         drafts = acceptance.drafts(connection, context.batch, data_map, context.active, plan)
@@ -73,8 +71,8 @@ def recount(context: StepContext) -> StepWrite:
     due = outcomes.due_by_place(by_now.values())
     most = max(map(outcomes.all_due, by_now.values()), default=0)
 
-    def write(connection: sa.Connection) -> Transition:
-        planned = connection.scalar(sa.select(tables.chunk.c.planned).where(tables.chunk.c.id == context.chunk_id))
+    def write(connection: Transaction) -> Transition:
+        planned = chunks.get(connection, context.chunk_id).planned
         more = plan_limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
         more += plan_limits_and_drift.exceeds_approved(
             context.workspace.data_map.limits, context.batch.plan.get("max_records_per_person", most), most

@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from expunge_connectors.contract import Heartbeat
-from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, settling_time
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
-from expunge_orchestrator.ledger import batches, tables
+from expunge_orchestrator.ledger import Transaction, batches, claims
 from expunge_orchestrator.ledger.batch_cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.identifier_encryption import Opened
 from expunge_orchestrator.ledger.items import items_of_chunk
-from expunge_orchestrator.ledger.states import RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
 
@@ -39,57 +37,7 @@ class ClaimedStep:
     context: StepContext
 
 
-# Built once: a step of one person asks the ledger as often as a step of thousands.
-_ITS_BATCH = tables.batch.c.id == tables.chunk.c.batch_id
 _WITHDRAWING = ChunkState.WITHDRAWING.value
-_TAKE = (
-    sa.update(tables.chunk)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"), sa.exists().where(_ITS_BATCH, RUNNABLE))
-    .values(
-        epoch=tables.chunk.c.epoch + 1,
-        state=sa.case((tables.chunk.c.state == _WITHDRAWING, _WITHDRAWING), else_=ChunkState.RUNNING.value),
-    )
-    .returning(
-        tables.chunk.c.state,
-        tables.chunk.c.epoch,
-        tables.chunk.c.step,
-        tables.chunk.c.rounds,
-        tables.chunk.c.repeats,
-        tables.chunk.c.ending,
-        sa.select(tables.batch.c.cancelled_at).where(_ITS_BATCH).scalar_subquery().label("cancelled_at"),
-    )
-)
-_STOOD = sa.select(tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending).where(
-    tables.chunk.c.id == sa.bindparam("chunk")
-)
-_RESUMED = (
-    sa.update(tables.chunk)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"), sa.exists().where(_ITS_BATCH, RUNNABLE))
-    .values(step=sa.bindparam("again"), rounds=tables.chunk.c.rounds + 1)
-)
-_STATE = sa.select(tables.chunk.c.state).where(tables.chunk.c.id == sa.bindparam("chunk"))
-
-# Attempts are over when the step that failed is passed, not when one before it is done again on the way there.
-_OWNED = (
-    sa.update(tables.chunk)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
-    .values(
-        attempts=sa.case(
-            (sa.func.coalesce(tables.chunk.c.stuck_at, -1) > sa.bindparam("passed"), tables.chunk.c.attempts), else_=0
-        ),
-        not_before=None,
-        failure=None,
-    )
-    .returning(tables.chunk.c.bisection_id)
-)
-_LOGGED = sa.insert(tables.step_log)
-_MOVED = (
-    sa.update(tables.chunk)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"))
-    .values({name: sa.bindparam(f"new_{name}") for name in ("step", "rounds", "repeats", "state", "failure")})
-)
-# Whoever waits was ended as anybody, if at all: what comes back by the settling check is erased again.
-_MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"), ending=False)
 _LAST = (ChunkState.DONE, ChunkState.CANCELLED)
 
 
@@ -111,7 +59,7 @@ def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat, *, anew: bool = 
         return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
 
 
-def claim_next(connection: sa.Connection, context: StepContext) -> ClaimedStep | None:
+def claim_next(connection: Transaction, context: StepContext) -> ClaimedStep | None:
     """Take the step after the one of this context, in the transaction that finishes that one."""
     source = _Source(context.workspace, context.batch, context.cutoffs, context.beat, context.opened)
     return _take(connection, source, context.chunk_id)
@@ -127,22 +75,22 @@ class _Source(NamedTuple):
     opened: Opened
 
 
-def _resume(connection: sa.Connection, batch: Batch, chunk_id: int) -> None:
+def _resume(connection: Transaction, batch: Batch, chunk_id: int) -> None:
     """Bring a chunk whose last drive stopped, or was killed, back to where what it goes by is not stale."""
-    chunk = connection.execute(_STOOD, {"chunk": chunk_id}).one()
+    chunk = claims.stood(connection, chunk_id)
     step = pipeline.resume_step(batch.pipeline, chunk.step, ending=chunk.ending)
     if step != chunk.step and chunk.state != _WITHDRAWING:
-        connection.execute(_RESUMED, {"chunk": chunk_id, "again": step})
+        claims.go_back(connection, chunk_id, step)
 
 
-def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedStep | None:
-    taken = connection.execute(_TAKE, {"chunk": chunk_id}).first()
+def _take(connection: Transaction, source: _Source, chunk_id: int) -> ClaimedStep | None:
+    taken = claims.take(connection, chunk_id)
     if taken is None:
         return None
     state = taken.state
     if taken.cancelled_at is not None:
-        cancellation.set_apart(connection, tables.chunk.c.id == chunk_id)
-        state = connection.scalar(_STATE, {"chunk": chunk_id})
+        cancellation.set_chunk_apart(connection, chunk_id)
+        state = claims.stood(connection, chunk_id).state
     batch = source.batch
     name = cancellation.WITHDRAW if state == _WITHDRAWING else str(batch.pipeline[taken.step])
     verb, store = pipeline.split(name)
@@ -169,36 +117,33 @@ def _take(connection: sa.Connection, source: _Source, chunk_id: int) -> ClaimedS
     return ClaimedStep(taken.step, name, context)
 
 
-def finish(connection: sa.Connection, delivery: ClaimedStep, write: StepWrite) -> Transition | None:
+def finish(connection: Transaction, delivery: ClaimedStep, write: StepWrite) -> Transition | None:
     """Write what a step found, log the step, and move its chunk on: once, however often the step was delivered.
 
     Returns:
         Where the chunk goes. None: another delivery of it was faster, and nothing was written.
     """
     context, step = delivery.context, delivery.step
-    owned = connection.execute(_OWNED, {"chunk": context.chunk_id, "held": context.epoch, "passed": step}).first()
+    owned = claims.own(connection, context.chunk_id, context.epoch, step)
     if owned is None:
         return None
     onward = write(connection)
     _move(connection, context, step, onward)
     poison_isolation.passed(connection, context.chunk_id, owned.bisection_id, step)
-    logged = {"chunk_id": context.chunk_id, "round": context.round, "step": step, "name": delivery.name}
-    connection.execute(_LOGGED, logged | {"epoch": context.epoch, "at": stamp(now())})
+    logged = {"round": context.round, "step": step, "name": delivery.name, "epoch": context.epoch}
+    claims.log_step(connection, context.chunk_id, logged)
     return onward
 
 
-def _move(connection: sa.Connection, context: StepContext, step: int, onward: Transition) -> None:
+def _move(connection: Transaction, context: StepContext, step: int, onward: Transition) -> None:
     back = onward.step is not None and onward.step <= step
     values: dict[str, object] = {
-        "chunk": context.chunk_id,
-        "new_step": onward.step if onward.step is not None else step + 1 if onward.state not in _LAST else step,
-        "new_rounds": context.round + back,
-        "new_repeats": context.repeats + back,
-        "new_state": onward.state.value,
-        "new_failure": onward.failure,
+        "step": onward.step if onward.step is not None else step + 1 if onward.state not in _LAST else step,
+        "rounds": context.round + back,
+        "repeats": context.repeats + back,
+        "state": onward.state.value,
+        "failure": onward.failure,
     }
-    if onward.state is ChunkState.WAITING:
-        settle_at = stamp(settling_time.settles_at(onward, context.workspace.settings.settling))
-        connection.execute(_MOVED_TO_WAIT, values | {"new_settle_at": settle_at})
-    else:
-        connection.execute(_MOVED, values)
+    waits = onward.state is ChunkState.WAITING
+    until = stamp(settling_time.settles_at(onward, context.workspace.settings.settling)) if waits else None
+    claims.move(connection, context.chunk_id, values, until)

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_orchestrator.execution.step_context import StepContext
-from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.ledger.suppression_list import Tagger, touched_since
 from expunge_orchestrator.rules.resolution_answers import Resolved
-from expunge_orchestrator.subjects import joint_owners, residual_keys
+from expunge_orchestrator.subjects import joint_owners
 from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.planned_keys import Keys
 
@@ -74,24 +71,10 @@ def _followed_since(context: StepContext, keys: Iterable[SubjectKey]) -> frozens
     """Those of the keys that another person's request followed since the plan: they go, or went, with that one."""
     tagger = Tagger(context.workspace.keys.suppression)
     by_tag = {tagger.tag(key): key for key in keys}
-    asked = list(by_tag)
-    tagged = tables.suppression.c
-    followed = (
-        sa.select(tagged.tag)
-        .join(tables.item, tables.item.c.id == tagged.item_id)
-        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
-        .where(
-            residual_keys.of_scope(context.batch.scope),
-            tables.item.c.touched,
-            tagged.entered_at >= context.batch.created_at,
-        )
-    )
+    batch = context.batch
     with reading(context.workspace.ledger) as connection:
-        return frozenset(
-            by_tag[bytes(tag)]
-            for start in range(0, len(asked), residual_keys.TAGS)
-            for tag in connection.scalars(followed.where(tagged.tag.in_(asked[start : start + residual_keys.TAGS])))
-        )
+        followed = touched_since(connection, batch.scope, by_tag, batch.created_at)
+    return frozenset(by_tag[tag] for tag in followed)
 
 
 def _unclear(answer: Resolved, keys: frozenset[SubjectKey], data_map: DataMap) -> Resolved:

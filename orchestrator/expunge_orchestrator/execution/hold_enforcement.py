@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-
-import sqlalchemy as sa
 
 from expunge_config.datamap import Action
-from expunge_orchestrator.execution import batch_lifecycle, poison_isolation
+from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Ledger, Transaction, chunks, held_people
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import let_others_write, reading
+from expunge_orchestrator.ledger.held_people import HeldItem
 from expunge_orchestrator.ledger.identifier_encryption import Opened
-from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.items import Item, update_items
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.standard_sentences import UNNAMED_GROUND
 from expunge_orchestrator.rules import owed, pipeline
@@ -50,7 +48,7 @@ class HeldPerson:
 
 
 def holds_at_claim(  # noqa: PLR0913, PLR0917 - the chunk and what it is for
-    connection: sa.Connection,
+    connection: Transaction,
     workspace: Workspace,
     batch: Batch,
     chunk_id: int,
@@ -147,7 +145,7 @@ def _under(line: CollectionOutcome, held: EffectiveHold, kept: frozenset[str], g
 
 
 def park(  # noqa: PLR0913, PLR0917 - what their statement says
-    connection: sa.Connection,
+    connection: Transaction,
     context: StepContext,
     kept: Sequence[HeldPerson],
     cited: str,
@@ -188,14 +186,14 @@ def park(  # noqa: PLR0913, PLR0917 - what their statement says
         values: dict[str, object] = {"held": one.held.uids}
         if not settling and not one.held.undisclosed:
             values |= {"outcome": Result.ON_HOLD.value, "reason": _reason(one.held)}
-        connection.execute(sa.update(tables.item).where(tables.item.c.id == one.item.id).values(**values))
+        update_items(connection, [{"id": one.item.id, **values}])
         groups[None if one.held.undisclosed else "on hold", _again(context, settling=settling)].append(one)
     if len(groups) == 1 and len(kept) == len(context.items):
         ((failure, step),) = groups
         return Transition(step=step, state=ChunkState.HELD, failure=failure)
-    row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == context.chunk_id)).one()
+    row = chunks.get(connection, context.chunk_id)
     for (failure, step), group in groups.items():
-        poison_isolation.split_chunk(
+        chunks.split(
             connection,
             row,
             [one.item.id for one in group],
@@ -213,7 +211,7 @@ def _reason(held: EffectiveHold) -> str:
     return f"on hold: {held.ground}{until}"[:500]
 
 
-def release(ledger: sa.Engine) -> int:
+def release(ledger: Ledger) -> int:
     """Let people run again of whose holds one was lifted or has run out: the rest, if any, is found again on the way.
 
     Some chunks at a time: a hold on many people keeps nobody else from writing, and where there is nobody to let go
@@ -223,13 +221,14 @@ def release(ledger: sa.Engine) -> int:
         How many people.
     """
     with reading(ledger) as connection:
-        pieces = _pieces(Counter(row.chunk_id for row in _to_let_go(connection)))
+        waiting = _held_no_more(connection, held_people.waiting(connection))
+        pieces = _pieces(Counter(one.chunk_id for one in waiting))
     freed = 0
-    for number, chunks in enumerate(pieces):
+    for number, piece in enumerate(pieces):
         if number:
             let_others_write(ledger)
         with ledger.begin() as connection:
-            freed += sum(let_go(connection, tables.chunk.c.id.in_(chunks)).values())
+            freed += sum(_let_go(connection, held_people.waiting(connection, chunks=piece)).values())
     return freed
 
 
@@ -246,52 +245,36 @@ def _pieces(people: Mapping[int, int]) -> list[list[int]]:
     return pieces
 
 
-def let_go(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Counter[int]:
-    """The same of some chunks (with their batches), in the transaction of whoever asks for it.
+def let_go(connection: Transaction, batch: Batch) -> int:
+    """The same of one batch, in the transaction of the caller. Returns how many people were let go by this."""
+    return _let_go(connection, held_people.waiting(connection, batch_id=batch.id))[batch.id]
 
-    Returns:
-        How many people of which batch (its id): those alone whom nobody else took up meanwhile.
-    """
+
+def _let_go(connection: Transaction, waiting: Iterable[HeldItem]) -> Counter[int]:
+    """Batch (id) -> how many of these people were let go: those alone whom nobody else took up meanwhile."""
     by_chunk: dict[int, list[int]] = defaultdict(list)
-    for row in _to_let_go(connection, which):
-        by_chunk[row.chunk_id].append(row.id)
+    for one in _held_no_more(connection, waiting):
+        by_chunk[one.chunk_id].append(one.id)
     freed: Counter[int] = Counter()
     for chunk_id, people in by_chunk.items():
-        still = tables.chunk.c.state == ChunkState.HELD.value
-        found = sa.select(tables.chunk).where(tables.chunk.c.id == chunk_id, still).with_for_update()
-        chunk = connection.execute(found).one_or_none()
+        chunk = chunks.lock_in_state(connection, chunk_id, ChunkState.HELD)
         if chunk is None:
             continue  # cancelled, or taken up by somebody else, since it was read
         freed[chunk.batch_id] += len(people)
         ready = {"state": ChunkState.READY.value, "failure": None, "ending": False}
-        in_chunk = sa.select(sa.func.count()).select_from(tables.item).where(tables.item.c.chunk_id == chunk_id)
-        if connection.scalar(in_chunk) == len(people):
-            connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**ready))
+        if chunks.count_people(connection, chunk_id) == len(people):
+            chunks.update(connection, [chunk_id], ready)
         else:
-            poison_isolation.split_chunk(connection, chunk, people, {"step": chunk.step, **ready})
-        connection.execute(sa.update(tables.item).where(tables.item.c.id.in_(people)).values(held=None))
-        connection.execute(
-            sa.update(tables.item)
-            .where(tables.item.c.id.in_(people), tables.item.c.outcome == Result.ON_HOLD.value)
-            .values(outcome=None, reason=None)
-        )
+            chunks.split(connection, chunk, people, {"step": chunk.step, **ready})
+        held_people.free(connection, people)
     batch_lifecycle.sync_state(connection, list(freed))
     return freed
 
 
-def _to_let_go(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> list[sa.Row[*tuple[Any, ...]]]:
-    """Who waits in these chunks for a hold that is over, among others perhaps."""
-    waiting = connection.execute(
-        sa.select(tables.item.c.id, tables.item.c.held, tables.item.c.chunk_id)
-        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
-        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
-        .where(
-            tables.chunk.c.state == ChunkState.HELD.value,
-            tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
-            *which,
-        )
-    ).all()
-    if not waiting:
+def _held_no_more(connection: Transaction, waiting: Iterable[HeldItem]) -> list[HeldItem]:
+    """Those of them one of whose holds is over."""
+    people = list(waiting)
+    if not people:
         return []
     valid = {one.uid for one in legal_holds.in_force(connection)}
-    return [row for row in waiting if not set(row.held or ()) <= valid]
+    return [one for one in people if not set(one.held or ()) <= valid]

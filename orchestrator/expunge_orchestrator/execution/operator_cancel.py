@@ -5,21 +5,16 @@ A step that is running is let end: its writes count. `also` writes in that trans
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from expunge_config.errors import UsageError
-from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_lifecycle, cancellation
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.execution import batch_lifecycle
+from expunge_orchestrator.ledger import Ledger, Transaction, batch_transitions, withdrawable_people
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid, successor
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.states import BatchState
 
 
-def cancel(
-    ledger: sa.Engine, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing
-) -> bool:
+def cancel(ledger: Ledger, batch: Batch, actor: str, also: batch_lifecycle.OnCommit = batch_lifecycle.nothing) -> bool:
     """Withdraw the people of a batch for whom no store was asked to erase (ADR 8). False: it was cancelled before.
 
     The runner states it, person by person. Everybody else goes on as if there had been no cancel; of a paused batch,
@@ -31,16 +26,8 @@ def cancel(
     """
     with ledger.begin() as connection:
         serialise_writers(connection)  # with the steps that are taken, and with what they touch
-        marked = connection.execute(
-            sa.update(tables.batch)
-            .where(
-                tables.batch.c.id == batch.id,
-                tables.batch.c.cancelled_at.is_(None),
-                tables.batch.c.state != BatchState.CANCELLED.value,
-            )
-            .values(cancelled_at=stamp(now()), changed_by=actor)
-        ).rowcount
-        if marked and not cancellation.any_withdrawable(connection, tables.chunk.c.batch_id == batch.id):
+        marked = batch_transitions.mark_cancelled(connection, batch.id, actor)
+        if marked and not withdrawable_people.any_in_batch(connection, batch.id):
             raise _too_late(batch)
         if not marked and successor(connection, batch) is not None:
             raise UsageError(
@@ -50,10 +37,10 @@ def cancel(
         if marked:
             batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
-    return bool(marked)
+    return marked
 
 
-def refuse_too_late(connection: sa.Connection, batch: Batch) -> None:
+def refuse_too_late(connection: Transaction, batch: Batch) -> None:
     """Make sure that a cancel came in time for somebody: the step that was running may have stated their end.
 
     Raises:

@@ -11,20 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-import sqlalchemy as sa
-
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.errors import BatchBlockedError
-from expunge_orchestrator.execution import batch_lifecycle, operator_retry, poison_isolation
-from expunge_orchestrator.execution.cancellation import WITHDRAWABLE
+from expunge_orchestrator.execution import batch_lifecycle, operator_retry
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.holds.legal_holds import held_in_chunk
 from expunge_orchestrator.installation_setup import read_log
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, batch_transitions, chunks
+from expunge_orchestrator.ledger import stuck_people as ledger_stuck
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import serialise_writers
-from expunge_orchestrator.ledger.items import Item, bulk_update
-from expunge_orchestrator.ledger.states import ChunkState
+from expunge_orchestrator.ledger.items import WITHOUT_KEYS, Item, bulk_update
+from expunge_orchestrator.ledger.kept_keys import Place, ResidualCount
 from expunge_orchestrator.receipts import (
     collection_lines,
     request_facts,
@@ -37,7 +35,7 @@ from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
-from expunge_orchestrator.subjects.residual_keys import Place, ResidualCount, ResidualPlace
+from expunge_orchestrator.subjects.residual_keys import ResidualPlace
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import OpenCopies
 
@@ -74,19 +72,6 @@ class StuckPeople:
         return told
 
 
-_STUCK = sa.or_(
-    tables.chunk.c.state == ChunkState.FAILED.value,
-    sa.and_(
-        ~tables.chunk.c.ending,
-        sa.or_(
-            sa.and_(tables.chunk.c.state == ChunkState.READY.value, tables.chunk.c.not_before.is_not(None)),
-            sa.and_(tables.chunk.c.state == ChunkState.WAITING.value, tables.chunk.c.failure.is_not(None)),
-        ),
-    ),
-)
-"""Chunks that failed, are tried again after a pause, or whose settling check could not begin; no step runs in them."""
-
-
 _STAYS = ("state", "step", "failure", "attempts", "stuck_at", "not_before", "settle_at")
 """What people keep who are not ended, in a chunk of their own."""
 
@@ -95,24 +80,9 @@ def _number(people: Mapping[int, Sequence[int]]) -> int:
     return sum(map(len, people.values()))
 
 
-def stuck_people(connection: sa.Connection, workspace: Workspace, batch: Batch) -> StuckPeople:
+def stuck_people(connection: Transaction, workspace: Workspace, batch: Batch) -> StuckPeople:
     """Look at the chunks of a batch that failed or wait."""
-    item = tables.item.c
-    rows = connection.execute(
-        sa.select(
-            item.id,
-            item.chunk_id,
-            item.outcome,
-            item.found,
-            item.verified,
-            item.reviewed,
-            item.reverified,
-            WITHDRAWABLE.label("withdrawable"),
-        )
-        .join(tables.chunk, tables.chunk.c.id == item.chunk_id)
-        .where(item.batch_id == batch.id, _STUCK)
-        .order_by(item.id)
-    ).all()
+    rows = ledger_stuck.in_batch(connection, batch.id)
     persons = workspace.data_map.person_identities
     in_chunk: dict[int, list[int]] = defaultdict(list)
     for row in rows:
@@ -133,20 +103,11 @@ def stuck_people(connection: sa.Connection, workspace: Workspace, batch: Batch) 
             held[row.chunk_id].append(row.id)
         else:
             endable[row.chunk_id].append(row.id)
-            seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
-            for (store, name), due in outcomes.due_places(seen).items():
+            for (store, name), due in outcomes.due_places(row.seen).items():
                 people_in[store, name] += 1
                 records_in[store, name] += due
     places = {place: ResidualCount(number, records_in[place]) for place, number in sorted(people_in.items())}
     return StuckPeople(endable, held, withdrawable, places)
-
-
-def under_way(connection: sa.Connection, batch: Batch) -> int:
-    """How many people of a batch are being ended, for which the runner has only to go on."""
-    at_work = [ChunkState.READY.value, ChunkState.RUNNING.value]
-    ending = sa.and_(tables.chunk.c.batch_id == batch.id, tables.chunk.c.ending, tables.chunk.c.state.in_(at_work))
-    people = sa.select(sa.func.count()).select_from(tables.item).join(tables.chunk).where(ending)
-    return connection.scalar(people) or 0
 
 
 def end(
@@ -173,7 +134,7 @@ def end(
     with workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with the placing of holds
         stuck = stuck_people(connection, workspace, batch)
-        if not stuck.number and under_way(connection, batch):
+        if not stuck.number and ledger_stuck.count_ending(connection, batch.id):
             return False
         if not stuck.number:
             raise BatchBlockedError(
@@ -182,16 +143,15 @@ def end(
                 remedy=" ".join(stuck.others) or f"expunge status {batch.uid} shows how far it is.",
             )
         for chunk_id in stuck.endable:
-            chunk = sa.select(tables.chunk).where(tables.chunk.c.id == chunk_id, _STUCK)
-            row = connection.execute(chunk.with_for_update()).one_or_none()
+            row = ledger_stuck.lock(connection, chunk_id)
             if row is None:
                 continue  # taken up at this moment
             if others := [*stuck.withdrawable.get(chunk_id, ()), *stuck.held.get(chunk_id, ())]:
-                poison_isolation.split_chunk(connection, row, others, {name: getattr(row, name) for name in _STAYS})
+                chunks.split(connection, row, others, {name: getattr(row, name) for name in _STAYS})
             erasing = row.step <= pipeline.first(batch.pipeline, pipeline.CONCLUDE)
             step = pipeline.first(batch.pipeline, pipeline.VERIFY if erasing else pipeline.REVIEW)
-            operator_retry.take_up(connection, {chunk_id: step}, ending=True)
-        connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(changed_by=actor))
+            operator_retry.take_up(connection, chunk_id, step, ending=True)
+        batch_transitions.update(connection, batch.id, {"changed_by": actor})
         batch_lifecycle.sync_state(connection, [batch.id])
         also(connection)
     return True
@@ -315,7 +275,7 @@ def _records(seen: RecordCounts | None) -> int:
 
 
 def state_ended(  # noqa: PLR0913 - what their statement says
-    connection: sa.Connection,
+    connection: Transaction,
     context: StepContext,
     ended: Sequence[EndedPerson],
     searched: Mapping[int, BlindFinding],
@@ -359,6 +319,5 @@ def state_ended(  # noqa: PLR0913 - what their statement says
         if one.places:  # nothing in the map leads to the others
             residual_keys.keep(connection, context.workspace, one.item, one.places, context.subject(one.item))
     statement_issuer.issue(connection, context.workspace.keys, drafts, at)
-    gone = {"wrapped_key": None, "sealed_identifiers": None, "sealed_keys": None}
-    stated = {"outcome": Result.PARTIALLY_ERASED.value, **gone}
+    stated = {"outcome": Result.PARTIALLY_ERASED.value, **WITHOUT_KEYS}
     bulk_update(connection, [{"id": one.item.id, "reason": one.reason, **stated} for one in ended])

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution.step_context import StepContext, Transition
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, bisections, chunks, items
+from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE, Chunk
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import pipeline
-from expunge_orchestrator.rules.outcomes import Result
 
 LONGEST_PAUSE = 8
 """The pause before another attempt doubles so many times."""
@@ -28,9 +26,6 @@ _LONG_RUN = timedelta(hours=1)
 
 _ALMOST = 40
 """So many failures are enough to call it everywhere, where not one piece in ten passes."""
-
-_CARRIED_ON = ("batch_id", "rounds", "repeats", "planned", "ending")
-"""What a piece takes over from the chunk that it was cut from."""
 
 
 def is_store_failure(people: int, failures: int, passes: int) -> bool:
@@ -76,12 +71,7 @@ def isolate(context: StepContext, epoch: int, step: int, why: str, *, put_off: b
     """
     people = context.concluded if step > pipeline.first(context.batch.pipeline, pipeline.CONCLUDE) else context.active
     with context.workspace.ledger.begin() as connection:
-        row = connection.execute(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id == context.chunk_id, tables.chunk.c.epoch == epoch)
-            .values(failure=why[: tables.LONGEST_REASON])
-            .returning(*tables.chunk.c)
-        ).first()
+        row = chunks.update_claimed(connection, context.chunk_id, epoch, {"failure": why[:LONGEST_FAILURE]})
         if row is None:
             return
         stopped = _put_off(context, row, step, why) if put_off else _failed(row, why)
@@ -100,48 +90,24 @@ def isolate(context: StepContext, epoch: int, step: int, why: str, *, put_off: b
             _halve(connection, context, row, people, search)
 
 
-def passed(connection: sa.Connection, chunk_id: int, search: int | None, step: int) -> None:
+def passed(connection: Transaction, chunk_id: int, search: int | None, step: int) -> None:
     """A piece has passed a step: if it is the one that was searched, the piece leaves the search."""
     if search is None:
         return
-    counted = connection.execute(
-        sa.update(tables.bisection)
-        .where(tables.bisection.c.id == search, tables.bisection.c.step == step)
-        .values(passes=tables.bisection.c.passes + 1)
-    ).rowcount
-    if counted:
-        connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(bisection_id=None))
+    if bisections.count_pass(connection, search, step):
+        chunks.update(connection, [chunk_id], {"bisection_id": None})
 
 
 def _failed_again(
-    connection: sa.Connection, search: int | None, context: StepContext, step: int, people: int
+    connection: Transaction, search: int | None, context: StepContext, step: int, people: int
 ) -> tuple[int, bool]:
     """Count a failure in its search, or begin one; returns the search, and whether it is over."""
     if search is None:
-        begun = connection.scalar(
-            sa.insert(tables.bisection)
-            .values(
-                batch_id=context.batch.id,
-                step=step,
-                people=people,
-                failures=1,
-                passes=0,
-                everywhere=False,
-                at=stamp(now()),
-            )
-            .returning(tables.bisection.c.id)
-        )
-        assert begun is not None
-        return begun, False
-    row = connection.execute(
-        sa.update(tables.bisection)
-        .where(tables.bisection.c.id == search)
-        .values(failures=tables.bisection.c.failures + 1)
-        .returning(*tables.bisection.c)
-    ).one()
-    over = row.everywhere or is_store_failure(row.people, row.failures, row.passes)
+        return bisections.begin(connection, context.batch.id, step, people), False
+    found = bisections.count_failure(connection, search)
+    over = found.everywhere or is_store_failure(found.people, found.failures, found.passes)
     if over:
-        connection.execute(sa.update(tables.bisection).where(tables.bisection.c.id == search).values(everywhere=True))
+        bisections.end(connection, search)
     return search, over
 
 
@@ -155,17 +121,17 @@ class _Stopped:
         failed: Its people have failed; otherwise they are tried again.
     """
 
-    row: sa.Row[Any]
+    row: Chunk
     values: Mapping[str, Any]
     why: str
     failed: bool
 
 
-def _failed(row: sa.Row[Any], why: str) -> _Stopped:
+def _failed(row: Chunk, why: str) -> _Stopped:
     return _Stopped(row, {"state": ChunkState.FAILED.value, "step": row.step}, why, failed=True)
 
 
-def _put_off(context: StepContext, row: sa.Row[Any], step: int, why: str) -> _Stopped:
+def _put_off(context: StepContext, row: Chunk, step: int, why: str) -> _Stopped:
     """Until a later run takes it up: this one does not wait for it."""
     settings = context.workspace.settings
     values = {
@@ -179,60 +145,44 @@ def _put_off(context: StepContext, row: sa.Row[Any], step: int, why: str) -> _St
     return _Stopped(row, values, why, failed=False)
 
 
-def _give_up(connection: sa.Connection, search: int, chunk_id: int, stopped: _Stopped) -> None:
+def _give_up(connection: Transaction, search: int, chunk_id: int, stopped: _Stopped) -> None:
     """It fails everywhere: every piece stops, those that run now by themselves."""
-    pieces = connection.scalars(
-        sa.select(tables.chunk.c.id).where(
-            tables.chunk.c.bisection_id == search,
-            tables.chunk.c.state == ChunkState.READY.value,
-            tables.chunk.c.id != chunk_id,
-        )
-    ).all()
+    pieces = [one for one in bisections.ready_pieces(connection, search) if one != chunk_id]
     said = f"{stopped.why} It fails on everybody it was tried on: no single person is the reason."
     _stop(connection, [chunk_id, *pieces], replace(stopped, why=said))
 
 
-def _stop(connection: sa.Connection, chunks: Sequence[int], stopped: _Stopped) -> None:
+def _stop(connection: Transaction, ids: Sequence[int], stopped: _Stopped) -> None:
     """Chunks that failed stay at their step; those that are put off go back to where this one does."""
     values = {"state": ChunkState.FAILED.value} if stopped.failed else stopped.values
-    connection.execute(
-        sa.update(tables.chunk)
-        .where(tables.chunk.c.id.in_(chunks))
-        .values(**values, failure=stopped.why[: tables.LONGEST_REASON])
-    )
+    chunks.update(connection, ids, {**values, "failure": stopped.why[:LONGEST_FAILURE]})
 
 
-def _blame(connection: sa.Connection, people: Sequence[Item], why: str) -> None:
+def _blame(connection: Transaction, people: Sequence[Item], why: str) -> None:
     """The one person on whom it fails. Whoever was concluded before keeps that outcome; the chunk says the rest."""
-    connection.execute(
-        sa.update(tables.item)
-        .where(tables.item.c.id.in_([item.id for item in people]), tables.item.c.outcome.is_(None))
-        .values(outcome=Result.FAILED.value, reason=why[: tables.LONGEST_REASON])
-    )
+    items.blame(connection, [item.id for item in people], why)
 
 
-def _set_apart(connection: sa.Connection, context: StepContext, people: Sequence[Item], stopped: _Stopped) -> None:
+def _set_apart(connection: Transaction, context: StepContext, people: Sequence[Item], stopped: _Stopped) -> None:
     """The person is found. Others in the chunk, who have their outcome already, go on without them."""
     if stopped.failed:
         _blame(connection, people, stopped.why)
     if not people or len(context.items) == len(people):
         _stop(connection, [context.chunk_id], stopped)
         return
-    split_chunk(
+    chunks.split(
         connection,
         stopped.row,
         [item.id for item in people],
-        {**stopped.values, "failure": stopped.why[: tables.LONGEST_REASON]},
+        {**stopped.values, "failure": stopped.why[:LONGEST_FAILURE]},
     )
-    connection.execute(
-        sa.update(tables.chunk)
-        .where(tables.chunk.c.id == context.chunk_id)
-        .values(state=ChunkState.READY.value, failure=None, bisection_id=None)
+    chunks.update(
+        connection, [context.chunk_id], {"state": ChunkState.READY.value, "failure": None, "bisection_id": None}
     )
 
 
 def split_failed(
-    connection: sa.Connection, context: StepContext, people: Sequence[Item], verb: str, why: str
+    connection: Transaction, context: StepContext, people: Sequence[Item], verb: str, why: str
 ) -> Transition | None:
     """Let these people fail in a chunk of their own, to be taken up at a verb: the others of the chunk go on.
 
@@ -240,11 +190,11 @@ def split_failed(
         Where the chunk itself goes if they are all that is in it; None if it goes on.
     """
     step = pipeline.first(context.batch.pipeline, verb)
-    return split_off(connection, context, people, Transition(step, ChunkState.FAILED, why[: tables.LONGEST_REASON]))
+    return split_off(connection, context, people, Transition(step, ChunkState.FAILED, why[:LONGEST_FAILURE]))
 
 
 def split_off(
-    connection: sa.Connection, context: StepContext, people: Sequence[Item], onward: Transition
+    connection: Transaction, context: StepContext, people: Sequence[Item], onward: Transition
 ) -> Transition | None:
     """Let these people go another way than the others of the step's chunk, in a chunk of their own.
 
@@ -253,19 +203,16 @@ def split_off(
     """
     if not people:
         return None
-    row = connection.execute(sa.select(tables.chunk).where(tables.chunk.c.id == context.chunk_id)).one()
-    in_chunk = sa.select(sa.func.count()).select_from(tables.item).where(tables.item.c.chunk_id == row.id)
-    if connection.scalar(in_chunk) == len(people):
+    row = chunks.get(connection, context.chunk_id)
+    if chunks.count_people(connection, row.id) == len(people):
         return onward
     step = row.step if onward.step is None else onward.step
     values = {"step": step, "state": onward.state.value, "failure": onward.failure}
-    split_chunk(connection, row, [item.id for item in people], values)
+    chunks.split(connection, row, [item.id for item in people], values)
     return None
 
 
-def _halve(
-    connection: sa.Connection, context: StepContext, row: sa.Row[Any], people: Sequence[Item], search: int
-) -> None:
+def _halve(connection: Transaction, context: StepContext, row: Chunk, people: Sequence[Item], search: int) -> None:
     common = {
         "state": ChunkState.READY.value,
         "step": row.step,
@@ -275,25 +222,5 @@ def _halve(
         "not_before": None,
         "failure": row.failure,
     }
-    split_chunk(connection, row, [item.id for item in people[len(people) // 2 :]], common)
-    connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == context.chunk_id).values(**common))
-
-
-def split_chunk(connection: sa.Connection, row: sa.Row[Any], people: Sequence[int], values: Mapping[str, Any]) -> int:
-    """Move people of a chunk to a new one, with all that was logged for them; returns the new chunk."""
-    carried = {name: getattr(row, name) for name in _CARRIED_ON}
-    fresh: dict[str, Any] = {"epoch": 0, "attempts": 0, "depth": row.depth}
-    made: int = connection.execute(
-        sa.insert(tables.chunk).values(**{**carried, **fresh, **values}).returning(tables.chunk.c.id)
-    ).scalar_one()
-    connection.execute(sa.update(tables.item).where(tables.item.c.id.in_(people)).values(chunk_id=made))
-    logged = tables.step_log.c
-    connection.execute(
-        sa.insert(tables.step_log).from_select(
-            ["chunk_id", "round", "step", "name", "epoch", "at"],
-            sa.select(sa.literal(made), logged.round, logged.step, logged.name, logged.epoch, logged.at).where(
-                logged.chunk_id == row.id
-            ),
-        )
-    )
-    return made
+    chunks.split(connection, row, [item.id for item in people[len(people) // 2 :]], common)
+    chunks.update(connection, [context.chunk_id], common)

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
@@ -20,7 +18,7 @@ from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import foreseen_keys
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.ledger import entered_identities
+from expunge_orchestrator.ledger import Transaction, entered_identities
 from expunge_orchestrator.ledger.identifier_encryption import Sealed
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
@@ -124,7 +122,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     known_by = {entry["namespace"] for entry in entries}
     normalisers = {name: identities[name].normaliser for name in known_by}
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         update_items(connection, sealed)
         update_items(connection, not_read)
         replace_entries(connection, [item["id"] for item in sealed], entries)

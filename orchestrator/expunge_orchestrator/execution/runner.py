@@ -11,13 +11,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-import sqlalchemy as sa
 
 from expunge_connectors.contract import Heartbeat, no_beat
 from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.errors import is_ledger_failure
 from expunge_orchestrator.execution import (
     batch_lifecycle,
     cancellation,
@@ -33,11 +29,13 @@ from expunge_orchestrator.execution.erasing_findings import ErasingFindings
 from expunge_orchestrator.execution.fencing import ClaimedStep, claim, claim_next, finish
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite
 from expunge_orchestrator.gc_thresholds import reduced_gc
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, open_chunks
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import checkpoint_wal, reading, serialise_writers
+from expunge_orchestrator.ledger.failures import is_ledger_failure
+from expunge_orchestrator.ledger.open_chunks import OpenChunk
 from expunge_orchestrator.ledger.runner_lock import runner_lock
-from expunge_orchestrator.ledger.states import RUNNABLE, RUNNING, ChunkState
+from expunge_orchestrator.ledger.states import RUNNING, ChunkState
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.chunking import WORKERS
@@ -60,28 +58,6 @@ _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     pipeline.SETTLE: settling_steps.settle,
     cancellation.WITHDRAW: cancellation.withdraw,
 }
-
-
-_OPEN_CHUNKS = (
-    sa.select(
-        tables.chunk.c.id,
-        tables.chunk.c.batch_id,
-        tables.batch.c.controller,
-        tables.batch.c.member,
-        tables.chunk.c.not_before,
-        tables.chunk.c.attempts,
-        tables.chunk.c.depth,
-        tables.bisection.c.people,
-        tables.bisection.c.failures,
-        tables.bisection.c.passes,
-    )
-    .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
-    .outerjoin(tables.bisection, tables.bisection.c.id == tables.chunk.c.bisection_id)
-    .where(RUNNABLE)
-    .order_by(tables.batch.c.id, tables.chunk.c.id)
-)
-_OpenChunk = sa.Row[*tuple[Any, ...]]
-_OPEN_CHUNKS_OF = _OPEN_CHUNKS.where(tables.batch.c.id == sa.bindparam("only"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +86,7 @@ def run(
 
     Raises:
         LedgerBusyError: Another process is running this ledger.
-        sqlalchemy.exc.DBAPIError: The ledger went away, its disk is full, or it is read-only
+        Exception: The ledger went away, its disk is full, or it is read-only
             (`is_ledger_failure` tells). Another run takes up what was begun.
     """
     with (
@@ -154,23 +130,20 @@ def _publish(workspace: Workspace, writer: LogWriter) -> None:
     publish(workspace.ledger, writer, batch_lifecycle.refresh)
 
 
-def _controller(chunk: _OpenChunk) -> tuple[str, str | None]:
+def _controller(chunk: OpenChunk) -> tuple[str, str | None]:
     return chunk.controller, chunk.member
 
 
 def _open_chunks(
     workspace: Workspace, begun: datetime, in_flight: set[int], only: int | None
-) -> tuple[list[_OpenChunk], float | None]:
+) -> tuple[list[OpenChunk], float | None]:
     """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause.
 
     Nobody waits for those that are put off: a run takes them up whose time had come when it began.
     """
     moment, most = now(), workspace.settings.max_attempts
     with reading(workspace.ledger) as connection:
-        if only is None:
-            rows = connection.execute(_OPEN_CHUNKS).all()
-        else:
-            rows = connection.execute(_OPEN_CHUNKS_OF, {"only": only}).all()
+        rows = open_chunks.open_chunks(connection, only)
     open_rows = [row for row in rows if row.id not in in_flight]
     open_rows.sort(
         key=lambda row: (
@@ -191,12 +164,12 @@ def _open_chunks(
     return ready, max(0.05, (parse(min(waiting)) - moment).total_seconds())
 
 
-def rests(connection: sa.Connection, workspace: Workspace, batch: Batch) -> bool:
+def rests(connection: Transaction, workspace: Workspace, batch: Batch) -> bool:
     """Whether nothing of a batch can run now, or all that could is put off to a later run.
 
     Where nothing could run of a batch at work the chunks are through, and whoever ran them is about to say its state.
     """
-    rows = connection.execute(_OPEN_CHUNKS_OF, {"only": batch.id}).all()
+    rows = open_chunks.open_chunks(connection, batch.id)
     if not rows:
         return batch_by_uid(connection, batch.uid).state not in RUNNING
     moment, most = stamp(now()), workspace.settings.max_attempts

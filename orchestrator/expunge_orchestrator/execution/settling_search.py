@@ -12,8 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.contract import Subject
 from expunge_connectors.errors import ConnectorError
@@ -21,38 +19,20 @@ from expunge_orchestrator.blind_search import BlindSearch, search_subjects
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.errors import LedgerBusyError
 from expunge_orchestrator.execution import stores_followed
-from expunge_orchestrator.execution.step_context import REVIEWED, StepContext, Transition, workspace_following
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.execution.step_context import StepContext, Transition, workspace_following
+from expunge_orchestrator.ledger import Transaction, chunks, open_chunks
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item, bulk_update, items_of_chunk
 from expunge_orchestrator.ledger.runner_lock import search_lock
-from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import shared_documents, statement_issuer
 from expunge_orchestrator.rules import blind_findings, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding, Searched
+from expunge_orchestrator.rules.outcomes import REVIEWED
 from expunge_orchestrator.subjects import followed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
-
-UNSEARCHED = sa.exists().where(
-    tables.item.c.chunk_id == tables.chunk.c.id,
-    tables.item.c.outcome.in_([one.value for one in REVIEWED]),
-    tables.item.c.searched.is_(None),
-)
-"""Chunks with people for whose settling check nobody has searched."""
-
-_DUE = (
-    sa.select(tables.chunk.c.id, tables.chunk.c.batch_id)
-    .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
-    .where(
-        tables.chunk.c.state == ChunkState.WAITING.value,
-        tables.chunk.c.settle_at <= sa.bindparam("now"),
-        tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]),
-        UNSEARCHED,
-    )
-    .order_by(tables.chunk.c.id)
-)
 
 
 def wanted(workspace: Workspace, batch: Batch) -> bool:
@@ -80,10 +60,10 @@ def search_due(workspace: Workspace, told_to_stop: Callable[[], bool] = lambda: 
             return 0
     with suppress(LedgerBusyError), search_lock(workspace.ledger):
         with reading(workspace.ledger) as connection:
-            chunks = _waiting(connection, workspace) if _is_time(connection, workspace) else {}
-            found = batches_by_id(connection, sorted({one.id for one in chunks.values()}))
+            waiting = _waiting(connection, workspace) if _is_time(connection, workspace) else {}
+            found = batches_by_id(connection, sorted({one.id for one in waiting.values()}))
         fit, refused = stores_followed.fit_to_settle(workspace, found) if found else ([], None)
-        chosen = {chunk: batch for chunk, batch in chunks.items() if batch.id in fit}
+        chosen = {chunk: batch for chunk, batch in waiting.items() if batch.id in fit}
         if not chosen:
             if refused is not None:
                 raise refused
@@ -96,17 +76,17 @@ def search_due(workspace: Workspace, told_to_stop: Callable[[], bool] = lambda: 
     return 0
 
 
-def _is_time(connection: sa.Connection, workspace: Workspace) -> bool:
+def _is_time(connection: Transaction, workspace: Workspace) -> bool:
     every = workspace.settings.search.every
-    if every is None or connection.execute(_DUE.limit(1), {"now": stamp(now())}).first() is None:
+    if every is None or not open_chunks.any_due_to_search(connection):
         return False
-    last = connection.scalar(sa.select(sa.func.max(tables.blind_search.c.at)))
+    last = open_chunks.last_search(connection)
     return last is None or parse(last) + every <= now()
 
 
-def _waiting(connection: sa.Connection, workspace: Workspace) -> dict[int, Batch]:
+def _waiting(connection: Transaction, workspace: Workspace) -> dict[int, Batch]:
     """Chunk -> batch, of those whose check is due and waits for a search."""
-    rows = connection.execute(_DUE, {"now": stamp(now())}).all()
+    rows = [one for one in open_chunks.due_to_settle(connection) if one.unsearched]
     of = {one.id: one for one in batches_by_id(connection, sorted({row.batch_id for row in rows}))}
     return {row.id: of[row.batch_id] for row in rows if wanted(workspace, of[row.batch_id])}
 
@@ -129,9 +109,9 @@ class _Pass:
     seed: str
 
 
-def _search(workspace: Workspace, chunks: Mapping[int, Batch], told_to_stop: Callable[[], bool]) -> int:
+def _search(workspace: Workspace, of: Mapping[int, Batch], told_to_stop: Callable[[], bool]) -> int:
     settings = workspace.settings.search
-    begun = _begun(workspace, chunks)
+    begun = _begun(workspace, of)
     effort = Effort(
         None if settings.run_for is None else settings.run_for.total_seconds(),
         settings.share / 100,
@@ -148,17 +128,17 @@ def _search(workspace: Workspace, chunks: Mapping[int, Batch], told_to_stop: Cal
     if told_to_stop():
         return 0  # it is not known what it would have found
     with workspace.ledger.begin() as connection:
-        _record(connection, begun, found, list(chunks))
+        _record(connection, begun, found, list(of))
     return len(begun.people)
 
 
-def _begun(workspace: Workspace, chunks: Mapping[int, Batch]) -> _Pass:
+def _begun(workspace: Workspace, of: Mapping[int, Batch]) -> _Pass:
     at, seed = now(), secrets.token_hex(16)
     people: dict[int, Item] = {}
     members: dict[int, str | None] = {}
     of_batch: dict[int, tuple[Batch, list[Item]]] = {}
     with reading(workspace.ledger) as connection:
-        for chunk, batch in chunks.items():
+        for chunk, batch in of.items():
             waiting = [one for one in items_of_chunk(connection, chunk) if one.outcome in REVIEWED]
             people |= {one.id: one for one in waiting}
             members |= {one.id: batch.scope.member for one in waiting}
@@ -190,7 +170,7 @@ def _subjects(workspace: Workspace, batch: Batch, people: Sequence[Item]) -> lis
     return followed_keys.without_claimed_anywhere(subjects, batch.scope, following)
 
 
-def _record(connection: sa.Connection, begun: _Pass, found: BlindSearch, chunks: Sequence[int]) -> None:
+def _record(connection: Transaction, begun: _Pass, found: BlindSearch, of: Sequence[int]) -> None:
     """Write down what was found, with those who still wait: who was ended or cancelled meanwhile needs it no more."""
     sampled = None if len(begun.chosen) == len(begun.people) else (len(begun.chosen), len(begun.people), begun.seed)
     document = statement_issuer.store_document(connection, shared_documents.search_document(found, begun.at, sampled))
@@ -199,10 +179,7 @@ def _record(connection: sa.Connection, begun: _Pass, found: BlindSearch, chunks:
     findings = [one for report in found.reports for one in report.findings]
     searched_for = {one.number for one in begun.chosen}
     rows: list[dict[str, object]] = []
-    still = sa.select(tables.item.c.id).join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
-    for number in connection.scalars(
-        still.where(tables.chunk.c.id.in_(chunks), tables.chunk.c.state == ChunkState.WAITING.value)
-    ):
+    for number in open_chunks.still_waiting(connection, of):
         if number not in begun.people:
             continue
         how = Searched.NOT_IN_SAMPLE if number not in searched_for else Searched.NO_VALUES
@@ -212,21 +189,13 @@ def _record(connection: sa.Connection, begun: _Pass, found: BlindSearch, chunks:
         one = blind_findings.of_person(number, findings, common, begun.members[number])
         rows.append({"id": number, "searched": one.packed()})
     bulk_update(connection, rows)
-    connection.execute(
-        sa.insert(tables.blind_search).values(at=stamp(begun.at), document=document.removeprefix("sha256:"))
-    )
+    open_chunks.note_search(connection, stamp(begun.at), document.removeprefix("sha256:"))
 
 
-def _note_refused(workspace: Workspace, chunks: Sequence[int], why: ConnectorError) -> None:
+def _note_refused(workspace: Workspace, waiting: Sequence[int], why: ConnectorError) -> None:
     """Write down why they go on waiting though their time has come: so that it is seen, and they can be ended."""
-    said = f"settling check not begun: blind search: {why}"[: tables.LONGEST_REASON]
-    chunk = tables.chunk.c
     with workspace.ledger.begin() as connection:
-        connection.execute(
-            sa.update(tables.chunk)
-            .where(chunk.id.in_(chunks), chunk.state == ChunkState.WAITING.value, chunk.failure.is_distinct_from(said))
-            .values(failure=said)
-        )
+        chunks.note_waiting(connection, waiting, f"settling check not begun: blind search: {why}")
 
 
 def to_wait_for_search(context: StepContext) -> Transition | None:
@@ -247,7 +216,7 @@ def findings_of(context: StepContext, people: Iterable[Item]) -> dict[int, Blind
     return {item.id: item.searched or unsearched for item in people}
 
 
-def forget(connection: sa.Connection, items: Sequence[int]) -> None:
+def forget(connection: Transaction, items: Sequence[int]) -> None:
     """A finding serves one settling check: these people wait for another."""
     if items:
-        connection.execute(sa.update(tables.item).where(tables.item.c.id.in_(items)).values(searched=None))
+        bulk_update(connection, [{"id": number, "searched": None} for number in items])

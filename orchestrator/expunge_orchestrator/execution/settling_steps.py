@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
@@ -27,9 +25,9 @@ from expunge_orchestrator.execution import (
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.batches import last_done, verified_at
-from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.ledger.items import Item, bulk_update, destroy_keys
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import (
     collection_lines,
@@ -68,7 +66,7 @@ def review(context: StepContext) -> StepWrite:
         return reviewed
     seen = record_counts(context, context.concluded, counts, "reverified")
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         reviewed(connection)
         return seen(connection)
 
@@ -103,7 +101,7 @@ def re_count(context: StepContext) -> StepWrite:
             record = rows[number]["reviewed"]
             record[store] = outcomes.pack(outcomes.max_due(seen, record.get(store, {})), names)
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         bulk_update(connection, list(rows.values()))
         return Transition()
 
@@ -131,7 +129,7 @@ def re_erase(context: StepContext) -> StepWrite:
 def _fails_apart(context: StepContext, people: Sequence[Item], why: str) -> StepWrite:
     """Let these people fail in a chunk of their own, which looks again when it is taken up."""
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         return poison_isolation.split_failed(connection, context, people, pipeline.REVIEW, why) or Transition()
 
     return write
@@ -190,7 +188,7 @@ def settle(context: StepContext) -> StepWrite:
     copies = backup_copies.outstanding(held)
     grounds = grounds_of(context.workspace.data_map)
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         why = {
             f"{failure_text.failure(lines[one.id], searched.get(one.id), reasons[one.id])}"
             f"{'' if one.reason is None else f'; {one.reason}'}"
@@ -259,11 +257,7 @@ def settle(context: StepContext) -> StepWrite:
         )
         for item in locked:
             residual_keys.keep(connection, context.workspace, item, residual[item.id], context.subject(item))
-        connection.execute(
-            sa.update(tables.item)
-            .where(tables.item.c.chunk_id == context.chunk_id, tables.item.c.wrapped_key.is_not(None))
-            .values(wrapped_key=None, sealed_identifiers=None, sealed_keys=None)
-        )
+        destroy_keys(connection, context.chunk_id)
         return Transition(state=ChunkState.DONE)
 
     return write

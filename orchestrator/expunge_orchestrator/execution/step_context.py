@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from expunge_connectors.contract import (
     Heartbeat,
     KnowsRelations,
@@ -21,18 +19,17 @@ from expunge_orchestrator import store_calls
 from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.holds.hold_tags import KnownBy
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.outcomes import REVIEWED
 from expunge_orchestrator.rules.scope import Actions
 from expunge_orchestrator.subjects import followed_keys, index_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 MAX_ROUNDS = 3
-
-REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Transition:
     settles_at_once: bool = False
 
 
-StepWrite = Callable[[sa.Connection], Transition]
+StepWrite = Callable[[Transaction], Transition]
 """What a step writes, inside the fenced transaction that also moves the chunk on. It calls no store."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import (
     IdentityChangedError,
@@ -18,7 +16,8 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import poison_isolation
 from expunge_orchestrator.execution.fencing import ClaimedStep
 from expunge_orchestrator.execution.step_context import StepContext
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import chunks
+from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.workspace import Workspace
@@ -49,23 +48,17 @@ def failed(delivery: ClaimedStep, error: Exception) -> None:
 
 def _searched(context: StepContext, epoch: int, *, soon: bool) -> bool:
     """Whether it is time to find out whose records keep the others waiting: it was tried, or is being searched for."""
-    chunk = tables.chunk.c
     with reading(context.workspace.ledger) as connection:
-        row = connection.execute(
-            sa.select(chunk.attempts, chunk.bisection_id).where(chunk.id == context.chunk_id, chunk.epoch == epoch)
-        ).first()
+        row = chunks.get_claimed(connection, context.chunk_id, epoch)
     most = context.workspace.settings.max_attempts
     return row is not None and (row.bisection_id is not None or row.attempts + 1 >= (min(2, most) if soon else most))
 
 
 def _first_time(context: StepContext, epoch: int) -> bool:
     """Nothing failed here since the last step that was passed, and another attempt is allowed."""
-    chunk = tables.chunk.c
     with reading(context.workspace.ledger) as connection:
-        attempts = connection.scalar(
-            sa.select(chunk.attempts).where(chunk.id == context.chunk_id, chunk.epoch == epoch)
-        )
-    return attempts == 0 and context.workspace.settings.max_attempts > 1
+        chunk = chunks.get_claimed(connection, context.chunk_id, epoch)
+    return chunk is not None and chunk.attempts == 0 and context.workspace.settings.max_attempts > 1
 
 
 def _schedule_retry(  # noqa: PLR0913 - what failed
@@ -74,17 +67,7 @@ def _schedule_retry(  # noqa: PLR0913 - what failed
     """Try again after a pause that doubles, or give up visibly. What waits for others' transactions is put off."""
     chunk_id = context.chunk_id
     with workspace.ledger.begin() as connection:
-        attempts = connection.scalar(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
-            .values(
-                attempts=tables.chunk.c.attempts + 1,
-                stuck_at=sa.case((tables.chunk.c.stuck_at > step, tables.chunk.c.stuck_at), else_=step),
-                state=ChunkState.READY.value,
-                failure=why[: tables.LONGEST_REASON],
-            )
-            .returning(tables.chunk.c.attempts)
-        )
+        attempts = chunks.count_attempt(connection, chunk_id, epoch, step, why)
         if attempts is None:
             return
         values: dict[str, object] = {
@@ -94,13 +77,10 @@ def _schedule_retry(  # noqa: PLR0913 - what failed
         }
         if attempts >= workspace.settings.max_attempts and not waits:
             values = {"state": ChunkState.FAILED.value, "not_before": None}
-        connection.execute(sa.update(tables.chunk).where(tables.chunk.c.id == chunk_id).values(**values))
+        chunks.update(connection, [chunk_id], values)
 
 
 def _fail(workspace: Workspace, chunk_id: int, epoch: int, why: str) -> None:
     with workspace.ledger.begin() as connection:
-        connection.execute(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id == chunk_id, tables.chunk.c.epoch == epoch)
-            .values(state=ChunkState.FAILED.value, failure=why[: tables.LONGEST_REASON])
-        )
+        values = {"state": ChunkState.FAILED.value, "failure": why[:LONGEST_FAILURE]}
+        chunks.update_claimed(connection, chunk_id, epoch, values)

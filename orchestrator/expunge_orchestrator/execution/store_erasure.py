@@ -8,21 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import Action
 from expunge_orchestrator.execution.step_context import StepContext
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import claims
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item
-
-# Built once: a step of one person asks the ledger as often as a step of thousands.
-_OWNED = (
-    sa.select(tables.batch.c.cancelled_at)
-    .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
-    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
-)
-_TOUCH = sa.update(tables.item).where(tables.item.c.id.in_(sa.bindparam("people", expanding=True))).values(touched=True)
 
 
 def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Action], Sequence[Item]]]) -> None:
@@ -56,10 +46,10 @@ def _touch(context: StepContext, people: Sequence[Item]) -> set[int]:
         return touched
     with context.workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with a cancel
-        owned = connection.execute(_OWNED, {"chunk": context.chunk_id, "held": context.epoch}).first()
+        owned = claims.touchable(connection, context.chunk_id, context.epoch)
         if owned is None:
             return set()  # another delivery of this chunk is at work
         if owned.cancelled_at is not None:
             return touched
-        connection.execute(_TOUCH, {"people": fresh})
+        claims.touch(connection, fresh)
     return {*touched, *fresh}

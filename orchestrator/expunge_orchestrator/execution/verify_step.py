@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_connectors.contract import Counts, RecordCounts, Subject
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CountRecord
@@ -93,7 +92,7 @@ def record_counts(context: StepContext, items: list[Item], counts: Counts, colum
     about = restrict_to(counts, context.batch.actions[context.store])
     rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]
 
-    def write(connection: sa.Connection) -> Transition:
+    def write(connection: Transaction) -> Transition:
         bulk_update(connection, rows)
         return Transition()
 

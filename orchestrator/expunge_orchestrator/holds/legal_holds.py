@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.holds.hold_tags import KnownBy
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, holds
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
 from expunge_orchestrator.ledger.items import Item, items_of_chunk
-from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
 from expunge_reports.keys import KeyRing
@@ -143,7 +140,7 @@ class PlacementResult:
 
 
 def place(
-    connection: sa.Connection, wanted: HoldRequest, keys: KeyRing, actor: str, data_map: DataMap
+    connection: Transaction, wanted: HoldRequest, keys: KeyRing, actor: str, data_map: DataMap
 ) -> PlacementResult:
     """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
 
@@ -158,87 +155,75 @@ def place(
     persons, tagger = data_map.person_identities, Tagger(keys.suppression)
     named = sorted(frozenset[SubjectKey]().union(*wanted.people))
     serialise_writers(connection)
-    hold_id: int = connection.execute(
-        sa.insert(tables.hold)
-        .values(
-            uid=f"hd_{secrets.token_hex(6)}",
-            kind=wanted.kind,
-            people=len(wanted.people),
-            identities={key.namespace: data_map.identities[key.namespace].normaliser for key in named},
-            data_type=wanted.data_type,
-            controller=wanted.controller,
-            member=wanted.member,
-            ground=wanted.ground,
-            until=wanted.until and wanted.until.isoformat(),
-            undisclosed=wanted.undisclosed,
-            placed_by=actor,
-            placed_at=stamp(now()),
-        )
-        .returning(tables.hold.c.id)
-    ).scalar_one()
+    hold_id = holds.insert(
+        connection,
+        {
+            "uid": f"hd_{secrets.token_hex(6)}",
+            "kind": wanted.kind,
+            "people": len(wanted.people),
+            "identities": {key.namespace: data_map.identities[key.namespace].normaliser for key in named},
+            "data_type": wanted.data_type,
+            "controller": wanted.controller,
+            "member": wanted.member,
+            "ground": wanted.ground,
+            "until": wanted.until and wanted.until.isoformat(),
+            "undisclosed": wanted.undisclosed,
+            "placed_by": actor,
+            "placed_at": stamp(now()),
+        },
+    )
     unproven = [one for one in wanted.people if not any(key.namespace in persons for key in one)]
     tags = {tagger.tag(key): key.namespace for key in named}
-    if tags:
-        rows = [{"tag": tag, "hold_id": hold_id, "namespace": namespace} for tag, namespace in sorted(tags.items())]
-        connection.execute(sa.insert(tables.hold_tag), rows)
+    holds.insert_tags(connection, hold_id, tags)
     hold = next(one for one in listed(connection) if one.id == hold_id)
     if tags:
-        hold_tags.link_tags_now(connection, hold_id, batches_covered(hold), persons)
+        people = holds.open_or_left(connection, hold_id, hold.controller, hold.member)
+        holds.learn_from_items(connection, [hold_id], people, persons)
     return PlacementResult(hold, _running(connection, hold, keys, data_map), len(unproven))
 
 
-def lift(connection: sa.Connection, uid: str, actor: str) -> Hold:
+def lift(connection: Transaction, uid: str, actor: str) -> Hold:
     """End a hold. Who waited for it is taken up by `release`.
 
     Raises:
         UsageError: There is no such hold, or it is lifted already.
     """
     serialise_writers(connection)
-    lifted = connection.execute(
-        sa.update(tables.hold)
-        .where(tables.hold.c.uid == uid, tables.hold.c.lifted_at.is_(None))
-        .values(lifted_at=stamp(now()), lifted_by=actor)
-    ).rowcount
-    if not lifted:
+    if not holds.lift(connection, uid, actor):
         raise UsageError("There is no hold of that name in force.", remedy="`expunge holds list` lists them.")
     return next(one for one in listed(connection) if one.uid == uid)
 
 
-def listed(connection: sa.Connection) -> list[Hold]:
+def listed(connection: Transaction) -> list[Hold]:
     """Every hold there ever was, the oldest first."""
-    return [_hold(row) for row in connection.execute(sa.select(tables.hold).order_by(tables.hold.c.id)).mappings()]
+    return [_hold(row) for row in holds.rows(connection, lifted=True)]
 
 
-# Built once: it is asked for every step.
-_NOT_LIFTED = sa.select(tables.hold).where(tables.hold.c.lifted_at.is_(None)).order_by(tables.hold.c.id)
-
-
-def in_force(connection: sa.Connection) -> list[Hold]:
+def in_force(connection: Transaction) -> list[Hold]:
     """The holds of today."""
     today = now().date()
-    rows = connection.execute(_NOT_LIFTED).mappings()
-    return [hold for hold in map(_hold, rows) if hold.holds_on(today)]
+    return [hold for hold in map(_hold, holds.rows(connection, lifted=False)) if hold.holds_on(today)]
 
 
 def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they are known
-    connection: sa.Connection,
+    connection: Transaction,
     scope: Scope,
     chunk_id: int,
     people: Iterable[int],
     persons: Collection[str],
-    holds: Iterable[Hold] | None = None,
+    only: Iterable[Hold] | None = None,
 ) -> dict[int, EffectiveHold]:
     """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent."""
-    applying = [one for one in (in_force(connection) if holds is None else holds) if one.concerns(scope)]
+    applying = [one for one in (in_force(connection) if only is None else only) if one.concerns(scope)]
     if not applying:
         return {}
     by_people = [one.id for one in applying if one.people]
-    pairs = hold_tags.matching_items(connection, chunk_id, by_people, persons) if by_people else []
+    pairs = holds.matching_items(connection, chunk_id, by_people, persons) if by_people else []
     return _held(applying, pairs, people)
 
 
 def held_people(
-    connection: sa.Connection,
+    connection: Transaction,
     scope: Scope,
     tagger: Tagger,
     people: Mapping[int, Collection[SubjectKey]],
@@ -252,15 +237,15 @@ def held_people(
     return _held(applying, pairs, people)
 
 
-def learn(connection: sa.Connection, held: Mapping[int, EffectiveHold], persons: Collection[str]) -> None:
+def learn(connection: Transaction, held: Mapping[int, EffectiveHold], persons: Collection[str]) -> None:
     """Let the holds of these people (items) know them by what else they are known: it is about to be erased."""
     by_people = sorted({hold.id for one in held.values() for hold in one.holds if hold.people})
     if by_people:
-        hold_tags.link_tags(connection, by_people, held, persons)
+        holds.learn_from_items(connection, by_people, held, persons)
 
 
 def learn_from_plan(
-    connection: sa.Connection,
+    connection: Transaction,
     scope: Scope,
     tagger: Tagger,
     planned: Iterable[KnownBy],
@@ -273,8 +258,8 @@ def learn_from_plan(
 
 
 def learn_from_sealed(  # noqa: PLR0913, PLR0917 - who they are, and what opens it
-    connection: sa.Connection,
-    holds: Iterable[Hold],
+    connection: Transaction,
+    of: Iterable[Hold],
     items: Iterable[Item],
     keys: KeyRing,
     data_map: DataMap,
@@ -284,7 +269,7 @@ def learn_from_sealed(  # noqa: PLR0913, PLR0917 - who they are, and what opens 
 
     Of such a value, as a number of two people, the ledger has no tag.
     """
-    by_people = [one.id for one in holds if one.people]
+    by_people = [one.id for one in of if one.people]
     if not by_people:
         return
     cipher, known = ItemCipher(keys.wrapping), []
@@ -317,37 +302,22 @@ def _held(
     }
 
 
-def batches_covered(hold: Hold) -> sa.ColumnElement[bool]:
-    """The batches whose requests can fall under it (`Hold.concerns`)."""
-    batch = tables.batch.c
-    if hold.controller is None:
-        return sa.true()
-    member = sa.true() if hold.member is None else batch.member == hold.member
-    return sa.and_(batch.controller == hold.controller, member)
-
-
-def _running(connection: sa.Connection, hold: Hold, keys: KeyRing, data_map: DataMap) -> dict[str, int]:
+def _running(connection: Transaction, hold: Hold, keys: KeyRing, data_map: DataMap) -> dict[str, int]:
     """Who is in an erasing step at this moment."""
-    rows = connection.execute(
-        sa.select(tables.chunk.c.id, tables.chunk.c.step, tables.batch)
-        .join(tables.batch, tables.batch.c.id == tables.chunk.c.batch_id)
-        .where(tables.chunk.c.state == ChunkState.RUNNING.value)
-    )
     found: dict[str, int] = defaultdict(int)
-    for row in rows.mappings().all():
-        if pipeline.split(row["pipeline"][row["step"]])[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
+    for running in holds.running_steps(connection):
+        if pipeline.split(running.step)[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
             continue
-        scope, chunk = Scope(row["controller"], row["member"]), row[tables.chunk.c.id]
-        if not hold.concerns(scope):
+        if not hold.concerns(running.scope):
             continue
-        items = items_of_chunk(connection, chunk)
+        items = items_of_chunk(connection, running.chunk_id)
         learn_from_sealed(connection, [hold], items, keys, data_map, {})
         people = [item.id for item in items]
-        if held := held_in_chunk(connection, scope, chunk, people, data_map.person_identities, [hold]):
-            found[row["uid"]] += len(held)
+        persons = data_map.person_identities
+        if held := held_in_chunk(connection, running.scope, running.chunk_id, people, persons, [hold]):
+            found[running.batch] += len(held)
     return dict(found)
 
 
-def _hold(row: sa.RowMapping) -> Hold:
-    values: dict[str, Any] = dict(row)
-    return Hold(**{**values, "until": date.fromisoformat(values["until"]) if values["until"] else None})
+def _hold(row: Mapping[str, Any]) -> Hold:
+    return Hold(**{**row, "until": date.fromisoformat(row["until"]) if row["until"] else None})

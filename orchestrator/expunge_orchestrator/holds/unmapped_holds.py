@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError
 from expunge_config.settings import Settings
@@ -16,6 +14,7 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.errors import LedgerError
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.legal_holds import Hold
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.database import open_read_only
 from expunge_orchestrator.rules.scope import collections_in, types_of
 from expunge_orchestrator.subjects import renamed_identities
@@ -23,7 +22,7 @@ from expunge_orchestrator.subjects import renamed_identities
 _IDENTITY = "an identity"
 
 
-def findings(connection: sa.Connection, data_map: DataMap) -> list[Finding]:
+def findings(connection: Transaction, data_map: DataMap) -> list[Finding]:
     """One error for each kind of name that is missing.
 
     Not which name and not of which hold: a hold that may not be told is told apart from no other. `expunge holds list`

@@ -46,6 +46,15 @@ UNDISCLOSED = sa.and_(tables.chunk.c.state == ChunkState.HELD.value, tables.chun
 """Chunks that wait for a hold that may not be told (`hold_enforcement.park`)."""
 
 
+def count_by_public_state(connection: sa.Connection) -> Mapping[str, int]:
+    """Public state -> number of batches."""
+    batch, found = tables.batch.c, Counter[str]()
+    query = sa.select(batch.state, batch.undisclosed, sa.func.count().label("number"))
+    for row in connection.execute(query.group_by(batch.state, batch.undisclosed)):
+        found[public_state(BatchState(row.state), undisclosed=row.undisclosed)] += row.number
+    return found
+
+
 def public_state(state: BatchState, results: Mapping[str, int] | None = None, *, undisclosed: bool) -> str:
     """The state of a batch as people and machines see it: never plain `erased` where something was kept or refused.
 

@@ -114,6 +114,11 @@ def batch_by_uid(connection: sa.Connection, uid: str) -> Batch:
     return _batch(row)
 
 
+def uid_of(connection: sa.Connection, batch_id: int) -> str:
+    """The name of a batch, one that is being written too."""
+    return str(connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one())
+
+
 def successor(connection: sa.Connection, batch: Batch) -> Batch | None:
     """The batch by which the request goes on whose plan this one was (ADR 11), the last of several; None: by this."""
     former, found = tables.batch.c.plan["replaces", "batch_id"].as_string(), batch
@@ -171,6 +176,26 @@ def _batch(row: sa.Row[Any]) -> Batch:
         cancelled=row.cancelled_at is not None,
         undisclosed=row.undisclosed,
     )
+
+
+class PlannedChunk(NamedTuple):
+    """A chunk, with what its plan counted: store -> collection -> records; None: nothing was counted ahead."""
+
+    id: int
+    planned: Mapping[str, Mapping[str, int]] | None
+
+
+def of_scope(scope: Scope) -> sa.ColumnElement[bool]:
+    """The batch is one of this controller: another one's requests are nobody else's business."""
+    return sa.and_(
+        tables.batch.c.controller == scope.controller, tables.batch.c.member.is_not_distinct_from(scope.member)
+    )
+
+
+def planned_chunks(connection: sa.Connection, batch_id: int) -> list[PlannedChunk]:
+    """The chunks of a batch."""
+    chosen = sa.select(tables.chunk.c.id, tables.chunk.c.planned).where(tables.chunk.c.batch_id == batch_id)
+    return [PlannedChunk(*row) for row in connection.execute(chosen)]
 
 
 def last_done(connection: sa.Connection, chunk_id: int) -> dict[str, datetime]:

@@ -66,6 +66,12 @@ def open_ledger(url: str) -> sa.Engine:
     return engine
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a ledger on SQLite, by whatever driver; None: it is on a server, or in memory."""
+    parts = sa.make_url(url)
+    return Path(parts.database) if parts.get_backend_name() == "sqlite" and parts.database else None
+
+
 @contextmanager
 def open_read_only(url: str) -> Iterator[sa.Connection | None]:
     """The ledger as it is, for those who only look: nothing is made, migrated or written. None: there is none yet.

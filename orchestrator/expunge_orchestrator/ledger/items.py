@@ -12,6 +12,14 @@ import sqlalchemy as sa
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.rules.blind_findings import BlindFinding
+from expunge_orchestrator.rules.outcomes import Result
+
+UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
+"""Outcomes of people with whom it is not over."""
+
+
+WITHOUT_KEYS = {"wrapped_key": None, "sealed_identifiers": None, "sealed_keys": None}
+"""Columns of a person whose identifiers and keys are destroyed."""
 
 
 class Item(NamedTuple):
@@ -125,6 +133,13 @@ def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
     return list(map(Item._make, rows.fetchall()))
 
 
+def only_item(connection: sa.Connection, batch_id: int) -> Item:
+    """The person of a batch of one, whose request it is."""
+    chosen = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch_id)
+    (one,) = items_of_chunk(connection, connection.execute(chosen).scalar_one())
+    return one
+
+
 def lock_chunks(connection: sa.Connection, batch_id: int) -> None:
     """Let no step of a batch be finished before this transaction is."""
     connection.execute(sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch_id).with_for_update())
@@ -136,6 +151,36 @@ def accepted_in(connection: sa.Connection, batch_id: int) -> list[tuple[int, str
     found = sa.select(tables.item.c.id, tables.item.c.series, tables.item.c.subjects)
     rows = connection.execute(found.where(tables.item.c.batch_id == batch_id, stated).order_by(tables.item.c.id))
     return [(row.id, row.series, row.subjects) for row in rows]
+
+
+def blame(connection: sa.Connection, items: Sequence[int], why: str) -> None:
+    """These people failed. Whoever was concluded before keeps that outcome; the chunk says the rest."""
+    connection.execute(
+        sa.update(tables.item)
+        .where(tables.item.c.id.in_(items), tables.item.c.outcome.is_(None))
+        .values(outcome=Result.FAILED.value, reason=why[: tables.LONGEST_REASON])
+    )
+
+
+def destroy_keys(connection: sa.Connection, chunk_id: int) -> None:
+    """Destroy the keys under which identifiers of a chunk's people are sealed, and these."""
+    connection.execute(
+        sa.update(tables.item)
+        .where(tables.item.c.chunk_id == chunk_id, tables.item.c.wrapped_key.is_not(None))
+        .values(**WITHOUT_KEYS)
+    )
+
+
+def reopen(connection: sa.Connection, chunk_id: int, *, search_again: bool) -> None:
+    """Who failed or was on hold in a chunk has no outcome any more; nor a search's finding, where it is made again."""
+    of_chunk = tables.item.c.chunk_id == chunk_id
+    connection.execute(
+        sa.update(tables.item).where(of_chunk, tables.item.c.outcome.in_(UNFINISHED)).values(outcome=None, reason=None)
+    )
+    if search_again:
+        connection.execute(
+            sa.update(tables.item).where(of_chunk, tables.item.c.searched.is_not(None)).values(searched=None)
+        )
 
 
 def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:

@@ -9,15 +9,19 @@ are what a restored store would have to be erased by again; nothing does that ye
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import of_scope
 from expunge_orchestrator.ledger.bulk_writes import write_rows
+
+TAGS_AT_ONCE = 500
+"""So many tags in one question: both databases take that many parameters."""
 
 # Built once, for one person's step does it as well.
 _ENTERED = sa.insert(tables.suppression)
@@ -49,3 +53,57 @@ def replace_entries(connection: sa.Connection, items: Sequence[int], entries: Se
 def remove_entries(connection: sa.Connection, items: Sequence[int]) -> None:
     """Take these items' people off the list: nothing of them was erased."""
     connection.execute(_REMOVED, {"of": items})
+
+
+def entries_of(connection: sa.Connection, items: Collection[int]) -> dict[int, dict[bytes, str]]:
+    """Item -> tag -> namespace, of each of these."""
+    found: dict[int, dict[bytes, str]] = {number: {} for number in items}
+    tagged = tables.suppression.c
+    entries = sa.select(tagged.item_id, tagged.tag, tagged.namespace).where(tagged.item_id.in_(items))
+    for row in connection.execute(entries) if items else ():
+        found[row.item_id][bytes(row.tag)] = row.namespace
+    return found
+
+
+def concluded_with(connection: sa.Connection, scope: Scope, tags: Iterable[bytes]) -> dict[bytes, set[int]]:
+    """Tag -> concluded requests (items) of this controller whose person had that key; for tags with any."""
+    tagged = tables.suppression.c
+    found: dict[bytes, set[int]] = {}
+    for row in _of(connection, scope, tags, sa.select(tagged.tag, tagged.item_id), tables.item.c.outcome.is_not(None)):
+        found.setdefault(bytes(row.tag), set()).add(row.item_id)
+    return found
+
+
+def claimed_since(connection: sa.Connection, scope: Scope, tags: Iterable[bytes]) -> dict[bytes, str]:
+    """Tag -> since when a person of a concluded request of this controller had that value; the last, where known."""
+    tagged = tables.suppression.c
+    dated = sa.select(tagged.tag, tagged.since).where(tagged.since.is_not(None))
+    found: dict[bytes, str] = {}
+    for row in _of(connection, scope, tags, dated, tables.item.c.outcome.is_not(None)):
+        found[bytes(row.tag)] = max(row.since, found.get(bytes(row.tag), row.since))
+    return found
+
+
+def touched_since(connection: sa.Connection, scope: Scope, tags: Iterable[bytes], since: str) -> set[bytes]:
+    """Those of the tags that a request of this controller entered since then, and began to erase by."""
+    tagged = tables.suppression.c
+    entered = sa.select(tagged.tag).where(tagged.entered_at >= since)
+    return {bytes(row.tag) for row in _of(connection, scope, tags, entered, tables.item.c.touched)}
+
+
+def _of(
+    connection: sa.Connection,
+    scope: Scope,
+    tags: Iterable[bytes],
+    query: sa.Select[Any, Any] | sa.Select[Any],
+    which: sa.ColumnElement[bool],
+) -> Iterator[sa.Row[Any]]:
+    """The entries of a query, of this controller's requests (`which` of items) with one of these tags."""
+    asked = sorted(set(tags))
+    theirs = (
+        query.join(tables.item, tables.item.c.id == tables.suppression.c.item_id)
+        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+        .where(of_scope(scope), which)
+    )
+    for start in range(0, len(asked), TAGS_AT_ONCE):
+        yield from connection.execute(theirs.where(tables.suppression.c.tag.in_(asked[start : start + TAGS_AT_ONCE])))

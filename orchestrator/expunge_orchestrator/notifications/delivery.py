@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_orchestrator.clock import parse, stamp
+from expunge_orchestrator.ledger import notices, request_transitions
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.request_tables import notice, request_tag
+from expunge_orchestrator.ledger.notices import NEVER
 from expunge_orchestrator.notifications import email_files, webhook_sender
 from expunge_orchestrator.notifications.events import FINAL, OF_ACCOUNTS, Event
-from expunge_orchestrator.notifications.outbox import LETTER, WEBHOOK, forget_contact
+from expunge_orchestrator.notifications.outbox import LETTER, WEBHOOK
 from expunge_orchestrator.notifications.webhook_sender import NotDeliveredError
 from expunge_orchestrator.workspace import Workspace
 
@@ -36,11 +35,9 @@ GIVE_UP_AFTER = timedelta(days=3)
 KEPT = timedelta(days=1)
 """Delivered notices are kept for so long, for who looks into a trouble."""
 AT_ONCE, IN_PARALLEL = 32, 4
+_OF_ACCOUNTS = frozenset(one.value for one in OF_ACCOUNTS)
 SLOW = 1.0
 """Seconds. Who takes longer is told no more until the next look: others' notices do not wait for theirs."""
-
-NEVER = "9999-12-31T00:00:00Z"
-"""`not_before` of what was given up. Who sets it to now has it tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +52,6 @@ class Notification:
     payload: Mapping[str, Any] = field(repr=False)
     created_at: str
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outstanding:
-    """Not delivered: to be tried again, and given up."""
-
-    waiting: int
-    given_up: int
 
 
 def deliver_due(
@@ -95,55 +84,10 @@ def deliver_due(
     return delivered
 
 
-def outstanding(connection: sa.Connection) -> Outstanding:
-    """How many are not delivered."""
-    given_up = notice.c.not_before == NEVER
-    row = connection.execute(
-        sa.select(
-            sa.func.count().filter(sa.not_(given_up)).label("waiting"), sa.func.count().filter(given_up).label("lost")
-        ).where(notice.c.delivered_at.is_(None))
-    ).one()
-    return Outstanding(row.waiting, row.lost)
-
-
 def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> list[Notification]:
     """Claim what is due, but for these channels."""
-    before = notice.alias()
-    ours, theirs = request_tag.alias(), request_tag.alias()
-    of_the_person = (
-        sa.select(theirs.c.request_id)
-        .join(ours, ours.c.tag == theirs.c.tag)
-        .where(ours.c.request_id == notice.c.request_id)
-        .correlate(notice)
-    )
-    of_accounts = sorted(one.value for one in OF_ACCOUNTS)
-    earlier = sa.select(before.c.id).where(
-        sa.or_(
-            before.c.request_id == notice.c.request_id,
-            sa.and_(
-                notice.c.event.in_(of_accounts),
-                before.c.event.in_(of_accounts),
-                before.c.request_id.in_(of_the_person),
-            ),
-        ),
-        before.c.channel == notice.c.channel,
-        before.c.id < notice.c.id,
-        before.c.delivered_at.is_(None),
-        before.c.not_before != NEVER,
-    )
-    query = (
-        sa.select(notice)
-        .where(
-            notice.c.delivered_at.is_(None),
-            notice.c.not_before <= stamp(at),
-            notice.c.channel.not_in(list(but)),
-            ~earlier.exists(),
-        )
-        .order_by(notice.c.id)
-        .limit(AT_ONCE)
-    )
     with reading(workspace.ledger) as connection:
-        found = connection.execute(query).mappings().all()
+        found = notices.due(connection, at, AT_ONCE, but=but, of_accounts=_OF_ACCOUNTS)
     if not found:
         return []
     with workspace.ledger.begin() as connection:
@@ -159,11 +103,7 @@ def _claim(workspace: Workspace, at: datetime, but: Collection[str] = ()) -> lis
                 attempts=row["attempts"] + 1,
             )
             for row in found
-            if connection.execute(
-                sa.update(notice)
-                .where(notice.c.id == row["id"], notice.c.attempts == row["attempts"])
-                .values(attempts=notice.c.attempts + 1, not_before=stamp(at + CLAIM))
-            ).rowcount
+            if notices.claim(connection, row, at + CLAIM)
         ]
 
 
@@ -207,17 +147,14 @@ def _send(workspace: Workspace, one: Notification, at: datetime) -> None:
 def _record(workspace: Workspace, one: Notification, values: Mapping[str, Any]) -> None:
     over = values.get("delivered_at") is not None or values.get("not_before") == NEVER
     with workspace.ledger.begin() as connection:
-        connection.execute(
-            sa.update(notice).where(notice.c.id == one.id, notice.c.delivered_at.is_(None)).values(**values)
-        )
+        notices.update(connection, one.id, values)
         if one.channel == LETTER and one.event in FINAL and over:
-            forget_contact(connection, one.request_id)
+            request_transitions.forget_contact(connection, one.request_id)
 
 
 def _forget_delivered(workspace: Workspace, at: datetime) -> None:
-    old = notice.c.delivered_at < stamp(at - KEPT)
     with reading(workspace.ledger) as connection:
-        if connection.scalar(sa.select(notice.c.id).where(old).limit(1)) is None:
+        if not notices.any_delivered_before(connection, at - KEPT):
             return
     with workspace.ledger.begin() as connection:
-        connection.execute(sa.delete(notice).where(old))
+        notices.forget_delivered(connection, at - KEPT)

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from expunge_config.datamap import DataMap
+from expunge_orchestrator.ledger import requests
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
-from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.notifications import email_text
 from expunge_orchestrator.notifications.events import Event
 from expunge_orchestrator.notifications.webhook_sender import NotDeliveredError
-from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.repository import Request
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -51,8 +50,7 @@ def write(  # noqa: PLR0913, PLR0917 - what is to be told, of whom, to where
     if directory is None:
         raise NotDeliveredError("the settings name no directory for letters any more")
     with reading(workspace.ledger) as connection:
-        row = connection.execute(repository.QUERY.where(request.c.id == request_id)).mappings().one()
-    wanted = repository.from_row(row)
+        wanted = requests.by_id(connection, request_id)
     if wanted.contact_key is None or wanted.sealed_contact is None:
         raise NotDeliveredError("the address was destroyed")
     seal = ItemCipher(workspace.keys.wrapping)

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
 from expunge_orchestrator.clock import parse
+from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.notifications.events import Event
-from expunge_orchestrator.requests.repository import Request
 
 SUBJECTS: Mapping[Event, str] = MappingProxyType(
     {

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.requests import Origin, Request
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.requests.repository import Origin, Request
-from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.rules.outcomes import Result, summary
 
 

@@ -7,23 +7,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_config.api_settings import ApiSettings, Webhook
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, notices, request_transitions, requests
 from expunge_orchestrator.ledger.batch_status import outcomes_of
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.request_tables import notice, request, request_tag
+from expunge_orchestrator.ledger.requests import Origin, Request
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import events
 from expunge_orchestrator.notifications.events import FINAL, IN_LETTERS, Event, NotifiedState
-from expunge_orchestrator.requests import public_status, repository
-from expunge_orchestrator.requests.repository import Origin, Request
-from expunge_orchestrator.requests.request_states import RequestState
+from expunge_orchestrator.requests import public_status
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.workspace import Workspace
 
@@ -32,13 +28,13 @@ WEBHOOK = "webhook:"
 """Channels: the letter, and `webhook:` with the name of a webhook of the settings."""
 
 _AT_ONCE = 200
-_FINAL_STATES = sorted(one.stored for one in FINAL)
-_ENDS = (BatchState.ERASED, BatchState.SETTLING)
-_OVER = sa.or_(
-    request.c.state.in_([RequestState.CANCELLED.value, RequestState.DENIED.value]),
-    tables.batch.c.state.in_([BatchState.CANCELLED.value, BatchState.SETTLED.value]),
-)
-"""From then on the person can ask anew."""
+_FINAL = frozenset(one.stored for one in FINAL)
+_TOLD_OF = {
+    BatchState.ERASED: Event.ERASED.stored,
+    BatchState.SETTLING: Event.ERASED.stored,
+    BatchState.FAILED: Event.FAILED.stored,
+    BatchState.ON_HOLD: Event.ON_HOLD.stored,
+}
 
 
 def enqueue_changes(workspace: Workspace, at: datetime) -> int:
@@ -49,74 +45,37 @@ def enqueue_changes(workspace: Workspace, at: datetime) -> int:
     noted, after = 0, 0
     while True:
         with reading(workspace.ledger) as connection:
-            found = _with_news(connection, after)
+            found = notices.requests_with_news(connection, after, _AT_ONCE, final=_FINAL, told_of=_TOLD_OF)
         noted += sum(_note(workspace, one, at) for one in found)
         if len(found) < _AT_ONCE:
             return noted
         after = found[-1].id
 
 
-def _with_news(connection: sa.Connection, after: int) -> list[Request]:
-    """Candidates; `events.due` decides. What was told its end is not looked at again."""
-    state, last = tables.batch.c.state, request.c.told
-    ended = sa.or_(
-        _OVER,
-        sa.and_(state.in_([one.value for one in _ENDS]), last != Event.ERASED.stored),
-        sa.and_(state == BatchState.FAILED.value, last != Event.FAILED.stored),
-        sa.and_(state == BatchState.ON_HOLD.value, last != Event.ON_HOLD.stored),
-    )
-    query = (
-        repository.QUERY.where(request.c.id > after, sa.or_(last.is_(None), sa.and_(last.not_in(_FINAL_STATES), ended)))
-        .order_by(request.c.id)
-        .limit(_AT_ONCE)
-    )
-    return [repository.from_row(row) for row in connection.execute(query).mappings()]
-
-
-def _waits(connection: sa.Connection, wanted: Request) -> bool:
+def _waits(connection: Transaction, wanted: Request) -> bool:
     """Whether the end of an earlier request of this person is to be told first: it came while others were noted."""
     if wanted.told is not None or wanted.origin is not Origin.PERSON:
         return False
-    ours, theirs = request_tag.alias(), request_tag.alias()
-    query = (
-        sa.select(request.c.id)
-        .join(theirs, theirs.c.request_id == request.c.id)
-        .join(ours, ours.c.tag == theirs.c.tag)
-        .outerjoin(tables.batch, tables.batch.c.id == request.c.batch_id)
-        .where(
-            ours.c.request_id == wanted.id,
-            request.c.id < wanted.id,
-            request.c.origin == Origin.PERSON.value,
-            _OVER,
-            sa.or_(request.c.told.is_(None), request.c.told.not_in(_FINAL_STATES)),
-        )
-        .limit(1)
-    )
-    return connection.scalar(query) is not None
+    return notices.has_earlier_untold(connection, wanted, _FINAL)
 
 
 def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
     with workspace.ledger.begin() as connection:
-        wanted = repository.by_uid(connection, candidate.uid)
+        wanted = requests.by_uid(connection, candidate.uid)
         batch = None if wanted.batch_uid is None else batch_by_uid(connection, wanted.batch_uid)
         results = {} if batch is None else dict(outcomes_of(connection, batch))
         news = events.due(wanted, batch, results)
         if not news or _waits(connection, wanted):
             return False
-        moved = connection.execute(
-            sa.update(request)
-            .where(request.c.id == wanted.id, request.c.told.is_not_distinct_from(wanted.told))
-            .values(told=news[-1].event.stored)
-        ).rowcount
-        if not moved:
+        if not request_transitions.tell(connection, wanted.id, wanted.told, news[-1].event.stored):
             return False  # another process noted it at this moment
         common = {
             "erasure_request_id": wanted.uid,
             "controller": str(wanted.scope),
             "state": public_status.public_status(wanted, batch, results),
-            "receipt_id": repository.series_of(connection, wanted),
+            "receipt_id": requests.series_of(connection, wanted),
         }
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "uid": f"msg_{secrets.token_hex(12)}",
                 "request_id": wanted.id,
@@ -130,20 +89,10 @@ def _note(workspace: Workspace, candidate: Request, at: datetime) -> bool:
             for notified in news
             for channel, event in _channels(workspace, wanted, notified.event)
         ]
-        if rows:
-            connection.execute(sa.insert(notice), rows)
+        notices.insert(connection, rows)
         if news[-1].event in FINAL and not _letters(workspace.settings.api, wanted):
-            forget_contact(connection, wanted.id)
+            request_transitions.forget_contact(connection, wanted.id)
         return True
-
-
-def forget_contact(connection: sa.Connection, request_id: int) -> None:
-    """Nobody is written to any more: the address goes from the ledger; older copies of it still hold it, sealed."""
-    connection.execute(
-        sa.update(request)
-        .where(request.c.id == request_id, request.c.contact_key.is_not(None))
-        .values(contact_key=None, sealed_contact=None)
-    )
 
 
 def _payload(event: Event, notified: NotifiedState, common: dict[str, Any], at: datetime) -> dict[str, Any]:

@@ -32,8 +32,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_config.errors import InputError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import DividedNameError
@@ -43,12 +41,11 @@ from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.auth.principals import PERSON_ACTOR
 from expunge_orchestrator.clock import exact, now, stamp
 from expunge_orchestrator.gc_thresholds import reduced_gc
-from expunge_orchestrator.ledger import asked_of_day, tables
+from expunge_orchestrator.ledger import Transaction, asked_of_day, plan_writer
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading, serialise_plans
 from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.states import BatchState
-from expunge_orchestrator.planning import plan_writer
 from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, People
 from expunge_orchestrator.planning.plan_digest import plan_digest
 from expunge_orchestrator.planning.sealed_rows import SealedRows
@@ -65,7 +62,7 @@ Progress = Callable[[int], None]
 """Called with the number of people looked at so far."""
 
 
-Frozen = Callable[[sa.Connection, int], None]
+Frozen = Callable[[Transaction, int], None]
 """Called with the batch's id in the transaction that ends a plan: what it writes is there with the plan, or not."""
 
 
@@ -181,7 +178,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
 
 
 def _asked(  # noqa: PLR0913, PLR0917 - of whom, by whom, when
-    connection: sa.Connection, workspace: Workspace, scope: Scope, plan: dict[str, Any], actor: str, day: str
+    connection: Transaction, workspace: Workspace, scope: Scope, plan: dict[str, Any], actor: str, day: str
 ) -> Mapping[str, int]:
     """What a plan is judged with of what the person behind an actor asked for; and write down what it asks for.
 
@@ -229,14 +226,10 @@ def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns
     def digest() -> str:
         return plan_digest(workspace.map_digest, scope, plan, series)
 
-    def end(connection: sa.Connection, batch_id: int) -> None:
+    def end(connection: Transaction, batch_id: int) -> None:
         plan["exceeded"] = judged(_asked(connection, workspace, scope, plan, actor, moment[:10]))
         state = BatchState.AWAITING_APPROVAL if plan["exceeded"] else BatchState.PLANNED
-        connection.execute(
-            sa.update(tables.batch)
-            .where(tables.batch.c.id == batch_id)
-            .values(state=state.value, state_at=stamp(now()), plan=plan, plan_digest=digest())
-        )
+        plan_writer.finish(connection, batch_id, state, plan, digest())
         frozen(connection, batch_id)
 
     plan["exceeded"] = []

@@ -7,19 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_config.settings import LARGEST_CHUNK
 from expunge_connectors.contract import EstimatesSize, RecordCounts, Scope, Subject, SubjectKey
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.holds.kept_collections import KeptCollections
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import people_at_work
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.states import RUNNING, BatchState
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.outcomes import SHARED, Result
+from expunge_orchestrator.rules.outcomes import SHARED
 from expunge_orchestrator.rules.scope import Actions, restrict_to
-from expunge_orchestrator.subjects import member_proof, residual_keys, unread_values
+from expunge_orchestrator.subjects import member_proof, unread_values
 from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.lookup import SubjectLookup
 from expunge_orchestrator.workspace import Workspace
@@ -194,30 +191,10 @@ def _also_in(subjects: Sequence[Subject], workspace: Workspace, scope: Scope) ->
     tagger = Tagger(workspace.keys.suppression)
     found: Counter[str] = Counter()
     with reading(workspace.ledger) as connection:
-        # Whoever is open in a batch on hold is held by what may not be told: that looks like work in hand.
-        states = (*RUNNING, BatchState.PAUSED, BatchState.FAILED, BatchState.ON_HOLD)
-        at_work = tables.batch.c.state.in_([state.value for state in states])
-        open_items = (
-            sa.select(tables.suppression.c.tag, tables.batch.c.uid)
-            .join(tables.item, tables.item.c.id == tables.suppression.c.item_id)
-            .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
-            .where(
-                at_work,
-                residual_keys.of_scope(scope),
-                sa.or_(tables.item.c.outcome.is_(None), tables.item.c.outcome == Result.FAILED.value),
-            )
-        )
-        if connection.execute(open_items.limit(1)).first() is None:
-            return found
-        for one in subjects:
-            tags = [tagger.tag(member_proof.unmark(key)) for key in one.keys]
-            found.update(
-                set(
-                    connection.scalars(
-                        open_items.with_only_columns(tables.batch.c.uid).where(tables.suppression.c.tag.in_(tags))
-                    )
-                )
-            )
+        if people_at_work.any_of(connection, scope):
+            for one in subjects:
+                tags = [tagger.tag(member_proof.unmark(key)) for key in one.keys]
+                found.update(people_at_work.batches_of(connection, scope, tags))
     return found
 
 

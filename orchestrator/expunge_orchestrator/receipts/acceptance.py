@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.receipts import request_facts, shared_documents, statement_bodies
@@ -16,7 +15,7 @@ from expunge_reports.statement import EncodedBody
 
 
 def drafts(
-    connection: sa.Connection, batch: Batch, data_map: DataMap, people: Sequence[Item], plan: str
+    connection: Transaction, batch: Batch, data_map: DataMap, people: Sequence[Item], plan: str
 ) -> list[StatementDraft]:
     """One for each person. Whoever asked at one time, or on one day, shares the body and the document of deadlines.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.contract import SubjectKey
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction
+from expunge_orchestrator.ledger.statements import subjects_of
 from expunge_reports import opening
 from expunge_reports.keys import KeyRing
 
@@ -19,7 +18,7 @@ def make(keys: KeyRing, series: str, key: SubjectKey, data_map: DataMap) -> byte
 
 
 def openings_of(
-    connection: sa.Connection, series: str, identifiers: frozenset[SubjectKey], keys: KeyRing, data_map: DataMap
+    connection: Transaction, series: str, identifiers: frozenset[SubjectKey], keys: KeyRing, data_map: DataMap
 ) -> dict[str, bytes]:
     """Namespace -> opening file, for each identifier that the request was made with. Nothing is stored.
 
@@ -27,7 +26,7 @@ def openings_of(
         UsageError: There is no such series.
         InputError: None of the identifiers belongs to this request.
     """
-    subjects = connection.scalar(sa.select(tables.item.c.subjects).where(tables.item.c.series == series))
+    subjects = subjects_of(connection, series)
     if subjects is None:
         raise UsageError("The ledger has no such series.", remedy="`expunge receipts list` lists them.")
     made = {key.namespace: make(keys, series, key, data_map) for key in identifiers}

@@ -9,13 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, requests
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.request_tables import request
+from expunge_orchestrator.ledger.items import only_item
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.rules.times_of_receipt import first_moment, is_day, zone_of
 
@@ -40,33 +38,24 @@ class RequestFacts:
     operator_is: Literal["planning", "day"] | None = None
 
 
-# Built once: it is asked for every person.
-_OF_BATCH = (
-    sa.select(request.c.received_at, request.c.controller_received_at, request.c.deadlines, request.c.evidence)
-    .where(request.c.batch_id == sa.bindparam("batch"))
-    .order_by(request.c.received_at)
-    .limit(1)
-)
-
-
 def by_time(
-    connection: sa.Connection, batch: Batch, times: Iterable[str | None], data_map: DataMap
+    connection: Transaction, batch: Batch, times: Iterable[str | None], data_map: DataMap
 ) -> dict[str | None, RequestFacts]:
     """What is known of the people of a batch, by the time or the day that their list says of each.
 
     A batch that has a request has one person, of whom the request says it.
     """
-    found = connection.execute(_OF_BATCH, {"batch": batch.id}).first()
+    found = requests.of_batch(connection, batch.id)
     if found is not None:
         known = RequestFacts(found.received_at, found.controller_received_at, found.deadlines, found.evidence)
         return dict.fromkeys(times, known)
     return {time: _listed(batch, time, data_map) for time in times}
 
 
-def contact_kept(connection: sa.Connection, batch: Batch) -> bool:
+def contact_kept(connection: Transaction, batch: Batch) -> bool:
     """Whether the ledger still opens the address to which letters about the batch's request are sent."""
-    kept = sa.select(request.c.id).where(request.c.batch_id == batch.id, request.c.contact_key.is_not(None))
-    return connection.execute(kept.limit(1)).first() is not None
+    found = requests.of_batch(connection, batch.id)
+    return found is not None and found.contact_key is not None
 
 
 class Continuation(NamedTuple):
@@ -81,12 +70,12 @@ class Continuation(NamedTuple):
     sealed: bool
 
 
-def continuation(connection: sa.Connection, following: Batch | None) -> Continuation | None:
+def continuation(connection: Transaction, following: Batch | None) -> Continuation | None:
     """How the request goes on by the batch that follows on another, if one does; None: it does not, or is over."""
     if following is None or following.state is BatchState.CANCELLED:
         return None
-    row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == following.id)).one()
-    return Continuation(row.series, sealed=row.wrapped_key is not None)
+    item = only_item(connection, following.id)
+    return Continuation(item.series, sealed=item.wrapped_key is not None)
 
 
 def _listed(batch: Batch, time: str | None, data_map: DataMap) -> RequestFacts:

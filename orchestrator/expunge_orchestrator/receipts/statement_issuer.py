@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.errors import LedgerBehindError, LedgerError
-from expunge_orchestrator.ledger.bulk_writes import write_rows
-from expunge_orchestrator.ledger.database import insert_unless_there, reading
-from expunge_orchestrator.ledger.tables import document, statement
+from expunge_orchestrator.ledger import Ledger, Transaction
+from expunge_orchestrator.ledger import statements as ledger_statements
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.statements import Place
 from expunge_reports import canonical, consistency, dsse
 from expunge_reports import statement as statements
 from expunge_reports.errors import ContradictionError
@@ -26,43 +25,6 @@ from expunge_reports.statement import NOTHING_OPEN, Open, OpenCopies
 _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
 _LARGEST_DOCUMENT = canonical.MAX_BYTES // 4  # a receipt encloses those of all its statements
-# Built once: a step of one person asks the ledger as often as a step of thousands.
-_LAST_OF_EACH = (
-    sa.select(
-        statement.c.series,
-        sa.func.max(statement.c.seq).label("seq"),
-        *(
-            sa.func.max(sa.case((statement.c.event.in_(sorted(events)), 1), else_=0)).label(name)
-            for name, events in (
-                ("answered", consistency.ANSWERED),
-                ("denied", {"denied"}),
-                ("cancelled", {"cancelled"}),
-            )
-        ),
-    )
-    .where(statement.c.series.in_(sa.bindparam("of", expanding=True)))
-    .group_by(statement.c.series)
-    .subquery()
-)
-_HEADS = sa.select(
-    statement.c.series,
-    statement.c.seq,
-    statement.c.envelope,
-    statement.c.issued_at,
-    _LAST_OF_EACH.c.answered,
-    _LAST_OF_EACH.c.denied,
-    _LAST_OF_EACH.c.cancelled,
-).join(_LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq))
-_ISSUED = sa.insert(statement)
-_LAST_INDEX = sa.select(sa.func.max(statement.c.log_index))
-_UNLOGGED = sa.select(statement.c.leaf).where(statement.c.log_index.is_(None))
-_PENDING = (
-    sa.select(statement.c.id, statement.c.leaf)
-    .where(statement.c.log_index.is_(None))
-    .order_by(statement.c.id)
-    .limit(sa.bindparam("most"))
-)
-_LOGGED = sa.update(statement).where(statement.c.id == sa.bindparam("row")).values(log_index=sa.bindparam("index"))
 _RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anything is run."
 
 
@@ -79,7 +41,7 @@ class StatementDraft:
     final: bool = False
 
 
-def store_document(connection: sa.Connection, body: Mapping[str, object]) -> str:
+def store_document(connection: Transaction, body: Mapping[str, object]) -> str:
     """Keep a document that many statements cite; returns its `sha256:…`.
 
     Raises:
@@ -89,11 +51,11 @@ def store_document(connection: sa.Connection, body: Mapping[str, object]) -> str
     if len(encoded) > _LARGEST_DOCUMENT:
         raise ContradictionError(f"document-too-large: {body.get('kind')}, {len(encoded)} bytes")
     digest = canonical.digest(encoded)
-    insert_unless_there(connection, document, {"digest": digest, "body": encoded})
+    ledger_statements.keep_document(connection, digest, encoded)
     return f"sha256:{digest}"
 
 
-def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDraft], at: datetime) -> None:
+def issue(connection: Transaction, keys: KeyRing, drafts: Sequence[StatementDraft], at: datetime) -> None:
     """Sign drafts as the next statements of their series.
 
     Called inside the transaction that finishes the step they belong to: with it they exist exactly once, without it not
@@ -139,7 +101,7 @@ def issue(connection: sa.Connection, keys: KeyRing, drafts: Sequence[StatementDr
                     "leaf": leaf.of_payload(draft.series, head.seq, payload).to_bytes(),
                 }
             )
-        write_rows(connection, _ISSUED, rows)
+        ledger_statements.insert(connection, rows)
 
 
 def _encoded(body: Mapping[str, object] | statements.EncodedBody) -> statements.EncodedBody:
@@ -155,27 +117,27 @@ class _Head(NamedTuple):
     past: consistency.Past = consistency.Past()
 
 
-def _heads(connection: sa.Connection, series: Sequence[str]) -> dict[str, _Head]:
+def _heads(connection: Transaction, series: Sequence[str]) -> dict[str, _Head]:
     """Series -> its head; those without a statement are left out."""
     return {
         row.series: _Head(
             row.seq + 1,
             statements.payload_digest(dsse.payload_of(row.envelope)),
             row.issued_at,
-            consistency.Past("accepted", bool(row.answered), bool(row.denied), bool(row.cancelled)),
+            consistency.Past("accepted", row.answered, row.denied, row.cancelled),
         )
-        for row in connection.execute(_HEADS, {"of": series})
+        for row in ledger_statements.heads(connection, series)
     }
 
 
-def copies_counted(connection: sa.Connection, series: Sequence[str]) -> dict[str, tuple[OpenCopies, str]]:
+def copies_counted(connection: Transaction, series: Sequence[str]) -> dict[str, tuple[OpenCopies, str]]:
     """Series -> the copies that its last statement counts as open, and the document (`sha256:…`) that lists them."""
-    rows = connection.execute(_HEADS, {"of": series})
+    rows = ledger_statements.heads(connection, series)
     last = {row.series: statements.parse(dsse.payload_of(row.envelope)) for row in rows}
     counted = {name: one for name, one in last.items() if one.open.copies.count}
     cited = {digest for one in counted.values() for digest in one.context}
-    documents = connection.execute(sa.select(document.c.digest, document.c.body).where(document.c.digest.in_(cited)))
-    lists = {row.digest for row in documents if json.loads(row.body)["kind"] == "copies"}
+    documents = ledger_statements.documents(connection, cited)
+    lists = {digest for digest, body in documents.items() if json.loads(body)["kind"] == "copies"}
     return {
         name: (one.open.copies, f"sha256:{next(digest for digest in one.context if digest in lists)}")
         for name, one in counted.items()
@@ -193,7 +155,7 @@ def _require_possible(draft: StatementDraft, past: consistency.Past, dated: date
         raise ContradictionError(f"check-too-late: {draft.event}")
 
 
-def require_log_in_sync(ledger: sa.Engine, log: Log) -> None:
+def require_log_in_sync(ledger: Ledger, log: Log) -> None:
     """Hold a ledger against its log before anything is written.
 
     The log may have grown since it was opened, or the ledger since the log was: neither is an error. What the log holds
@@ -203,21 +165,14 @@ def require_log_in_sync(ledger: sa.Engine, log: Log) -> None:
         LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
     """
     with reading(ledger) as connection:
-        known = _indexed(connection)
-        leaves = set(connection.scalars(_UNLOGGED))
+        known = ledger_statements.how_many_logged(connection)
+        leaves = ledger_statements.unlogged_leaves(connection)
         unknown = [index for index in range(known, log.size) if log.leaf(index) not in leaves]
-        for index in unknown:
-            if connection.scalar(sa.select(statement.c.id).where(statement.c.log_index == index)) is None:
-                raise LedgerBehindError(remedy=_RECONCILE)
+        if not all(ledger_statements.is_noted(connection, index) for index in unknown):
+            raise LedgerBehindError(remedy=_RECONCILE)
 
 
-def _indexed(connection: sa.Connection) -> int:
-    # Indexes are noted in order, so the highest one tells how many there are.
-    last = connection.scalar(_LAST_INDEX)
-    return 0 if last is None else last + 1
-
-
-def publish(ledger: sa.Engine, writer: LogWriter, also: Callable[[sa.Connection], None]) -> int:
+def publish(ledger: Ledger, writer: LogWriter, also: Callable[[Transaction], None]) -> int:
     """Append every statement that is not in the log yet, and note where it stands. Returns how many.
 
     Safe to repeat after a crash at any point: leaves that reached the log without their index being noted are found
@@ -238,10 +193,10 @@ def publish(ledger: sa.Engine, writer: LogWriter, also: Callable[[sa.Connection]
             logged, pending = _standing(connection, writer)
         if pending:
             first = writer.append(list(pending))
-            logged += [{"row": row_id, "index": index} for index, row_id in enumerate(pending.values(), first)]
+            logged += [Place(row_id, index) for index, row_id in enumerate(pending.values(), first)]
         is_last = len(pending) < _PUBLISHED_AT_ONCE
         with ledger.begin() as connection:
-            write_rows(connection, _LOGGED, logged)
+            ledger_statements.note_places(connection, logged)
             if is_last:
                 also(connection)
         published += len(pending)
@@ -249,20 +204,20 @@ def publish(ledger: sa.Engine, writer: LogWriter, also: Callable[[sa.Connection]
             return published
 
 
-def _standing(connection: sa.Connection, writer: LogWriter) -> tuple[list[dict[str, int]], dict[bytes, int]]:
+def _standing(connection: Transaction, writer: LogWriter) -> tuple[list[Place], dict[bytes, int]]:
     """Statements that are in the log without the ledger knowing where, and leaf -> row of those that are not in it."""
-    known = _indexed(connection)
+    known = ledger_statements.how_many_logged(connection)
     size = writer.log.size
     if size < known:
         raise LedgerError(
             "The log is shorter than the ledger says: it was truncated, or it is another log.",
             remedy="Point EXPUNGE_LOG_DIR at this ledger's log, or restore the log from its copy.",
         )
-    pending = {row.leaf: row.id for row in connection.execute(_PENDING, {"most": _PUBLISHED_AT_ONCE + size - known})}
-    logged: list[dict[str, int]] = []
+    pending = ledger_statements.pending(connection, _PUBLISHED_AT_ONCE + size - known)
+    logged: list[Place] = []
     for index in range(known, size):
         found = pending.pop(writer.log.leaf(index), None)
         if found is None:
             raise LedgerBehindError(remedy=_RECONCILE)
-        logged.append({"row": found, "index": index})
+        logged.append(Place(found, index))
     return logged, pending

@@ -2,9 +2,6 @@
 
 submission           a submitted request becomes durable, once
 identifier_tags      keyed hashes by which a person's requests are found again
-idempotency          what was made under an Idempotency-Key
-request_states       states of a request, until its batch takes over
-repository           Request, and reading requests from the ledger
 scheduler            plan and start what has come due
 plan_replacement     a plan that is void is replaced by a new one
 request_retry        go on with what failed or waits, on an operator's word

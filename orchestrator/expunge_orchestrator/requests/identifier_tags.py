@@ -5,26 +5,17 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, SubjectKey
-from expunge_orchestrator.ledger.request_tables import request, request_tag
-from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.repository import Request
+from expunge_orchestrator.ledger import Transaction, requests
+from expunge_orchestrator.ledger.requests import Request
 from expunge_reports.keys import KeyRing
 
 
-def found_by(
-    connection: sa.Connection, identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing
-) -> list[Request]:
+def found_by(connection: Transaction, identifiers: Iterable[SubjectKey], scope: Scope, ring: KeyRing) -> list[Request]:
     """The requests of a controller that were made with one of these identifiers, the newest first."""
     tags = [identifier_tag(key, ring) for key in identifiers]
-    ids = sa.select(request_tag.c.request_id).where(request_tag.c.tag.in_(tags))
-    query = repository.QUERY.where(
-        request.c.id.in_(ids), repository.within(request.c.controller, request.c.member, [scope])
-    ).order_by(request.c.id.desc())
-    return [repository.from_row(row) for row in connection.execute(query).mappings()]
+    return requests.tagged(connection, tags, scope)
 
 
 def identifier_tag(key: SubjectKey, ring: KeyRing) -> bytes:

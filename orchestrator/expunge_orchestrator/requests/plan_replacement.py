@@ -11,26 +11,26 @@ from collections import Counter
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import sqlalchemy as sa
-
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.execution import batch_lifecycle
-from expunge_orchestrator.ledger import audit_log, tables
-from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
+from expunge_orchestrator.ledger import (
+    Transaction,
+    audit_log,
+    replaced_plans,
+    request_transitions,
+    requests_due,
+)
+from expunge_orchestrator.ledger.batches import Batch, batch_by_uid, planned_chunks, uid_of
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
-from expunge_orchestrator.ledger.items import items_of_chunk
-from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.ledger.states import UNBEGUN, BatchState, ChunkState
+from expunge_orchestrator.ledger.items import items_of_chunk, only_item, update_items
+from expunge_orchestrator.ledger.requests import Request
+from expunge_orchestrator.ledger.states import UNBEGUN
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.requests import repository
-from expunge_orchestrator.requests.repository import Request
-from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.requests.withdrawal import WORKER
 from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
-from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.workspace import Workspace
 
 ACTION = "plan.replace"
@@ -72,21 +72,10 @@ def void(workspace: Workspace, batch: Batch) -> ReplanReason | None:
         return None
     if batch.map_digest != workspace.map_digest:
         return ReplanReason.MAP
-    return ReplanReason.AGE if batch.created_at < _oldest(workspace) else None
+    return ReplanReason.AGE if batch.created_at < oldest(workspace) else None
 
 
-def is_void(workspace: Workspace) -> sa.ColumnElement[bool]:
-    """The same of rows of `batch`."""
-    return sa.and_(
-        tables.batch.c.state.in_([state.value for state in UNBEGUN]),
-        sa.or_(
-            tables.batch.c.map_digest != workspace.map_digest,
-            tables.batch.c.created_at < _oldest(workspace),
-        ),
-    )
-
-
-def _oldest(workspace: Workspace) -> str:
+def oldest(workspace: Workspace) -> str:
     """When the oldest plan was made that is not too old."""
     return stamp(now() - workspace.settings.plan_lifetime)
 
@@ -96,33 +85,23 @@ def drifted(workspace: Workspace, at: datetime | None = None) -> list[Request]:
 
     With `at`, those of them that are not put off.
     """
-    stopped = tables.chunk.c
     with reading(workspace.ledger) as connection:
-        query = repository.QUERY.join(tables.chunk, stopped.batch_id == tables.batch.c.id).where(
-            request.c.state == RequestState.STARTED.value,
-            tables.batch.c.state == BatchState.FAILED.value,
-            stopped.state == ChunkState.FAILED.value,
-            stopped.step == _RECOUNT,
-            ~sa.exists().where(tables.item.c.batch_id == tables.batch.c.id, tables.item.c.touched),
-        )
-        if at is not None:
-            query = query.where(sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)))
-        found = [repository.from_row(row) for row in connection.execute(query).mappings()]
+        found = requests_due.stopped_untouched(connection, _RECOUNT, at)
         return [one for one in found if _more_than_planned(connection, workspace, str(one.batch_uid))]
 
 
-def _more_than_planned(connection: sa.Connection, workspace: Workspace, uid: str) -> bool:
+def _more_than_planned(connection: Transaction, workspace: Workspace, uid: str) -> bool:
     """By the same rules, on the same numbers, as the step that stopped it: both stand in the ledger."""
     batch = batch_by_uid(connection, uid)
     rules = workspace.data_map.limits
-    for row in connection.execute(sa.select(tables.chunk).where(tables.chunk.c.batch_id == batch.id)):
+    for chunk in planned_chunks(connection, batch.id):
         due: dict[str, Counter[str]] = {store: Counter() for store in batch.actions}
         most = 0
-        for item in items_of_chunk(connection, row.id):
+        for item in items_of_chunk(connection, chunk.id):
             for store, collections in item.found.items():
                 due[store].update({name: counts[0] for name, counts in collections.items()})
             most = max(most, outcomes.all_due(item.found))
-        more = plan_limits_and_drift.drifted(row.planned or due, due, rules.drift_percent)
+        more = plan_limits_and_drift.drifted(chunk.planned or due, due, rules.drift_percent)
         if more + plan_limits_and_drift.exceeds_approved(rules, batch.plan.get("max_records_per_person", most), most):
             return True
     return False
@@ -155,28 +134,18 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
     """
     with reading(workspace.ledger) as connection:
         old = batch_by_uid(connection, str(wanted.batch_uid))
-        row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == old.id)).one()
-    if row.wrapped_key is None:
+        item = only_item(connection, old.id)
+    if item.wrapped_key is None or item.sealed_identifiers is None or item.sealed_keys is None:
         raise ConflictError  # its identifiers are gone: it was ended at this moment
     seal = ItemCipher(workspace.keys.wrapping)
-    identifiers = seal.open(row.wrapped_key, Sealed.IDENTIFIERS, row.series, row.sealed_identifiers)
-    meant = seal.open(row.wrapped_key, Sealed.KEYS, row.series, row.sealed_keys)
+    identifiers = seal.open(item.wrapped_key, Sealed.IDENTIFIERS, item.series, item.sealed_identifiers)
+    meant = seal.open(item.wrapped_key, Sealed.KEYS, item.series, item.sealed_keys)
 
-    def replaced(connection: sa.Connection, batch_id: int) -> None:
+    def replaced(connection: Transaction, batch_id: int) -> None:
         """In the transaction that freezes the new plan."""
-        moved = connection.execute(
-            sa.update(request)
-            .where(request.c.id == wanted.id, request.c.batch_id == old.id)
-            .values(
-                batch_id=batch_id,
-                state_at=stamp(at),
-                failure=None,
-                attempts=0 if pause is None else request.c.attempts + 1,
-                not_before=None if pause is None else stamp(at + pause),
-            )
-        ).rowcount
-        uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
-        if not moved or not _ended(connection, old, uid, because):
+        until = None if pause is None else at + pause
+        moved = request_transitions.replace_batch(connection, wanted.id, old.id, batch_id, at, until)
+        if not moved or not _ended(connection, old, uid_of(connection, batch_id), because):
             raise ConflictError
         _for_the_same(connection, seal, batch_id, meant)
         audit_log.append(connection, at, by, ACTION, wanted.uid, because.value)
@@ -193,46 +162,21 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
     )
 
 
-def _ended(connection: sa.Connection, old: Batch, successor: str, because: ReplanReason) -> bool:
+def _ended(connection: Transaction, old: Batch, successor: str, because: ReplanReason) -> bool:
     """End the old plan, unless somebody did anything about it since it was read."""
     said = f"Replaced by {successor}: {because.words}. Nothing was touched."
     if old.state in UNBEGUN:
-        ended = connection.execute(
-            sa.update(tables.batch)
-            .where(tables.batch.c.id == old.id, tables.batch.c.state.in_([state.value for state in UNBEGUN]))
-            .values(state=BatchState.CANCELLED.value, state_at=stamp(now()))
-        ).rowcount
-        connection.execute(
-            sa.update(tables.item)
-            .where(tables.item.c.batch_id == old.id)
-            .values(
-                outcome=Result.CANCELLED.value, reason=said, wrapped_key=None, sealed_identifiers=None, sealed_keys=None
-            )
-        )
-        connection.execute(
-            sa.update(tables.chunk).where(tables.chunk.c.batch_id == old.id).values(state=ChunkState.CANCELLED.value)
-        )
-        return bool(ended)
+        return replaced_plans.end_unbegun(connection, old.id, said)
     # It has a statement, `accepted`: the runner ends the series with `cancelled`, which says that nothing was erased.
-    ended = connection.execute(
-        sa.update(tables.batch)
-        .where(
-            tables.batch.c.id == old.id,
-            tables.batch.c.state == BatchState.FAILED.value,
-            tables.batch.c.cancelled_at.is_(None),
-        )
-        .values(cancelled_at=stamp(now()))
-    ).rowcount
+    ended = replaced_plans.cancel_failed(connection, old.id)
     batch_lifecycle.sync_state(connection, [old.id])
-    connection.execute(sa.update(tables.chunk).where(tables.chunk.c.batch_id == old.id).values(failure=said))
-    return bool(ended)
+    replaced_plans.say(connection, old.id, said)
+    return ended
 
 
-def _for_the_same(connection: sa.Connection, seal: ItemCipher, batch_id: int, meant: frozenset[SubjectKey]) -> None:
+def _for_the_same(connection: Transaction, seal: ItemCipher, batch_id: int, meant: frozenset[SubjectKey]) -> None:
     """The new plan is for whom the first one was for; execution holds against it (ADR 3)."""
-    row = connection.execute(sa.select(tables.item).where(tables.item.c.batch_id == batch_id)).one()
-    connection.execute(
-        sa.update(tables.item)
-        .where(tables.item.c.id == row.id)
-        .values(sealed_keys=seal.close(row.wrapped_key, Sealed.KEYS, row.series, meant))
-    )
+    item = only_item(connection, batch_id)
+    assert item.wrapped_key is not None
+    sealed = seal.close(item.wrapped_key, Sealed.KEYS, item.series, meant)
+    update_items(connection, [{"id": item.id, "sealed_keys": sealed}])

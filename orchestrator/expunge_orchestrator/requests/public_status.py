@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from expunge_orchestrator.ledger.batch_status import public_state
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.requests.repository import Request
-from expunge_orchestrator.requests.request_states import RequestState
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.requests import Request
 
 
 def public_status(request: Request, batch: Batch | None, results: Mapping[str, int]) -> str:

@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from expunge_config.errors import UsageError
 from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
 from expunge_orchestrator.execution import batch_control, batch_lifecycle, hold_enforcement, operator_retry
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, request_transitions, requests
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import UNBEGUN, BatchState, ChunkState
-from expunge_orchestrator.requests import plan_replacement, repository, scheduler
+from expunge_orchestrator.requests import plan_replacement
 from expunge_orchestrator.requests.plan_replacement import ConflictError, ReplanReason
-from expunge_orchestrator.requests.repository import Request
-from expunge_orchestrator.requests.request_states import RequestState
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -40,7 +38,7 @@ def retry_request(
     """
     if wanted.state is RequestState.STARTING and wanted.failure is not None:
         with workspace.ledger.begin() as connection:
-            if not scheduler.retry_immediately(connection, wanted):
+            if not request_transitions.retry_now(connection, wanted.id):
                 raise UsageError("This request was planned at this moment.", remedy="Look at its state first.")
             also(connection)
         return
@@ -73,7 +71,7 @@ def retry_batch(
         PlanChangedError, FindingsError, ConnectorError: It cannot be taken up now.
     """
     with reading(workspace.ledger) as connection:
-        wanted = repository.of_batch(connection, batch.id)
+        wanted = requests.of_batch(connection, batch.id)
     if batch.state is BatchState.FAILED:
         if wanted is not None and drifted(workspace, wanted):
             start_deferred(workspace, wanted, batch, actor, at, also)
@@ -129,7 +127,7 @@ def _renewed(workspace: Workspace, wanted: Request, because: ReplanReason, at: d
         return plan_replacement.replan(workspace, wanted, because, at, by=actor)
     except ConflictError:
         with reading(workspace.ledger) as connection:
-            counts = batch_by_uid(connection, str(repository.by_uid(connection, wanted.uid).batch_uid))
+            counts = batch_by_uid(connection, str(requests.by_uid(connection, wanted.uid).batch_uid))
         if counts.uid == wanted.batch_uid:
             raise _nothing(workspace, counts) from None
         return counts
@@ -141,7 +139,7 @@ def drifted(workspace: Workspace, wanted: Request) -> bool:
 
 
 def _take_up(
-    workspace: Workspace, batch: Batch, which: Callable[[sa.Connection, Batch], int], also: batch_lifecycle.OnCommit
+    workspace: Workspace, batch: Batch, which: Callable[[Transaction, Batch], int], also: batch_lifecycle.OnCommit
 ) -> None:
     """Let these of a batch run again and write it down; or write nothing, because somebody else was first.
 
@@ -161,13 +159,13 @@ def _take_up(
         also(connection)
 
 
-def _failed(connection: sa.Connection, batch: Batch) -> int:
+def _failed(connection: Transaction, batch: Batch) -> int:
     return operator_retry.requeue(connection, batch, (ChunkState.FAILED,))
 
 
-def _held(connection: sa.Connection, batch: Batch) -> int:
+def _held(connection: Transaction, batch: Batch) -> int:
     """Those whose hold is over."""
-    return hold_enforcement.let_go(connection, tables.batch.c.id == batch.id)[batch.id]
+    return hold_enforcement.let_go(connection, batch)
 
 
 def _nothing(workspace: Workspace, batch: Batch) -> UsageError:

@@ -1,7 +1,4 @@
-"""Request scheduler: plans each due request as a batch of one and starts it. Idempotent and crash-safe.
-
-Controllers take turns, and so do those who ask: thousands of requests of one keep nobody else's waiting (ADR 12).
-"""
+"""Request scheduler: plans each due request as a batch of one and starts it. Idempotent and crash-safe."""
 
 from __future__ import annotations
 
@@ -9,28 +6,22 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import Any
-
-import sqlalchemy as sa
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import UnknownMemberError
-from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import BatchBlockedError, StoreMismatchError
 from expunge_orchestrator.execution import batch_lifecycle
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, request_transitions, requests_due
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
-from expunge_orchestrator.ledger.request_tables import request, request_open
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.planning import planner
-from expunge_orchestrator.requests import plan_replacement, repository
+from expunge_orchestrator.requests import plan_replacement
 from expunge_orchestrator.requests.plan_replacement import ConflictError, ReplanReason
-from expunge_orchestrator.requests.repository import Request
-from expunge_orchestrator.requests.request_states import RequestState
-from expunge_orchestrator.requests.response_deadlines import ANSWER_BY
-from expunge_orchestrator.requests.withdrawal import close, deny_unplannable
+from expunge_orchestrator.requests.withdrawal import deny_unplannable
 from expunge_orchestrator.workspace import Workspace
 
 _LOG = logging.getLogger("expunge.worker")
@@ -42,12 +33,6 @@ _SOMEBODY_LOOKS = "Find out which store answers at its address. If it is the rig
 
 UNUSABLE = "member-unusable"
 """Why a request is denied that is for a member whose records cannot be told by the name that was given."""
-
-AT_ONCE = 50
-"""So many are fenced in one transaction, and begun in one pass; more where more controllers have one each."""
-
-_EARLIEST_FIRST = (ANSWER_BY.nulls_last(), request.c.due_at, request.c.id)
-"""Of one controller's: by when it is to be answered; then since when it is due."""
 
 
 def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = lambda: False) -> int:
@@ -67,68 +52,16 @@ def start_due(workspace: Workspace, at: datetime, stopped: Callable[[], bool] = 
 def lock_due(workspace: Workspace, at: datetime) -> int:
     """From here on, what has come due cannot be taken back. Returns how many."""
     with reading(workspace.ledger) as connection:
-        due = sa.and_(request.c.state == RequestState.SCHEDULED.value, request.c.due_at <= stamp(at))
-        ids = list(connection.scalars(sa.select(_in_turn(due).c.id)))
+        ids = requests_due.scheduled(connection, at)
     if not ids:
         return 0
     with workspace.ledger.begin() as connection:
-        return connection.execute(
-            sa.update(request)
-            .where(request.c.id.in_(ids), request.c.state == RequestState.SCHEDULED.value)
-            .values(state=RequestState.STARTING.value, state_at=stamp(at))
-        ).rowcount
+        return request_transitions.fence(connection, ids, at)
 
 
 def _to_start(workspace: Workspace, at: datetime) -> list[Request]:
-    """Fenced and not planned; planned and not begun (a plan that waited for approval may have it now), or void."""
     with reading(workspace.ledger) as connection:
-        chosen = _in_turn(
-            sa.or_(
-                request.c.state == RequestState.STARTING.value,
-                sa.and_(
-                    request.c.state == RequestState.STARTED.value,
-                    sa.or_(
-                        tables.batch.c.state == BatchState.PLANNED.value,
-                        plan_replacement.is_void(workspace),
-                    ),
-                ),
-            ),
-            sa.or_(request.c.not_before.is_(None), request.c.not_before <= stamp(at)),
-        )
-        query = repository.QUERY.join(chosen, chosen.c.id == request.c.id).order_by(chosen.c.place)
-        return [repository.from_row(row) for row in connection.execute(query).mappings()]
-
-
-def _in_turn(*which: sa.ColumnElement[bool]) -> sa.Subquery:
-    """The first of these requests (`id`), and which comes when (`place`): everybody's first, then everybody's second.
-
-    A request comes in the later one of two turns: of the controller, and of who asks, who may name members that nobody
-    has. The first ones are in it, however many there are.
-    """
-
-    def turn(*of: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-        return sa.func.row_number().over(partition_by=of, order_by=_EARLIEST_FIRST)
-
-    ours = (
-        sa.select(
-            request.c.id,
-            turn(request.c.controller, request.c.member).label("of_controller"),
-            turn(request.c.asked_by).label("of_asker"),
-            ANSWER_BY.label("answer_by"),
-            request.c.due_at,
-        )
-        .outerjoin(tables.batch, tables.batch.c.id == request.c.batch_id)
-        .where(*which)
-        .subquery()
-    )
-    later = sa.case((ours.c.of_controller > ours.c.of_asker, ours.c.of_controller), else_=ours.c.of_asker)
-    order = (later, ours.c.answer_by.nulls_last(), ours.c.due_at, ours.c.id)
-    placed = sa.select(
-        ours.c.id, later.label("turn"), sa.func.row_number().over(order_by=order).label("place")
-    ).subquery()
-    return (
-        sa.select(placed.c.id, placed.c.place).where(sa.or_(placed.c.turn == 1, placed.c.place <= AT_ONCE)).subquery()
-    )
+        return requests_due.to_start(connection, at, workspace.map_digest, plan_replacement.oldest(workspace))
 
 
 Attempt = Callable[[Workspace, Request, datetime], bool]
@@ -177,23 +110,9 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
     seal = ItemCipher(workspace.keys.wrapping)
     keys = seal.open(wanted.wrapped_key, Sealed.IDENTIFIERS, wanted.uid, wanted.sealed_identifiers)
 
-    def belongs(connection: sa.Connection, batch_id: int) -> None:
+    def belongs(connection: Transaction, batch_id: int) -> None:
         """In the transaction that freezes the plan: the request has this batch, and the batch alone has the keys."""
-        moved = connection.execute(
-            sa.update(request)
-            .where(request.c.id == wanted.id, request.c.state == RequestState.STARTING.value)
-            .values(
-                state=RequestState.STARTED.value,
-                state_at=stamp(at),
-                batch_id=batch_id,
-                wrapped_key=None,
-                sealed_identifiers=None,
-                failure=None,
-                attempts=0,
-                not_before=None,
-            )
-        ).rowcount
-        if not moved:
+        if not request_transitions.plan(connection, wanted.id, batch_id, at):
             raise ConflictError
 
     batch = planner.create_plan(
@@ -214,25 +133,13 @@ def _deny(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> 
         _put_off(workspace, wanted, at, failure)
         return
     with workspace.ledger.begin() as connection:
-        deny_unplannable(connection, wanted, at, UNUSABLE, _short(failure))
-
-
-def _short(failure: str) -> str:
-    return failure.splitlines()[0][: tables.LONGEST_REASON]
+        deny_unplannable(connection, wanted, at, UNUSABLE, failure)
 
 
 def _put_off(workspace: Workspace, wanted: Request, at: datetime, failure: str) -> None:
     pause = _pause(workspace, wanted)
     with workspace.ledger.begin() as connection:
-        connection.execute(
-            sa.update(request)
-            .where(request.c.id == wanted.id)
-            .values(
-                attempts=request.c.attempts + 1,
-                not_before=stamp(at + pause),
-                failure=_short(failure),
-            )
-        )
+        request_transitions.put_off(connection, wanted.id, at + pause, failure)
 
 
 def _pause(workspace: Workspace, wanted: Request) -> timedelta:
@@ -241,40 +148,10 @@ def _pause(workspace: Workspace, wanted: Request) -> timedelta:
     return min(doubled, LONGEST_PAUSE)
 
 
-def retry_immediately(connection: sa.Connection, wanted: Request) -> bool:
-    """Let a request that could not be planned be tried again at once. False: it was planned since it was read."""
-    changed = connection.execute(
-        sa.update(request)
-        .where(request.c.id == wanted.id, request.c.state == RequestState.STARTING.value)
-        .values(not_before=None, attempts=0)
-    )
-    return bool(changed.rowcount)
-
-
-def deferred(connection: sa.Connection) -> list[Request]:
-    """Requests that could not be begun so far, with the reason (`failure`); the oldest first."""
-    query = repository.QUERY.where(
-        request.c.failure.is_not(None),
-        request.c.state.in_([RequestState.STARTING.value, RequestState.STARTED.value]),
-        sa.or_(
-            tables.batch.c.state.is_(None),
-            tables.batch.c.state.in_([BatchState.PLANNED.value, BatchState.AWAITING_APPROVAL.value]),
-        ),
-    ).order_by(request.c.id)
-    return [repository.from_row(row) for row in connection.execute(query).mappings()]
-
-
 def close_ended(workspace: Workspace) -> int:
     """Let people ask anew whose request is over. Returns how many requests that concerns."""
-    over = [BatchState.SETTLED.value, BatchState.CANCELLED.value]
     with workspace.ledger.begin() as connection:
-        ids = list(
-            connection.scalars(
-                sa.select(request.c.id)
-                .join(tables.batch, tables.batch.c.id == request.c.batch_id)
-                .where(tables.batch.c.state.in_(over), request.c.id.in_(sa.select(request_open.c.request_id)))
-            )
-        )
+        ids = requests_due.over_and_open(connection)
         for number in ids:
-            close(connection, number)
+            request_transitions.close(connection, number)
     return len(ids)

@@ -9,32 +9,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
 from expunge_config.errors import ExpungeError
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.auth import bearer_secrets
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.ledger import entered_identities
+from expunge_orchestrator.ledger import Transaction, entered_identities, idempotency, request_transitions, requests
+from expunge_orchestrator.ledger.idempotency import IdempotencyKey
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
-from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
-from expunge_orchestrator.requests import idempotency, identifier_tags, repository
-from expunge_orchestrator.requests.idempotency import IdempotencyKey
-from expunge_orchestrator.requests.repository import Origin, Request
-from expunge_orchestrator.requests.request_states import RequestState
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.requests import Origin, Request
+from expunge_orchestrator.requests import identifier_tags
 from expunge_reports import canonical
 from expunge_reports.keys import KeyRing
 
 FOLLOW_UP = "fu"
 """Prefix of the secret that reads one request, and takes it back."""
-
-# Made once: to put a statement together takes longer than to carry it out.
-_INSERT = sa.insert(request).returning(request.c.id)
-_TAG = sa.insert(request_tag)
-_OPEN = sa.insert(request_open)
-_OPEN_OF = sa.select(request.c.uid).join(request_open).where(request_open.c.tag == sa.bindparam("tag"))
-_TAGS_OF = sa.select(request_tag.c.tag).where(request_tag.c.request_id == sa.bindparam("number"))
 
 
 class AnotherOpenError(ExpungeError):
@@ -121,7 +111,7 @@ def prepare(wish: RequestSubmission, key: str | None, ring: KeyRing, data_map: D
     )
 
 
-def submit(connection: sa.Connection, intake: PreparedRequest) -> SubmissionResult:
+def submit(connection: Transaction, intake: PreparedRequest) -> SubmissionResult:
     """Take a wish in, or find what it repeats.
 
     Args:
@@ -133,8 +123,7 @@ def submit(connection: sa.Connection, intake: PreparedRequest) -> SubmissionResu
         KeyReusedError: The key was used for another wish.
         AnotherOpenError: Another request of this person is open. Nothing is kept under the key.
     """
-    found = _open_of(connection, intake.open_tags)
-    there = None if found is None else repository.by_uid(connection, found)
+    there = requests.open_of(connection, intake.open_tags)
     if there is not None and not _covers(connection, there, intake):
         # What was made under the key is told, whatever is open now.
         made = None if intake.asked is None else idempotency.existing(connection, intake.asked)
@@ -142,19 +131,16 @@ def submit(connection: sa.Connection, intake: PreparedRequest) -> SubmissionResu
             raise AnotherOpenError(
                 remedy=f"It is request {there.uid}: take it back while it has not begun, or wait until it is over."
             )
-        return SubmissionResult(repository.by_uid(connection, made), created=False)
+        return SubmissionResult(requests.by_uid(connection, made), created=False)
     if intake.asked is not None:
         target = intake.row["uid"] if there is None else there.uid
         made = idempotency.claim(connection, intake.asked, target, intake.received_at)
-        there = there if made is None else repository.by_uid(connection, made)
+        there = there if made is None else requests.by_uid(connection, made)
     if there is not None:
         return SubmissionResult(there, created=False)
-    number = connection.execute(_INSERT, intake.row).scalar_one()
-    connection.execute(_TAG, [{"tag": tag, "request_id": number} for tag in intake.tags])
+    number = request_transitions.insert(connection, intake.row, intake.tags, intake.open_tags)
     entered_identities.enter(connection, intake.normalisers)
-    if intake.open_tags:
-        connection.execute(_OPEN, [{"tag": tag, "request_id": number} for tag in intake.open_tags])
-    return SubmissionResult(repository.new(number, intake.row), created=True)
+    return SubmissionResult(requests.new(number, intake.row), created=True)
 
 
 def follow_up(there: Request, ring: KeyRing) -> str | None:
@@ -169,16 +155,7 @@ def follow_up(there: Request, ring: KeyRing) -> str | None:
     return text if there.follow_up is not None and hmac.compare_digest(digest, there.follow_up) else None
 
 
-def _open_of(connection: sa.Connection, tags: Sequence[bytes]) -> str | None:
-    """The id of the person's open request."""
-    for tag in tags:
-        uid = connection.scalar(_OPEN_OF, {"tag": tag})
-        if uid is not None:
-            return str(uid)
-    return None
-
-
-def _covers(connection: sa.Connection, there: Request, intake: PreparedRequest) -> bool:
+def _covers(connection: Transaction, there: Request, intake: PreparedRequest) -> bool:
     """Whether an open request does all that is asked for now, when it is asked for, by every identifier."""
     row = intake.row
     if (there.scope_name, there.data_types, there.grace_waived) != (
@@ -187,8 +164,7 @@ def _covers(connection: sa.Connection, there: Request, intake: PreparedRequest) 
         row["grace_waived"],
     ):
         return False
-    known = {bytes(tag) for tag in connection.scalars(_TAGS_OF, {"number": there.id})}
-    return known.issuperset(intake.tags)
+    return requests.tags_of(connection, there.id).issuperset(intake.tags)
 
 
 def _row(wish: RequestSubmission, uid: str, follow_up: bytes | None, seal: ItemCipher) -> dict[str, Any]:

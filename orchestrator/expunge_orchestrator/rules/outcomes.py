@@ -44,6 +44,10 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
 
 
+REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
+"""People whose erasure is looked at again at settling time."""
+
+
 BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 """Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
 

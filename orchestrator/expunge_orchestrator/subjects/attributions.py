@@ -19,15 +19,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.contract import SINCE, CoHolder, KnowsClaims, Scope, SubjectKey
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.errors import NotConfirmedError
-from expunge_orchestrator.ledger import attributions
+from expunge_orchestrator.ledger import Transaction, attributions
 from expunge_orchestrator.ledger.attributions import Attribution, Pair
 from expunge_orchestrator.ledger.database import reading, serialise_writers
 from expunge_orchestrator.ledger.key_chains import issued_keys
@@ -81,7 +79,7 @@ def person_and_values(
     return found
 
 
-def propose(connection: sa.Connection, wanted: Proposal, tagger: Tagger, actor: str) -> Attribution:
+def propose(connection: Transaction, wanted: Proposal, tagger: Tagger, actor: str) -> Attribution:
     """Write down what somebody says. Nothing follows from it before somebody else approves it.
 
     Raises:
@@ -138,7 +136,7 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
         return attributions.by_uid(connection, uid)
 
 
-def _refuse(connection: sa.Connection, wanted: Attribution, pairs: frozenset[Pair], actor: str) -> None:
+def _refuse(connection: Transaction, wanted: Attribution, pairs: frozenset[Pair], actor: str) -> None:
     if share_a_person(actor, wanted.asked_by, issued_keys(connection)):
         raise NotConfirmedError(
             "Nothing was approved: whoever proposed it cannot approve it.",
@@ -151,7 +149,7 @@ def _refuse(connection: sa.Connection, wanted: Attribution, pairs: frozenset[Pai
         )
 
 
-def _refuse_contrary(connection: sa.Connection, uid: str) -> None:
+def _refuse_contrary(connection: Transaction, uid: str) -> None:
     if contrary := attributions.contrary_to(connection, uid):
         ends = "; ".join(f"expunge attribute withdraw {one}" for one in contrary)
         raise NotConfirmedError(
@@ -161,7 +159,7 @@ def _refuse_contrary(connection: sa.Connection, uid: str) -> None:
         )
 
 
-def withdraw(connection: sa.Connection, uid: str, actor: str) -> Attribution:
+def withdraw(connection: Transaction, uid: str, actor: str) -> Attribution:
     """End one. What was erased by it stays erased.
 
     Raises:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from expunge_connectors.contract import SINCE, Scope, SubjectKey, claim_text
-from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.suppression_list import Tagger, claimed_since
 from expunge_orchestrator.rules.resolution_answers import Resolved
-from expunge_orchestrator.subjects import member_proof, residual_keys
+from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.subjects.planned_keys import Keys
 from expunge_orchestrator.workspace import Workspace
 
@@ -37,7 +38,8 @@ def since_before(answers: Mapping[int, Resolved], workspace: Workspace, scope: S
         return {}
     tagger = Tagger(workspace.keys.suppression)
     tags = {key: tagger.tag(key) for keys in untold.values() for key in keys}
-    since = residual_keys.claims_by_tag(workspace, scope, tags.values())
+    with reading(workspace.ledger) as connection:
+        since = claimed_since(connection, scope, tags.values())
     found = {
         number: frozenset(
             SubjectKey(f"{SINCE}{key.namespace}", claim_text(since[tags[key]], key.value))

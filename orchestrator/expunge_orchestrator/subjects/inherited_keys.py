@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
-from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.suppression_list import Tagger, concluded_with
 from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.subjects import earlier_claims, member_proof, residual_keys
 from expunge_orchestrator.subjects.planned_keys import Ask, Keys, PlannedKeys
@@ -111,7 +112,8 @@ def _vouched_for(given: Keys, ask: Ask, workspace: Workspace, scope: Scope) -> d
         for number, ones in _left(answers, workspace, scope).items()
     }
     tags = {key: tagger.tag(key) for one in beside for key in given[one.number]}
-    requests = residual_keys.requests_by_tag(workspace, scope, tags.values())
+    with reading(workspace.ledger) as connection:
+        requests = concluded_with(connection, scope, tags.values())
     found: dict[int, frozenset[SubjectKey]] = {}
     for number, keys in ((one.number, one.keys) for one in beside):
         theirs = set[int]().union(*(requests.get(tags[key], ()) for key in keys))

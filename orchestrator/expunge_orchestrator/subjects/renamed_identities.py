@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import sqlalchemy as sa
-
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.entered_identities import entered
 
 _KEPT = (
@@ -21,7 +20,7 @@ _KEPT = (
 )
 
 
-def findings(connection: sa.Connection, data_map: DataMap) -> Iterator[Finding]:
+def findings(connection: Transaction, data_map: DataMap) -> Iterator[Finding]:
     """One error for all names that are missing, and one for all that are read otherwise."""
     known = entered(connection)
     if gone := sorted(known.keys() - data_map.identities.keys()):

@@ -7,34 +7,23 @@ and are destroyed when a later request of the same person has seen that nothing 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-import sqlalchemy as sa
+from typing import NamedTuple
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import FACTS, Scope, Subject, SubjectKey
-from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.ledger import attributions, tables
+from expunge_orchestrator.ledger import Transaction, attributions, kept_keys
 from expunge_orchestrator.ledger.attributions import Decision, Pair
-from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.ledger.kept_keys import Place
+from expunge_orchestrator.ledger.suppression_list import Tagger, entries_of
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.key_graph import same_person, several
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
-
-Place = tuple[str, str]
-"""(store, collection)"""
-
-TAGS = 500
-"""So many tags in one question: both databases take that many parameters."""
-_ANY = sa.select(tables.residual_keys.c.item_id).limit(1)
 
 
 class ResidualPlace(NamedTuple):
@@ -47,14 +36,6 @@ class ResidualPlace(NamedTuple):
     store: str
     collection: str
     reached: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ResidualCount:
-    """What a batch left in one collection: of how many people, and how many records as they were last seen."""
-
-    people: int
-    records: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +81,7 @@ def lasting(keys: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectK
 
 
 def keep(
-    connection: sa.Connection,
+    connection: Transaction,
     workspace: Workspace,
     item: Item,
     places: Iterable[ResidualPlace],
@@ -120,21 +101,8 @@ def keep(
     seal = ItemCipher(workspace.keys.wrapping)
     wrapped = seal.new_key()
     keys = member_proof.with_at_home(lasting(person.keys, workspace.data_map), person.at_home)
-    connection.execute(
-        sa.insert(tables.residual_keys).values(
-            item_id=item.id,
-            wrapped_key=wrapped,
-            sealed_keys=seal.close(wrapped, Sealed.RESIDUAL_KEYS, item.series, keys),
-            places=sorted(map(list, places)),
-            at=stamp(now()),
-        )
-    )
-
-
-def end(connection: sa.Connection, items: Collection[int]) -> None:
-    """Destroy what leads to the rest of people of whom nothing is left."""
-    if items:
-        connection.execute(sa.delete(tables.residual_keys).where(tables.residual_keys.c.item_id.in_(items)))
+    sealed = seal.close(wrapped, Sealed.RESIDUAL_KEYS, item.series, keys)
+    kept_keys.insert(connection, item.id, wrapped, sealed, places)
 
 
 def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> dict[int, list[ResidualKeys]]:
@@ -150,7 +118,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
         people: Each with all that is known of them; gone through only if anybody has left anything.
     """
     with reading(workspace.ledger) as connection:
-        if connection.execute(_ANY).first() is None:
+        if not kept_keys.any_kept(connection):
             return {}
         tagger = Tagger(workspace.keys.suppression)
         known = {one.number: one for one in people}
@@ -163,27 +131,17 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
         for number, tags in tags_of.items():
             for tag in tags:
                 by_tag.setdefault(tag, []).append(number)
-        asked = list(by_tag)
-        rows = {
-            row.item_id: row
-            for start in range(0, len(asked), TAGS)
-            for row in connection.execute(_with_tags(scope, asked[start : start + TAGS]))
-        }
-        left_tags: dict[int, dict[bytes, str]] = {}
-        tagged = tables.suppression.c
-        entries = sa.select(tagged.item_id, tagged.tag, tagged.namespace).where(tagged.item_id.in_(rows))
-        for item_id, tag, namespace in connection.execute(entries):
-            left_tags.setdefault(item_id, {})[tag] = namespace
-        said = attributions.in_force(connection, scope) if rows else {}
+        kept = kept_keys.with_tags(connection, scope, list(by_tag))
+        left_tags = entries_of(connection, [one.item_id for one in kept])
+        said = attributions.in_force(connection, scope) if kept else {}
     seal = ItemCipher(workspace.keys.wrapping)
     found: dict[int, list[ResidualKeys]] = {}
     persons_of = {number: _persons(workspace, keys) for number, keys in keys_of.items()}
-    for _, row in sorted(rows.items()):
-        kept = seal.open(row.wrapped_key, Sealed.RESIDUAL_KEYS, row.series, row.sealed_keys)
-        keys = member_proof.accepted(kept)
+    for row in kept:
+        opened = seal.open(row.wrapped_key, Sealed.RESIDUAL_KEYS, row.series, row.sealed_keys)
+        keys = member_proof.accepted(opened)
         theirs = _persons(workspace, map(member_proof.unmark, keys))
         places = [ResidualPlace(*place) for place in row.places]
-        seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
         for number in sorted({number for tag in left_tags[row.item_id] for number in by_tag.get(tag, ())}):
             ours = persons_of[number]
             if ours.isdisjoint(theirs) and several(ours | theirs):
@@ -195,7 +153,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             if proven and said:
                 unknown -= _of_others(said, map(tagger.tag, _persons(workspace, keys_of[number])), unknown)
             whole = not unknown and keys <= usable[number]
-            records = {(store, name): outcomes.records_in(seen, store, name) for store, name, _ in places}
+            records = {(store, name): outcomes.records_in(row.seen, store, name) for store, name, _ in places}
             lost = {left_tags[row.item_id][tag] for tag in unknown}
             without = frozenset(
                 place
@@ -206,7 +164,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
                 row.item_id,
                 row.uid,
                 keys,
-                member_proof.at_home(kept),
+                member_proof.at_home(opened),
                 records,
                 whole=whole,
                 proven=proven,
@@ -215,30 +173,6 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
                 tags=frozenset(left_tags[row.item_id]),
             )
             found.setdefault(number, []).append(one)
-    return found
-
-
-def requests_by_tag(workspace: Workspace, scope: Scope, tags: Iterable[bytes]) -> dict[bytes, set[int]]:
-    """Tag -> concluded requests of the same controller whose person had that key; for tags with any."""
-    asked = sorted(set(tags))
-    found: dict[bytes, set[int]] = {}
-    with reading(workspace.ledger) as connection:
-        for start in range(0, len(asked), TAGS):
-            for tag, item_id in connection.execute(_concluded_with(scope, asked[start : start + TAGS])):
-                found.setdefault(bytes(tag), set()).add(item_id)
-    return found
-
-
-def claims_by_tag(workspace: Workspace, scope: Scope, tags: Iterable[bytes]) -> dict[bytes, str]:
-    """Tag -> since when a person of the controller's concluded requests had that value; the last one's, where known."""
-    asked = sorted(set(tags))
-    found: dict[bytes, str] = {}
-    with reading(workspace.ledger) as connection:
-        for start in range(0, len(asked), TAGS):
-            since = tables.suppression.c.since
-            dated = _concluded_with(scope, asked[start : start + TAGS]).where(since.is_not(None))
-            for tag, when in connection.execute(dated.with_only_columns(tables.suppression.c.tag, since)):
-                found[bytes(tag)] = max(when, found.get(bytes(tag), when))
     return found
 
 
@@ -263,75 +197,3 @@ def _of_others(said: Mapping[Pair, Decision], persons: Iterable[bytes], values: 
 def _persons(workspace: Workspace, keys: Iterable[SubjectKey]) -> frozenset[SubjectKey]:
     persons = workspace.data_map.person_identities
     return frozenset(key for key in keys if key.namespace in persons)
-
-
-def left_in_part(connection: sa.Connection, of: Collection[Batch]) -> dict[int, int]:
-    """Batch (id) -> of how many people it left something, for those of these batches that did."""
-    of_batch = tables.item.c.batch_id
-    rows = connection.execute(
-        sa.select(of_batch, sa.func.count().label("number"))
-        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
-        .where(of_batch.in_([one.id for one in of]))
-        .group_by(of_batch)
-    )
-    return {row.batch_id: row.number for row in rows}
-
-
-def left_by(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, ResidualCount]]:
-    """Of how many people a batch left something, and (store, collection) -> what is left there."""
-    rows = connection.execute(
-        sa.select(
-            tables.item.c.found,
-            tables.item.c.verified,
-            tables.item.c.reviewed,
-            tables.item.c.reverified,
-            tables.residual_keys.c.places,
-        )
-        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
-        .where(tables.item.c.batch_id == batch.id)
-    ).all()
-    people: Counter[Place] = Counter()
-    records: Counter[Place] = Counter()
-    for row in rows:
-        seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
-        for store, name, _reached in row.places:
-            people[store, name] += 1
-            records[store, name] += outcomes.records_in(seen, store, name)
-    return len(rows), {place: ResidualCount(number, records[place]) for place, number in sorted(people.items())}
-
-
-def _with_tags(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any, Any, Any, Any, Any, Any, Any, Any, Any]:
-    return (
-        sa.select(
-            tables.residual_keys.c.item_id,
-            tables.residual_keys.c.wrapped_key,
-            tables.residual_keys.c.sealed_keys,
-            tables.residual_keys.c.places,
-            tables.item.c.series,
-            tables.item.c.found,
-            tables.item.c.verified,
-            tables.item.c.reviewed,
-            tables.item.c.reverified,
-            tables.batch.c.uid,
-        )
-        .join(tables.suppression, tables.suppression.c.item_id == tables.residual_keys.c.item_id)
-        .join(tables.item, tables.item.c.id == tables.residual_keys.c.item_id)
-        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
-        .where(of_scope(scope), tables.suppression.c.tag.in_(tags))
-    )
-
-
-def _concluded_with(scope: Scope, tags: Sequence[bytes]) -> sa.Select[Any, Any]:
-    return (
-        sa.select(tables.suppression.c.tag, tables.suppression.c.item_id)
-        .join(tables.item, tables.item.c.id == tables.suppression.c.item_id)
-        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
-        .where(of_scope(scope), tables.item.c.outcome.is_not(None), tables.suppression.c.tag.in_(tags))
-    )
-
-
-def of_scope(scope: Scope) -> sa.ColumnElement[bool]:
-    """The batch is one of this controller: another one's requests are nobody else's business."""
-    return sa.and_(
-        tables.batch.c.controller == scope.controller, tables.batch.c.member.is_not_distinct_from(scope.member)
-    )

@@ -42,12 +42,13 @@ from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator import workspace as workspace_module
-from expunge_orchestrator.errors import LedgerBusyError, LedgerError, is_ledger_failure
+from expunge_orchestrator.errors import LedgerBusyError, LedgerError
 from expunge_orchestrator.execution import batch_lifecycle, operator_cancel, operator_end, operator_retry, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch, batches
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.failures import is_ledger_failure
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.planning import forgotten_plans, planner
 from expunge_orchestrator.rules.scope import parse_scope

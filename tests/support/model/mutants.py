@@ -45,6 +45,7 @@ class Mutant:
 _POSTGRES = "connectors/expunge_connectors/postgres"
 _SQL = f"{_POSTGRES}/sql"
 _RULES = "orchestrator/expunge_orchestrator/rules"
+_LEDGER = "orchestrator/expunge_orchestrator/ledger"
 _SUBJECTS = "orchestrator/expunge_orchestrator/subjects"
 _EXECUTION = "orchestrator/expunge_orchestrator/execution"
 _CLAIMANTS = "tests/acceptance/test_attribution_claimants.py"
@@ -434,9 +435,9 @@ MUTANTS = (
     ),
     Mutant(
         "of several erased people the last one had a value",
-        f"{_SUBJECTS}/residual_keys.py",
-        "found[bytes(tag)] = max(when, ",
-        "found[bytes(tag)] = min(when, ",
+        f"{_LEDGER}/suppression_list.py",
+        "found[bytes(row.tag)] = max(row.since, ",
+        "found[bytes(row.tag)] = min(row.since, ",
         "tests/acceptance/test_asked_again.py::"
         "test_what_was_there_before_the_person_had_the_address_stays_however_often_they_ask",
     ),

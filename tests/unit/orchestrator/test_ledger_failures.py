@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import PendingRollbackError
 
-from expunge_orchestrator.errors import is_ledger_failure
+from expunge_orchestrator.ledger.failures import is_ledger_failure
 
 
 def test_a_connection_that_was_lost_within_a_transaction_is_the_ledgers_failure():

@@ -9,16 +9,17 @@ import pytest
 
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.opendsr.statuses import more_of, status_of
+from expunge_orchestrator.ledger import requests
 from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import events
 from expunge_orchestrator.notifications.events import Event
-from expunge_orchestrator.requests import public_status, repository
-from expunge_orchestrator.requests.repository import Request
-from expunge_orchestrator.requests.request_states import RequestState
+from expunge_orchestrator.requests import public_status
 
 AT = "2026-11-25T12:00:00Z"
-WAITING = repository.new(
+WAITING = requests.new(
     1,
     {
         "uid": "rq_1",

@@ -43,8 +43,9 @@ from expunge_orchestrator.api.request_responses import submit
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.json_views import erasure_request_view
-from expunge_orchestrator.requests import idempotency, repository, response_deadlines, submission, withdrawal
-from expunge_orchestrator.requests.repository import Origin
+from expunge_orchestrator.ledger import idempotency, requests
+from expunge_orchestrator.ledger.requests import Origin
+from expunge_orchestrator.requests import response_deadlines, submission, withdrawal
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, require_plausible
 from expunge_reports.errors import ReportError
@@ -213,11 +214,11 @@ def _scope(call: CallContext, processor: Processor, wanted: SubjectRequest) -> S
     return parse_scope(str(reaches[0]), call.state.workspace.data_map)
 
 
-def _found(call: CallContext, connection: sa.Connection, subject_request_id: UUID) -> repository.Request:
+def _found(call: CallContext, connection: sa.Connection, subject_request_id: UUID) -> requests.Request:
     uid = idempotency.target(connection, call.principal.actor, _key(subject_request_id), call.state.workspace.keys)
     if uid is None:
         raise not_there()
-    wanted = repository.by_uid(connection, uid)
+    wanted = requests.by_uid(connection, uid)
     call.own(wanted.scope)
     return wanted
 
@@ -245,7 +246,7 @@ def _key(subject_request_id: UUID) -> str:
     return f"opendsr {subject_request_id}"
 
 
-def _expected(request: repository.Request) -> str:
+def _expected(request: requests.Request) -> str:
     due = None if request.deadlines is None else request.deadlines["answerBy"]
     return str(due or stamp(parse(request.received_at) + ONE_MONTH))
 

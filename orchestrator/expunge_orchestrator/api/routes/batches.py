@@ -34,12 +34,12 @@ from expunge_orchestrator.api.schemas.batches import (
 from expunge_orchestrator.api.schemas.common import NameText
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.execution import batch_control, operator_cancel, operator_end
-from expunge_orchestrator.ledger import batches, tables
+from expunge_orchestrator.ledger import batches, idempotency, tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.requests import within
 from expunge_orchestrator.planning import approval, planner
-from expunge_orchestrator.requests import idempotency, request_retry
-from expunge_orchestrator.requests.repository import within
+from expunge_orchestrator.requests import request_retry
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
 from expunge_orchestrator.subjects.csv_input import checked_people

@@ -33,10 +33,11 @@ from expunge_orchestrator.api.schemas.erasure_requests import (
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, erasure_request_views, plan_view
+from expunge_orchestrator.ledger import requests, requests_due
 from expunge_orchestrator.ledger.batches import batch_by_uid
-from expunge_orchestrator.requests import repository, request_retry, response_deadlines, submission, withdrawal
-from expunge_orchestrator.requests.repository import Origin
-from expunge_orchestrator.requests.request_states import RequestState
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.requests import Origin
+from expunge_orchestrator.requests import request_retry, response_deadlines, submission, withdrawal
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, require_plausible
 
@@ -90,11 +91,11 @@ def list_erasure_requests(
 ) -> ErasureRequestPage:
     """List the erasure requests of your controllers, newest first."""
     controllers = call.principal.controllers
-    where = [] if state is None else [repository.in_state(state)]
+    where = [] if state is None else [requests.in_state(state)]
     if due_before is not None:
-        where.append(response_deadlines.due(due_before))
+        where.append(requests_due.unanswered_by(due_before))
     with call.reading() as connection:
-        found = repository.page(
+        found = requests.page(
             connection,
             after=after(cursor_),
             limit=limit + 1,
@@ -137,7 +138,7 @@ def retry_erasure_request(
     note = call.noting(wanted.uid)
     request_retry.retry_request(workspace, wanted, call.principal.actor, call.at, note)
     with call.reading() as connection:
-        told = ErasureRequest(**erasure_request_view(connection, repository.by_uid(connection, wanted.uid)))
+        told = ErasureRequest(**erasure_request_view(connection, requests.by_uid(connection, wanted.uid)))
     call.state.wake()
     return told
 
@@ -197,7 +198,7 @@ def get_erasure_request_receipt(
 ) -> Response:
     """Get its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
     with call.reading() as connection:
-        series = repository.series_of(connection, found(call, connection, erasure_request_id))
+        series = requests.series_of(connection, found(call, connection, erasure_request_id))
     return receipt(call.state.workspace, series, asked, call.at)
 
 
@@ -212,19 +213,19 @@ def create_erasure_request_openings(
     with call.writing() as connection:
         wanted = found(call, connection, erasure_request_id)
         keys = identifiers_of(given.identifiers, workspace.data_map)
-        made = openings(workspace, repository.series_of(connection, wanted), keys)
+        made = openings(workspace, requests.series_of(connection, wanted), keys)
         call.note(connection, wanted.uid)  # what was refused was not done
     return Openings(openings=made)
 
 
-def found(call: CallContext, connection: sa.Connection, erasure_request_id: str) -> repository.Request:
+def found(call: CallContext, connection: sa.Connection, erasure_request_id: str) -> requests.Request:
     """A request of one of the caller's controllers.
 
     Raises:
         UnknownRequestError: There is none.
         ProblemError: It is another controller's: the same answer.
     """
-    wanted = repository.by_uid(connection, erasure_request_id)
+    wanted = requests.by_uid(connection, erasure_request_id)
     call.own(wanted.scope)
     return wanted
 

@@ -14,7 +14,8 @@ from expunge_orchestrator.api.schemas.common import PersonIdentifiers
 from expunge_orchestrator.api.schemas.erasure_requests import Openings, SelfServiceErasureRequest
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.json_views import erasure_request_view
-from expunge_orchestrator.requests import repository, withdrawal
+from expunge_orchestrator.ledger import requests
+from expunge_orchestrator.requests import withdrawal
 
 router = APIRouter(prefix="/v1/follow_up/erasure_request", tags=["self-service"], route_class=CredentialFirst)
 
@@ -25,7 +26,7 @@ def get_followed_erasure_request(
 ) -> SelfServiceErasureRequest:
     """Get the erasure request of the token."""
     with call.reading() as connection:
-        wanted = repository.by_uid(connection, str(call.principal.request))
+        wanted = requests.by_uid(connection, str(call.principal.request))
         return SelfServiceErasureRequest(**erasure_request_view(connection, wanted))
 
 
@@ -35,7 +36,7 @@ def cancel_followed_erasure_request(
 ) -> SelfServiceErasureRequest:
     """Cancel it before it starts, also when the account is frozen meanwhile and cannot sign in."""
     with call.writing() as connection:
-        wanted = repository.by_uid(connection, str(call.principal.request))
+        wanted = requests.by_uid(connection, str(call.principal.request))
         done = withdrawal.cancel(connection, wanted, call.principal.actor, call.at)
         call.note(connection, wanted.uid)
         return SelfServiceErasureRequest(**erasure_request_view(connection, done))
@@ -60,4 +61,4 @@ def create_followed_openings(
 
 def _series(call: CallContext) -> str | None:
     with call.reading() as connection:
-        return repository.series_of(connection, repository.by_uid(connection, str(call.principal.request)))
+        return requests.series_of(connection, requests.by_uid(connection, str(call.principal.request)))

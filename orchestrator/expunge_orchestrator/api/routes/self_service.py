@@ -28,9 +28,10 @@ from expunge_orchestrator.api.schemas.erasure_requests import (
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, erasure_request_views
+from expunge_orchestrator.ledger import requests
+from expunge_orchestrator.ledger.requests import Origin
 from expunge_orchestrator.notifications import email_files
-from expunge_orchestrator.requests import identifier_tags, repository, response_deadlines, submission, withdrawal
-from expunge_orchestrator.requests.repository import Origin
+from expunge_orchestrator.requests import identifier_tags, response_deadlines, submission, withdrawal
 
 router = APIRouter(prefix="/v1/me/erasure_requests", tags=["self-service"], route_class=CredentialFirst)
 
@@ -124,7 +125,7 @@ def get_self_service_receipt(
 ) -> Response:
     """Get its receipt: a file that outsiders verify, or a page (`Accept: text/html`)."""
     with call.reading() as connection:
-        series = repository.series_of(connection, _own(call, connection, erasure_request_id))
+        series = requests.series_of(connection, _own(call, connection, erasure_request_id))
     return receipt(call.state.workspace, series, asked, call.at)
 
 
@@ -134,7 +135,7 @@ def create_self_service_openings(
 ) -> Openings:
     """Make the openings that bind its receipt to the person, from the identifiers in the token. Nothing is stored."""
     with call.reading() as connection:
-        series = repository.series_of(connection, _own(call, connection, erasure_request_id))
+        series = requests.series_of(connection, _own(call, connection, erasure_request_id))
     return Openings(openings=openings(call.state.workspace, series, call.principal.identifiers))
 
 
@@ -144,7 +145,7 @@ def _self_service(call: CallContext) -> SelfService:
     return own
 
 
-def _found(call: CallContext, connection: sa.Connection) -> list[repository.Request]:
+def _found(call: CallContext, connection: sa.Connection) -> list[requests.Request]:
     scope = Scope(_self_service(call).controller)
     keys, data_map = call.state.workspace.keys, call.state.workspace.data_map
     # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
@@ -152,7 +153,7 @@ def _found(call: CallContext, connection: sa.Connection) -> list[repository.Requ
     return [one for one in identifier_tags.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
 
 
-def _own(call: CallContext, connection: sa.Connection, request_id: str) -> repository.Request:
+def _own(call: CallContext, connection: sa.Connection, request_id: str) -> requests.Request:
     for found in _found(call, connection):
         if found.uid == request_id:
             return found

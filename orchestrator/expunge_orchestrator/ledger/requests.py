@@ -1,8 +1,8 @@
-"""Request repository: the model `Request`, and queries that read requests from the ledger."""
+"""Requests in the ledger: the record, those of a batch, of a person, of a controller; pages of them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.request_tables import request
-from expunge_orchestrator.requests.request_states import RequestState
+from expunge_orchestrator.ledger.request_states import RequestState
+from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
 
 
 class UnknownRequestError(UsageError):
@@ -100,6 +100,8 @@ QUERY = sa.select(request, tables.batch.c.uid.label("batch_uid")).outerjoin(
 """Every request with its batch."""
 
 _BY_UID = QUERY.where(request.c.uid == sa.bindparam("uid"))
+_OPEN_OF = sa.select(request.c.uid).join(request_open).where(request_open.c.tag == sa.bindparam("tag"))
+_TAGS_OF = sa.select(request_tag.c.tag).where(request_tag.c.request_id == sa.bindparam("number"))
 
 
 def from_row(row: sa.RowMapping | Mapping[str, Any]) -> Request:
@@ -155,6 +157,40 @@ def series_by_batch(connection: sa.Connection, ids: Collection[int]) -> dict[int
     return {row.batch_id: row.series for row in rows}
 
 
+def by_id(connection: sa.Connection, number: int) -> Request:
+    """The request of that number, which is known to exist."""
+    return from_row(connection.execute(QUERY.where(request.c.id == number)).mappings().one())
+
+
+def open_of(connection: sa.Connection, tags: Sequence[bytes]) -> Request | None:
+    """The person's open request: at most one per controller, under each of these tags."""
+    for tag in tags:
+        uid = connection.scalar(_OPEN_OF, {"tag": tag})
+        if uid is not None:
+            return by_uid(connection, uid)
+    return None
+
+
+def tags_of(connection: sa.Connection, number: int) -> set[bytes]:
+    """The tags of the identifiers that a request names."""
+    return {bytes(tag) for tag in connection.scalars(_TAGS_OF, {"number": number})}
+
+
+def count_by_state(connection: sa.Connection) -> dict[str, int]:
+    """State -> number of requests."""
+    rows = connection.execute(sa.select(request.c.state, sa.func.count()).group_by(request.c.state))
+    return {row[0]: row[1] for row in rows}
+
+
+def tagged(connection: sa.Connection, tags: Iterable[bytes], scope: Scope) -> list[Request]:
+    """The requests of a controller that name an identifier with one of these tags, the newest first."""
+    ids = sa.select(request_tag.c.request_id).where(request_tag.c.tag.in_(list(tags)))
+    query = QUERY.where(request.c.id.in_(ids), within(request.c.controller, request.c.member, [scope])).order_by(
+        request.c.id.desc()
+    )
+    return read(connection, query)
+
+
 def page(
     connection: sa.Connection,
     *,
@@ -170,13 +206,18 @@ def page(
         after: Only those older than this id; None: from the newest on.
         limit: How many at the most.
         controllers: Whose; None: everybody's.
-        where: Only those, in terms of `QUERY`.
+        where: Only those: `in_state`, `requests_due.unanswered_by`.
     """
     query = QUERY.where(*where).order_by(request.c.id.desc()).limit(limit)
     if after is not None:
         query = query.where(request.c.id < after)
     if controllers is not None:
         query = query.where(within(request.c.controller, request.c.member, controllers))
+    return read(connection, query)
+
+
+def read(connection: sa.Connection, query: sa.Select[Any]) -> list[Request]:
+    """The requests of a query that was made of `QUERY`."""
     return [from_row(row) for row in connection.execute(query).mappings()]
 
 

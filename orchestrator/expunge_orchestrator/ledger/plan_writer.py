@@ -2,7 +2,7 @@
 
 A list may be long, and while one transaction writes the ledger others wait: on SQLite all of them. So each chunk has a
 transaction of its own. Until the last one has ended the batch is `building`: nobody sees it, nothing of it can be
-begun, and a process that is killed leaves nothing but that, which is forgotten as stale plans are (`forgotten_plans`).
+begun, and a process that is killed leaves nothing but that, which is forgotten as stale plans are (`stale_plans`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.errors import PlanChangedError
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import stale_plans, tables
 from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.ledger.database import let_others_write
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
-from expunge_orchestrator.planning import forgotten_plans
 
 _CHUNK = sa.insert(tables.chunk).returning(tables.chunk.c.id)
 _ITEM = sa.insert(tables.item)
@@ -65,6 +64,15 @@ def write(ledger: sa.Engine, batch: Row, chunks: Iterable[tuple[Sequence[Row], R
         raise
 
 
+def finish(connection: sa.Connection, batch_id: int, state: BatchState, plan: Mapping[str, Any], digest: str) -> None:
+    """Make a plan of what was `building`, in its last transaction."""
+    connection.execute(
+        sa.update(tables.batch)
+        .where(tables.batch.c.id == batch_id)
+        .values(state=state.value, state_at=stamp(now()), plan=plan, plan_digest=digest)
+    )
+
+
 def _insert(connection: sa.Connection, batch: Row) -> int:
     inserted = sa.insert(tables.batch).values(**batch, state=BatchState.BUILDING.value).returning(tables.batch.c.id)
     return int(connection.execute(inserted).scalar_one())
@@ -93,5 +101,5 @@ def _write_chunk(connection: sa.Connection, batch_id: int, people: Sequence[Row]
 
 def _give_up(ledger: sa.Engine, batch_id: int) -> None:
     with ledger.begin() as connection:
-        forgotten_plans.cancel(connection, batch_id, BatchState.BUILDING)
-    forgotten_plans.destroy_keys(ledger)
+        stale_plans.cancel(connection, batch_id, BatchState.BUILDING)
+    stale_plans.destroy_keys(ledger)

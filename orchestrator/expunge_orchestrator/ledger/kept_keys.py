@@ -1,0 +1,139 @@
+"""Kept keys in the ledger: sealed keys to what ended requests left, and the places in which it was left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch, of_scope
+from expunge_orchestrator.ledger.suppression_list import TAGS_AT_ONCE
+from expunge_orchestrator.rules import outcomes
+
+Place = tuple[str, str]
+"""(store, collection)"""
+
+_ANY = sa.select(tables.residual_keys.c.item_id).limit(1)
+_COUNTS = (tables.item.c.found, tables.item.c.verified, tables.item.c.reviewed, tables.item.c.reverified)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKeys:
+    """What one person's request kept when it ended.
+
+    Attributes:
+        item_id: The person in that request.
+        series: The series under which the keys are sealed.
+        uid: That request's batch.
+        places: (store, collection, whether the kept keys alone led to everything that was seen there).
+        seen: What was last seen of the person.
+    """
+
+    item_id: int
+    series: str
+    uid: str
+    wrapped_key: bytes = field(repr=False)
+    sealed_keys: bytes = field(repr=False)
+    places: Sequence[tuple[str, str, bool]]
+    seen: Mapping[str, Any]
+
+
+class ResidualCount(NamedTuple):
+    """What a batch left in one collection: of how many people, and how many records as they were last seen."""
+
+    people: int
+    records: int
+
+
+def insert(
+    connection: sa.Connection, item_id: int, wrapped: bytes, sealed: bytes, places: Iterable[tuple[str, str, bool]]
+) -> None:
+    """Keep a person's sealed keys, in the transaction that ends the request."""
+    connection.execute(
+        sa.insert(tables.residual_keys).values(
+            item_id=item_id, wrapped_key=wrapped, sealed_keys=sealed, places=sorted(map(list, places)), at=stamp(now())
+        )
+    )
+
+
+def destroy(connection: sa.Connection, items: Collection[int]) -> None:
+    """Destroy what leads to the rest of people of whom nothing is left."""
+    if items:
+        connection.execute(sa.delete(tables.residual_keys).where(tables.residual_keys.c.item_id.in_(items)))
+
+
+def any_kept(connection: sa.Connection) -> bool:
+    """Whether anything is kept, of anybody."""
+    return connection.execute(_ANY).first() is not None
+
+
+def with_tags(connection: sa.Connection, scope: Scope, tags: Sequence[bytes]) -> list[KeptKeys]:
+    """What is kept of people of this controller with one of these suppression tags, in the order of their items."""
+    query = (
+        sa.select(
+            tables.residual_keys.c.item_id,
+            tables.residual_keys.c.wrapped_key,
+            tables.residual_keys.c.sealed_keys,
+            tables.residual_keys.c.places,
+            tables.item.c.series,
+            *_COUNTS,
+            tables.batch.c.uid,
+        )
+        .join(tables.suppression, tables.suppression.c.item_id == tables.residual_keys.c.item_id)
+        .join(tables.item, tables.item.c.id == tables.residual_keys.c.item_id)
+        .join(tables.batch, tables.batch.c.id == tables.item.c.batch_id)
+    )
+    rows = {
+        row.item_id: row
+        for start in range(0, len(tags), TAGS_AT_ONCE)
+        for row in connection.execute(
+            query.where(of_scope(scope), tables.suppression.c.tag.in_(tags[start : start + TAGS_AT_ONCE]))
+        )
+    }
+    return [
+        KeptKeys(
+            row.item_id,
+            row.series,
+            row.uid,
+            row.wrapped_key,
+            row.sealed_keys,
+            [(store, name, reached) for store, name, reached in row.places],
+            outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified),
+        )
+        for _, row in sorted(rows.items())
+    ]
+
+
+def count_people(connection: sa.Connection, of: Collection[Batch]) -> dict[int, int]:
+    """Batch (id) -> of how many people it left something, for those of these batches that did."""
+    of_batch = tables.item.c.batch_id
+    rows = connection.execute(
+        sa.select(of_batch, sa.func.count().label("number"))
+        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
+        .where(of_batch.in_([one.id for one in of]))
+        .group_by(of_batch)
+    )
+    return {row.batch_id: row.number for row in rows}
+
+
+def count_by_place(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, ResidualCount]]:
+    """Of how many people a batch left something, and (store, collection) -> what is left there."""
+    rows = connection.execute(
+        sa.select(*_COUNTS, tables.residual_keys.c.places)
+        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
+        .where(tables.item.c.batch_id == batch.id)
+    ).all()
+    people: Counter[Place] = Counter()
+    records: Counter[Place] = Counter()
+    for row in rows:
+        seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
+        for store, name, _reached in row.places:
+            people[store, name] += 1
+            records[store, name] += outcomes.records_in(seen, store, name)
+    return len(rows), {place: ResidualCount(number, records[place]) for place, number in sorted(people.items())}
