@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,20 +83,6 @@ def test_taking_up_is_checked_like_a_beginning(installation: Installation, inspe
     finally:
         inspector.sql("DROP TABLE diaries")
     assert installation.erase(batch).state is BatchState.ERASED
-
-
-def test_a_batch_is_not_taken_up_under_a_map_with_other_collections(
-    installation: Installation, inspector: StoreInspector
-) -> None:
-    batch = installation.plan(make_holder(inspector).csv)
-    assert installation.erase(batch, without_backups(installation)).state is BatchState.FAILED
-
-    def more(document: dict[str, Any]) -> None:
-        keys = document["stores"]["cache"]["collections"]
-        keys["extra"] = copy.deepcopy(keys["user_cache"]) | {"key": "extra:{user_id}"}
-
-    with opened(changed_map(installation, more), installed()) as workspace, pytest.raises(PlanChangedError):
-        installation.erase(batch, workspace)
 
 
 def test_an_old_plan_is_not_carried_out(installation: Installation, inspector: StoreInspector) -> None:

@@ -8,12 +8,12 @@ deadlines      by when requests are answered
 self_service   what a signed-in person may ask for
 loader         read and check a map: every problem with file, line and remedy
 yaml_reader    the part of YAML that a map is written in, with line numbers
-digest         one digest for all maps that decide the same
+digest         one digest for all maps that decide the same, and one for each collection and identity
 """
 
 from expunge_config.datamap.base import Assurance, Model, Name, Text
 from expunge_config.datamap.deadlines import Calendar, DeadlineSpec, Statute
-from expunge_config.datamap.digest import digest
+from expunge_config.datamap.digest import Decisions, decisions, digest
 from expunge_config.datamap.identities import Identity, IdentityKind
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.loader import Problem, load
@@ -50,6 +50,7 @@ __all__ = [
     "DataMap",
     "DataType",
     "DeadlineSpec",
+    "Decisions",
     "DeletionRule",
     "Identity",
     "IdentityKind",
@@ -69,6 +70,7 @@ __all__ = [
     "StoreSpec",
     "Text",
     "UnmappedPlace",
+    "decisions",
     "digest",
     "load",
 ]

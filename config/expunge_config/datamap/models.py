@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, StrictBool, StringConstraints, field_validator, model_validator
 
-from expunge_config.datamap.base import IsoPeriod, Model, Name, Text
+from expunge_config.datamap.base import Assurance, IsoPeriod, Model, Name, Text
 from expunge_config.datamap.deadlines import DeadlineSpec
 from expunge_config.datamap.identities import Identity, IdentityKind, PersonCollection, same_person_complaints
 from expunge_config.datamap.key_flow import KeyFlow
@@ -114,6 +114,14 @@ class CollectionSpec(Model):
         """
         return ()
 
+    def decided(self) -> dict[str, Any]:
+        """What is decided of the records, as plain data: equal where the same are found and the same is done.
+
+        Connectors' models leave out what decides neither.
+        """
+        decided: dict[str, Any] = _without_reasons(self.model_dump(mode="json"))
+        return decided
+
     @property
     def person_identity(self) -> str | None:
         """The identity that names the person whom a record is; None: a record is no person. Connectors' models know."""
@@ -128,6 +136,14 @@ class CollectionSpec(Model):
     def names_member(self) -> bool:
         """A record is called after the controller's member as well. Connectors' models know."""
         return False
+
+
+def _without_reasons(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Of an assurance counts that it is given; why, and by whom, is for people."""
+    if isinstance(value, Mapping):
+        given = value.keys() == Assurance.model_fields.keys()
+        return True if given else {name: _without_reasons(one) for name, one in value.items()}
+    return [_without_reasons(one) for one in value] if isinstance(value, list) else value
 
 
 class UnmappedPlace(Model):

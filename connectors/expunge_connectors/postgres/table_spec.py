@@ -306,6 +306,14 @@ class TableSpec(CollectionSpec):
         """`public.users.email is email`, `public.calls.caller_id is callers.id`."""
         return [f"{self.table}.{link.text}" for link in self.found_by]
 
+    def decided(self) -> dict[str, Any]:
+        """Without what answers a finding of `check` alone, and without the table's name.
+
+        A plan knows the table itself (ADR 20), but for one in many schemas, which their pattern names.
+        """
+        left_out = {"keeps", "triggers_ok"} if self.by_pattern else {"keeps", "triggers_ok", "table"}
+        return {name: one for name, one in super().decided().items() if name not in left_out}
+
     @property
     def by_elements(self) -> bool:
         """A person's elements go out of a list, and nothing else of the row."""

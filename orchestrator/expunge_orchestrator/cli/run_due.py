@@ -63,7 +63,8 @@ def run_due(as_json: output.Json = False) -> None:
         with reading(workspace.ledger) as connection:
             unsent = notices.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
-            waiting = erasing_findings.waiting(connection)
+            waiting = erasing_findings.waiting(connection, erasing_findings.CHECK)
+            other_map = erasing_findings.waiting(connection, erasing_findings.OTHER_MAP)
             put_off = {one.uid: one.failure for one in requests_due.deferred(connection)}
     report = {
         "erasure_requests_started": begun,
@@ -75,6 +76,7 @@ def run_due(as_json: output.Json = False) -> None:
         "notices_given_up": unsent.given_up,
         "deferred_erasure_requests": put_off,
         "batches_waiting_for_check": waiting,
+        "batches_waiting_for_map": other_map,
         "failed_batches": failed,
     }
     if as_json:
@@ -86,6 +88,12 @@ def run_due(as_json: output.Json = False) -> None:
             f"`check` shows errors: nothing is erased of {', '.join(waiting)} until it shows none.",
             remedy="Mend what `expunge check` names; the next `expunge run-due` goes on. Or: expunge cancel BATCH, and"
             " expunge end BATCH.",
+        )
+    elif other_map:
+        held_up = FindingsError(
+            f"The data map decides otherwise than when these were planned: {', '.join(other_map)}.",
+            remedy="`expunge status BATCH` says of what. Run `expunge run-due` with the plan's map (EXPUNGE_DATA_MAP)"
+            " until they are settled. Or: expunge cancel BATCH, and expunge end BATCH.",
         )
     else:
         held_up = None
@@ -116,6 +124,8 @@ def _show(report: Mapping[str, Any]) -> None:
         told.print(f"Taken up after a hold: {output.people(released)}.")
     if uids := report["batches_waiting_for_check"]:
         told.print(f"Not erased from while `expunge check` shows errors: {', '.join(uids)}.", soft_wrap=True)
+    if uids := report["batches_waiting_for_map"]:
+        told.print(f"Not gone on with under another map than the plan's: {', '.join(uids)}.", soft_wrap=True)
     waiting, given_up = report["notices_waiting"], report["notices_given_up"]
     if waiting or given_up:
         told.print(f"Notices not delivered: {waiting} tried again later, {given_up} given up.")

@@ -15,7 +15,8 @@ settling_time         when a settling check is due; start those whose time has c
 planner_samples       what a store's planner remembers of erased values
 settling_search       the blind search before the settling checks that are due
 store_erasure         ask a store to erase, once the ledger knows for whom
-erasing_findings      put off what would erase while check shows an error
+erasing_findings      put off what would erase while check shows an error, or under another map
+plans_map             whether the data map decides what it did when a batch was planned
 stores_followed       dropped and renamed tables keep no settling check waiting
 step_retry            another attempt, isolation, or a failed chunk
 poison_isolation      bisect a failing chunk to one person

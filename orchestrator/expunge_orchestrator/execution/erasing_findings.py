@@ -1,8 +1,9 @@
 """Erasing findings: while `check` shows an error, no chunk is taken into a step that resolves or erases (ADR 8).
 
-`erase`, `retry` and `resume` refuse a batch then. What was begun before goes on by every other way to run (`run-due`, a
-service, the rest of a run) only as long as they would not. Who is put off waits as for a lock: a later run takes them
-up by itself, and `cancel` and `end` are possible.
+Nor is it taken into any step while the data map decides otherwise than the plan's (ADR 27). `erase`, `retry` and
+`resume` refuse a batch then. What was begun before goes on by every other way to run (`run-due`, a service, the rest of
+a run) only as long as they would not. Who is put off waits as for a lock: a later run takes them up by itself, and
+`cancel` and `end` are possible.
 """
 
 from __future__ import annotations
@@ -21,43 +22,63 @@ from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.data_map_check import raise_on_errors
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.execution import stores_followed
+from expunge_orchestrator.execution import cancellation, plans_map, stores_followed
 from expunge_orchestrator.execution.fencing import ClaimedStep
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
 from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.map_differences import MapDifferences
 from expunge_orchestrator.workspace import Workspace
 
 _ASKED = (pipeline.RESOLVE, pipeline.ERASE)
 """What a map that does not fit leads to is somebody else's: no key of it is kept, and nothing of it is erased."""
 
-_WAITS = "waits: check shows "
-_WAITING = sa.and_(
-    tables.chunk.c.state == ChunkState.READY.value,
-    tables.chunk.c.failure.startswith(_WAITS, autoescape=True),
-)
+CHECK = "waits: check shows "
+OTHER_MAP = "waits: the data map decides otherwise than when this was planned"
 
 
 @dataclass(slots=True)
 class ErasingFindings:
-    """What `check` says to the chunks of one run, one look for all of them: it is good for `inspection_holds`."""
+    """What `check` and the map say to the chunks of one run, one look for all: it is good for `inspection_holds`."""
 
     _workspace: Workspace
     _asking: threading.Lock = field(default_factory=threading.Lock)
     _clean_at: float | None = None
     _answers: dict[str, tuple[float, FindingsError | None]] = field(default_factory=dict)
+    _differences: dict[int, MapDifferences] = field(default_factory=dict)
 
     def put_off(self, delivery: ClaimedStep) -> bool:
-        """Put a chunk off to a later run if its step is not to be done while `check` shows what it shows."""
-        context = delivery.context
-        if context.ending or pipeline.split(delivery.name)[0] not in _ASKED:
+        """Put a chunk off to a later run if its step is not to be done under this map, or with these findings."""
+        context, verb = delivery.context, pipeline.split(delivery.name)[0]
+        if context.ending or verb == cancellation.WITHDRAW:
             return False
         with self._asking:  # who comes meanwhile waits for the same look
-            refused = self._refused(context.batch)
-        if refused is not None:
-            _put_off(delivery, refused)
-        return refused is not None
+            why = self._decided_otherwise(context.batch)
+            if why is None and verb in _ASKED:
+                why = self._shown(context.batch)
+        if why is not None:
+            _put_off(delivery, why)
+        return why is not None
+
+    def _decided_otherwise(self, batch: Batch) -> str | None:
+        """The map is read when a process begins: one look of a run is good for all of it."""
+        if batch.id not in self._differences:
+            try:
+                self._differences[batch.id] = plans_map.differences(self._workspace, batch)
+            except ConnectorError:
+                return f"{OTHER_MAP}, or a table of it was dropped: a store cannot be asked."
+        found = self._differences[batch.id]
+        if not found:
+            return None
+        return f"{OTHER_MAP}, of {found.text}. It goes on by itself under the plan's map; or: expunge end {batch.uid}"
+
+    def _shown(self, batch: Batch) -> str | None:
+        refused = self._refused(batch)
+        if refused is None:
+            return None
+        number = f"{refused.number} error{'' if refused.number == 1 else 's'}"
+        return f"{CHECK}{number}. It goes on by itself once `expunge check` shows none."
 
     def _refused(self, batch: Batch) -> FindingsError | None:
         if self._holds(self._clean_at):
@@ -100,21 +121,28 @@ class ErasingFindings:
 
 
 def take_up(workspace: Workspace) -> None:
-    """Let the next run ask again for whom `check` showed an error, without the pause of a service."""
+    """Let the next run ask again for whom was put off, without the pause of a service."""
     with workspace.ledger.begin() as connection:
-        connection.execute(sa.update(tables.chunk).where(_WAITING).values(not_before=None))
+        put_off = sa.or_(_waiting(CHECK), _waiting(OTHER_MAP))
+        connection.execute(sa.update(tables.chunk).where(put_off).values(not_before=None))
 
 
-def waiting(connection: sa.Connection) -> list[str]:
-    """The batches of which somebody waits until `check` shows no error."""
+def waiting(connection: sa.Connection, why: str) -> list[str]:
+    """The batches of which somebody waits, for this reason: `CHECK` or `OTHER_MAP`."""
     return list(
         connection.scalars(
             sa.select(tables.batch.c.uid)
             .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
-            .where(_WAITING, tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]))
+            .where(_waiting(why), tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]))
             .group_by(tables.batch.c.id, tables.batch.c.uid)
             .order_by(tables.batch.c.id)
         )
+    )
+
+
+def _waiting(why: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        tables.chunk.c.state == ChunkState.READY.value, tables.chunk.c.failure.startswith(why, autoescape=True)
     )
 
 
@@ -126,10 +154,9 @@ def _errors(found: Sequence[Finding]) -> FindingsError | None:
     return None
 
 
-def _put_off(delivery: ClaimedStep, error: FindingsError) -> None:
+def _put_off(delivery: ClaimedStep, why: str) -> None:
     """Nobody in this run waits for it. Attempts begin anew once the resolution is passed."""
     context, settings = delivery.context, delivery.context.workspace.settings
-    number = f"{error.number} error{'' if error.number == 1 else 's'}"
     with context.workspace.ledger.begin() as connection:
         connection.execute(
             sa.update(tables.chunk)
@@ -139,6 +166,6 @@ def _put_off(delivery: ClaimedStep, error: FindingsError) -> None:
                 attempts=settings.max_attempts,
                 stuck_at=pipeline.first(context.batch.pipeline, pipeline.RESOLVE),
                 not_before=stamp(now() + settings.inspection_holds),
-                failure=f"{_WAITS}{number}. It goes on by itself once `expunge check` shows none.",
+                failure=why[: tables.LONGEST_REASON],
             )
         )

@@ -8,7 +8,7 @@ not carried out. Refused is, in this order:
 - a ledger that is older than its log;
 - of a plan: what `check` calls an error; another map than the plan's; a plan that is too old; another store, or other
   tables, than the plan was made for;
-- of a batch that was begun: what `check` calls an error; other collections or actions than the plan's;
+- of a batch that was begun: a map that decides otherwise than the plan's; what `check` calls an error;
 - a request limited to data types whose rest hangs on what it would erase.
 
 Nothing here writes. What a step looks at again, hours later, is in `step_context` (ADR 9).
@@ -21,7 +21,7 @@ from datetime import datetime
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
-from expunge_orchestrator.execution import stores_followed
+from expunge_orchestrator.execution import plans_map, stores_followed
 from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger.batches import Batch
@@ -29,7 +29,6 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.planning import approval
 from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
-from expunge_orchestrator.rules.scope import actions_for
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -41,7 +40,7 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
         LedgerBehindError: The ledger is older than its log.
         FindingsError: `check` would show an error now; what was fine at planning time need not be.
         ConnectorError: A store cannot be asked.
-        PlanChangedError: The data map names other collections or actions than the batch was begun with.
+        PlanChangedError: The data map decides otherwise than the batch was planned with.
         IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
     """
     with reading(workspace.ledger) as connection:
@@ -52,15 +51,13 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
     if batch.state is BatchState.PLANNED:
         workspace.refuse_errors()
         return
-    changed = stores_followed.refuse_errors(workspace, batch)
-    if stores_followed.without_dropped(batch.actions, workspace.data_map, changed) != actions_for(
-        batch.scope, workspace.data_map, batch.data_types
-    ):
+    if found := plans_map.differences(workspace, batch):
         raise PlanChangedError(
-            "The data map now names other collections or actions than this batch was planned with.",
-            remedy="Finish it under the map it was planned with; where that is not possible any more: expunge end"
-            f" {batch.uid}. Then plan these people again under the new one.",
+            f"The data map decides otherwise than when this batch was planned, of {found.text}.",
+            remedy="Finish it under the map it was planned with (EXPUNGE_DATA_MAP); where that is not possible any"
+            f" more: expunge end {batch.uid}, or expunge cancel {batch.uid}. Then plan these people again.",
         )
+    stores_followed.refuse_errors(workspace, batch)
     data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
 
 

@@ -24,6 +24,7 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
+from expunge_orchestrator.rules import map_differences
 from expunge_orchestrator.rules.outcomes import REVIEWED
 from expunge_orchestrator.rules.scope import Actions
 from expunge_orchestrator.subjects import followed_keys, index_keys, member_proof
@@ -167,9 +168,17 @@ class StepContext:
         """Collections that cannot be looked into any more; of a context that is `following`."""
         if not self.mapped(store):
             return frozenset(self.actions.get(store, {}))
-        changed = {name for name, one in self.changed.get(store, {}).items() if not one.settles}
+        changed = self._decided_otherwise(store) if self.ending else frozenset()
+        changed |= {name for name, one in self.changed.get(store, {}).items() if not one.settles}
         kept = self.workspace.data_map.stores[store].collection_specs()
         return frozenset(changed | (self.actions.get(store, {}).keys() - kept.keys() - self.dropped(store)))
+
+    def _decided_otherwise(self, store: str) -> frozenset[str]:
+        """Collections that this map would look into otherwise than the plan's: nothing is said of them (ADR 27)."""
+        batch, data_map = self.batch, self.workspace.data_map
+        if batch.map_digest == self.workspace.map_digest:
+            return frozenset()
+        return map_differences.unseen(map_differences.differences(batch.decided, data_map), store, data_map)
 
     @property
     def any_out_of_sight(self) -> frozenset[str]:

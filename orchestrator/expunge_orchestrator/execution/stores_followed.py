@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from expunge_config.datamap import Action, DataMap
+from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, RelationChange, Severity
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.data_map_check import inspect_all, raise_on_errors
@@ -90,21 +90,6 @@ def fit_to_settle(workspace: Workspace, batches: Sequence[Batch]) -> tuple[list[
         else:
             fit += [one.id for one in group]
     return fit, refused
-
-
-def without_dropped(
-    actions: Mapping[str, Mapping[str, Action]], data_map: DataMap, found: Changed
-) -> dict[str, dict[str, Action]]:
-    """The actions of a plan without those on tables that were dropped, and that the map does not name any more."""
-    kept = {store: one.collection_specs().keys() for store, one in data_map.stores.items()}
-    return {
-        store: {
-            name: action
-            for name, action in collections.items()
-            if name in kept.get(store, ()) or name not in found.get(store, {}) or not found[store][name].dropped
-        }
-        for store, collections in actions.items()
-    }
 
 
 def _log_dropped(finding: Finding, data_map: DataMap) -> bool:

@@ -57,6 +57,12 @@ class Batch:
         return found
 
     @property
+    def decided(self) -> Mapping[str, Any]:
+        """What the data map decided when the plan was made (`rules.map_differences`)."""
+        decided: Mapping[str, Any] = self.plan["decided"]
+        return decided
+
+    @property
     def actions(self) -> dict[str, dict[str, Action]]:
         """The approved actions: store -> collection -> action."""
         return {

@@ -12,6 +12,7 @@ A plan is a batch in state `planned`. It holds, as plain data:
                                                    "people": 500}}}},
      "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}},
      "relations": {"main": {"users": {"oid": 16384, "columns": [["id", 1, 20]], "below": []}}},
+     "decided": {"identities": {"email": "<sha256>"}, "stores": {"main": {"users": "<sha256>"}}},
      "begun_at": {"main": "2026-11-27T15:58:50.104729+00:00", "cache": "2026-11-27T15:58:50.105000+00:00"}}
 
 `data_types` is there only if the request is limited to some of the controller's; and so is `consulted`: the stores of
@@ -19,8 +20,9 @@ the controller that hold nothing of these types and still are asked who it is. S
 reason, if this plan came instead of one that was void (`requests.plan_replacement`); and `of_day`, unless a person asks
 for themselves: what it was judged with of what the same person asked for before, and what is counted of it (ADR 6).
 
-`relations` says what the collections of each of these stores are, where their names alone do not (ADR 20). `begun_at`
-is when the plan began, by each store's own clock: whoever was made later is not whom the plan saw.
+`relations` says what the collections of each of these stores are, where their names alone do not (ADR 20). `decided` is
+what the data map decides of each identity, and of each collection of every controller (ADR 27). `begun_at` is when the
+plan began, by each store's own clock: whoever was made later is not whom the plan saw.
 
 The digest covers the data map, the stores' identities, the random series ids and the counts; never an identifier.
 """
@@ -50,7 +52,7 @@ from expunge_orchestrator.planning.chunk_assignment import BatchCut, Part, Peopl
 from expunge_orchestrator.planning.plan_digest import plan_digest
 from expunge_orchestrator.planning.sealed_rows import SealedRows
 from expunge_orchestrator.planning.totals import PlanTotals, sizes
-from expunge_orchestrator.rules import declared_backups, plan_limits_and_drift
+from expunge_orchestrator.rules import declared_backups, map_differences, plan_limits_and_drift
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.plan_limits_and_drift import asked, of_day
 from expunge_orchestrator.rules.scope import actions_for, collections_in
@@ -156,6 +158,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
             for name, (_, _, known) in introduced.items()
             if known
         },
+        "decided": map_differences.planned(workspace.data_map),
         "begun_at": {name: exact(at) for name, (_, at, _) in introduced.items()},
     }
     if chosen is not None:

@@ -47,6 +47,7 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
                 "approvedBy": log.approved_by,
             }
             for store, name, log in logs_in(data_map)
+            if name in batch.decided["stores"].get(store, ())  # one that is new is not of this map
         ],
         "dataTypes": {
             f"{store}.{name}": spec.data_type

@@ -10,6 +10,7 @@ chunking                a batch cut into chunks
 pipeline                the steps of a chunk
 turns                   whose work comes next
 plan_limits_and_drift   what needs approval; what is clearly more than was planned
+map_differences         where a map decides otherwise than the one of a plan
 declared_backups        where the copies of a store are kept, or who says that there are none
 reachability            can a request ever lead to a collection
 blind_findings          what a blind search found of one person, and what of that fails
