@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.support.bulk_people import make_crowd
 from tests.support.installation import Installation
 from tests.support.people import make_holder
@@ -14,6 +15,8 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.demo.load_postgres import ROLE
 from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 
 pytestmark = pytest.mark.usefixtures("fresh_inspections")
@@ -87,3 +90,25 @@ def test_what_came_back_is_not_erased_while_check_objects_to_a_row(
     assert installation.erase(batch).state is BatchState.SETTLED, installation.failures(batch)
     assert inspector.one("SELECT count(*) FROM messages WHERE user_id = %s", crowd.ids[1]) == 0
     assert_chain_intact(installation, batch)
+
+
+def test_nothing_is_learnt_of_what_came_back_while_check_objects_to_a_row(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """What it leads to may be somebody else's by a map that does not fit, and would be kept for the next attempt."""
+    crowd = make_crowd(inspector, 3)
+    batch = installation.plan(crowd.csv)
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", crowd.ids[1])
+    strange(installation, inspector)
+    before = sealed(installation)
+    installation.settle()
+    assert "what came back is not erased again" in installation.failures(batch)
+    (kept,) = [keys for keys in sealed(installation) if keys is not None]
+    assert kept in before
+
+
+def sealed(installation: Installation) -> list[bytes | None]:
+    """The keys that are kept of each person, sealed; a resolution seals them anew."""
+    with reading(installation.workspace.ledger) as connection:
+        return list(connection.scalars(sa.select(tables.item.c.sealed_keys)))

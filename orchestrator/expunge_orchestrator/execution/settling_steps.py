@@ -78,12 +78,15 @@ def re_resolve(context: StepContext) -> StepWrite:
 
     And for those of whom it was said meanwhile whose the records under a value are (`subjects.attributions`).
 
-    If it is nobody, the chunk settles at once.
+    If it is nobody, the chunk settles at once. Nor is anything learnt of anybody while `check` shows an error: by a map
+    that does not fit it may be somebody else's, and it is kept.
     """
     again = [] if context.ending else _looked_at_again(context)
     if not again:
         onward = pipeline.first(context.batch.pipeline, pipeline.SETTLE)
         return lambda _connection: Transition(step=onward)
+    if (refused := _refused(context, again)) is not None:
+        return refused
     return resolve_step.resolve_people(context.following(), again)
 
 
@@ -117,17 +120,21 @@ def re_erase(context: StepContext) -> StepWrite:
     again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
     if again and context.store in context.actions:
         context.require_planned_store()
-        try:
-            stores_followed.refuse_errors(context.workspace, context.batch)
-        except FindingsError as error:
-            return _fails_apart(context, again, f"settling: what came back is not erased again. {error}")
+        if (refused := _refused(context, again)) is not None:
+            return refused
         context = context.following()
         erase_in_store(context, hold_enforcement.groups_by_allowed_actions(context, again))
     return lambda _connection: Transition()
 
 
-def _fails_apart(context: StepContext, people: Sequence[Item], why: str) -> StepWrite:
-    """Let these people fail in a chunk of their own, which looks again when it is taken up."""
+def _refused(context: StepContext, people: Sequence[Item]) -> StepWrite | None:
+    """While `check` shows an error these people fail in a chunk of their own, which looks again when it is taken up."""
+    try:
+        stores_followed.refuse_errors(context.workspace, context.batch)
+    except FindingsError as error:
+        why = f"settling: what came back is not erased again. {error}"
+    else:
+        return None
 
     def write(connection: Transaction) -> Transition:
         return poison_isolation.split_failed(connection, context, people, pipeline.REVIEW, why) or Transition()
