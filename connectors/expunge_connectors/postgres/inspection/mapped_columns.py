@@ -144,7 +144,7 @@ def _value_types(inspection: InspectionContext, name: str, spec: TableSpec, tabl
 
 
 def _json_texts(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[Finding]:
-    """It is looked into as jsonb, which has no text with a NUL, and each name once.
+    """What stands in it is read as jsonb, which has no text with a NUL.
 
     https://www.postgresql.org/docs/current/datatype-json.html
     """
@@ -157,8 +157,7 @@ def _json_texts(inspection: InspectionContext, name: str, spec: TableSpec, table
                 "json-text",
                 name,
                 f"{table.text}.{live.name} is json, which may hold the escape \\u0000: one such row stops every batch,"
-                " and the server's log quotes a part of it. And it may hold a name twice: only the last value is looked"
-                " at, and what the first one names is found by no request (--sample counts such documents).",
+                " and the server's log quotes a part of it.",
                 f"ALTER TABLE {quoted_table(spec.table)} ALTER COLUMN {quoted(live.name)} TYPE jsonb",
             )
 

@@ -51,52 +51,7 @@ def read_samples(connection: Connection, inspection: InspectionContext, rows: in
                 if leads_on:
                     whose = member or inspection.member_of(table)
                     keys.update((whose, SubjectKey(identity, value)) for value in reading.values)
-            if source.path is not None and live.base == "json":
-                twice = _with_a_name_twice(connection, sampled[table.text], source, rows)
-                if twice is None:
-                    yield ReadSample(name, where, identity, None)
-                    continue
-                seen, unread = seen + twice, unread + twice
             yield ReadSample(name, where, identity, seen, unread, frozenset(keys))
-
-
-# Of a document as it is stored: as jsonb it has each name once, with the last value, and so it is looked into.
-_TWICE = """
-SELECT count(*) FROM {sample} WHERE EXISTS (
-  WITH RECURSIVE part (value) AS (
-    SELECT s.{column}
-    UNION ALL
-    SELECT below.value FROM part CROSS JOIN LATERAL (
-      SELECT e.value FROM pg_catalog.json_each(
-        CASE pg_catalog.json_typeof(part.value) WHEN 'object' THEN part.value ELSE '{{}}' END) AS e
-      UNION ALL
-      SELECT e.value FROM pg_catalog.json_array_elements(
-        CASE pg_catalog.json_typeof(part.value) WHEN 'array' THEN part.value ELSE '[]' END) AS e (value)
-    ) AS below
-  )
-  SELECT FROM part WHERE EXISTS (
-    SELECT FROM pg_catalog.json_object_keys(
-      CASE pg_catalog.json_typeof(part.value) WHEN 'object' THEN part.value ELSE '{{}}' END) AS named (name)
-     WHERE named.name = ANY ({path}::text[]) GROUP BY named.name HAVING count(*) > 1))"""
-
-
-def _with_a_name_twice(connection: Connection, sampled: SampledTable, source: Source, rows: int) -> int | None:
-    """How many documents of a sample have a name of the path twice in one object: the first value is looked at nowhere.
-
-    None: the server would not say.
-
-    https://www.postgresql.org/docs/current/datatype-json.html
-    """
-    assert source.path is not None
-    told = table_sampling.asked(
-        connection,
-        sql.SQL(_TWICE).format(
-            sample=table_sampling.sample(sampled, rows, [source.column]),
-            column=sql.Identifier(source.column),
-            path=sql.Literal(list(source.path)),
-        ),
-    )
-    return None if told is None else int(told[0][0])
 
 
 def _places(spec: TableSpec) -> Iterator[tuple[str, Source, bool]]:

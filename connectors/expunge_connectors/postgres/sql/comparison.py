@@ -15,7 +15,7 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTab
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.row_kinds import compared as restricting
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, raw
-from expunge_connectors.postgres.sql.tombstones import json_path
+from expunge_connectors.postgres.sql.tombstones import standing_at
 from expunge_connectors.postgres.table_spec import Source
 
 _STANDS = {"tableoid": "oid", "ctid": "tid"}
@@ -199,11 +199,9 @@ def _texts(source: Source, alias: str) -> sql.Composed:
         return sql.SQL(
             # A number has no zeros at the end of its fraction: 1.0 is 1, as the server has it.
             "(SELECT CASE pg_catalog.jsonb_typeof(item) WHEN 'number' THEN pg_catalog.trim_scale(item::numeric)::text"
-            " ELSE item #>> '{{}}' END FROM pg_catalog.jsonb_path_query({}::jsonb, {}) AS item"
-            " WHERE {})"
+            " ELSE item #>> '{{}}' END FROM pg_catalog.unnest({}) AS item WHERE {})"
         ).format(
-            column(alias, source.column),
-            json_path(source.path, values=True),
+            standing_at(source.path, column(alias, source.column)),
             and_(sql.SQL("pg_catalog.jsonb_typeof(item) IN ('string', 'number')"), tells(source.where, alias)),
         )
     return sql.SQL("(SELECT item::text FROM pg_catalog.unnest({}) AS item WHERE {})").format(

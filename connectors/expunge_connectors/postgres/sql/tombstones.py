@@ -104,6 +104,43 @@ def json_path(path: tuple[str, ...], *, values: bool) -> sql.Literal:
     return sql.Literal(f"lax ${steps}{_ARRAYS}[*]" if values else f"lax ${steps}")
 
 
+# A document of the type json may have a name twice, of which jsonb keeps the last: there every entry is looked at.
+# https://www.postgresql.org/docs/current/datatype-json.html
+_STANDING = """CASE WHEN pg_catalog.pg_typeof({document}) = 'jsonb'::pg_catalog.regtype
+  THEN ARRAY(SELECT pg_catalog.jsonb_path_query({document}::jsonb, {found}))
+  ELSE ARRAY(
+    WITH RECURSIVE walk (value, step) AS (
+      SELECT pg_catalog.to_json({document}), 1
+      UNION ALL
+      SELECT further.value, walk.step + further.taken
+        FROM walk
+       CROSS JOIN LATERAL (
+         SELECT entry.value, 1
+           FROM pg_catalog.json_each(
+             CASE WHEN walk.step <= {length} AND pg_catalog.json_typeof(walk.value) = 'object' THEN walk.value END
+           ) AS entry
+          WHERE entry.key = ({path})[walk.step]
+         UNION ALL
+         SELECT item.value, 0
+           FROM pg_catalog.json_array_elements(
+             CASE pg_catalog.json_typeof(walk.value) WHEN 'array' THEN walk.value END
+           ) AS item
+       ) AS further (value, taken)
+    )
+    SELECT value::jsonb FROM walk WHERE step > {length} AND pg_catalog.json_typeof(value) IN ('string', 'number'))
+  END"""
+
+
+def standing_at(path: tuple[str, ...], document: sql.Composable) -> sql.Composed:
+    """What stands at a path of a document, through arrays: every text and number there, as an array of jsonb."""
+    return sql.SQL(_STANDING).format(
+        document=document,
+        found=json_path(path, values=True),
+        path=sql.SQL("{}::text[]").format(sql.Literal(list(path))),
+        length=sql.Literal(len(path)),
+    )
+
+
 def put(mapped: BoundTable, name: str, alias: str) -> sql.Composable:
     """What a tombstone puts into a column: computed from the key alone, or what is left of a document."""
     wanted, live = mapped.spec.tombstone[name], mapped.table.columns[name]

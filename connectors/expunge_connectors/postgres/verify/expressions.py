@@ -186,5 +186,19 @@ def inside(link: Link, row: str = "r") -> sql.Composed:
     # jsonb has 1 = 1.0: so has this.
     return sql.SQL(
         "(SELECT CASE WHEN jsonb_typeof(one) = 'number' THEN trim_scale((one #>> '{{}}')::numeric)::text"
-        " ELSE one #>> '{{}}' END FROM jsonb_path_query({}::jsonb, {}) AS one) AS inside (value)"
-    ).format(column, sql.Literal(path))
+        " ELSE one #>> '{{}}' END FROM unnest(CASE WHEN pg_typeof({0}) = 'jsonb'::regtype"
+        " THEN ARRAY(SELECT jsonb_path_query({0}::jsonb, {1})) ELSE {2} END) AS one) AS inside (value)"
+    ).format(column, sql.Literal(path), _every_entry(link.path, column))
+
+
+def _every_entry(path: Sequence[str], document: sql.Composable) -> sql.Composed:
+    """As jsonb a document of the type json has the last of several entries of one name: here each of them counts."""
+    text = sql.SQL("{}::text[]").format(sql.Literal(list(path)))
+    return sql.SQL(
+        "ARRAY(WITH RECURSIVE below (part, at) AS (SELECT to_json({document}), 0 UNION ALL SELECT next.* FROM below,"
+        " LATERAL (SELECT value, at + 1 FROM json_each(CASE json_typeof(part) WHEN 'object' THEN part END)"
+        " WHERE key = ({path})[at + 1]"
+        " UNION ALL SELECT value, at"
+        " FROM json_array_elements(CASE json_typeof(part) WHEN 'array' THEN part END)) AS next)"
+        " SELECT part::jsonb FROM below WHERE at = {length} AND json_typeof(part) IN ('string', 'number'))"
+    ).format(document=document, path=text, length=sql.Literal(len(path)))
