@@ -71,6 +71,10 @@ class Expunge(BaseHTTPRequestHandler):
         if "silent" in self.headers["authorization"]:
             self.close_connection = True
             return
+        if "good" in self.headers["authorization"]:
+            self.send_response(200)
+            self.end_headers()
+            return
         self.send_response(401)
         if "no-problem" not in self.headers["authorization"]:
             self.send_header("content-type", "application/problem+json")
@@ -282,6 +286,18 @@ def test_a_session_ends_by_itself(page: Page) -> None:
     assert {"HttpOnly", "SameSite=strict"} <= {one.strip() for one in visitor.lasts.split(";")}
 
 
+def test_one_deletion_key_opens_few_sessions_at_a_time(page: Page) -> None:
+    """And ends nobody else's by opening many."""
+    person, followers = page.visitor(), [page.visitor() for _ in range(6)]
+    person.signs_in()
+    for one in followers:
+        one.asks("GET", "/status")
+        assert one.sends("/status", key="fu_good") == 303
+    told = ["fu_good" in one.asks("GET", "/deletion-key.txt")[1] for one in followers]
+    assert told == [False, False, True, True, True, True]
+    assert "ann@mail.example" in person.asks("GET", "/")[1]
+
+
 def test_a_session_is_over_after_a_quarter_of_an_hour() -> None:
     """The server's own clock: a browser may keep a cookie for as long as it likes."""
     environment = {**os.environ, "PLAIN_HTTP": "yes"}
@@ -303,8 +319,9 @@ for number in range(10_100):
 assert visitor.visitor(request)["user"] == 1
 assert len(visitor.SESSIONS) == 1
 for _ in range(10_100):
-    visitor.fresh(1)
-    visitor.visitor(request)
-assert len(visitor.SESSIONS) < 10_010
+    visitor.fresh(2)
+    visitor.fresh(key="fu_good")
+assert visitor.visitor(request)["user"] == 1
+assert len(visitor.SESSIONS) < 10
 """
     subprocess.run([sys.executable, "-c", script], cwd=EXAMPLE, env=environment, check=True)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import psycopg
 from expunge_client import KEY, call, httpx2, signed
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from visitor import SESSIONS, form, fresh, keep, visitor
@@ -61,12 +61,8 @@ def file(content: str | bytes, name: str) -> Response:
     return Response(content, headers=GUARDS | {"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-@app.exception_handler(HTTPException)
-def refuse(request: Request, problem: HTTPException) -> Response:
-    return show(visitor(request), "problem", problem.status_code, told=problem.detail)
-
-
-app.exception_handler(httpx2.HTTPError)(lambda request, _error: show(visitor(request), "no-answer", 502))
+app.exception_handler(HTTPException)(lambda at, why: show(visitor(at), "problem", why.status_code, told=why.detail))
+app.exception_handler(httpx2.HTTPError)(lambda at, _why: show(visitor(at), "no-answer", 502))
 
 
 @app.get("/")
@@ -116,7 +112,7 @@ def status(known: Known) -> Response:
 def follow(known: Known, sent: Sent) -> Response:
     key = sent["key"].strip()[:100]
     call(known, "GET", "/v1/follow_up/erasure_request", key)
-    return keep(SESSIONS.get(known["session"]) or fresh(), RedirectResponse("/status", 303), key=key)
+    return keep(SESSIONS.get(known["session"]) or fresh(key=key), RedirectResponse("/status", 303), key=key)
 
 
 @app.post("/undo")

@@ -10,21 +10,24 @@ from fastapi import HTTPException, Request, Response
 
 # `PLAIN_HTTP` is set by a demonstration on your own machine.
 COOKIE, TLS = ("visitor", False) if "PLAIN_HTTP" in os.environ else ("__Host-visitor", True)
-# The oldest first. A demonstration: yours keeps them where all its processes find them.
+# A demonstration: yours keeps them where all its processes find them.
 SESSIONS: dict[str, dict] = {}
 
 
-def fresh(user: int = 0) -> dict:
+def fresh(user: int = 0, key: str = "") -> dict:
     """Begin a session: of who signed in just now, or gave the key that opens the status page without an account."""
-    words = {name: secrets.token_urlsafe(32) for name in ("session", "csrf")}
-    return SESSIONS.setdefault(words["session"], words | {"user": user, "signed_in_at": int(time.time()), "key": ""})
+    words = {name: secrets.token_urlsafe(32) for name in ("session", "csrf")} | {"of": user or key, "key": key}
+    # The last four of each account and of each key are kept: beginning many ends nobody else's.
+    for one in [one for one in list(SESSIONS.values()) if one["of"] == words["of"]][:-3]:
+        SESSIONS.pop(one["session"], None)
+    return SESSIONS.setdefault(words["session"], words | {"user": user, "signed_in_at": int(time.time())})
 
 
 def visitor(request: Request) -> dict:
     """Find the session. Nothing is kept here of who has none: else looking often enough would end other people's."""
-    # Expunge wants somebody who signed in 15 minutes ago at most: no session lasts longer. Nor are there very many.
-    while SESSIONS and (len(SESSIONS) > 10**4 or next(iter(SESSIONS.values()))["signed_in_at"] < time.time() - 900):
-        del SESSIONS[next(iter(SESSIONS))]
+    # Expunge wants somebody who signed in 15 minutes ago at most: no session lasts longer.
+    for one in [one for one in list(SESSIONS.values()) if one["signed_in_at"] < time.time() - 900]:
+        SESSIONS.pop(one["session"], None)
     word = quote(request.cookies.get(COOKIE) or secrets.token_urlsafe(32))
     # Without a session the cookie is itself the word of the forms: other sites do not know it. No session is called so.
     known = SESSIONS.get(word) or {"session": word, "csrf": word, "user": 0, "signed_in_at": 0, "key": ""}
