@@ -3,6 +3,7 @@
 datamap/        the data map: models, loading with line numbers, digest
 settings        where things are and how to reach them: environment, settings file, secrets directory
 settings_file   the settings file and the secrets directory, checked before they are read
+regular_files  opens what the settings name: regular files alone
 api_settings    settings of the HTTP API
 search_settings settings of the blind search before settling
 unsafe_characters   what no text holds that somebody reads: control, bidirectional and unseen characters

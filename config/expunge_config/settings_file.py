@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
+from expunge_config import regular_files
 from expunge_config.errors import ConfigError
 
 
@@ -20,11 +21,12 @@ def refuse_unreadable(path: Path) -> None:
     """Make sure that every line of a settings file (.env syntax) says something.
 
     Raises:
-        ConfigError: The file is missing, another user's, everybody's to read or others' to change, not UTF-8 text, or
-            has a line that is no `NAME=value`. Lines are named by number: what stands in them may be a secret.
+        ConfigError: The file is missing, no regular file, another user's, everybody's to read or others' to change, not
+            UTF-8 text, or has a line that is no `NAME=value`. Lines are named by number: what stands in
+            them may be a secret.
     """
     try:
-        with path.open("rb") as file:
+        with regular_files.opened(path) as file:
             found = os.fstat(file.fileno())
             content = file.read()
     except OSError as error:
@@ -57,11 +59,12 @@ def refuse_unreadable_directory(path: Path) -> None:
         ConfigError: It is missing, or no directory; it or a file in it is another user's, or open to others.
     """
     try:
-        files = [one for one in path.iterdir() if one.is_file()]
+        files = [one for one in path.iterdir() if not one.is_dir()]
         # Kubernetes' is everybody's to add to, but sticky: what others add is theirs, and refused as that.
         found = path.stat()
         _refuse_others(path, found, 0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH | stat.S_IWGRP)
         for one in files:
+            regular_files.opened(one).close()
             # Docker and Kubernetes let everybody of the container read them: the container is what keeps them.
             _refuse_others(one, one.stat(), stat.S_IWOTH | stat.S_IWGRP)
     except OSError as error:

@@ -80,7 +80,7 @@ def load(directory: Path) -> KeyRing:
     """Read the six keys of a directory.
 
     Raises:
-        KeyFileError: a file is missing, readable by group or others, or not a key of its kind.
+        KeyFileError: a file is missing, no regular file, readable by group or others, or not a key of its kind.
     """
     try:
         _check_private(directory.stat(), "the keys directory")
@@ -128,12 +128,19 @@ def _load_secret(path: Path) -> bytes:
 
 def _read_private(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             # Checked on what was opened, so that the name cannot be pointed elsewhere in between.
-            _check_private(os.fstat(file.fileno()), path.name)
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise KeyFileError(f"{path.name} is no regular file")
+            _check_private(found, path.name)
             return file.read(_MAX_FILE)
     except OSError as error:
         raise KeyFileError(f"{path.name} cannot be read ({error.strerror})") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # of a pipe that nobody writes into as well
 
 
 def _check_private(found: os.stat_result, what: str) -> None:

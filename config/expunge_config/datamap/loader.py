@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from expunge_config import regular_files
 from expunge_config.datamap import yaml_reader
 from expunge_config.datamap.base import Model
 from expunge_config.datamap.models import LEDGER, RECEIVED_AT, BackupSpec, DataMap, NoBackups, StoreSpec
@@ -162,7 +163,7 @@ def open_questions(text: str) -> list[Problem]:
 
 def _read(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = regular_files.read(path)
     except OSError as error:
         raise DataMapError(
             f"The data map {path} cannot be read ({type(error).__name__}).",

@@ -12,10 +12,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from expunge_config import regular_files
 from expunge_config.api_settings import Issuer
 from expunge_config.errors import ConfigError
 
@@ -93,8 +95,12 @@ def public_only(data: bytes) -> KeySet:
 def keys_of(issuer: Issuer) -> JwksCache:
     """The keys of an issuer. Nothing is read yet."""
     if issuer.jwks_file is not None:
-        return JwksCache(partial(asyncio.to_thread, issuer.jwks_file.read_bytes))
+        return JwksCache(partial(_read, issuer.jwks_file))
     return JwksCache(partial(_download, str(issuer.jwks_url)))
+
+
+async def _read(file: Path) -> bytes:
+    return await asyncio.to_thread(regular_files.read, file)
 
 
 async def _download(url: str) -> bytes:

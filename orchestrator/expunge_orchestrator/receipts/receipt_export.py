@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from expunge_config import regular_files
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.installation_setup import TRUST_FILE, read_log
 from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger import statements as ledger_statements
@@ -63,8 +65,18 @@ def exported(workspace: Workspace, series: str) -> Exported:
 
 
 def trust_file(workspace: Workspace) -> bytes:
-    """What auditors pin, as it was handed out when the installation was founded."""
-    return (workspace.settings.keys / TRUST_FILE).read_bytes()
+    """What auditors pin, as it was handed out when the installation was founded.
+
+    Raises:
+        KeysError: It cannot be read.
+    """
+    try:
+        return regular_files.read(workspace.settings.keys / TRUST_FILE)
+    except OSError as error:
+        raise KeysError(
+            f"The trust file cannot be read ({type(error).__name__}).",
+            remedy=f"Put {TRUST_FILE} back beside the keys, as `expunge keys init` wrote it.",
+        ) from None
 
 
 def as_html(workspace: Workspace, receipt: Exported, at: datetime) -> str:

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from expunge_config import regular_files
 from expunge_config.api_settings import OpenDsr
 from expunge_orchestrator.errors import KeysError
 
@@ -35,9 +36,9 @@ class Processor:
             KeysError: One cannot be read, they do not belong together, or the certificate is of another domain.
         """
         try:
-            pem = settings.certificate.read_bytes()
+            pem = regular_files.read(settings.certificate)
             certificate = x509.load_pem_x509_certificate(pem)
-            key = serialization.load_pem_private_key(settings.key.read_bytes(), password=None)
+            key = serialization.load_pem_private_key(regular_files.read(settings.key), password=None)
         except (OSError, ValueError, TypeError):
             raise KeysError(
                 "Certificate or key of OpenDSR cannot be read.",
