@@ -216,13 +216,30 @@ def test_other_forms(api: ApiHarness) -> None:
     refused(api, signed_by_hand(header, json.dumps(claims).encode()[:-1] + b',"exp":1e999}', key))
 
 
-def test_the_last_of_two_equal_names_counts_and_no_other(api: ApiHarness) -> None:
-    """Two parsers that read different things would be a hole: here the checked and the used one are the same."""
+def test_what_names_a_claim_twice_is_refused(api: ApiHarness) -> None:
+    """Also where both say the same, and whichever of the two another parser would read (RFC 7519, 4; RFC 7515, 4)."""
     key, claims = api.app.key, api.claims(user_id="1")
-    twice = json.dumps(claims).encode()[:-1] + b',"iss":"https://evil.example"}'
-    refused(api, signed_by_hand({"alg": "ES256", "kid": key.kid}, twice, key))
-    header = f'{{"alg":"ES256","kid":"{key.kid}","alg":"none"}}'.encode()
-    refused(api, signed_by_hand(header, claims, key))  # type: ignore[arg-type] # bytes are taken as they are
+    header, told = {"alg": "ES256", "kid": key.kid}, json.dumps(claims).encode()
+    for name, value in (
+        ("iss", claims["iss"]), ("exp", claims["exp"]), ("identifiers", claims["identifiers"]),
+        ("identifiers", {"user_id": "2"}), ("iss", "https://evil.example"), ("nonce", 1),
+    ):  # fmt: skip
+        member = f'"{name}": {json.dumps(value)}'.encode()
+        refused(
+            api, signed_by_hand(header, told[:-1] + b", " + member + (b", " + member) * (name == "nonce") + b"}", key)
+        )
+        refused(
+            api, signed_by_hand(header, b"{" + member + b", " + (member + b", ") * (name == "nonce") + told[1:], key)
+        )
+    inside = told.replace(b'"user_id": "1"', b'"user_id": "2", "user_id": "1"')
+    escaped = told.replace(b'"user_id": "1"', b'"user\\u005fid": "2", "user_id": "1"')
+    for one in (inside, escaped):
+        assert one != told
+        refused(api, signed_by_hand(header, one, key))
+    for member in ('"alg":"none"', '"alg":"ES256"', f'"kid":"{key.kid}"', '"typ":"JWT","typ":"JWT"'):
+        for text in (f'{{"alg":"ES256","kid":"{key.kid}",{member}}}', f'{{{member},"alg":"ES256","kid":"{key.kid}"}}'):
+            refused(api, signed_by_hand(text.encode(), claims, key))  # type: ignore[arg-type] # bytes as they are
+    assert api.client.get(URL, headers=bearer(signed_by_hand(header, told, key))).status_code == 200
 
 
 def test_encrypted_ones(api: ApiHarness) -> None:
@@ -428,6 +445,25 @@ def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pyte
         with pytest.raises(ConfigError):
             current()
         state["silent"].set()
+
+
+def test_a_key_set_that_names_a_member_twice_or_is_nested_too_deeply_is_none() -> None:
+    signer = TokenSigner("https://app.example")
+    good = published(signer)
+    twice = (
+        good[:-1] + b', "keys": []}',
+        b'{"keys": [], ' + good[1:],
+        good.replace(b'"kid":', b'"kid": "another", "kid":'),
+        b"[" * 100_000,
+    )
+    with key_server() as (url, state):
+        issuer = Issuer(kind="person", issuer=signer.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
+        for body in twice:
+            assert body != good
+            state.update(body=body)
+            with pytest.raises(ConfigError):
+                asyncio.run(jwks.keys_of(issuer).current(None))
+        assert state["asked"] == len(twice)
 
 
 def published(*signers: TokenSigner) -> bytes:

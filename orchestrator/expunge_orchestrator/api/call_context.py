@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
@@ -24,7 +24,7 @@ from expunge_orchestrator.api.call_slots import CallSlots
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.write_queue import WriteJob
-from expunge_orchestrator.auth import token_replay
+from expunge_orchestrator.auth import strict_json, token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.auth.permissions import Operation, is_allowed
 from expunge_orchestrator.auth.principals import Principal
@@ -211,26 +211,23 @@ async def _aside(body: bytes, look: Callable[P, T], *given: P.args, **named: P.k
 
 
 def reject_duplicate_members(body: bytes) -> None:
-    """Refuse JSON in which an object has two members of one name (RFC 8259, 4: what they mean is anybody's guess).
+    """Refuse JSON in which an object has two members of one name.
 
     Of two people it would be the last one who is erased.
 
     Raises:
         ProblemError: It has, or nobody can look: it is nested too deeply. The name is not repeated.
     """
-
-    def distinct(members: list[tuple[str, Any]]) -> None:
-        if len({name for name, _ in members}) < len(members):
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body has two members of one name in one object."
-            )
-
     try:
-        json.loads(body, object_pairs_hook=distinct)
+        strict_json.parse(body)
+    except strict_json.DuplicateMemberError:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body has two members of one name in one object."
+        ) from None
+    except strict_json.TooDeepError:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body is nested too deeply.") from None
     except ValueError:
         return  # whatever is no JSON was refused before, where JSON was expected
-    except RecursionError:  # with a little less on the stack it may be read
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "call-unusable", "The body is nested too deeply.") from None
 
 
 def _hashed(body: bytes) -> bytes:

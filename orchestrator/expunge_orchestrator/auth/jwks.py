@@ -7,7 +7,6 @@ thread and a lock while it waits, and remembers no failure.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from joserfc.jwk import KeySet
 from expunge_config import regular_files
 from expunge_config.api_settings import Issuer
 from expunge_config.errors import ConfigError
+from expunge_orchestrator.auth import strict_json
 
 GOOD_FOR = 600.0
 """Seconds for which a set is used without asking again. Whose key is in it does not wait for the answer, unless nobody
@@ -84,9 +84,9 @@ def public_only(data: bytes) -> KeySet:
     """Read a set and keep its asymmetric keys: a shared secret in it would let whoever has it sign as the issuer.
 
     Raises:
-        ValueError: It is no set of keys.
+        ValueError: It is no set of keys, or names a member twice.
     """
-    document = json.loads(data)
+    document = strict_json.parse(data)
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         raise ValueError("no set of keys")  # noqa: TRY004 - for the caller it is a value that cannot be used
     return KeySet.import_key_set({"keys": [one for one in document["keys"] if one.get("kty") in {"EC", "RSA", "OKP"}]})

@@ -12,13 +12,14 @@ from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.util import urlsafe_b64decode
 
 from expunge_config.api_settings import Issuer
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import Scope, SubjectKey
-from expunge_orchestrator.auth import jwks
+from expunge_orchestrator.auth import jwks, strict_json
 from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, not_accepted
 from expunge_orchestrator.auth.principals import PERSON_ACTOR, Principal, Role, Token
@@ -77,7 +78,10 @@ class TokenVerifier:
             if len(text) > MAX_TOKEN:
                 raise not_accepted()
             token = jws.extract_compact(text.encode())
-            header, claims = token.headers(), json.loads(token.payload)
+            header = strict_json.parse(
+                urlsafe_b64decode(text.encode().partition(b".")[0])
+            )  # joserfc takes the last of two
+            claims = strict_json.parse(token.payload)
             name = next((name for name, one in self.by_name.items() if one.issuer == claims["iss"]), None)
             key_id = header.get("kid")
             if name is None or not isinstance(key_id, str | None) or not _ASKS_FOR_MORE.isdisjoint(header):
