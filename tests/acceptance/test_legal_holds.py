@@ -380,6 +380,22 @@ def test_the_commands_and_their_exit_codes(cli: CliRunner, inspector: StoreInspe
     assert lifted["lifted_by"] == "counsel"
 
 
+def test_lists_of_the_command_line_come_in_pages(cli: CliRunner) -> None:
+    holds = [run_json(cli, "holds", "place", "--ground", GROUND, "--data-type", "calls")["id"] for _ in range(3)]
+    keys = [run_json(cli, "api-keys", "add", "--role", "auditor")["id"] for _ in range(3)]
+    for group, name, made in (("holds", "legal_holds", holds), ("api-keys", "api_keys", keys)):
+        first = run_json(cli, group, "list", "--limit", "2")
+        assert [one["id"] for one in first[name]] == [made[2], made[1]]
+        shown = cli.run(group, "list", "--limit", "2")
+        assert f"--cursor {first['next_cursor']}" in shown.output
+        rest = run_json(cli, group, "list", "--limit", "2", "--cursor", first["next_cursor"])
+        assert ([one["id"] for one in rest[name]], rest["next_cursor"]) == ([made[0]], None)
+        assert "--cursor" not in cli.run(group, "list").output
+        assert cli.run(group, "list", "--cursor", "zyqv").code == 2
+    for uid in holds:
+        assert cli.run("holds", "lift", uid).code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -72,7 +72,7 @@ def test_a_page_costs_the_same_however_long_it_is(api: ApiHarness, inspector: St
         "/v1/erasure_requests": auditor,
         "/v1/audit_log": auditor,
         "/v1/legal_holds": operator,
-        "/v1/api_keys": admin,
+        "/v1/api_keys?limit=200": admin,
     }
 
     def ask() -> tuple[dict[str, int], dict[str, int]]:
@@ -83,7 +83,7 @@ def test_a_page_costs_the_same_however_long_it_is(api: ApiHarness, inspector: St
                 answer = api.client.get(path, headers=headers)
             assert answer.status_code == 200, answer.text
             page = answer.json()
-            shown[path] = len(page if isinstance(page, list) else page["items"])
+            shown[path] = len(page if path == URL else page["items"])
             cost[path] = len(seen)
             assert not [one for one in seen for name in COUNTS if f"item.{name}" in one], path
         return shown, cost

@@ -209,8 +209,8 @@ def test_whoever_stops_or_retries_it_is_told_the_same(held: Held) -> None:
         assert retried.json()["detail"] == "This batch is executing: nothing of it can be taken up now."
     resumed = held.api.client.post(f"/v1/batches/{batch}/resume", headers=operator)
     assert (resumed.status_code, resumed.json()["detail"]) == (409, "This batch is executing, not paused.")
-    assert held.api.client.get("/v1/legal_holds", headers=operator).json() == []
-    assert len(held.api.client.get("/v1/legal_holds", headers=held.api.key(Role.OPERATOR)).json()) == 2
+    assert held.api.client.get("/v1/legal_holds", headers=operator).json()["items"] == []
+    assert len(held.api.client.get("/v1/legal_holds", headers=held.api.key(Role.OPERATOR)).json()["items"]) == 2
 
 
 def test_one_that_may_be_told_gives_no_other_away(api: ApiHarness, inspector: StoreInspector) -> None:

@@ -12,7 +12,7 @@ receipt_responses      receipts and openings as responses
 identifiers            identifiers in bodies, normalised
 idempotency_header     the header Idempotency-Key
 query_parameters       unknown query parameters are refused
-pagination             opaque cursors of lists
+pagination             the query parameters of lists that come in pages
 problems               RFC 9457 problem details
 rate_limit             limits per actor, address and kind of guess
 call_slots             so many heavy calls at a time

@@ -1,19 +1,17 @@
-"""Pagination: list cursors, opaque to callers so that their content may change."""
+"""Pagination: the query parameters of lists that come in pages."""
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Query
 
 from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.ledger import page_cursors
 
-_NUMBER = re.compile(rb"[1-9][0-9]{0,17}")
-
-
-def cursor(last: int) -> str:
-    """After this row."""
-    return urlsafe_b64encode(str(last).encode()).decode().rstrip("=")
+Cursor = Annotated[str | None, Query(alias="cursor", max_length=40)]
+Limit = Annotated[int, Query(ge=1, le=page_cursors.MOST)]
 
 
 def after(text: str | None) -> int | None:
@@ -22,12 +20,7 @@ def after(text: str | None) -> int | None:
     Raises:
         ProblemError: It is none of ours.
     """
-    if text is None:
-        return None
     try:
-        found = _NUMBER.fullmatch(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return None if text is None else page_cursors.row_of(text)
     except ValueError:
-        found = None
-    if found is None:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "cursor-unusable", "The cursor is none of this list.")
-    return int(found[0])
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "cursor-unusable", "The cursor is none of this list.") from None

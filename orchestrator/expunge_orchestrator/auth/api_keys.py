@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -156,9 +157,35 @@ def no_such_holder() -> UsageError:
     return UsageError("No key was ever issued to that holder.", remedy="`expunge api-keys list` names the holders.")
 
 
-def list_keys(connection: sa.Connection) -> list[ApiKey]:
-    """Every key there ever was, the oldest first."""
-    return [_key(row) for row in connection.execute(sa.select(api_key).order_by(api_key.c.id))]
+def list_page(
+    connection: sa.Connection, after: int | None, limit: int, reached: Callable[[ApiKey], bool] | None = None
+) -> list[tuple[int, ApiKey]]:
+    """Keys, ended ones too, with their place in the list; the newest first.
+
+    Args:
+        connection: Reads.
+        after: Only those older than this place; None: from the newest on.
+        limit: How many at the most.
+        reached: Which of them, as the map says; None: all.
+    """
+    query = sa.select(api_key).order_by(api_key.c.id.desc())
+    if after is not None:
+        query = query.where(api_key.c.id < after)
+    if reached is None:
+        query = query.limit(limit)
+    keys = ((row.id, _key(row)) for row in connection.execute(query))
+    return list(islice(((place, one) for place, one in keys if reached is None or reached(one)), limit))
+
+
+def find(connection: sa.Connection, uid: str) -> ApiKey | None:
+    """The key of that id, in force or not."""
+    row = connection.execute(_BY_UID, {"key": uid}).first()
+    return None if row is None else _key(row)
+
+
+def keys_of(connection: sa.Connection, holder: str) -> list[ApiKey]:
+    """Every key there ever was of that holder."""
+    return [_key(row) for row in connection.execute(sa.select(api_key).where(api_key.c.actor == holder))]
 
 
 def revoke(connection: sa.Connection, uid: str, at: datetime) -> ApiKey:

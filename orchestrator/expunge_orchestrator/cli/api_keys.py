@@ -16,7 +16,7 @@ from expunge_orchestrator.auth.principals import GIVEN, Role
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.json_views import api_key_view
-from expunge_orchestrator.ledger import audit_log
+from expunge_orchestrator.ledger import audit_log, page_cursors
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import approval
 from expunge_orchestrator.workspace import opened
@@ -107,15 +107,19 @@ def confirm(key: Annotated[str, typer.Argument(help="A key's id, as `expunge api
     output.console().print(f"Key {confirmed.uid} is confirmed since {confirmed.confirmed_at}.")
 
 
-def list_keys(as_json: output.Json = False) -> None:
+def list_keys(
+    limit: output.Limit = page_cursors.MOST, cursor: output.Cursor = None, as_json: output.Json = False
+) -> None:
     """List API keys, without their secrets.
 
     Example: expunge api-keys list
     """
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
-        found = api_keys.list_keys(connection)
+        page = api_keys.list_page(connection, output.after(cursor), limit + 1)
+    found = [one for _, one in page[:limit]]
+    next_cursor = page_cursors.cursor(page[limit - 1][0]) if len(page) > limit else None
     if as_json:
-        output.emit({"api_keys": [api_key_view(one) for one in found]})
+        output.emit({"api_keys": [api_key_view(one) for one in found], "next_cursor": next_cursor})
         return
     rows = [
         (
@@ -133,6 +137,7 @@ def list_keys(as_json: output.Json = False) -> None:
     ]
     columns = ("key", "holder", "roles", "controllers", "of", "issued", "confirmed", "ends", "revoked")
     output.console().print(output.table("API keys", columns, rows))
+    output.say_more(next_cursor)
 
 
 def revoke(key: Annotated[str, typer.Argument(help="A key's id, as `expunge api-keys list` shows it.")]) -> None:

@@ -20,6 +20,7 @@ from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
 from expunge_orchestrator.json_views import legal_hold_view
+from expunge_orchestrator.ledger import page_cursors
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
@@ -117,6 +118,8 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
 
 def list_holds(
     everything: Annotated[bool, typer.Option("--all", help="Also those that are lifted or have run out.")] = False,
+    limit: output.Limit = page_cursors.MOST,
+    cursor: output.Cursor = None,
     as_json: output.Json = False,
 ) -> None:
     """List the holds and exemptions in force, those that may not be told included: mind who reads this.
@@ -124,10 +127,13 @@ def list_holds(
     Example: expunge holds list --all
     """
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
-        found = legal_holds.listed(connection) if everything else legal_holds.in_force(connection)
+        page = legal_holds.list_page(connection, None, output.after(cursor), limit + 1, ended=everything)
+        found = page[:limit]
         unknown = {one.id: unmapped_holds.names(one, workspace.data_map) for one in found}
+    next_cursor = page_cursors.cursor(found[-1].id) if len(page) > limit else None
     if as_json:
-        output.emit({"legal_holds": [{**_view(one), "not_in_map": unknown[one.id]} for one in found]})
+        views = [{**_view(one), "not_in_map": unknown[one.id]} for one in found]
+        output.emit({"legal_holds": views, "next_cursor": next_cursor})
         return
     if not found:
         output.console().print("No holds.")
@@ -148,6 +154,7 @@ def list_holds(
         for one in found
     ]
     output.console().print(output.table("Holds", columns, rows))
+    output.say_more(next_cursor)
 
 
 def lift(

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from expunge_config.errors import InputError, UsageError
 from expunge_config.unsafe_characters import UNSAFE
+from expunge_orchestrator.ledger import page_cursors
 from expunge_reports.page import glossary
 
 PIPE_WIDTH = 140
@@ -26,6 +27,8 @@ PIPE_WIDTH = 140
 LONGEST_WORDS = 500
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at the most, the newest first.")]
+Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the page begins, as the page before it says.")]
 
 
 class SafeConsole(Console):
@@ -136,6 +139,24 @@ def people_from(source: str) -> Iterator[BinaryIO]:
         ) from None
     with stream:
         yield stream
+
+
+def after(cursor: str | None) -> int | None:
+    """The row that a cursor names.
+
+    Raises:
+        UsageError: It is none of ours.
+    """
+    try:
+        return None if cursor is None else page_cursors.row_of(cursor)
+    except ValueError:
+        raise UsageError("The cursor is none of this list.", remedy="Leave --cursor out to begin anew.") from None
+
+
+def say_more(next_cursor: str | None) -> None:
+    """That a list has further pages, if it has."""
+    if next_cursor is not None:
+        stderr_console().print(f"There are older ones: --cursor {next_cursor}", soft_wrap=True)
 
 
 def ask(question: str, expected: str) -> bool:

@@ -155,10 +155,11 @@ def place(
     persons, tagger = data_map.person_identities, Tagger(keys.suppression)
     named = sorted(frozenset[SubjectKey]().union(*wanted.people))
     serialise_writers(connection)
+    uid = f"hd_{secrets.token_hex(6)}"
     hold_id = holds.insert(
         connection,
         {
-            "uid": f"hd_{secrets.token_hex(6)}",
+            "uid": uid,
             "kind": wanted.kind,
             "people": len(wanted.people),
             "identities": {key.namespace: data_map.identities[key.namespace].normaliser for key in named},
@@ -175,7 +176,8 @@ def place(
     unproven = [one for one in wanted.people if not any(key.namespace in persons for key in one)]
     tags = {tagger.tag(key): key.namespace for key in named}
     holds.insert_tags(connection, hold_id, tags)
-    hold = next(one for one in listed(connection) if one.id == hold_id)
+    hold = find(connection, uid)
+    assert hold is not None
     if tags:
         people = holds.open_or_left(connection, hold_id, hold.controller, hold.member)
         holds.learn_from_items(connection, [hold_id], people, persons)
@@ -191,18 +193,37 @@ def lift(connection: Transaction, uid: str, actor: str) -> Hold:
     serialise_writers(connection)
     if not holds.lift(connection, uid, actor):
         raise UsageError("There is no hold of that name in force.", remedy="`expunge holds list` lists them.")
-    return next(one for one in listed(connection) if one.uid == uid)
+    lifted = find(connection, uid)
+    assert lifted is not None
+    return lifted
 
 
-def listed(connection: Transaction) -> list[Hold]:
-    """Every hold there ever was, the oldest first."""
-    return [_hold(row) for row in holds.rows(connection, lifted=True)]
+def find(connection: Transaction, uid: str) -> Hold | None:
+    """The hold of that name, in force or not."""
+    row = holds.row(connection, uid)
+    return None if row is None else _hold(row)
+
+
+def list_page(
+    connection: Transaction, controllers: Sequence[Scope] | None, after: int | None, limit: int, *, ended: bool
+) -> list[Hold]:
+    """Holds, the newest first.
+
+    Args:
+        connection: Reads.
+        controllers: Whose; None: everybody's.
+        after: Only those older than this id; None: from the newest on.
+        limit: How many at the most.
+        ended: Also those that were lifted or have run out.
+    """
+    day = None if ended else now().date()
+    return [_hold(row) for row in holds.page(connection, controllers, after, limit, day)]
 
 
 def in_force(connection: Transaction) -> list[Hold]:
     """The holds of today."""
     today = now().date()
-    return [hold for hold in map(_hold, holds.rows(connection, lifted=False)) if hold.holds_on(today)]
+    return [hold for hold in map(_hold, holds.not_lifted(connection)) if hold.holds_on(today)]
 
 
 def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they are known

@@ -34,6 +34,7 @@ holds                   holds, and the keyed hashes by which they know people
 held_people             who waits for a hold
 items                   the people of a chunk
 asked_of_day            what an actor asked for in a day
+page_cursors            cursors of lists that come in pages
 batch_cutoffs           the cutoff of a batch in each store
 batch_status            progress, outcomes, the state that is shown
 identifier_encryption   identifiers and keys, encrypted under a key for each item

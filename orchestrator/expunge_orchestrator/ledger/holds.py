@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.requests import within
 from expunge_orchestrator.ledger.states import ChunkState
 
 _AT_ONCE = 500
@@ -60,10 +62,38 @@ def lift(connection: sa.Connection, uid: str, actor: str) -> bool:
     )
 
 
-def rows(connection: sa.Connection, *, lifted: bool) -> list[dict[str, Any]]:
-    """Holds, the oldest first; those that were lifted too, where that is wanted."""
-    query = sa.select(tables.hold).order_by(tables.hold.c.id) if lifted else _NOT_LIFTED
-    return [dict(row) for row in connection.execute(query).mappings()]
+def not_lifted(connection: sa.Connection) -> list[dict[str, Any]]:
+    """The holds that were not lifted, the oldest first; some may have run out."""
+    return [dict(row) for row in connection.execute(_NOT_LIFTED).mappings()]
+
+
+def row(connection: sa.Connection, uid: str) -> dict[str, Any] | None:
+    """The hold of that name, lifted or not."""
+    found = connection.execute(sa.select(tables.hold).where(tables.hold.c.uid == uid)).mappings().first()
+    return None if found is None else dict(found)
+
+
+def page(
+    connection: sa.Connection, controllers: Sequence[Scope] | None, after: int | None, limit: int, day: date | None
+) -> list[dict[str, Any]]:
+    """Holds, the newest first.
+
+    Args:
+        connection: Reads.
+        controllers: Whose; None: everybody's.
+        after: Only those older than this id; None: from the newest on.
+        limit: How many at the most.
+        day: Only those in force on it; None: every one that there ever was.
+    """
+    hold = tables.hold.c
+    query = sa.select(tables.hold).order_by(hold.id.desc()).limit(limit)
+    if controllers is not None:
+        query = query.where(within(hold.controller, hold.member, controllers))
+    if day is not None:
+        query = query.where(hold.lifted_at.is_(None), sa.or_(hold.until.is_(None), hold.until >= day.isoformat()))
+    if after is not None:
+        query = query.where(hold.id < after)
+    return [dict(found) for found in connection.execute(query).mappings()]
 
 
 def matching_items(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,12 +11,14 @@ from fastapi import APIRouter, Depends
 
 from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
+from expunge_orchestrator.api.pagination import Cursor, Limit, after
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.schemas.api_keys import ApiKey, CreateApiKey, IssuedApiKey
+from expunge_orchestrator.api.schemas.api_keys import ApiKey, ApiKeyPage, CreateApiKey, IssuedApiKey
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.json_views import api_key_view
+from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.planning import approval
 
 router = APIRouter(prefix="/v1/api_keys", tags=["API keys"], route_class=CredentialFirst)
@@ -55,11 +58,18 @@ def create_api_key(
     return IssuedApiKey(**api_key_view(made), secret=secret)
 
 
-@router.get("", response_model=list[ApiKey])
-def list_api_keys(call: Annotated[CallContext, Depends(requires(Operation.API_KEY_MANAGE))]) -> list[ApiKey]:
-    """All API keys for your controllers, expired and revoked ones included, without their secrets."""
+@router.get("", response_model=ApiKeyPage)
+def list_api_keys(
+    call: Annotated[CallContext, Depends(requires(Operation.API_KEY_MANAGE))],
+    cursor_: Cursor = None,
+    limit: Limit = 50,
+) -> ApiKeyPage:
+    """List the API keys for your controllers, newest first, ended ones included, without their secrets."""
+    reached = None if call.principal.controllers is None else partial(_reached, call)
     with call.reading() as connection:
-        return [ApiKey(**api_key_view(one)) for one in _within_reach(call, connection)]
+        found = api_keys.list_page(connection, after(cursor_), limit + 1, reached)
+    items = tuple(ApiKey(**api_key_view(one)) for _, one in found[:limit])
+    return ApiKeyPage(items=items, next_cursor=cursor(found[limit - 1][0]) if len(found) > limit else None)
 
 
 @router.post("/{api_key_id}/confirm", response_model=ApiKey)
@@ -68,8 +78,7 @@ def confirm_api_key(
 ) -> ApiKey:
     """Confirm an API key, as somebody else than who issued it or whose it is: from then on it may approve."""
     with call.writing() as connection:
-        if all(one.uid != api_key_id for one in _within_reach(call, connection)):
-            raise not_there()
+        _own_key(call, connection, api_key_id)
         confirmed = api_keys.confirm(connection, api_key_id, call.principal.actor, call.at)
         call.note(connection, confirmed.uid)
     return ApiKey(**api_key_view(confirmed))
@@ -81,8 +90,7 @@ def revoke_api_key(
 ) -> ApiKey:
     """Revoke an API key, at once and for good. What it approved and has erased nothing needs another approval."""
     with call.writing() as connection:
-        if all(one.uid != api_key_id for one in _within_reach(call, connection)):
-            raise not_there()
+        _own_key(call, connection, api_key_id)
         ended = approval.revoke_key(connection, api_key_id, call.principal.actor, call.at)
         call.note(connection, ended.uid)
     return ApiKey(**api_key_view(ended))
@@ -96,13 +104,15 @@ def _own_holder(call: CallContext, connection: sa.Connection, holder: str) -> No
     Raises:
         UsageError: There is no such holder, or not for this caller.
     """
-    theirs = [one for one in api_keys.list_keys(connection) if one.actor == holder]
-    if not all(_reached(call, one) for one in theirs):
+    if not all(_reached(call, one) for one in api_keys.keys_of(connection, holder)):
         raise api_keys.no_such_holder()
 
 
-def _within_reach(call: CallContext, connection: sa.Connection) -> list[api_keys.ApiKey]:
-    return [one for one in api_keys.list_keys(connection) if _reached(call, one)]
+def _own_key(call: CallContext, connection: sa.Connection, uid: str) -> None:
+    """Refuse a key beyond the caller's reach as if there were none."""
+    known = api_keys.find(connection, uid)
+    if known is None or not _reached(call, known):
+        raise not_there()
 
 
 def _reached(call: CallContext, key: api_keys.ApiKey) -> bool:

@@ -9,11 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from expunge_orchestrator.api.call_context import CallContext, requires
-from expunge_orchestrator.api.pagination import after, cursor
+from expunge_orchestrator.api.pagination import Cursor, after
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.schemas.api_keys import AuditEntry, AuditEntryPage
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.ledger import audit_log
+from expunge_orchestrator.ledger.page_cursors import cursor
 
 router = APIRouter(prefix="/v1/audit_log", tags=["audit log"])
 
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/v1/audit_log", tags=["audit log"])
 @router.get("", response_model=AuditEntryPage)
 def list_audit_entries(
     call: Annotated[CallContext, Depends(requires(Operation.AUDIT_READ))],
-    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
+    cursor_: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AuditEntryPage:
     """List who did what, oldest first, for auditors of all controllers. Actors are opaque.

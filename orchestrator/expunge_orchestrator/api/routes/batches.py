@@ -20,7 +20,7 @@ from expunge_orchestrator.api.batch_watches import BatchWatches, Progress
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
-from expunge_orchestrator.api.pagination import after, cursor
+from expunge_orchestrator.api.pagination import Cursor, Limit, after
 from expunge_orchestrator.api.problems import ProblemError, not_received_then
 from expunge_orchestrator.api.schemas.batches import (
     Batch,
@@ -37,6 +37,7 @@ from expunge_orchestrator.execution import batch_control, operator_cancel, opera
 from expunge_orchestrator.ledger import batches, idempotency, tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.ledger.requests import within
 from expunge_orchestrator.planning import approval, planner
 from expunge_orchestrator.requests import request_retry
@@ -131,8 +132,8 @@ def _create(  # noqa: PLR0913, PLR0917 - as create_batch
 @router.get("", response_model=BatchPage)
 def list_batches(
     call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
-    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor_: Cursor = None,
+    limit: Limit = 50,
 ) -> BatchPage:
     """List the batches of your controllers, newest first. What is left where, and why: get the batch."""
     controllers = call.principal.controllers
@@ -257,7 +258,7 @@ def end_batch(
 def list_batch_results(
     call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     batch_id: str,
-    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
+    cursor_: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> BatchResultPage:
     """List one outcome per line of the list, in its order, with the id of the receipt. No identifier is repeated."""

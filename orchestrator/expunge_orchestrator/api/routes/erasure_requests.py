@@ -15,7 +15,7 @@ from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.openapi import repeated
-from expunge_orchestrator.api.pagination import after, cursor
+from expunge_orchestrator.api.pagination import Cursor, Limit, after
 from expunge_orchestrator.api.problems import not_received_then, not_there
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
 from expunge_orchestrator.api.request_responses import response, submit
@@ -35,6 +35,7 @@ from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, erasure_request_views, plan_view
 from expunge_orchestrator.ledger import requests, requests_due
 from expunge_orchestrator.ledger.batches import batch_by_uid
+from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.ledger.request_states import RequestState
 from expunge_orchestrator.ledger.requests import Origin
 from expunge_orchestrator.requests import request_retry, response_deadlines, submission, withdrawal
@@ -79,8 +80,8 @@ def create_erasure_request(
 @router.get("", response_model=ErasureRequestPage)
 def list_erasure_requests(
     call: Annotated[CallContext, Depends(requires(Operation.REQUEST_READ))],
-    cursor_: Annotated[str | None, Query(alias="cursor", max_length=40)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor_: Cursor = None,
+    limit: Limit = 50,
     state: Annotated[
         RequestState | None,
         Query(description="`starting` shows as planning; a `started` request shows the state of its batch."),

@@ -11,14 +11,16 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
+from expunge_orchestrator.api.pagination import Cursor, Limit, after
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.schemas.legal_holds import CreateLegalHold, LegalHold, PlacedLegalHold
+from expunge_orchestrator.api.schemas.legal_holds import CreateLegalHold, LegalHold, LegalHoldPage, PlacedLegalHold
 from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds, unmapped_holds
 from expunge_orchestrator.json_views import legal_hold_view
+from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.rules.scope import types_of
 
 router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"], route_class=CredentialFirst)
@@ -76,15 +78,20 @@ def create_legal_hold(
     )
 
 
-@router.get("", response_model=list[LegalHold])
+@router.get("", response_model=LegalHoldPage)
 def list_legal_holds(
     call: Annotated[CallContext, Depends(requires(Operation.HOLD_READ))],
     include_ended: Annotated[bool, Query(description="Also those that were lifted or have run out.")] = False,  # noqa: FBT002
-) -> list[LegalHold]:
-    """List the legal holds for your controllers, undisclosed ones included: mind who reads this."""
+    cursor_: Cursor = None,
+    limit: Limit = 50,
+) -> LegalHoldPage:
+    """List the legal holds for your controllers, newest first, undisclosed ones included: mind who reads this."""
+    controllers = call.principal.controllers
+    mine = None if controllers is None else sorted(controllers, key=str)
     with call.reading() as connection:
-        found = legal_holds.listed(connection) if include_ended else legal_holds.in_force(connection)
-    return [LegalHold(**legal_hold_view(one)) for one in found if _sees(call.principal, one)]
+        found = legal_holds.list_page(connection, mine, after(cursor_), limit + 1, ended=include_ended)
+    items = tuple(LegalHold(**legal_hold_view(one)) for one in found[:limit])
+    return LegalHoldPage(items=items, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
 @router.post("/{legal_hold_id}/lift", response_model=LegalHold)
@@ -93,10 +100,8 @@ def lift_legal_hold(
 ) -> LegalHold:
     """Lift a legal hold. The erasure of people whom no other hold covers continues."""
     with call.writing() as connection:
-        mine = [
-            one for one in legal_holds.listed(connection) if one.uid == legal_hold_id and _sees(call.principal, one)
-        ]
-        if not mine:
+        known = legal_holds.find(connection, legal_hold_id)
+        if known is None or not _sees(call.principal, known):
             raise not_there()
         lifted = legal_holds.lift(connection, legal_hold_id, call.principal.actor)
         call.note(connection, lifted.uid)

@@ -74,6 +74,15 @@ class ApiKey(Schema):
     revoked_at: datetime | None
 
 
+class ApiKeyPage(Schema):
+    """One page of API keys."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.KEYS))
+
+    items: tuple[ApiKey, ...]
+    next_cursor: str | None = Field(description="Where the next page begins; null: this is the last one.")
+
+
 class IssuedApiKey(ApiKey):
     """An API key with its secret, which no later response repeats."""
 

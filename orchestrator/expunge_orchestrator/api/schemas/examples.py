@@ -192,6 +192,7 @@ HOLD: dict[str, Any] = {
     "placed_at": "2026-11-25T11:17:47Z",
     "lifted_at": None,
 }
+HOLDS: dict[str, Any] = {"items": [HOLD], "next_cursor": None}
 PLACED: dict[str, Any] = {**HOLD, "too_late": {}, "unproven": 0, "unchecked": []}
 LOCATION: dict[str, Any] = {
     "controller": "client:42",
@@ -249,6 +250,7 @@ KEY: dict[str, Any] = {
     "expires_at": "2027-11-25T00:00:00Z",
     "revoked_at": None,
 }
+KEYS: dict[str, Any] = {"items": [KEY], "next_cursor": None}
 ISSUED: dict[str, Any] = {**KEY, "secret": "xk_3add26ba85921b16_this-is-no-secret-and-opens-nothing-at-all-00"}
 ENTRY: dict[str, Any] = {
     "id": 1,

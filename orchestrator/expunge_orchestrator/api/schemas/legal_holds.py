@@ -43,6 +43,15 @@ class LegalHold(Schema):
     lifted_at: datetime | None
 
 
+class LegalHoldPage(Schema):
+    """One page of legal holds."""
+
+    model_config = ConfigDict(json_schema_extra=shown(examples.HOLDS))
+
+    items: tuple[LegalHold, ...]
+    next_cursor: str | None = Field(description="Where the next page begins; null: this is the last one.")
+
+
 class PlacedLegalHold(LegalHold):
     """A hold that has just been placed."""
 
