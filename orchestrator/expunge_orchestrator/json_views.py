@@ -10,15 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from expunge_connectors.contract import Scope
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.blind_search import BlindSearch
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.holds.legal_holds import Hold
-from expunge_orchestrator.ledger import kept_keys, requests
+from expunge_orchestrator.ledger import Transaction, kept_keys, requests
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
     current_public_state,
@@ -41,12 +39,12 @@ from expunge_orchestrator.workspace import Workspace
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def erasure_request_view(connection: sa.Connection, request: Request) -> dict[str, Any]:
+def erasure_request_view(connection: Transaction, request: Request) -> dict[str, Any]:
     """An erasure request as it stands now."""
     return erasure_request_views(connection, [request])[0]
 
 
-def erasure_request_views(connection: sa.Connection, asked: Sequence[Request]) -> list[dict[str, Any]]:
+def erasure_request_views(connection: Transaction, asked: Sequence[Request]) -> list[dict[str, Any]]:
     """Erasure requests as they stand now, by three queries however many they are; none, where none has a batch."""
     ids = {one.batch_id for one in asked if one.batch_id is not None}
     if not ids:
@@ -84,7 +82,7 @@ def _erasure_request(
     }
 
 
-def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
+def plan_view(connection: Transaction, batch: Batch) -> dict[str, Any]:
     """What a batch was planned to do. `id` is the batch's."""
     return {
         "id": batch.uid,
@@ -96,7 +94,7 @@ def plan_view(connection: sa.Connection, batch: Batch) -> dict[str, Any]:
     }
 
 
-def batch_summaries(connection: sa.Connection, listed: Sequence[Batch]) -> list[dict[str, Any]]:
+def batch_summaries(connection: Transaction, listed: Sequence[Batch]) -> list[dict[str, Any]]:
     """Batches as a list shows them, by four queries however many they are; no record of a person's counts is read."""
     results, settling = outcomes_by_batch(connection, listed), settling_by_batch(connection, listed)
     left = kept_keys.count_people(connection, listed)

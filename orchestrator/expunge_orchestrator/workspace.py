@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
 from pydantic import ValidationError
 
 from expunge_config.datamap import DataMap, Model, digest, load
@@ -20,6 +19,7 @@ from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.installation_check import installation_findings
 from expunge_orchestrator.installation_setup import read_log
+from expunge_orchestrator.ledger import Ledger
 from expunge_orchestrator.ledger.batches import Erasing
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
@@ -63,7 +63,7 @@ class Workspace:
     map_digest: str
     stores: Mapping[str, StoreConnector]
     backups: Mapping[str, BackupConnector]
-    ledger: sa.Engine = field(repr=False)
+    ledger: Ledger = field(repr=False)
     keys: KeyRing = field(repr=False)
     passing: Mapping[str, frozenset[str]]
     led: Mapping[str, frozenset[str]]

@@ -12,7 +12,6 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -24,13 +23,9 @@ from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.auth import api_keys, bearer_secrets
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
 from expunge_orchestrator.auth.principals import Principal, Role
+from expunge_orchestrator.ledger import requests
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.request_tables import request as request_table
 from expunge_orchestrator.requests.submission import FOLLOW_UP
-
-_FOLLOWED = sa.select(request_table.c.follow_up, request_table.c.controller).where(
-    request_table.c.uid == sa.bindparam("request")
-)
 
 
 class CredentialFirst(APIRoute):
@@ -108,7 +103,7 @@ def _handed_out(state: AppState, given: bearer_secrets.PresentedSecret, at: date
             return api_keys.principal_of(connection, given, state.workspace.data_map, at)
         if given.prefix != FOLLOW_UP:
             raise not_accepted()
-        row = connection.execute(_FOLLOWED, {"request": f"rq_{given.id}"}).first()
+        row = requests.followed(connection, f"rq_{given.id}")
     if not bearer_secrets.matches(given, None if row is None else row.follow_up) or row is None:
         raise not_accepted()
     return Principal(

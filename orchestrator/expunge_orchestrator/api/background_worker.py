@@ -8,8 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator import backup_copies
@@ -19,6 +17,7 @@ from expunge_orchestrator.execution import hold_enforcement, settling_search, se
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger import token_uses
+from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.requests import scheduler
@@ -87,7 +86,7 @@ class Worker:
         while not self._stop.is_set():
             try:
                 job()
-            except (ExpungeError, ReportError, SQLAlchemyError) as error:
+            except (ExpungeError, ReportError, LedgerDatabaseError) as error:
                 _put_off(error)
             except Exception as error:  # noqa: BLE001 - a defect must not end the thread in silence
                 _LOG.error("defect: %s", type(error).__name__)  # no traceback: it may hold values

@@ -12,7 +12,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, ParamSpec, TypeVar
 
-import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
@@ -28,7 +27,7 @@ from expunge_orchestrator.auth import strict_json, token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
 from expunge_orchestrator.auth.permissions import Operation, is_allowed
 from expunge_orchestrator.auth.principals import Principal
-from expunge_orchestrator.ledger import audit_log
+from expunge_orchestrator.ledger import Transaction, audit_log
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.subjects.sealed_spool import SealedSpool
 
@@ -59,7 +58,7 @@ class CallContext:
     upload: SealedSpool | None = field(default=None, repr=False)
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> Iterator[Transaction]:
         """A transaction that writes; the token is used up in it. Refused, it is used up before that is told."""
         with self.state.writer.transaction() as connection:
             self._use(connection)
@@ -68,14 +67,14 @@ class CallContext:
     def write(self, job: WriteJob[T]) -> Future[T]:
         """Have a job done, which may share its transaction with other calls; the token is used up in it."""
 
-        def done(connection: sa.Connection) -> T:
+        def done(connection: Transaction) -> T:
             self._use(connection)
             return job(connection)
 
         return self.state.writer.write(done)
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[Transaction]:
         """A transaction that reads. A token is used up before, in one of its own."""
         if self.principal.token is not None:
             with self.state.writer.transaction() as connection:
@@ -83,15 +82,15 @@ class CallContext:
         with reading(self.state.workspace.ledger) as connection:
             yield connection
 
-    def _use(self, connection: sa.Connection) -> None:
+    def _use(self, connection: Transaction) -> None:
         if self.principal.token is not None:
             token_replay.consume(connection, self.principal.token, self.digest)
 
-    def note(self, connection: sa.Connection, target: str | None, result: str = "done") -> None:
+    def note(self, connection: Transaction, target: str | None, result: str = "done") -> None:
         """Write into the audit trail what was done."""
         audit_log.append(connection, self.at, self.principal.actor, self.operation.value, target, result)
 
-    def noting(self, target: str) -> Callable[[sa.Connection], None]:
+    def noting(self, target: str) -> Callable[[Transaction], None]:
         """The same, for what has a transaction of its own: it is called in it."""
         return lambda connection: self.note(connection, target)
 

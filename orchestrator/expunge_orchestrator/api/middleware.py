@@ -12,7 +12,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +20,7 @@ from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter
+from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 
 _ACCESS = logging.getLogger("expunge.access")
 
@@ -218,7 +218,7 @@ async def _refuse(scope: Scope) -> None:
         return
     try:
         await run_in_threadpool(leave)
-    except SQLAlchemyError as error:  # the refusal stands; there is no ledger in which another call could be granted
+    except LedgerDatabaseError as error:  # the refusal stands: nothing else could be granted
         _LOG.error("ledger: %s", type(error).__name__)
 
 

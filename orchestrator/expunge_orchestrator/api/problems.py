@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from expunge_config.errors import ConfigError, ExpungeError, InputError, UsageError
@@ -29,6 +28,7 @@ from expunge_orchestrator.errors import (
     PlanChangedError,
     UnknownBatchError,
 )
+from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 from expunge_orchestrator.ledger.idempotency import KeyReusedError
 from expunge_orchestrator.ledger.requests import UnknownRequestError
 from expunge_orchestrator.requests.submission import AnotherOpenError
@@ -112,7 +112,7 @@ _STATUS: tuple[tuple[type[ExpungeError], HTTPStatus, str], ...] = (
 def install(app: FastAPI) -> None:
     """Make every error a problem."""
     app.add_exception_handler(ExpungeError, _expunge)
-    for kind in (ReportError, SQLAlchemyError, HTTPException):
+    for kind in (ReportError, LedgerDatabaseError, HTTPException):
         app.add_exception_handler(kind, _other)
     app.add_exception_handler(RequestValidationError, _validation)
 
@@ -164,7 +164,7 @@ def of_other(error: Exception) -> ProblemError:
     if isinstance(error, ReportError):
         _LOG.error("receipts: %s", type(error).__name__)
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "receipts-unavailable", "Receipts cannot be read now.")
-    if isinstance(error, SQLAlchemyError):
+    if isinstance(error, LedgerDatabaseError):
         _LOG.error("ledger: %s", type(error).__name__)
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable", "The ledger cannot be used now.")
     assert isinstance(error, HTTPException)

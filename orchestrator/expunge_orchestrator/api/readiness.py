@@ -9,8 +9,8 @@ import asyncio
 import time
 
 import anyio
-import sqlalchemy as sa
 
+from expunge_orchestrator.ledger import Ledger
 from expunge_orchestrator.ledger.database import ask_apart
 
 GOOD_FOR = 1.0
@@ -20,7 +20,7 @@ GOOD_FOR = 1.0
 class Readiness:
     """Of one server, for the calls of one event loop."""
 
-    def __init__(self, ledger: sa.Engine) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._answered_at = -GOOD_FOR
         self._asking: asyncio.Task[None] | None = None

@@ -5,18 +5,18 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import sqlalchemy as sa
 from fastapi import Response
 
 from expunge_orchestrator.api.call_context import CallContext
 from expunge_orchestrator.api.schemas.common import Schema
 from expunge_orchestrator.json_views import erasure_request_view
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.requests import submission
 from expunge_orchestrator.requests.submission import PreparedRequest, SubmissionResult
 
 
 def submit(
-    call: CallContext, connection: sa.Connection, prepared: PreparedRequest
+    call: CallContext, connection: Transaction, prepared: PreparedRequest
 ) -> tuple[SubmissionResult, dict[str, Any]]:
     """Submit a request and note it in the audit log; with its view.
 

@@ -10,12 +10,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import sqlalchemy as sa
-
+from expunge_orchestrator.ledger import Ledger, Transaction
 from expunge_orchestrator.ledger.database import serialise_writers
 
 T = TypeVar("T")
-WriteJob = Callable[[sa.Connection], T]
+WriteJob = Callable[[Transaction], T]
 
 MOST = 64
 """Jobs of one transaction: others want their turn at the ledger, too."""
@@ -71,7 +70,7 @@ class GroupCommitWriter:
     before the commit of all.
     """
 
-    def __init__(self, ledger: sa.Engine) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._turns = FairLock() if ledger.dialect.name == "sqlite" else None
         self._line: deque[_Waiting] = deque()
@@ -93,7 +92,7 @@ class GroupCommitWriter:
         return waiting.answer  # type: ignore[return-value] # it ends with what the job returns: a T
 
     @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
+    def transaction(self) -> Iterator[Transaction]:
         """A transaction of one's own that writes, in turn with all the others of this process.
 
         On SQLite whoever meets another writer sleeps a while before it looks again; here they stand in line.
@@ -123,7 +122,7 @@ class GroupCommitWriter:
                 one.settle()
 
 
-def _apart(connection: sa.Connection, one: _Waiting) -> None:
+def _apart(connection: Transaction, one: _Waiting) -> None:
     """Do a job so that it can be undone alone. An error of the savepoint itself ends the whole transaction."""
     connection.exec_driver_sql("SAVEPOINT one_job")
     try:

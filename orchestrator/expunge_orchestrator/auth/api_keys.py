@@ -11,9 +11,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
-
-import sqlalchemy as sa
 
 from expunge_config.datamap import DataMap
 from expunge_config.errors import InputError, UsageError
@@ -26,8 +23,9 @@ from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.auth.principals import Principal, Role
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.errors import NotConfirmedError
+from expunge_orchestrator.ledger import Transaction, key_rows
 from expunge_orchestrator.ledger.key_chains import issued_keys
-from expunge_orchestrator.ledger.request_tables import api_key
+from expunge_orchestrator.ledger.key_rows import KeyRow
 from expunge_orchestrator.rules.scope import parse_scope
 
 PREFIX = "xk"
@@ -36,7 +34,6 @@ MOST_OF_A_CONTROLLER = 500
 """Keys of one controller that are in force or were issued within a day: who is behind an actor is asked of all keys."""
 
 _DAY = timedelta(days=1)
-_BY_UID = sa.select(api_key).where(api_key.c.uid == sa.bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ class ApiKey:
 
 
 def issue(  # noqa: PLR0913 - what a key says
-    connection: sa.Connection,
+    connection: Transaction,
     *,
     roles: Collection[Role],
     controllers: Collection[Scope] | None,
@@ -92,8 +89,7 @@ def issue(  # noqa: PLR0913 - what a key says
             f"A key is for a person: a login name (at most {LONGEST_NAME} characters), or the actor of a token.",
             remedy="The audit log names who has called: GET /v1/audit_log",
         )
-    known = sa.select(api_key.c.id).where(api_key.c.actor == holder)
-    if holder is not None and connection.execute(known).first() is None:
+    if holder is not None and not key_rows.of_holder(connection, holder):
         raise no_such_holder()
     _refuse_too_many(connection, frozenset() if controllers is None else frozenset(map(str, controllers)), at)
     uid = secrets.token_hex(8)
@@ -108,23 +104,24 @@ def issue(  # noqa: PLR0913 - what a key says
         None if expires_at is None else stamp(expires_at),
         subject,
     )
-    connection.execute(
-        sa.insert(api_key).values(
-            uid=uid,
-            secret_hash=digest,
-            actor=kept.actor,
-            roles=[role.value for role in kept.roles],
-            controllers=None if kept.controllers is None else list(kept.controllers),
-            created_at=kept.created_at,
-            created_by=by,
-            subject=subject,
-            expires_at=kept.expires_at,
-        )
+    key_rows.insert(
+        connection,
+        {
+            "uid": uid,
+            "secret_hash": digest,
+            "actor": kept.actor,
+            "roles": [role.value for role in kept.roles],
+            "controllers": None if kept.controllers is None else list(kept.controllers),
+            "created_at": kept.created_at,
+            "created_by": by,
+            "subject": subject,
+            "expires_at": kept.expires_at,
+        },
     )
     return secret, kept
 
 
-def _refuse_too_many(connection: sa.Connection, controllers: frozenset[str], at: datetime) -> None:
+def _refuse_too_many(connection: Transaction, controllers: frozenset[str], at: datetime) -> None:
     """Bound the keys of each controller. What a client's administrators issue takes no other client's places.
 
     A key that ended within a day of being issued counts for that day: else one who issues and revokes makes keys
@@ -133,10 +130,7 @@ def _refuse_too_many(connection: sa.Connection, controllers: frozenset[str], at:
     Raises:
         UsageError: One of these controllers has as many as it may have.
     """
-    key = api_key.c
-    in_force = sa.and_(key.revoked_at.is_(None), sa.or_(key.expires_at.is_(None), key.expires_at > stamp(at)))
-    recent = key.created_at > stamp(at - _DAY)
-    known = connection.scalars(sa.select(key.controllers).where(sa.or_(in_force, recent), key.controllers.is_not(None)))
+    known = key_rows.controllers_of_recent(connection, at, at - _DAY)
     number = Counter(one for named in known for one in set(named) & controllers)
     for controller in sorted(controllers):
         if number[controller] >= MOST_OF_A_CONTROLLER:
@@ -158,7 +152,7 @@ def no_such_holder() -> UsageError:
 
 
 def list_page(
-    connection: sa.Connection, after: int | None, limit: int, reached: Callable[[ApiKey], bool] | None = None
+    connection: Transaction, after: int | None, limit: int, reached: Callable[[ApiKey], bool] | None = None
 ) -> list[tuple[int, ApiKey]]:
     """Keys, ended ones too, with their place in the list; the newest first.
 
@@ -168,57 +162,44 @@ def list_page(
         limit: How many at the most.
         reached: Which of them, as the map says; None: all.
     """
-    query = sa.select(api_key).order_by(api_key.c.id.desc())
-    if after is not None:
-        query = query.where(api_key.c.id < after)
-    if reached is None:
-        query = query.limit(limit)
-    keys = ((row.id, _key(row)) for row in connection.execute(query))
+    rows = key_rows.newest_first(connection, after, limit if reached is None else None)
+    keys = ((row.id, _key(row)) for row in rows)
     return list(islice(((place, one) for place, one in keys if reached is None or reached(one)), limit))
 
 
-def find(connection: sa.Connection, uid: str) -> ApiKey | None:
+def find(connection: Transaction, uid: str) -> ApiKey | None:
     """The key of that id, in force or not."""
-    row = connection.execute(_BY_UID, {"key": uid}).first()
+    row = key_rows.find(connection, uid)
     return None if row is None else _key(row)
 
 
-def keys_of(connection: sa.Connection, holder: str) -> list[ApiKey]:
+def keys_of(connection: Transaction, holder: str) -> list[ApiKey]:
     """Every key there ever was of that holder."""
-    return [_key(row) for row in connection.execute(sa.select(api_key).where(api_key.c.actor == holder))]
+    return [_key(row) for row in key_rows.of_holder(connection, holder)]
 
 
-def revoke(connection: sa.Connection, uid: str, at: datetime) -> ApiKey:
+def revoke(connection: Transaction, uid: str, at: datetime) -> ApiKey:
     """End a key. Revoked once more, it stays as it is.
 
     Raises:
         UsageError: There is none of that id.
     """
-    connection.execute(
-        sa.update(api_key).where(api_key.c.uid == uid, api_key.c.revoked_at.is_(None)).values(revoked_at=stamp(at))
-    )
-    row = connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).first()
-    if row is None:
+    key_rows.revoke(connection, uid, at)
+    ended = find(connection, uid)
+    if ended is None:
         raise UsageError("There is no key of that id.", remedy="`expunge api-keys list` lists them.")
-    return _key(row)
+    return ended
 
 
-def stands(connection: sa.Connection, uid: str) -> bool:
-    """Whether a key was not revoked; whoever would revoke it waits for this transaction."""
-    known = sa.select(api_key.c.revoked_at).where(api_key.c.uid == uid).with_for_update(read=True)
-    row = connection.execute(known).first()
-    return row is not None and row.revoked_at is None
-
-
-def confirm(connection: sa.Connection, uid: str, by: str, at: datetime) -> ApiKey:
+def confirm(connection: Transaction, uid: str, by: str, at: datetime) -> ApiKey:
     """Say, as somebody else than its issuer, that a key is in the hands of whom it is for. Confirmed, it stays so.
 
     Raises:
         UsageError: There is none of that id, or it is revoked or has expired.
         NotConfirmedError: By one of the persons behind whoever issued it, or by whom it is for.
     """
-    row = connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).first()
-    if row is None or _ended(row, at):
+    row = key_rows.find(connection, uid)
+    if row is None or row.ended(at):
         raise UsageError("There is no key of that id in force.", remedy="`expunge api-keys list` lists them.")
     keys = issued_keys(connection)
     if share_a_person(by, row.created_by, keys) or share_a_person(by, row.subject, keys):
@@ -226,35 +207,28 @@ def confirm(connection: sa.Connection, uid: str, by: str, at: datetime) -> ApiKe
             "Nothing was confirmed: whoever issued a key, or has it, cannot confirm it.",
             remedy="Somebody else looks at whom it is for and confirms it, under a login or token of their own.",
         )
-    connection.execute(
-        sa.update(api_key)
-        .where(api_key.c.uid == uid, api_key.c.confirmed_by.is_(None))
-        .values(confirmed_by=by, confirmed_at=stamp(at))
-    )
-    return _key(connection.execute(sa.select(api_key).where(api_key.c.uid == uid)).one())
+    key_rows.confirm(connection, uid, by, at)
+    confirmed = find(connection, uid)
+    assert confirmed is not None
+    return confirmed
 
 
 def principal_of(
-    connection: sa.Connection, given: bearer_secrets.PresentedSecret, data_map: DataMap, at: datetime
+    connection: Transaction, given: bearer_secrets.PresentedSecret, data_map: DataMap, at: datetime
 ) -> Principal:
     """Who brings this key.
 
     Raises:
         NotAuthenticatedError: Nobody, or nobody any more.
     """
-    row = connection.execute(_BY_UID, {"key": given.id}).first()
+    row = key_rows.find(connection, given.id)
     good = bearer_secrets.matches(given, None if row is None else row.secret_hash)
-    if row is None or not good or _ended(row, at):
+    if row is None or not good or row.ended(at):
         raise not_accepted()
     roles = frozenset(map(Role, row.roles))
     if row.confirmed_by is None:
         roles -= {Role.APPROVER}
     return Principal(row.actor, roles, scopes_of(_key(row), data_map), key=row.uid)
-
-
-def _ended(row: sa.Row[Any], at: datetime) -> bool:
-    """Whether a key is good for nothing any more."""
-    return row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= stamp(at))
 
 
 def scopes_of(key: ApiKey, data_map: DataMap) -> frozenset[Scope] | None:
@@ -281,18 +255,17 @@ def controller_scope(text: str, data_map: DataMap) -> Scope:
     return parse_scope(text, data_map)
 
 
-def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row's columns
+def _key(row: KeyRow) -> ApiKey:
     return ApiKey(
-        values["uid"],
-        values["actor"],
-        tuple(map(Role, values["roles"])),
-        None if values["controllers"] is None else tuple(values["controllers"]),
-        values["created_at"],
-        values["created_by"],
-        values["expires_at"],
-        values["subject"],
-        values["confirmed_by"],
-        values["confirmed_at"],
-        values["revoked_at"],
+        row.uid,
+        row.actor,
+        tuple(map(Role, row.roles)),
+        None if row.controllers is None else tuple(row.controllers),
+        row.created_at,
+        row.created_by,
+        row.expires_at,
+        row.subject,
+        row.confirmed_by,
+        row.confirmed_at,
+        row.revoked_at,
     )

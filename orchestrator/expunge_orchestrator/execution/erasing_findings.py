@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
-
 from expunge_connectors.contract import Finding
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now, stamp
@@ -24,9 +22,10 @@ from expunge_orchestrator.data_map_check import raise_on_errors
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution import cancellation, plans_map, stores_followed
 from expunge_orchestrator.execution.fencing import ClaimedStep
-from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger import Transaction, chunks, put_off_chunks
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.ledger.states import NOT_RUNNABLE, ChunkState
+from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE
+from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.map_differences import MapDifferences
 from expunge_orchestrator.workspace import Workspace
@@ -123,27 +122,13 @@ class ErasingFindings:
 def take_up(workspace: Workspace) -> None:
     """Let the next run ask again for whom was put off, without the pause of a service."""
     with workspace.ledger.begin() as connection:
-        put_off = sa.or_(_waiting(CHECK), _waiting(OTHER_MAP))
-        connection.execute(sa.update(tables.chunk).where(put_off).values(not_before=None))
+        for why in (CHECK, OTHER_MAP):
+            put_off_chunks.take_up(connection, why)
 
 
-def waiting(connection: sa.Connection, why: str) -> list[str]:
+def waiting(connection: Transaction, why: str) -> list[str]:
     """The batches of which somebody waits, for this reason: `CHECK` or `OTHER_MAP`."""
-    return list(
-        connection.scalars(
-            sa.select(tables.batch.c.uid)
-            .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
-            .where(_waiting(why), tables.batch.c.state.not_in([state.value for state in NOT_RUNNABLE]))
-            .group_by(tables.batch.c.id, tables.batch.c.uid)
-            .order_by(tables.batch.c.id)
-        )
-    )
-
-
-def _waiting(why: str) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        tables.chunk.c.state == ChunkState.READY.value, tables.chunk.c.failure.startswith(why, autoescape=True)
-    )
+    return put_off_chunks.batches_of(connection, why)
 
 
 def _errors(found: Sequence[Finding]) -> FindingsError | None:
@@ -158,14 +143,11 @@ def _put_off(delivery: ClaimedStep, why: str) -> None:
     """Nobody in this run waits for it. Attempts begin anew once the resolution is passed."""
     context, settings = delivery.context, delivery.context.workspace.settings
     with context.workspace.ledger.begin() as connection:
-        connection.execute(
-            sa.update(tables.chunk)
-            .where(tables.chunk.c.id == context.chunk_id, tables.chunk.c.epoch == context.epoch)
-            .values(
-                state=ChunkState.READY.value,
-                attempts=settings.max_attempts,
-                stuck_at=pipeline.first(context.batch.pipeline, pipeline.RESOLVE),
-                not_before=stamp(now() + settings.inspection_holds),
-                failure=why[: tables.LONGEST_REASON],
-            )
-        )
+        values = {
+            "state": ChunkState.READY.value,
+            "attempts": settings.max_attempts,
+            "stuck_at": pipeline.first(context.batch.pipeline, pipeline.RESOLVE),
+            "not_before": stamp(now() + settings.inspection_holds),
+            "failure": why[:LONGEST_FAILURE],
+        }
+        chunks.update_claimed(connection, context.chunk_id, context.epoch, values)

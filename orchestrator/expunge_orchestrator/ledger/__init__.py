@@ -25,6 +25,7 @@ batches                 Batch, and queries
 chunks                  read, written, split
 open_chunks             which can run, or wait for their settling check
 claims                  the next step of a chunk, taken under a new epoch
+put_off_chunks          put off to a later run, by the reason
 bisections              searches for the one person on whom a step fails
 batch_transitions       what writes a batch's state
 withdrawable_people     for whom no store was asked to erase
@@ -33,6 +34,7 @@ copies                  backup copies: seen, and seen to be gone
 holds                   holds, and the keyed hashes by which they know people
 held_people             who waits for a hold
 items                   the people of a chunk
+controllers             which rows are of which controller
 asked_of_day            what an actor asked for in a day
 page_cursors            cursors of lists that come in pages
 batch_cutoffs           the cutoff of a batch in each store
@@ -43,6 +45,7 @@ kept_keys               sealed keys to what ended requests left
 unfinished_people       whom a request began to erase and is not done with
 people_at_work          who is open in a batch that runs
 entered_identities      by which names, read how, the ledger knows people
+key_rows                API keys: rows, with the hash of each secret
 key_chains              by whom and for whom API keys were issued
 statements              signed statements, the documents they cite, their places in the log
 token_uses              for what a person's token was used

@@ -14,6 +14,7 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.errors import UnknownBatchError
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.controllers import within
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.rules import pipeline
 
@@ -151,16 +152,21 @@ def batches_by_id(connection: sa.Connection, ids: Collection[int]) -> list[Batch
     return [_batch(row) for row in connection.execute(chosen)]
 
 
-def list_page(connection: sa.Connection, which: sa.ColumnElement[bool], after: int | None, limit: int) -> list[Batch]:
+def list_page(
+    connection: sa.Connection, controllers: Sequence[Scope] | None, after: int | None, limit: int
+) -> list[Batch]:
     """Batches, the newest first.
 
     Args:
         connection: Reads.
-        which: A condition on batches.
+        controllers: Whose; None: everybody's.
         after: Only those older than this id; None: from the newest on.
         limit: How many at the most.
     """
-    query = sa.select(tables.batch).where(which, _THERE).order_by(tables.batch.c.id.desc()).limit(limit)
+    batch = tables.batch.c
+    query = sa.select(tables.batch).where(_THERE).order_by(batch.id.desc()).limit(limit)
+    if controllers is not None:
+        query = query.where(within(batch.controller, batch.member, controllers))
     if after is not None:
         query = query.where(tables.batch.c.id < after)
     return [_batch(row) for row in connection.execute(query)]

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TypeAlias
 
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from expunge_orchestrator.errors import LedgerReplacedError
+
+LedgerDatabaseError: TypeAlias = SQLAlchemyError
+"""Everything that the ledger's database says: it failed, or refuses what it is asked."""
+
+RefusedRowError: TypeAlias = IntegrityError
+"""A row was not written: there is one like it."""
 
 
 def is_ledger_failure(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.requests import within
+from expunge_orchestrator.ledger.controllers import within
 from expunge_orchestrator.ledger.states import ChunkState
 
 _AT_ONCE = 500

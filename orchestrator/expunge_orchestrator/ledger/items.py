@@ -133,6 +133,27 @@ def items_of_chunk(connection: sa.Connection, chunk_id: int) -> list[Item]:
     return list(map(Item._make, rows.fetchall()))
 
 
+class LineResult(NamedTuple):
+    """What became of a line of a list."""
+
+    line: int
+    outcome: str | None
+    reason: str | None
+    series: str
+
+
+def results_page(connection: sa.Connection, batch_id: int, after: int, limit: int) -> list[LineResult]:
+    """What became of the lines of a batch's list after this one, in order."""
+    item = tables.item.c
+    rows = connection.execute(
+        sa.select(item.line, item.outcome, item.reason, item.series)
+        .where(item.batch_id == batch_id, item.line > after)
+        .order_by(item.line)
+        .limit(limit)
+    )
+    return list(map(LineResult._make, rows))
+
+
 def only_item(connection: sa.Connection, batch_id: int) -> Item:
     """The person of a batch of one, whose request it is."""
     chosen = sa.select(tables.chunk.c.id).where(tables.chunk.c.batch_id == batch_id)

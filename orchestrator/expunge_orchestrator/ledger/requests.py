@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.controllers import within
 from expunge_orchestrator.ledger.request_states import RequestState
 from expunge_orchestrator.ledger.request_tables import request, request_open, request_tag
 
@@ -100,6 +101,7 @@ QUERY = sa.select(request, tables.batch.c.uid.label("batch_uid")).outerjoin(
 """Every request with its batch."""
 
 _BY_UID = QUERY.where(request.c.uid == sa.bindparam("uid"))
+_FOLLOWED = sa.select(request.c.follow_up, request.c.controller).where(request.c.uid == sa.bindparam("request"))
 _OPEN_OF = sa.select(request.c.uid).join(request_open).where(request_open.c.tag == sa.bindparam("tag"))
 _TAGS_OF = sa.select(request_tag.c.tag).where(request_tag.c.request_id == sa.bindparam("number"))
 
@@ -155,6 +157,19 @@ def series_by_batch(connection: sa.Connection, ids: Collection[int]) -> dict[int
         .group_by(item.batch_id)
     )
     return {row.batch_id: row.series for row in rows}
+
+
+class Followed(NamedTuple):
+    """Of which controller a request is, and the digest of the secret that reads it."""
+
+    follow_up: bytes | None
+    controller: str
+
+
+def followed(connection: sa.Connection, uid: str) -> Followed | None:
+    """What is asked of a request before its follow-up secret is accepted: a part of its row."""
+    row = connection.execute(_FOLLOWED, {"request": uid}).first()
+    return None if row is None else Followed(*row)
 
 
 def by_id(connection: sa.Connection, number: int) -> Request:
@@ -224,18 +239,3 @@ def read(connection: sa.Connection, query: sa.Select[Any]) -> list[Request]:
 def in_state(state: RequestState) -> sa.ColumnElement[bool]:
     """Rows in this state of their own."""
     return request.c.state == state.value
-
-
-def within(
-    controller: sa.ColumnElement[Any], member: sa.ColumnElement[Any], scopes: Sequence[Scope]
-) -> sa.ColumnElement[bool]:
-    """Rows of these controllers; a kind of controllers covers its members."""
-    return sa.or_(
-        sa.false(),
-        *(
-            controller == scope.controller
-            if scope.member is None
-            else sa.and_(controller == scope.controller, member == scope.member)
-            for scope in scopes
-        ),
-    )

@@ -9,7 +9,7 @@ from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.auth.persons import persons_of
 from expunge_orchestrator.errors import BatchBlockedError, NotConfirmedError
-from expunge_orchestrator.ledger import Transaction, approvals
+from expunge_orchestrator.ledger import Transaction, approvals, key_rows
 from expunge_orchestrator.ledger.batch_status import current_public_state
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.key_chains import issued_keys
@@ -34,7 +34,7 @@ def approve(connection: Transaction, batch: Batch, digest: str, approver: str, k
         UsageError: It does not wait for anybody (any more).
         NotConfirmedError: The digest is not the plan's, the approver is who asked for it, or the key was revoked.
     """
-    if key is not None and not api_keys.stands(connection, key):
+    if key is not None and not key_rows.stands(connection, key):
         raise NotConfirmedError("Nothing was approved: the key was revoked.", remedy="Somebody else approves the plan.")
     if batch.state is not BatchState.AWAITING_APPROVAL:
         return _again(connection, batch, digest, approver)

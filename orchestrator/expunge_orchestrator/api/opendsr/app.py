@@ -9,12 +9,10 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -43,7 +41,8 @@ from expunge_orchestrator.api.request_responses import submit
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.json_views import erasure_request_view
-from expunge_orchestrator.ledger import idempotency, requests
+from expunge_orchestrator.ledger import Transaction, idempotency, requests
+from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 from expunge_orchestrator.ledger.requests import Origin
 from expunge_orchestrator.requests import response_deadlines, submission, withdrawal
 from expunge_orchestrator.rules.scope import parse_scope
@@ -100,7 +99,7 @@ def build(settings: OpenDsr) -> FastAPI:
     )
     app.router.route_class = CredentialFirst
     app.add_exception_handler(ExpungeError, _refused)
-    for kind in (ReportError, SQLAlchemyError, HTTPException):
+    for kind in (ReportError, LedgerDatabaseError, HTTPException):
         app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Exception, _defect)
@@ -214,7 +213,7 @@ def _scope(call: CallContext, processor: Processor, wanted: SubjectRequest) -> S
     return parse_scope(str(reaches[0]), call.state.workspace.data_map)
 
 
-def _found(call: CallContext, connection: sa.Connection, subject_request_id: UUID) -> requests.Request:
+def _found(call: CallContext, connection: Transaction, subject_request_id: UUID) -> requests.Request:
     uid = idempotency.target(connection, call.principal.actor, _key(subject_request_id), call.state.workspace.keys)
     if uid is None:
         raise not_there()

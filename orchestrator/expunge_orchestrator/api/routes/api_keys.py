@@ -6,7 +6,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends
 
 from expunge_orchestrator.api.authentication import CredentialFirst
@@ -18,6 +17,7 @@ from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.json_views import api_key_view
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.planning import approval
 
@@ -96,7 +96,7 @@ def revoke_api_key(
     return ApiKey(**api_key_view(ended))
 
 
-def _own_holder(call: CallContext, connection: sa.Connection, holder: str) -> None:
+def _own_holder(call: CallContext, connection: Transaction, holder: str) -> None:
     """Refuse a holder who has, or had, a key beyond the caller's reach as if there were none.
 
     What is done with a key stands under its holder's name, and OpenDSR's requests are found by it.
@@ -108,7 +108,7 @@ def _own_holder(call: CallContext, connection: sa.Connection, holder: str) -> No
         raise api_keys.no_such_holder()
 
 
-def _own_key(call: CallContext, connection: sa.Connection, uid: str) -> None:
+def _own_key(call: CallContext, connection: Transaction, uid: str) -> None:
     """Refuse a key beyond the caller's reach as if there were none."""
     known = api_keys.find(connection, uid)
     if known is None or not _reached(call, known):

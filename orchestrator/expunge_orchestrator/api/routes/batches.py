@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
 from expunge_orchestrator import json_views
@@ -34,11 +32,11 @@ from expunge_orchestrator.api.schemas.batches import (
 from expunge_orchestrator.api.schemas.common import NameText
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.execution import batch_control, operator_cancel, operator_end
-from expunge_orchestrator.ledger import batches, idempotency, tables
+from expunge_orchestrator.ledger import Transaction, batches, idempotency, items
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.failures import RefusedRowError
 from expunge_orchestrator.ledger.page_cursors import cursor
-from expunge_orchestrator.ledger.requests import within
 from expunge_orchestrator.planning import approval, planner
 from expunge_orchestrator.requests import request_retry
 from expunge_orchestrator.rules.scope import parse_scope
@@ -100,8 +98,8 @@ def _create(  # noqa: PLR0913, PLR0917 - as create_batch
             raise not_received_then("received_at", refused) from None
         people = checked_people(call.upload or SealedSpool(), workspace.data_map, times)
 
-        def remember(connection: sa.Connection, batch_id: int) -> None:
-            uid = connection.execute(sa.select(tables.batch.c.uid).where(tables.batch.c.id == batch_id)).scalar_one()
+        def remember(connection: Transaction, batch_id: int) -> None:
+            uid = batches.uid_of(connection, batch_id)
             idempotency.remember(connection, wish, uid, call.at)
             call.note(connection, uid)
 
@@ -116,7 +114,7 @@ def _create(  # noqa: PLR0913, PLR0917 - as create_batch
                 requested_by=call.principal.actor,
                 frozen=remember,
             )
-        except IntegrityError:  # the same call came twice at once; the other one's plan counts
+        except RefusedRowError:  # the same call came twice at once; the other one's plan counts
             with reading(workspace.ledger) as connection:
                 made = idempotency.existing(connection, wish)
             if made is None:
@@ -138,14 +136,10 @@ def list_batches(
     """List the batches of your controllers, newest first. What is left where, and why: get the batch."""
     controllers = call.principal.controllers
     with call.reading() as connection:
-        mine = (
-            sa.true()
-            if controllers is None
-            else within(tables.batch.c.controller, tables.batch.c.member, sorted(controllers, key=str))
-        )
+        mine = None if controllers is None else sorted(controllers, key=str)
         found = batches.list_page(connection, mine, after(cursor_), limit + 1)
-        items = tuple(BatchSummary(**one) for one in json_views.batch_summaries(connection, found[:limit]))
-    return BatchPage(items=items, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
+        summaries = tuple(BatchSummary(**one) for one in json_views.batch_summaries(connection, found[:limit]))
+    return BatchPage(items=summaries, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
 @router.get("/{batch_id}", response_model=Batch)
@@ -262,20 +256,14 @@ def list_batch_results(
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> BatchResultPage:
     """List one outcome per line of the list, in its order, with the id of the receipt. No identifier is repeated."""
-    item = tables.item.c
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-        rows = connection.execute(
-            sa.select(item.line, item.outcome, item.reason, item.series)
-            .where(item.batch_id == found.id, item.line > (after(cursor_) or 0))
-            .order_by(item.line)
-            .limit(limit + 1)
-        ).all()
-    items = tuple(
+        rows = items.results_page(connection, found.id, after(cursor_) or 0, limit + 1)
+    results = tuple(
         BatchResult(line=row.line, outcome=row.outcome, reason=row.reason, receipt_id=row.series)
         for row in rows[:limit]
     )
-    return BatchResultPage(items=items, next_cursor=cursor(items[-1].line) if len(rows) > limit else None)
+    return BatchResultPage(items=results, next_cursor=cursor(results[-1].line) if len(rows) > limit else None)
 
 
 _READ = requires(Operation.BATCH_READ, streams=True)
@@ -335,7 +323,7 @@ def _shown(workspace: Workspace, uid: str) -> Batch:
     return Batch.model_validate(told)
 
 
-def _found(call: CallContext, connection: sa.Connection, uid: str) -> batches.Batch:
+def _found(call: CallContext, connection: Transaction, uid: str) -> batches.Batch:
     found = batch_by_uid(connection, uid)
     call.own(found.scope)
     return found

@@ -6,7 +6,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from expunge_orchestrator import data_type_closure
@@ -33,7 +32,7 @@ from expunge_orchestrator.api.schemas.erasure_requests import (
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, erasure_request_views, plan_view
-from expunge_orchestrator.ledger import requests, requests_due
+from expunge_orchestrator.ledger import Transaction, requests, requests_due
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.ledger.request_states import RequestState
@@ -219,7 +218,7 @@ def create_erasure_request_openings(
     return Openings(openings=made)
 
 
-def found(call: CallContext, connection: sa.Connection, erasure_request_id: str) -> requests.Request:
+def found(call: CallContext, connection: Transaction, erasure_request_id: str) -> requests.Request:
     """A request of one of the caller's controllers.
 
     Raises:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Request, Response
 
 from expunge_config.datamap import SelfService
@@ -28,7 +27,7 @@ from expunge_orchestrator.api.schemas.erasure_requests import (
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.json_views import erasure_request_view, erasure_request_views
-from expunge_orchestrator.ledger import requests
+from expunge_orchestrator.ledger import Transaction, requests
 from expunge_orchestrator.ledger.requests import Origin
 from expunge_orchestrator.notifications import email_files
 from expunge_orchestrator.requests import identifier_tags, response_deadlines, submission, withdrawal
@@ -145,7 +144,7 @@ def _self_service(call: CallContext) -> SelfService:
     return own
 
 
-def _found(call: CallContext, connection: sa.Connection) -> list[requests.Request]:
+def _found(call: CallContext, connection: Transaction) -> list[requests.Request]:
     scope = Scope(_self_service(call).controller)
     keys, data_map = call.state.workspace.keys, call.state.workspace.data_map
     # By the id alone that is this person's for good: an address may have been somebody else's when they asked.
@@ -153,7 +152,7 @@ def _found(call: CallContext, connection: sa.Connection) -> list[requests.Reques
     return [one for one in identifier_tags.found_by(connection, proven, scope, keys) if one.origin is Origin.PERSON]
 
 
-def _own(call: CallContext, connection: sa.Connection, request_id: str) -> requests.Request:
+def _own(call: CallContext, connection: Transaction, request_id: str) -> requests.Request:
     for found in _found(call, connection):
         if found.uid == request_id:
             return found
