@@ -123,6 +123,7 @@ class Cells:
         clients = [one.id for one in api.installation.calltrack.company.clients[:2]]
         self.people = api.installation.calltrack.take_holders(2)
         self.follow: dict[int, str] = {}
+        self._keys: dict[tuple[str, str], dict[str, str]] = {}
         self.used = dict.fromkeys(clients, 20)
         self.mine, self.other = (
             self._things(client, person) for client, person in zip(clients, self.people, strict=True)
@@ -213,7 +214,11 @@ class Cells:
             subject = f"{role} of one client" if own else SOMEBODY
             return self.api.staff(role, controllers=controllers, subject=subject)
         reaches = (self.mine.controller,) if how in {"key", "key of its own"} else None
-        return self.api.key(Role(role), controllers=reaches, holder=None if own else self.holder)
+        if own:
+            return self.api.key(Role(role), controllers=reaches)
+        if (role, how) not in self._keys:  # one for all calls: a controller has 500 at most
+            self._keys[role, how] = self.api.key(Role(role), controllers=reaches, holder=self.holder)
+        return self._keys[role, how]
 
     def call(self, name: str, things: Things, headers: Mapping[str, str]) -> Response:
         """Make a call about these things."""
