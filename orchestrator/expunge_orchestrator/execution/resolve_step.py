@@ -15,7 +15,7 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, parse, stamp
-from expunge_orchestrator.execution import foreseen_keys
+from expunge_orchestrator.execution import counted_of_others, foreseen_keys
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.ledger import Transaction, entered_identities
@@ -79,7 +79,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     identities = context.workspace.data_map.identities
     entered = stamp(now())
     sealed: list[dict[str, Any]] = []
-    not_read: list[dict[str, Any]] = []
+    unread = {item.id: answers[item.id].unread for item in people}
+    not_read = [{"id": number, "unread": unread_values.by_place(keys)} for number, keys in unread.items() if keys]
     entries = []
     for item in people:
         answer = answers[item.id]
@@ -96,8 +97,6 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             doubtful=answer.doubtful - decided - answer.shared,
             at_home=answer.at_home | context.subject(item).at_home,  # a record may be gone by now, or move
         )
-        if unclear.unread:
-            not_read.append({"id": item.id, "unread": unread_values.by_place(unclear.unread)})
         ahead = foreseen.get(item.id, frozenset()) - keys
         sealing = member_proof.with_foreseen(member_proof.sealed_together(keys, unclear), ahead)
         assert item.wrapped_key is not None
@@ -119,11 +118,12 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         ]
     persons = context.workspace.data_map.person_identities
     planned = [context.known_by(item) for item in people if item.sealed_keys is not None]
-    known_by = {entry["namespace"] for entry in entries}
-    normalisers = {name: identities[name].normaliser for name in known_by}
+    normalisers = {name: identities[name].normaliser for name in {entry["namespace"] for entry in entries}}
+    counts = counted_of_others.taken_off(context, list(filter(_begun, people)), answers, keys_of)
 
     def write(connection: Transaction) -> Transition:
         update_items(connection, sealed)
+        update_items(connection, counts)
         update_items(connection, not_read)
         replace_entries(connection, [item["id"] for item in sealed], entries)
         legal_holds.learn_from_plan(connection, context.batch.scope, tagger, planned, persons)

@@ -165,6 +165,32 @@ def _due_and_all(values: list[object]) -> tuple[int, int]:
     return due, due + retained
 
 
+def without_others(
+    record: Mapping[str, list[object]], kept: Mapping[str, RecordCounts], both: Mapping[str, RecordCounts]
+) -> dict[str, list[object]]:
+    """A count record of one store without what is others' by now, and stays: nothing of that was erased.
+
+    What is ambiguous by now, and was when it was counted, was not counted as the person's.
+
+    Args:
+        record: What was counted by all keys.
+        kept: What is there now by the keys that are followed still.
+        both: What is there now by these and by those that are others'.
+    """
+    nothing = RecordCounts()
+    return {name: _without(values, kept.get(name, nothing), both.get(name, nothing)) for name, values in record.items()}
+
+
+def _without(values: list[object], kept: RecordCounts, both: RecordCounts) -> list[object]:
+    due, retained, *rest = values
+    assert isinstance(due, int)
+    assert isinstance(retained, int)
+    unclear = max(0, both.ambiguous - kept.ambiguous - _ambiguous(values))
+    stays = max(0, both.due + both.retained - kept.due - kept.retained + unclear)
+    still_retained = min(retained, stays, max(0, both.retained - kept.retained))
+    return [max(0, due - stays + still_retained), retained - still_retained, *rest]
+
+
 def due_by_now(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, list[object]]]:
     """What there was to erase of one person, with what is gone by now: per collection one number, of those due.
 

@@ -21,6 +21,7 @@ from expunge_orchestrator.rules.outcomes import (
     result,
     summary,
     unpack,
+    without_others,
 )
 
 NOTHING = RecordCounts()
@@ -129,6 +130,27 @@ def test_what_became_ambiguous_between_two_rounds_is_not_gone() -> None:
     due, unclear = ({"main": pack({"a": one})} for one in (RecordCounts(due=1), RecordCounts(ambiguous=1)))
     (line,) = lines({"main": {"a": Action.DELETE}}, merge_counts(due, unclear, unclear), unclear)
     assert "gone" not in collection_lines.in_collection(line, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("counted", "kept", "both", "expected"),
+    [
+        (RecordCounts(due=2), NOTHING, NOTHING, (2, 0)),
+        (RecordCounts(due=2), NOTHING, RecordCounts(due=1), (1, 0)),
+        (RecordCounts(due=2), RecordCounts(due=1), RecordCounts(due=2), (1, 0)),
+        (RecordCounts(due=1), NOTHING, RecordCounts(due=2), (0, 0)),
+        (RecordCounts(due=1, retained=1), NOTHING, RecordCounts(retained=1), (1, 0)),
+        (RecordCounts(due=1, retained=1), RecordCounts(retained=1), RecordCounts(due=1, retained=1), (0, 1)),
+        (RecordCounts(due=1), NOTHING, RecordCounts(ambiguous=1), (0, 0)),
+        (RecordCounts(due=1, ambiguous=1), NOTHING, RecordCounts(ambiguous=1), (1, 0)),
+    ],
+)
+def test_what_is_others_and_stays_was_not_found(
+    counted: RecordCounts, kept: RecordCounts, both: RecordCounts, expected: tuple[int, int]
+) -> None:
+    """Of a record that is ambiguous by now, it was counted as the person's only if it was not ambiguous then."""
+    (values,) = without_others(pack({"a": counted}), {"a": kept}, {"a": both}).values()
+    assert tuple(values[:2]) == expected
 
 
 def test_what_a_verification_saw_is_found_by_that() -> None:
