@@ -36,9 +36,10 @@ _DENIED = "42501"  # insufficient_privilege
 _RAISED = "P0"  # PL/pgSQL error
 REFERENCED = (
     "A row that stays points to one that should go: one that is retained longer (give both tables one `start`), or one"
-    " of somebody else (who is in the batch as well: `expunge retry` once they are erased). Or tombstone the latter's"
-    " table. Where the map finds it by a shared row too (`sharing`), leave that link out: the shared row then stays as"
-    " long as it points there."
+    " of somebody else (who is in the batch as well: `expunge retry` once they are erased; where rows of both point at"
+    " each other that never helps, so end or cancel the batch and plan anew with a larger EXPUNGE_CHUNK_SIZE). Or"
+    " tombstone the latter's table. Where the map finds it by a shared row too (`sharing`), leave that link out: the"
+    " shared row then stays as long as it points there."
 )
 """What helps where rows that stay keep one from going, or would go or be changed with it."""
 
