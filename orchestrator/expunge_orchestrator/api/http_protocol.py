@@ -25,9 +25,10 @@ import struct
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
+from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from expunge_orchestrator.api.connection_limits import ConnectionLimits
@@ -43,6 +44,9 @@ LONGEST_REST = 64 * 1024
 
 LINGERING = 1.0
 """Seconds in which whoever still sends what was refused may read the answer: one that is closed may lose it."""
+
+_Application = Callable[..., Awaitable[None]]
+"""Of ASGI, whose types uvicorn and Starlette name each in their own way."""
 
 _BETWEEN = len(b": \r\n")
 _LONG_HEAD = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -97,6 +101,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait_no_more()
         self._taken()
         super().connection_lost(exc)
+        # Each refers to us, and we to it: it would stay, with all that came, until a garbage collection.
+        self.pipeline.clear()
+        vars(self)["cycle"] = None
 
     def pause_writing(self) -> None:
         """Something of an answer is left over: the kernel has as much as it keeps for somebody who does not read."""
@@ -182,7 +189,6 @@ class HttpProtocol(HttpToolsProtocol):
         lengths = [int(value) for name, value in self.headers if name == b"content-length"]
         self._body_left = math.inf if b"transfer-encoding" in names else sum(lengths)
         super().on_headers_complete()
-        self.cycle.send = partial(self._answer, self.cycle, self.cycle.send)  # type: ignore[method-assign]
         self._tell()
 
     def on_body(self, body: bytes) -> None:
@@ -211,9 +217,20 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head > LONGEST_HEAD:
             raise _Refused(_LONG_HEAD)
 
-    async def _answer(
-        self, cycle: RequestResponseCycle, send: Callable[..., Awaitable[None]], message: Message
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: _Application) -> None:
+        """Have a call answered."""
+        super()._start_asgi_task(cycle, cast("_Application", partial(self._answered, cycle, app)))
+
+    async def _answered(
+        self, cycle: RequestResponseCycle, app: _Application, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        """Have it answered through us; what came of its body and was not read is no longer kept."""
+        try:
+            await app(scope, receive, partial(self._answer, cycle, send))
+        finally:
+            cycle.body = bytearray()
+
+    async def _answer(self, cycle: RequestResponseCycle, send: Send, message: Message) -> None:
         """Send a part of an answer; its head says that the connection ends, where that will be before the body does."""
         if message["type"] != "http.response.start" or not cycle.more_body or self._body_left <= LONGEST_REST:
             await send(message)

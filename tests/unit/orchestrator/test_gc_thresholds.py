@@ -1,8 +1,9 @@
-"""The collector's habits come back, however the work ends."""
+"""The collector's habits come back, however the work ends, and whoever else is at work meanwhile."""
 
 from __future__ import annotations
 
 import gc
+import threading
 
 import pytest
 
@@ -11,15 +12,57 @@ from expunge_orchestrator.gc_thresholds import reduced_gc
 
 def test_it_looks_less_often_and_then_as_before() -> None:
     usual = gc.get_threshold()
-    seen: list[tuple[int, int]] = []
+    seen: list[int] = []
 
     def work() -> None:
         with reduced_gc():
-            seen.append((gc.get_threshold()[0], gc.get_freeze_count()))
+            seen.append(gc.get_threshold()[0])
             raise KeyError
 
     with pytest.raises(KeyError):
         work()
-    assert seen[0] > (usual[0], 0)
+    assert seen[0] > usual[0]
     assert gc.get_threshold() == usual
-    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize("first_ends", ["first", "last"])
+def test_of_two_threads_the_last_one_puts_it_back(first_ends: str) -> None:
+    """A list is planned while a batch runs: who leaves second put back what the other one had set, for good."""
+    usual = gc.get_threshold()
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with reduced_gc():
+            entered.set()
+            assert leave.wait(20)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert entered.wait(20)
+    with reduced_gc():
+        if first_ends == "first":
+            leave.set()
+            thread.join()
+        assert gc.get_threshold() != usual
+    assert (gc.get_threshold() == usual) is (first_ends == "first")
+    leave.set()
+    thread.join()
+    assert gc.get_threshold() == usual
+
+
+def test_nothing_is_kept_from_the_collector() -> None:
+    """What was frozen came back as old: garbage among it was looked for next to never."""
+
+    class Circle:
+        def __init__(self) -> None:
+            self.self = self
+
+    gc.collect()
+    frozen = gc.get_freeze_count()
+    gone: list[bool] = []
+    Circle.__del__ = lambda _: gone.append(True)  # type: ignore[attr-defined]
+    Circle()
+    with reduced_gc():
+        assert gc.get_freeze_count() == frozen
+    gc.collect(0)
+    assert gone, "it is still young"
