@@ -116,10 +116,14 @@ class ConnectionLimits:
 
 
 def is_proxy(address: str, proxies: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    """Whether it is a named proxy's address, which speaks for many."""
-    if not proxies:
+    """Whether it is a named proxy's address, which speaks for many.
+
+    What a proxy names is what it was told, and may be no address: "unknown" (RFC 7239, 6). That is nobody's.
+    """
+    try:
+        there = ip_address(address.partition("%")[0])
+    except ValueError:
         return False
-    there = ip_address(address.partition("%")[0])
     there = getattr(there, "ipv4_mapped", None) or there
     return any(there in one for one in proxies)
 

@@ -110,7 +110,10 @@ def _limit(kind: str, per_minute: int, store: BaseStore) -> Throttled:
 
 
 def network_of(address: str) -> str:
-    """Under what an address is counted: of IPv6 the /64, which one subscriber has at least (RFC 6177)."""
+    """Under what an address is counted: of IPv6 the /64, which one subscriber has at least (RFC 6177).
+
+    What cannot be read as one is counted together.
+    """
     try:
         there = ip_address(address.partition("%")[0])
     except ValueError:

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 import pytest
 
 from expunge_orchestrator.api.call_slots import LINE, TURNS, TURNS_OF_ADDRESS, AddressTurns, CallTurns
+from expunge_orchestrator.api.connection_limits import ConnectionLimits
 from expunge_orchestrator.api.problems import ProblemError
 
 PROXY, VISITOR, OTHER = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -34,6 +35,15 @@ class Calls:
         self._go_on.set()
 
 
+class Transport(asyncio.Transport):
+    """A connection; whether it was ended."""
+
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
 async def _settled() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
@@ -52,6 +62,26 @@ def test_callers_of_one_address_wait_for_each_other_and_nobody_else_does() -> No
         assert calls.ended == 71
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("told", ["unknown", "_hidden", "unix:", ""])
+def test_an_address_that_cannot_be_read_is_no_proxy(told: str) -> None:
+    """As a proxy may say for whom it calls (RFC 7239, 6), or as of a connection that was reset at once."""
+
+    async def scene() -> None:
+        calls = Calls(AddressTurns((ip_network(PROXY),)).taken)
+        async with asyncio.TaskGroup() as group:
+            for who in (told, told, "another", VISITOR):
+                group.create_task(calls.call(who))
+            await _settled()
+            assert calls.at_work == [told, told, VISITOR], "those that cannot be read are counted together"
+            calls.go_on()
+
+    asyncio.run(scene())
+    limits = ConnectionLimits(3, 1, (ip_network(PROXY),))
+    first, second, proxy = (Transport() for _ in range(3))
+    assert [limits.admit(first, told), limits.admit(proxy, PROXY), limits.admit(second, told)] == [True] * 3
+    assert (first.aborted, second.aborted, proxy.aborted) == (True, False, False)
 
 
 def test_a_line_is_bounded() -> None:
