@@ -205,6 +205,28 @@ def test_a_few_calls_of_one_client_are_at_work_however_many_keys_it_has(
         assert {one.result(10 * SOON).status_code for one in waiting} == {200}
 
 
+def test_keys_with_a_client_in_common_wait_for_each_other(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agency with keys for each set of its clients had as many lines as there are sets."""
+    sets = [
+        ("client:45",),
+        ("client:45", "client:46"),
+        ("client:44", "client:45"),
+        ("client:44", "client:45", "client:46"),
+    ]
+    keys = [api.key(Role.OPERATOR, controllers=one) for one in sets for _ in range(3)]
+    others = [api.key(Role.OPERATOR, controllers=one) for one in (("client:43",), ("client",))]
+    with ThreadPoolExecutor(len(keys) + 2) as pool:
+        with held(monkeypatch, batches, "list_page", len(keys)) as there:
+            waiting = [pool.submit(api.client.get, "/v1/batches", headers=key) for key in keys]
+            for _ in range(TURNS_OF_CLIENT):
+                assert there.acquire(timeout=SOON)
+            for another in others:
+                answer = pool.submit(api.client.get, "/v1/erasure_requests", headers=another)
+                assert answer.result(SOON).status_code == 200
+            assert not there.acquire(timeout=0.2), "no more than these"
+        assert {one.result(10 * SOON).status_code for one in waiting} == {200}
+
+
 def test_half_a_list_holds_a_slot_of_its_own(calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path) -> None:
     """Over a connection: the rest of the list is not waited for by whoever is refused."""
     with served(calltrack, fork_server, tmp_path, UPLOADS="2") as server, ExitStack() as stack:

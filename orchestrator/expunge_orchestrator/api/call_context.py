@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
@@ -144,14 +143,13 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
 
 @asynccontextmanager
 async def _turn(request: Request, principal: Principal) -> AsyncIterator[None]:
-    """A caller's turn, and of those who call for a client that of all its keys."""
+    """A caller's turn, and of those who call for clients that of all keys of each of these."""
     shared = request.app.state
     async with shared.turns.taken(authentication.counted_as(principal)):
         if principal.identifiers or principal.request is not None:
             yield
             return
-        client = json.dumps(sorted(map(str, _who_is_one(principal, shared.shared.workspace.data_map))))
-        async with shared.turns_of_clients.taken(client):
+        async with shared.turns_of_clients.taken(*_who_is_one(principal, shared.shared.workspace.data_map)):
             yield
 
 
@@ -164,7 +162,7 @@ def _slot(request: Request, principal: Principal, operation: Operation) -> Abstr
 
 
 def _who_is_one(principal: Principal, data_map: DataMap) -> frozenset[Hashable]:
-    """Of whom a call takes a slot: of the clients it speaks for, whoever issued their keys.
+    """Of whom a call takes a slot or turn: of the clients it speaks for, whoever issued their keys.
 
     Who speaks for every client, of a kind or of all, is one by themselves.
     """

@@ -2,12 +2,13 @@
 
 A heavy call that finds no slot is refused. Of a caller's other calls a few are at work, and the rest wait for them in
 the event loop, where they take no thread and no connection of the ledger from others. The same holds of a client's
-calls, however many keys it has, and of the callers of one address who are looked up.
+calls, however many keys it has and for whomever else they speak, and of the callers of one address who are looked up.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -31,42 +32,80 @@ LINE = 100
 """Calls that wait for those at work; each is a task with its body."""
 
 
-@dataclass(slots=True)
-class _Turns:
-    free: asyncio.Semaphore
-    calls: int = 0
-
-
 class CallTurns:
-    """Lets so many calls of each caller be at work at a time, for one event loop."""
+    """Lets so many calls of each caller be at work at a time, for one event loop.
+
+    A call of several callers waits in the line of each, and begins when each has a place: while it waits it keeps none,
+    so that one caller's many calls stop nobody with whom it has a call in common.
+    """
 
     def __init__(self, most: int = TURNS) -> None:
         self._most = most
-        self._callers: dict[str, _Turns] = {}
+        self._at_work = Counter[Hashable]()
+        self._lines: dict[Hashable, dict[asyncio.Future[None], frozenset[Hashable]]] = {}
 
     @asynccontextmanager
-    async def taken(self, caller: str) -> AsyncIterator[None]:
-        """Wait for one's turn, in the order in which the caller's calls came; it is over with the block.
+    async def taken(self, *callers: Hashable) -> AsyncIterator[None]:
+        """Wait for one's turn, in the order in which the callers' calls came; it is over with the block.
 
         Raises:
             ProblemError: 429: too many wait already.
         """
-        theirs = self._callers.setdefault(caller, _Turns(asyncio.Semaphore(self._most)))
-        if theirs.calls >= self._most + LINE:
+        whose = frozenset(callers)
+        if self._has_places(whose):
+            self._begin(whose)
+        else:
+            await self._waited(whose)
+        try:
+            yield
+        finally:
+            self._end(whose)
+
+    def _has_places(self, whose: frozenset[Hashable]) -> bool:
+        return all(self._at_work[one] < self._most for one in whose)
+
+    def _begin(self, whose: frozenset[Hashable]) -> None:
+        self._at_work.update(whose)
+
+    async def _waited(self, whose: frozenset[Hashable]) -> None:
+        if any(len(self._lines.get(one, ())) >= LINE for one in whose):
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too-many-calls",
                 "Too many calls wait for each other.",
                 headers={"Retry-After": "1"},
             )
-        theirs.calls += 1
+        turn = asyncio.get_running_loop().create_future()
+        for one in whose:
+            self._lines.setdefault(one, {})[turn] = whose
         try:
-            async with theirs.free:
-                yield
-        finally:
-            theirs.calls -= 1
-            if not theirs.calls:
-                del self._callers[caller]
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._leave(turn, whose)
+            else:  # it had just got its turn
+                self._end(whose)
+            raise
+
+    def _leave(self, turn: asyncio.Future[None], whose: frozenset[Hashable]) -> None:
+        for one in whose:
+            del self._lines[one][turn]
+            if not self._lines[one]:
+                del self._lines[one]
+
+    def _end(self, whose: frozenset[Hashable]) -> None:
+        self._at_work.subtract(whose)
+        for one in whose:
+            for turn, theirs in list(self._lines.get(one, {}).items()):
+                if self._at_work[one] >= self._most:
+                    break
+                if self._has_places(theirs):
+                    self._leave(turn, theirs)
+                    self._begin(theirs)
+                    turn.set_result(None)
+        for one in whose:
+            if not self._at_work[one]:
+                del self._at_work[one]
 
 
 class AddressTurns:

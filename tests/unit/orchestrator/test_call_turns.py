@@ -19,15 +19,15 @@ PROXY, VISITOR, OTHER = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 class Calls:
     """Calls that have their turn until they are let go on."""
 
-    def __init__(self, turn: Callable[[str], AbstractAsyncContextManager[None]]) -> None:
+    def __init__(self, turn: Callable[..., AbstractAsyncContextManager[None]]) -> None:
         self._turn = turn
         self.at_work: list[str] = []
         self.ended = 0
         self._go_on = asyncio.Event()
 
-    async def call(self, who: str) -> None:
-        async with self._turn(who):
-            self.at_work.append(who)
+    async def call(self, *who: str) -> None:
+        async with self._turn(*who):
+            self.at_work.append("+".join(who))
             await self._go_on.wait()
             self.ended += 1
 
@@ -101,5 +101,85 @@ def test_a_line_is_bounded() -> None:
             assert OTHER in calls.at_work
             calls.go_on()
         assert calls.ended == TURNS + LINE + 1
+
+    asyncio.run(scene())
+
+
+def test_who_calls_for_several_waits_in_the_line_of_each() -> None:
+    """Else an agency has as many lines as there are sets of its clients."""
+
+    async def scene() -> None:
+        calls = Calls(CallTurns(2).taken)
+        async with asyncio.TaskGroup() as group:
+            for who in ("a", "ab", "b", "ab", "abc", "c"):
+                group.create_task(calls.call(*who))
+            await _settled()
+            assert calls.at_work == ["a", "a+b", "b", "c"]
+            calls.go_on()
+        assert calls.ended == 6
+
+    asyncio.run(scene())
+
+
+def test_who_waits_keeps_nobody_else_waiting() -> None:
+    """A call for two clients, one of which calls too often, takes no place of the other one's, and goes on in order."""
+
+    async def scene() -> None:
+        turns, order = CallTurns(1), list[str]()
+        over = {who: asyncio.Event() for who in ("a", "b", "ab", "second b", "second a")}
+
+        async def call(who: str, *clients: str) -> None:
+            async with turns.taken(*clients):
+                order.append(who)
+                await over[who].wait()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(call("b", "b"))
+            await _settled()
+            group.create_task(call("ab", "a", "b"))
+            await _settled()
+            group.create_task(call("a", "a"))
+            group.create_task(call("second b", "b"))
+            group.create_task(call("second a", "a"))
+            await _settled()
+            assert order == ["b", "a"], "a has a place, whoever waits for b"
+            over["a"].set()
+            await _settled()
+            assert order == ["b", "a", "second a"]
+            over["second a"].set()
+            over["b"].set()
+            await _settled()
+            assert order[3:] == ["ab"], "it came before the second b"
+            over["ab"].set()
+            over["second b"].set()
+        assert order[4:] == ["second b"]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["it waits", "it has just got its turn"])
+def test_a_call_that_is_given_up_takes_no_turn_with_it(*, given: bool) -> None:
+    async def scene() -> None:
+        turns = CallTurns(1)
+        first, second = asyncio.Event(), asyncio.Event()
+
+        async def call(over: asyncio.Event) -> None:
+            async with turns.taken("a", "b"):
+                await over.wait()
+
+        holder = asyncio.create_task(call(first))
+        waiting = asyncio.create_task(call(second))
+        await _settled()
+        if given:
+            first.set()
+            await holder
+        waiting.cancel()
+        first.set()
+        await asyncio.gather(holder, waiting, return_exceptions=True)
+        assert waiting.cancelled()
+        second.set()
+        await asyncio.wait_for(call(second), 20)
+        assert not turns._lines
+        assert not turns._at_work
 
     asyncio.run(scene())
