@@ -33,6 +33,12 @@ MAX_FIELD = 1000
 MAX_LINE = 64 * 1024
 """Characters of one person. The parser takes a line in one go, and the whole process waits for it."""
 
+LINES_PER_ROW, SPARE_LINES = 10, 1000
+"""Lines that a list may have: some for the header and each person, in quotes or blank, and so many more.
+
+A line that says nothing takes its time, too, and twenty million fit into an upload.
+"""
+
 Complaint = tuple[int, str]
 """Line, and what is wrong in it."""
 
@@ -59,8 +65,7 @@ class SubjectList:
         rows = _rows(self.content)
         columns = _columns(rows, self.data_map)
         for line, fields in rows:
-            if any(one.strip() for one in fields):
-                yield frozenset(_keys(line, columns, fields, self.data_map, []))
+            yield frozenset(_keys(line, columns, fields, self.data_map, []))
 
 
 def read_people(stream: BinaryIO, data_map: DataMap) -> list[frozenset[SubjectKey]]:
@@ -97,8 +102,6 @@ def checked_people(
     for line, fields in rows:
         if len(complaints) >= MAX_COMPLAINTS:
             break
-        if not any(one.strip() for one in fields):
-            continue
         if len(fields) != len(columns):
             complaints.append((line, f": {len(fields)} fields, but the header has {len(columns)}"))
             continue
@@ -156,7 +159,8 @@ def _readable(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _rows(content: SealedSpool) -> Iterator[tuple[int, list[str]]]:
-    taken = 0
+    """The header and the people, each with its last line; blank lines are passed over, a few."""
+    taken = rows = 0
 
     def lines() -> Iterator[str]:
         nonlocal taken
@@ -168,14 +172,20 @@ def _rows(content: SealedSpool) -> Iterator[tuple[int, list[str]]]:
             taken += len(line)
             if taken > MAX_LINE:
                 raise InputError(f"The list is too long in line {number}.", remedy="Give one person per line.")
+            if number > rows * LINES_PER_ROW + SPARE_LINES:
+                raise InputError(
+                    f"The list is too long in line {number}: too many of its lines are blank, or within quotes.",
+                    remedy="Give one person per line, without blank lines.",
+                )
             yield line
 
     reader = csv.reader(lines(), strict=True)
     try:
         for fields in reader:
             taken = 0
-            if fields:
+            if any(one.strip() for one in fields):
                 yield reader.line_num, fields
+                rows += 1
     except csv.Error:
         raise InputError(
             f"The list is not CSV (line {reader.line_num}).", remedy="Check the quotes of that line."

@@ -16,7 +16,7 @@ from expunge_config.datamap import DataMap, Identity, IdentityKind
 from expunge_config.errors import ConfigError, InputError
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.rules.times_of_receipt import TimesOfReceipt
-from expunge_orchestrator.subjects.csv_input import MAX_LINE, checked_people, read_people
+from expunge_orchestrator.subjects.csv_input import LINES_PER_ROW, MAX_LINE, SPARE_LINES, checked_people, read_people
 from expunge_orchestrator.subjects.people_seen import PeopleSeen
 from expunge_orchestrator.subjects.sealed_spool import BLOCK
 
@@ -178,6 +178,33 @@ def test_the_disk_sees_nobody(data_map: DataMap) -> None:
     assert any(len(one) > BLOCK for one in files), "it is in memory"
     assert not any(b"nnnn" in one for one in files)
     assert len(list(people)) == 10_000
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [b"\n", b"\r", b" \n", b",\n", b'"","\n\n\n\n\n\n\n\n\n"\n'],
+    ids=["LF", "CR", "blank", "fields", "in quotes"],
+)
+@pytest.mark.parametrize("people", [0, 3], ids=["before anybody", "after some"])
+def test_a_list_of_blank_lines_is_given_up(nothing: bytes, people: int, data_map: DataMap) -> None:
+    """Each takes its time, and twenty million fit into what may be sent."""
+    named = b"user_id,email\n" + b"".join(b"%d,\n" % number for number in range(people))
+    content = io.BytesIO(named + nothing * 50 * SPARE_LINES)
+    with pytest.raises(InputError, match="lines are blank") as refused:
+        checked_people(content, data_map)
+    assert f"line {(people + 1) * LINES_PER_ROW + SPARE_LINES + 1}:" in refused.value.message
+
+
+def test_a_person_in_quotes_over_many_lines_is_given_up(data_map: DataMap) -> None:
+    long = b"".join(b'"%d%s"\n' % (number, b"\n" * 900) for number in range(100))
+    with pytest.raises(InputError, match="lines are blank"):
+        checked_people(io.BytesIO(b"user_id\n" + long), data_map)
+
+
+def test_some_blank_lines_are_passed_over(data_map: DataMap) -> None:
+    """As between people, of an export that ends its lines twice, and at the end of a sheet."""
+    content = b"\n\nuser_id\n" + b"".join(b"%d\n\n" % number for number in range(2000)) + b"\n" * (SPARE_LINES - 10)
+    assert len(read(content, data_map)) == 2000
 
 
 @pytest.mark.parametrize("people", [1, 1000])
