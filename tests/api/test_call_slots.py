@@ -7,10 +7,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from inspect import iscoroutinefunction, signature
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 from httpx2 import Response
 from starlette.requests import Request
 from tests.support.api import ApiHarness, listed, once, open_api
@@ -18,11 +22,14 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.api.call_slots import TURNS, TURNS_OF_CLIENT
+from expunge_orchestrator.api import metrics
+from expunge_orchestrator.api.call_slots import TURNS, TURNS_OF_ADDRESS, TURNS_OF_CLIENT, InAddressTurn
+from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.routes import locate as locate_route
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.ledger import batches
+from expunge_orchestrator.ledger import batches, requests
 from expunge_orchestrator.planning import planner
+from expunge_orchestrator.receipts import receipt_export
 
 SLOTS, SOON = 2, 20.0
 
@@ -225,6 +232,48 @@ def test_keys_with_a_client_in_common_wait_for_each_other(api: ApiHarness, monke
                 assert answer.result(SOON).status_code == 200
             assert not there.acquire(timeout=0.2), "no more than these"
         assert {one.result(10 * SOON).status_code for one in waiting} == {200}
+
+
+def test_public_calls_of_one_address_wait_for_each_other(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, key = 20, api.key(Role.OPERATOR)
+    app = api.client.app
+    assert isinstance(app, FastAPI)
+    with ThreadPoolExecutor(number + 3) as pool:
+        with held(monkeypatch, receipt_export, "trust_file", number + 1) as there:
+            waiting = [pool.submit(api.client.get, "/v1/trust") for _ in range(number)]
+            for _ in range(TURNS_OF_ADDRESS):
+                assert there.acquire(timeout=SOON)
+            assert api.client.get("/v1/batches", headers=key).status_code == 200
+            assert api.client.get("/healthz").text == "ok\n"
+            assert not there.acquire(timeout=0.2), "no more than these"
+            waiting.append(pool.submit(TestClient(app, client=("192.0.2.9", 1)).get, "/v1/trust"))
+            assert there.acquire(timeout=SOON), "of another address"
+        assert {one.result(10 * SOON).status_code for one in waiting} == {200}
+
+
+def test_whatever_needs_no_credential_and_takes_a_thread_waits_in_a_line() -> None:
+    with_turn = {route.path for router in ROUTERS for route in router.routes if isinstance(route, InAddressTurn)}
+    assert with_turn >= {"/v1/trust", "/v1/log/checkpoint", "/v1/log/{tile:path}"}
+    for route in (one for router in ROUTERS for one in router.routes if isinstance(one, APIRoute)):
+        names = {parameter for parameter in signature(route.endpoint).parameters if parameter == "call"}
+        assert names or isinstance(route, InAddressTurn) or iscoroutinefunction(route.endpoint), route.path
+
+
+def test_the_metrics_are_made_once_for_all_who_ask_meanwhile(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once filled the same gauges, and told what was not so."""
+    monkeypatch.setattr(metrics, "GOOD_FOR", 600.0)
+    number = 20
+    with ThreadPoolExecutor(number) as pool:
+        with held(monkeypatch, requests, "count_by_state", number) as there:
+            waiting = [pool.submit(api.client.get, "/metrics") for _ in range(number)]
+            assert there.acquire(timeout=SOON)
+            assert not there.acquire(timeout=0.2), "once"
+        [told] = {one.result(SOON).text for one in waiting}
+        with held(monkeypatch, requests, "count_by_state", number) as there:
+            assert api.client.get("/metrics").text == told, "of a moment ago"
+            assert not there.acquire(timeout=0)
+    assert "expunge_requests_due" in told
+    assert "expunge_api_calls" in told
 
 
 def test_half_a_list_holds_a_slot_of_its_own(calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.support.api import ApiHarness, once
 from tests.support.holds import key, lift, place
 
 from expunge_orchestrator import deadlines
+from expunge_orchestrator.api import metrics
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.json_views import snake_case
 from expunge_orchestrator.receipts import receipt_export
@@ -132,7 +133,8 @@ def test_who_may_not_extend(api: ApiHarness) -> None:
         assert refused.status_code == status
 
 
-def test_what_must_be_answered_soon_is_found_and_counted(api: ApiHarness) -> None:
+def test_what_must_be_answered_soon_is_found_and_counted(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "GOOD_FOR", 0.0)
     soon, late = ask(api, controller_received_at=(api.at - timedelta(days=28)).isoformat()), ask(api)
     operator = api.key(Role.OPERATOR)
 

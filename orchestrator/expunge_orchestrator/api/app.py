@@ -48,6 +48,7 @@ def build(state: AppState) -> FastAPI:
     app.state.turns = call_slots.CallTurns()
     app.state.turns_of_clients = call_slots.CallTurns(call_slots.TURNS_OF_CLIENT)
     app.state.lookups = call_slots.AddressTurns(settings.proxies)
+    app.state.public_turns = call_slots.AddressTurns(settings.proxies)
     app.state.watches = BatchWatches()
     app.state.readiness = Readiness(state.workspace.ledger)
     problems.install(app)
@@ -56,7 +57,7 @@ def build(state: AppState) -> FastAPI:
     if settings.opendsr is not None:
         controllers = opendsr.build(settings.opendsr)
         controllers.state.shared, controllers.state.limiter = state, limiter
-        for name in ("slots", "turns", "turns_of_clients", "lookups"):
+        for name in ("slots", "turns", "turns_of_clients", "lookups", "public_turns"):
             setattr(controllers.state, name, getattr(app.state, name))
         app.mount(opendsr.PATH, controllers)
     app.add_middleware(Guard, settings=settings, metrics=metrics, limiter=limiter)

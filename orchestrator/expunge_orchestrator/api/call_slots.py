@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from inspect import iscoroutinefunction
 from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 
 from expunge_orchestrator.api.connection_limits import is_proxy
 from expunge_orchestrator.api.problems import ProblemError
@@ -26,7 +31,7 @@ TURNS_OF_CLIENT = 2 * TURNS
 """Calls of all keys of one client at work at a time."""
 
 TURNS_OF_ADDRESS = 2
-"""Callers of one address who are looked up at a time."""
+"""Callers of one address who are looked up at a time; and calls without a credential that are at work."""
 
 LINE = 100
 """Calls that wait for those at work; each is a task with its body."""
@@ -109,7 +114,7 @@ class CallTurns:
 
 
 class AddressTurns:
-    """Lets so many callers of each address be looked up at a time, but for a named proxy's own: it speaks for many."""
+    """Lets so many callers of each address be at work at a time, but for a named proxy's own: it speaks for many."""
 
     def __init__(self, proxies: tuple[IPv4Network | IPv6Network, ...]) -> None:
         self._turns = CallTurns(TURNS_OF_ADDRESS)
@@ -118,6 +123,26 @@ class AddressTurns:
     def taken(self, address: str) -> AbstractAsyncContextManager[None]:
         """Wait for a turn; it is over with the block."""
         return nullcontext() if is_proxy(address, self._proxies) else self._turns.taken(network_of(address))
+
+
+class InAddressTurn(APIRoute):
+    """A route without a credential whose answers are made in a thread: a few of one address at a time.
+
+    The turn is over when an answer is made: whoever does not read one keeps nobody of their address waiting.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As FastAPI's own, in a turn, where it takes a thread."""
+        handle = super().get_route_handler()
+        if iscoroutinefunction(self.endpoint):
+            return handle
+
+        async def answer(request: Request) -> Response:
+            turns: AddressTurns = request.app.state.public_turns
+            async with turns.taken(request.client.host if request.client is not None else ""):
+                return await handle(request)
+
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -22,6 +22,7 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import problems
 from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.call_context import CallContext, requires
+from expunge_orchestrator.api.call_slots import InAddressTurn
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.openapi import PROBLEM_MEDIA_TYPE, operation_id
 from expunge_orchestrator.api.opendsr.schemas import (
@@ -104,19 +105,23 @@ def build(settings: OpenDsr) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Exception, _defect)
 
-    @app.get("/discovery", response_model=Discovery)
+    public = APIRouter(route_class=InAddressTurn)
+
+    @public.get("/discovery", response_model=Discovery)
     def get_discovery() -> Response:
         """What is supported, and where the certificate is."""
         identities = tuple(Supported(identity_type=name) for name in sorted(settings.identities))
         certificate = f"https://{processor.domain}{PATH}/certificate.pem"
         return _signed(processor, Discovery(supported_identities=identities, processor_certificate=certificate))
 
-    @app.get(
+    @public.get(
         "/certificate.pem", response_class=Response, responses={200: {"content": {CERTIFICATE: {}}, "description": ""}}
     )
     def get_certificate() -> Response:
         """The certificate that answers are signed with."""
         return Response(processor.certificate, media_type=CERTIFICATE)
+
+    app.include_router(public)
 
     @app.post("/requests", status_code=HTTPStatus.CREATED, response_model=Accepted)
     async def create_request(

@@ -10,8 +10,6 @@ from fastapi.responses import PlainTextResponse, Response
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.openapi import problem
 from expunge_orchestrator.api.readiness import Readiness
-from expunge_orchestrator.api.state import AppState
-from expunge_orchestrator.ledger.database import reading
 
 router = APIRouter(tags=["health"])
 
@@ -35,9 +33,7 @@ async def get_readiness(request: Request) -> str:
     response_class=PlainTextResponse,
     responses={HTTPStatus.TOO_MANY_REQUESTS.value: problem("Too many calls")},
 )
-def get_metrics(request: Request) -> Response:
-    """Metrics for Prometheus."""
-    state: AppState = request.app.state.shared
+async def get_metrics(request: Request) -> Response:
+    """Metrics for Prometheus, as of a moment ago."""
     found: Metrics = request.app.state.metrics
-    with reading(state.workspace.ledger) as connection:
-        return Response(found.text(connection, state.clock()), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(await found.text(request.app.state.shared), media_type="text/plain; version=0.0.4; charset=utf-8")

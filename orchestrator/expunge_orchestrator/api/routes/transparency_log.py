@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
+from expunge_orchestrator.api.call_slots import InAddressTurn
 from expunge_orchestrator.api.problems import not_there
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.receipts import receipt_export
 
-router = APIRouter(prefix="/v1", tags=["transparency"])
+router = APIRouter(prefix="/v1", tags=["transparency"], route_class=InAddressTurn)
 
 # tile/<L>/<N>[.p/<W>] and tile/entries/<N>[.p/<W>]; N in groups of three digits, all but the last with an x before it.
 _TILE = re.compile(r"tile/(?:[0-9]{1,2}|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?", re.ASCII)
