@@ -22,7 +22,7 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.api import metrics
+from expunge_orchestrator.api import call_context, metrics
 from expunge_orchestrator.api.call_slots import TURNS, TURNS_OF_ADDRESS, TURNS_OF_CLIENT, InAddressTurn
 from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.routes import locate as locate_route
@@ -232,6 +232,20 @@ def test_keys_with_a_client_in_common_wait_for_each_other(api: ApiHarness, monke
                 assert answer.result(SOON).status_code == 200
             assert not there.acquire(timeout=0.2), "no more than these"
         assert {one.result(10 * SOON).status_code for one in waiting} == {200}
+
+
+def test_a_few_refused_calls_of_one_caller_are_at_work(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For lack of a role, too: each is written to the audit trail."""
+    key, another, number = api.key(Role.REQUESTER), api.key(Role.OPERATOR), 20
+    with ThreadPoolExecutor(number + 2) as pool:
+        with held(monkeypatch, call_context, "_record_refusal", number) as there:
+            waiting = [pool.submit(api.client.get, "/v1/audit_log", headers=key) for _ in range(number)]
+            for _ in range(TURNS):
+                assert there.acquire(timeout=SOON)
+            answer = pool.submit(api.client.get, "/v1/erasure_requests", headers=another)
+            assert answer.result(SOON).status_code == 200
+            assert not there.acquire(timeout=0.2), "no more than these"
+        assert {one.result(10 * SOON).status_code for one in waiting} == {403}
 
 
 def test_public_calls_of_one_address_wait_for_each_other(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:

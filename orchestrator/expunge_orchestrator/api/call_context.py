@@ -117,7 +117,8 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
         principal, at = await authentication.authenticated(request)
         request.state.refused = _spending(state, principal, _digest(request, _hashed(b"")))
         if not is_allowed(principal, operation):
-            await run_in_threadpool(_refused, state, principal, operation, at)
+            async with _turn(request, principal):
+                await run_in_threadpool(_record_refusal, state, principal, operation, at)
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
@@ -241,6 +242,6 @@ def _digest(request: Request, body: bytes) -> bytes:
     return digest.digest()
 
 
-def _refused(state: AppState, principal: Principal, operation: Operation, at: datetime) -> None:
+def _record_refusal(state: AppState, principal: Principal, operation: Operation, at: datetime) -> None:
     with state.writer.transaction() as connection:
         audit_log.append_refused(connection, at, principal.actor, operation.value, "role-missing")
