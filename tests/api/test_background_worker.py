@@ -13,15 +13,19 @@ import pytest
 import sqlalchemy as sa
 from tests.support.api import ApiHarness, once, open_api
 from tests.support.faulty_connector import FaultyConnector
+from tests.support.holds import key, place
 from tests.support.notifications import waited
 from tests.support.people import make_caller
 from tests.support.store_inspector import StoreInspector
 
 from expunge_config.search_settings import SearchSettings
 from expunge_connectors.errors import TransientError
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.api import background_worker
 from expunge_orchestrator.api.background_worker import Worker
 from expunge_orchestrator.auth.principals import Role
-from expunge_orchestrator.execution import settling_time
+from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.execution import batch_lifecycle, settling_time
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.requests import scheduler
@@ -108,6 +112,66 @@ def test_it_searches_the_stores_for_whom_it_settles(inspector: StoreInspector, t
             worker.stop()
         with reading(api.installation.workspace.ledger) as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(tables.blind_search)) == 1
+
+
+def test_what_comes_due_is_taken_up_beside_a_run_that_does_not_end(
+    inspector: StoreInspector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists that are fed without a pause keep one from ending; here a step of a list ends only after all the others."""
+    observe, looks = backup_copies.observe, threading.Semaphore(0)
+
+    def looking(*given: Any) -> Any:
+        looks.release()
+        return observe(*given)
+
+    monkeypatch.setattr(backup_copies, "observe", looking)
+    monkeypatch.setattr(background_worker, "COPIES_EVERY", 0.0)
+    with open_api(inspector.calltrack, tmp_path, api=OFTEN, settling=timedelta(days=1)) as api:
+        installation = api.installation
+        workspace, chunk = installation.workspace, tables.chunk.c
+        held = make_caller(inspector)
+        place(installation, [key("caller_id", held.id)], until=now().date() + timedelta(days=9))
+        settles, waits = ask(api, make_caller(inspector).id), ask(api, held.id)
+        api.work()
+        assert (settles(), waits()) == ("erased", "on-hold")
+        put_off = installation.plan(f"caller_id\n{make_caller(inspector).id}\n", "client:42")
+        batch_lifecycle.start(workspace, put_off)
+        later = {"attempts": workspace.settings.max_attempts, "not_before": stamp(now() + timedelta(hours=1))}
+        with workspace.ledger.begin() as connection:
+            connection.execute(sa.update(tables.chunk).where(chunk.batch_id == put_off.id).values(**later))
+        assert batch_lifecycle.start(
+            workspace, installation.plan(f"caller_id\n{make_caller(inspector).id}\n", "client:42")
+        )
+        main, released = workspace.stores["main"], threading.Event()
+        fed = [threading.Semaphore(0)]
+
+        def erase(*arguments: Any, **named: Any) -> Any:
+            if fed:
+                fed.pop().release()
+                assert released.wait(200)
+            return main.erase(*arguments, **named)
+
+        at_work = fed[0]
+        worker = Worker(installation.with_stores({"main": FaultyConnector(main, erase=erase)}), api.clock)  # type: ignore[dict-item]
+        worker.start()
+        try:
+            assert at_work.acquire(timeout=60)
+            with workspace.ledger.begin() as connection:
+                due = sa.update(tables.chunk).values(settle_at=stamp(now()))
+                connection.execute(due.where(chunk.settle_at.is_not(None)))
+                connection.execute(sa.update(tables.hold).values(until=str(now().date() - timedelta(days=1))))
+                come = sa.update(tables.chunk).values(not_before=stamp(now()))
+                connection.execute(come.where(chunk.batch_id == put_off.id))
+            waited(lambda: settles() == "settled")
+            waited(lambda: waits() == "erased")
+            waited(lambda: installation.outcomes(put_off) == {"erased": 1})
+            while looks.acquire(blocking=False):
+                pass
+            assert looks.acquire(timeout=60), "the backup copies are not looked at"
+            assert not released.is_set()
+        finally:
+            released.set()
+            worker.stop()
 
 
 def stop_while_at_work(worker: Worker, released: threading.Event) -> None:

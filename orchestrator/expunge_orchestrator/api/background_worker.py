@@ -37,9 +37,11 @@ def _put_off(error: Exception) -> None:
 
 
 class Worker:
-    """Threads: one starts what is due, one runs it, one tells of it, and one searches before settling, where it is set.
+    """Threads: one starts what is due, one runs it, one takes up what waited, one looks at the copies, one tells of it.
 
-    A long batch does not keep a single person waiting to start, and a slow receiver or a long search nobody at all.
+    Where it is set, one searches before settling. A long batch does not keep a single person waiting to start, nor a
+    slow receiver or a long search anybody at all. A run may last as long as the service, as long as it is fed: nothing
+    that comes due waits for its end, and nothing depends on when it began.
     """
 
     def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = now) -> None:
@@ -49,10 +51,17 @@ class Worker:
         self._due = threading.Event()
         self._begun = threading.Event()
         self._news = threading.Event()
+        self._waited = threading.Event()
+        self._copies = threading.Event()
         self._threads = [
-            threading.Thread(target=self._repeat, args=(self._start, self._due), name="expunge-starter", daemon=True),
-            threading.Thread(target=self._repeat, args=(self._run, self._begun), name="expunge-runner", daemon=True),
-            threading.Thread(target=self._repeat, args=(self._tell, self._news), name="expunge-teller", daemon=True),
+            threading.Thread(target=self._repeat, args=(job, woken), name=f"expunge-{name}", daemon=True)
+            for name, job, woken in (
+                ("starter", self._start, self._due),
+                ("runner", self._run, self._begun),
+                ("waker", self._take_up, self._waited),
+                ("copies", self._look_at_copies, self._copies),
+                ("teller", self._tell, self._news),
+            )
         ]
         self._searches = threading.Event()
         if workspace.settings.search.every is not None:
@@ -76,7 +85,7 @@ class Worker:
     def stop(self) -> None:
         """Let the running steps end; what is left is taken up by the next process."""
         self._stop.set()
-        for event in (self._due, self._begun, self._news, self._searches):
+        for event in (self._due, self._begun, self._waited, self._copies, self._news, self._searches):
             event.set()
         for thread in self._threads:
             thread.join()
@@ -107,25 +116,33 @@ class Worker:
 
     def _search(self) -> None:
         if settling_search.search_due(self._workspace, self._stop.is_set):
+            self._waited.set()
+
+    def _take_up(self) -> None:
+        workspace = self._workspace
+        workspace.refuse_unmapped_names()
+        try:
+            if settling_time.start_due(workspace):
+                self._begun.set()
+        except (FindingsError, ConnectorError) as error:  # the others' holds run out without it
+            _put_off(error)
+        forgotten_plans.forget_stale(workspace)
+        if hold_enforcement.release(workspace.ledger):
             self._begun.set()
 
     def _run(self) -> None:
         workspace = self._workspace
         workspace.refuse_unmapped_names()
-        try:
-            settling_time.start_due(workspace)
-        except (FindingsError, ConnectorError) as error:  # what was begun, withdrawn or ended goes on without it
-            _put_off(error)
-        forgotten_plans.forget_stale(workspace)
-        hold_enforcement.release(workspace.ledger)
         with (
             suppress(LedgerBusyError),  # another process of this ledger is at it
             open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer,
         ):
-            run(workspace, writer, RunObserver(told_to_stop=self._stop.is_set))
+            run(workspace, writer, RunObserver(told_to_stop=self._stop.is_set), patience=workspace.settings.api.tick)
+
+    def _look_at_copies(self) -> None:
         at = self._clock()
         if self._copies_at is None or (at - self._copies_at).total_seconds() >= COPIES_EVERY:
             self._copies_at = at
-            listings = backup_copies.observe(workspace.backups, workspace.ledger)
-            with workspace.ledger.begin() as connection:
+            listings = backup_copies.observe(self._workspace.backups, self._workspace.ledger)
+            with self._workspace.ledger.begin() as connection:
                 backup_copies.record(connection, listings)

@@ -69,7 +69,7 @@ def sync_state(connection: Transaction, batch_ids: Collection[int]) -> None:
 
     Who can be withdrawn of a cancelled batch is set apart first. A paused batch stays so until it is over.
     """
-    for batch_id in batch_ids:
+    for batch_id in sorted(batch_ids):  # two that do this at once take the rows in one order
         batch = batch_transitions.row_of(connection, batch_id)
         if batch.cancelled_at is not None:
             cancellation.set_batch_apart(connection, batch_id)

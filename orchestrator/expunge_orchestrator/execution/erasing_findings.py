@@ -45,7 +45,7 @@ class ErasingFindings:
     _asking: threading.Lock = field(default_factory=threading.Lock)
     _clean_at: float | None = None
     _answers: dict[str, tuple[float, FindingsError | None]] = field(default_factory=dict)
-    _differences: dict[int, MapDifferences] = field(default_factory=dict)
+    _differences: dict[int, tuple[float, MapDifferences]] = field(default_factory=dict)
 
     def put_off(self, delivery: ClaimedStep) -> bool:
         """Put a chunk off to a later run if its step is not to be done under this map, or with these findings."""
@@ -61,13 +61,17 @@ class ErasingFindings:
         return why is not None
 
     def _decided_otherwise(self, batch: Batch) -> str | None:
-        """The map is read when a process begins: one look of a run is good for all of it."""
-        if batch.id not in self._differences:
+        """The map is read when a process begins, but a table that is gone from it may be dropped later."""
+        known = self._differences.get(batch.id)
+        if known is None or not self._holds(known[0]):
+            self._differences = {one: seen for one, seen in self._differences.items() if self._holds(seen[0])}
+            at = time.monotonic()
             try:
-                self._differences[batch.id] = plans_map.differences(self._workspace, batch)
+                known = at, plans_map.differences(self._workspace, batch)
             except ConnectorError:
                 return f"{OTHER_MAP}, or a table of it was dropped: a store cannot be asked."
-        found = self._differences[batch.id]
+            self._differences[batch.id] = known
+        found = known[1]
         if not found:
             return None
         return f"{OTHER_MAP}, of {found.text}. It goes on by itself under the plan's map; or: expunge end {batch.uid}"

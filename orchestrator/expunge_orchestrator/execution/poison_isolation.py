@@ -22,8 +22,6 @@ from expunge_orchestrator.rules import pipeline
 LONGEST_PAUSE = 8
 """The pause before another attempt doubles so many times."""
 
-_LONG_RUN = timedelta(hours=1)
-
 _ALMOST = 40
 """So many failures are enough to call it everywhere, where not one piece in ten passes."""
 
@@ -50,13 +48,13 @@ def queue_priority(depth: int, people: int | None, failures: int | None, passes:
     return depth - 1000 if not passes and failures > people.bit_length() else -1000 - depth
 
 
-def taken_up_before(begun: datetime, moment: datetime) -> datetime:
+def taken_up_before(begun: datetime, moment: datetime, patience: timedelta) -> datetime:
     """A run takes up people who were put off to a time before this.
 
-    Whose time had come when it began: it does not wait for others. In a run that never comes to rest, as a busy
-    service's, they are taken up all the same, an hour later.
+    Whose time had come when it began: it does not wait for others. In a run that does not come to rest, who was put off
+    since is taken up all the same, so long after their time had come.
     """
-    return max(begun, moment - _LONG_RUN)
+    return max(begun, moment - patience)
 
 
 def isolate(context: StepContext, epoch: int, step: int, why: str, *, put_off: bool = False) -> None:

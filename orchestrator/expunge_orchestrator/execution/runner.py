@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from expunge_connectors.contract import Heartbeat, no_beat
 from expunge_orchestrator.clock import now, parse, stamp
@@ -59,6 +59,9 @@ _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     cancellation.WITHDRAW: cancellation.withdraw,
 }
 
+LONG_RUN = timedelta(hours=1)
+"""A command ends when it has tried everybody: only one that lasts longer tries again those whom it put off."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunObserver:
@@ -73,15 +76,22 @@ class RunObserver:
     told_to_stop: Callable[[], bool] = field(default=lambda: False)
 
 
-def run(
-    workspace: Workspace, writer: LogWriter, watch: RunObserver, workers: int = WORKERS, *, only: int | None = None
+def run(  # noqa: PLR0913 - what it runs, and how
+    workspace: Workspace,
+    writer: LogWriter,
+    watch: RunObserver,
+    workers: int = WORKERS,
+    *,
+    only: int | None = None,
+    patience: timedelta = LONG_RUN,
 ) -> None:
     """Run every batch of the ledger that is to run (or `only` one), until nothing is left that could run now.
 
     Controllers take turns, a chunk each; of one controller's batches the earliest comes first (ADR 12).
     Chunks that met a passing trouble are tried again after a pause; after `max_attempts` they end FAILED, visibly.
     Those of people whose records somebody has locked are put off to a later run, and all that would erase while
-    `check` shows an error.
+    `check` shows an error; a run that does not come to rest, as a busy service's, tries them again when their time has
+    come and `patience` is over.
     Told to stop (`watch`), it ends with the steps that run; another run takes up the rest.
 
     Raises:
@@ -106,7 +116,8 @@ def run(
                 _publish(workspace, writer)
                 news = False
             stops = watch.told_to_stop()
-            ready, pause = ([], None) if stops else _open_chunks(workspace, begun, set(flight.values()), only)
+            put_off = poison_isolation.taken_up_before(begun, now(), patience)
+            ready, pause = ([], None) if stops else _open_chunks(workspace, put_off, set(flight.values()), only)
             for chunk in turns.ordered(ready, _controller)[: workers - len(flight)]:
                 flight[pool.submit(_run_chunk, workspace, chunk.id, watch, findings)] = chunk.id
                 turns.taken(_controller(chunk))
@@ -135,11 +146,11 @@ def _controller(chunk: OpenChunk) -> tuple[str, str | None]:
 
 
 def _open_chunks(
-    workspace: Workspace, begun: datetime, in_flight: set[int], only: int | None
+    workspace: Workspace, put_off: datetime, in_flight: set[int], only: int | None
 ) -> tuple[list[OpenChunk], float | None]:
     """Chunks that can run now, earliest batch first; and seconds until the next one that waits for its pause.
 
-    Nobody waits for those that are put off: a run takes them up whose time had come when it began.
+    Nobody waits for those that are put off: they are taken up whose time is before `put_off`.
     """
     moment, most = now(), workspace.settings.max_attempts
     with reading(workspace.ledger) as connection:
@@ -152,7 +163,7 @@ def _open_chunks(
             row.id,
         )
     )
-    due = {False: stamp(moment), True: stamp(poison_isolation.taken_up_before(begun, moment))}
+    due = {False: stamp(moment), True: stamp(put_off)}
     ready, waiting = [], []
     for row in open_rows:
         if row.not_before is None or row.not_before <= due[row.attempts >= most]:
