@@ -16,19 +16,16 @@ from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.blind_search import BlindSearch
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.holds.legal_holds import Hold
-from expunge_orchestrator.ledger import Transaction, kept_keys, requests
+from expunge_orchestrator.ledger import Transaction, requests
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
     current_public_state,
     outcomes_by_batch,
-    outcomes_of,
     public_state,
-    reasons_of,
-    remaining_by_collection,
-    settling_by_batch,
-    settling_of,
 )
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
+from expunge_orchestrator.ledger.chunk_sums import PeopleSums
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import BatchState
@@ -94,41 +91,40 @@ def plan_view(connection: Transaction, batch: Batch) -> dict[str, Any]:
     }
 
 
-def batch_summaries(connection: Transaction, listed: Sequence[Batch]) -> list[dict[str, Any]]:
-    """Batches as a list shows them, by four queries however many they are; no record of a person's counts is read."""
-    results, settling = outcomes_by_batch(connection, listed), settling_by_batch(connection, listed)
-    left = kept_keys.count_people(connection, listed)
-    return [_summary(one, results[one.id], settling[one.id], left.get(one.id, 0)) for one in listed]
+def batch_summaries(connection: Transaction, sums: BatchSums, listed: Sequence[Batch]) -> list[dict[str, Any]]:
+    """Batches as a list shows them, by few queries however many they are; no record of a person's counts is read."""
+    people = sums.people(connection, listed)
+    return [_summary(one, people[one.id]) for one in listed]
 
 
-def _summary(batch: Batch, results: Mapping[str, int], settling: tuple[int, int], left: int) -> dict[str, Any]:
-    to_settle, settled = settling
+def _summary(batch: Batch, people: PeopleSums) -> dict[str, Any]:
     return {
         "id": batch.uid,
         "controller": str(batch.scope),
         **({} if batch.data_types is None else {"data_types": sorted(batch.data_types)}),
-        "state": public_state(batch.state, results, undisclosed=batch.undisclosed),
+        "state": public_state(batch.state, people.outcomes, undisclosed=batch.undisclosed),
         "digest": batch.plan_digest,
         "people": batch.plan["people"],
-        "outcomes": results,
+        "outcomes": dict(people.outcomes),
         "settles_at": batch.settle_at,
-        "settling": bool(to_settle) and batch.state is BatchState.ERASED,
-        "settled": settled,
-        "left_in_part": left,
+        "settling": bool(people.to_settle) and batch.state is BatchState.ERASED,
+        "settled": people.settled,
+        "left_in_part": people.left,
     }
 
 
 def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
-    """How far it is, what was found and what is left."""
-    with reading(workspace.ledger) as connection:
-        in_part, places = kept_keys.count_by_place(connection, batch)
+    """How far it is, what was found and what is left. Of a batch at rest its people are read once (`batch_sums`)."""
+    sums = workspace.sums
+    with sums.alone(batch), reading(workspace.ledger) as connection:
+        people, records = sums.people(connection, [batch])[batch.id], sums.records(connection, batch)
         return {
-            **_summary(batch, outcomes_of(connection, batch), settling_of(connection, batch), in_part),
-            "reasons": reasons_of(connection, batch),
-            "collections": remaining_by_collection(connection, batch),
+            **_summary(batch, people),
+            "reasons": dict(people.reasons),
+            "collections": records.remaining(),
             "left": {
-                f"{store}.{name}": {"people": one.people, "records": one.records}
-                for (store, name), one in places.items()
+                f"{store}.{name}": {"people": left.people, "records": left.records}
+                for (store, name), left in sorted(records.left.items())
             },
             "chunks": chunk_states(connection, batch),
         }

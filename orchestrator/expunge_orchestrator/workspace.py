@@ -20,6 +20,7 @@ from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.installation_check import installation_findings
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import Ledger
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Erasing
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
@@ -69,6 +70,7 @@ class Workspace:
     led: Mapping[str, frozenset[str]]
     inspection: InspectionCache = field(default_factory=InspectionCache, repr=False, compare=False)
     samples: SamplesDrawn = field(default_factory=SamplesDrawn, repr=False, compare=False)
+    sums: BatchSums = field(default_factory=BatchSums, repr=False, compare=False)
 
     def refuse_errors(self) -> None:
         """Inspect what this workspace works with, unless that was done a moment ago, and let errors block.

@@ -20,7 +20,7 @@ from tests.support.servers import wait_until
 from tests.support.statements import assert_chain_intact
 from tests.support.store_inspector import StoreInspector, changed
 
-from expunge_orchestrator.ledger.batch_status import remaining_by_collection
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
@@ -276,7 +276,7 @@ def test_the_same_person_registering_again_is_left_alone(
     assert ended.state is BatchState.ERASED, module_installation.failures(ended)
     assert changed(registered[0], inspector.contents()) == {}
     with reading(module_installation.workspace.ledger) as connection:
-        counts = remaining_by_collection(connection, ended)
+        counts = BatchSums().records(connection, ended).remaining()
     newer = {name: one["newer"] for name, one in counts.items() if one["newer"]}
     assert newer == {"main.users": 1, "main.marketing_optouts": 1}
     assert {one["due"] for one in counts.values()} == {0}
@@ -304,7 +304,7 @@ def test_another_person_with_the_same_phone_who_was_about_to_be_written(
     )
     assert ended.state is BatchState.ERASED, module_installation.failures(ended)
     with reading(module_installation.workspace.ledger) as connection:
-        counts = remaining_by_collection(connection, ended)
+        counts = BatchSums().records(connection, ended).remaining()
     assert not any(one["newer"] or one["due"] for one in counts.values())
     assert not any(holder.left(inspector).values()), holder.left(inspector)
     assert_settled(module_installation, batch, again=False)

@@ -14,7 +14,7 @@ from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
 
-from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.database import reading
 
 COLLECTIONS = """
@@ -87,7 +87,7 @@ def test_after_the_erasure(company: tuple[Installation, Keyspace, str]) -> None:
     assert keyspace.client.get("letters:gift@x.example") == b"for Bob"
     assert installation.outcomes(batch) == {"erased": 1}
     with reading(installation.workspace.ledger) as connection:
-        remaining = batch_status.remaining_by_collection(connection, batch)
+        remaining = BatchSums().records(connection, batch).remaining()
     ambiguous = {name: one["ambiguous"] for name, one in remaining.items() if one["ambiguous"]}
     assert ambiguous == {"main.news": 1, "cache.letters": 1}
 

@@ -17,7 +17,7 @@ from tests.support.people import make_holder
 from tests.support.statements import lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
@@ -205,4 +205,4 @@ def test_a_name_that_is_no_text_is_told_as_unread_and_stops_nobody(
 
 def status(installation: Installation, batch: Batch) -> dict[str, dict[str, int | None]]:
     with reading(installation.workspace.ledger) as connection:
-        return batch_status.remaining_by_collection(connection, batch)
+        return BatchSums().records(connection, batch).remaining()

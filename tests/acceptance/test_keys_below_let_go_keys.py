@@ -23,7 +23,7 @@ from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
 
-from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 
@@ -107,7 +107,7 @@ def interrupted(installation: Installation, batch: Batch) -> None:
 def ambiguous(installation: Installation, batch: Batch) -> set[str]:
     """The collections of which something is left as ambiguous."""
     with reading(installation.workspace.ledger) as connection:
-        found = batch_status.remaining_by_collection(connection, batch)
+        found = BatchSums().records(connection, batch).remaining()
     return {name for name, counts in found.items() if counts["ambiguous"]}
 
 

@@ -25,7 +25,7 @@ from tests.support.servers import Keyspace
 
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.execution import operator_retry
-from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 
@@ -109,7 +109,7 @@ def with_(installation: Installation, store: str, verb: str, then: Callable[[], 
 def ambiguous(installation: Installation, batch: Batch) -> set[str]:
     """The collections of which something is left as ambiguous."""
     with reading(installation.workspace.ledger) as connection:
-        found = batch_status.remaining_by_collection(connection, batch)
+        found = BatchSums().records(connection, batch).remaining()
     return {name for name, counts in found.items() if counts["ambiguous"]}
 
 

@@ -18,7 +18,8 @@ from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.fencing import claim
 from expunge_orchestrator.execution.runner import RunObserver, run, run_step
 from expunge_orchestrator.installation_setup import open_log
-from expunge_orchestrator.ledger import batch_status, tables
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
@@ -219,4 +220,4 @@ def stopwatch() -> Callable[[], float]:
 def found_in(installation: Installation, batch: Batch) -> int:
     """Records that the batch found."""
     with reading(installation.workspace.ledger) as connection:
-        return sum(one["found"] for one in batch_status.remaining_by_collection(connection, batch).values())
+        return sum(one["found"] for one in BatchSums().records(connection, batch).remaining().values())

@@ -30,6 +30,7 @@ from expunge_orchestrator.execution import settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import initialise, open_log
 from expunge_orchestrator.ledger import batch_status
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
@@ -207,7 +208,7 @@ class Installation:
     def reasons(self, batch: Batch) -> dict[str, int]:
         """Reason -> number of people."""
         with reading(self.workspace.ledger) as connection:
-            return dict(batch_status.reasons_of(connection, batch))
+            return dict(BatchSums().people(connection, [batch])[batch.id].reasons)
 
     def failures(self, batch: Batch) -> str:
         """What the failed chunks say."""

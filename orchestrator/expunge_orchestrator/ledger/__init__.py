@@ -38,6 +38,8 @@ controllers             which rows are of which controller
 asked_of_day            what an actor asked for in a day
 page_cursors            cursors of lists that come in pages
 batch_cutoffs           the cutoff of a batch in each store
+chunk_sums              what the people of a chunk come to, and their records
+batch_sums              what is told of a batch: sums of its chunks, counted once for each state of theirs
 batch_status            progress, outcomes, the state that is shown
 identifier_encryption   identifiers and keys, encrypted under a key for each item
 suppression_list        keyed hashes of whom the ledger erased

@@ -79,31 +79,6 @@ def current_public_state(connection: sa.Connection, batch: Batch) -> str:
     return public_state(batch.state, outcomes_of(connection, batch), undisclosed=batch.undisclosed)
 
 
-def settling_of(connection: sa.Connection, batch: Batch) -> tuple[int, int]:
-    """Of how many people something was stated that is to be looked at again, and of how many that has been done."""
-    return settling_by_batch(connection, [batch])[batch.id]
-
-
-def settling_by_batch(connection: sa.Connection, of: Collection[Batch]) -> Mapping[int, tuple[int, int]]:
-    """Batch (id) -> the same two numbers, for each of these batches."""
-    item = tables.item.c
-    people = (
-        sa.select(item.batch_id, sa.func.count().label("number"))
-        .select_from(tables.item)
-        .where(item.batch_id.in_([one.id for one in of]))
-        .group_by(item.batch_id)
-    )
-    waiting = people.join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id).where(
-        tables.chunk.c.state == ChunkState.WAITING.value,
-        tables.item.c.outcome.in_([one.value for one in (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)]),
-    )
-    settled = people.join(tables.statement, tables.statement.c.item_id == tables.item.c.id).where(
-        tables.statement.c.event == "settled"
-    )
-    to_settle, done = ({row.batch_id: row.number for row in connection.execute(one)} for one in (waiting, settled))
-    return {one.id: (to_settle.get(one.id, 0), done.get(one.id, 0)) for one in of}
-
-
 def all_ambiguous(results: Mapping[str, int]) -> bool:
     """Nothing of anybody was touched: there is nothing that a settling check could look for."""
     return set(results) == {Result.AMBIGUOUS.value}
@@ -125,56 +100,3 @@ def chunk_states(connection: sa.Connection, batch: Batch) -> list[dict[str, obje
         }
         for row in rows
     ]
-
-
-def reasons_of(connection: sa.Connection, batch: Batch) -> Mapping[str, int]:
-    """Reason -> number of people, for ambiguous and failed ones; of whose chunk failed as a whole, why that did."""
-    failed = tables.chunk.c.state == ChunkState.FAILED.value
-    said = sa.func.coalesce(tables.item.c.reason, sa.case((failed, tables.chunk.c.failure)))
-    rows = connection.execute(
-        sa.select(said.label("reason"), sa.func.count().label("number"))
-        .join(tables.chunk, tables.chunk.c.id == tables.item.c.chunk_id)
-        .where(tables.item.c.batch_id == batch.id, said.is_not(None))
-        .group_by(said)
-    )
-    return {row.reason: row.number for row in rows}
-
-
-def remaining_by_collection(connection: sa.Connection, batch: Batch) -> dict[str, dict[str, int | None]]:
-    """`store.collection` -> found, due, retained, newer, ambiguous, unread, summed over the people of the batch.
-
-    Of whom something was found, and who was not verified there, nobody knows what is left: None.
-    """
-    sums: dict[str, Counter[str]] = {}
-    unknown: set[str] = set()
-    rows = connection.execute(
-        sa.select(*(tables.item.c[name] for name in ("found", "verified", "reviewed", "reverified", "unread"))).where(
-            tables.item.c.batch_id == batch.id
-        )
-    )
-    for row in rows:
-        # As it was seen last: by the settling check, where there was one.
-        found, verified = row.found or {}, {**(row.verified or {}), **(row.reviewed or {}), **(row.reverified or {})}
-        unknown |= {
-            f"{store}.{name}"
-            for store, collections in found.items()
-            for name in collections
-            if name not in verified.get(store, {})
-        }
-        for place, values in (row.unread or {}).items():
-            sums.setdefault(place, Counter())["unread"] += values
-        for column, record in (("found", found), ("verified", verified)):
-            for store, collections in record.items():
-                for name, (due, retained, newer, _until, _ground, ambiguous) in collections.items():
-                    total = sums.setdefault(f"{store}.{name}", Counter())
-                    if column == "found":
-                        total["found"] += due + retained
-                    else:
-                        total.update({"due": due, "retained": retained, "newer": newer, "ambiguous": ambiguous})
-    return {
-        name: {
-            key: None if name in unknown and key not in {"found", "unread"} else total[key]
-            for key in ("found", "due", "retained", "newer", "ambiguous", "unread")
-        }
-        for name, total in sums.items()
-    }

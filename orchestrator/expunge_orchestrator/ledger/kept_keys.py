@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.batches import Batch, of_scope
+from expunge_orchestrator.ledger.batches import of_scope
 from expunge_orchestrator.ledger.suppression_list import TAGS_AT_ONCE
 from expunge_orchestrator.rules import outcomes
 
@@ -108,32 +107,3 @@ def with_tags(connection: sa.Connection, scope: Scope, tags: Sequence[bytes]) ->
         )
         for _, row in sorted(rows.items())
     ]
-
-
-def count_people(connection: sa.Connection, of: Collection[Batch]) -> dict[int, int]:
-    """Batch (id) -> of how many people it left something, for those of these batches that did."""
-    of_batch = tables.item.c.batch_id
-    rows = connection.execute(
-        sa.select(of_batch, sa.func.count().label("number"))
-        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
-        .where(of_batch.in_([one.id for one in of]))
-        .group_by(of_batch)
-    )
-    return {row.batch_id: row.number for row in rows}
-
-
-def count_by_place(connection: sa.Connection, batch: Batch) -> tuple[int, dict[Place, ResidualCount]]:
-    """Of how many people a batch left something, and (store, collection) -> what is left there."""
-    rows = connection.execute(
-        sa.select(*_COUNTS, tables.residual_keys.c.places)
-        .join(tables.residual_keys, tables.residual_keys.c.item_id == tables.item.c.id)
-        .where(tables.item.c.batch_id == batch.id)
-    ).all()
-    people: Counter[Place] = Counter()
-    records: Counter[Place] = Counter()
-    for row in rows:
-        seen = outcomes.last_seen(row.found, row.verified, row.reviewed, row.reverified)
-        for store, name, _reached in row.places:
-            people[store, name] += 1
-            records[store, name] += outcomes.records_in(seen, store, name)
-    return len(rows), {place: ResidualCount(number, records[place]) for place, number in sorted(people.items())}

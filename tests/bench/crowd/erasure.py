@@ -30,6 +30,7 @@ from expunge_orchestrator.execution.fencing import ClaimedStep
 from expunge_orchestrator.execution.runner import RunObserver
 from expunge_orchestrator.installation_setup import initialise, open_log
 from expunge_orchestrator.ledger import batch_status, tables
+from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.planning import planner
@@ -126,7 +127,7 @@ def erase(url: str, home: Path, callers: Sequence[int], *, receipts: bool) -> By
         receipts_issued = _issued(workspace) - issued
         with reading(workspace.ledger) as connection:
             outcomes = dict(batch_status.outcomes_of(connection, batch))
-            rows = sum(one["found"] for one in batch_status.remaining_by_collection(connection, batch).values())
+            rows = sum(one["found"] for one in BatchSums().records(connection, batch).remaining().values())
         assert outcomes == {"erased": len(callers) - 1}, f"not everybody was erased: {outcomes}"
         started = time.perf_counter()
         if receipts:

@@ -138,7 +138,8 @@ def list_batches(
     with call.reading() as connection:
         mine = None if controllers is None else sorted(controllers, key=str)
         found = batches.list_page(connection, mine, after(cursor_), limit + 1)
-        summaries = tuple(BatchSummary(**one) for one in json_views.batch_summaries(connection, found[:limit]))
+        told = json_views.batch_summaries(connection, call.state.workspace.sums, found[:limit])
+        summaries = tuple(BatchSummary(**one) for one in told)
     return BatchPage(items=summaries, next_cursor=cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
