@@ -22,9 +22,10 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.api import call_context, metrics
+from expunge_orchestrator.api import batch_watches, call_context, metrics
 from expunge_orchestrator.api.call_slots import TURNS, TURNS_OF_ADDRESS, TURNS_OF_CLIENT, InAddressTurn
 from expunge_orchestrator.api.routes import ROUTERS
+from expunge_orchestrator.api.routes import batches as batches_route
 from expunge_orchestrator.api.routes import locate as locate_route
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.ledger import batches, requests
@@ -309,3 +310,22 @@ def head_of(server: ApiProcess, role: str, length: int) -> bytes:
     told = {**once(server.key(role)), "Content-Type": "text/csv", "Content-Length": str(length), "Host": "x"}
     lines = [f"{name}: {value}" for name, value in told.items()]
     return "\r\n".join(["POST /v1/batches?controller=client:42 HTTP/1.1", *lines, "", ""]).encode()
+
+
+def test_the_first_look_of_a_stream_takes_a_turn(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of a batch at rest is nothing but that look: ten of an actor would come again and again."""
+    key, another = api.key(Role.OPERATOR), api.key(Role.OPERATOR)
+    controller, people = listed(api, 4, 2)
+    headers = {**once(key), "Content-Type": "text/csv"}
+    made = api.client.post("/v1/batches", params={"controller": controller}, content=people, headers=headers).json()
+    number = batch_watches.MOST
+    with ThreadPoolExecutor(number + 2) as pool:
+        with held(monkeypatch, batches_route, "_progress", number) as there:
+            path = f"/v1/batches/{made['id']}/events"
+            waiting = [pool.submit(api.client.get, path, headers=key) for _ in range(number)]
+            for _ in range(TURNS):
+                assert there.acquire(timeout=SOON)
+            answer = pool.submit(api.client.get, "/v1/erasure_requests", headers=another)
+            assert answer.result(SOON).status_code == 200
+            assert not there.acquire(timeout=0.2), "no more than these"
+        assert {one.result(10 * SOON).status_code for one in waiting} == {200}

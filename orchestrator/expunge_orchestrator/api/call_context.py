@@ -108,7 +108,7 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
 
     Args:
         operation: What it does.
-        streams: Its answer has no end to wait for: it takes no turn, and is bounded by itself.
+        streams: Its answer has no end to wait for: it is bounded by itself, and takes a `turn` where it has to.
     """
 
     async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> AsyncIterator[CallContext]:
@@ -117,7 +117,7 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
         principal, at = await authentication.authenticated(request)
         request.state.refused = _spending(state, principal, _digest(request, _hashed(b"")))
         if not is_allowed(principal, operation):
-            async with _turn(request, principal):
+            async with turn(request, principal):
                 await run_in_threadpool(_record_refusal, state, principal, operation, at)
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
@@ -136,14 +136,14 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
             if request.scope["route"].body_field is not None:
                 # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
                 await _aside(body, reject_duplicate_members, body)
-            async with nullcontext() if streams else _turn(request, principal):
+            async with nullcontext() if streams else turn(request, principal):
                 yield CallContext(state, principal, operation, at, digest)
 
     return dependency
 
 
 @asynccontextmanager
-async def _turn(request: Request, principal: Principal) -> AsyncIterator[None]:
+async def turn(request: Request, principal: Principal) -> AsyncIterator[None]:
     """A caller's turn, and of those who call for clients that of all keys of each of these."""
     shared = request.app.state
     async with shared.turns.taken(authentication.counted_as(principal)):

@@ -15,7 +15,7 @@ from expunge_orchestrator import json_views
 from expunge_orchestrator.api import event_stream
 from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.batch_watches import BatchWatches, Progress
-from expunge_orchestrator.api.call_context import CallContext, requires
+from expunge_orchestrator.api.call_context import CallContext, requires, turn
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
 from expunge_orchestrator.api.pagination import Cursor, Limit, after
@@ -294,7 +294,8 @@ async def stream_batch_events(
     The stream ends after a while even if the batch does not: call again with the id of the last event. An actor has ten
     streams at a time.
     """
-    first = await run_in_threadpool(_progress, call, batch_id)  # its own: what others saw is older than this call
+    async with turn(asked, call.principal):
+        first = await run_in_threadpool(_progress, call, batch_id)  # its own: what others saw is older than this call
     since = time.monotonic()
 
     async def look() -> Progress:
