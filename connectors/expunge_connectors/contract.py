@@ -194,6 +194,8 @@ class Finding:
     Attributes:
         of_rows: Rows say it that stand there now, and not how the store is built: with one of them something could go
             that is another person's. Whoever only looks sees no less than without them.
+        scopes: Whose rows they are: it stops requests for these alone; without a member, for every member. None: it
+            stops everybody's.
     """
 
     severity: Severity
@@ -203,6 +205,13 @@ class Finding:
     message: str
     remedy: str
     of_rows: bool = False
+    scopes: tuple[Scope, ...] | None = None
+
+    def stops(self, scope: Scope | None) -> bool:
+        """It is an error that stops requests for this scope; None: for any."""
+        if self.severity is not Severity.ERROR or self.scopes is None or scope is None:
+            return self.severity is Severity.ERROR
+        return any(one in {scope, Scope(scope.controller)} for one in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)

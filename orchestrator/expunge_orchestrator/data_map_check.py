@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import BackupConnector, Finding, Sampleable, Severity, StoreConnector
+from expunge_connectors.contract import BackupConnector, Finding, Sampleable, Scope, Severity, StoreConnector
 from expunge_orchestrator import data_type_closure, sampled_values, store_calls
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.rules import declared_backups, reachability
@@ -81,13 +81,17 @@ def _in_order(found: list[Finding]) -> list[Finding]:
     return sorted(found, key=lambda one: (order.index(one.severity), one.store, one.collection or "", one.code))
 
 
-def raise_on_errors(findings: Sequence[Finding]) -> None:
+def raise_on_errors(findings: Sequence[Finding], scope: Scope | None = None) -> None:
     """Let errors block.
+
+    Args:
+        findings: What was noticed.
+        scope: Whose request is to be blocked: not by what rows of others say. None: anybody's.
 
     Raises:
         FindingsError: There is at least one error; the message lists them.
     """
-    errors = [one for one in findings if one.severity is Severity.ERROR]
+    errors = [one for one in findings if one.stops(scope)]
     if errors:
         listed = "\n".join(
             f"  {one.store}{f'.{one.collection}' if one.collection else ''}: {one.message}" for one in errors
@@ -101,20 +105,24 @@ def raise_on_errors(findings: Sequence[Finding]) -> None:
 
 @dataclass(slots=True)
 class InspectionCache:
-    """The last inspection of this process, if it found no error (ADR 7)."""
+    """The last inspection of this process, if it found no error that concerns everybody (ADR 7)."""
 
     _of: tuple[object, ...] = ()
     _at: float = 0.0
+    _errors: Sequence[Finding] = ()
 
-    def refuse_errors(
+    def refuse_errors(  # noqa: PLR0913, PLR0917 - of what, and for whom
         self,
         data_map: DataMap,
         stores: Mapping[str, StoreConnector],
         backups: Mapping[str, BackupConnector],
         holds: timedelta,
         at_once: int,
+        scope: Scope | None = None,
     ) -> None:
         """Inspect everything and let errors block, unless just that was done less than `holds` ago.
+
+        An error is never remembered for whom it stops: after mending, the next look is a fresh one.
 
         Raises:
             FindingsError: There is an error.
@@ -122,8 +130,11 @@ class InspectionCache:
         """
         of = (data_map, *stores.values(), *backups.values())
         same = len(of) == len(self._of) and all(one is other for one, other in zip(of, self._of, strict=True))
-        if same and time.monotonic() - self._at < holds.total_seconds():
+        fresh = same and time.monotonic() - self._at < holds.total_seconds()
+        if fresh and not any(one.stops(scope) for one in self._errors):
             return
         started = time.monotonic()
-        raise_on_errors(inspect_all(data_map, stores, backups, at_once))
-        self._of, self._at = of, started
+        errors = [one for one in inspect_all(data_map, stores, backups, at_once) if one.stops(None)]
+        if all(one.scopes is not None for one in errors):
+            self._of, self._at, self._errors = of, started, errors
+        raise_on_errors(errors, scope)

@@ -182,7 +182,7 @@ def locate(workspace: Workspace, people: Collection[frozenset[SubjectKey]], scop
             f"The list names {len(people)} people; `locate` answers for {MAX_PEOPLE} at most.",
             remedy="Divide the list; `expunge plan` counts over many people.",
         )
-    workspace.refuse_errors()
+    workspace.refuse_errors(scope)
     data_map = workspace.data_map
     seen = look_up(dict(enumerate(people, start=1)), workspace, scope)
     collections = tuple(collection_infos(scope, data_map))

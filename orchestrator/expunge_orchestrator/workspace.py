@@ -72,8 +72,11 @@ class Workspace:
     samples: SamplesDrawn = field(default_factory=SamplesDrawn, repr=False, compare=False)
     sums: BatchSums = field(default_factory=BatchSums, repr=False, compare=False)
 
-    def refuse_errors(self) -> None:
+    def refuse_errors(self, scope: Scope | None = None) -> None:
         """Inspect what this workspace works with, unless that was done a moment ago, and let errors block.
+
+        Args:
+            scope: Whose request is at work: what rows of others say does not stop it. None: anybody's.
 
         Raises:
             FindingsError: `check` would show an error.
@@ -81,7 +84,7 @@ class Workspace:
         """
         raise_on_errors(installation_findings(self.settings))
         holds, at_once = self.settings.inspection_holds, self.settings.stores_at_once
-        self.inspection.refuse_errors(self.data_map, self.stores, self.backups, holds, at_once)
+        self.inspection.refuse_errors(self.data_map, self.stores, self.backups, holds, at_once, scope)
         self.refuse_unmapped_names()
 
     def refuse_unmapped_names(self) -> None:

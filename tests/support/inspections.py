@@ -19,7 +19,7 @@ from tempfile import NamedTemporaryFile
 from tests.support.faulty_connector import FaultyConnector
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import BackupConnector, StoreConnector
+from expunge_connectors.contract import BackupConnector, Scope, StoreConnector
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.catalog.schema_fingerprint import Fingerprint
 from expunge_orchestrator.data_map_check import InspectionCache
@@ -64,13 +64,14 @@ class SharedInspectionCache(InspectionCache):
     shared: SharedInspections = field(default_factory=SharedInspections)
     key: Hashable = None
 
-    def refuse_errors(
+    def refuse_errors(  # noqa: PLR0917 - as its base class
         self,
         data_map: DataMap,
         stores: Mapping[str, StoreConnector],
         backups: Mapping[str, BackupConnector],
         holds: timedelta,
         at_once: int,
+        scope: Scope | None = None,
     ) -> None:
         """As its base class; a connector of which a test replaced other verbs is looked at as the one behind it."""
         behind = {name: _behind(one) for name, one in stores.items()}
@@ -80,8 +81,8 @@ class SharedInspectionCache(InspectionCache):
         elif plain and not self._of:
             self._take_over(data_map, behind, backups, holds)
         before = self._at
-        InspectionCache.refuse_errors(self, data_map, behind, backups, holds, at_once)
-        if plain and self._at != before:
+        InspectionCache.refuse_errors(self, data_map, behind, backups, holds, at_once, scope)
+        if plain and self._at != before and not self._errors:
             self.shared.last[self.key] = Inspected(self._at, {one.name: seen for one, seen in _noted(behind)})
 
     def _take_over(
@@ -110,14 +111,15 @@ def share_with_commands(directory: Path) -> None:
         backups: Mapping[str, BackupConnector],
         holds: timedelta,
         at_once: int,
+        scope: Scope | None = None,
     ) -> None:
         del holds
         place = directory / _settings_digest()
         if not cache._of and place.exists():
             _take_over(cache, pickle.loads(place.read_bytes()), data_map, stores, backups)
         before = cache._at
-        look(cache, data_map, stores, backups, HOLDS, at_once)
-        if cache._at != before:
+        look(cache, data_map, stores, backups, HOLDS, at_once, scope)
+        if cache._at != before and not cache._errors:
             with NamedTemporaryFile(dir=directory, delete=False) as made:
                 made.write(pickle.dumps(Inspected(cache._at, {one.name: seen for one, seen in _noted(stores)})))
             Path(made.name).rename(place)
@@ -145,7 +147,7 @@ def _take_over(
         return
     for one, tables in found:
         one._inspected = tables
-    cache._of, cache._at = (data_map, *stores.values(), *backups.values()), known.at
+    cache._of, cache._at, cache._errors = (data_map, *stores.values(), *backups.values()), known.at, ()
 
 
 def _noted(stores: Mapping[str, StoreConnector]) -> list[tuple[PostgresStore, Fingerprint]]:

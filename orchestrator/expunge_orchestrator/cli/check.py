@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -42,11 +43,12 @@ def register(app: typer.Typer) -> None:
 def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = False) -> None:
     """Hold the data map against the live stores. Reads only.
 
-    Errors block `plan`, `erase` and `locate` (exit code 5); each finding says what to do. With --sample, tables,
-    columns, keys and objects that the map does not name are searched for e-mail addresses, phone numbers, IP addresses
-    and ids of people, and names of keys and objects for other spellings than the one that is looked for; and it says
-    how many values that the map goes by cannot be read, or lead to nothing in another store. What is printed is where,
-    which kind and how often, never a value. An error of the sample gives exit code 5 here alone.
+    Errors block `plan`, `erase` and `locate` (exit code 5), those of rows only for whose rows they are; each finding
+    says what to do. With --sample, tables, columns, keys and objects that the map does not name are searched for e-mail
+    addresses, phone numbers, IP addresses and ids of people, and names of keys and objects for other spellings than the
+    one that is looked for; and it says how many values that the map goes by cannot be read, or lead to nothing in
+    another store. What is printed is where, which kind and how often, never a value. An error of the sample gives exit
+    code 5 here alone.
 
     Example: expunge check --json | jq '.findings[] | select(.severity == "error")'
     """
@@ -65,11 +67,16 @@ def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = Fals
     errors = _errors(findings)
     if as_json:
         looked_at = {"rows": rows} if sample else None
-        output.emit({"findings": [asdict(one) for one in findings], "errors": errors, "sample": looked_at})
+        output.emit({"findings": list(map(_view, findings)), "errors": errors, "sample": looked_at})
     else:
         _show(findings, errors, blocking)
     if errors:
         raise typer.Exit(FindingsError.exit_code)
+
+
+def _view(finding: Finding) -> Mapping[str, object]:
+    stopped = None if finding.scopes is None else [str(one) for one in finding.scopes]
+    return asdict(finding) | {"scopes": stopped}
 
 
 def _errors(findings: list[Finding]) -> int:
@@ -82,6 +89,9 @@ def _show(findings: list[Finding], errors: int, blocking: int) -> None:
         place = one.store if one.collection is None else f"{one.store}.{one.collection}"
         out.print(f"[{_COLOURS[one.severity]}]{one.severity.value:7}[/] [bold]{escape(place)}[/] {escape(one.message)}")
         out.print(f"        {escape(one.remedy)} [dim]({one.code})[/]", soft_wrap=True)
+        if one.scopes is not None:
+            stopped = ", ".join(map(str, one.scopes))
+            out.print(f"        It stops requests of {escape(stopped)} alone.", soft_wrap=True)
     counted = f"{output.number_of(errors, 'error')}, {output.number_of(len(findings) - errors, 'other finding')}"
     out.print(f"{counted}. {_consequence(errors, blocking)}")
 

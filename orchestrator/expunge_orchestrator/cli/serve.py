@@ -85,7 +85,7 @@ def _tell_errors(workspace: Workspace) -> None:
     try:
         workspace.refuse_errors()
     except (FindingsError, ConnectorError) as error:
-        _LOG.warning("nothing can begin: %s", error.message)
+        _LOG.warning("not everything can begin: %s", error.message)
 
 
 def configured(application: ASGIApp, host: str, port: int, settings: ApiSettings) -> uvicorn.Config:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from expunge_connectors.contract import Finding
+from expunge_connectors.contract import Finding, Scope
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.data_map_check import raise_on_errors
@@ -43,8 +43,8 @@ class ErasingFindings:
 
     _workspace: Workspace
     _asking: threading.Lock = field(default_factory=threading.Lock)
-    _clean_at: float | None = None
-    _answers: dict[str, tuple[float, FindingsError | None]] = field(default_factory=dict)
+    _clean_at: dict[Scope, float] = field(default_factory=dict)
+    _answers: dict[tuple[Scope, str], tuple[float, FindingsError | None]] = field(default_factory=dict)
     _differences: dict[int, tuple[float, MapDifferences]] = field(default_factory=dict)
 
     def put_off(self, delivery: ClaimedStep) -> bool:
@@ -84,21 +84,21 @@ class ErasingFindings:
         return f"{CHECK}{number}. It goes on by itself once `expunge check` shows none."
 
     def _refused(self, batch: Batch) -> FindingsError | None:
-        if self._holds(self._clean_at):
+        if self._holds(self._clean_at.get(batch.scope)):
             return None
         at = time.monotonic()
-        alike = json.dumps(batch.relations, sort_keys=True)
+        alike = batch.scope, json.dumps(batch.relations, sort_keys=True)
         known = self._answers.get(alike)
         if known is not None and self._holds(known[0]):
             return known[1]
         try:
-            self._workspace.refuse_errors()
+            self._workspace.refuse_errors(batch.scope)
         except FindingsError:
             answer = self._of_begun(batch)
         except ConnectorError:
-            answer = self._of_those_that_answer()
+            answer = self._of_those_that_answer(batch.scope)
         else:
-            self._clean_at, answer = at, None
+            self._clean_at[batch.scope], answer = at, None
         self._answers[alike] = at, answer
         return answer
 
@@ -108,16 +108,16 @@ class ErasingFindings:
         except FindingsError as error:
             return error
         except ConnectorError:
-            return self._of_those_that_answer()
+            return self._of_those_that_answer(batch.scope)
         return None
 
-    def _of_those_that_answer(self) -> FindingsError | None:
+    def _of_those_that_answer(self, scope: Scope) -> FindingsError | None:
         """Of a store that is down the step itself says so, where it needs that one."""
         found: list[Finding] = []
         for store in self._workspace.stores.values():
             with suppress(ConnectorError):
                 found.extend(store.inspect())
-        return _errors(found)
+        return _errors(found, scope)
 
     def _holds(self, at: float | None) -> bool:
         return at is not None and time.monotonic() - at < self._workspace.settings.inspection_holds.total_seconds()
@@ -135,9 +135,9 @@ def waiting(connection: Transaction, why: str) -> list[str]:
     return put_off_chunks.batches_of(connection, why)
 
 
-def _errors(found: Sequence[Finding]) -> FindingsError | None:
+def _errors(found: Sequence[Finding], scope: Scope) -> FindingsError | None:
     try:
-        raise_on_errors(found)
+        raise_on_errors(found, scope)
     except FindingsError as error:
         return error
     return None

@@ -49,7 +49,7 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
         raise BatchBlockedError("The batch is paused.", remedy=f"To go on: expunge resume {batch.uid}")
     require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
     if batch.state is BatchState.PLANNED:
-        workspace.refuse_errors()
+        workspace.refuse_errors(batch.scope)
         return
     if found := plans_map.differences(workspace, batch):
         raise PlanChangedError(

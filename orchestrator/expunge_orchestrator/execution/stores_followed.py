@@ -46,7 +46,7 @@ def refuse_errors(workspace: Workspace, batch: Batch, *, to_look: bool = False) 
     """
     found = changed(workspace, batch)
     try:
-        workspace.refuse_errors()
+        workspace.refuse_errors(batch.scope)
     except FindingsError as error:
         workspace.refuse_unmapped_names()
         following = workspace_following(workspace, found, batch.scope)
@@ -55,7 +55,7 @@ def refuse_errors(workspace: Workspace, batch: Batch, *, to_look: bool = False) 
         )
         findings = [one for one in findings if not (to_look and one.of_rows)]
         try:
-            raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)])
+            raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)], batch.scope)
         except FindingsError:
             if all(one.settles for changes in found.values() for one in changes.values()):
                 raise

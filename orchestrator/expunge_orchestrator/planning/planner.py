@@ -99,7 +99,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         FindingsError: `check` would show an error.
         ConnectorError: A store cannot be asked; a plan with a hole is no plan.
     """
-    workspace.refuse_errors()
+    workspace.refuse_errors(scope)
     chosen = data_type_closure.validate_selection(scope, workspace.data_map, data_types)
     data_type_closure.require_closed(scope, workspace.data_map, workspace.stores, chosen)
     actions = actions_for(scope, workspace.data_map, chosen)

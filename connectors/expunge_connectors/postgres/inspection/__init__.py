@@ -13,6 +13,7 @@ kind_values             whether a column holds names of tables
 content_types           whether numbers of Django's content types are those of this database
 several_people          rows that name more than one person, and would go with one of them
 led_people              rows of one person that a row of another leads to
+rows_concerned          whose rows meet a condition: whose requests an error of rows stops
 told_people             columns that tell an address of a person
 guest_rows              rows that no key says whose they are, and that another store leads to
 pointed_people          rows of one person that point to the record of another

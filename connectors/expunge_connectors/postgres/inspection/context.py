@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from expunge_config.datamap import Action, DataMap
-from expunge_connectors.contract import Finding, Severity
+from expunge_connectors.contract import Finding, Scope, Severity
 from expunge_connectors.postgres.catalog.reader import Catalogue, Table
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
@@ -103,9 +103,16 @@ class InspectionContext:
         """The map says that this place holds no personal data, and who says so."""
         return any(one.place == self.like_first(place) for one in self.spec.unmapped_ok)
 
-    def error(self, code: str, collection: str | None, message: str, remedy: str, *, of_rows: bool = False) -> Finding:
-        """A finding that blocks; one `of_rows`, whatever erases."""
-        return Finding(Severity.ERROR, code, self.store, collection, message, remedy, of_rows)
+    def error(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
+        """A finding that blocks."""
+        return Finding(Severity.ERROR, code, self.store, collection, message, remedy)
+
+    def error_of_rows(
+        self, code: str, collection: str | None, message: str, remedy: str, concerned: Collection[Scope]
+    ) -> Finding:
+        """A finding that blocks whatever erases for those whose rows these are."""
+        scopes = tuple(sorted(concerned, key=str))
+        return Finding(Severity.ERROR, code, self.store, collection, message, remedy, of_rows=True, scopes=scopes)
 
     def warning(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
         """A finding to think about."""

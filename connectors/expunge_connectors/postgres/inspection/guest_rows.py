@@ -16,8 +16,9 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.claims import claiming
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import led_people, several_people, table_sampling, told_people
+from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people, told_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -36,7 +37,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 if _claimed_in(inspection, value.identity or "")
             }
             if places := sorted(place for place, answer in answers.items() if answer):
-                yield inspection.error(
+                yield inspection.error_of_rows(
                     "several-people",
                     name,
                     f"Rows of {spec.table} name nobody by a key and say by {', '.join(places)} whose they are: an"
@@ -44,7 +45,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                     " another store tells: with whomever it names they go.",
                     "Leave this link out: such rows are found by the value. Or say `goes_with_any: {reason: ...,"
                     " approved_by: ...}`.",
-                    of_rows=True,
+                    rows_concerned.together(answers.values(), rows_concerned.everybody(inspection, spec)) or (),
                 )
             elif any(answer is None for answer in answers.values()):
                 what = f"Whether rows of {spec.table} that name nobody by a key are found by {link.names[0]}"
@@ -84,8 +85,8 @@ def _claimed_in(inspection: InspectionContext, identity: str) -> set[str]:
 
 def _guests(
     connection: Connection, inspection: InspectionContext, spec: TableSpec, link: Link, value: Link
-) -> bool | None:
-    """Some row holds both, and names nobody by a key. Where persons hold such values in this store alone, one does.
+) -> Concerned | None:
+    """Whose rows hold both, and name nobody by a key. Where persons hold such values in this store alone, one does.
 
     None: the server would not say.
     """
@@ -95,21 +96,21 @@ def _guests(
         *(sql.SQL("{} IS NULL").format(one) for one in own),
         _held(inspection, spec, value),
     )
-    table = inspection.catalogue.tables[spec.table].identifier
-    answer = table_sampling.asked(
-        connection, sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {})").format(table, row)
-    )
-    return None if answer is None else answer == [(True,)]
+    return rows_concerned.rows_of(connection, inspection, spec, row)
 
 
 def _held(inspection: InspectionContext, spec: TableSpec, value: Link) -> sql.Composable:
     """A person's row holds the value of the row `t`; true where that cannot be asked here."""
     if _claimed_in(inspection, value.identity or "") != {inspection.store}:
         return sql.SQL("true")
-    statement = sql.SQL("EXISTS (SELECT FROM {} AS p WHERE {})")
+    statement = sql.SQL("EXISTS (SELECT FROM {} AS p WHERE {} AND {})")
     known = [held for name, held in told_people.found_by_values(inspection, spec) if name == value.names[0]]
     held = [
-        statement.format(one.table.identifier, one.hold(told_people.value(value.names[0], one.kind, "t"), "p"))
+        statement.format(
+            one.table.identifier,
+            one.hold(told_people.value(value.names[0], one.kind, "t"), "p"),
+            rows_concerned.of_one_member(inspection, spec, "t", one.spec, "p"),
+        )
         for one in known
     ]
     return sql.SQL("({})").format(sql.SQL(" OR ").join(held)) if held else sql.SQL("true")

@@ -8,7 +8,7 @@ Where a recording names the caller whom its call names too, the same link is har
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations, product
 
@@ -17,12 +17,13 @@ from psycopg import sql
 from expunge_config.datamap import IdentityKind
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.key_types import same_value, spelling
+from expunge_connectors.postgres.catalog.key_types import spelling
 from expunge_connectors.postgres.catalog.reader import Column
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import several_people, table_sampling, told_people
+from expunge_connectors.postgres.inspection import rows_concerned, several_people, told_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.inspection.told_people import Holders, ToldPeople
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
@@ -73,7 +74,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     told = told_people.places(connection, inspection, {name: _kinds(holders, led) for name, led in looked.items()})
     for name, led_by in looked.items():
         spec = inspection.spec.collections[name]
-        rows = _Rows(connection, inspection.catalogue.tables[spec.table].identifier, until)
+        rows, every = _Rows(connection, inspection, spec, until), rows_concerned.everybody(inspection, spec)
         named = own(inspection, spec, "t")
         led = {lead.text: rows.differ(named.values(), lead.people) for lead in led_by}
         left = [lead for lead in led_by if not led[lead.text]]
@@ -94,15 +95,15 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 f" {', '.join(strange)} as well: some of them through rows of another person, with whom they go"
                 " whole, or are cleared."
             )
-            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"), of_rows=True)
+            concerned = rows_concerned.together(led.values(), every) or ()
+            yield inspection.error_of_rows("several-people", name, message, _WITHOUT_LINK, concerned)
         if strange := [pair for pair, answer in met.items() if answer]:
             message = (
                 f"Rows of {spec.table} are found by {'; by '.join(strange)}: some of them through rows of two people,"
                 " with each of whom they go whole, or are cleared."
             )
-            yield inspection.error(
-                "several-people", name, message, _REMEDY.format("Leave one of these links out"), of_rows=True
-            )
+            concerned = rows_concerned.together(met.values(), every) or ()
+            yield inspection.error_of_rows("several-people", name, message, _WITHOUT_ONE, concerned)
 
 
 def _kinds(holders: Iterable[Holders], led_by: Iterable[Lead]) -> set[str]:
@@ -112,14 +113,14 @@ def _kinds(holders: Iterable[Holders], led_by: Iterable[Lead]) -> set[str]:
 
 
 def _by_values(
-    inspection: InspectionContext, name: str, asked: Mapping[tuple[str, str], bool | None], *, known: bool
+    inspection: InspectionContext, name: str, asked: Mapping[tuple[str, str], Concerned | None], *, known: bool
 ) -> Iterator[Finding]:
     """Rows that name nobody by a key, and tell an address that an account of somebody else's holds.
 
     Args:
         inspection: Where the collection is.
         name: Of the collection.
-        asked: (column that tells, link that leads) -> whether there are such rows.
+        asked: (column that tells, link that leads) -> whose such rows are.
         known: The server said which columns tell anything.
     """
     spec = inspection.spec.collections[name]
@@ -130,7 +131,7 @@ def _by_values(
                 f" row of that person holds, and are found by {lead} as well: some of them through rows of another"
                 " person, with whom they go whole, or are cleared."
             )
-            yield inspection.error("several-people", name, message, _REMEDY.format("Leave this link out"), of_rows=True)
+            yield inspection.error_of_rows("several-people", name, message, _WITHOUT_LINK, answer)
     if not known or None in asked.values():
         places = sorted({place for (place, _), answer in asked.items() if answer is None})
         what = f"Whether rows of {spec.table} tell addresses of another person than whose row leads to them"
@@ -142,6 +143,7 @@ _REMEDY = (
     " is tombstoned, if the column must let go of the other's row. Or say `goes_with_any: {{reason: ..., approved_by:"
     " ...}}`."
 )
+_WITHOUT_LINK, _WITHOUT_ONE = map(_REMEDY.format, ("Leave this link out", "Leave one of these links out"))
 
 
 def leads(inspection: InspectionContext, spec: TableSpec) -> Iterator[Lead]:
@@ -156,50 +158,42 @@ def leads(inspection: InspectionContext, spec: TableSpec) -> Iterator[Lead]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows `t` of a table, and until when the server is asked about them."""
+    """The rows `t` of a collection, and until when the server is asked about them."""
 
     connection: Connection
-    table: sql.Identifier
+    inspection: InspectionContext
+    spec: TableSpec
     until: float
 
-    def differ(self, some: Iterable[Person], others: Iterable[Person]) -> bool | None:
-        """Whether some row is one person's by the ones, and another's by the others. None: nobody knows.
+    def differ(self, some: Iterable[Person], others: Iterable[Person]) -> Concerned | None:
+        """Whose rows are one person's by the ones, and another's by the others. None: nobody knows.
 
         Where they are named by different identities, that can be one human: it is not asked.
         """
-        known: bool | None = False
-        for one, other in product(some, others):
-            if one.identity != other.identity:
-                continue
-            answer = self._differ(one, other) if time.monotonic() < self.until else None
-            if answer:
-                return True
-            known = None if answer is None else known
-        return known
-
-    def tell(self, named: Mapping[str, Person], told: ToldPeople, others: Iterable[Person]) -> bool | None:
-        """Whether some row that names nobody by a key tells a value of a person who is none of the others."""
-        known: bool | None = False
-        for other in others:
-            if other.identity != told.holders.identity:
-                continue
-            nobody = [one.value for one in named.values() if not one.joins]
-            statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {})").format(
-                self.table, sql.Composed(other.joins), told.other_than(other.value, nobody)
-            )
-            answer = table_sampling.asked(self.connection, statement) if time.monotonic() < self.until else None
-            if answer == [(True,)]:
-                return True
-            known = None if answer is None else known
-        return known
-
-    def _differ(self, one: Person, other: Person) -> bool | None:
-        """None: the server would not say, or not in time."""
-        statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {} <> {})").format(
-            self.table, sql.Composed([*one.joins, *other.joins]), one.value, other.value
+        return self._any(
+            (sql.SQL("{} <> {}").format(one.value, other.value), (*one.joins, *other.joins))
+            for one, other in product(some, others)
+            if one.identity == other.identity
         )
-        answer = table_sampling.asked(self.connection, statement)
-        return None if answer is None else answer == [(True,)]
+
+    def tell(self, named: Mapping[str, Person], told: ToldPeople, others: Iterable[Person]) -> Concerned | None:
+        """Whose rows that name nobody by a key tell a value of a person who is none of the others."""
+        nobody = [one.value for one in named.values() if not one.joins]
+        return self._any(
+            (told.other_than(self.inspection, self.spec, other.value, nobody), other.joins)
+            for other in others
+            if other.identity == told.holders.identity
+        )
+
+    def _any(self, asked: Iterable[tuple[sql.Composable, Sequence[sql.Composable]]]) -> Concerned | None:
+        """Whose rows meet any of these conditions, each with its joins."""
+        answers = (
+            rows_concerned.rows_of(self.connection, self.inspection, self.spec, condition, joins)
+            if time.monotonic() < self.until
+            else None
+            for condition, joins in asked
+        )
+        return rows_concerned.together(answers, rows_concerned.everybody(self.inspection, self.spec))
 
 
 def own(inspection: InspectionContext, spec: TableSpec, alias: str) -> Mapping[str, Person]:
@@ -264,7 +258,10 @@ def _by_value(inspection: InspectionContext, spec: TableSpec, alias: str) -> Ite
     nobody = [one.value for one in own(inspection, spec, alias).values() if not one.joins]
     for number, (name, held) in enumerate(told_people.found_by_values(inspection, spec)):
         person = f"{alias}_by{number}"
-        same = held.hold(told_people.value(name, held.kind, alias), person)
+        same = and_(
+            held.hold(told_people.value(name, held.kind, alias), person),
+            rows_concerned.of_one_member(inspection, spec, alias, held.spec, person),
+        )
         join = sql.SQL(" JOIN {} AS {} ON {}").format(
             held.table.identifier, raw(person), and_(same, *(sql.SQL("{} IS NULL").format(one) for one in nobody))
         )
@@ -285,13 +282,7 @@ def _parents(
         parent = inspection.spec.collections[link.lead[0]]
         theirs = live.get(parent.table)
         if parent.sharing is None and theirs is not None and not set(link.lead[1]) - theirs.columns.keys():
-            same = [
-                same_value(ours.columns[one], column(alias, one), column(above, other))
-                if ours.columns[one].base == theirs.columns[other].base
-                else sql.SQL("{}::text = {}::text").format(column(alias, one), column(above, other))
-                for one, other in zip(link.names, link.lead[1], strict=True)
-            ]
-            yield parent, above, and_(tells(link.where, alias), *same)
+            yield parent, above, rows_concerned.leads_to(link, theirs, above, ours, alias)
         return
     identity = inspection.data_map.identities[link.identity or ""]
     if identity.kind is not IdentityKind.INTERNAL or link.several or identity.rule.spellings is not None:

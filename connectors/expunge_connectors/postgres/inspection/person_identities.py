@@ -14,8 +14,9 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is, counted, spelling
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection import rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
 from expunge_connectors.postgres.sql.fragments import and_, comma_list
 from expunge_connectors.postgres.table_spec import Source, TableSpec
@@ -45,14 +46,15 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             " it counts for each tenant, name the tenants' column: `owner: {controller: tenant, column: tenant_id}`."
         )
         key = normalised(spelling(declared.rule, live), taken_out(source, sql.Identifier("t", live.name)))
-        if _seen_twice(connection, table, [key, *(sql.Identifier("t", one) for one in columns - {live.name})]):
-            yield inspection.error(
+        told = [key, *(sql.Identifier("t", one) for one in columns - {live.name})]
+        if twice := _seen_twice(connection, inspection, spec, told):
+            yield inspection.error_of_rows(
                 "person-not-unique",
                 name,
                 f"A row of {table.text} is said to be one person, but two rows hold one `{spec.person}` in"
                 f" {place}{within}: a request for one of them would take the other as well.",
                 remedy,
-                of_rows=True,
+                twice,
             )
         else:
             yield inspection.warning(
@@ -75,19 +77,19 @@ def _nameless(
     rule, live = inspection.data_map.identities[spec.person or ""].rule, table.columns[source.column]
     place, value = f"{table.text}.{source.column}", sql.Identifier("t", live.name)
     if not live.not_null:
-        empty = _seen(connection, table, source, sql.SQL("{} IS NULL").format(value))
+        empty = _seen(connection, inspection, spec, sql.SQL("{} IS NULL").format(value))
         remedy = (
             "Give each such row a key; or let `person` be for the rows that have one, and find the others (guests) by"
             " their addresses in a collection of their own, told apart by `where`."
         )
         if empty:
-            yield inspection.error(
+            yield inspection.error_of_rows(
                 "person-without-key",
                 name,
                 f"A row of {table.text} is said to be one person, and there are rows without a value in {place}: they"
                 " are nobody's, are not erased, and what stands under their addresses stays as well, as ambiguous.",
                 remedy,
-                of_rows=True,
+                empty,
             )
         else:
             yield inspection.warning(
@@ -98,7 +100,7 @@ def _nameless(
                 remedy,
             )
     for unread in () if live.name in spec.tombstone else _unreadable(rule, live, source):
-        seen = _seen(connection, table, source, unread)
+        seen = _seen(connection, inspection, spec, unread)
         remedy = (
             f"A normaliser that takes what stands there (`exact/1` takes every text) for `{spec.person}`; or let"
             " `person` be for the rows that have such a key, and find the others in a collection of their own, told"
@@ -113,13 +115,13 @@ def _nameless(
                 remedy,
             )
         elif seen:
-            yield inspection.error(
+            yield inspection.error_of_rows(
                 "person-without-key",
                 name,
                 f"A row of {table.text} is said to be one person, and in {place} stand values that {rule.name} cannot"
                 f" read as a `{spec.person}`: no request can name these people, and they can never be erased.",
                 remedy,
-                of_rows=True,
+                seen,
             )
 
 
@@ -133,11 +135,12 @@ def _unreadable(rule: Normaliser, live: Column, source: Source) -> Iterator[sql.
         yield sql.SQL("{}::text ~ {}").format(value, sql.Literal("^(NaN|-?Infinity)$"))
 
 
-def _seen(connection: Connection, table: Table, source: Source, condition: sql.Composable) -> bool | None:
-    """Some row of the kind meets it. None: the server would not say."""
-    rows = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} AND {})")
-    answer = table_sampling.asked(connection, rows.format(table.identifier, tells(source.where, "t"), condition))
-    return None if answer is None else answer == [(True,)]
+def _seen(
+    connection: Connection, inspection: InspectionContext, spec: TableSpec, condition: sql.Composable
+) -> Concerned | None:
+    """Whose rows of the persons' kind meet it. None: the server would not say."""
+    where = tells(spec.yields[spec.person or ""].where, "t")
+    return rows_concerned.rows_of(connection, inspection, spec, and_(where, condition))
 
 
 def _columns(spec: TableSpec, table: Table) -> frozenset[str]:
@@ -150,11 +153,16 @@ def _columns(spec: TableSpec, table: Table) -> frozenset[str]:
     return frozenset({source.column, *of_kind, *([] if owner is None or owner not in table.columns else [owner])})
 
 
-def _seen_twice(connection: Connection, table: Table, told: Sequence[sql.Composable]) -> bool:
-    """Two rows `t` hold the same of all that is told, and nothing of it is empty."""
+def _seen_twice(
+    connection: Connection, inspection: InspectionContext, spec: TableSpec, told: Sequence[sql.Composable]
+) -> Concerned | None:
+    """Whose rows `t` hold the same of all that is told as another one, and nothing of it is empty."""
     filled = and_(*(sql.SQL("{} IS NOT NULL").format(one) for one in told))
-    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} GROUP BY {} HAVING count(*) > 1)").format(
-        table.identifier, filled, comma_list(*told)
+    twice = sql.SQL("({}) IN (SELECT {} FROM {} AS t WHERE {} GROUP BY {} HAVING count(*) > 1)").format(
+        comma_list(*told),
+        comma_list(*told),
+        inspection.catalogue.tables[spec.table].identifier,
+        filled,
+        comma_list(*told),
     )
-    answer = table_sampling.asked(connection, statement)
-    return answer is not None and bool(answer[0][0])
+    return rows_concerned.rows_of(connection, inspection, spec, twice)

@@ -7,7 +7,7 @@ nobody can say, and it can never be carried out. Whether one key leads to severa
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -15,10 +15,11 @@ from psycopg import sql
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import led_people, several_people, table_sampling
+from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.found_by import counted_by_owner
 from expunge_connectors.postgres.inspection.led_people import Person
+from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 
@@ -45,24 +46,27 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     for name, spec, _ in inspection.live_data():
         if spec.by_elements or spec.sharing is not None:
             continue
-        seen: dict[tuple[str, str], list[tuple[str, bool | None]]] = {}
+        seen: dict[tuple[str, str], list[tuple[str, Concerned | None]]] = {}
         for pair in _pairs(inspection, spec):
             answer = _several(connection, inspection, spec, pair) if time.monotonic() < until else None
             if answer and pair.found.identity in mixed and not _owner(inspection, spec):
-                answer = False  # the accounts 1 of two members, for all that is known
+                answer = frozenset()  # the accounts 1 of two members, for all that is known
             seen.setdefault((pair.found.identity, pair.told.identity), []).append((pair.by.text, answer))
         for (one, other), asked in seen.items():
-            yield _finding(inspection, name, (one, other), dict(asked))
+            yield _finding(inspection, name, (one, other), asked)
 
 
 def _finding(
-    inspection: InspectionContext, name: str, kinds: tuple[str, str], asked: dict[str, bool | None]
+    inspection: InspectionContext, name: str, kinds: tuple[str, str], asked: Sequence[tuple[str, Concerned | None]]
 ) -> Finding:
     one, other = kinds
-    table = inspection.spec.collections[name].table
-    links = sorted(by for by, answer in asked.items() if answer) or sorted(asked)
+    spec = inspection.spec.collections[name]
+    answers = [answer for _, answer in asked]
+    concerned = rows_concerned.together(answers, rows_concerned.everybody(inspection, spec))
+    links = sorted({by for by, answer in asked if answer}) or sorted({by for by, _ in asked})
     rows = (
-        f"Rows of {table} yield `{other}`, a person's key, and are found by that of another person ({'; '.join(links)})"
+        f"Rows of {spec.table} yield `{other}`, a person's key, and are found by that of another person"
+        f" ({'; '.join(links)})"
     )
     leads = f"one `{one}` leads to {f'several `{other}`' if one != other else 'another'}"
     remedy = (
@@ -71,16 +75,16 @@ def _finding(
         " `goes_with_any`. If they are people of their own: leave this link out of `found_by`, and give it a"
         " collection of the same table, of a data type that is tombstoned, whose `tombstone` lets go of the column."
     )
-    if True in asked.values():
-        return inspection.error(
+    if concerned:
+        return inspection.error_of_rows(
             "several-behind-key",
             name,
             f"{rows}: {leads}. Whom such a request means nobody can say: it is ambiguous whenever it is asked, and"
             " nothing of that person can be erased.",
             remedy,
-            of_rows=True,
+            concerned,
         )
-    if None in asked.values():
+    if None in answers:
         return several_people.unknown(inspection, name, f"{rows}. Whether {leads}")
     return inspection.warning(
         "several-behind-key",
@@ -135,18 +139,18 @@ def _owner(inspection: InspectionContext, spec: TableSpec) -> list[str]:
     return [owner] if owner is not None and owner in inspection.catalogue.tables[spec.table].columns else []
 
 
-def _several(connection: Connection, inspection: InspectionContext, spec: TableSpec, pair: _Pair) -> bool | None:
-    """Whether one key leads to several persons. None: the server would not say, or not in time."""
+def _several(connection: Connection, inspection: InspectionContext, spec: TableSpec, pair: _Pair) -> Concerned | None:
+    """Whose rows are found by one key that leads to several persons. None: the server would not say, or not in time."""
     found, told = pair.found, pair.told
-    joins = sql.Composed([*found.joins, *(one for one in told.joins if one not in found.joins)])
+    joins = [*found.joins, *(one for one in told.joins if one not in found.joins)]
     if found.identity == told.identity:
         rows = sql.SQL("{} <> {}").format(found.value, told.value)
     else:
         by = comma_list(found.value, *(column("t", one) for one in _owner(inspection, spec)))
         filled = and_(*(sql.SQL("{} IS NOT NULL").format(one.value) for one in (found, told)))
         least, greatest = (sql.SQL("{}({})").format(sql.SQL(one), told.value) for one in ("min", "max"))
-        rows = sql.SQL("{} GROUP BY {} HAVING {} <> {}").format(filled, by, least, greatest)
-    table = inspection.catalogue.tables[spec.table].identifier
-    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t{} WHERE {})").format(table, joins, rows)
-    answer = table_sampling.asked(connection, statement)
-    return None if answer is None else answer == [(True,)]
+        table = inspection.catalogue.tables[spec.table].identifier
+        rows = sql.SQL("({}) IN (SELECT {} FROM {} AS t{} WHERE {} GROUP BY {} HAVING {} <> {})").format(
+            by, by, table, sql.Composed(joins), filled, by, least, greatest
+        )
+    return rows_concerned.rows_of(connection, inspection, spec, rows, joins)

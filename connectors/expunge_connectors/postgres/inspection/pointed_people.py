@@ -17,14 +17,13 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.column_names import Kind, named
 from expunge_connectors.postgres.catalog.reader import ForeignKey
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import led_people, several_people, table_sampling
+from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.table_spec import TableSpec
 
-_OTHERS = sql.SQL(
-    "SELECT EXISTS (SELECT FROM {} AS t{} WHERE {} IS NOT NULL AND {} AND NOT EXISTS (SELECT FROM {} AS p{} WHERE {}))"
-)
+_OTHERS = sql.SQL("{} IS NOT NULL AND {} AND NOT EXISTS (SELECT FROM {} AS p{} WHERE {})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,12 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             continue
         for key in inspection.catalogue.foreign_keys:
             about = [one for one in records if key.child == spec.table and _same_parent(one.key, key)]
-            others = _others(connection, inspection, spec, key, about) if about else False
+            others = _others(connection, inspection, spec, key, about) if about else frozenset()
             if others is None:
                 what = f"Whether rows of {spec.table} point by {', '.join(key.columns)} to the record of another person"
                 yield several_people.unknown(inspection, name, what)
             elif others:
-                yield inspection.error(
+                yield inspection.error_of_rows(
                     "several-people",
                     name,
                     f"Rows of {spec.table} go whole with the person whom they name, and point by"
@@ -56,7 +55,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                     " addresses, and persons point to them): some of them to another person's.",
                     f"If each row of {key.parent} is a person, say so: `person` for its collection, and let this one"
                     " find the person whose record it is. Or say `goes_with_any: {reason: ..., approved_by: ...}`.",
-                    of_rows=True,
+                    others,
                 )
 
 
@@ -78,8 +77,9 @@ def _same_parent(one: ForeignKey, other: ForeignKey) -> bool:
 
 def _others(
     connection: Connection, inspection: InspectionContext, spec: TableSpec, key: ForeignKey, about: list[_Record]
-) -> bool | None:
-    """Some row names a person whose record is not the one to which it points. None: the server would not say."""
+) -> Concerned | None:
+    """Whose rows name a person whose record is not the one to which they point. None: the server would not say."""
+    answers: list[Concerned | None] = []
     for mine in led_people.own(inspection, spec, "t").values():
         for record in about:
             for theirs in led_people.own(inspection, record.persons, "p").values():
@@ -88,16 +88,12 @@ def _others(
                 pairs = zip(key.columns, record.key.columns, strict=True)
                 same = [sql.SQL("{} = {}").format(column("p", own), column("t", ours)) for ours, own in pairs]
                 persons = inspection.catalogue.tables[record.persons.table].identifier
-                statement = _OTHERS.format(
-                    inspection.catalogue.tables[spec.table].identifier,
-                    sql.Composed(mine.joins),
+                others = _OTHERS.format(
                     mine.value,
                     and_(*(sql.SQL("{} IS NOT NULL").format(column("t", ours)) for ours in key.columns)),
                     persons,
                     sql.Composed(theirs.joins),
                     and_(*same, sql.SQL("{} = {}").format(theirs.value, mine.value)),
                 )
-                answer = table_sampling.asked(connection, statement)
-                if answer is None or answer == [(True,)]:
-                    return None if answer is None else True
-    return False
+                answers.append(rows_concerned.rows_of(connection, inspection, spec, others, mine.joins))
+    return rows_concerned.together(answers, rows_concerned.everybody(inspection, spec))

@@ -13,8 +13,9 @@ from expunge_connectors.postgres.catalog.key_types import as_it_is, same_value, 
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection import rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -71,7 +72,7 @@ def _pair(
         sql.SQL(", ").join(differ),
         table_sampling.sample(table_sampling.sampled(connection, one[2]), _ROWS, one[2].columns),
         other[2].identifier,
-        _same(inspection, identity, one, other),
+        _same(inspection, identity, one, other, "s"),
     )
     answer = table_sampling.asked(connection, statement)
     if answer is None:
@@ -82,14 +83,29 @@ def _pair(
         yield _uncompared(inspection, one[0], identity, f"{place}: no value of the sample stands in both")
     for name, count in zip(told, counts, strict=True):
         if count:
-            yield inspection.error(
+            yield inspection.error_of_rows(
                 "same-person-contradicted",
                 one[0],
                 f"`{identity}` is said to be the same person in {one[0]} and {other[0]}, but of {both} values looked at"
                 f" that stand in both, {count} have another `{name}` there: different people, or a stale copy.",
                 f"Give each an identity of its own, without `same_person`; or make `{name}` agree in both.",
-                of_rows=True,
+                _contradicting(connection, inspection, identity, name, (one, other)),
             )
+
+
+def _contradicting(
+    connection: Connection, inspection: InspectionContext, identity: str, told: str, pair: tuple[Holder, Holder]
+) -> Concerned:
+    """Whose rows they are, of both tables, that hold another value where they are said to be the same person's."""
+    found: Concerned = frozenset()
+    for one, other in (pair, pair[::-1]):
+        differ = sql.SQL("{} <> {}").format(
+            _spelled(inspection, told, one, "t"), _spelled(inspection, told, other, "o")
+        )
+        join = sql.SQL(" JOIN {} AS o ON {}").format(other[2].identifier, _same(inspection, identity, one, other, "t"))
+        rows = rows_concerned.rows_of(connection, inspection, one[1], differ, [join])
+        found |= rows or rows_concerned.everybody(inspection, one[1])
+    return found
 
 
 def _one_row_each(unique: Uniques, spec: TableSpec, identity: str) -> bool:
@@ -115,11 +131,11 @@ def _spelled(inspection: InspectionContext, identity: str, holder: Holder, alias
     return normalised(spelling(inspection.data_map.identities[identity].rule, live), sql.Identifier(alias, live.name))
 
 
-def _same(inspection: InspectionContext, identity: str, one: Holder, other: Holder) -> sql.Composed:
+def _same(inspection: InspectionContext, identity: str, one: Holder, other: Holder, alias: str) -> sql.Composed:
     rule = inspection.data_map.identities[identity].rule
     ours, theirs = _column(identity, one), _column(identity, other)
     if ours.base == theirs.base and as_it_is(rule, ours):
-        return same_value(theirs, sql.Identifier("o", theirs.name), sql.Identifier("s", ours.name))
+        return same_value(theirs, sql.Identifier("o", theirs.name), sql.Identifier(alias, ours.name))
     return sql.SQL("{} = {}").format(
-        _spelled(inspection, identity, other, "o"), _spelled(inspection, identity, one, "s")
+        _spelled(inspection, identity, other, "o"), _spelled(inspection, identity, one, alias)
     )

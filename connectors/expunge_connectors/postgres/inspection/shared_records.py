@@ -13,11 +13,13 @@ from psycopg import sql
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import led_people, several_people, table_sampling, told_people
+from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people, told_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.led_people import Lead, Person
+from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.inspection.told_people import Holders
 from expunge_connectors.postgres.sql.fragments import and_, or_
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
@@ -31,9 +33,9 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     told = told_people.places(connection, inspection, dict.fromkeys(led, ("email", "phone")))
     for name, leads in led.items():
         spec, places = inspection.spec.collections[name], told[name]
-        asked = {place: _others(connection, inspection, spec.table, place, leads) for place in places or ()}
+        asked = {place: _others(connection, inspection, spec, place, leads) for place in places or ()}
         if columns := sorted({column for (column, _), answer in asked.items() if answer}):
-            yield inspection.error(
+            yield inspection.error_of_rows(
                 "shared-person",
                 name,
                 f"Rows of {spec.table} are shared, and go with the last row that points to them. Some tell in"
@@ -42,16 +44,20 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
                 "If each row is a human, say so: `person` instead of `sharing`, found by its own key and address, so"
                 " that it goes when that human asks. If none is (an office, a household, a plan that one of them paid),"
                 " say `goes_with_any: {reason: ..., approved_by: ...}`.",
-                of_rows=True,
+                rows_concerned.together(asked.values(), rows_concerned.everybody(inspection, spec)) or (),
             )
         if places is None or None in asked.values():
             yield several_people.unknown(inspection, name, f"Whether shared rows of {spec.table} are somebody's own")
 
 
 def _others(
-    connection: Connection, inspection: InspectionContext, table: str, place: tuple[str, str], leads: Sequence[Lead]
-) -> bool | None:
-    """Some row tells a value that none of those has who point to it. None: the server would not say.
+    connection: Connection,
+    inspection: InspectionContext,
+    spec: TableSpec,
+    place: tuple[str, str],
+    leads: Sequence[Lead],
+) -> Concerned | None:
+    """Whose rows tell a value that none of those has who point to it. None: the server would not say.
 
     It is another's for certain where somebody's own row holds it. An e-mail address that no such row holds is as well,
     where those who point to it are known by addresses; where they are known by none, unless one's own row points to it.
@@ -61,7 +67,10 @@ def _others(
     people = [(lead, person) for lead in leads for person in lead.people]
     pairs = [(held, person) for held in holders for _, person in people if held.identity == person.identity]
     theirs = [_pointing(held, person, value) for held, person in pairs]
-    others = [_persons(held, held.hold(value, "p")) for held in holders]
+    others = [
+        _persons(held, and_(held.hold(value, "p"), rows_concerned.of_one_member(inspection, spec, "t", held.spec, "p")))
+        for held in holders
+    ]
     if place[1] == "email":
         others += [_pointing(held, person, None) for held, person in pairs]
         unknown = [
@@ -69,14 +78,8 @@ def _others(
         ]
         theirs += [_led(person) for lead, person in unknown if lead.persons]
         others += [_led(person) for lead, person in unknown if not lead.persons]
-    statement = sql.SQL("SELECT EXISTS (SELECT FROM {} AS t WHERE {} IS NOT NULL AND NOT {} AND {})").format(
-        inspection.catalogue.tables[table].identifier,
-        value,
-        or_(*theirs),
-        or_(*others),
-    )
-    answer = table_sampling.asked(connection, statement) if others else []
-    return None if answer is None else answer == [(True,)]
+    told = sql.SQL("{} IS NOT NULL AND NOT {} AND {}").format(value, or_(*theirs), or_(*others))
+    return rows_concerned.rows_of(connection, inspection, spec, told) if others else frozenset()
 
 
 def _led(person: Person) -> sql.Composed:

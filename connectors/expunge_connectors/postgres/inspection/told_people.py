@@ -15,7 +15,7 @@ from expunge_config.normalisers import Normaliser, builtin
 from expunge_connectors.postgres.catalog.key_types import spelling
 from expunge_connectors.postgres.catalog.reader import Column, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection import rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.sql.fragments import and_, column
@@ -43,6 +43,7 @@ class Holders:
     """Persons whose own rows hold a value.
 
     Attributes:
+        spec: The collection of the persons.
         table: Of the persons.
         identity: Which names them.
         key: The column with their key, and how it is compared.
@@ -50,6 +51,7 @@ class Holders:
         kind: Of the value, `email` or `phone`.
     """
 
+    spec: TableSpec
     table: Table
     identity: str
     key: tuple[str, str]
@@ -77,18 +79,26 @@ class ToldPeople:
     value: sql.Composed
     holders: Holders
 
-    def other_than(self, person: sql.Composable, nobody: Sequence[sql.Composable]) -> sql.Composed:
-        """The row tells somebody's value, and not this person's.
+    def other_than(
+        self, inspection: InspectionContext, spec: TableSpec, person: sql.Composable, nobody: Sequence[sql.Composable]
+    ) -> sql.Composed:
+        """The row tells somebody's value, and not this person's. Of a member's row somebody is who is of that member.
 
         Args:
+            inspection: Where the collection is.
+            spec: Of the row's collection.
             person: The key of somebody, as a text.
             nobody: Where keys stand in the row: a row that names somebody by a key is theirs, whatever else it tells.
         """
         held = self.holders
         return and_(
             *(sql.SQL("{} IS NULL").format(one) for one in nobody),
-            sql.SQL("EXISTS (SELECT FROM {} AS p WHERE {} AND {} <> {})").format(
-                held.table.identifier, held.hold(self.value, "p"), held.named("p"), person
+            sql.SQL("EXISTS (SELECT FROM {} AS p WHERE {} AND {} <> {} AND {})").format(
+                held.table.identifier,
+                held.hold(self.value, "p"),
+                held.named("p"),
+                person,
+                rows_concerned.of_one_member(inspection, spec, "t", held.spec, "p"),
             ),
             sql.SQL("NOT EXISTS (SELECT FROM {} AS q WHERE {} AND {} = {})").format(
                 held.table.identifier, held.hold(self.value, "q"), held.named("q"), person
@@ -108,7 +118,7 @@ def holders(inspection: InspectionContext) -> Iterator[Holders]:
         if {*claim.person.names, *value.names} <= table.columns.keys():
             key = table.columns[claim.person.names[0]]
             keyed = (key.name, spelling(identities[person].rule, key))
-            yield Holders(table, person, keyed, table.columns[value.names[0]], kind)
+            yield Holders(persons, table, person, keyed, table.columns[value.names[0]], kind)
 
 
 def told_in(found: Iterable[tuple[str, str]], known: Sequence[Holders]) -> list[ToldPeople]:
