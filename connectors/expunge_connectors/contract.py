@@ -373,14 +373,16 @@ class KnowsClaims(Protocol):
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
         """Subject number -> keys that lead to somebody else as well by now. Reads only.
 
-        Of reusable identities that another person's record holds, who is none of the key's `co_holders`; and those that
-        a record tells which people share, while it is not to go with this subject.
+        Of reusable identities that another person's record holds, who is none of the key's `co_holders`, under that
+        identity or another one that is read in the same place (`aliases`); and those that a record tells which people
+        share, while it is not to go with this subject.
         """
         ...
 
     def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, frozenset[SubjectKey]]:
         """Key of a reusable identity -> the keys of the persons whose records hold it now. Reads only.
 
+        Under that identity, or another one that is read in the same place (`aliases`).
         A record that is a person and has no person's key is not told: it claims the value from everybody.
         """
         ...
@@ -402,7 +404,8 @@ class KnowsClaims(Protocol):
 
         A record that is a person, and was made after the cutoff, holds such a key; or one that is a person says by
         another key that it is somebody else; or a record that is not found for this subject holds an internal one, and
-        none that is. Of hearsay: what `told_by_others` says of it by now. A subject without keys goes as well, by those
+        none that is; or one that is a person holds a value under another identity that is read in the same place. Of
+        hearsay: what `told_by_others` says of it by now. A subject without keys goes as well, by those
         `known`.
         """
         ...

@@ -4,6 +4,7 @@ models         the map's models: controllers, data types, stores, limits
 identities     namespaces of keys: what a value proves, and where two collections share one
 base           the base model, names and texts, assurances
 key_flow       which keys lead to a collection, and which lead on from it
+shared_places  which identities one place is read by
 deadlines      by when requests are answered
 self_service   what a signed-in person may ask for
 loader         read and check a map: every problem with file, line and remedy
@@ -37,6 +38,7 @@ from expunge_config.datamap.models import (
     UnmappedPlace,
 )
 from expunge_config.datamap.self_service import SelfService, SelfServiceScope
+from expunge_config.datamap.shared_places import by_place, read_alike
 
 __all__ = [
     "LEDGER",
@@ -70,7 +72,9 @@ __all__ = [
     "StoreSpec",
     "Text",
     "UnmappedPlace",
+    "by_place",
     "decisions",
     "digest",
     "load",
+    "read_alike",
 ]

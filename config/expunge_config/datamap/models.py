@@ -7,6 +7,7 @@ What can be derived (keys, foreign keys, types) comes from the live stores; the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -193,6 +194,13 @@ class StoreSpec(Model):
         None: this kind of store does not say. Then requests of its controllers cannot be limited to some data types.
         """
         return None
+
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - as above
+        """The identities by which one place is read; of places that are read by several.
+
+        Records that are persons aside, which say themselves whose they are. None: this kind of store does not say.
+        """
+        return ()
 
     def complaints(self, data_map: DataMap) -> Iterable[tuple[tuple[str, ...], str]]:
         """What is wrong with this store in view of the whole map: (path below the store, message)."""

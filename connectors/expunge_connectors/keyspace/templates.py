@@ -84,6 +84,11 @@ class Template:
         return found
 
     @property
+    def shape(self) -> Sequence[tuple[str, str | None]]:
+        """The pieces, whatever identity stands in them."""
+        return tuple((text, "" if place == self.namespace and place else place) for text, place in self.pieces)
+
+    @property
     def head(self) -> str:
         """The literal text before the first place: every key that the template can name begins with it."""
         return self.text.partition("{")[0]

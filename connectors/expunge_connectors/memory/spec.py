@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Name, StoreSpec
+from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Name, StoreSpec, by_place
 from expunge_connectors.memory.database import MemoryDatabase
 
 
@@ -71,6 +72,14 @@ class MemorySpec(StoreSpec):
             for name, collection in self.collections.items()
             if collection.log is None
         }
+
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - as above
+        """By fields that several identities name."""
+        return by_place(
+            ((name, field), identity)
+            for name, collection in self.collections.items()
+            for identity, field in collection.found_by.items()
+        )
 
 
 def _stays_whole(collection: MemoryCollection, data_map: DataMap) -> bool:

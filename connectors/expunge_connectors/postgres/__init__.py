@@ -13,6 +13,7 @@ shared_owners      what holds a row that people share, beside the links of the m
 resolve            `resolve`: what the rows say about further keys
 count              `count`
 hearsay            values that records merely tell, and records of somebody else as well
+other_names        values that another person holds under an identity that is read in the same place
 joint_keys         what shared rows tell that somebody else owns by now
 keys_given_again   persons' keys that somebody else has by now
 planner_statistics samples of values that the planner keeps, drawn anew

@@ -37,6 +37,7 @@ from expunge_connectors.postgres import (
     joint_keys,
     keys_given_again,
     obstacles,
+    other_names,
     planner_statistics,
     resolve,
     store_identity,
@@ -413,23 +414,25 @@ class PostgresStore:
 
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
         """Keys that rows of other persons hold now, or rows that other persons own, for stores that cannot tell."""
-        held = self._reading(
-            lambda connection: claimed_keys.claimed(connection, self._mapped(connection, scope), subjects, scope)
-        )
+
+        def holding(connection: Connection) -> Mapping[int, frozenset[SubjectKey]]:
+            store = self._mapped(connection, scope)
+            elsewhere = other_names.held_by_others(connection, store, subjects, scope)
+            held = claimed_keys.claimed(connection, store, subjects, scope)
+            return _both(held, elsewhere)
+
+        held = self._reading(holding)
         if not joint_keys.any_told(self._map, subjects):
             return held
         owned = self._reading(
             lambda connection: joint_keys.owned_by_others(connection, self._mapped(connection, scope), subjects, scope)
         )
-        return {
-            number: held.get(number, frozenset()) | owned.get(number, frozenset())
-            for number in held.keys() | owned.keys()
-        }
+        return _both(held, owned)
 
     def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, frozenset[SubjectKey]]:
         """Whose rows of persons hold these values now."""
         return self._reading(
-            lambda connection: claimed_keys.claimants(connection, self._mapped(connection, scope), values, scope)
+            lambda connection: other_names.claimants(connection, self._mapped(connection, scope), values, scope)
         )
 
     def told_by_others(
@@ -445,17 +448,15 @@ class PostgresStore:
     def given_again(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:
-        """Keys of persons and of things that somebody else's rows hold by now, and hearsay that such rows hold."""
+        """Keys that somebody else's rows hold by now: persons', of things, hearsay, and values by another name."""
 
         def given(connection: Connection) -> Mapping[int, frozenset[SubjectKey]]:
             store = self._mapped(connection, scope)
-            told = hearsay.held_by_now(connection, store, subjects, scope, cutoff)
+            elsewhere = other_names.held_by_others(connection, store, subjects, scope)
+            told = _both(hearsay.held_by_now(connection, store, subjects, scope, cutoff), elsewhere)
             known = hearsay.without(subjects, told)  # what only these lead to is nobody's of them either
             again = keys_given_again.given_again(connection, store, known, scope, cutoff)
-            return {
-                number: told.get(number, frozenset()) | again.get(number, frozenset())
-                for number in told.keys() | again.keys()
-            }
+            return _both(told, again)
 
         return self._reading(given)
 
@@ -595,6 +596,13 @@ class PostgresStore:
                 return work(connection)
 
         return with_retries(self._wait)(leased)
+
+
+def _both(
+    ours: Mapping[int, frozenset[SubjectKey]], others: Mapping[int, frozenset[SubjectKey]]
+) -> Mapping[int, frozenset[SubjectKey]]:
+    nothing = frozenset[SubjectKey]()
+    return {number: ours.get(number, nothing) | others.get(number, nothing) for number in ours.keys() | others.keys()}
 
 
 def _built_wrong(findings: Sequence[Finding]) -> bool:

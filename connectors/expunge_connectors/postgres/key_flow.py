@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from expunge_config.datamap import Action, DataMap, KeyFlow
-from expunge_connectors.postgres.table_spec import TableSpec, internal_namespace
+from expunge_connectors.postgres.row_kinds import disjoint
+from expunge_connectors.postgres.table_spec import Link, TableSpec, ends, internal_namespace
 
 
 def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) -> dict[str, KeyFlow]:
@@ -36,6 +37,32 @@ def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMa
         )
         for name, table in data.items()
     }
+
+
+def read_together(collections: Mapping[str, TableSpec]) -> list[frozenset[str]]:
+    """Pairs of identities that links compare with one place of a row, of all collections of a table.
+
+    Rows that are persons aside.
+    """
+    links = [
+        (table.table, link.identity, link)
+        for table in collections.values()
+        if table.log is None and table.person is None
+        for link in table.found_by
+        if link.identity is not None
+    ]
+    return [
+        frozenset([ours, theirs])
+        for at, (table, ours, link) in enumerate(links)
+        for other_table, theirs, other in links[at + 1 :]
+        if table == other_table and ours != theirs and one_place(link, other)
+    ]
+
+
+def one_place(link: Link, other: Link) -> bool:
+    """Two links of a table compare what stands in one place of a row."""
+    same = (link.names, link.path, link.each, ends(link.template))
+    return same == (other.names, other.path, other.each, ends(other.template)) and not disjoint(link.where, other.where)
 
 
 def _parts(name: str, data: Mapping[str, TableSpec], data_map: DataMap) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
@@ -12,7 +13,7 @@ from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind
 from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.postgres import owner_complaints, tenant_pattern
 from expunge_connectors.postgres.dependency_graph import has_path
-from expunge_connectors.postgres.key_flow import key_flows
+from expunge_connectors.postgres.key_flow import key_flows, read_together
 from expunge_connectors.postgres.table_spec import Elements, TableSpec
 from expunge_connectors.postgres.tenant_pattern import TenantPattern
 
@@ -74,6 +75,10 @@ class PostgresSpec(StoreSpec):
     def key_flow(self, store: str, data_map: DataMap) -> Mapping[str, KeyFlow]:
         """By links and yields."""
         return key_flows(store, self.collections, data_map)
+
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - links say it
+        """By links that compare one place of a row."""
+        return read_together(self.collections)
 
     def is_part(self, name: str, data_map: DataMap) -> bool:
         """The collection is one person's part of rows that other collections have as well; it takes none of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
@@ -10,7 +11,12 @@ from pydantic import Field, SecretStr, model_validator
 
 from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
 from expunge_connectors.keyspace.nested_names import UNDIVIDED
-from expunge_connectors.keyspace.template_rules import RecordNaming, named_by_complaints, overlapping_collections
+from expunge_connectors.keyspace.template_rules import (
+    RecordNaming,
+    named_by_complaints,
+    overlapping_collections,
+    shared_places,
+)
 from expunge_connectors.keyspace.templates import REST, Template
 
 
@@ -161,6 +167,10 @@ class RedisSpec(StoreSpec):
             for name, keys in self.collections.items()
             if keys.log is None
         }
+
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - as above
+        """By templates that are alike but for the identity."""
+        return shared_places(self.namings())
 
     def order(self) -> tuple[str, ...]:
         """The collections in the order of erasure: what an index set names goes before the index set itself.

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
 from expunge_connectors.keyspace.nested_names import UNDIVIDED
-from expunge_connectors.keyspace.template_rules import RecordNaming, named_by_complaints, overlapping_collections
+from expunge_connectors.keyspace.template_rules import (
+    RecordNaming,
+    named_by_complaints,
+    overlapping_collections,
+    shared_places,
+)
 from expunge_connectors.keyspace.templates import Template
 
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -99,6 +105,10 @@ class S3Spec(StoreSpec):
             for name, objects in self.collections.items()
             if objects.log is None
         }
+
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - as above
+        """By templates that are alike but for the identity."""
+        return shared_places(self.namings())
 
 
 class S3Connection(Model):

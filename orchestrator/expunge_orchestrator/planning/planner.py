@@ -35,6 +35,7 @@ from datetime import datetime
 from typing import Any
 
 from expunge_config.errors import InputError
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_connectors.errors import DividedNameError
 from expunge_orchestrator import data_type_closure, store_calls
@@ -209,7 +210,9 @@ def _parts(cut: BatchCut) -> Iterator[tuple[Part, bool]]:
 
 
 def _shared(seen: SubjectLookup, workspace: Workspace) -> dict[int, frozenset[SubjectKey]]:
-    return {one.number: followed_keys.shared_values(one.shared, workspace.data_map) for one in seen.subjects}
+    data_map = workspace.data_map
+    aliases = Aliases.of(data_map)
+    return {one.number: followed_keys.shared_values(one.shared, data_map, aliases) for one in seen.subjects}
 
 
 def _freeze(  # noqa: PLR0913, PLR0917 - the row's columns

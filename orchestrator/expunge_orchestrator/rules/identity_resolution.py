@@ -3,7 +3,9 @@
 Pure rules over the edges that connectors report (law 2). A person key is proof; a reusable key (e-mail, phone,
 address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A reusable
 key that records yield is followed only if it leads to nobody else, and, where it does not stand in the person's own
-record, no record of somebody else holds it; and it leads to no person whose own record says another value. Shareable
+record, no record of somebody else holds it; and it leads to no person whose own record says another value. A value that
+another person holds under an identity that is read in the same place leads to nothing, given or told: a given one names
+the person behind it and no more. Shareable
 keys agree or disagree, and never select. From one index to the next leads only a key that no record of somebody else
 holds: an index does not say whose it is.
 
@@ -32,6 +34,9 @@ Lookup = Callable[[Sequence[Subject]], Iterable[tuple[str, Iterable[DiscoveredKe
 ToldByOthers = Callable[[Sequence[Subject]], Mapping[int, frozenset[SubjectKey]]]
 """Asks every store that can tell which of the subjects' doubtful keys records of others hold."""
 
+HeldByOthers = Callable[[Sequence[Subject]], Mapping[int, frozenset[SubjectKey]]]
+"""Asks every store that can tell which of a subject's keys other persons hold, each subject by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
@@ -59,6 +64,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     said: Mapping[int, Said] = MappingProxyType({}),
     joint: Mapping[str, Iterable[DiscoveredKey]] = MappingProxyType({}),
     indexes: Indexes = NO_INDEXES,
+    by_other_names: HeldByOthers = lambda _subjects: {},
 ) -> dict[int, Resolved]:
     """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
 
@@ -71,6 +77,8 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         said: Subject number -> what was decided of values, for those with any.
         joint: Store -> what it says beyond its answers, of records that these people share (`resolve_together`).
         indexes: The stores of which one is asked by what another one told.
+        by_other_names: Asked when everything is known of a person: of values under every identity that is read where
+            they are.
     """
     rules = IdentityRules.of(data_map)
     nothing = frozenset[SubjectKey]()
@@ -109,6 +117,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         if not frontier:
             break
     _follow_nobody_elses(resolved, trails, indexes, rules)
+    _follow_by_no_other_name(resolved, trails, by_other_names, rules)
     _follow_no_hearsay(resolved, trails, told_by_others, rules)
     answers = {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
     return {number: _with_unread(answer, trails[number]) for number, answer in answers.items()}
@@ -150,6 +159,16 @@ def _follow_nobody_elses(
                 resolved[number] = decide(trails[number], rules)
             else:
                 ahead.discard(number)
+
+
+def _follow_by_no_other_name(
+    resolved: dict[int, Resolved], trails: Mapping[int, KeyGraph], by_other_names: HeldByOthers, rules: IdentityRules
+) -> None:
+    """Decide once more about those of whose values another person holds one under another identity of the place."""
+    asked = [Subject(number, one.keys) for number, one in resolved.items() if one.keys]
+    for number, held in by_other_names(asked).items():
+        trails[number].held |= held - trails[number].attributed
+        resolved[number] = decide(trails[number], rules)
 
 
 def _follow_no_hearsay(

@@ -64,7 +64,8 @@ class KeyGraph:
     hearsay: frozenset[SubjectKey] = frozenset()
     """Values that records merely tell, and that records of somebody else hold: they lead to nobody."""
     held: frozenset[SubjectKey] = frozenset()
-    """Keys of things that a row of somebody else holds, and none of the person's: they lead nowhere."""
+    """Keys of things that a row of somebody else holds, and none of the person's, and values that another person holds
+    under an identity that is read in the same place: they lead nowhere."""
     tellers: dict[SubjectKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Key -> the stores that said what it leads to; of since when a value is the person's, that said so."""
 

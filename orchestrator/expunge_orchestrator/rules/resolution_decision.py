@@ -103,6 +103,12 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     if denied:
         trail = replace(trail, edges={key: told - denied.get(key, set()) for key, told in trail.edges.items()})
     accepted = {key for key in trail.given - trail.of_another if not rules.shareable(key)}
+    # Of a given value that another person holds under another name nothing is followed but whom it names.
+    accepted = accepted.difference(trail.held).union(
+        *(persons_behind(key, trail, rules) for key in accepted & trail.held)
+    )
+    if trail.given <= trail.held and not accepted:
+        return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     let_go = _strangers(trail, rules) | trail.hearsay | trail.held | trail.of_another
     unfollowed = let_go | _through_these_alone(let_go, trail, rules) | trail.others
     nominated = trail.known - unfollowed

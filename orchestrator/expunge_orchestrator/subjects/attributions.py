@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.errors import InputError, UsageError
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import SINCE, CoHolder, KnowsClaims, Scope, SubjectKey
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.auth.persons import share_a_person
@@ -209,6 +210,7 @@ def decided(
     if not in_force:
         return {}
     tagger, identities = Tagger(workspace.keys.suppression), workspace.data_map.identities
+    aliases = Aliases.of(workspace.data_map)
     known = people()
     attributed = {value for (_, value), one in in_force.items() if one.theirs}
     others: dict[int, set[SubjectKey]] = defaultdict(set)
@@ -219,13 +221,16 @@ def decided(
         persons = [tagger.tag(key) for key in plain if key.namespace in workspace.data_map.person_identities]
         for key in keys:
             if key.namespace in identities and identities[key.namespace].kind is IdentityKind.REUSABLE:
-                tag = tagger.tag(key)
-                own = [in_force[person, tag] for person in persons if (person, tag) in in_force]
+                # What is said of a value is said of it by whatever identity it is read where it is.
+                tags = [*sorted(map(tagger.tag, aliases.of_key(key))), tagger.tag(key)]
+                own = [in_force[person, tag] for person in persons for tag in tags if (person, tag) in in_force]
                 if own and all(one.theirs for one in own):
                     theirs[number, key] = own[-1].claimants
                 elif own and not any(one.theirs for one in own):
                     others[number].add(key)
-                elif own or tag in attributed:  # or it was said otherwise of another key of the same person
+                elif own or not attributed.isdisjoint(
+                    tags
+                ):  # or it was said otherwise of another key of the same person
                     of_another[number].add(key)
     said = {
         number: Said(others=frozenset(others[number]), of_another=frozenset(of_another[number]))

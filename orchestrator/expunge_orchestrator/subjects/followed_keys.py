@@ -14,21 +14,26 @@ from dataclasses import replace
 from datetime import datetime
 
 from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Counts, KnowsClaims, RecordCounts, Scope, Subject, SubjectKey
 from expunge_orchestrator.rules.chunking import HOLDERS
 from expunge_orchestrator.subjects import index_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
 
-def shared_values(shared: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:
-    """Those of the values that the resolution found to be shared which several people of a batch may claim together."""
+def shared_values(shared: Iterable[SubjectKey], data_map: DataMap, aliases: Aliases) -> frozenset[SubjectKey]:
+    """Those of the values that the resolution found to be shared which several people of a batch may claim together.
+
+    Under every identity that is read where they are: one person's address is another one's for recovery.
+    """
     identities = data_map.identities
     return frozenset(
-        key
+        name
         for key in shared
         if key.namespace in identities
         and identities[key.namespace].kind is IdentityKind.REUSABLE
         and not identities[key.namespace].shareable
+        for name in aliases.everywhere(key)
     )
 
 
@@ -44,8 +49,12 @@ def followed_together(
         data_map: Says which values pass on.
         staying: Values of people of whom nothing goes.
     """
-    holders = Counter(key for one in subjects for key in shared_values(one.shared, data_map))
-    together = {key for key, people in holders.items() if 1 < people <= HOLDERS} - staying
+    if not any(one.shared for one in subjects):
+        return list(subjects)
+    aliases = Aliases.of(data_map)
+    holders = Counter(key for one in subjects for key in shared_values(one.shared, data_map, aliases))
+    stay = frozenset(name for key in staying for name in aliases.everywhere(key))
+    together = {key for key, people in holders.items() if 1 < people <= HOLDERS} - stay
     return [_with(one, one.shared & together) for one in subjects] if together else list(subjects)
 
 

@@ -13,9 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import (
     UNREAD,
     CoHolder,
@@ -241,7 +243,15 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
         frozenset(name for name in names if not isinstance(stores[name], KnowsClaims)), round_.held_by_others
     )
     resolved = identity_resolution.resolve(
-        given, round_.lookup, round_.told_by_others, data_map, known=before, said=said, joint=joint, indexes=indexes
+        given,
+        round_.lookup,
+        round_.told_by_others,
+        data_map,
+        known=before,
+        said=said,
+        joint=joint,
+        indexes=indexes,
+        by_other_names=partial(round_.held_by_other_names, Aliases.of(data_map)),
     )
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
@@ -294,6 +304,20 @@ class ProvingLookup:
     def held_by_others(self, subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
         """Of these people's keys those that records of others hold by now in any store, and none of theirs."""
         return self._said(subjects, lambda store: store.given_again)
+
+    def held_by_other_names(self, aliases: Aliases, subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+        """Of each one's values those that another person has in any store, under any identity that is read there."""
+        asked = frozenset(key for one in subjects for key in one.keys if aliases.of_key(key))
+        held: dict[SubjectKey, frozenset[SubjectKey]] = {}
+        for name in self.names if asked else ():
+            store = self.stores[name]
+            if isinstance(store, KnowsClaims):
+                for value, persons in store.claimants(asked, self.scope).items():
+                    held[value] = held.get(value, frozenset()) | persons
+        theirs = {
+            one.number: frozenset(key for key in one.keys & held.keys() if held[key] - one.keys) for one in subjects
+        }
+        return {number: keys for number, keys in theirs.items() if keys}
 
     def _said(
         self, subjects: Sequence[Subject], verb: Callable[[KnowsClaims], _Verb]

@@ -15,7 +15,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import RightMissingError, SomeRecordsError, StillReferencedError, TerminalError
-from expunge_connectors.postgres import hearsay, keys_given_again
+from expunge_connectors.postgres import hearsay, keys_given_again, other_names
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.reader import ForeignKey
@@ -116,6 +116,8 @@ class Eraser:
         """Run one transaction's worth; the caller commits and calls again until complete."""
         held = hearsay.held_by_now(connection, self.store, subjects, self.scope, self.cutoff)
         subjects = hearsay.without(subjects, held)
+        elsewhere = other_names.held_by_others(connection, self.store, subjects, self.scope)
+        subjects = hearsay.without(subjects, elsewhere)
         watch = SideEffectGuard.begun(connection, self.store, self.others)
         until = time.monotonic() + self.seconds
         with translated(self.store.name):
@@ -133,6 +135,9 @@ class Eraser:
         if any(one.hearsay for one in subjects):
             with self.others() as session:
                 hearsay.refuse_new(session, self.store, subjects, self.scope, self.cutoff)
+        if any(map(self.store.aliases.of_key, chain.from_iterable(one.keys for one in subjects))):
+            with self.others() as session:
+                other_names.refuse_new(session, self.store, subjects, self.scope)
         return done
 
     def _step(

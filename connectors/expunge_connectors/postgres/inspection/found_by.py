@@ -10,6 +10,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
+from expunge_connectors.postgres.key_flow import one_place
 from expunge_connectors.postgres.owner_links import named_by, towards_parent
 from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
 
@@ -21,6 +22,7 @@ def findings(inspection: InspectionContext) -> Iterator[Finding]:
     for name, spec, _ in inspection.live_data():
         yield from _unscoped(inspection, name, spec)
         yield from _not_told(inspection, name, spec)
+        yield from _beside_identities(inspection, name, spec)
         if spec.sharing is not None:
             yield from _unguarded(inspection, name, spec)
         for link in spec.found_by:
@@ -85,6 +87,31 @@ def _not_told(inspection: InspectionContext, name: str, spec: TableSpec) -> Iter
             f"Say whose a row is: `yields: {{{person}: {column}}}`; a row of others waits then, and is told."
             " Or say `goes_with_any: {reason: ..., approved_by: ...}`.",
         )
+
+
+def _beside_identities(inspection: InspectionContext, name: str, spec: TableSpec) -> Iterator[Finding]:
+    """A place that is compared with an identity, and with a column of persons' rows whose values pass on as well.
+
+    By the column alone a value there would be a key, and by the identity one that anybody may have.
+    """
+    if spec.person is not None:
+        return
+    beside = [one for one in inspection.spec.collections.values() if one.table == spec.table and one.log is None]
+    values = [link for one in beside for link in one.found_by if link.identity in inspection.passing]
+    for link in spec.found_by:
+        lead, columns = link.lead or ("", ())
+        if lead and inspection.passing.get(sought_namespace(inspection.store, link)):
+            for value in (one for one in values if one_place(link, one)):
+                yield inspection.error(
+                    "link-beside-identity",
+                    name,
+                    f"{spec.table}.{', '.join(link.names)} is compared with `{value.identity}`, and with"
+                    f" {', '.join(columns)} of {lead}, whose values pass from one person to another: what stands there"
+                    " may be one person's by the one and another's by the other, and only identities are asked about"
+                    " together.",
+                    f"Declare an identity of kind reusable for {lead}.{', '.join(columns)}, let {lead} yield it and be"
+                    f" found by it, and find {name} by that identity instead of `of`.",
+                )
 
 
 def _person(inspection: InspectionContext, link: Link) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from expunge_config.datamap import Action
 from expunge_config.normalisers import Normaliser
 from expunge_config.spellings import Spellings
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.postgres.catalog.key_types import (
     TEXT,
     KeyType,
@@ -200,6 +201,7 @@ class BoundStore:
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
             claims them.
         aged: Identities among them of which a row must not be older than the claim on its value (see `claims.aged`).
+        aliases: What values are called under other identities that are read where they stand (see `other_names`).
         statements: The statements about it that were put together so far.
         telling: The same store, in which rows are found by what they merely tell as well (see `hearsay`).
     """
@@ -218,6 +220,7 @@ class BoundStore:
     own_keys: Mapping[str, OwnKey] = field(default_factory=dict)
     owner_keys: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
     deciding: tuple[tuple[str, tuple[KeyType, ...]], ...] = ()
+    aliases: Aliases = field(default_factory=Aliases)
     statements: StatementCache = field(default_factory=StatementCache, repr=False, compare=False)
     telling: BoundStore | None = field(default=None, repr=False, compare=False)
 

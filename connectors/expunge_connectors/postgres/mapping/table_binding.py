@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.column_names import textual
@@ -95,6 +96,7 @@ def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope
         _own_keys(tables.values(), scope),
         _owner_keys(tables.values()),
         _deciding(tables.values()),
+        Aliases.of(data_map),
     )
     by_more = {one: replace(table, links=(*table.links, *table.tells)) for one, table in tables.items()}
     return replace(store, telling=replace(store, collections=by_more, statements=StatementCache()))
