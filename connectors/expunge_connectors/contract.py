@@ -174,6 +174,19 @@ class RecordCounts:
         return not (self.due or self.retained or self.newer or self.ambiguous)
 
 
+Holders = Mapping[SubjectKey, datetime | None]
+"""A person's key -> since when, at the earliest, this person's records hold a value; None: one of them does not say."""
+
+
+def with_holders(found: Holders, more: Holders) -> Holders:
+    """What two records, collections or stores say of who holds a value."""
+    both = {person: (found[person], more[person]) for person in found.keys() & more.keys()}
+    earliest = {
+        person: None if one is None or other is None else min(one, other) for person, (one, other) in both.items()
+    }
+    return {**found, **more, **earliest}
+
+
 # subject number -> collection -> tally. A collection that was looked at and holds nothing is present with zeros, so
 # that "looked for and not there" differs from "not looked for". Collections outside the scope and logs are absent.
 Counts = Mapping[int, Mapping[str, RecordCounts]]
@@ -379,8 +392,8 @@ class KnowsClaims(Protocol):
         """
         ...
 
-    def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, frozenset[SubjectKey]]:
-        """Key of a reusable identity -> the keys of the persons whose records hold it now. Reads only.
+    def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, Holders]:
+        """Key of a reusable identity -> the persons whose records hold it now, and since when. Reads only.
 
         Under that identity, or another one that is read in the same place (`aliases`).
         A record that is a person and has no person's key is not told: it claims the value from everybody.

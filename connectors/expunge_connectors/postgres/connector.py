@@ -19,6 +19,7 @@ from expunge_connectors.contract import (
     DiscoveredKey,
     Finding,
     Heartbeat,
+    Holders,
     Obstacle,
     ReadSample,
     RelationChange,
@@ -429,8 +430,8 @@ class PostgresStore:
         )
         return _both(held, owned)
 
-    def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, frozenset[SubjectKey]]:
-        """Whose rows of persons hold these values now."""
+    def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, Holders]:
+        """Whose rows of persons hold these values now, and since when."""
         return self._reading(
             lambda connection: other_names.claimants(connection, self._mapped(connection, scope), values, scope)
         )

@@ -8,8 +8,9 @@ of which no statement compares the texts: of a value, as each of them reads it.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import reduce
 
-from expunge_connectors.contract import CoHolder, Scope, Subject, SubjectKey
+from expunge_connectors.contract import CoHolder, Holders, Scope, Subject, SubjectKey, with_holders
 from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
@@ -19,13 +20,15 @@ from expunge_connectors.postgres.sql import claimed_keys
 
 def claimants(
     connection: Connection, store: BoundStore, values: Collection[SubjectKey], scope: Scope
-) -> dict[SubjectKey, frozenset[SubjectKey]]:
+) -> dict[SubjectKey, Holders]:
     """Value -> the persons' keys of the rows that hold it now, under any identity that is read where it is."""
     names = {value: store.aliases.everywhere(value) for value in values}
     held = claimed_keys.claimants(connection, store, frozenset[SubjectKey]().union(*names.values()), scope)
-    nobody = frozenset[SubjectKey]()
-    found = {value: nobody.union(*(held.get(one, nobody) for one in every)) for value, every in names.items()}
-    return {value: persons for value, persons in found.items() if persons}
+    nobody: Holders = {}
+    found = {
+        value: reduce(with_holders, (held.get(one, {}) for one in every), nobody) for value, every in names.items()
+    }
+    return {value: holders for value, holders in found.items() if holders}
 
 
 def held_by_others(
@@ -53,7 +56,7 @@ def held_by_others(
             key
             for key in one.keys & names.keys()
             for name in names[key]
-            if any(CoHolder(key, person) not in one.co_holders for person in held.get(name, going) - going)
+            if any(CoHolder(key, person) not in one.co_holders for person in held.get(name, {}).keys() - going)
         )
         if theirs:
             found[one.number] = theirs

@@ -18,17 +18,20 @@ from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.execution import counted_of_others, foreseen_keys
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.ledger import Transaction, entered_identities
+from expunge_orchestrator.ledger import Transaction, entered_identities, requests
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import Sealed
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.key_graph import same_person
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved, Said
+from expunge_orchestrator.rules.times_of_receipt import last_moment, zone_of
 from expunge_orchestrator.subjects import (
     attributions,
     earlier_claims,
     followed_keys,
+    holders_at_receipt,
     index_keys,
     inherited_keys,
     joint_lookup,
@@ -64,7 +67,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     # Under ids that are all somebody else's there is nothing to be learnt of the person, and under their keys neither.
     proofs = {number: _proofs(context, known[number]) for number in again.keys() & known.keys()}
     gone = {number for number, keys in proofs.items() if keys and keys <= again[number]}
-    asked = _ask_decided(context, [item for item in people if item.id not in gone], known, again)
+    asked = _meant(context, [item for item in people if item.id not in gone], known, again)
     asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in gone}
     kept = inherited_keys.of_same_person(asked, context.workspace, context.batch.scope)
     asked |= {number: _refusing(asked[number], kept[number]) for number in gone & kept.keys()}
@@ -131,6 +134,26 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         return Transition()
 
     return write
+
+
+def _meant(context: StepContext, people: Sequence[Item], known: Keys, again: Keys) -> dict[int, Resolved]:
+    """The answers; of those for whom the plan found nobody, nobody who took a value since they asked is meant."""
+    answers = _ask_decided(context, people, known, again)
+    unknown = [item for item in people if not _begun(item) and not _planned_for(context, item)]
+    if not unknown:
+        return answers
+    with reading(context.workspace.ledger) as connection:
+        wanted = requests.of_batch(connection, context.batch.id)
+    scope, zone = context.batch.scope, zone_of(context.batch.scope, context.workspace.data_map)
+    told = {item.id: item.received_at if wanted is None else wanted.asked_at for item in unknown}
+    received = {number: last_moment(at, zone) for number, at in told.items() if at is not None}
+    given = context.identifiers([item for item in unknown if item.id in received])
+    return holders_at_receipt.meant(answers, given, received, context.workspace, scope)
+
+
+def _planned_for(context: StepContext, item: Item) -> bool:
+    """The plan led to a person."""
+    return item.sealed_keys is not None and bool(_proofs(context, context.unsealed(item)))
 
 
 def _shared(context: StepContext, item: Item, answer: Resolved) -> frozenset[SubjectKey]:

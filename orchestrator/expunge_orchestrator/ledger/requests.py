@@ -68,6 +68,11 @@ class Request:
     sealed_contact: bytes | None = field(repr=False)
     follow_up: bytes | None = field(repr=False)
 
+    @property
+    def asked_at(self) -> str:
+        """When the person asked, as far as anybody knows: the controller received it, or we did."""
+        return min(self.controller_received_at or self.received_at, self.received_at)
+
 
 _OWN = (
     "id",

@@ -57,6 +57,7 @@ from expunge_orchestrator.rules import declared_backups, map_differences, plan_l
 from expunge_orchestrator.rules.pipeline import pipeline_for
 from expunge_orchestrator.rules.plan_limits_and_drift import asked, of_day
 from expunge_orchestrator.rules.scope import actions_for, collections_in
+from expunge_orchestrator.rules.times_of_receipt import last_moment, zone_of
 from expunge_orchestrator.subjects import followed_keys
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up
 from expunge_orchestrator.workspace import Workspace
@@ -77,6 +78,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     data_types: frozenset[str] | None = None,
     *,
     received_at: Sequence[str | None] = (),
+    asked_at: str | None = None,
     requested_by: str | None = None,
     replaces: tuple[str, str] | None = None,
     frozen: Frozen = lambda _connection, _batch: None,
@@ -90,6 +92,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
         progress: Told how many people were looked at.
         data_types: Nothing else is touched; None, or all that there are of the controller: everything.
         received_at: When each of the people asked, a day or a time, where somebody says it; their receipts state it.
+        asked_at: When a request of one person came in, which says it itself.
         requested_by: Who asks, where that is not who is at the keyboard.
         replaces: The batch whose plan is void, and why, in a word: whoever approves the new one sees it.
         frozen: What else belongs into the transaction that makes it last.
@@ -117,11 +120,13 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     ours = collections_in(scope, workspace.data_map)
     totals, rows = PlanTotals(actions), SealedRows(workspace, received_at)
     cut = BatchCut(people, workspace.settings.chunk_size)
-    done, planned = 0, []
+    done, planned, zone = 0, [], zone_of(scope, workspace.data_map)
     with reduced_gc():
         for part, is_last in _parts(cut):
             try:
-                seen = look_up(part, workspace, scope, clocks, chosen)
+                said = {number: asked_at or _told(received_at, number) for number in part}
+                received = {number: last_moment(told, zone) for number, told in said.items() if told is not None}
+                seen = look_up(part, workspace, scope, clocks, chosen, received=received)
                 mine = part if is_last else cut.set_aside(part, _shared(seen, workspace))
                 if mine:
                     planned.append(totals.add(mine, seen.without(part.keys() - mine.keys()), workspace, scope))
@@ -179,6 +184,10 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     uid = f"bt_{secrets.token_hex(6)}"
     actor = requested_by or current_actor(workspace.settings)
     return _freeze(workspace, uid, scope, plan, judged, rows, planned, actor, frozen)
+
+
+def _told(received_at: Sequence[str | None], number: int) -> str | None:
+    return received_at[number - 1] if received_at else None
 
 
 def _asked(  # noqa: PLR0913, PLR0917 - of whom, by whom, when

@@ -156,6 +156,7 @@ def replan(  # noqa: PLR0913 - what is replaced, why, by whom, and when the new 
         wanted.scope,
         lambda _done: None,
         None if wanted.data_types is None else frozenset(wanted.data_types),
+        asked_at=wanted.asked_at,
         requested_by=wanted.asked_by,
         replaces=(old.uid, because.value),
         frozen=replaced,

@@ -121,6 +121,7 @@ def _plan(workspace: Workspace, wanted: Request, at: datetime) -> str:
         wanted.scope,
         lambda _done: None,
         None if wanted.data_types is None else frozenset(wanted.data_types),
+        asked_at=wanted.asked_at,
         requested_by=wanted.asked_by,
         frozen=belongs,
     )

@@ -19,6 +19,7 @@ class Ambiguity(StrEnum):
     OF_ANOTHER_ALONE = "an identifier that two people attributed to another person does not name a person by itself"
     OTHERWISE = "an identifier leads to another person than when the plan was made"
     MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
+    SINCE_RECEIPT = "an identifier leads to a person who has it only since the request was received"
     TOO_DEEP = "the records lead on and on; the map's yields form a loop over other people's records"
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope
-from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.clock import parse, stamp
 
 LONG_AGO = timedelta(days=2 * 366)
 """Received longer ago is not believed: no law gives so much time, and calendars do not reach back for ever."""
@@ -61,6 +61,13 @@ def is_day(told: str) -> bool:
 def first_moment(day: str, zone: tzinfo) -> datetime:
     """Of a day: deadlines count days, and end alike from whenever in it. As `BusinessCalendar.end` has it."""
     return _midnight(day, zone).astimezone(UTC)
+
+
+def last_moment(told: str, zone: tzinfo) -> datetime:
+    """When a request was received, at the latest: of a day its end, of a time that is stamped its second's."""
+    if is_day(told):
+        return _midnight((date.fromisoformat(told) + timedelta(days=1)).isoformat(), zone).astimezone(UTC)
+    return parse(told) + timedelta(seconds=1)
 
 
 def _midnight(day: str, zone: tzinfo) -> datetime:

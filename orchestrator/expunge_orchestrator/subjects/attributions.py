@@ -16,13 +16,13 @@ since: nothing was decided of that, and the value is one as any other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.errors import InputError, UsageError
 from expunge_connectors.aliases import Aliases
-from expunge_connectors.contract import SINCE, CoHolder, KnowsClaims, Scope, SubjectKey
+from expunge_connectors.contract import SINCE, CoHolder, Holders, Scope, SubjectKey
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.auth.persons import share_a_person
 from expunge_orchestrator.errors import NotConfirmedError
@@ -112,10 +112,12 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
         wanted = attributions.by_uid(connection, uid)
         if wanted.state == "awaiting-approval":
             _refuse(connection, wanted, _pairs(people, tagger), actor)
-    held: Mapping[SubjectKey, frozenset[SubjectKey]] = {}
+    held: Mapping[SubjectKey, Holders] = {}
     if wanted.state == "awaiting-approval" and wanted.theirs:
         try:
-            held = _claimants(workspace, Scope(wanted.controller, wanted.member), _values(people))
+            held = member_proof.holders(
+                workspace.stores.values(), _values(people), Scope(wanted.controller, wanted.member)
+            )
         except ConnectorError as error:
             raise type(error)(
                 f"Nothing was approved, for who has these values now cannot be read: {error}",
@@ -180,18 +182,6 @@ def _values(people: People) -> frozenset[SubjectKey]:
     return frozenset[SubjectKey]().union(*(values for _, values in people))
 
 
-def _claimants(
-    workspace: Workspace, scope: Scope, values: Collection[SubjectKey]
-) -> dict[SubjectKey, frozenset[SubjectKey]]:
-    """Value -> the keys of the persons who have it now, by whichever store says so; of values that anybody has."""
-    found: dict[SubjectKey, frozenset[SubjectKey]] = {}
-    for store in workspace.stores.values() if values else ():
-        if isinstance(store, KnowsClaims):
-            for value, persons in store.claimants(values, scope).items():
-                found[value] = found.get(value, frozenset()) | persons
-    return found
-
-
 def decided(
     workspace: Workspace, scope: Scope, people: Callable[[], Mapping[int, frozenset[SubjectKey]]]
 ) -> dict[int, Said]:
@@ -236,9 +226,9 @@ def decided(
         number: Said(others=frozenset(others[number]), of_another=frozenset(of_another[number]))
         for number in others.keys() | of_another.keys()
     }
-    held = _claimants(workspace, scope, {value for _, value in theirs})
+    held = member_proof.holders(workspace.stores.values(), {value for _, value in theirs}, scope)
     for (number, value), claimants in theirs.items():
-        co_holders = held.get(value, frozenset()) - known[number]
+        co_holders = held.get(value, {}).keys() - known[number]
         if all(tagger.tag(person) in claimants for person in co_holders):
             before = said.get(number, Said())
             said[number] = replace(

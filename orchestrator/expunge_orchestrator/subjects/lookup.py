@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from expunge_connectors.contract import Counts, KnowsObstacles, Obstacle, Scope, Subject, SubjectKey
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.rules.scope import actions_for, collections_in
-from expunge_orchestrator.subjects import followed_keys, joint_lookup, joint_owners, member_proof, residual_keys
+from expunge_orchestrator.subjects import (
+    followed_keys,
+    holders_at_receipt,
+    joint_lookup,
+    joint_owners,
+    member_proof,
+    residual_keys,
+)
 from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
@@ -100,12 +108,14 @@ class SubjectLookup:
         return store_calls.gather(names, count, self.workspace.settings.stores_at_once)
 
 
-def look_up(
+def look_up(  # noqa: PLR0913 - who, where, and what is known of it
     given: Mapping[int, frozenset[SubjectKey]],
     workspace: Workspace,
     scope: Scope,
     clocks: Mapping[str, datetime] | None = None,
     data_types: frozenset[str] | None = None,
+    *,
+    received: Mapping[int, datetime] = MappingProxyType({}),
 ) -> SubjectLookup:
     """Resolve people over every store of the scope.
 
@@ -116,6 +126,7 @@ def look_up(
         clocks: What the stores' clocks told just now, and that each was looked at, of every store of the scope;
             None: this is done here.
         data_types: Nothing else goes; None: everything.
+        received: Number -> when the request was received, at the latest; of those of whom somebody says it.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -130,7 +141,7 @@ def look_up(
     )
 
     resolution = Resolution(workspace, scope, cutoffs)
-    resolved = resolution.answers(given, {})
+    resolved = holders_at_receipt.meant(resolution.answers(given, {}), given, received, workspace, scope)
     apart = [joint_owners.subject(number, one) for number, one in resolved.items() if one.ambiguity is None]
     subjects = resolution.going_together(apart, given, actions_for(scope, workspace.data_map, data_types))
     foreseen = resolution.foreseen_by_owners(apart, given)

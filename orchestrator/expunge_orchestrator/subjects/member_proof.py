@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -22,11 +22,13 @@ from expunge_connectors.contract import (
     UNREAD,
     CoHolder,
     DiscoveredKey,
+    Holders,
     KnowsClaims,
     Scope,
     StoreConnector,
     Subject,
     SubjectKey,
+    with_holders,
 )
 from expunge_orchestrator.rules import identity_resolution
 from expunge_orchestrator.rules.identity_resolution import Indexes
@@ -256,6 +258,22 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
 
 
+def holders(
+    stores: Iterable[StoreConnector], values: Collection[SubjectKey], scope: Scope
+) -> dict[SubjectKey, Holders]:
+    """Value -> who has it now, and since when, by whichever store says so; of values that anybody has.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    found: dict[SubjectKey, Holders] = {}
+    for store in stores if values else ():
+        if isinstance(store, KnowsClaims):
+            for value, persons in store.claimants(values, scope).items():
+                found[value] = with_holders(found.get(value, {}), persons)
+    return found
+
+
 @dataclass(slots=True)
 class ProvingLookup:
     """The lookups of one chunk, and the keys proven so far.
@@ -308,14 +326,10 @@ class ProvingLookup:
     def held_by_other_names(self, aliases: Aliases, subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
         """Of each one's values those that another person has in any store, under any identity that is read there."""
         asked = frozenset(key for one in subjects for key in one.keys if aliases.of_key(key))
-        held: dict[SubjectKey, frozenset[SubjectKey]] = {}
-        for name in self.names if asked else ():
-            store = self.stores[name]
-            if isinstance(store, KnowsClaims):
-                for value, persons in store.claimants(asked, self.scope).items():
-                    held[value] = held.get(value, frozenset()) | persons
+        held = holders([self.stores[name] for name in self.names], asked, self.scope)
         theirs = {
-            one.number: frozenset(key for key in one.keys & held.keys() if held[key] - one.keys) for one in subjects
+            one.number: frozenset(key for key in one.keys & held.keys() if held[key].keys() - one.keys)
+            for one in subjects
         }
         return {number: keys for number, keys in theirs.items() if keys}
 

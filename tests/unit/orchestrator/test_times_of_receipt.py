@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +14,7 @@ from expunge_orchestrator.rules.times_of_receipt import (
     TimesOfReceipt,
     first_moment,
     is_day,
+    last_moment,
 )
 
 NOW = datetime(2026, 11, 29, 8, 20, 5, tzinfo=UTC)
@@ -105,3 +106,16 @@ def test_long_ago_is_two_years_to_the_second() -> None:
         else:
             with pytest.raises(TimeOfReceiptError, match="years"):
                 TimesOfReceipt(NOW, UTC).read(moment)
+
+
+@pytest.mark.parametrize(
+    ("told", "zone", "until"),
+    [
+        ("2026-11-20", UTC, datetime(2026, 11, 21, tzinfo=UTC)),
+        ("2026-03-29", BERLIN, datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        ("2026-11-20T08:30:00Z", BERLIN, datetime(2026, 11, 20, 8, 30, 1, tzinfo=UTC)),
+    ],
+)
+def test_the_latest_that_may_be_meant(told: str, zone: tzinfo, until: datetime) -> None:
+    """Of a day, with 23 hours as well, its end; of a time without fractions its second's."""
+    assert last_moment(told, zone) == until

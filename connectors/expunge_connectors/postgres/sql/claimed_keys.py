@@ -12,7 +12,6 @@ does, as anybody does.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +19,7 @@ from functools import partial
 from psycopg import sql
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_connectors.contract import Holders, Scope, Subject, SubjectKey, with_holders
 from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.claims import Claim
@@ -28,6 +27,7 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql.claim_ages import began
 from expunge_connectors.postgres.sql.comparison import equal, link_text, of_kind, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
@@ -43,6 +43,13 @@ _ONE_BY_ONE = sql.SQL(
 _ALL_AT_ONCE = sql.SQL(
     "SELECT DISTINCT {names} FROM"
     " (SELECT {named}, u.* FROM {keys} AS k CROSS JOIN {rows} WHERE {same} OFFSET 0) AS u WHERE {others}"
+)
+
+
+_HELD = sql.SQL(
+    "SELECT h.value, h.person, CASE WHEN bool_and(h.since IS NOT NULL) THEN min(h.since) END FROM"
+    " (SELECT {value}::text AS value, {person}::text AS person, {since} AS since"
+    " FROM {keys} AS k CROSS JOIN {rows} WHERE {holds}) AS h GROUP BY h.value, h.person"
 )
 
 
@@ -103,26 +110,29 @@ def claimed(
 
 def claimants(
     connection: Connection, store: BoundStore, values: Collection[SubjectKey], scope: Scope
-) -> dict[SubjectKey, frozenset[SubjectKey]]:
-    """Value -> the persons' keys of the rows that hold it now."""
+) -> dict[SubjectKey, Holders]:
+    """Value -> the persons' keys of the rows that hold it now, and since when they say so."""
     staged = key_staging.stage(connection, store, [Subject(0, frozenset(values))], scope)
-    found: dict[SubjectKey, set[SubjectKey]] = defaultdict(set)
+    found: dict[SubjectKey, Holders] = {}
     for one in _claims(store, staged):
         mapped = store.collections[one.claim.collection]
         holding = _Holding.of(mapped, one)
         identity, key = staged.spellings.key(holding.wanted)
         person = link_text(holding.person, "u")
-        statement = sql.SQL("SELECT DISTINCT {}::text, {} FROM {} AS k CROSS JOIN {} WHERE {}").format(
-            column("k", key),
-            person,
-            staged.places[holding.wanted].rows(),
-            holding.rows,
-            and_(holding.same, *holding.living(store, mapped), sql.SQL("{} IS NOT NULL").format(person)),
+        since = None if one.claim.since is None else began(mapped.table.columns[one.claim.since], "u")
+        statement = _HELD.format(
+            value=column("k", key),
+            person=person,
+            since=sql.SQL("NULL::timestamptz") if since is None else since,
+            keys=staged.places[holding.wanted].rows(),
+            rows=holding.rows,
+            holds=and_(holding.same, *holding.living(store, mapped), sql.SQL("{} IS NOT NULL").format(person)),
         )
         with translated(store.name, mapped.name):
-            for value, whose in connection.execute(statement).fetchall():
-                found[SubjectKey(identity, value)].add(SubjectKey(holding.person.namespace, whose))
-    return {value: frozenset(persons) for value, persons in found.items()}
+            for value, whose, at in connection.execute(statement).fetchall():
+                held = SubjectKey(identity, value)
+                found[held] = with_holders(found.get(held, {}), {SubjectKey(holding.person.namespace, whose): at})
+    return found
 
 
 def _persons(store: BoundStore) -> set[str]:

@@ -1,0 +1,65 @@
+"""Holders at receipt: a request means whom its identifiers named when it was received, nobody who took one since.
+
+A request waits to be planned while `check` shows an error, a list is planned days after the letters came: the account
+is closed meanwhile, and another person signs up with the address, whose own record says since when they have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from expunge_config.datamap import DataMap, IdentityKind
+from expunge_connectors.contract import Scope, SubjectKey
+from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
+from expunge_orchestrator.subjects import member_proof
+from expunge_orchestrator.workspace import Workspace
+
+
+def meant(
+    resolved: Mapping[int, Resolved],
+    given: Mapping[int, frozenset[SubjectKey]],
+    received: Mapping[int, datetime],
+    workspace: Workspace,
+    scope: Scope,
+) -> dict[int, Resolved]:
+    """The answers; ambiguous where a person has a given value only since the request was received.
+
+    Whoever is named by a person's key is certain. Of whom one record does not say since when, the value may always have
+    been theirs.
+
+    Args:
+        resolved: Number -> the answer.
+        given: Number -> the identifiers of the request.
+        received: Number -> when the request was received, at the latest; of those of whom somebody says it.
+        workspace: The stores, which say since when.
+        scope: For whom the request speaks.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    asked = {
+        number: values
+        for number, answer in resolved.items()
+        if answer.ambiguity is None and number in received and (values := _by_values(given[number], workspace.data_map))
+    }
+    held = member_proof.holders(
+        workspace.stores.values(), frozenset[SubjectKey]().union(*asked.values()) if asked else (), scope
+    )
+    answers = dict(resolved)
+    for number, values in asked.items():
+        people = frozenset(map(member_proof.unmark, resolved[number].keys))
+        for value in values & held.keys():
+            began = [at for person, at in held[value].items() if person in people]
+            if began and all(at is not None and at > received[number] for at in began):
+                answers[number] = Resolved(frozenset(), Ambiguity.SINCE_RECEIPT)
+    return answers
+
+
+def _by_values(given: frozenset[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:
+    """The values by which a request names somebody, where it does by nothing else."""
+    identities = data_map.identities
+    kinds = {key: identities[key.namespace] for key in map(member_proof.unmark, given) if key.namespace in identities}
+    if any(one.kind is IdentityKind.PERSON for one in kinds.values()):
+        return frozenset()
+    return frozenset(key for key, one in kinds.items() if one.kind is IdentityKind.REUSABLE and not one.shareable)
