@@ -23,20 +23,16 @@ def own_links(spec: PostgresSpec, table: TableSpec) -> list[Link]:
 def named_by(
     spec: PostgresSpec, table: TableSpec, link: Link, claims: Sequence[Claim], data_map: DataMap
 ) -> tuple[Link, ...]:
-    """The links by which a row names people who hold such values in rows of their own, beside the one that led there.
+    """The links by which a row names people, beside the one that led there, where rows of persons hold such values.
 
-    Those rows say whose a value is, whichever store they are in. So a row that names somebody is theirs, whatever value
-    stands in it: the order of a gift is the customer's, and so is a line of it.
+    Those rows say whose a value is, whichever store they are in and whatever kind of person. So a row that names
+    somebody is theirs, whatever value stands in it: the order of a gift is the customer's, so is a line of it, and the
+    booking of a guest is the guest's, though no row of guests holds an address.
     """
-    holders = {spec.collections[one.collection].person for one in claims} | _holders(table, link, data_map)
-    holders -= {None}
-    if table.by_elements:
+    own = any(_of_one_controller(table, spec.collections[one.collection]) for one in claims)
+    if table.person is not None or table.by_elements or not (own or _held(table, link, data_map)):
         return ()  # of an element of a list the element says whose it is
-    return tuple(
-        one
-        for one in table.found_by
-        if table.person is None and one != link and persons_named(spec, one, data_map) & holders
-    )
+    return tuple(one for one in table.found_by if one != link and persons_named(spec, one, data_map))
 
 
 def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
@@ -162,18 +158,20 @@ def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, 
                 yield store, spec, name, table
 
 
-def _holders(table: TableSpec, link: Link, data_map: DataMap) -> set[str | None]:
-    """The identities of the same controller's persons whose rows hold such values, in any store of the map."""
+def _held(table: TableSpec, link: Link, data_map: DataMap) -> bool:
+    """Rows of the same controller's persons hold such values, in any store of the map."""
     declared = data_map.identities.get(link.identity or "")
-    if declared is None or declared.kind is not IdentityKind.REUSABLE or declared.shareable or table.owner is None:
-        return set()
-    return {
-        other.person
+    if declared is None or declared.kind is not IdentityKind.REUSABLE or declared.shareable:
+        return False
+    return any(
+        _of_one_controller(table, other)
+        and claiming(other) is not None
+        and held_by(other, link.identity or "") is not None
         for spec in data_map.stores.values()
         if isinstance(spec, PostgresSpec)
         for other in spec.collections.values()
-        if claiming(other) is not None
-        and other.owner is not None
-        and other.owner.controller == table.owner.controller
-        and held_by(other, link.identity or "") is not None
-    }
+    )
+
+
+def _of_one_controller(table: TableSpec, other: TableSpec) -> bool:
+    return table.owner is not None and other.owner is not None and table.owner.controller == other.owner.controller
