@@ -15,6 +15,7 @@ from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.servers import Keyspace
 from tests.support.small_company import installed, succeeded
 
 DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
@@ -58,10 +59,12 @@ def document(collections: str, **identities: dict[str, Any]) -> dict[str, Any]:
 def install(database: str, tmp_path: Path, fork_server: ForkServer) -> Install:
     """Commands for a map of this database, which `check` accepts."""
 
-    def install(declared: dict[str, Any], schema: str = USERS + GUESTS) -> CliRunner:
+    def install(declared: dict[str, Any], schema: str = USERS + GUESTS, **further: str) -> CliRunner:
         execute(database, schema)
         urls = {name: database for name, store in declared["stores"].items() if store["connector"] == "postgres"}
-        cli = installed(tmp_path, fork_server, declared, urls)
+        cli = installed(tmp_path, fork_server, declared, urls | further)
+        for name in further:
+            succeeded(cli.run("adopt", name))
         succeeded(cli.run("check"))
         return cli
 
@@ -210,8 +213,30 @@ def test_so_it_is_with_guests_who_say_a_phone_of_their_own(install: Install, dat
     assert (left(database, "guests"), left(database, "bookings")) == ([51, 53], [1, 2, 3])
 
 
-def test_an_address_attributed_to_the_guest_goes_with_nobody_else(install: Install, database: str) -> None:
+@pytest.mark.parametrize("listed", [ANN, BY_ADDRESS], ids=["by number", "by address"])
+def test_so_it_is_by_an_index_of_guests_by_address(
+    install: Install, database: str, keyspace: Keyspace, listed: bytes
+) -> None:
+    """Which address is a guest's says the index; that the guest is Ann, nobody says."""
+    declared, own = document(_USERS + _GUESTS), {"data_type": "gone", "owner": {"controller": "acme"}}
+    index = {"key": "guest:{email}", "type": "string", "yields": "guest_id", "undated": "erase", **own}
+    declared["stores"]["cache"] = {"connector": "redis", "collections": {"index": index}}
+    keyspace.client.set("guest:ann@x.example", "53")
+    cli = install(declared, cache=keyspace.url)
+    status = erased(cli, listed)
+    assert (left(database, "guests"), left(database, "users")) == ([51, 53], [2])
+    assert (status["outcomes"], status["told"]) == ({"partially-erased": 1}, {"main.guests": 1})
+
+
+def test_a_guests_number_beside_a_users_address_names_no_single_person(install: Install, database: str) -> None:
     cli = install(document(_USERS + _GUESTS + YIELDS))
+    plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"guest_id,email\n53,ann@x.example\n").out)
+    assert plan["ambiguous"] == 1
+    assert (left(database, "guests"), left(database, "users")) == ([51, 53], [1, 2])
+
+
+def test_an_address_attributed_to_the_guest_goes_with_nobody_else(install: Install, database: str) -> None:
+    cli = install(document(_USERS + _GUESTS + YIELDS.replace("guest_id: guest", "guest_id: guest, email: mail")))
     said, words = b"guest_id,email\n53,ann@x.example\n", ("--as", "theirs", "--reason", "A letter", "-c", "acme")
     made = json.loads(succeeded(cli.run("attribute", "propose", "-", *words, "--json", stdin=said)))["id"]
     approver = {"EXPUNGE_ACTOR": "somebody else"}

@@ -3,11 +3,11 @@
 Pure rules over the edges that connectors report (law 2). A person key is proof; a reusable key (e-mail, phone,
 address) only nominates: several persons behind one, or keys that lead to different persons, are AMBIGUOUS. A reusable
 key that records yield is followed only if it leads to nobody else, and, where it does not stand in the person's own
-record, no record of somebody else holds it; and it leads to no person whose own record says another value. A value that
-another person holds under an identity that is read in the same place leads to nothing, given or told: a given one names
-the person behind it and no more. Shareable
-keys agree or disagree, and never select. From one index to the next leads only a key that no record of somebody else
-holds: an index does not say whose it is.
+record, no record of somebody else holds it; and it leads to no person whose own record says another value. That it
+leads to persons of two kinds makes them one human only where the map says so (`same_person`). A value that another
+person holds under an identity that is read in the same place leads to nothing, given or told: a given one names the
+person behind it and no more. Shareable keys agree or disagree, and never select. From one index to the next leads only
+a key that no record of somebody else holds: an index does not say whose it is.
 
 A further round also asks about the keys that are known from before: records that came since may hang on them. These
 decide nothing any more: where one leads to a person who was not found by then, or is or leads to another person than

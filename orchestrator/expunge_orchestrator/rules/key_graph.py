@@ -21,12 +21,14 @@ class IdentityRules:
         person: Identities whose keys are proof.
         reusable: Identities whose keys only nominate.
         shared: Those of them that agree or disagree, and never select.
+        merging: Those of them that make persons of two kinds one human, as the map says (`same_person`).
         persons: (store, collection) of the records that are persons.
     """
 
     person: AbstractSet[str]
     reusable: AbstractSet[str]
     shared: AbstractSet[str]
+    merging: AbstractSet[str]
     persons: AbstractSet[tuple[str, str]]
 
     @classmethod
@@ -38,9 +40,18 @@ class IdentityRules:
             frozenset(name for name, identity in identities if identity.kind is IdentityKind.REUSABLE),
             frozenset(name for name, identity in identities if identity.shareable),
             frozenset(
+                name
+                for name, identity in identities
+                if identity.kind is IdentityKind.REUSABLE and identity.same_person is not None
+            ),
+            frozenset(
                 (store, name) for store, name, spec in data_map.collections() if spec.person_identity is not None
             ),
         )
+
+    def nominates(self, key: SubjectKey) -> bool:
+        """It may select records, and makes no persons of two kinds one human."""
+        return key.namespace in self.reusable - self.shared - self.merging
 
     def shareable(self, key: SubjectKey) -> bool:
         """People share it: it agrees or disagrees with other keys, and never selects."""
@@ -109,7 +120,8 @@ class KeyGraph:
         """Value -> keys that it leads to, of persons whose own record says another value of that identity.
 
         A record that is the person and holds the value says that it leads there. A person of whom no record says any
-        value of that identity denies nothing. Of a thing the persons are asked about whom it leads to.
+        value of that identity denies nothing, but for one of another kind than all whose records hold the value. Of a
+        thing the persons are asked about whom it leads to.
 
         Args:
             rules: What the identities prove.
@@ -123,11 +135,26 @@ class KeyGraph:
                 target
                 for target in self.edges[value] - held
                 if target.namespace not in rules.reusable
-                if any(self._denies(person, value, rules) for person in _persons_of(target, self, rules) - held)
+                if any(
+                    self._denies(person, value, rules) or person in self.of_other_kinds(value, {person}, rules)
+                    for person in _persons_of(target, self, rules) - held
+                )
             }
             if lost:
                 found[value] = lost
         return found
+
+    def of_other_kinds(
+        self, value: SubjectKey, persons: AbstractSet[SubjectKey], rules: IdentityRules
+    ) -> set[SubjectKey]:
+        """Those of the persons who are of another kind than all whose own records hold the value; none if nobody's do.
+
+        They are other people, unless the map says that the value makes one human of such.
+        """
+        held = {key.namespace for key in persons_among(self.told_of_person.get(value, _NOWHERE), rules)}
+        if not held or not rules.nominates(value):
+            return set()
+        return {person for person in persons if person.namespace not in held}
 
     def _denies(self, person: SubjectKey, value: SubjectKey, rules: IdentityRules) -> bool:
         """The person's own records, by whatever key of theirs, say values of that identity, and none is this one."""
@@ -202,3 +229,21 @@ def same_person(one: AbstractSet[SubjectKey], other: AbstractSet[SubjectKey]) ->
 def several(persons: AbstractSet[SubjectKey]) -> bool:
     """More than one person of one kind. An account holder and a caller may be the same human."""
     return len(persons) > 1 and len({namespace for namespace, _ in persons}) < len(persons)
+
+
+def apart(people: Iterable[AbstractSet[SubjectKey]], trail: KeyGraph, rules: IdentityRules) -> bool:
+    """No key leads from some of these to the others, each known to be one human: values alone led to them.
+
+    They are not as long as somebody was not asked about. Those whom the request gives are one human, as it says, with
+    those who were found to be the same one before.
+    """
+    linked = [persons_among(one | reached(one, trail.edges, rules.reusable), rules) for one in people if one]
+    if not linked or not all(one <= trail.asked for one in linked):
+        return False
+    same = set().union(*linked) & (trail.given | trail.known)
+    linked = [one | same if one & same else one for one in linked]
+    together = linked.pop()
+    while near := [one for one in linked if one & together]:
+        together.update(*near)
+        linked = [one for one in linked if one not in near]
+    return bool(linked)

@@ -10,6 +10,7 @@ from expunge_connectors.contract import Subject, SubjectKey
 from expunge_orchestrator.rules.key_graph import (
     IdentityRules,
     KeyGraph,
+    apart,
     leading_to,
     persons_among,
     persons_behind,
@@ -32,20 +33,24 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
 def decide(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     """Whose keys these are, or why nobody may be touched."""
     reach: list[set[SubjectKey]] = []
+    people = [persons_among(trail.given, rules)]  # known to be one human, each
     for key in sorted(trail.given, key=lambda one: one.namespace not in rules.person):
         found = persons_behind(key, trail, rules)
         if key.namespace in rules.person:
             found.add(key)
-        if several(found):
-            by_map = key.namespace in rules.person
-            return _leads_to_several(trail, rules) if by_map else Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+            if several(found):
+                return _leads_to_several(trail, rules)
+        found -= trail.of_other_kinds(key, found, rules)
+        if several(found) or (rules.nominates(key) and apart([{one} for one in found], trail, rules)):
+            return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
         reach.append(found)
+        if key.namespace in rules.reusable and not rules.shareable(key):
+            people.append(found)
     together: set[SubjectKey] = set().union(*reach)
-    if several(together):
-        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
-    if together and trail.given <= trail.asked and not all(reach):
-        return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
-    if not together and len(trail.given) > 1 and not _meet(trail):
+    one_leads_nowhere = together and trail.given <= trail.asked and not all(reach)
+    nobody_and_apart = not together and len(trail.given) > 1 and not _meet(trail)
+    by_value = any(map(rules.nominates, trail.given)) and apart(people, trail, rules)
+    if several(together) or one_leads_nowhere or nobody_and_apart or by_value:
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
     if all(rules.shareable(key) or key in trail.of_another for key in trail.given):
         of_another = trail.given & trail.of_another

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pytest
 
-from expunge_config.datamap import DataMap, Identity, IdentityKind
+from expunge_config.datamap import Assurance, DataMap, Identity, IdentityKind
 from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey, claim_text
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -83,8 +83,60 @@ def test_two_persons_behind_one_phone_through_rows_are_ambiguous(data_map: DataM
     assert answer({PHONE}, edges, data_map).ambiguity is Ambiguity.SEVERAL_PERSONS
 
 
-def test_an_account_holder_who_is_also_a_caller_is_one_person(data_map: DataMap) -> None:
-    assert answer({PHONE}, {PHONE: {USER_7, CALLER_7}}, data_map).keys == {PHONE, USER_7, CALLER_7}
+def merging(data_map: DataMap) -> DataMap:
+    """The map says that a phone number makes persons of two kinds one human."""
+    declared = Identity(
+        kind=IdentityKind.REUSABLE, same_person=Assurance(reason="One sign-in", approved_by="A. Officer")
+    )
+    return data_map.model_copy(update={"identities": data_map.identities | {"phone": declared}})
+
+
+def test_an_account_holder_and_a_caller_with_one_phone_are_one_person_where_the_map_says_so(data_map: DataMap) -> None:
+    edges = {PHONE: {USER_7, CALLER_7}}
+    assert answer({PHONE}, edges, merging(data_map)).keys == {PHONE, USER_7, CALLER_7}
+    assert answer({PHONE}, edges, data_map) == Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+
+
+@pytest.mark.parametrize("between", [USER_7, CALLER_7])
+def test_they_are_one_person_where_a_record_of_the_one_names_the_other(data_map: DataMap, between: SubjectKey) -> None:
+    other = CALLER_7 if between == USER_7 else USER_7
+    edges = {PHONE: {USER_7, CALLER_7}, between: {ROW_7}, ROW_7: {other}}
+    assert {USER_7, CALLER_7} < answer({PHONE}, edges, data_map).keys
+
+
+@pytest.mark.parametrize("between", [False, True])
+@pytest.mark.parametrize("given", [{PHONE}, {USER_7}], ids=["by the number", "by the account"])
+def test_an_index_leads_to_no_person_of_another_kind_than_whose_record_holds_the_value(
+    data_map: DataMap, given: set[SubjectKey], *, between: bool
+) -> None:
+    """The number in the user's record is the user's; that the caller is the same human, the map has to say."""
+    told = {PHONE: {TOKEN}, TOKEN: {CALLER_9}} if between else {PHONE: {CALLER_9}}
+    lookup, stores = own_and_told({USER_7: {PHONE}, PHONE: {USER_7}}, told)
+    both = data_map.model_copy(update={"stores": stores.stores})
+    found = resolve({1: frozenset(given)}, lookup, nothing_told, both)[1]
+    assert (found.keys, found.shared) == ({USER_7, PHONE}, {TOKEN if between else CALLER_9})
+    merged = resolve({1: frozenset(given)}, lookup, nothing_told, merging(both))[1]
+    assert CALLER_9 in merged.keys
+    named = resolve({1: frozenset(given | {USER_7, CALLER_9})}, lookup, nothing_told, both)[1]
+    assert {USER_7, CALLER_9} < named.keys
+
+
+def test_persons_known_from_before_are_one_though_the_record_is_gone_that_linked_them(data_map: DataMap) -> None:
+    """A late record names the account by the number, when the account's row is erased."""
+    for given in {PHONE}, {PHONE, CALLER_7}:
+        before = {1: frozenset({PHONE, USER_7, CALLER_7})}
+        told = lookup_over({PHONE: {USER_7, CALLER_7}})
+        assert resolve({1: frozenset(given)}, told, nothing_told, data_map, known=before)[1].ambiguity is None
+
+
+@pytest.mark.parametrize("other", [EMAIL, CALLER_9])
+def test_a_value_beside_a_key_of_another_kind_of_person_disagrees(data_map: DataMap, other: SubjectKey) -> None:
+    """Dora gives her own number as a caller and the phone of Ann, an account holder; or two values name the two."""
+    edges = {PHONE: {USER_7}, EMAIL: {CALLER_9}}
+    assert answer({PHONE, other}, edges, data_map).ambiguity is Ambiguity.KEYS_DISAGREE
+    assert {USER_7, CALLER_9} < answer({PHONE, USER_7, CALLER_9}, edges, data_map).keys
+    if other == CALLER_9:
+        assert {USER_7, CALLER_9} < answer({PHONE, other}, edges, merging(data_map)).keys
 
 
 def test_email_and_user_id_that_disagree_are_ambiguous(data_map: DataMap) -> None:
