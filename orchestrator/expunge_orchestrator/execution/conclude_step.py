@@ -21,12 +21,12 @@ from expunge_orchestrator.ledger import Transaction, kept_keys
 from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
 from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE
-from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.ledger.items import Item, bulk_update, update_items
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import shared_documents, standard_sentences, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, owed, pipeline
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 
 
@@ -94,6 +94,9 @@ def conclude(context: StepContext) -> StepWrite:
                 )
                 ended.append({"id": item.id, "outcome": result.value, "reason": unreached.get(item.id)})
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
+        # What the settling check goes by: what is erased after it is held against what was stated as found.
+        anew = [item for item in done if _found(item) != item.found]
+        update_items(connection, [{"id": item.id, "found": _found(item)} for item in anew])
         kept_keys.destroy(connection, concurrent_requests.finished(context, done, residual))
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         searched = settling_search.findings_of(context, [one.item for one in left])
@@ -134,11 +137,15 @@ def conclude(context: StepContext) -> StepWrite:
     return write
 
 
+def _found(item: Item) -> CountRecord:
+    return outcomes.found_of(item.found, item.verified, touched=item.touched)
+
+
 def _judged(
     context: StepContext, item: Item, others: Sequence[ConcurrentRequest], before: Sequence[LeftBefore]
 ) -> list[CollectionOutcome]:
     """The lines of one person, none of which says more than other requests allow."""
-    lines = outcomes.lines(context.actions, item.found, item.verified)
+    lines = outcomes.lines(context.actions, _found(item), item.verified)
     return concurrent_requests.as_left(concurrent_requests.downgrade(lines, others), before)
 
 

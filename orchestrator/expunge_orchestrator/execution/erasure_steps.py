@@ -42,8 +42,9 @@ def accept(context: StepContext) -> StepWrite:
 def recount(context: StepContext) -> StepWrite:
     """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here.
 
-    In a further round what was found before, and what the last verification saw, is still found: the record grows. In
-    every round all of it is held against the plan: what was learnt since may lead to more.
+    In a further round what was found before, and what the last verification saw, is still found: the record grows. Of
+    whom no store was asked to erase anything it is counted anew: what is not there any more went by itself. In every
+    round all of it is held against the plan: what was learnt since may lead to more.
     """
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
     people, actions = context.active, context.actions
@@ -64,7 +65,7 @@ def recount(context: StepContext) -> StepWrite:
     if context.touched:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
-        for item in context.active:
+        for item in (one for one in context.active if one.touched):
             verified = {store: item.verified[store] for store in asked & item.verified.keys()}
             by_now[item.id] = outcomes.due_by_now(item.found, verified, found[item.id])
             found[item.id] = outcomes.merge_counts(item.found, verified, found[item.id])

@@ -37,7 +37,7 @@ from expunge_orchestrator.receipts import (
     statement_issuer,
 )
 from expunge_orchestrator.rules import outcomes, owed, pipeline
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.rules.scope import restrict_to
 from expunge_orchestrator.subjects import attributions, residual_keys
@@ -163,11 +163,7 @@ def settle(context: StepContext) -> StepWrite:
         return lambda _connection: waits
     again = {item.id for item in with_residue(context)}
     lines: dict[int, Sequence[CollectionOutcome]] = {
-        item.id: outcomes.lines(
-            context.actions,
-            outcomes.merge_counts(item.found, item.verified, item.reviewed),
-            item.reverified if item.id in again else item.reviewed,
-        )
+        item.id: _lines(context, item, item.reverified if item.id in again else item.reviewed)
         for item in context.concluded
     }
     lines = concurrent_requests.with_left_before(context, context.concluded, lines)
@@ -268,6 +264,11 @@ def settle(context: StepContext) -> StepWrite:
         return Transition(state=ChunkState.DONE)
 
     return write
+
+
+def _lines(context: StepContext, item: Item, seen: CountRecord) -> Sequence[CollectionOutcome]:
+    found = outcomes.merge_counts(item.found, item.verified, item.reviewed)
+    return outcomes.lines(context.actions, outcomes.found_of(found, seen, touched=item.touched), seen)
 
 
 def _looked_at_again(context: StepContext) -> list[Item]:

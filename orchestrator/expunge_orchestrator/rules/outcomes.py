@@ -246,6 +246,15 @@ def last_seen(*records: CountRecord | None) -> dict[str, dict[str, list[object]]
     return seen
 
 
+def found_of(found: CountRecord, seen: CountRecord, *, touched: bool) -> CountRecord:
+    """What was found of one person, as it is stated beside what was `seen` last.
+
+    Of whom no store was asked to erase anything (not `touched`), what is not there any more went by itself: the last
+    look counts, as the next round's would. So nothing of it is stated as erased, tombstoned or gone.
+    """
+    return found if touched else last_seen(found, seen)
+
+
 def due_places(record: CountRecord) -> dict[tuple[str, str], int]:
     """(store, collection) -> how many records are due there, where any are."""
     return {

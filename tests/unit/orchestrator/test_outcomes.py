@@ -13,6 +13,7 @@ from expunge_orchestrator.rules.outcomes import (
     Outcome,
     Result,
     due_by_now,
+    found_of,
     lines,
     max_due,
     merge_counts,
@@ -174,3 +175,11 @@ def test_what_there_was_to_erase_is_what_is_gone_by_now_and_what_is_due() -> Non
     assert by_now(5, 2, 2) == 5, "three are gone"
     assert by_now(5, None, 2) == by_now(2, None, 5) == 5, "not verified since"
     assert by_now(1, 20, 5) == 5, "what came and went by itself was erased by nobody"
+
+
+def test_found_is_what_was_seen_last_where_no_store_was_asked_to_erase() -> None:
+    """A key that expired by itself is neither erased nor gone; what nobody looked at stays as it was counted."""
+    found = {"cache": {"keys": [3, 0, 0, None, None, 0]}, "main": {"a": [1, 0, 0, None, None, 0]}}
+    seen = {"cache": {"keys": [1, 0, 0, None, None, 0]}}
+    assert found_of(found, seen, touched=True) == found
+    assert found_of(found, seen, touched=False) == {**found, **seen}
