@@ -77,6 +77,9 @@ LEVEL: Final = "level reached: deleted"
 _GOES_AWAY: Final = "deleted or tombstoned"
 """In every standard sentence on what went, or did not."""
 
+NOTHING_OF_THE_REST: Final = "nothing of the rest is known to have been deleted"
+"""In the reason of an end by the operator, where not one record fewer is there."""
+
 OTHER_DATA: Final = "of all other data nothing is said"
 """Of a request that is limited to data types: what its claim, the verdict and the page say of the rest."""
 
@@ -94,6 +97,11 @@ def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
     )
 
 
+def denies_more(reason: str, lines: Iterable[Collection]) -> bool:
+    """Tell whether a reason says that nothing went, and the lines say that something did."""
+    return NOTHING_OF_THE_REST in _spoken(reason) and not nothing_went(lines)
+
+
 def claims_another_scope(claim: str, *, limited: bool) -> bool:
     """Tell whether a standard sentence of a claim is of everything in a limited request, or the reverse."""
     said = _spoken(claim)
@@ -102,7 +110,7 @@ def claims_another_scope(claim: str, *, limited: bool) -> bool:
 
 def nothing_went(lines: Iterable[Collection]) -> bool:
     """Tell whether not one record is said to be gone, but with its table."""
-    return not any(map(_went, lines))
+    return not any(map(gone, lines))
 
 
 def _spoken(claim: str) -> str:
@@ -110,12 +118,13 @@ def _spoken(claim: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", claim).casefold().split())
 
 
-def _went(line: Collection) -> bool:
-    """Whether a record of a collection went; not with its table."""
-    if line.outcome in {"erased", "tombstoned"} or (line.gone or 0) > 0:
-        return True
-    looked_at = line.outcome == "left" and not line.unseen and not line.ambiguous
-    return looked_at and line.found > (line.due or 0) + (line.retained or 0)
+def gone(line: Collection) -> int:
+    """Return of how many records of a collection it is said that they are gone, and not with their table."""
+    if line.outcome in GONE_OUTCOMES:
+        return max(0, line.found)
+    if line.outcome == "left" and not line.unseen and not line.ambiguous:
+        return max(0, line.found - (line.due or 0) - (line.retained or 0))
+    return line.gone or 0
 
 
 def kept_until_past(line: Collection, cutoff: datetime | None) -> bool:

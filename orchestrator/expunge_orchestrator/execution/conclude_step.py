@@ -23,20 +23,25 @@ from expunge_orchestrator.ledger.batches import first_done, in_order, last_done,
 from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE
 from expunge_orchestrator.ledger.items import Item, bulk_update, update_items
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.receipts import shared_documents, standard_sentences, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts import (
+    earlier_lines,
+    shared_documents,
+    standard_sentences,
+    statement_bodies,
+    statement_issuer,
+)
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 
 
 def conclude(context: StepContext) -> StepWrite:
     """Say for each person what happened; go back for another round while something due is left."""
     others, residual = concurrent_requests.unfinished(context, context.active)
     before = concurrent_requests.left_before(context, context.active, residual)
-    judged = {
-        item.id: _judged(context, item, others.get(item.id, ()), before.get(item.id, ())) for item in context.active
-    }
+    judged = _judged(context, others, before)
     unreached = {
         number: concurrent_requests.describe_left(before[number]) for number in before if _left_before(judged[number])
     }
@@ -94,10 +99,7 @@ def conclude(context: StepContext) -> StepWrite:
                 )
                 ended.append({"id": item.id, "outcome": result.value, "reason": unreached.get(item.id)})
         done = [item for item in context.active if results[item.id] is not Result.FAILED]
-        # What the settling check goes by: what is erased after it is held against what was stated as found.
-        anew = [item for item in done if _found(item) != item.found]
-        update_items(connection, [{"id": item.id, "found": _found(item)} for item in anew])
-        kept_keys.destroy(connection, concurrent_requests.finished(context, done, residual))
+        _finish(connection, context, done, residual)
         statement_issuer.issue(connection, context.workspace.keys, drafts, at)
         searched = settling_search.findings_of(context, [one.item for one in left])
         operator_end.state_ended(
@@ -137,16 +139,43 @@ def conclude(context: StepContext) -> StepWrite:
     return write
 
 
+def _finish(
+    connection: Transaction, context: StepContext, done: Sequence[Item], left: Mapping[int, Sequence[ResidualKeys]]
+) -> None:
+    """Destroy what these people's requests have seen to the end of what was `left`, and keep what they state as found.
+
+    By that the settling check goes: what is erased again is told beside it.
+    """
+    anew = [item for item in done if _found(item) != item.found]
+    update_items(connection, [{"id": item.id, "found": _found(item)} for item in anew])
+    kept_keys.destroy(connection, concurrent_requests.finished(context, done, left))
+
+
 def _found(item: Item) -> CountRecord:
     return outcomes.found_of(item.found, item.verified, touched=item.touched)
 
 
 def _judged(
-    context: StepContext, item: Item, others: Sequence[ConcurrentRequest], before: Sequence[LeftBefore]
-) -> list[CollectionOutcome]:
-    """The lines of one person, none of which says more than other requests allow."""
-    lines = outcomes.lines(context.actions, _found(item), item.verified)
-    return concurrent_requests.as_left(concurrent_requests.downgrade(lines, others), before)
+    context: StepContext,
+    others: Mapping[int, Sequence[ConcurrentRequest]],
+    before: Mapping[int, Sequence[LeftBefore]],
+) -> dict[int, list[CollectionOutcome]]:
+    """Item -> its lines, none of which says more than other requests allow, or takes back what was stated."""
+    people = context.active
+    # In the first round nothing is stated of anybody.
+    gone = earlier_lines.gone_so_far(context.workspace.ledger, people) if context.round else {}
+    return {
+        item.id: concurrent_requests.as_left(
+            concurrent_requests.downgrade(
+                outcomes.with_gone(
+                    outcomes.lines(context.actions, _found(item), item.verified), gone.get(item.series, {})
+                ),
+                others.get(item.id, ()),
+            ),
+            before.get(item.id, ()),
+        )
+        for item in people
+    }
 
 
 def _left_before(lines: Sequence[CollectionOutcome]) -> bool:

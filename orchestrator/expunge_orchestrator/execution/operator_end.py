@@ -217,7 +217,7 @@ def _left(item: Item, line: CollectionOutcome) -> CollectionOutcome:
     if line.verified is not None:
         return line._replace(outcome=Outcome.LEFT)
     records = (item.found, item.verified, item.reviewed, item.reverified)
-    most = max(outcomes.records_in(one, line.store, line.collection) for one in records)
+    most = max(line.gone_before, *(outcomes.records_in(one, line.store, line.collection) for one in records))
     return line._replace(
         outcome=Outcome.LEFT, found=RecordCounts(due=most), verified=RecordCounts(due=most), unseen=True
     )

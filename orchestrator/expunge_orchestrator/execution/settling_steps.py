@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from expunge_orchestrator.ledger.items import Item, bulk_update, destroy_keys
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import (
     collection_lines,
+    earlier_lines,
     request_facts,
     shared_documents,
     statement_bodies,
@@ -162,15 +163,19 @@ def settle(context: StepContext) -> StepWrite:
     if waits is not None:
         return lambda _connection: waits
     again = {item.id for item in with_residue(context)}
-    lines: dict[int, Sequence[CollectionOutcome]] = {
-        item.id: _lines(context, item, item.reverified if item.id in again else item.reviewed)
-        for item in context.concluded
-    }
-    lines = concurrent_requests.with_left_before(context, context.concluded, lines)
+    lines = concurrent_requests.with_left_before(
+        context,
+        context.concluded,
+        {
+            item.id: _lines(context, item, item.reverified if item.id in again else item.reviewed)
+            for item in context.concluded
+        },
+    )
     unfinished = [item for item in context.concluded if outcomes.result(lines[item.id]) is Result.FAILED]
     searched = settling_search.findings_of(context, context.concluded)
     unexplained = {number: found for number, found in searched.items() if found.left}
     unfinished += [item for item in context.concluded if item.id in unexplained and item not in unfinished]
+    lines |= _with_gone(context, lines, again.union(item.id for item in unfinished))
     kept = hold_enforcement.explained(context, lines, unfinished, unexplained)
     aside = {one.item.id for one in kept}
     left = operator_end.ended_people(context, lines, [item for item in unfinished if item.id not in aside])
@@ -182,6 +187,7 @@ def settle(context: StepContext) -> StepWrite:
     locked = [item for item in over if collection_lines.storage_retained(lines[item.id])]
     residual = operator_end.residual_places(context, locked, lines)
     listings, missing = backup_copies.observe_with_missing(context.workspace.backups, context.workspace.ledger)
+    came_back = {item.id for item in over if item.id in again and collection_lines.more_is_gone(lines[item.id])}
     erased_from = planner_samples.erased_from(context, over)
     samples = planner_samples.drawn_anew(context, frozenset().union(*erased_from.values()))
     at = now()  # later than what was looked at, which takes its time
@@ -210,21 +216,26 @@ def settle(context: StepContext) -> StepWrite:
         waiting = hold_enforcement.park(connection, context, kept, cited, at, reverified, copies)
         if waiting is not None:
             return waiting
-        came_back = [
+        erased_again = [
             statement_issuer.StatementDraft(
                 item.id,
                 item.series,
                 "re-erased",
                 item.subjects,
                 statement_bodies.re_erased(
-                    context.batch, lines[item.id], grounds, reverified, cited, cutoffs=context.cutoffs
+                    context.batch,
+                    lines[item.id],
+                    grounds,
+                    reverified,
+                    cited,
+                    cutoffs=context.cutoffs,
                 ),
                 owed.settling_check(at + settling_search.longest_wait(context.workspace, context.batch), copies),
             )
             for item in over
-            if item.id in again
+            if item.id in came_back
         ]
-        statement_issuer.issue(connection, context.workspace.keys, came_back, at)
+        statement_issuer.issue(connection, context.workspace.keys, erased_again, at)
         contact_kept = request_facts.contact_kept(connection, context.batch)
         settled = [
             statement_issuer.StatementDraft(
@@ -269,6 +280,15 @@ def settle(context: StepContext) -> StepWrite:
 def _lines(context: StepContext, item: Item, seen: CountRecord) -> Sequence[CollectionOutcome]:
     found = outcomes.merge_counts(item.found, item.verified, item.reviewed)
     return outcomes.lines(context.actions, outcomes.found_of(found, seen, touched=item.touched), seen)
+
+
+def _with_gone(
+    context: StepContext, lines: Mapping[int, Sequence[CollectionOutcome]], told: Container[int]
+) -> dict[int, Sequence[CollectionOutcome]]:
+    """The lines of people of whom something is to be told (items), with what is stated as gone."""
+    people = [item for item in context.concluded if item.id in told]
+    gone = earlier_lines.gone_so_far(context.workspace.ledger, people)
+    return {item.id: outcomes.with_gone(lines[item.id], gone.get(item.series, {})) for item in people}
 
 
 def _looked_at_again(context: StepContext) -> list[Item]:

@@ -151,6 +151,22 @@ def of_series(connection: sa.Connection, series: str) -> list[IssuedStatement]:
     return [IssuedStatement(*row) for row in rows]
 
 
+def last_of(connection: sa.Connection, series: Collection[str], events: Collection[str]) -> dict[str, bytes]:
+    """Series -> the last of its statements of one of these events; those without one are left out."""
+    last = (
+        sa.select(statement.c.series, sa.func.max(statement.c.seq).label("seq"))
+        .where(statement.c.series.in_(series), statement.c.event.in_(sorted(events)))
+        .group_by(statement.c.series)
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(statement.c.series, statement.c.envelope).join(
+            last, (last.c.series == statement.c.series) & (last.c.seq == statement.c.seq)
+        )
+    )
+    return {row.series: row.envelope for row in rows}
+
+
 def people_with(connection: sa.Connection, items: Collection[int], event: str | None = None) -> set[int]:
     """Those of these people (items) of whom a statement was made; of this kind, if one is named."""
     query = sa.select(statement.c.item_id).where(statement.c.item_id.in_(items))

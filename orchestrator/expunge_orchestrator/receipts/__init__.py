@@ -4,6 +4,7 @@ statement_bodies   bodies as plain data, free of identifiers
 standard_sentences sentences of statements, the same whoever they are about
 collection_lines   what is said of one person in each store and collection
 shared_documents   what the statements of many requests cite
+earlier_lines      what statements before say is gone, which the next one does not take back
 outcome_bodies     bodies of erased, partially-erased and not-found
 acceptance         drafts of accepted, by when each request was received
 request_facts      when and how the request was received

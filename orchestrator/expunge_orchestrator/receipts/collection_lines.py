@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.receipts.standard_sentences import UNNAMED_GROUND, Went
 from expunge_orchestrator.rules import outcomes
@@ -49,10 +48,18 @@ def reaches_level(lines: Iterable[CollectionOutcome]) -> bool:
     return any(line.outcome.value in consistency.GONE_OUTCOMES for line in lines)
 
 
-def _gone(found: RecordCounts, seen: RecordCounts) -> int:
-    """How many of those found are not there any more, at least: what became ambiguous since then is there."""
+def gone(line: CollectionOutcome) -> int:
+    """How many of those found are known to be gone, but with their table: what became ambiguous since then is there."""
+    if line.verified is None or line.unseen or line.outcome is Outcome.DROPPED:
+        return line.gone_before
+    found, seen = line.found, line.verified
     unclear = max(0, seen.ambiguous - found.ambiguous)
-    return max(0, found.due + found.retained - seen.due - seen.retained - unclear)
+    return max(line.gone_before, found.due + found.retained - seen.due - seen.retained - unclear)
+
+
+def more_is_gone(lines: Iterable[CollectionOutcome]) -> bool:
+    """Whether more is gone than a statement before says."""
+    return any(gone(line) > line.gone_before for line in lines)
 
 
 def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | None) -> dict[str, object]:
@@ -78,8 +85,10 @@ def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | 
         told |= {"due": line.verified.due, "retained": line.verified.retained, "newer": line.verified.newer}
     if line.verified.ambiguous:
         told["ambiguous"] = line.verified.ambiguous
-    if (line.verified.ambiguous or line.verified.retained) and (gone := _gone(line.found, line.verified)):
-        told["gone"] = gone
+    # Elsewhere it is plain from the other counts.
+    unclear = line.verified.ambiguous or line.verified.retained or line.unseen or line.outcome is Outcome.DROPPED
+    if unclear and (number := gone(line)):
+        told["gone"] = number
     if line.left_before:
         told["leftBefore"] = line.left_before
     if line.verified.retained:
@@ -96,15 +105,7 @@ def in_collection(line: CollectionOutcome, grounds: Grounds, cutoff: datetime | 
 
 def nothing_went(lines: Iterable[CollectionOutcome]) -> bool:
     """Whether of nothing that was found it is known that it is gone, but with its table."""
-    return not any(
-        line.outcome in _WENT
-        or (line.outcome is not Outcome.DROPPED and line.verified is not None and _gone(line.found, line.verified))
-        for line in lines
-    )
-
-
-_WENT = frozenset({Outcome.ERASED, Outcome.TOMBSTONED})
-"""Not what went with a dropped table: nobody deleted it by this request."""
+    return not any(map(gone, lines))
 
 
 def what_went(lines: Sequence[CollectionOutcome]) -> Went:

@@ -77,7 +77,7 @@ CLAIMS = {
 """By whether the request was limited to data types, and then by what went."""
 
 ENDED = "Ended by the operator: what is listed as left was not erased"
-ENDED_WHOLE = f"{ENDED}, and nothing of the rest is known to have been deleted"
+ENDED_WHOLE = f"{ENDED}, and {consistency.NOTHING_OF_THE_REST}"
 """Where not one record fewer is there: an application may have written again what was deleted."""
 UNSEEN = (
     "Ended by the operator: what is listed as left was refused by a store, or was not looked at any more, because"

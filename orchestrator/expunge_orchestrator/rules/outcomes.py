@@ -6,7 +6,7 @@ looks; `execution.conclude_step` states what follows.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from enum import StrEnum
@@ -83,6 +83,7 @@ class CollectionOutcome(NamedTuple):
         left_before: How many records an earlier request left there, as that one last saw them; neither `found` nor
             `verified` counts them, and some may be among those.
         unseen: Nobody looked there any more: `verified` is what was ever found, as if it were there.
+        gone_before: How many records a statement before says are gone: they stay so.
     """
 
     store: str
@@ -93,6 +94,7 @@ class CollectionOutcome(NamedTuple):
     outcome: Outcome
     left_before: int = 0
     unseen: bool = False
+    gone_before: int = 0
 
 
 def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = None) -> dict[str, list[object]]:
@@ -340,6 +342,24 @@ def _line(
     return CollectionOutcome(store, name, action, before or RecordCounts(), after, outcome)
 
 
+def with_gone(lines: Sequence[CollectionOutcome], gone: Mapping[tuple[str, str], int]) -> list[CollectionOutcome]:
+    """The lines with what a statement before says is gone (`gone`: (store, collection) -> how many records).
+
+    What is there beside it was found as well: it came since, or may have (what is ambiguous).
+    """
+    return [
+        _with_gone(line, gone[line.store, line.collection]) if gone.get((line.store, line.collection)) else line
+        for line in lines
+    ]
+
+
+def _with_gone(line: CollectionOutcome, gone: int) -> CollectionOutcome:
+    here = RecordCounts() if line.verified is None else line.verified
+    missing = max(0, gone + here.due + here.retained - line.found.due - line.found.retained)
+    outcome = _emptied(line.action) if line.outcome is Outcome.NOT_FOUND else line.outcome
+    return line._replace(found=replace(line.found, due=line.found.due + missing), outcome=outcome, gone_before=gone)
+
+
 def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | None) -> Outcome:
     """The outcome in one collection. Only a verification that saw nothing due is success (law 1)."""
     if verified is not None and verified.ground == TABLE_DROPPED:
@@ -352,6 +372,10 @@ def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | Non
         return Outcome.AMBIGUOUS
     if found.due == 0 and found.retained == 0:
         return Outcome.NOT_FOUND
+    return _emptied(action)
+
+
+def _emptied(action: Action) -> Outcome:
     return Outcome.TOMBSTONED if action is Action.TOMBSTONE else Outcome.ERASED
 
 

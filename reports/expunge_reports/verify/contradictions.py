@@ -85,6 +85,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         " was found"
     ),
     "found-lowered": "less is said to have been found in a collection than the answer says",
+    "gone-lowered": "less is said to be gone in a collection than a statement before says",
+    "nothing-erased-again": "something is said to be erased again, and nothing more is gone than before",
     "left-without-search": "there was no search, and it left or counted something",
     "search-unaccounted": (
         "there was a search, and its time or a count is missing, its time is not that of its document, it searched for"

@@ -4,12 +4,14 @@ And what was said after the answer, against the answer.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from expunge_reports import consistency
 from expunge_reports.consistency import SETTLED
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.bodies import Answer, BlindSearch, Settled
+from expunge_reports.forms.bodies import Answer, BlindSearch, Collection, Settled
 from expunge_reports.forms.shared_documents import SearchedStores
 from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
 
@@ -49,10 +51,30 @@ def _settled(said: Said, _: datetime) -> Found:
 
 
 def _found(said: Said, _: datetime) -> Found:
-    """What the answer counted was found, however many are there now: later looks add what came since."""
-    found = said.before.found
-    lines = ((f"{store.store}.{line.collection}", line) for store in said.stores for line in store.collections)
-    yield from some(("found-lowered", place) for place, line in lines if line.found < found.get(place, line.found))
+    """What the answer counted was found, however many are there now: later looks add what came since.
+
+    Not where nothing is said to be gone: no store was asked to erase, and each look counts anew.
+    """
+    found, erased = said.before.found, said.before.erased
+    yield from some(
+        ("found-lowered", place) for place, line in _lines(said) if erased and line.found < found.get(place, line.found)
+    )
+
+
+def _gone(said: Said, _: datetime) -> Found:
+    """What is gone stays so: what came back is found once more. And where nothing more is, nothing was erased again."""
+    before = said.before.lines
+    more = [
+        (place, consistency.gone(line) - (consistency.gone(before[place]) if place in before else 0))
+        for place, line in _lines(said)
+    ]
+    yield from some(("gone-lowered", place) for place, number in more if number < 0)
+    if said.known and said.statement.event == "re-erased" and not any(number > 0 for _, number in more):
+        yield "nothing-erased-again", ""
+
+
+def _lines(said: Said) -> Iterator[tuple[str, Collection]]:
+    return ((f"{store.store}.{line.collection}", line) for store in said.stores for line in store.collections)
 
 
 def _search(said: Said, _: datetime) -> Found:
@@ -86,4 +108,4 @@ def _ending(said: Said) -> Answer | Settled | None:
     return form_reader.read(Answer, said.statement.body) if said.is_end else None
 
 
-RULES: Final = tuple(Rule(since=1, check=one) for one in (_open, _settled, _found, _search, _order))
+RULES: Final = tuple(Rule(since=1, check=one) for one in (_open, _settled, _found, _gone, _search, _order))

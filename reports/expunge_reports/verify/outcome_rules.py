@@ -55,7 +55,11 @@ def _lines(said: Said, _: datetime) -> Found:
 
 
 def _claim(said: Said, _: datetime) -> Found:
-    claim = said.statement.body.get("claim")
+    claim, reason = (said.statement.body.get(one) for one in ("claim", "reason"))
+    if isinstance(reason, str) and consistency.denies_more(
+        reason, (line for store in said.stores for line in store.collections)
+    ):
+        yield "claim-against-lines", ""
     if isinstance(claim, str) and consistency.claims_more(
         claim, (line for store in said.stores for line in store.collections)
     ):
@@ -118,7 +122,7 @@ def _sums_up(said: Said, before: consistency.Past) -> bool:
     """Tell whether the event can be the sum of what happened in the collections, here and before."""
     event = said.statement.event
     outcomes = {line.outcome for store in said.stores for line in store.collections}
-    if event in {"cancelled", "not-found"} and not before.answered and said.before.erased:
+    if event in {"cancelled", "denied", "not-found"} and not before.answered and said.before.erased:
         return False
     if event not in LINES:  # those that have a form state none
         return event not in bodies.BODIES or "stores" not in said.statement.body
@@ -158,6 +162,7 @@ def _closed(said: Said, _: datetime) -> Found:
     # The longest kept come first, so that no line is walked again however many statements close the series.
     still = takewhile(lambda one: one[0] is None or one[0] > current.issued_at, said.before.kept)
     yield from some(("kept-when-closed", place) for _, place in still)
+    yield from some(("kept-when-closed", place) for place in said.before.left)
 
 
 RULES: Final = tuple(

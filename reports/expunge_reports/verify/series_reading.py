@@ -13,8 +13,8 @@ from typing import Final
 
 from expunge_reports import consistency
 from expunge_reports.consistency import Past
-from expunge_reports.forms import shared_documents, stated_time
-from expunge_reports.forms.bodies import Store
+from expunge_reports.forms import form_reader, shared_documents, stated_time
+from expunge_reports.forms.bodies import Collection, Settled, Store
 from expunge_reports.forms.shared_documents import AnyDocument, BackupCopies, Deadlines, Plan
 from expunge_reports.statement import OpenCopies, Statement
 
@@ -77,11 +77,13 @@ class Before:
         first: the one that opens the series.
         last: the one that it follows.
         past: what their events amount to.
-        erased: whether one says that something was erased.
+        erased: whether one says that something is gone.
+        lines: what the last one that says anything of stores says of each collection, by `store.collection`.
         answer: the event of the answer.
         found: how many records the answer says were found, by `store.collection`.
         cutoffs: the time from which on records are another's, as stated last, by store.
         ended: whether one is the last look: `settled`, or an end by the operator.
+        left: the places that `settled` says an earlier request left.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
         copies: the last list of backup copies that was cited.
@@ -93,10 +95,12 @@ class Before:
     last: Statement | None = None
     past: Past = field(default_factory=Past)
     erased: bool = False
+    lines: Mapping[str, Collection] = field(default_factory=dict)
     answer: str | None = None
     found: Mapping[str, int] = field(default_factory=dict)
     cutoffs: Mapping[str, str | None] = field(default_factory=dict)
     ended: bool = False
+    left: Sequence[str] = ()
     kept: Sequence[tuple[datetime | None, str]] = ()
     copies: Cited | None = None
     clocks: Deadlines | None = None
@@ -144,6 +148,10 @@ class Said:
         """Yield the documents of one kind that it is the first to cite."""
         return (one.form for one in self.new if isinstance(one.form, form))
 
+    def _left_at_settling(self) -> Sequence[str]:
+        settled = form_reader.read(Settled, self.statement.body) if self.statement.event == "settled" else None
+        return () if settled is None else settled.left
+
     def then(self) -> Before:
         """Return what is known before the next one."""
         stated = "stores" in self.statement.body
@@ -153,11 +161,13 @@ class Said:
             first=self.first,
             last=self.statement,
             past=self.before.past.then(self.statement.event),
-            erased=self.before.erased or any(line.outcome in consistency.GONE_OUTCOMES for _, line in lines),
+            erased=self.before.erased or any(consistency.gone(line) for _, line in lines),
+            lines=dict(lines) if lines else self.before.lines,
             answer=self.statement.event if answers else self.before.answer,
             found={place: line.found for place, line in lines} if answers else self.before.found,
             cutoffs={store.store: store.cutoff for store in self.stores} if self.stores else self.before.cutoffs,
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
+            left=self._left_at_settling() or self.before.left,
             kept=_kept(self.stores) if stated else self.before.kept,
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),

@@ -10,6 +10,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.rules.outcomes import (
+    TABLE_DROPPED,
     Outcome,
     Result,
     due_by_now,
@@ -22,6 +23,7 @@ from expunge_orchestrator.rules.outcomes import (
     result,
     summary,
     unpack,
+    with_gone,
     without_others,
 )
 
@@ -183,3 +185,25 @@ def test_found_is_what_was_seen_last_where_no_store_was_asked_to_erase() -> None
     seen = {"cache": {"keys": [1, 0, 0, None, None, 0]}}
     assert found_of(found, seen, touched=True) == found
     assert found_of(found, seen, touched=False) == {**found, **seen}
+
+
+@pytest.mark.parametrize(
+    ("found", "seen", "told"),
+    [
+        (RecordCounts(due=1), RecordCounts(ambiguous=1), (Outcome.AMBIGUOUS, 1, 1)),
+        (RecordCounts(), RecordCounts(), (Outcome.ERASED, 1, 1)),
+        (RecordCounts(due=1), RecordCounts(retained=1), (Outcome.RETAINED, 2, 1)),
+        (RecordCounts(due=3), RecordCounts(), (Outcome.ERASED, 3, 3)),
+        (RecordCounts(due=1), RecordCounts(ground=TABLE_DROPPED), (Outcome.DROPPED, 1, 1)),
+    ],
+)
+def test_what_is_stated_as_gone_stays_gone(
+    found: RecordCounts, seen: RecordCounts, told: tuple[Outcome, int, int]
+) -> None:
+    """One was stated; what is there now was found beside it, and what is ambiguous may have been there before."""
+    [line] = with_gone(lines({"main": {"a": Action.DELETE}}, record_of(found), record_of(seen)), {("main", "a"): 1})
+    assert (line.outcome, line.found.due + line.found.retained, collection_lines.gone(line)) == told
+
+
+def record_of(one: RecordCounts) -> dict[str, dict[str, list[object]]]:
+    return {"main": pack({"a": one})}

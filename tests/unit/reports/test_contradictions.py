@@ -283,7 +283,7 @@ def usual(event: str) -> Receipt:
     subject = {one: said["body"][one] for one in ("controller", "dataTypes")}
     if event in consistency.LINES:
         receipt = good()
-        {"erased": erased, "not-found": missing}.get(event, lambda _: None)(receipt)
+        {"erased": erased, "not-found": missing, "re-erased": of_line(1, found=6)}.get(event, lambda _: None)(receipt)
         said = receipt["series"][1]
         more = {} if event == "re-erased" else {"outcome": event, "reason": "A court"}
         more |= {"until": None} if event == "on-hold" else {}
@@ -439,6 +439,16 @@ def searched_then(text: str) -> Callable[[Receipt], None]:
 
 
 LEFT = body(2, left=["main.posts"], leftMeans="x")
+ENDED_WHOLE = "Ended by the operator, and nothing of the rest is known to have been deleted"
+
+
+def left_and_closed(receipt: Receipt) -> None:
+    """An earlier request left something; the copies are gone, and the series is closed."""
+    of_line(2, outcome="ambiguous", retained=0, ambiguous=2, gone=2, ground=None, until=None)(receipt)
+    receipt["documents"]["none"] = {**receipt["documents"]["copies"], "mayHoldTheRecords": []}
+    both(LEFT, body(2, identifiers=KEPT), member(2, open=Open(1), cites=["none"]), CLOSED)(receipt)
+
+
 OPEN = member(2, open=Open(1, None, COPIES))
 
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
@@ -646,6 +656,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         ),
     ),
     "kept, and not how many": ("form-unknown", lambda r: lines(r)[2].pop("retained")),
+    "ended, and nothing of the rest is gone, beside five erased": (
+        "claim-against-lines",
+        instead(1, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT, "reason": ENDED_WHOLE}),
+    ),
     # what may not be left
     "erased with seven due": ("due-left outcome-against-counts", both(erased, of_line(1, due=5))),
     "partially erased with one due": ("due-left", of_line(1, due=1, outcome="ambiguous", ambiguous=1)),
@@ -670,7 +684,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "erased again, and due": (
         "due-left event-against-lines",
-        both(instead(2, "re-erased"), of_last(1, outcome="failed", due=5)),
+        both(instead(2, "re-erased"), of_last(1, outcome="failed", found=11, due=5, gone=6)),
     ),
     # the event against what it says
     "erased whose outcome is not-found": ("event-against-outcome", both(erased, body(1, outcome="not-found"))),
@@ -696,7 +710,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "partially erased and some failed": ("event-against-lines", of_line(1, outcome="failed")),
     "partially erased and nothing is left": ("event-against-lines", of_line(2, outcome="erased", retained=0, gone=6)),
     "erased and some is in no known state": ("event-against-lines", both(erased, of_line(1, outcome="purgatory"))),
-    "erased again and left": ("due-left", both(then("re-erased"), of_last(1, outcome="left", due=5))),
+    "erased again and left": ("due-left", both(then("re-erased"), of_last(1, outcome="left", found=11, due=5))),
     "settled beside lines": ("event-against-lines", body(2, stores=[])),
     "accepted beside lines": ("event-against-lines", body(0, stores=[])),
     "cancelled beside lines": ("event-against-lines", instead(1, "cancelled", body={"stores": []})),
@@ -714,9 +728,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(instead(1, "on-hold"), then("cancelled")),
     ),
     "not found, and some was erased before": (
-        "event-against-lines",
+        "event-against-lines gone-lowered",
         both(instead(1, "on-hold"), then("not-found", 2)),
     ),
+    "denied, and some was erased before": ("event-against-lines", both(instead(1, "on-hold"), then("denied", 2))),
     "settled and a collection was dropped that was not planned": (
         "plan-against-lines",
         body(2, dropped=["main.posts", "main.letters"]),
@@ -832,7 +847,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "open-against-left",
         both(
             instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT}),
-            *[of_last(number, outcome="left", due=1, gone=0) for number in range(3)],
+            *[of_last(number, outcome="left", found=found, due=1, gone=0) for number, found in enumerate((4, 6, 6))],
             lambda r: r["series"][2]["body"]["stores"][0].pop("level"),
             of_last(2, retained=0),
         ),
@@ -841,7 +856,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "open-against-left",
         both(
             instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED}),
-            of_last(1, outcome="left", due=5),
+            of_last(1, outcome="left", found=10, due=5),
         ),
     ),
     "ended with one open that nothing is said of": (
@@ -882,7 +897,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     **{
         f"{event}, and less was found than the answer says": (
             "found-lowered",
-            both(erased, instead(2, event), of_last(1, found=3)),
+            both(instead(2, event), of_last(2, found=5, retained=3)),
         )
         for event in ("re-erased", "on-hold")
     },
@@ -890,12 +905,44 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "found-lowered",
         both(
             instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT}),
-            of_last(1, found=3),
+            of_last(2, found=5, retained=3),
         ),
     ),
     "erased again, and nothing was found where the answer says that something was": (
-        "found-lowered",
+        "found-lowered gone-lowered nothing-erased-again",
         both(instead(2, "re-erased"), of_last(1, outcome="not-found", found=0)),
+    ),
+    # what is gone
+    "five erased, and then one": (
+        "gone-lowered",
+        both(instead(1, "on-hold"), then("partially-erased", 2), of_last(1, found=1)),
+    ),
+    "five erased, and then none was found": (
+        "gone-lowered",
+        both(instead(1, "on-hold"), then("partially-erased", 2), of_last(1, outcome="not-found", found=0)),
+    ),
+    "five erased, and then all of them kept": (
+        "gone-lowered",
+        both(
+            instead(1, "on-hold"),
+            then("partially-erased", 2),
+            of_last(1, outcome="retained", retained=5, ground="A court"),
+        ),
+    ),
+    "two gone, and then all of them there": (
+        "gone-lowered",
+        both(then("re-erased", 26), of_last(2, retained=6, gone=0)),
+    ),
+    "two gone, and left by an end as if they were there": (
+        "gone-lowered",
+        both(
+            instead(2, "partially-erased", open=Open(2, None, COPIES), body={"identifiers": KEPT}),
+            of_last(1, outcome="left", due=5),
+        ),
+    ),
+    "erased again, and nothing more is gone": (
+        "nothing-erased-again",
+        both(then("re-erased", 26), of_last(1, found=5)),
     ),
     # searches
     **{
@@ -942,7 +989,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "denied after it was erased": ("event-order", then("denied")),
     "extended after the answer": ("event-order extended-by-nothing", then("extended")),
     "erased twice": ("event-order", then("erased")),
-    "not found after it was erased": ("event-order found-lowered", then("not-found")),
+    "not found after it was erased": ("event-order found-lowered gone-lowered", then("not-found")),
     "settled before any answer": ("event-order", instead(1, "settled")),
     "erased again before it was erased": ("event-order", instead(1, "re-erased")),
     "erased after it was denied": ("event-order", both(instead(1, "denied"), then("erased"))),
@@ -1229,6 +1276,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "a copy that was gone before it was taken": ("copy-days-reversed", of_copy(0, due=at(-30))),
     "a copy that is due on no day": ("copy-days-reversed", of_copy(2, status="due")),
     # the end
+    "closed with a place left": ("kept-when-closed", left_and_closed),
     "closed with invoices kept until 2035": ("kept-when-closed", CLOSED),
     "closed with invoices kept without a day": ("kept-when-closed", both(of_line(2, until=None), CLOSED)),
     "closed with copies open": (
@@ -1397,14 +1445,49 @@ def closed_in_the_end(receipt: Receipt) -> None:
     CLOSED(receipt)
 
 
+def again_all_erased(receipt: Receipt) -> None:
+    """Erased again after an answer by which nothing was kept."""
+    both(then("re-erased"), of_last(2, outcome="erased", retained=0, gone=6))(receipt)
+
+
+def all_kept(receipt: Receipt) -> None:
+    """The last statement says of everything that was found that it is kept."""
+    for store in receipt["series"][-1]["body"]["stores"]:
+        store.pop("level", None)
+        store["collections"] = [kept(one) if one["found"] else one for one in store["collections"]]
+
+
+def nothing_went(receipt: Receipt) -> None:
+    """The answer is the last statement, and by it all is kept."""
+    del receipt["series"][2:]
+    all_kept(receipt)
+
+
 TRUE = {
+    "on hold, all of it, and denied": both(instead(1, "on-hold"), all_kept, then("denied", 2)),
+    "on hold after an answer by which all was kept, and some of it went by itself": both(
+        nothing_went,
+        then("on-hold"),
+        all_kept,
+        of_last(1, found=3, retained=3),
+        of_last(0, outcome="not-found", found=0, retained=0),
+        then("settled"),
+    ),
+    "ended, and nothing of the rest is gone": both(
+        instead(1, "partially-erased", open=Open(3, None, COPIES), body={"identifiers": KEPT, "reason": ENDED_WHOLE}),
+        all_kept,
+        of_last(1, outcome="left", retained=0, due=5),
+    ),
     "samples drawn anew of one table, and older of another": samples("users", "posts"),
     "searched, and nothing left": searched_then(SEARCH["at"]),
     "erased again, and more was found than the answer says": both(
         instead(2, "re-erased"), of_last(1, found=9), then("settled")
     ),
     "answered after a hold, when the application had deleted some": both(
-        instead(1, "on-hold"), of_last(1, found=9), then("erased", 2), then("settled")
+        instead(1, "on-hold"),
+        of_last(1, found=9, outcome="retained", retained=9, ground="A court"),
+        then("erased", 2),
+        then("settled"),
     ),
     "settled with one left": both(LEFT, OPEN, body(2, identifiers=KEPT)),
     "ended, and a search alone left something": instead(
@@ -1459,7 +1542,7 @@ TRUE = {
         extended_to("2027-02-24T23:00:00Z"),
         dated(at(0.4)),
     ),
-    "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), then("re-erased"), then("settled")),
+    "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), again_all_erased, then("settled")),
     "on hold for what a search left alone": both(
         instead(2, "on-hold", open=Open(1, None, COPIES), body={"blindSearch": SEARCH}),
         of_last(2, outcome="erased", retained=0, gone=6),
