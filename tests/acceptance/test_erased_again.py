@@ -91,3 +91,13 @@ def test_what_is_gone_stays_gone_beside_what_became_ambiguous(cli: CliRunner, da
     assert (line(answer, "news")["outcome"], line(answer, "news")["found"]) == ("erased", 1)
     news = line(again, "news")
     assert (news["outcome"], news["found"], news["ambiguous"], news["gone"]) == ("ambiguous", 1, 1, 1)
+
+
+def test_samples_are_drawn_anew_of_what_was_erased_only_again(cli: CliRunner, database: str, tmp_path: Path) -> None:
+    execute(database, "INSERT INTO posts SELECT n, 2 FROM generate_series(2, 9) n; ANALYZE posts")
+    erase(cli)
+    execute(database, "INSERT INTO posts VALUES (1, 1)")
+    succeeded(cli.run("run-due"))
+    _, answer, again, settled = receipt(cli, tmp_path)
+    assert (line(answer, "posts")["found"], line(again, "posts")["outcome"]) == (0, "erased")
+    assert settled.body["plannerSamples"] == [{"store": "main", "drawnAnew": ["posts"], "older": []}]

@@ -7,7 +7,7 @@ what it left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from expunge_connectors.contract import RefreshesStatistics
 from expunge_connectors.errors import ConnectorError
@@ -24,20 +24,23 @@ Samples = Mapping[tuple[str, str], str | None]
 _UNASKED = "the store could not be asked to draw them anew"
 
 
-def erased_from(context: StepContext, people: Sequence[Item]) -> Mapping[int, Places]:
-    """Item id -> (store, collection) in which something of the person was due, of whom a store was asked to erase."""
-    return {
-        item.id: frozenset(
-            (line.store, line.collection)
-            for line in outcomes.lines(context.actions, item.found, item.found)
-            if line.found.due
-        )
+def drawn_for(context: StepContext, people: Sequence[Item], again: Container[int]) -> Mapping[int, Samples]:
+    """Item id -> what became of the samples of the tables from which something of the person was erased.
+
+    Of whom a store was asked to erase, where something was due before the answer; of those who are in `again` (items)
+    at the settling check as well.
+    """
+    found = {
+        item.id: outcomes.merge_counts(item.found, item.verified, item.reviewed) if item.id in again else item.found
         for item in people
         if item.touched
     }
+    places = {number: frozenset(outcomes.due_places(record)) for number, record in found.items()}
+    drawn = _drawn_anew(context, frozenset().union(*places.values()))
+    return {number: {place: drawn[place] for place in ones if place in drawn} for number, ones in places.items()}
 
 
-def drawn_anew(context: StepContext, places: Places) -> Samples:
+def _drawn_anew(context: StepContext, places: Places) -> Samples:
     """Have samples of these drawn anew, unless this process did so since the chunk was last erased from.
 
     It never fails a chunk: what is left is said.

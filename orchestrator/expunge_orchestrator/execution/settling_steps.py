@@ -188,8 +188,7 @@ def settle(context: StepContext) -> StepWrite:
     residual = operator_end.residual_places(context, locked, lines)
     listings, missing = backup_copies.observe_with_missing(context.workspace.backups, context.workspace.ledger)
     came_back = {item.id for item in over if item.id in again and collection_lines.more_is_gone(lines[item.id])}
-    erased_from = planner_samples.erased_from(context, over)
-    samples = planner_samples.drawn_anew(context, frozenset().union(*erased_from.values()))
+    samples = planner_samples.drawn_for(context, over, came_back)
     at = now()  # later than what was looked at, which takes its time
     held = backup_copies.possibly_containing(listings, dict.fromkeys(context.batch.actions, at), missing)
     openable_until = backup_copies.last_day_of_ledger(listings, at, missing)
@@ -251,7 +250,7 @@ def settle(context: StepContext) -> StepWrite:
                     searched.get(item.id),
                     contact_kept=contact_kept,
                     openable_until=openable_until,
-                    samples={place: samples[place] for place in erased_from.get(item.id, ()) if place in samples},
+                    samples=samples.get(item.id, {}),
                 ),
                 owed.places(len(collection_lines.still_there(lines[item.id])), copies),
             )

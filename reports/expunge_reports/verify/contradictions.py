@@ -82,7 +82,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     ),
     "settled-against-answer": (
         "something is said to be left although the answer was not partial, or samples to be drawn anew where nothing"
-        " was found"
+        " is said to be found"
     ),
     "found-lowered": "less is said to have been found in a collection than the answer says",
     "gone-lowered": "less is said to be gone in a collection than a statement before says",

@@ -34,7 +34,10 @@ def _open(said: Said, _: datetime) -> Found:
 
 
 def _settled(said: Said, _: datetime) -> Found:
-    """Something is left only where the answer was partial; samples are drawn anew where it says that something was."""
+    """Something is left only where the answer was partial; samples are drawn anew where something is said to be found.
+
+    By the answer, or by what was erased again after it.
+    """
     ending = _ending(said)
     if not isinstance(ending, Settled):
         return
@@ -45,7 +48,9 @@ def _settled(said: Said, _: datetime) -> Found:
     ]
     if ending.left and said.before.answer != "partially-erased":
         yield "settled-against-answer", ""
-    yield from some(("settled-against-answer", place) for place in samples if not said.before.found.get(place))
+    found, lines = said.before.found, said.before.lines
+    nowhere = (place for place in samples if not found.get(place) and not (place in lines and lines[place].found))
+    yield from some(("settled-against-answer", place) for place in nowhere)
     for named in ((*ending.left, *(ending.dropped or ())), samples):
         yield from some(("place-twice", place) for place, number in Counter(named).items() if number > 1)
 

@@ -1473,6 +1473,11 @@ TRUE = {
         of_last(0, outcome="not-found", found=0, retained=0),
         then("settled"),
     ),
+    "samples drawn anew of what was erased only again": both(
+        of_line(1, outcome="not-found", found=0),
+        then("re-erased"),
+        then("settled", 28, body={"plannerSamples": [{"store": "main", "drawnAnew": ["posts"], "older": []}]}),
+    ),
     "ended, and nothing of the rest is gone": both(
         instead(1, "partially-erased", open=Open(3, None, COPIES), body={"identifiers": KEPT, "reason": ENDED_WHOLE}),
         all_kept,
