@@ -43,8 +43,9 @@ _SOME = (
     f"Records found through the declared links {consistency.DELETED} and, when asked again, {consistency.NOTHING_LEFT}"
 )
 _SOME_AND_LEFT = (
-    f"Records found through the declared links {consistency.DELETED}; what is listed as left by an earlier request was"
-    " not looked for, and may be there still; when asked again, nothing else due was left."
+    f"Records found through the declared links {consistency.DELETED}; how much of what is listed"
+    " as left by an earlier request is among them is not known, and the rest may be there still; when asked again,"
+    " nothing else due was left."
 )
 _SENTENCES = {
     Went.SOME: f"{_SOME} {LEVEL}",
@@ -93,8 +94,8 @@ ENDED_BY_OPERATOR = (ENDED, ENDED_WHOLE, UNSEEN, UNEXPLAINED)
 
 
 LEFT_BEFORE = (
-    "What is listed as left was left by an earlier request that was ended, as that one last saw it, and this one did"
-    " not lead to it"
+    "What is listed as left was left by an earlier request that was ended, as that one last saw it; how much of it this"
+    " one found is not known"
 )
 
 LEDGER_LEVEL = (
