@@ -70,7 +70,9 @@ def _copies(said: Said, _: datetime) -> Found:
             foreign = copy.status != "unknown" and of.get(copy.place, copy.store) != copy.store
             if foreign or copy.copies < 1 or (stores is not None and copy.store not in stores):
                 yield "copies-not-listed", copy.place
-            if copy.id is not None and (copy.place, copy.id) in seen:
+            if copy.id is None or copy.status == "unknown":
+                continue  # a place that was moved may have left one of the same id in each storage that it was
+            if (copy.place, copy.id) in seen:
                 yield "place-twice", copy.place
             seen.add((copy.place, copy.id))
 

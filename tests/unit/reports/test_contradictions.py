@@ -400,6 +400,16 @@ def copy_twice(receipt: Receipt) -> None:
         one["open"] = Open(owed.items, owed.expected_by, OpenCopies(4, 1, SOON, LAST))
 
 
+def copies_left_behind(receipt: Receipt) -> None:
+    """A place was moved twice, with its copies: those of the same ids may still be in each storage that it was."""
+    copies = receipt["documents"]["copies"]["mayHoldTheRecords"]
+    left = {**copies[2], "status": "unknown", "blocker": "The place is another one by now"}
+    copies += [left, dict(left)]
+    for one in receipt["series"][1:]:
+        owed: Open = one["open"]
+        one["open"] = Open(owed.items, owed.expected_by, OpenCopies(5, 3, SOON, LAST))
+
+
 def copies_together(receipt: Receipt) -> None:
     """Of a mirror's objects only so many are stated as end alike; two such lines that say the same are of others."""
     copies = receipt["documents"]["copies"]["mayHoldTheRecords"]
@@ -1531,6 +1541,7 @@ TRUE = {
     "not-found": missing,
     "copies stated together": copies_together,
     "copies seen earlier in a place that is not listed": not_listed,
+    "copies of the same ids in storages that their place was": copies_left_behind,
     "passed on late": passed_on_late,
     "extended": both(instead(1, "extended"), extended_to("2027-02-24T23:00:00Z"), dated(at(1))),
     "extended in the last second": both(
