@@ -683,14 +683,16 @@ class CopyListing:
     """All copies of one place at one moment.
 
     Attributes:
-        identity: Digest of the place's identity (account, bucket, prefix): only a listing of the same place can say
-            that a copy is gone.
+        identity: Digest of the storage's identity (account, bucket), in which an id names one copy: whatever the map
+            calls the place, only a listing of the same storage can say that a copy is gone.
         control: What proves that the listing looked at the right place (law 8), e.g. the bucket's own marker or any
             other entry in the same listing; None if the listing proves nothing, and then absence is no evidence.
         at: When, by the storage's own clock: its rules end copies by that one.
         gone: Copies that were known before, are not in the listing and, where the place can be asked
             (`ConfirmsCopies`), not there by name either. Only who keeps the list of known copies can say; else empty.
         begun_at: When the listing was begun, by the clock of the caller, who alone can say; else None.
+        below: What the ids of all copies begin with that the listing could show, as a prefix in the bucket: of others
+            in the same storage it says nothing.
     """
 
     place: str
@@ -700,6 +702,7 @@ class CopyListing:
     control: str | None
     gone: frozenset[str] = frozenset()
     begun_at: datetime | None = None
+    below: str = ""
 
 
 @runtime_checkable
@@ -713,7 +716,7 @@ class BackupConnector(Protocol):
         ...
 
     def identity(self) -> StoreIdentity:
-        """Say what this place is."""
+        """Say what the storage of this place is: the same for all places in it."""
         ...
 
     def copies(self) -> CopyListing:

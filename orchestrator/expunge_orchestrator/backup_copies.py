@@ -64,7 +64,8 @@ def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: Ledger
     if listing.control is None:
         return listing
     with reading(ledger) as connection:
-        missed = copies.known(connection, listing.place, listing.identity) - {copy.id for copy in listing.copies}
+        known = {key.copy_id for key in copies.known(connection, listing.identity)}
+    missed = {one for one in known if one.startswith(listing.below)} - {copy.id for copy in listing.copies}
     if missed and isinstance(connector, ConfirmsCopies):
         missed -= connector.still_there(sorted(missed))
     return replace(listing, gone=frozenset(missed))
@@ -72,7 +73,10 @@ def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: Ledger
 
 @dataclass(frozen=True, slots=True)
 class MissingCopy:
-    """A copy that was seen before, is in no listing of today, and was never seen to be gone: it counts as there."""
+    """A copy that was seen before, is in no listing of today, and was never seen to be gone: it counts as there.
+
+    `why`: whether today's listings could have shown it.
+    """
 
     place: str
     store: str
@@ -82,6 +86,7 @@ class MissingCopy:
     taken_from: datetime
     taken_until: datetime
     ground: str
+    why: str
 
     @property
     def stated(self) -> BackupCopy:
@@ -97,21 +102,19 @@ class MissingCopy:
             due=None,
             expected_by=None,
             ground=self.ground,
-            blocker=f"Not in the listing, last seen {self.last_seen[:10]}, and never found to be gone",
+            blocker=self.why,
             size=0,
         )
 
 
-def unseen(listings: Iterable[CopyListing], ledger: Ledger) -> list[MissingCopy]:
+def unseen(listings: Sequence[CopyListing], ledger: Ledger) -> list[MissingCopy]:
     """What the ledger knows and these listings (of `observe` with the same ledger) neither show nor call gone.
 
-    So do copies in a place that the map does not name any more, or that is another one by now.
+    So do copies in a place that the map does not name any more, or that is another one by now; not those that are
+    listed under another name or prefix of their place.
     """
-    accounted = {
-        (listing.place, listing.identity, copy_id)
-        for listing in listings
-        for copy_id in (*(copy.id for copy in listing.copies), *listing.gone)
-    }
+    listed = {key for listing in listings for key in _by_key(listing)}
+    gone = {(listing.identity, copy_id) for listing in listings for copy_id in listing.gone}
     with reading(ledger) as connection:
         rows = copies.not_seen_gone(connection)
     return [
@@ -124,10 +127,27 @@ def unseen(listings: Iterable[CopyListing], ledger: Ledger) -> list[MissingCopy]
             parse(row.taken_from),
             parse(row.taken_until),
             row.ground,
+            _why_unseen(row, listings),
         )
         for row in rows
-        if (row.place, row.identity, row.copy_id) not in accounted
+        if row.key not in listed and (row.identity, row.copy_id) not in gone
     ]
+
+
+def _why_unseen(row: copies.SeenCopy, listings: Sequence[CopyListing]) -> str:
+    day = row.last_seen[:10]
+    where_it_was = [one for one in listings if one.identity == row.identity and row.copy_id.startswith(one.below)]
+    if any(copy.id == row.copy_id for listing in where_it_was for copy in listing.copies):
+        return f"Listed as a copy of another store since the data map was changed, last seen as one of this {day}"
+    if where_it_was:
+        return f"Not in the listing, last seen {day}, and never found to be gone"
+    if any(one.place == row.place for one in listings):
+        return f"The data map's place of this name is another one by now: last seen {day}, and not looked for since"
+    return f"The data map names this place no more: last seen {day}, and not looked for since"
+
+
+def _by_key(listing: CopyListing) -> dict[copies.CopyKey, BackupCopy]:
+    return {copies.CopyKey(listing.identity, copy.store, copy.id): copy for copy in listing.copies}
 
 
 def record(connection: Transaction, listings: Iterable[CopyListing]) -> None:
@@ -135,24 +155,23 @@ def record(connection: Transaction, listings: Iterable[CopyListing]) -> None:
     serialise_writers(connection)  # a worker and `expunge run-due` may see a new copy in the same moment
     for listing in listings:
         seen_at = stamp(listing.at)
-        seen = {copy.id: copy for copy in listing.copies}
-        known = copies.known(connection, listing.place, listing.identity)
-        again: list[tuple[str, dict[str, object]]] = []
-        for copy_id, copy in seen.items():
-            values = _values(copy, listing.identity, seen_at)
-            if copy_id in known:
-                again.append((copy_id, values))
+        known = copies.known(connection, listing.identity)
+        again: list[tuple[copies.CopyKey, dict[str, object]]] = []
+        for key, copy in _by_key(listing).items():
+            values = _values(copy, seen_at)
+            if key in known:
+                again.append((key, values))
             else:
-                copies.insert(connection, copy.place, copy_id, seen_at, values)
-        copies.see_again(connection, listing.place, again)
-        for copy_id in known & listing.gone:
-            copies.see_gone(connection, listing.place, copy_id, seen_at)
+                copies.insert(connection, key, seen_at, values)
+        copies.see_again(connection, again)
+        for key in known:
+            if key.copy_id in listing.gone:
+                copies.see_gone(connection, key, seen_at)
 
 
-def _values(copy: BackupCopy, identity: str, seen_at: str) -> dict[str, object]:
+def _values(copy: BackupCopy, seen_at: str) -> dict[str, object]:
     return {
-        "identity": identity,
-        "store": copy.store,
+        "place": copy.place,
         "kind": copy.kind,
         "taken_from": stamp(copy.taken_from),
         "taken_until": stamp(copy.taken_until),
@@ -173,15 +192,15 @@ def possibly_containing(
 
     `cutoffs` maps store -> the moment after which nothing of the people was left there. B4.1: unless a copy is known to
     have been taken later, it counts as holding them. Of the storage's clock and ours the later one decides. Those of
-    `missing` (see `unseen`) were all seen before, and so count, too.
+    `missing` (see `unseen`) were all seen before, and so count, too. One that two places list is one copy.
     """
-    listed = [
-        copy
+    listed = {
+        key: copy
         for listing in listings
-        for copy in listing.copies
+        for key, copy in _by_key(listing).items()
         if copy.store in cutoffs and copy.taken_from <= max(cutoffs[copy.store], listing.at)
-    ]
-    return [*listed, *(one.stated for one in missing if one.store in cutoffs)]
+    }
+    return [*listed.values(), *(one.stated for one in missing if one.store in cutoffs)]
 
 
 def last_day_of_ledger(

@@ -55,12 +55,12 @@ class S3Backups:
         return findings(self._service, self._spec)
 
     def identity(self) -> StoreIdentity:
-        """The account, the bucket with its creation date, and the prefix."""
+        """The account, and the bucket with its creation date."""
         return self._identity_at()[0]
 
     def _identity_at(self) -> tuple[StoreIdentity, datetime]:
         parts, at = self._service.owned([self._spec.bucket])
-        identity = StoreIdentity(self.name, "s3-backups", {**parts, "prefix": self._spec.prefix})
+        identity = StoreIdentity(self.name, "s3-backups", parts)
         self._recent.are_of(identity.digest)
         return identity, at
 
@@ -80,7 +80,7 @@ class S3Backups:
         versions = [line for line in lines if line.key != self._spec.control]
         seen = observe(service, bucket, versions, bucket_is, recent)
         copies = tuple(self._copy(one, bucket_is.state, at) for one in seen)
-        return CopyListing(self.name, identity.digest, at, copies, control)
+        return CopyListing(self.name, identity.digest, at, copies, control, below=self._spec.prefix)
 
     def still_there(self, ids: Collection[str]) -> frozenset[str]:
         """Ask for each copy by its key and version; returns those that are there."""

@@ -89,7 +89,7 @@ class BackupContract:
             connector.close()
             connector.close()
 
-    def test_its_identity_tells_places_apart(self, harness: BackupHarness, connector: BackupConnector) -> None:
+    def test_its_identity_tells_storages_apart(self, harness: BackupHarness, connector: BackupConnector) -> None:
         """Stable here, different there."""
         elsewhere, again = harness.build_elsewhere(), harness.build()
         assert again.identity().digest == connector.identity().digest == connector.copies().identity
@@ -125,11 +125,13 @@ class BackupContract:
             assert copy.place == listing.place == harness.place
 
     def test_ids_are_stable_and_unique(self, harness: BackupHarness, connector: BackupConnector) -> None:
-        """A copy is recognised in the next listing."""
+        """A copy is recognised in the next listing, which says which ids it could show."""
         harness.put()
         harness.put()
-        ids = [copy.id for copy in connector.copies().copies]
+        listing = connector.copies()
+        ids = [copy.id for copy in listing.copies]
         assert len(set(ids)) == len(ids)
+        assert all(one.startswith(listing.below) for one in ids)
         assert sorted(ids) == sorted(copy.id for copy in connector.copies().copies)
 
     def test_a_copy_that_is_gone_is_no_longer_listed(self, harness: BackupHarness, connector: BackupConnector) -> None:

@@ -163,10 +163,7 @@ def _show_not_looked_into(found: Location) -> None:
         (f"backup place {place}", "no positive control: what it does not list may be there")
         for place in found.unproven_places
     ]
-    rows += [
-        (f"copy {one.place}: {one.id}", f"last seen {one.last_seen}, not listed now and not proved gone")
-        for one in found.unseen_copies
-    ]
+    rows += [(f"copy {one.place}: {one.id}", one.why) for one in found.unseen_copies]
     if rows:
         out.print(output.table("Not looked into", ("what", "why, and whom to ask"), rows))
     if found.copies:

@@ -1,4 +1,4 @@
-"""Backup copies in the ledger: which were seen in which place, when last, and which were seen to be gone (law 8)."""
+"""Backup copies in the ledger: which were seen in which storage, when last, and which were seen to be gone (law 8)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import sqlalchemy as sa
 from expunge_orchestrator.ledger.tables import backup_copy
 
 # Built once, for a conclusion of one person does it as often as one of thousands.
-_KNOWN = sa.select(backup_copy.c.copy_id).where(
-    backup_copy.c.place == sa.bindparam("of_place"),
-    backup_copy.c.identity == sa.bindparam("of_identity"),
-    backup_copy.c.observed_gone_at.is_(None),
+_KNOWN = sa.select(backup_copy.c.identity, backup_copy.c.store, backup_copy.c.copy_id).where(
+    backup_copy.c.identity == sa.bindparam("of_identity"), backup_copy.c.observed_gone_at.is_(None)
 )
 _SEEN_AGAIN = (
     sa.update(backup_copy)
-    .where(backup_copy.c.place == sa.bindparam("of_place"), backup_copy.c.copy_id == sa.bindparam("of_copy"))
+    .where(
+        backup_copy.c.identity == sa.bindparam("of_identity"),
+        backup_copy.c.store == sa.bindparam("of_store"),
+        backup_copy.c.copy_id == sa.bindparam("of_copy"),
+    )
     .values(
         {
             one.name: sa.bindparam(f"new_{one.name}")
             for one in backup_copy.c
-            if one.name not in {"place", "copy_id", "first_seen"}
+            if not one.primary_key and one.name != "first_seen"
         }
     )
 )
@@ -44,12 +46,23 @@ _THERE = (
         )
     )
     .where(backup_copy.c.observed_gone_at.is_(None))
-    .order_by(backup_copy.c.place, backup_copy.c.copy_id)
+    .order_by(backup_copy.c.place, backup_copy.c.copy_id, backup_copy.c.identity, backup_copy.c.store)
 )
 
 
+class CopyKey(NamedTuple):
+    """What makes a copy the one it is: its storage, the store that it is a copy of, and its id in that storage.
+
+    The name of its place is none of these: the data map may give it another one.
+    """
+
+    identity: str
+    store: str
+    copy_id: str
+
+
 class SeenCopy(NamedTuple):
-    """A copy that was seen, and never seen to be gone. `identity`: of the place, in which it was."""
+    """A copy that was seen, and never seen to be gone. `place`: the name of its place when it was seen last."""
 
     place: str
     identity: str
@@ -61,10 +74,15 @@ class SeenCopy(NamedTuple):
     last_seen: str
     ground: str
 
+    @property
+    def key(self) -> CopyKey:
+        """Its key."""
+        return CopyKey(self.identity, self.store, self.copy_id)
 
-def known(connection: sa.Connection, place: str, identity: str) -> set[str]:
-    """Copies (id) seen earlier in a place, by what it *is*: a map that points elsewhere makes nothing gone."""
-    return set(connection.scalars(_KNOWN, {"of_place": place, "of_identity": identity}))
+
+def known(connection: sa.Connection, identity: str) -> set[CopyKey]:
+    """Copies seen earlier in a storage, by what it *is*: a map that points elsewhere makes nothing gone."""
+    return set(map(CopyKey._make, connection.execute(_KNOWN, {"of_identity": identity})))
 
 
 def not_seen_gone(connection: sa.Connection) -> list[SeenCopy]:
@@ -72,28 +90,43 @@ def not_seen_gone(connection: sa.Connection) -> list[SeenCopy]:
     return list(map(SeenCopy._make, connection.execute(_THERE)))
 
 
-def see_again(connection: sa.Connection, place: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Copies (id, columns) that were seen before in this place."""
+def see_again(connection: sa.Connection, rows: Sequence[tuple[CopyKey, Mapping[str, Any]]]) -> None:
+    """Copies (key, columns) that were seen before."""
     if rows:
         connection.execute(
             _SEEN_AGAIN,
             [
-                {"of_place": place, "of_copy": copy_id, **{f"new_{name}": value for name, value in values.items()}}
-                for copy_id, values in rows
+                {
+                    "of_identity": key.identity,
+                    "of_store": key.store,
+                    "of_copy": key.copy_id,
+                    **{f"new_{name}": value for name, value in values.items()},
+                }
+                for key, values in rows
             ],
         )
 
 
-def insert(connection: sa.Connection, place: str, copy_id: str, first_seen: str, values: Mapping[str, Any]) -> None:
+def insert(connection: sa.Connection, key: CopyKey, first_seen: str, values: Mapping[str, Any]) -> None:
     """A copy that is seen for the first time, or again after it was seen to be gone (a restored bucket)."""
-    connection.execute(sa.delete(backup_copy).where(backup_copy.c.place == place, backup_copy.c.copy_id == copy_id))
-    connection.execute(sa.insert(backup_copy).values(place=place, copy_id=copy_id, first_seen=first_seen, **values))
+    connection.execute(
+        sa.delete(backup_copy).where(
+            backup_copy.c.identity == key.identity,
+            backup_copy.c.store == key.store,
+            backup_copy.c.copy_id == key.copy_id,
+        )
+    )
+    connection.execute(sa.insert(backup_copy).values(**key._asdict(), first_seen=first_seen, **values))
 
 
-def see_gone(connection: sa.Connection, place: str, copy_id: str, at: str) -> None:
+def see_gone(connection: sa.Connection, key: CopyKey, at: str) -> None:
     """A copy was looked for, and was not there."""
     connection.execute(
         sa.update(backup_copy)
-        .where(backup_copy.c.place == place, backup_copy.c.copy_id == copy_id)
+        .where(
+            backup_copy.c.identity == key.identity,
+            backup_copy.c.store == key.store,
+            backup_copy.c.copy_id == key.copy_id,
+        )
         .values(observed_gone_at=at)
     )

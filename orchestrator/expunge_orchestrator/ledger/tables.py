@@ -295,13 +295,14 @@ statement = sa.Table(
 )
 
 # Backup copies as they were seen. A copy is gone when it was looked for and not there, beside a positive control.
+# One object is one copy of a store under every name and prefix of its place: `identity` is of the storage, as a bucket.
 backup_copy = sa.Table(
     "backup_copy",
     metadata,
-    sa.Column("place", sa.String(64), primary_key=True),
+    sa.Column("identity", sa.String(64), primary_key=True),
+    sa.Column("store", sa.String(64), primary_key=True),
     sa.Column("copy_id", sa.String(LONGEST_COPY_ID), primary_key=True),
-    sa.Column("identity", sa.String(64), nullable=False),
-    sa.Column("store", sa.String(64), nullable=False),
+    sa.Column("place", sa.String(64), nullable=False),
     sa.Column("kind", sa.String(LONGEST_KIND), nullable=False),
     sa.Column("taken_from", sa.String(32), nullable=False),
     sa.Column("taken_until", sa.String(32), nullable=False),

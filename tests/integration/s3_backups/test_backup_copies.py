@@ -310,12 +310,15 @@ def test_nothing_outside_the_prefix_and_no_deleted_object_is_a_control(place: Pl
     assert (listing.control, listing.copies) == (None, ())
 
 
-def test_a_listing_says_of_which_place_it_is(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
+def test_a_listing_says_of_which_storage_it_is_and_what_it_could_show(
+    s3: S3Client, servers: Endpoints, bucket: BucketFactory
+) -> None:
     name = bucket()
     here, other = Place(s3, servers, name), Place(s3, servers, name, prefix="pgx/")
     elsewhere = Place(s3, servers, bucket())
-    listed = {place.connector.copies().identity for place in (here, other, elsewhere)}
-    assert len(listed) == 3
+    one, same, another = (place.connector.copies() for place in (here, other, elsewhere))
+    assert one.identity == same.identity != another.identity
+    assert (one.below, same.below, another.below) == ("pg/", "pgx/", "pg/")
     assert here.connector.copies().identity == here.connector.identity().digest
     for place in (here, other, elsewhere):
         place.connector.close()
