@@ -29,8 +29,9 @@ def place(
     controller: str | None = None,
     until: date | None = None,
     undisclosed: bool = False,
+    ground: str = GROUND,
 ) -> PlacementResult:
-    wanted = HoldRequest("hold", people, data_type, controller, None, GROUND, until, undisclosed)
+    wanted = HoldRequest("hold", people, data_type, controller, None, ground, until, undisclosed)
     with installation.workspace.ledger.begin() as connection:
         workspace = installation.workspace
         return legal_holds.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)

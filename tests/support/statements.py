@@ -55,6 +55,16 @@ def lines_of(body: Mapping[str, Any]) -> dict[str, tuple[str, int, int]]:
     }
 
 
+def grounds_of(body: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """`store.collection` -> ground and last day, where something is kept."""
+    return {
+        f"{store['store']}.{one['collection']}": (one["ground"], one["until"])
+        for store in body.get("stores", [])
+        for one in store["collections"]
+        if "ground" in one
+    }
+
+
 def assert_chain_intact(installation: Installation, batch: Batch) -> None:
     """The export of every receipt verifies, statement by statement, against the log, and has the published form."""
     settings, operator, keys = (

@@ -11,7 +11,7 @@ from expunge_config.datamap import Action
 from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.kept_collections import KeptCollections
+from expunge_orchestrator.holds.kept_collections import KeptCollections, joined
 from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import Ledger, Transaction, chunks, held_people
 from expunge_orchestrator.ledger.batches import Batch
@@ -38,6 +38,7 @@ class HeldPerson:
     """A person of whom a hold keeps something that would be due, with the lines that say so.
 
     Attributes:
+        held: The holds that keep it, and no others.
         found: What a search left of the person that the map does not explain; None: nothing, or there was no search.
     """
 
@@ -82,29 +83,20 @@ def groups_by_allowed_actions(
             yield actions, list(people)
         return
     groups: dict[frozenset[str], list[Item]] = defaultdict(list)
-    keeping = _Keeping(context)
+    keeping = kept_collections(context)
     for item in people:
-        groups[keeping.kept_in(context.store, context.held.get(item.id))].append(item)
+        held = context.held.get(item.id)
+        groups[frozenset() if held is None else frozenset(keeping.in_store(context.store, held))].append(item)
     for kept, group in groups.items():
         allowed = {name: action for name, action in actions.items() if name not in kept}
         if allowed:
             yield allowed, group
 
 
-class _Keeping:
-    """What holds keep of what a batch is about."""
-
-    def __init__(self, context: StepContext) -> None:
-        self._batch = context.batch
-        workspace = context.workspace
-        self._kept = KeptCollections(workspace.data_map, workspace.stores, context.batch.scope)
-
-    def kept_in(self, store: str, held: EffectiveHold | None) -> frozenset[str]:
-        """The collections of a store that a hold keeps."""
-        if held is None:
-            return frozenset()
-        actions = frozenset(self._batch.actions[store])
-        return actions if held.whole else actions & self._kept.in_store(store, held.data_types)
+def kept_collections(context: StepContext) -> KeptCollections:
+    """What holds keep of what the step's batch is about."""
+    workspace, batch = context.workspace, context.batch
+    return KeptCollections(workspace.data_map, workspace.stores, batch.scope, batch.actions)
 
 
 def explained(
@@ -116,26 +108,33 @@ def explained(
     """Those whose every unfinished collection is kept by a hold. What was not looked at is explained by nothing.
 
     Of whom something is left that the map does not explain (`unexplained`: item -> what), a hold of the whole person
-    keeps it.
+    keeps it. Each line has the ground and the day of the holds that keep it, the person those of all that explain one.
     """
     unexplained = unexplained or {}
-    found, keeping, grounds = [], _Keeping(context), grounds_of(context.workspace.data_map)
+    found, keeping, grounds = [], kept_collections(context), grounds_of(context.workspace.data_map)
     for item in people:
         held = context.held.get(item.id)
         if held is None or (item.id in unexplained and not held.whole):
             continue
-        lines = [_under(line, held, keeping.kept_in(line.store, held), grounds) for line in judged[item.id]]
+        explaining = [held.of_everything] if item.id in unexplained else []
+        lines = []
+        for line in judged[item.id]:
+            on_it = keeping.in_store(line.store, held).get(line.collection) if _due(line) else None
+            lines.append(line if on_it is None else _under(line, on_it, grounds))
+            explaining += [] if on_it is None else [on_it]
         if not any(line.outcome is Outcome.FAILED for line in lines):
-            found.append(HeldPerson(item, held, lines, unexplained.get(item.id)))
+            found.append(HeldPerson(item, joined(explaining), lines, unexplained.get(item.id)))
     return found
 
 
-def _under(line: CollectionOutcome, held: EffectiveHold, kept: frozenset[str], grounds: Grounds) -> CollectionOutcome:
+def _due(line: CollectionOutcome) -> bool:
+    """Something due was seen; what failed for another reason waits for a request that is not finished there."""
+    return line.outcome is Outcome.FAILED and line.verified is not None and line.verified.due > 0
+
+
+def _under(line: CollectionOutcome, held: EffectiveHold, grounds: Grounds) -> CollectionOutcome:
     """The line with what is due in it kept by the hold, beside what was kept already: on which ground, until when."""
-    if line.outcome is not Outcome.FAILED or line.verified is None or line.collection not in kept:
-        return line
-    if not line.verified.due:  # it failed for another reason: a request that is not finished there
-        return line
+    assert line.verified is not None
     seen, until, ground = line.verified, held.until, held.ground
     if seen.retained:
         until = None if until is None or seen.until is None else max(until, seen.until)

@@ -74,7 +74,9 @@ def _left(line: CollectionOutcome, store: str) -> bool:
 
 def _on_hold(context: StepContext, together: Sequence[Item]) -> Iterator[tuple[int, str, LeftoverReason]]:
     """(item id, collection, reason): what a hold keeps of people, and of those who are erased with others than them."""
-    if not context.held or any(one.undisclosed for one in context.held.values()):
+    keeping = hold_enforcement.kept_collections(context)
+    held = [one for one in map(keeping.of_request, context.held.values()) if one is not None]
+    if not held or any(one.undisclosed for one in held):
         return
     everybody = _count(context, context.subjects(together))
     for allowed, group in hold_enforcement.groups_by_allowed_actions(context, together):

@@ -34,6 +34,7 @@ from expunge_orchestrator.rules import outcomes, owed, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.rules.scope import types_of
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualPlace
 from expunge_orchestrator.workspace import Workspace
@@ -87,10 +88,12 @@ def stuck_people(connection: Transaction, workspace: Workspace, batch: Batch) ->
     in_chunk: dict[int, list[int]] = defaultdict(list)
     for row in rows:
         in_chunk[row.chunk_id].append(row.id)
+    data_types = types_of(batch.scope, workspace.data_map)
     in_force = {
         number
         for chunk_id, people in in_chunk.items()
-        for number in held_in_chunk(connection, batch.scope, chunk_id, people, persons)
+        for number, held in held_in_chunk(connection, batch.scope, chunk_id, people, persons).items()
+        if held.on_types(data_types)
     }
     endable, held, withdrawable = (defaultdict[int, list[int]](list) for _ in range(3))
     people_in, records_in = Counter[Place](), Counter[Place]()
@@ -181,10 +184,12 @@ def ended_people(
     if not context.ending:
         return []
     unseen = context.following().any_out_of_sight
+    data_types = types_of(context.batch.scope, context.workspace.data_map)
+    in_force = {number for number, held in context.held.items() if held.on_types(data_types)}
     people = [
         item
         for item in unfinished
-        if item.id not in context.held
+        if item.id not in in_force
         and all(line.verified is not None or line.store in unseen for line in judged[item.id])
     ]
     lines = {

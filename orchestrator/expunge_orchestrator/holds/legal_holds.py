@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -88,7 +88,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveHold:
-    """Everything that holds one person."""
+    """The holds on one person, or those of them that keep something of the person; the oldest first."""
 
     holds: tuple[Hold, ...]
 
@@ -98,9 +98,13 @@ class EffectiveHold:
         return any(one.data_type is None for one in self.holds)
 
     @property
-    def data_types(self) -> frozenset[str]:
-        """Otherwise: what is held."""
-        return frozenset(one.data_type for one in self.holds if one.data_type is not None)
+    def of_everything(self) -> EffectiveHold:
+        """Those of the holds by which nothing of the person may be touched."""
+        return EffectiveHold(tuple(one for one in self.holds if one.data_type is None))
+
+    def on_types(self, data_types: Container[str]) -> bool:
+        """Whether something of these data types may be held."""
+        return any(one.data_type is None or one.data_type in data_types for one in self.holds)
 
     @property
     def undisclosed(self) -> bool:

@@ -204,5 +204,6 @@ def _on_hold(subjects: Sequence[Subject], workspace: Workspace, scope: Scope, ac
     with reading(workspace.ledger) as connection:
         tagger, persons = Tagger(workspace.keys.suppression), workspace.data_map.person_identities
         held = legal_holds.held_people(connection, scope, tagger, keys, persons)
-    kept = KeptCollections(workspace.data_map, workspace.stores, scope)
-    return sum(not one.undisclosed and (one.whole or kept.any_of(one.data_types, actions)) for one in held.values())
+    kept = KeptCollections(workspace.data_map, workspace.stores, scope, actions)
+    keeping = map(kept.of_request, held.values())
+    return sum(one is not None and not one.undisclosed for one in keeping)

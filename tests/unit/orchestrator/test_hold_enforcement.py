@@ -21,7 +21,7 @@ def test_what_is_ambiguous_beside_them_is_not_gone() -> None:
     line = CollectionOutcome(
         "main", "posts", Action.DELETE, RecordCounts(due=3), RecordCounts(due=1, ambiguous=2), Outcome.FAILED
     )
-    held = hold_enforcement._under(line, EffectiveHold((COURT,)), frozenset({"posts"}), {})
+    held = hold_enforcement._under(line, EffectiveHold((COURT,)), {})
     told = in_collection(held, {}, None)
     assert (told["retained"], told.get("ambiguous"), told.get("gone", 0)) == (1, 2, 0)
 
@@ -29,7 +29,9 @@ def test_what_is_ambiguous_beside_them_is_not_gone() -> None:
 def test_a_hold_keeps_nothing_where_nothing_is_due() -> None:
     """It failed because another request is not finished there: that is waited for, and no hold explains it."""
     nothing = CollectionOutcome("main", "posts", Action.DELETE, RecordCounts(), RecordCounts(), Outcome.FAILED)
-    assert hold_enforcement._under(nothing, EffectiveHold((COURT,)), frozenset({"posts"}), {}) is nothing
+    assert not hold_enforcement._due(nothing)
+    assert not hold_enforcement._due(nothing._replace(verified=None))
+    assert hold_enforcement._due(nothing._replace(verified=RecordCounts(due=1)))
 
 
 def test_what_was_kept_already_keeps_its_ground_and_its_day() -> None:
@@ -49,4 +51,4 @@ def test_what_was_kept_already_keeps_its_ground_and_its_day() -> None:
 def _held(seen: RecordCounts, held: EffectiveHold) -> dict[str, object]:
     grounds = {("main", "invoices"): "Tax law"}
     line = CollectionOutcome("main", "invoices", Action.DELETE, seen, seen, Outcome.FAILED)
-    return in_collection(hold_enforcement._under(line, held, frozenset({"invoices"}), grounds), grounds, None)
+    return in_collection(hold_enforcement._under(line, held, grounds), grounds, None)
