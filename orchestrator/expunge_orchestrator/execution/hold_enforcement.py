@@ -207,7 +207,7 @@ def _again(context: StepContext, *, settling: bool) -> int:
 
 def _reason(held: EffectiveHold) -> str:
     until = "" if held.until is None else f", until {held.until.isoformat()}"
-    return f"on hold: {held.ground}{until}"[:500]
+    return f"on hold: {held.ground}{until}"
 
 
 def release(ledger: Ledger) -> int:

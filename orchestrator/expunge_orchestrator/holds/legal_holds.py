@@ -27,6 +27,9 @@ from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
 from expunge_reports.keys import KeyRing
 
+_LONGEST_GROUNDS = 1500
+"""Characters of joined grounds: three of the longest, and short enough for the reason of a person in the ledger."""
+
 
 @dataclass(frozen=True, slots=True)
 class HoldRequest:
@@ -118,8 +121,12 @@ class EffectiveHold:
 
     @property
     def ground(self) -> str:
-        """Why, as it may be told."""
-        return "; ".join(dict.fromkeys(one.ground for one in self.holds))[:500]
+        """Why, as it may be told: as many grounds as there is room for, each of them whole; `…` stands for more."""
+        grounds = list(dict.fromkeys(one.ground for one in self.holds))
+        told = len(grounds)
+        while len("; ".join(grounds[:told])) > _LONGEST_GROUNDS:
+            told -= 1
+        return "; ".join([*grounds[:told], *(["…"] if told < len(grounds) else [])])
 
     @property
     def until(self) -> date | None:

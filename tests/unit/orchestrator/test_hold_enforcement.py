@@ -48,6 +48,14 @@ def test_what_was_kept_already_keeps_its_ground_and_its_day() -> None:
     assert locked["until"] is None
 
 
+def test_more_grounds_than_are_told_are_said_to_be_more() -> None:
+    """Each that is told is told whole."""
+    grounds = [f"{number}: {'x' * 450}" for number in range(4)]
+    held = EffectiveHold(tuple(replace(COURT, id=at, ground=one) for at, one in enumerate(grounds)))
+    assert EffectiveHold(held.holds[:3]).ground == "; ".join(grounds[:3])
+    assert held.ground == f"{'; '.join(grounds[:3])}; …"
+
+
 def _held(seen: RecordCounts, held: EffectiveHold) -> dict[str, object]:
     grounds = {("main", "invoices"): "Tax law"}
     line = CollectionOutcome("main", "invoices", Action.DELETE, seen, seen, Outcome.FAILED)
