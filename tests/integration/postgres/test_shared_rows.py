@@ -62,6 +62,20 @@ def test_a_shared_row_stays_while_any_foreign_key_that_is_not_the_requests_leads
     assert left(database, "orders") == [2, 3]
 
 
+def test_a_shared_row_is_due_while_nobody_points_to_it_but_the_person_who_is_due(database):
+    """By a link or by a foreign key. Before that it counted as kept for others, who do not have it."""
+    execute(database, TABLES)
+    with opened(database, company_map(DELETED, "public.stores")) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        [bob] = resolved(store, [subject(2, user_id="2")], ACME)
+        assert facts(store.verify([ann], ACME, CUTOFF), "addresses") == (2, 2, 0, "shared")
+        execute(database, "INSERT INTO lives_at VALUES (2, 1)")
+        for people in ([ann], [ann, bob]):
+            assert facts(store.verify(people, ACME, CUTOFF), "addresses") == (1, 3, 0, "shared")
+        of_bob = store.verify([ann, bob], ACME, CUTOFF)[2]["addresses"]
+        assert (of_bob.due, of_bob.retained, of_bob.ground) == (0, 1, "shared")
+
+
 def test_a_shared_row_is_overwritten_when_only_tombstones_lead_to_it(database):
     execute(database, "CREATE TABLE people (id text PRIMARY KEY, name text, address_id int NOT NULL)")
     execute(database, "CREATE TABLE addresses (id bigint PRIMARY KEY, street text)")
@@ -258,10 +272,10 @@ def test_what_hangs_below_a_shared_row_is_its_owners_though_the_row_stays(databa
     with opened(database, loaded) as store:
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
         assert due(store.count([ann], ACME, CUTOFF)) == {"users": 1, "owners": 2, "accounts": 1, "tx": 1}
-        assert due(store.verify([ann], ACME, CUTOFF)) == {"users": 1, "owners": 2, "tx": 1}
+        assert due(store.verify([ann], ACME, CUTOFF)) == {"users": 1, "owners": 2, "accounts": 1, "tx": 1}
         assert store.erase([ann], {"tx": actions(loaded, "acme")["tx"]}, ACME, CUTOFF, no_beat) == 1
         assert due(store.count([ann], ACME, CUTOFF)) == {"users": 1, "owners": 2, "accounts": 1}
-        assert due(store.verify([ann], ACME, CUTOFF)) == {"users": 1, "owners": 2}  # which still point to the account
+        assert due(store.verify([ann], ACME, CUTOFF)) == {"users": 1, "owners": 2, "accounts": 1}
     assert (left(database, "accounts"), left(database, "tx")) == ([1, 2, 3], [1])
 
 

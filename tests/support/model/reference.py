@@ -980,7 +980,7 @@ class Reference:
             state: The rows.
             subjects: Number -> keys, sealed values, since when recycled ones are theirs, and keys that are unclear.
             together: Of a shared row, owners who go in this chunk are no owners any more (what a plan says); without
-                it any row that points there is one (what is seen at this moment).
+                it any row that points there is one (what is seen at this moment), but the subject's own that are due.
         """
         staying = self._shared_rows(state)
         while True:
@@ -1011,7 +1011,9 @@ class Reference:
         for name in self._shared_last():
             for number in subjects:
                 keys = subjects[number][0] | subjects[number][3]
-                result[number][name] = self._count(name, found[number][name], state, going, keys, together=together)
+                own = {(of, row) for of, counted in result[number].items() for row in counted.due}
+                no_owners = going if together else own
+                result[number][name] = self._count(name, found[number][name], state, no_owners, keys)
             going |= {(name, row) for number in subjects for row in result[number][name].due}
         return result, self._not_alone(found.values(), state, staying)
 
@@ -1023,10 +1025,8 @@ class Reference:
         name: str,
         found: Mapping[Row, Found],
         state: State,
-        going: set[tuple[str, Row]],
+        no_owners: set[tuple[str, Row]],
         keys: Keys,
-        *,
-        together: bool,
     ) -> Count:
         count, spec = Count(), self._collections[name]
         rows = state[self._tables[name].text]
@@ -1043,7 +1043,7 @@ class Reference:
                 count.ambiguous.add(row)
             elif not how.belongs:
                 count.newer.add(row)
-            elif "sharing" in spec and self._other_owners(name, cells, state, going if together else set()):
+            elif "sharing" in spec and self._other_owners(name, cells, state, no_owners):
                 count.retained.add(row)
                 count.ground = "shared"
             elif self.action(name) == "retain" and not self._expired(spec, cells, days):

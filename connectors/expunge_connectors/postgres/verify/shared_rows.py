@@ -1,8 +1,9 @@
-"""Shared rows as verification sees them: the row `r` stays while a row `q` of whatever table points to it."""
+"""Shared rows as verification sees them: the row `r` stays while a row `q` that is not due itself points to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from psycopg import sql
 
@@ -13,15 +14,15 @@ from expunge_connectors.postgres.verify.expressions import equal
 
 
 def pointed_at(
-    name: str, erased: ErasedRows, own: Mapping[str, sql.Identifier], *, by_others: bool = False
+    name: str, erased: ErasedRows, own: Mapping[str, sql.Identifier], subject: sql.Composable | None
 ) -> sql.Composed:
-    """Rows still lead to a shared row. The request's own are counted in their own collection, as due.
+    """Rows of others still lead to a shared row.
 
     Args:
         name: The collection of shared rows.
         erased: Says which rows are nobody's any more.
         own: Collection -> the expression that has the request's own rows, of those on the way there.
-        by_others: Rows that are not the request's do.
+        subject: Others are all but this one, whose rows keep it if they stay; None: all but the request's people.
     """
     collections, catalogue = erased.collections, erased.catalogue
     spec = collections[name]
@@ -36,8 +37,11 @@ def pointed_at(
         held = [one for one, other in collections.items() if other.table == holder and other.log is None]
         if overwritten and len(held) == 1:
             conditions += _there(held[0], erased, own.get(held[0]))
-        if by_others:
-            conditions += [sql.SQL("NOT {}").format(_of_request(own[one])) for one in held if one in own]
+        for one in (one for one in held if one in own):
+            if subject is None:
+                conditions.append(sql.SQL("NOT {}").format(_of_request(own[one])))
+            elif overwritten or _lets_go(one, erased, {ours for ours, _ in pairs}):
+                conditions.append(sql.SQL("NOT {}").format(_due_of(own[one], subject)))
         schema, _, text = holder.partition(".")
         pointers.append(
             sql.SQL("EXISTS (SELECT FROM {} AS q WHERE {})").format(
@@ -69,3 +73,18 @@ def _there(name: str, erased: ErasedRows, own: sql.Identifier | None) -> Iterato
 def _of_request(own: sql.Identifier) -> sql.Composed:
     """The row `q` is among the request's own."""
     return sql.SQL("(q.tableoid, q.ctid) IN (SELECT w.relation, w.place FROM {} AS w WHERE w.leads)").format(own)
+
+
+def _due_of(own: sql.Identifier, subject: sql.Composable) -> sql.Composed:
+    """The row `q` is the subject's, and due."""
+    return sql.SQL(
+        "(q.tableoid, q.ctid, {}) IN"
+        " (SELECT w.relation, w.place, w.subject FROM {} AS w WHERE w.leads AND NOT w.stays AND NOT w.tombstone)"
+    ).format(subject, own)
+
+
+def _lets_go(name: str, erased: ErasedRows, columns: AbstractSet[str]) -> bool:
+    """Once they are erased, rows of the collection do not point anywhere by these columns."""
+    spec = erased.collections[name]
+    action = erased.data_map.data_types[spec.data_type or ""].on_request
+    return action is not Action.TOMBSTONE or not columns.isdisjoint(spec.tombstone)

@@ -21,6 +21,7 @@ from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.owner_links import beside, named_by, of_one_row
+from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import CompiledStatement, Placeholder, StatementCache
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -266,32 +267,29 @@ class VerificationQuery:
         """
         spec, table = self.spec.collections[name], self.live(name)
         parts: list[sql.Composed] = []
-        facts = sql.SQL(", ").join([*self._facts(name, spec, table), *self._leading_columns(name)])
         for link in spec.found_by:
             shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
             if self._namespace(link, spec) in namespaces and not shareable:
-                parts.append(self._from_key(name, table, link, namespaces, facts))
+                parts.append(self._from_key(name, table, link, namespaces))
             lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
-                parts.append(self._from_row(name, [link], namespaces, facts))
+                parts.append(self._from_row(name, [link], namespaces))
         if not parts:
             nothing = sql.SQL(
                 "SELECT NULL::integer AS subject, false AS asked, false AS leads, false AS unclear, false AS joint, {}"
                 " FROM {} AS r WHERE false"
             )
-            parts.append(nothing.format(facts, table.identifier))
+            parts.append(nothing.format(self._facts(name, sql.SQL("NULL")), table.identifier))
         own = [link for link in spec.found_by if link.lead is not None and link.lead[0] == name]
         if own:
-            parts.append(self._from_row(name, own, namespaces, facts))
+            parts.append(self._from_row(name, own, namespaces))
         return sql.SQL("{} AS (\n  {}\n)").format(self._called(name), sql.SQL("\n  UNION\n  ").join(parts))
 
     def _called(self, name: str) -> sql.Identifier:
         """What a collection's common table expression is called: the server cuts names after 63 bytes."""
         return sql.Identifier(f"{list(self.spec.collections).index(name)} {name[:10]}")
 
-    def _from_key(
-        self, name: str, table: Table, link: Link, namespaces: AbstractSet[str], facts: sql.Composable
-    ) -> sql.Composed:
+    def _from_key(self, name: str, table: Table, link: Link, namespaces: AbstractSet[str]) -> sql.Composed:
         spec = self.spec.collections[name]
         namespace = self._namespace(link, spec)
         identity = None if link.identity is None else self.data_map.identities[link.identity]
@@ -347,7 +345,7 @@ class VerificationQuery:
             asked,
             leads,
             unclear,
-            facts,
+            self._facts(name, sql.Identifier("a", "number")),
             keys,
             rows,
             self.equal_to_key(table, link),
@@ -456,7 +454,6 @@ class VerificationQuery:
         name: str,
         links: Sequence[Link],
         namespaces: AbstractSet[str],
-        facts: sql.Composable,
     ) -> sql.Composed:
         """From the rows of one collection, by any of these links."""
         spec, table = self.spec.collections[name], self.live(name)
@@ -492,7 +489,7 @@ class VerificationQuery:
             self._alone(name, asked),
             unclear,
             joint,
-            facts,
+            self._facts(name, sql.Identifier("p", "subject")),
             self._called(lead),
             table.identifier,
             sql.SQL(" OR ").join(joins),
@@ -507,7 +504,7 @@ class VerificationQuery:
         return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS r WHERE {} AND ({} OR NOT {}))").format(
             self.live(lead).identifier,
             self._key_of([self.live(lead).columns[one] for one in columns]),
-            self._pointed_at(lead, name, by_others=True),
+            self._pointed_at(lead, name),
             self._old_enough(self.spec.collections[lead], self.live(lead)),
         )
 
@@ -515,7 +512,7 @@ class VerificationQuery:
         """The row is asked for, and where people share it nobody else has it: so it leads on."""
         if self.spec.collections[name].sharing is None:
             return asked
-        return sql.SQL("({} AND NOT {})").format(asked, self._pointed_at(name, name, by_others=True))
+        return sql.SQL("({} AND NOT {})").format(asked, self._pointed_at(name, name))
 
     def _stays_joint(self, name: str) -> LiteralString | None:
         """The row `p` stays because somebody else owns it as well, or the shared row above it; None: none does."""
@@ -528,18 +525,37 @@ class VerificationQuery:
     def _erased(self) -> ErasedRows:
         return ErasedRows(self.spec.collections, self.data_map, self.catalogue)
 
-    def _pointed_at(self, shared: str, asking: str, *, by_others: bool = False) -> sql.Composed:
-        """Rows (of others) still lead to the shared row `r`; said in the expression of the collection that asks."""
-        before = {one: self._called(one) for one in self._way(asking) if one != asking}
-        return pointed_at(shared, self._erased(), before, by_others=by_others)
+    def _pointed_at(self, shared: str, asking: str, subject: sql.Composable | None = None) -> sql.Composed:
+        """Rows of others still lead to the shared row `r`; said in the expression of the collection that asks."""
+        before = [one for one in self._way(asking) if one != asking]
+        if subject is not None:
+            before += self._owning(shared)
+        return pointed_at(shared, self._erased(), {one: self._called(one) for one in before}, subject)
 
-    def _facts(self, name: str, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
+    def _owning(self, shared: str) -> Iterator[str]:
+        """The collections whose rows point to a shared row by a foreign key that no link follows.
+
+        Not those on whose way there are shared rows: the expressions would run in a circle.
+        """
+        keys = owning_keys(shared, self.spec.collections, self.catalogue.foreign_keys)
+        tables = {key.child for key in keys}
+        for name, spec in self.spec.collections.items():
+            theirs = spec.table in tables and spec.log is None and self._in_scope(name)
+            if theirs and all(self.spec.collections[one].sharing is None for one in self._way(name)):
+                yield name
+
+    def _facts(self, name: str, subject: sql.Composable) -> sql.Composed:
+        """What is said of each row `r` of a collection, of which the expression says whose it is."""
+        spec, table = self.spec.collections[name], self.live(name)
+        return sql.SQL(", ").join([*self._states(name, spec, table, subject), *self._leading_columns(name)])
+
+    def _states(self, name: str, spec: TableSpec, table: Table, subject: sql.Composable) -> Iterator[sql.Composable]:
         yield sql.SQL("r.tableoid AS relation, r.ctid AS place")
         yield sql.SQL("{} AS tombstone").format(self.is_tombstone(spec, table))
         data_type = self.data_map.data_types[spec.data_type or ""]
         if spec.sharing is not None:
             yield sql.SQL("NULL::date AS until")
-            yield sql.SQL("{} AS stays").format(self._pointed_at(name, name))
+            yield sql.SQL("{} AS stays").format(self._pointed_at(name, name, subject))
         elif data_type.on_request is Action.RETAIN and spec.start is not None:
             # A day so late that nothing can be added to it: without an end.
             until = sql.SQL(
