@@ -218,14 +218,15 @@ def test_so_it_is_by_an_index_of_guests_by_address(
     install: Install, database: str, keyspace: Keyspace, listed: bytes
 ) -> None:
     """Which address is a guest's says the index; that the guest is Ann, nobody says."""
-    declared, own = document(_USERS + _GUESTS), {"data_type": "gone", "owner": {"controller": "acme"}}
+    declared, own = document(_USERS + _GUESTS + YIELDS), {"data_type": "gone", "owner": {"controller": "acme"}}
     index = {"key": "guest:{email}", "type": "string", "yields": "guest_id", "undated": "erase", **own}
     declared["stores"]["cache"] = {"connector": "redis", "collections": {"index": index}}
     keyspace.client.set("guest:ann@x.example", "53")
     cli = install(declared, cache=keyspace.url)
+    execute(database, "UPDATE bookings SET mail = 'dora@x.example' WHERE id = 2")
     status = erased(cli, listed)
     assert (left(database, "guests"), left(database, "users")) == ([51, 53], [2])
-    assert (status["outcomes"], status["told"]) == ({"partially-erased": 1}, {"main.guests": 1})
+    assert (status["outcomes"], status["told"]) == ({"partially-erased": 1}, {"main.guests": 1, "main.bookings": 2})
 
 
 def test_a_guests_number_beside_a_users_address_names_no_single_person(install: Install, database: str) -> None:
