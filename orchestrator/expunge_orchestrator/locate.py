@@ -68,7 +68,8 @@ class PersonRecords:
         until: Last day of those, if one can be named.
         ground: Why they are kept.
         unsure: Further records that only an identifier led to which can pass on to somebody else, and that the person's
-            own keys do not vouch for: somebody has to look whose they are. Not among `records`.
+            own keys do not vouch for, newer ones and ambiguous ones: somebody has to look whose they are. Not among
+            `records`.
     """
 
     info: CollectionInfo
@@ -253,5 +254,5 @@ def person_records(info: CollectionInfo, tally: RecordCounts, grounds: Grounds) 
         kept=tally.retained,
         until=tally.until,
         ground=ground_of(tally, info.store, info.collection, grounds) if tally.retained else None,
-        unsure=tally.newer,
+        unsure=tally.newer + tally.ambiguous,
     )

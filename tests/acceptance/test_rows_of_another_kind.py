@@ -109,6 +109,9 @@ def test_a_guests_booking_with_the_address_of_a_user_stays_with_the_guest(
 def test_of_two_guests_bookings_under_the_address_both_are_told(install: Install, database: str) -> None:
     cli = install(document(_USERS + _GUESTS + YIELDS))
     execute(database, "UPDATE bookings SET mail = 'ann@x.example' WHERE id = 1")
+    [one] = json.loads(succeeded(cli.run("locate", "-", "-c", "acme", "--json", stdin=ANN)))["people"]
+    held = {place["collection"]: (place["records"], place["unsure"]) for place in one["held"]}
+    assert held == {"users": (1, 0), "news": (1, 0), "guests": (0, 0), "bookings": (0, 2)}
     status = erased(cli, ANN)
     assert (left(database, "guests"), left(database, "bookings")) == ([51, 53], [1, 2, 3])
     assert (status["outcomes"], status["told"]) == ({"partially-erased": 1}, {"main.bookings": 2})
