@@ -10,4 +10,5 @@ delivery         rows are delivered, tried again later, or given up, visibly
 webhook_sender   a POST, signed (Standard Webhooks)
 email_files      files for the operator's mail system
 email_text       what they say
+letter_facts     what they may say, read from the receipt's statements (pure)
 """

@@ -16,15 +16,17 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
-from expunge_config.datamap import DataMap
+from expunge_config.datamap import Operator
 from expunge_orchestrator.ledger import requests
+from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
-from expunge_orchestrator.ledger.requests import Request
-from expunge_orchestrator.notifications import email_text
+from expunge_orchestrator.notifications import email_text, letter_facts
 from expunge_orchestrator.notifications.events import Event
 from expunge_orchestrator.notifications.webhook_sender import NotDeliveredError
 from expunge_orchestrator.workspace import Workspace
+from expunge_reports import dsse
+from expunge_reports import statement as statements
 
 
 def usable(contact: str) -> bool:
@@ -51,11 +53,15 @@ def write(  # noqa: PLR0913, PLR0917 - what is to be told, of whom, to where
         raise NotDeliveredError("the settings name no directory for letters any more")
     with reading(workspace.ledger) as connection:
         wanted = requests.by_id(connection, request_id)
+        series = requests.series_of(connection, wanted)
+        issued = [] if series is None else ledger_statements.of_series(connection, series)
     if wanted.contact_key is None or wanted.sealed_contact is None:
         raise NotDeliveredError("the address was destroyed")
     seal = ItemCipher(workspace.keys.wrapping)
     (contact,) = seal.open(wanted.contact_key, Sealed.CONTACT, wanted.uid, wanted.sealed_contact)
-    message = compose(workspace.data_map, wanted, event, payload["data"].get("outcome"), uid, contact.value, at)
+    facts = letter_facts.of_series([statements.parse(dsse.payload_of(one.envelope)) for one in issued])
+    said = email_text.body(workspace.data_map, wanted, event, payload["data"].get("outcome"), facts)
+    message = compose(workspace.data_map.operator, event, said, uid, contact.value, at)
     try:
         _put(directory, f"{uid}.eml", message.as_bytes(policy=SMTP))
     except OSError as error:
@@ -63,10 +69,9 @@ def write(  # noqa: PLR0913, PLR0917 - what is to be told, of whom, to where
 
 
 def compose(  # noqa: PLR0913, PLR0917 - the parts of a letter
-    data_map: DataMap, wanted: Request, event: Event, outcome: str | None, uid: str, contact: str, at: datetime
+    operator: Operator, event: Event, said: str, uid: str, contact: str, at: datetime
 ) -> EmailMessage:
     """The letter. The person is not named in it."""
-    operator = data_map.operator
     sender = operator.contact if usable(operator.contact) else f"expunge@{operator.log_origin.partition('/')[0]}"
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(operator.name, addr_spec=sender)
@@ -75,7 +80,7 @@ def compose(  # noqa: PLR0913, PLR0917 - the parts of a letter
     message["Message-ID"] = f"<{uid}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to
     message["Subject"] = email_text.SUBJECTS[event]
-    message.set_content(email_text.body(data_map, wanted, event, outcome))
+    message.set_content(said)
     return message
 
 

@@ -11,6 +11,8 @@ from expunge_config.datamap import DataMap
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.notifications.events import Event
+from expunge_orchestrator.notifications.letter_facts import LetterFacts
+from expunge_reports.statement import OpenCopies
 
 SUBJECTS: Mapping[Event, str] = MappingProxyType(
     {
@@ -29,10 +31,26 @@ _OUTCOMES = {
     " and what may be somebody else's. The receipt lists what is left, why, and until when.",
     "not-found": "We found nothing in the systems in use that was to be deleted.",
 }
+_KEPT_WHOLE = (
+    "Nothing was deleted from the systems in use: what we hold has to be kept, or may be somebody else's. The receipt"
+    " lists what is left, why, and until when."
+)
+_ENDED_IN_PART = (
+    "A part of what was asked for has been deleted from the systems in use. The rest could not be deleted, and we have"
+    " ended the request. The receipt lists what is left, and why."
+)
+_ENDED_WHOLE = (
+    "Nothing was deleted from the systems in use: it could not be done, and we have ended the request. The receipt"
+    " lists what is left, and why."
+)
 _NO_BACKUPS = "Backups: no copies of the systems in use are made, as the receipt says."
 _BACKUPS = (
     "Backups: copies may remain in back-up storage for some time although nothing remains in the systems in use. They"
     " are not changed; they end by their own time limits, and the receipt says which and until when."
+)
+_SOME_WITHOUT_DAY = (
+    "Backups: copies may remain in back-up storage although nothing remains in the systems in use. They are not"
+    " changed. The receipt says which, and until when; of some no day can be named."
 )
 _LOGS = "Log files are not affected: they record what systems did, and end by their own time limits."
 CLIENTS_DATA = "Data that clients of this company hold about you is theirs: ask the client."
@@ -45,17 +63,13 @@ _DENIALS = {
     "legal-obligation": "a law obliges us to keep these data",
     "fraud-suspected": "we have to suspect that somebody else has asked",
 }
-_AMBIGUOUS = (
-    "Nothing was deleted: what was given leads to more than one person, and we must not delete somebody else's data."
-    " Please write to us, so that it can be cleared up."
-)
 
 
-def body(data_map: DataMap, request: Request, event: Event, outcome: str | None) -> str:
+def body(data_map: DataMap, request: Request, event: Event, outcome: str | None, facts: LetterFacts) -> str:
     """The text of a letter, in lines of at most 76 characters."""
     operator = data_map.operator
     parts = [
-        *_paragraphs(data_map, request, event, outcome),
+        *_paragraphs(data_map, request, event, outcome, facts),
         f"Your request is {request.uid}. To follow it: {_FOLLOW}",
         f"Questions: {operator.name}, {operator.contact}",
     ]
@@ -68,28 +82,44 @@ _FOLLOW = (
 )
 
 
-def _paragraphs(data_map: DataMap, request: Request, event: Event, outcome: str | None) -> list[str]:
+def _paragraphs(
+    data_map: DataMap, request: Request, event: Event, outcome: str | None, facts: LetterFacts
+) -> list[str]:
     if event is Event.ACCEPTED:
         return _accepted(data_map, request)
     if event is Event.ERASED:
-        said = _OUTCOMES.get(str(outcome), _OUTCOMES["partially-erased"])
-        return [said, CLIENTS_DATA, about_backups(data_map), _LOGS, _CHECK]
+        follows = _LAST if facts.ended else _CHECK
+        return [_answer(str(outcome), facts), CLIENTS_DATA, about_backups(data_map, facts.copies), _LOGS, follows]
     if event is Event.CANCELLED:
-        return [_TAKEN_BACK if request.batch_id is None else _ENDED]
+        return [_TAKEN_BACK]
     if event is Event.CLOSED:
-        return [_CLOSED, about_backups(data_map)]
+        return [_ENDED if facts.ended else _CLOSED, about_backups(data_map, facts.copies)]
     if outcome is not None:
-        return [_AMBIGUOUS]
+        why = "" if facts.reason is None else f": {facts.reason}"
+        return [f"Nothing was deleted, for we must not delete somebody else's data{why}. {_CLEAR_UP}"]
     why = _DENIALS.get(str(request.reason), "for a reason that we tell you when you ask")
     return [f"Your request was refused: {why}. Nothing was deleted.", _COMPLAIN]
 
 
-_TAKEN_BACK = "Your request was taken back before anything was deleted. Your data stays as it was."
-_ENDED = "Your request was ended after it had begun. The receipt says what had been deleted by then, and what was left."
+def _answer(outcome: str, facts: LetterFacts) -> str:
+    if facts.ended:
+        return _ENDED_IN_PART if facts.went else _ENDED_WHOLE
+    if outcome == "partially-erased" and not facts.went:
+        return _KEPT_WHOLE
+    return _OUTCOMES.get(outcome, _OUTCOMES["partially-erased"])
+
+
+_TAKEN_BACK = "Your request was ended before anything was deleted. Your data stays as it was."
+_CLEAR_UP = "Please write to us, so that it can be cleared up."
 _CLOSED = (
     "We looked once more some time after the deletion, and your request is closed. The address to which this letter"
     " goes is removed from the request."
 )
+_ENDED = (
+    "Your request is closed. The receipt lists what is left. The address to which this letter goes is removed from the"
+    " request."
+)
+_LAST = "We write to you a last time, and then remove your address from the request."
 _CHECK = (
     "Some time from now we look once more, write to you a last time, and then remove your address from the request."
 )
@@ -117,6 +147,8 @@ def _when(text: str) -> str:
     return parse(text).astimezone(UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
-def about_backups(data_map: DataMap) -> str:
-    """What a letter says of backup copies."""
-    return _BACKUPS if data_map.backup_places else _NO_BACKUPS
+def about_backups(data_map: DataMap, copies: OpenCopies | None = None) -> str:
+    """What a letter says of backup copies; `copies`: as the last statement counts them, if one did."""
+    if copies is not None and copies.without_day:
+        return _SOME_WITHOUT_DAY
+    return _BACKUPS if data_map.backup_places or (copies is not None and copies.count) else _NO_BACKUPS
