@@ -103,6 +103,10 @@ def retained(document: dict[str, Any]) -> None:
     document["identities"]["email"] |= {"recycled": True}
 
 
+def of_another_type(document: dict[str, Any]) -> None:
+    tables(document)["letters"]["data_type"] = "exports"
+
+
 def gone(document: dict[str, Any]) -> None:
     del tables(document)["letters"]
     document["stores"]["main"].setdefault("unmapped_ok", []).append(
@@ -122,11 +126,13 @@ def make_writer(inspector: StoreInspector) -> SeededPerson:
     return made
 
 
-def stopped(installation: Installation, inspector: StoreInspector, after: str) -> tuple[Batch, SeededPerson]:
+def stopped(
+    installation: Installation, inspector: StoreInspector, after: str, data_types: list[str] | None = None
+) -> tuple[Batch, SeededPerson]:
     """A batch of Ann's that stopped after the step that follows this one, and a letter of Bob's about her."""
     ann, bob = make_writer(inspector), make_holder(inspector)
     inspector.sql("INSERT INTO letters (user_id, about, said) VALUES (%s, %s, 'by Bob')", bob.id, ann.id)
-    batch = installation.plan(f"user_id\n{ann.id}\n")
+    batch = installation.plan(f"user_id\n{ann.id}\n", data_types=data_types)
     batch_lifecycle.start(installation.workspace, batch)
     done: list[str] = []
     chosen = installation.workspace
@@ -259,6 +265,17 @@ def test_who_waits_is_withdrawn(installation: Installation, inspector: StoreInsp
     use(installation, "edited", other_link)
     run_on(installation)
     assert cancel(installation, batch).state is BatchState.CANCELLED
+
+
+@pytest.mark.parametrize("change", [of_another_type, gone])
+def test_a_limited_request_that_is_withdrawn_cites_the_types_of_its_plan(
+    installation: Installation, inspector: StoreInspector, change: Change
+) -> None:
+    batch, _ = stopped(installation, inspector, "resolve", ["messages"])
+    use(installation, "edited", change)
+    assert cancel(installation, batch).state is BatchState.CANCELLED
+    assert installation.events(batch) == [["accepted", "cancelled"]]
+    assert_chain_intact(installation, batch)
 
 
 def test_who_waits_is_ended_and_what_nobody_can_look_into_is_left(

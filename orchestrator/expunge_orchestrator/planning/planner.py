@@ -9,7 +9,7 @@ A plan is a batch in state `planned`. It holds, as plain data:
                     "constraint": "messages_reply_to_fkey", "records": 3, "people": 1}],
      "stores": {"main": {"identity": "<sha256>", "kind": "postgres", "copies": {"backupPlaces": ["dumps"]},
                          "collections": {"users": {"action": "tombstone", "due": 500, "retained": 0, "newer": 0,
-                                                   "people": 500}}}},
+                                                   "people": 500, "data_type": "account"}}}},
      "consulted": {"cache": {"identity": "<sha256>", "kind": "redis"}},
      "relations": {"main": {"users": {"oid": 16384, "columns": [["id", 1, 20]], "below": []}}},
      "decided": {"identities": {"email": "<sha256>"}, "stores": {"main": {"users": "<sha256>"}}},
@@ -155,7 +155,10 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
                 "identity": identities[name].digest,
                 "kind": identities[name].kind,
                 "copies": declared_backups.stated(workspace.data_map, name),
-                "collections": totals.counts[name],
+                "collections": {
+                    one: {**counted, "data_type": workspace.data_map.stores[name].collection_specs()[one].data_type}
+                    for one, counted in totals.counts[name].items()
+                },
             }
             for name in actions
         },

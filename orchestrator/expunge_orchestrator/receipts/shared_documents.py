@@ -50,9 +50,9 @@ def plan_document(batch: Batch, data_map: DataMap) -> dict[str, object]:
             if name in batch.decided["stores"].get(store, ())  # one that is new is not of this map
         ],
         "dataTypes": {
-            f"{store}.{name}": spec.data_type
-            for store, name, spec in data_map.collections()
-            if store in batch.plan["stores"] and name in batch.plan["stores"][store]["collections"]
+            f"{store}.{name}": one["data_type"]  # as planned: by today's map a collection may be of another, or gone
+            for store, planned in batch.plan["stores"].items()
+            for name, one in planned["collections"].items()
         },
     }
 

@@ -133,6 +133,7 @@ PLAN: dict[str, Any] = {
                     "ambiguous": 0,
                     "people": 1,
                     "unread": 0,
+                    "data_type": "account",
                 },
                 "calls": {
                     "action": "delete",
@@ -142,6 +143,7 @@ PLAN: dict[str, Any] = {
                     "ambiguous": 0,
                     "people": 1,
                     "unread": 0,
+                    "data_type": "messages",
                 },
             },
         }
