@@ -42,7 +42,7 @@ def _times(said: Said, now: datetime) -> Found:
     if received is not None and received > at + CLOCKS_DIFFER:
         yield "received-after-stated", ""
     first = _received(said)
-    if first is not None and any(one is not None and one < first - CLOCKS_DIFFER for one in (verified, counted)):
+    if first is not None and any(one is not None and one < first - CLOCKS_DIFFER for one in looks):
         yield "looked-before-receipt", ""
     cutoffs = [stated(store.cutoff) for store in said.stores]
     if any(one is not None and one > (verified or at) + STORES_DIFFER for one in cutoffs):

@@ -437,13 +437,13 @@ def samples(anew: str, *older: str) -> Callable[[Receipt], None]:
     return body(2, plannerSamples=[{"store": "main", "drawnAnew": [anew], "older": told}])
 
 
-def searched_then(text: str) -> Callable[[Receipt], None]:
+def searched_then(text: str, search: Receipt = SEARCH) -> Callable[[Receipt], None]:
     """A search, and the document about one that began then."""
 
     def change(receipt: Receipt) -> None:
         receipt["documents"]["search"] = {"kind": "blind-search", "at": text, "stores": []}
         receipt["series"][2]["cites"].append("search")
-        receipt["series"][2]["body"]["blindSearch"] = SEARCH | {"left": []}
+        receipt["series"][2]["body"]["blindSearch"] = search | {"left": []}
 
     return change
 
@@ -1039,6 +1039,18 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "looked-later-than-stated",
         body(2, blindSearch={"searched": "no-values", "at": at(40), "left": []}),
     ),
+    "searched before it was received": (
+        "looked-before-receipt",
+        body(2, blindSearch={"searched": "no-values", "at": at(-2), "left": []}),
+    ),
+    "searched before it was received, as the search's document says too": (
+        "looked-before-receipt",
+        searched_then(at(-2), SEARCH | {"at": at(-2)}),
+    ),
+    "copies listed before it was received": (
+        "looked-before-receipt",
+        lambda r: r["documents"]["copies"]["listings"][0].update(at=at(-2)),
+    ),
     "counted after it was verified": ("counted-after-verified", body(1, verifiedAt=at(0.5), countedAt=at(0.95))),
     "received after it was accepted": (
         "received-after-stated looked-before-receipt",
@@ -1495,6 +1507,10 @@ TRUE = {
     ),
     "samples drawn anew of one table, and older of another": samples("users", "posts"),
     "searched, and nothing left": searched_then(SEARCH["at"]),
+    "copies listed by a storage whose clock is days behind": lambda r: r["documents"]["copies"]["listings"][0].update(
+        storageAt=at(-72)
+    ),
+    "searched by a host whose clock runs ten minutes behind": searched_then(at(-1.1), SEARCH | {"at": at(-1.1)}),
     "erased again, and more was found than the answer says": both(
         instead(2, "re-erased"), of_last(1, found=9), then("settled")
     ),
