@@ -16,7 +16,9 @@ class Ambiguity(StrEnum):
     LEADS_TO_SEVERAL = "by the data map the key of one person leads to several of a kind"
     KEYS_DISAGREE = "the given identifiers do not lead to the same person"
     SHAREABLE_ALONE = "an identifier that people share does not name a person by itself"
-    OF_ANOTHER_ALONE = "an identifier that two people attributed to another person does not name a person by itself"
+    OF_ANOTHER_ALONE = (
+        "an identifier that we know, on the word of two of our staff, to be another person's does not name this person"
+    )
     OTHERWISE = "an identifier leads to another person than when the plan was made"
     MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
     SINCE_RECEIPT = "an identifier leads to a person who has it only since the request was received"

@@ -451,6 +451,13 @@ def test_a_value_that_was_attributed_to_another_person_is_never_followed(data_ma
     assert found({PHONE}) == Resolved(frozenset(), Ambiguity.OF_ANOTHER_ALONE)
 
 
+def test_a_denial_says_that_it_is_the_staffs_word_whose_a_value_is() -> None:
+    """Who reads the receipt does not take the two who decided for customers."""
+    assert Ambiguity.OF_ANOTHER_ALONE == (
+        "an identifier that we know, on the word of two of our staff, to be another person's does not name this person"
+    )
+
+
 def own_and_told(
     own: dict[SubjectKey, set[SubjectKey]], told: dict[SubjectKey, set[SubjectKey]]
 ) -> tuple[Lookup, DataMap]:

@@ -414,7 +414,8 @@ def test_copies_with_a_day_that_cannot_be_read_are_shown_as_they_stand_and_not_d
 def test_newer_records_may_be_another_accounts(whole):
     text = read(whole).text
     assert f"Newer: records {glossary.NEWER}." in text
-    assert "They were left alone, but for those under a value that two people attributed to this person:" in text
+    assert "which two of the operator's staff attributed to another person, or which stands in a record" in text
+    assert "but for those under a value that two of the operator's staff attributed to this person:" in text
 
 
 def test_an_overdue_copy_is_called_so_beside_its_days(issue):
