@@ -11,7 +11,7 @@ from expunge_reports.page.render import receipt_page
 from expunge_reports.verify import verdict_text
 
 FREE = {"kind": "free-text", "said": "whatever"}
-SEARCH = {"kind": "blind-search", "at": "2026-11-24T10:00:00Z", "stores": []}
+SEARCH = {"kind": "blind-search", "at": "2026-11-24T10:15:42Z", "stores": []}
 
 
 @pytest.fixture

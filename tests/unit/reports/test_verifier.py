@@ -220,7 +220,7 @@ def test_every_copy_of_those_that_are_stated_together_is_past(operator):
 
 
 def _copies(*held: dict[str, object]) -> dict[str, object]:
-    listing = {"place": "dumps", "of": "pg-main", "at": "2026-11-24T10:00:00Z", "copies": len(held)}
+    listing = {"place": "dumps", "of": "pg-main", "at": "2026-11-24T10:15:42Z", "copies": len(held)}
     listing |= {"storageAt": listing["at"], "control": None}
     return {"kind": "copies", "listings": [listing], "mayHoldTheRecords": list(held)}
 
