@@ -92,7 +92,9 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "there was a search, and its time or a count is missing, its time is not that of its document, it searched for"
         " no value, or left no record in a place"
     ),
-    "search-not-limited": "there was no search because the request is limited, and it is not",
+    "search-not-limited": (
+        "no search was made because the request is limited, and it is not; or it is, and something else is said"
+    ),
     "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
 }
 

@@ -148,7 +148,7 @@ def _subject(said: Said, _: datetime) -> Found:
     if said.known and named and any(body.get("dataTypes") != one for one in [first.get("dataTypes"), *limited]):
         yield "types-change", ""
     search = form_reader.read(BlindSearch, body.get("blindSearch"))
-    if search is not None and search.searched == "limited-request" and "dataTypes" not in body:
+    if search is not None and (search.searched == "limited-request") != ("dataTypes" in body):
         yield "search-not-limited", ""
 
 

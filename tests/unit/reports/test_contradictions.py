@@ -52,6 +52,9 @@ SEARCH: Receipt = {
 }
 
 
+LIMITED: Receipt = {"searched": "limited-request"}
+
+
 def at(hours: float = 0) -> str:
     return (T0 + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -197,7 +200,7 @@ def good() -> Receipt:
                     "verifiedAt": at(25.9),
                     "due": 0,
                     "identifiers": DESTROYED,
-                    "blindSearch": {"searched": "no-values", "at": at(25), "left": []},
+                    "blindSearch": LIMITED,
                 },
             },
         ],
@@ -233,8 +236,24 @@ def kept(one: Receipt) -> Receipt:
     return {**line(one["collection"], "retained", one["found"], retained=one["found"], ground="A court")}
 
 
+def of_everything(receipt: Receipt) -> None:
+    """The request is not limited to data types; so nobody says that this is why there was no search."""
+    receipt["documents"]["plan"].pop("limitedTo", None)
+    for one in receipt["series"]:
+        one["body"].pop("dataTypes", None)
+        if one["body"].get("blindSearch") == LIMITED:
+            del one["body"]["blindSearch"]
+
+
 def body(number: int, **members: object) -> Callable[[Receipt], None]:
-    return lambda receipt: receipt["series"][number]["body"].update(members)
+    """Members of a statement. One of a search is of a request that is not limited: for others there is none."""
+
+    def change(receipt: Receipt) -> None:
+        receipt["series"][number]["body"].update(members)
+        if members.get("blindSearch", LIMITED) != LIMITED:
+            of_everything(receipt)
+
+    return change
 
 
 def without(number: int, *members: str) -> Callable[[Receipt], None]:
@@ -322,6 +341,8 @@ def then(event: str, hours: float = 27, **members: Any) -> Callable[[Receipt], N
         if event == "re-erased" and receipt["series"][-1]["event"] == "settled":
             receipt["series"].pop()
         receipt["series"].append(copy.deepcopy(more))
+        if "blindSearch" in more["body"]:
+            of_everything(receipt)
 
     return change
 
@@ -443,7 +464,7 @@ def searched_then(text: str, search: Receipt = SEARCH) -> Callable[[Receipt], No
     def change(receipt: Receipt) -> None:
         receipt["documents"]["search"] = {"kind": "blind-search", "at": text, "stores": []}
         receipt["series"][2]["cites"].append("search")
-        receipt["series"][2]["body"]["blindSearch"] = search | {"left": []}
+        body(2, blindSearch=search | {"left": []})(receipt)
 
     return change
 
@@ -645,6 +666,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "emptied where the plan erases": ("outcome-against-plan", of_line(1, outcome="tombstoned")),
     "erased where the plan empties": ("outcome-against-plan", of_line(0, outcome="erased")),
+    "a search for a limited request": (
+        "search-not-limited",
+        lambda r: r["series"][2]["body"].update(blindSearch=SEARCH | {"left": []}),
+    ),
     "no search of a limited request that is none": (
         "search-not-limited",
         both(
@@ -797,8 +822,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "of the data types alone, and the request is of everything": (
         "claim-against-limit",
         both(
-            lambda r: [one["body"].pop("dataTypes") for one in r["series"]],
-            lambda r: r["documents"]["plan"].pop("limitedTo"),
+            of_everything,
             claims("Records were deleted or tombstoned in the stores listed. Of all other data nothing is said."),
         ),
     ),
@@ -1231,7 +1255,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "a store that was not planned": ("plan-against-lines", drop_store),
     "a limit that no statement names": (
         "types-change",
-        lambda r: [one["body"].pop("dataTypes") for one in r["series"]],
+        both(without(2, "blindSearch"), lambda r: [one["body"].pop("dataTypes") for one in r["series"]]),
     ),
     "erased by another plan, and three collections are out of sight": (
         "plan-changes",
