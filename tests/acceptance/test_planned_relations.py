@@ -135,7 +135,7 @@ def test_an_end_states_what_was_not_looked_at_any_more(installation: Installatio
     lines = lines_of(said.body)
     assert lines["main.messages"] == ("left", 1, 1)
     [main] = [store for store in said.body["stores"] if store["store"] == "main"]  # type: ignore[attr-defined]
-    assert {"collection": "messages", "outcome": "left", "found": 1, "unseen": True} in main["collections"]
+    assert {"collection": "messages", "outcome": "left", "found": 1, "gone": 1, "unseen": True} in main["collections"]
     assert {outcome for name, (outcome, *_) in lines.items() if name != "main.messages"} <= {
         "not-found",
         "retained",

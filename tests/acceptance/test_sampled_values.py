@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from psycopg import sql
 from tests.support.contract_maps import data_map
 from tests.support.postgres.company import execute
 from tests.support.redis.keyspace import DATA
@@ -13,8 +12,6 @@ from tests.support.servers import Keyspace
 
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.postgres import PostgresStore
-from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.redis import RedisSpec, RedisStore
 from expunge_connectors.redis.spec import RedisConnection
@@ -81,42 +78,6 @@ def test_a_number_is_read_without_the_zeros_of_its_fraction(users: str, keyspace
     aliased = USERS | {"found_by": [*USERS["found_by"], {"column": "alias", "identity": "user_id"}]}
     found = [one.message for one in sampled(users, keyspace, aliased) if "alias" in one.message]
     assert [one.partition(" cannot")[0] for one in found] == ["1 of 3 values looked at in public.users.alias"]
-
-
-@pytest.mark.parametrize(
-    ("document", "unread"),
-    [
-        ('{"to": {"mail": "ann@x.example"}, "to": {"mail": "q@x.example"}}', "1 of 2"),
-        ('[{"to": {"mail": "ann@x.example", "mail": ""}}]', "1 of 1"),
-        ('{"to": {"mail": "ann@x.example"}, "cc": {"cc": 1, "cc": 2}}', ""),
-        ('{"to": [{"mail": "ann@x.example"}, {"mail": "ann@x.example"}]}', ""),
-    ],
-)
-def test_a_document_that_has_a_name_twice_is_counted(
-    users: str, keyspace: Keyspace, document: str, unread: str
-) -> None:
-    """Only the last value is looked at: a request by the first one finds nothing."""
-    execute(users, f"ALTER TABLE users ADD about json; UPDATE users SET about = '{document}' WHERE id = 1")
-    linked = {"column": "about", "path": ["to", "mail"], "identity": "email"}
-    found = sampled(users, keyspace, USERS | {"found_by": [*USERS["found_by"], linked]})
-    told = [one.message.partition(" values")[0] for one in found if "about" in one.message]
-    assert told == ([unread] if unread else [])
-
-
-def test_documents_that_were_not_taken_apart_in_time_are_not_called_read(
-    users: str, keyspace: Keyspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = table_sampling.asked
-
-    def in_time(connection: Connection, statement: sql.Composed) -> list[tuple[Any, ...]] | None:
-        return None if "json_object_keys" in statement.as_string(connection) else asked(connection, statement)
-
-    monkeypatch.setattr(table_sampling, "asked", in_time)
-    document = '{"to": {"mail": "ann@x.example", "mail": "b@x.example"}}'
-    execute(users, f"ALTER TABLE users ADD about json; UPDATE users SET about = '{document}' WHERE id = 1")
-    linked = {"column": "about", "path": ["to", "mail"], "identity": "email"}
-    found = sampled(users, keyspace, USERS | {"found_by": [*USERS["found_by"], linked]})
-    assert [one.code for one in found if "about" in one.message] == ["sweep-unfinished"]
 
 
 def test_values_that_lead_to_nothing_in_another_store(users: str, keyspace: Keyspace) -> None:

@@ -38,6 +38,7 @@ class CredentialFirst(APIRoute):
             return handle
 
         async def answer(request: Request) -> Response:
+            """As the route does, once the credential is known."""
             await refuse_unknown(request)
             await authenticated(request)
             return await handle(request)

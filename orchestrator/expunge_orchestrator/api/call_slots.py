@@ -138,6 +138,7 @@ class InAddressTurn(APIRoute):
             return handle
 
         async def answer(request: Request) -> Response:
+            """As the route does, in the turn of the address."""
             turns: AddressTurns = request.app.state.public_turns
             async with turns.taken(request.client.host if request.client is not None else ""):
                 return await handle(request)

@@ -111,13 +111,13 @@ class BatchSums:
 
 def _pieces(chunks: Sequence[_Chunk]) -> list[list[_Chunk]]:
     pieces: list[list[_Chunk]] = []
-    people = _PEOPLE_AT_ONCE
+    people = 0
     for chunk in chunks:
-        people += chunk.people
-        if people > _PEOPLE_AT_ONCE:
+        if not pieces or people + chunk.people > _PEOPLE_AT_ONCE:
             pieces.append([])
-            people = chunk.people
+            people = 0
         pieces[-1].append(chunk)
+        people += chunk.people
     return pieces
 
 

@@ -91,7 +91,7 @@ def _paragraphs(
         follows = _LAST if facts.ended else _CHECK
         return [_answer(str(outcome), facts), CLIENTS_DATA, about_backups(data_map, facts.copies), _LOGS, follows]
     if event is Event.CANCELLED:
-        return [_TAKEN_BACK]
+        return [_TAKEN_BACK if request.batch_id is None else _WITHDRAWN]
     if event is Event.CLOSED:
         return [_ENDED if facts.ended else _CLOSED, about_backups(data_map, facts.copies)]
     if outcome is not None:
@@ -109,7 +109,8 @@ def _answer(outcome: str, facts: LetterFacts) -> str:
     return _OUTCOMES.get(outcome, _OUTCOMES["partially-erased"])
 
 
-_TAKEN_BACK = "Your request was ended before anything was deleted. Your data stays as it was."
+_TAKEN_BACK = "Your request was taken back before anything was deleted. Your data stays as it was."
+_WITHDRAWN = "Your request was ended before anything was deleted. Your data stays as it was."
 _CLEAR_UP = "Please write to us, so that it can be cleared up."
 _CLOSED = (
     "We looked once more some time after the deletion, and your request is closed. The address to which this letter"
