@@ -141,7 +141,7 @@ class World:
             "EXPUNGE_ALLOW_KEYS_BESIDE_LEDGER": "true",
             "EXPUNGE_CHUNK_SIZE": "3",
             "EXPUNGE_SETTLING": "PT0S",
-            "EXPUNGE_INSPECTION_HOLDS": "PT0S",  # or the points would depend on how fast the machine is
+            "EXPUNGE_INSPECTION_HOLDS": "PT1H",  # one look a process, or the points would depend on the machine
             "EXPUNGE_STORES_AT_ONCE": "1",  # or on which of two stores is faster
             "EXPUNGE_RETRY_PAUSE": "PT0.05S",
             **({} if self.ledger is None else {"EXPUNGE_LEDGER_URL": ledger_backends.for_expunge(self.ledger.url)}),
