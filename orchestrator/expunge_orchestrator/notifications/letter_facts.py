@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from expunge_reports import consistency
+from expunge_reports.forms import bodies, form_reader
 from expunge_reports.statement import OpenCopies, Statement
 
 
@@ -36,18 +36,12 @@ def of_series(statements: Sequence[Statement]) -> LetterFacts:
     reason = last.body.get("reason")
     return LetterFacts(
         ended=any(one.event == "partially-erased" and "identifiers" in one.body for one in statements),
-        went=any(_went(line) for one in statements for line in _lines(one)),
+        went=not all(consistency.nothing_went(_lines(one)) for one in statements),
         copies=counted[-1] if counted else None,
         reason=str(reason) if last.event == "denied" else None,
     )
 
 
-def _lines(statement: Statement) -> Iterator[Mapping[str, Any]]:
-    stores = statement.body.get("stores", [])
-    assert isinstance(stores, list)
-    for store in stores:
-        yield from store["collections"]
-
-
-def _went(line: Mapping[str, Any]) -> bool:
-    return line["outcome"] in consistency.GONE_OUTCOMES or line.get("gone", 0) > 0
+def _lines(statement: Statement) -> list[bodies.Collection]:
+    stores = form_reader.required(tuple[bodies.Store, ...], statement.body.get("stores", []), "the stores")
+    return [line for store in stores for line in store.collections]
