@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +10,12 @@ import pytest
 from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
+from tests.support.postgres.newsletter_company import COLLECTIONS, REFUSED, SCHEMA
 from tests.support.postgres.small_schemas import left, small_document
-from tests.support.small_company import installed, succeeded
+from tests.support.small_company import installed, only_receipt, succeeded
 
-from expunge_reports import trust
 from expunge_reports.statement import Statement
-from expunge_reports.verify import verifier
 
-DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
-_COLLECTIONS = """
-users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
-  created: created_at, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
-posts: {table: public.posts, found_by: [{column: user_id, of: users.id}]}
-news: {table: public.news, created: created_at,
-  found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]}
-"""
-SCHEMA = f"""
-CREATE TABLE users (id int PRIMARY KEY, email text, {DAY});
-CREATE TABLE posts (id int PRIMARY KEY, user_id int);
-CREATE TABLE news (id int PRIMARY KEY, user_id int, email text, {DAY});
-INSERT INTO users VALUES (1, 'home@x.example'), (2, 'bob@x.example');
-CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
-"""
-REFUSED = "CREATE TRIGGER no BEFORE DELETE ON news FOR EACH ROW EXECUTE FUNCTION no()"
 LATE_LETTER = "INSERT INTO news VALUES (2, NULL, 'home@x.example')"
 ANOTHER_ACCOUNT = "INSERT INTO users VALUES (3, 'home@x.example')"
 
@@ -42,7 +24,7 @@ ANOTHER_ACCOUNT = "INSERT INTO users VALUES (3, 'home@x.example')"
 def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     """Ann has an account."""
     execute(database, SCHEMA)
-    return installed(tmp_path, fork_server, small_document(_COLLECTIONS, email="email/3"), {"main": database})
+    return installed(tmp_path, fork_server, small_document(COLLECTIONS, email="email/3"), {"main": database})
 
 
 def erase(cli: CliRunner) -> str:
@@ -51,23 +33,13 @@ def erase(cli: CliRunner) -> str:
     return str(plan["id"])
 
 
-def receipt(cli: CliRunner, directory: Path) -> list[Statement]:
-    """The statements of the one receipt, in which the offline verifier finds no contradiction."""
-    [one] = json.loads(succeeded(cli.run("receipts", "list", "--json")))["receipts"]
-    succeeded(cli.run("receipts", "export", one["id"], "-o", "receipt.json"))
-    data, vouched = ((directory / name).read_bytes() for name in ("receipt.json", "trust.json"))
-    verdict = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC))
-    assert (verdict.reason, verdict.contradictions) == (None, ())
-    return list(verdict.statements)
-
-
 def line(said: Statement, collection: str) -> dict[str, Any]:
     body: Any = said.body
     [found] = [one for store in body["stores"] for one in store["collections"] if one["collection"] == collection]
     return dict(found)
 
 
-def test_what_became_ambiguous_was_not_erased_again(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_what_became_ambiguous_was_not_erased_again(cli: CliRunner, database: str) -> None:
     """A database refuses to erase a late letter; its address gets another account, and the letter stays."""
     execute(database, "INSERT INTO news VALUES (1, NULL, 'home@x.example')")
     plan = erase(cli)
@@ -76,28 +48,28 @@ def test_what_became_ambiguous_was_not_erased_again(cli: CliRunner, database: st
     execute(database, f"{ANOTHER_ACCOUNT}; DROP TRIGGER no ON news")
     succeeded(cli.run("retry", plan))
     assert left(database, "news") == [2]
-    _, answer, settled = receipt(cli, tmp_path)
+    _, answer, settled = only_receipt(cli)
     assert (answer.event, settled.event, settled.body["ambiguous"]) == ("erased", "settled", 1)
 
 
-def test_what_is_gone_stays_gone_beside_what_became_ambiguous(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_what_is_gone_stays_gone_beside_what_became_ambiguous(cli: CliRunner, database: str) -> None:
     """A post came back; a letter came to the address, which another account has by now: nobody knows whose it is."""
     execute(database, "INSERT INTO news VALUES (1, NULL, 'home@x.example')")
     erase(cli)
     execute(database, f"{LATE_LETTER}; {ANOTHER_ACCOUNT}; INSERT INTO posts VALUES (1, 1)")
     succeeded(cli.run("run-due"))
     assert (left(database, "news"), left(database, "posts")) == ([2], [])
-    _, answer, again, _ = receipt(cli, tmp_path)
+    _, answer, again, _ = only_receipt(cli)
     assert (line(answer, "news")["outcome"], line(answer, "news")["found"]) == ("erased", 1)
     news = line(again, "news")
     assert (news["outcome"], news["found"], news["ambiguous"], news["gone"]) == ("ambiguous", 1, 1, 1)
 
 
-def test_samples_are_drawn_anew_of_what_was_erased_only_again(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_samples_are_drawn_anew_of_what_was_erased_only_again(cli: CliRunner, database: str) -> None:
     execute(database, "INSERT INTO posts SELECT n, 2 FROM generate_series(2, 9) n; ANALYZE posts")
     erase(cli)
     execute(database, "INSERT INTO posts VALUES (1, 1)")
     succeeded(cli.run("run-due"))
-    _, answer, again, settled = receipt(cli, tmp_path)
+    _, answer, again, settled = only_receipt(cli)
     assert (line(answer, "posts")["found"], line(again, "posts")["outcome"]) == (0, "erased")
     assert settled.body["plannerSamples"] == [{"store": "main", "drawnAnew": ["posts"], "older": []}]

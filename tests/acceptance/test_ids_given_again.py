@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,10 @@ from tests.support.installation import CompanyStack, fresh_installation
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
-from tests.support.small_company import installed, succeeded
+from tests.support.small_company import installed, statements_of, succeeded
 
 from expunge_orchestrator.execution import operator_retry
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_reports import trust
-from expunge_reports.verify import verifier
 
 COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
@@ -69,9 +66,7 @@ def test_whoever_gets_the_id_loses_nothing_at_settling(
     assert (status["state"], status["outcomes"]) == ("settled", {"erased": 2})
     listed = json.loads(succeeded(cli.run("receipts", "list", "--json")))["receipts"]
     [receipt] = [one["id"] for one in listed if one["line"] == 1]
-    succeeded(cli.run("receipts", "export", receipt, "-o", "receipt.json"))
-    data, vouched = (tmp_path / "receipt.json").read_bytes(), (tmp_path / "trust.json").read_bytes()
-    *_, settled = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC)).statements
+    *_, settled = statements_of(cli, receipt)
     assert (settled.event, settled.body["ambiguous"]) == ("settled", 4)  # what stands under the id is said
 
 

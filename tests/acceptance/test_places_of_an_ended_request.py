@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,7 @@ from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
-from tests.support.small_company import installed, succeeded
-
-from expunge_reports import trust
-from expunge_reports.verify import verifier
+from tests.support.small_company import installed, statements_of
 
 DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
 _COLLECTIONS = """
@@ -64,12 +60,10 @@ def settled(cli: CliRunner, listed: bytes) -> str:
     return str(plan["id"])
 
 
-def stated(cli: CliRunner, directory: Path, batch: str) -> dict[str, tuple[object, ...]]:
+def stated(cli: CliRunner, batch: str) -> dict[str, tuple[object, ...]]:
     """Collection -> found, due and outcome, as the receipt of the batch's one person says of what was erased."""
     [receipt] = json.loads(cli.run("receipts", "list", "--batch", batch, "--json").out)["receipts"]
-    succeeded(cli.run("receipts", "export", receipt["id"], "-o", f"{batch}.json"))
-    data, vouched = (directory / f"{batch}.json").read_bytes(), (directory / "trust.json").read_bytes()
-    _, told, _ = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC)).statements
+    _, told, _ = statements_of(cli, receipt["id"])
     body: Any = told.body
     return {
         one["collection"]: (one["found"], one["due"], one["outcome"])
@@ -122,22 +116,20 @@ def test_rows_below_one_that_a_value_led_to_are_led_to_by_their_own_key(cli: Cli
     assert left(database, "labels") == []
 
 
-def test_a_place_that_a_request_by_the_address_alone_emptied_is_not_told_as_left(
-    cli: CliRunner, database: str, tmp_path: Path
-) -> None:
+def test_a_place_that_a_request_by_the_address_alone_emptied_is_not_told_as_left(cli: CliRunner, database: str) -> None:
     """Nothing says that it is the same person; of the letters the address leads to all, of the calls the number."""
     execute(database, "INSERT INTO callbacks VALUES (1, '+4930111111')")
     ended(cli, database)
-    told = stated(cli, tmp_path, settled(cli, b"email\nann@x.example\n"))
+    told = stated(cli, settled(cli, b"email\nann@x.example\n"))
     assert left(database, "news") == [2]
     assert (told["news"], told["callbacks"]) == ((1, 0, "erased"), (0, 0, "left"))
 
 
-def test_so_it_is_where_nothing_of_it_was_there_any_more(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_so_it_is_where_nothing_of_it_was_there_any_more(cli: CliRunner, database: str) -> None:
     execute(database, "INSERT INTO callbacks VALUES (1, '+4930111111')")
     ended(cli, database)
     execute(database, "DELETE FROM news WHERE id = 1")
-    told = stated(cli, tmp_path, settled(cli, b"email\nann@x.example\n"))
+    told = stated(cli, settled(cli, b"email\nann@x.example\n"))
     assert (told["news"], told["callbacks"]) == ((0, 0, "not-found"), (0, 0, "left"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,13 @@ import pytest
 from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
+from tests.support.postgres.newsletter_company import COLLECTIONS, REFUSED, SCHEMA
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
-from tests.support.small_company import installed, succeeded
+from tests.support.small_company import installed, only_receipt, succeeded
 
-from expunge_reports import trust
 from expunge_reports.statement import Statement
-from expunge_reports.verify import verifier
 
-DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
-_COLLECTIONS = """
-users: {table: public.users, person: user_id, yields: {user_id: id, email: email},
-  created: created_at, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
-posts: {table: public.posts, found_by: [{column: user_id, of: users.id}]}
-news: {table: public.news, created: created_at,
-  found_by: [{column: user_id, of: users.id}, {column: email, identity: email}]}
-"""
-SCHEMA = f"""
-CREATE TABLE users (id int PRIMARY KEY, email text, {DAY});
-CREATE TABLE posts (id int PRIMARY KEY, user_id int);
-CREATE TABLE news (id int PRIMARY KEY, user_id int, email text, {DAY});
-INSERT INTO users VALUES (1, 'home@x.example'), (2, 'bob@x.example');
-INSERT INTO posts VALUES (1, 1);
-CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
-"""
-REFUSED = "CREATE TRIGGER no BEFORE DELETE ON news FOR EACH ROW EXECUTE FUNCTION no()"
 SAID = b"user_id,email\n1,home@x.example\n"
 NOTHING = (0, 0, "not-found")
 
@@ -43,9 +24,9 @@ NOTHING = (0, 0, "not-found")
 @pytest.fixture
 def cli(database: str, keyspace: Keyspace, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
     """Ann has an account and a post; a cache has a profile under her address."""
-    execute(database, SCHEMA)
+    execute(database, f"{SCHEMA}INSERT INTO posts VALUES (1, 1)")
     keyspace.client.set("m:home@x.example", "x")
-    document = small_document(_COLLECTIONS, email="email/3")
+    document = small_document(COLLECTIONS, email="email/3")
     profile = {"key": "m:{email}", "type": "string", "undated": "erase", "data_type": "gone"}
     collections = {"profile": profile | {"owner": {"controller": "acme"}}}
     document["stores"]["cache"] = {"connector": "redis", "collections": collections}
@@ -67,14 +48,6 @@ def say_others(cli: CliRunner) -> None:
     succeeded(cli.run("attribute", "approve", made, "-", stdin=SAID, settings=somebody_else))
 
 
-def receipt(cli: CliRunner, directory: Path) -> list[Statement]:
-    """The statements of the one receipt, which the offline verifier accepts."""
-    [one] = json.loads(succeeded(cli.run("receipts", "list", "--json")))["receipts"]
-    succeeded(cli.run("receipts", "export", one["id"], "-o", "receipt.json"))
-    data, vouched = ((directory / name).read_bytes() for name in ("receipt.json", "trust.json"))
-    return list(verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC)).statements)
-
-
 def stated(said: Statement) -> dict[str, tuple[object, ...]]:
     """Collection -> found, due and outcome."""
     body: Any = said.body
@@ -82,7 +55,7 @@ def stated(said: Statement) -> dict[str, tuple[object, ...]]:
     return {line["collection"]: (line["found"], line["due"], line["outcome"]) for line in lines}
 
 
-def test_between_the_count_and_the_erasure(cli: CliRunner, database: str, keyspace: Keyspace, tmp_path: Path) -> None:
+def test_between_the_count_and_the_erasure(cli: CliRunner, database: str, keyspace: Keyspace) -> None:
     """A database refuses to erase one of the letters; then the address is said to be others', and it is retried."""
     execute(database, f"INSERT INTO news VALUES (1, 1, NULL), (2, NULL, 'home@x.example'); {REFUSED}")
     plan = planned(cli)
@@ -91,24 +64,24 @@ def test_between_the_count_and_the_erasure(cli: CliRunner, database: str, keyspa
     execute(database, "DROP TRIGGER no ON news")
     succeeded(cli.run("retry", plan["id"]))
     assert (left(database, "news"), keyspace.client.exists("m:home@x.example")) == ([2], 1)
-    _, answer = receipt(cli, tmp_path)
+    _, answer = only_receipt(cli)
     assert answer.event == "erased"
     expected = {"users": (1, 0, "erased"), "posts": (1, 0, "erased"), "news": (1, 0, "erased"), "profile": NOTHING}
     assert stated(answer) == expected
 
 
-def test_where_nothing_else_was_found_there(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_where_nothing_else_was_found_there(cli: CliRunner, database: str) -> None:
     execute(database, f"INSERT INTO news VALUES (1, NULL, 'home@x.example'); {REFUSED}")
     plan = planned(cli)
     assert cli.run("erase", plan["id"], "--confirm", plan["digest"]).code == 1
     say_others(cli)
     succeeded(cli.run("retry", plan["id"]))
     assert left(database, "news") == [1]
-    _, answer = receipt(cli, tmp_path)
+    _, answer = only_receipt(cli)
     assert (answer.event, stated(answer)["news"]) == ("erased", NOTHING)
 
 
-def test_before_the_settling_check_nothing_is_erased_again(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_before_the_settling_check_nothing_is_erased_again(cli: CliRunner, database: str) -> None:
     execute(database, "INSERT INTO news VALUES (1, NULL, 'home@x.example')")
     plan = planned(cli)
     succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
@@ -116,12 +89,12 @@ def test_before_the_settling_check_nothing_is_erased_again(cli: CliRunner, datab
     say_others(cli)
     succeeded(cli.run("run-due"))
     assert left(database, "news") == [2]
-    _, answer, settled = receipt(cli, tmp_path)
+    _, answer, settled = only_receipt(cli)
     assert (answer.event, stated(answer)["news"]) == ("erased", (1, 0, "erased"))
     assert (settled.event, settled.body["due"]) == ("settled", 0)
 
 
-def test_beside_what_is_erased_again(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_beside_what_is_erased_again(cli: CliRunner, database: str) -> None:
     """A post of the account came late as well: that alone is erased again."""
     plan = planned(cli)
     succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
@@ -129,7 +102,7 @@ def test_beside_what_is_erased_again(cli: CliRunner, database: str, tmp_path: Pa
     say_others(cli)
     succeeded(cli.run("run-due"))
     assert (left(database, "news"), left(database, "posts")) == ([1], [])
-    _, _, again, settled = receipt(cli, tmp_path)
+    _, _, again, settled = only_receipt(cli)
     assert (again.event, settled.event) == ("re-erased", "settled")
     assert stated(again) == {
         "users": (1, 0, "erased"),
@@ -139,7 +112,7 @@ def test_beside_what_is_erased_again(cli: CliRunner, database: str, tmp_path: Pa
     }
 
 
-def test_what_was_told_as_ambiguous_is_not_taken_off_twice(cli: CliRunner, database: str, tmp_path: Path) -> None:
+def test_what_was_told_as_ambiguous_is_not_taken_off_twice(cli: CliRunner, database: str) -> None:
     """A letter to the address names Bob by his id: it was never counted as Ann's."""
     execute(database, f"INSERT INTO news VALUES (1, 1, NULL), (2, 2, 'home@x.example'); {REFUSED}")
     plan = planned(cli)
@@ -148,5 +121,5 @@ def test_what_was_told_as_ambiguous_is_not_taken_off_twice(cli: CliRunner, datab
     execute(database, "DROP TRIGGER no ON news")
     succeeded(cli.run("retry", plan["id"]))
     assert left(database, "news") == [2]
-    _, answer = receipt(cli, tmp_path)
+    _, answer = only_receipt(cli)
     assert (answer.event, stated(answer)["news"]) == ("erased", (1, 0, "erased"))

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.inspections import SHARED_IN
 from tests.support.postgres.company import execute
+
+from expunge_reports import trust
+from expunge_reports.statement import Statement
+from expunge_reports.verify import verifier
 
 
 def succeeded(answer: CliResult) -> str:
@@ -45,6 +50,21 @@ def installed(
     cli = CliRunner(home, plain | ours | {"PYTHONPATH": ":".join(sys.path)}, fork_server)
     succeeded(cli.run("keys", "init", "--trust", "trust.json"))
     return cli
+
+
+def statements_of(cli: CliRunner, series: str) -> list[Statement]:
+    """The statements of a receipt, which the offline verifier accepts: intact, and without a contradiction."""
+    succeeded(cli.run("receipts", "export", series, "-o", f"{series}.json"))
+    data, vouched = ((cli.directory / name).read_bytes() for name in (f"{series}.json", "trust.json"))
+    verdict = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC))
+    assert (verdict.reason, verdict.contradictions) == (None, ())
+    return list(verdict.statements)
+
+
+def only_receipt(cli: CliRunner) -> list[Statement]:
+    """The statements of the one receipt that there is."""
+    [one] = json.loads(succeeded(cli.run("receipts", "list", "--json")))["receipts"]
+    return statements_of(cli, one["id"])
 
 
 class Company:
