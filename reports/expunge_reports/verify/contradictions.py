@@ -13,7 +13,7 @@ from expunge_reports.forms.bodies import Store
 from expunge_reports.forms.shared_documents import Plan
 from expunge_reports.statement import Statement
 from expunge_reports.verify import document_rules, ending_rules, outcome_rules, time_rules
-from expunge_reports.verify.series_reading import Before, Cited, Said
+from expunge_reports.verify.series_reader import Before, Cited, Said
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
     "form-unknown": "a body, what is stated of stores, or a document that is cited, is not in the form of its version",

@@ -8,7 +8,7 @@ from expunge_reports import consistency
 from expunge_reports.consistency import LINES, OWING
 from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Plan
 from expunge_reports.statement import OpenCopies
-from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
+from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 
 def _documents(said: Said, _: datetime) -> Found:

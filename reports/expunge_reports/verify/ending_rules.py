@@ -13,7 +13,7 @@ from expunge_reports.consistency import SETTLED
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.bodies import Answer, BlindSearch, Collection, Settled
 from expunge_reports.forms.shared_documents import SearchedStores
-from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
+from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 
 def _open(said: Said, _: datetime) -> Found:

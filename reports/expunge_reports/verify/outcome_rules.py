@@ -10,7 +10,7 @@ from expunge_reports.forms import bodies, form_reader
 from expunge_reports.forms.bodies import BlindSearch, Settled
 from expunge_reports.forms.shared_documents import BackupCopies
 from expunge_reports.statement import NOTHING_OPEN, Statement
-from expunge_reports.verify.series_reading import Found, Rule, Said, some, stated
+from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 
 def _form(said: Said, _: datetime) -> Found:

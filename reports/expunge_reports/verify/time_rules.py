@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from expunge_reports.forms.shared_documents import BackupCopies, Clock, Deadlines, SearchedStores
-from expunge_reports.verify.series_reading import Found, Rule, Said, stated
+from expunge_reports.verify.series_reader import Found, Rule, Said, stated
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """Between the clock of the operator and that of a reader, or of a storage."""

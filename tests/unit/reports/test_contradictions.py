@@ -18,7 +18,7 @@ from tests.support.receipt_schemas import assert_has_published_form
 from expunge_reports import consistency, export, statement, trust
 from expunge_reports.page.render import receipt_page
 from expunge_reports.statement import Open, OpenCopies
-from expunge_reports.verify import contradictions, series_reading, verdict_text
+from expunge_reports.verify import contradictions, series_reader, verdict_text
 from expunge_reports.verify.cli import main
 
 T0 = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -1703,7 +1703,7 @@ def test_a_rule_holds_from_its_predicate_version_on(make_operator, monkeypatch):
     receipt = good()
     of_line(2, ground=None)(receipt)
     operator = issued(make_operator, receipt)
-    later = tuple(series_reading.Rule(since=2, check=one.check) for one in contradictions.RULES)
+    later = tuple(series_reader.Rule(since=2, check=one.check) for one in contradictions.RULES)
     monkeypatch.setattr(contradictions, "RULES", later)
     assert operator.verify(operator.export(), now=NOW).contradictions == ()
     assert statement.PREDICATES == {statement.PREDICATE_TYPE: 1}

@@ -1,4 +1,4 @@
-"""Series reading: each statement of a series with the forms and documents that rules on contradictions look at.
+"""Series reader: each statement of a series with the forms and documents that rules on contradictions look at.
 
 What is derived from a document is derived once, however many statements cite it, and what is known of the statements
 before one is carried along: the work grows with the receipt alone.
