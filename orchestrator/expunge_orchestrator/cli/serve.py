@@ -16,6 +16,7 @@ from expunge_config.settings import load_settings
 from expunge_connectors.errors import ConnectorError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.errors import FindingsError
+from expunge_orchestrator.gc_thresholds import freeze_startup
 from expunge_orchestrator.workspace import Workspace, opened
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def serve(
         hands = Worker(workspace)
         built = application.build(build_state(workspace, wake=hands.wake if worker else lambda: None))
         server = uvicorn.Server(configured(built, host, port, workspace.settings.api))
+        freeze_startup()
         built.state.ending = lambda: server.should_exit
         if worker:
             hands.start()

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from expunge_orchestrator.gc_thresholds import reduced_gc
+from expunge_orchestrator.gc_thresholds import freeze_startup, reduced_gc
 
 
 def test_it_looks_less_often_and_then_as_before() -> None:
@@ -66,3 +66,24 @@ def test_nothing_is_kept_from_the_collector() -> None:
         assert gc.get_freeze_count() == frozen
     gc.collect(0)
     assert gone, "it is still young"
+
+
+def test_what_a_service_is_built_of_is_left_alone_and_nothing_that_comes_later() -> None:
+    class Circle:
+        def __init__(self) -> None:
+            self.self = self
+
+    gone: list[bool] = []
+    Circle.__del__ = lambda _: gone.append(True)  # type: ignore[attr-defined]
+    Circle()
+    before = gc.get_freeze_count()
+    try:
+        freeze_startup()
+        assert gone == [True], "garbage is not frozen"
+        assert gc.get_freeze_count() > before
+        assert len(gc.get_objects()) < gc.get_freeze_count()
+        Circle()
+        gc.collect()
+        assert gone == [True, True]
+    finally:
+        gc.unfreeze()
