@@ -1,6 +1,6 @@
 """Connectors: the contract that stores and backup places implement, and our implementations of it.
 
-contract      StoreConnector, BackupConnector, and the data passed to and fro
+contract/     StoreConnector, BackupConnector, and the data passed to and fro
 registry      installed connectors, by entry point
 aliases       a value under every identity that is read where it stands
 errors        the only errors that leave a connector

@@ -1,0 +1,115 @@
+"""Connector contract: the Protocols `StoreConnector` and `BackupConnector`, and the data passed to and fro.
+
+Protocols and frozen dataclasses; constructors do no I/O; only `ConnectorError` escapes. A connector is handed whole
+chunks of subjects and answers for all of them at once: its cost per person must fall with the size of the chunk.
+
+Vocabulary: a *subject* is one person of a request, known here by a number and a set of keys. A *collection* is a table,
+a kind of key or a kind of object. *due* is what must go, *retained* is kept with a ground, *newer* was found through a
+reusable identifier and created at or after the cutoff, *ambiguous* names somebody else as well, or is known by a value
+alone that somebody else has, or had.
+
+subjects      whose records are asked for, by which keys, for which controller
+counts        how many records of each subject there are, and which must go
+findings      what an inspection noticed, and whom it stops
+stores        StoreConnector: the verbs that every store has
+abilities     verbs that not every store has
+samples       verbs that look beside the map: samples, and the blind search
+backups       BackupConnector, and what a listing says of each copy
+"""
+
+from __future__ import annotations
+
+from expunge_connectors.contract.abilities import (
+    Adoptable,
+    EstimatesSize,
+    KnowsClaims,
+    KnowsDependencies,
+    KnowsObstacles,
+    KnowsRelations,
+    KnowsSharedRows,
+    KnowsWaiting,
+    Obstacle,
+    RefreshesStatistics,
+    RelationChange,
+    ReportsClock,
+)
+from expunge_connectors.contract.backups import (
+    LONGEST_COPY_ID,
+    LONGEST_KIND,
+    LONGEST_WORDS,
+    OBJECTS,
+    BackupConnector,
+    BackupCopy,
+    BackupType,
+    ConfirmsCopies,
+    CopyListing,
+    CopyStatus,
+)
+from expunge_connectors.contract.counts import Counts, RecordCounts
+from expunge_connectors.contract.findings import Finding, Severity
+from expunge_connectors.contract.samples import ReadSample, Sampleable, SamplesReadings, SearchesBlind
+from expunge_connectors.contract.stores import Heartbeat, StoreConnector, StoreIdentity, StoreType, no_beat
+from expunge_connectors.contract.subjects import (
+    FACTS,
+    HEARSAY,
+    SINCE,
+    UNREAD,
+    CoHolder,
+    DiscoveredKey,
+    Holders,
+    Scope,
+    Subject,
+    SubjectKey,
+    claim_text,
+    with_holders,
+)
+
+__all__ = [
+    "FACTS",
+    "HEARSAY",
+    "LONGEST_COPY_ID",
+    "LONGEST_KIND",
+    "LONGEST_WORDS",
+    "OBJECTS",
+    "SINCE",
+    "UNREAD",
+    "Adoptable",
+    "BackupConnector",
+    "BackupCopy",
+    "BackupType",
+    "CoHolder",
+    "ConfirmsCopies",
+    "CopyListing",
+    "CopyStatus",
+    "Counts",
+    "DiscoveredKey",
+    "EstimatesSize",
+    "Finding",
+    "Heartbeat",
+    "Holders",
+    "KnowsClaims",
+    "KnowsDependencies",
+    "KnowsObstacles",
+    "KnowsRelations",
+    "KnowsSharedRows",
+    "KnowsWaiting",
+    "Obstacle",
+    "ReadSample",
+    "RecordCounts",
+    "RefreshesStatistics",
+    "RelationChange",
+    "ReportsClock",
+    "Sampleable",
+    "SamplesReadings",
+    "Scope",
+    "SearchesBlind",
+    "Severity",
+    "StoreConnector",
+    "StoreIdentity",
+    "StoreType",
+    "Subject",
+    "SubjectKey",
+    "claim_text",
+    "no_beat",
+    "with_holders",
+]
