@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from expunge_connectors.s3 import client
+from expunge_connectors.s3 import driver
 from expunge_connectors.s3.spec import S3Connection
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def shared_s3_clients() -> Iterator[None]:
     A client that was closed opens new connections when it is used again. Without keys boto3 looks for some itself, and
     tests look at how: these are made as ever.
     """
-    made = client._new_client
+    made = driver.new_client
     shared = cache(made)
 
     def new_client(connection: S3Connection) -> S3Client:
-        return (made if connection.access_key_id is None else shared)(connection)
+        return made(connection) if connection.access_key_id is None else shared(cast("Hashable", connection))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(client, "_new_client", new_client)
+        patched.setattr(driver, "new_client", new_client)
         yield

@@ -3,9 +3,11 @@
 connector              the contract's verbs
 spec                   what the data map says
 client                 requests, retries, concurrency, the service's clock
+driver                 how a boto3 client is made, and how it reads answers
 errors                 answers of the service to our errors
 ttl_cache              settings of buckets, kept for a minute
 targets                keys and prefixes of a subject (pure)
+found_versions         names of a subject, and what is there below them (pure)
 version_rules          which versions go, stay or are newer (pure)
 listing                what is there, before erasing
 range_listing          many names with few LIST requests

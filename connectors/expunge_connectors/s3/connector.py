@@ -33,7 +33,7 @@ from expunge_connectors.s3.listing import search
 from expunge_connectors.s3.spec import S3Connection, S3Spec
 from expunge_connectors.s3.targets import Names
 from expunge_connectors.s3.ttl_cache import TtlCache
-from expunge_connectors.s3.verification import remaining
+from expunge_connectors.s3.verification import count_left, remaining
 from expunge_connectors.s3.version_rules import tally
 
 
@@ -150,7 +150,7 @@ class S3Store:
         names = Names(self.name, self._map, self._spec, scope)
         tallies = Tallies(subjects, names.collections)
         for found in remaining(self._service, names.targets(subjects), names.heads):
-            tally(tallies, found, cutoff)
+            count_left(tallies, found, cutoff)
         return tallies.counts
 
     def close(self) -> None:

@@ -14,8 +14,9 @@ from expunge_connectors.errors import SomeRecordsError, TerminalError, Transient
 from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import NOT_THERE, BusyError, RefusedError, passing
+from expunge_connectors.s3.found_versions import Entry, Found
 from expunge_connectors.s3.object_lock import lock_of
-from expunge_connectors.s3.version_rules import Entry, Found, classify
+from expunge_connectors.s3.version_rules import classify
 from expunge_connectors.s3.xml_names import fits_xml
 
 BATCH = 1000

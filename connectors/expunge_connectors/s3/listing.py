@@ -11,15 +11,13 @@ from itertools import chain
 
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import ConnectorError
-from expunge_connectors.s3.client import Service
+from expunge_connectors.s3.client import UPLOAD_MARKERS, Service
 from expunge_connectors.s3.errors import NotSupportedError
+from expunge_connectors.s3.found_versions import Found, Target, Upload
 from expunge_connectors.s3.object_lock import lock_of, lockable
 from expunge_connectors.s3.range_listing import entries_by_target
 from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
-from expunge_connectors.s3.version_rules import Found, Target, Upload
-
-UPLOAD_MARKERS = {"NextKeyMarker": "KeyMarker", "NextUploadIdMarker": "UploadIdMarker"}
 
 
 def uploads_below(service: Service, place: str, bucket: str, prefix: str) -> Iterator[Upload]:

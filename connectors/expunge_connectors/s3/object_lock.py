@@ -11,7 +11,7 @@ from typing import Any
 
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import NOT_THERE, NotSupportedError, RefusedError
-from expunge_connectors.s3.version_rules import Entry, ObjectLock
+from expunge_connectors.s3.found_versions import Entry, ObjectLock
 
 # "There is no such lock", in AWS's words and in SeaweedFS's.
 NO_LOCK = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NoSuchObjectLegalHold")

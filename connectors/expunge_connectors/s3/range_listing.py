@@ -16,8 +16,8 @@ from typing import Any
 
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.version_rules import Entry, Target, shared_beginning
+from expunge_connectors.s3.client import VERSION_MARKERS, Service
+from expunge_connectors.s3.found_versions import Entry, Target, shared_beginning
 from expunge_connectors.s3.xml_names import form_below, own_key, told_whole
 
 LENGTH = 1000
@@ -28,7 +28,6 @@ PAGE = 1000
 WORTH = 8
 
 PARTS = ("Versions", "DeleteMarkers")
-VERSION_MARKERS = {"NextKeyMarker": "KeyMarker", "NextVersionIdMarker": "VersionIdMarker"}
 
 
 @dataclass(frozen=True, slots=True)

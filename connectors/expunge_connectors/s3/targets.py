@@ -9,8 +9,8 @@ from expunge_connectors.contract import Scope, Subject
 from expunge_connectors.errors import TerminalError, UnknownMemberError
 from expunge_connectors.keyspace.nested_names import require_undivided
 from expunge_connectors.keyspace.template_rules import certain, in_scope, require_unambiguous_names
+from expunge_connectors.s3.found_versions import Target
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
-from expunge_connectors.s3.version_rules import Target
 
 
 class Names:

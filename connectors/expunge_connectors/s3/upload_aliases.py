@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.version_rules import Target, Upload, shared_beginning
+from expunge_connectors.s3.found_versions import Target, Upload, shared_beginning
 from expunge_connectors.s3.xml_names import xml_form
 
 _SLASHES = re.compile(r"[/\\]+")

@@ -15,13 +15,12 @@ from functools import partial
 from typing import Any
 
 from expunge_connectors.contract import no_beat
-from expunge_connectors.s3.client import Service
+from expunge_connectors.keyspace.template_rules import Tallies
+from expunge_connectors.s3.client import UPLOAD_MARKERS, VERSION_MARKERS, Service
 from expunge_connectors.s3.errors import NOT_THERE
-from expunge_connectors.s3.listing import UPLOAD_MARKERS
+from expunge_connectors.s3.found_versions import Entry, Found, ObjectLock, Target, Upload, shared_beginning
 from expunge_connectors.s3.object_lock import lock_in_head, lockable
-from expunge_connectors.s3.range_listing import VERSION_MARKERS
 from expunge_connectors.s3.upload_aliases import UploadAliases, listed_from
-from expunge_connectors.s3.version_rules import Entry, Found, ObjectLock, Target, Upload, shared_beginning
 from expunge_connectors.s3.xml_names import form_below, own_key, told_whole
 
 GROUP = 100
@@ -61,6 +60,33 @@ def remaining(service: Service, targets: Sequence[Target], heads: Mapping[str, s
         return Found(target, tuple(seen.values()), here, locks)
 
     return service.each(targets, look, no_beat)
+
+
+def count_left(tallies: Tallies, found: Found, cutoff: datetime) -> None:
+    """Add what is left below one target: a version, a delete marker that stands alone, or an unfinished upload.
+
+    What is due by its age is said here once more, by other code than the rules of erasing (law 1).
+    """
+    target = found.target
+    before: dict[str, Entry] = {}  # the newest marker of each key that has no version
+    with_versions = {entry.key for entry in found.entries if not entry.marker}
+    left: list[tuple[datetime, ObjectLock | None]] = []
+    for entry in found.entries:
+        if not entry.marker:
+            left.append((entry.modified, found.locks.get(entry)))
+        elif entry.key not in with_versions and (
+            entry.key not in before or entry.modified > before[entry.key].modified
+        ):
+            before[entry.key] = entry
+    left += [(marker.modified, None) for marker in before.values()]
+    left += [(upload.initiated, None) for upload in found.uploads]
+    for moment, lock in left:
+        if not target.certain and moment >= cutoff:
+            tallies.add(target.number, target.collection, newer=1)
+        elif lock is None:
+            tallies.add(target.number, target.collection, due=1)
+        else:
+            tallies.retain(target.number, target.collection, lock.until, lock.ground)
 
 
 class LockableBuckets(dict[str, bool]):

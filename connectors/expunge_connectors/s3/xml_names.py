@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from expunge_connectors.s3.version_rules import Target
+from expunge_connectors.s3.found_versions import Target
 
 REPLACEMENT = "\ufffd"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2

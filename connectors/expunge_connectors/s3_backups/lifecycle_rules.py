@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from expunge_connectors.s3.client import ELEMENTS
+from expunge_connectors.s3.driver import ELEMENTS
 
 _CONDITIONS = {"Prefix", "Tag", "ObjectSizeGreaterThan", "ObjectSizeLessThan"}
 _KNOWN = {

@@ -17,7 +17,7 @@ from expunge_connectors.errors import ConnectorError, SomeRecordsError, Terminal
 from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.errors import NotSupportedError, RefusedError
-from expunge_connectors.s3.version_rules import Entry, Found, Target
+from expunge_connectors.s3.found_versions import Entry, Found, Target
 
 OK = (200, b"")
 LIST = b"""<ListAllMyBucketsResult><Owner><ID>me</ID></Owner><Buckets><Bucket><Name>bkt</Name>

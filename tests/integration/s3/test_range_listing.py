@@ -14,8 +14,8 @@ from tests.support.s3.bucket import ACTIONS, SCOPE, World
 
 from expunge_connectors.contract import RecordCounts, Subject, SubjectKey, no_beat
 from expunge_connectors.s3 import range_listing
+from expunge_connectors.s3.found_versions import Target
 from expunge_connectors.s3.range_listing import entries_by_target
-from expunge_connectors.s3.version_rules import Target
 
 Listed = set[tuple[str, str]]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.utils import parse_timestamp
 
-from expunge_connectors.s3.client import instant
+from expunge_connectors.s3.driver import instant
 
 
 @pytest.mark.parametrize(
