@@ -5,13 +5,14 @@ spec                   what the data map says
 client                 bounded pipelines, a pinned connection, retries
 errors                 answers of the server to our errors
 records                keys, members and fields of a subject (pure)
-key_patterns           templates with wildcards held against key names
+key_patterns           templates with wildcards, and how they are to be read
+key_expressions        patterns as regular expressions
 key_indexes            sets, lists and hashes that name further keys
 index_members          what a member of an index says (pure)
 index_cleanup          which members an index may lose
 lookup                 which records exist, before erasing
-verification           which records are left, by other commands
-scan                   one SCAN pass for a whole chunk
+verify/                what is left, by other commands and other code
+scan                   one SCAN pass for a whole chunk, before erasing
 streams                stream entries of a person
 deletion               UNLINK, SREM, HDEL, LREM, XDEL
 blind_search           `search_blind`: SCAN on one connection, and what keys are in the map

@@ -19,6 +19,10 @@ from expunge_connectors.redis.errors import translated
 from expunge_connectors.retry import with_retries
 
 BATCH = 1000
+RAW = ("XRANGE", "XREVRANGE")
+"""Commands whose answers are taken as the server sends them: the driver would make a dictionary of an entry of a
+stream, and forget a field that stands twice in it."""
+
 Word = str | bytes | int
 
 

@@ -34,19 +34,18 @@ from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
 from expunge_connectors.redis import blind_search, draft, unmapped_identifiers
-from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
+from expunge_connectors.redis.client import RAW, Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.deletion import remove, removed
 from expunge_connectors.redis.errors import translated
 from expunge_connectors.redis.index_cleanup import IndexCleanup, self_contained_identities
 from expunge_connectors.redis.index_members import MemberReader
 from expunge_connectors.redis.inspection import findings
-from expunge_connectors.redis.key_indexes import members_at_once, members_by_cursor
+from expunge_connectors.redis.key_indexes import members_at_once
 from expunge_connectors.redis.lookup import gathered, present
 from expunge_connectors.redis.records import SENTINEL, Names, Record, RecordKind, kinds
 from expunge_connectors.redis.scan import ScanPass
 from expunge_connectors.redis.spec import RedisConnection, RedisSpec
-from expunge_connectors.redis.streams import RAW
-from expunge_connectors.redis.verification import remaining
+from expunge_connectors.redis.verify.verification import count_left
 from expunge_connectors.retry import backoff
 
 
@@ -177,9 +176,9 @@ class RedisStore:
         del cutoff
         found, names = self._kinds(scope), Names(self.name, self._spec, scope)
         conversation = self._conversation()
-        records, _ = gathered(conversation, names, found, subjects, members_at_once)
+        records, _ = gathered(conversation, names, found, subjects)
         there = present(conversation, _with_name(records))
-        looked_through = ScanPass(conversation, self._pinned, names, verifying=False)
+        looked_through = ScanPass(conversation, self._pinned, names)
         there += looked_through.over(records, lambda page: present(conversation, page))
         return _tallied(subjects, found, there)
 
@@ -196,14 +195,14 @@ class RedisStore:
         check_actions(self.name, self._spec.collections, actions)
         found, names = self._kinds(scope), Names(self.name, self._spec, scope)
         conversation = self._conversation(beat)
-        records, members = gathered(conversation, names, found, subjects, members_at_once)
+        records, members = gathered(conversation, names, found, subjects)
         # Of a name that came after the resolution other stores were not asked whose it is: the next one asks. Nor were
         # they of what it leads on to, whatever that is.
         within = self._within
         records = [one for one in records if not one.late or (one.late == 1 and one.kind.namespace in within)]
         # What must be looked for names nothing further, so that it can go first, while the pass runs.
         looked_for = [record for record in records if record.due and record.kind.name in actions]
-        gone = ScanPass(conversation, self._pinned, names, verifying=False).over(
+        gone = ScanPass(conversation, self._pinned, names).over(
             looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
         )
         chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
@@ -211,19 +210,14 @@ class RedisStore:
         return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), cleanup)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
-        """Ask for every key and part on its own, on a new connection, and read indexes and database once more.
+        """Ask for every key and part on its own, on a new connection, and walk through indexes and database.
 
-        The pass reads every key by other code, and leaves nothing to the server's MATCH. There is nothing to wait for:
-        Redis carries out one command, or one MULTI, after the other.
+        There is nothing to wait for: Redis carries out one command, or one MULTI, after the other.
         """
         del cutoff
-        found, names = self._kinds(scope), Names(self.name, self._spec, scope)
         with self._fresh() as conversation:
-            records, _ = gathered(conversation, names, found, subjects, members_by_cursor)
-            there = remaining(conversation, _with_name(records))
-            looked_through = ScanPass(conversation, self._pinned, names, verifying=True)
-            there += looked_through.over(records, lambda page: remaining(conversation, page))
-            return _tallied(subjects, found, there)
+            names = Names(self.name, self._spec, scope)
+            return count_left(conversation, self._pinned, names, self._kinds(scope), subjects)
 
     def close(self) -> None:
         """Give the connections back."""

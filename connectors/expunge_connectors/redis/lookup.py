@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.redis.client import BATCH, Command, PipelineClient
 from expunge_connectors.redis.errors import wrong_type
 from expunge_connectors.redis.index_members import text_of
-from expunge_connectors.redis.key_indexes import Members
+from expunge_connectors.redis.key_indexes import Members, members_at_once
 from expunge_connectors.redis.records import Names, Record, RecordKind
 from expunge_connectors.redis.streams import entries
-
-ReadIndexes = Callable[[PipelineClient, Sequence[Record]], Members]
 
 
 def gathered(
@@ -22,7 +20,6 @@ def gathered(
     names: Names,
     kinds: Sequence[RecordKind],
     subjects: Sequence[Subject],
-    read_indexes: ReadIndexes,
 ) -> tuple[list[Record], Members]:
     """Every record of the subjects: those that their keys name, and those that live indexes name beyond that.
 
@@ -35,7 +32,7 @@ def gathered(
     members: Members = {}
     fresh = records
     while indexes := [record for record in fresh if record.kind.spec.yields is not None]:
-        read = read_indexes(conversation, indexes)
+        read = members_at_once(conversation, indexes)
         members |= read
         fresh = []
         for index, found in read.items():
@@ -59,13 +56,13 @@ def present(conversation: PipelineClient, records: Sequence[Record]) -> list[Rec
         TerminalError: A key is of another type than declared.
     """
     whole = [record for record in records if record.part is None]
-    found = [record for record, kind in checked_types(conversation, whole) if kind != "none"]
+    found = [record for record, kind in _checked_types(conversation, whole) if kind != "none"]
     groups = list(_groups(records))
     answers = conversation.ask(Command(group[0].kind.name, _many(group)) for group in groups)
     for group, answer in zip(groups, answers, strict=True):
         each = [answer] if group[0].kind.spec.type in _ONE_BY_ONE else answer
-        found.extend(record for record, one in zip(group, each, strict=True) if is_there(record, one))
-    found += entries(conversation, [record for record in records if record.in_stream], backwards=False)
+        found.extend(record for record, one in zip(group, each, strict=True) if _is_there(record, one))
+    found += entries(conversation, [record for record in records if record.in_stream])
     return found
 
 
@@ -89,14 +86,14 @@ def _many(group: Sequence[Record]) -> tuple[str | bytes, ...]:
     return (command, group[0].name, *(record.wanted for record in group))
 
 
-def is_there(record: Record, answer: Any) -> bool:  # noqa: ANN401 - 0 or 1; a score, a position, or nothing
+def _is_there(record: Record, answer: Any) -> bool:  # noqa: ANN401 - 0 or 1; a score, a position, or nothing
     """Whether the answer to a question for one record says that it exists."""
     # A score of 0 is a member too, and the element at position 0 is there.
     scored = record.part is not None and record.kind.spec.type in {"zset", "list"}
     return answer is not None if scored else bool(answer)
 
 
-def checked_types(conversation: PipelineClient, whole: Sequence[Record]) -> Iterable[tuple[Record, str]]:
+def _checked_types(conversation: PipelineClient, whole: Sequence[Record]) -> Iterable[tuple[Record, str]]:
     """Each whole key with its type; `none` where there is no key.
 
     Raises:

@@ -18,6 +18,7 @@ from expunge_connectors.keyspace.unnormalised_names import (
     reader,
 )
 from expunge_connectors.redis.client import Command, PipelineClient, Values
+from expunge_connectors.redis.key_expressions import value_reader
 from expunge_connectors.redis.key_patterns import Pattern
 from expunge_connectors.redis.spec import KeySpec, RedisSpec
 from expunge_connectors.redis.streams import values_of
@@ -51,7 +52,7 @@ def _fits(template: Template) -> Callable[[str], bool]:
 def _wild(template: Template) -> Callable[[bytes], bytes | None]:
     """Whatever controller it is: where its member stands is one more segment."""
     text = template.text.replace(f"{{{CONTROLLER}}}", f"{{{SEGMENT}}}")
-    return Pattern.of(Template.parse(text), Scope("")).reader()
+    return value_reader(Pattern.of(Template.parse(text), Scope("")))
 
 
 class Parts:

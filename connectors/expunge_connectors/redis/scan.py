@@ -1,4 +1,4 @@
-"""SCAN: one pass over the database for a whole chunk, where keys cannot be named. Never KEYS.
+"""SCAN before erasing: one pass over the database for a whole chunk, where keys cannot be named. Never KEYS.
 
 Every key is read against the templates here, byte by byte; the server is given at most the literal beginning that they
 share. SCAN returns every key that is there from the beginning of a pass to its end, some of them twice.
@@ -10,13 +10,14 @@ whole pass begins anew.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from expunge_connectors.redis import key_expressions
 from expunge_connectors.redis.client import BATCH, ByValue, Command, PinnedClient, PipelineClient, Values
-from expunge_connectors.redis.key_patterns import Pattern, Search
+from expunge_connectors.redis.key_patterns import Search
 from expunge_connectors.redis.records import Names, Record, RecordKind
 from expunge_connectors.retry import with_retries
 
@@ -50,13 +51,11 @@ class ScanPass:
         conversation: Says how long to wait before a pass is begun anew, and whom to tell about every page.
         pin: Opens the connection of the pass.
         names: Refuses keys that are not ours.
-        verifying: Read keys by walking instead of by an expression, and leave nothing to the server's MATCH.
     """
 
     conversation: PipelineClient
     pin: Pin
     names: Names
-    verifying: bool
 
     def over(self, records: Sequence[Record], take: Callable[[Sequence[Record]], Iterable[Found]]) -> Sequence[Found]:
         """Look for the records that have no name yet, if there are any.
@@ -90,17 +89,14 @@ class ScanPass:
                 value = b"" if record.kind.part is not None else record.via.value.encode()
                 by_value.setdefault(value, []).append(record)
         return [
-            ScanTarget(kind, self._search(kind.pattern, by_value), by_value)
+            ScanTarget(kind, key_expressions.by_expression(kind.pattern, by_value), by_value)
             for kind, by_value in kinds.values()
             if kind.pattern is not None
         ]
 
-    def _search(self, pattern: Pattern, values: Collection[bytes]) -> Search:
-        return pattern.by_walking(values) if self.verifying else pattern.by_expression(values)
-
     def _pages(self, pinned: PinnedClient, what: Sequence[ScanTarget]) -> Iterator[Sequence[bytes]]:
         heads = sorted(one.kind.pattern.head for one in what if one.kind.pattern is not None)
-        head = b"" if self.verifying else heads[0]
+        head = heads[0]
         while not heads[-1].startswith(head):
             head = head[:-1]
         match = ("MATCH", _SPECIAL.sub(rb"\\\g<0>", head) + b"*") if head else ()

@@ -1,4 +1,4 @@
-"""Streams: a person's entries, found by the value of one field, page by page from either end."""
+"""Streams before erasing: a person's entries, found by the value of one field, page by page from the first one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from dataclasses import replace
 from expunge_connectors.redis.client import BATCH, ByValue, Command, PipelineClient, Values
 from expunge_connectors.redis.records import Record
 
-# redis-py would make a dictionary of an entry, and forget a field that stands twice in it.
-RAW = ("XRANGE", "XREVRANGE")
 _LARGEST = 2**64 - 1
 
 
-def entries(conversation: PipelineClient, records: Sequence[Record], *, backwards: bool) -> list[Record]:
+def entries(conversation: PipelineClient, records: Sequence[Record]) -> list[Record]:
     """One record for each entry that holds what stands for the subject; its part is the entry's id."""
     streams = ByValue()
     for record in records:
@@ -21,14 +19,14 @@ def entries(conversation: PipelineClient, records: Sequence[Record], *, backward
         wanted.setdefault(record.wanted, []).append(record)
     found: list[Record] = []
     for wanted in streams.values():
-        found.extend(_matching(conversation, wanted, backwards=backwards))
+        found.extend(_matching(conversation, wanted))
     return found
 
 
-def _matching(conversation: PipelineClient, wanted: ByValue, *, backwards: bool) -> Iterator[Record]:
+def _matching(conversation: PipelineClient, wanted: ByValue) -> Iterator[Record]:
     stream: Record = next(iter(wanted.values()))[0]
     field = next(iter(stream.kind.spec.entry or {"": ""})).encode()
-    for page in pages(conversation, stream, backwards=backwards):
+    for page in pages(conversation, stream):
         yield from _hits(page, field, wanted)
 
 
@@ -46,20 +44,18 @@ def values_of(pairs: Sequence[bytes], field: bytes) -> Sequence[bytes]:
     return [value for name, value in zip(pairs[::2], pairs[1::2], strict=True) if name == field]
 
 
-def pages(conversation: PipelineClient, stream: Record, *, backwards: bool) -> Iterator[Values]:
+def pages(conversation: PipelineClient, stream: Record) -> Iterator[Values]:
     """The entries of a stream: (id, names and values in turn), some at a time."""
-    command, far, here = ("XREVRANGE", "-", "+") if backwards else ("XRANGE", "+", "-")
-    onward: str | None = here
+    onward: str | None = "-"
     while onward is not None:
-        asked = Command(stream.kind.name, (command, stream.name, onward, far, "COUNT", BATCH))
+        asked = Command(stream.kind.name, ("XRANGE", stream.name, onward, "+", "COUNT", BATCH))
         page = Values(conversation.ask([asked])[0])
         yield page
-        onward = _beyond(page[-1][0], backwards=backwards) if len(page) == BATCH else None
+        onward = _beyond(page[-1][0]) if len(page) == BATCH else None
 
 
-def _beyond(entry: bytes, *, backwards: bool) -> str | None:
-    """The id next to one (`(id` would need Redis 6.2); None where there is none."""
+def _beyond(entry: bytes) -> str | None:
+    """The id after one (`(id` would need Redis 6.2); None where there is none."""
     milliseconds, _, number = entry.partition(b"-")
-    whole = int(milliseconds) * (_LARGEST + 1) + int(number) + (-1 if backwards else 1)
-    first, second = divmod(whole, _LARGEST + 1)
-    return f"{first}-{second}" if 0 <= first <= _LARGEST else None
+    first, second = divmod(int(milliseconds) * (_LARGEST + 1) + int(number) + 1, _LARGEST + 1)
+    return f"{first}-{second}" if first <= _LARGEST else None

@@ -13,9 +13,8 @@ from tests.support.servers import Keyspace
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import DividedNameError, TerminalError
-from expunge_connectors.redis import RedisStore
+from expunge_connectors.redis import RedisStore, key_expressions
 from expunge_connectors.redis.client import PinnedClient
-from expunge_connectors.redis.key_patterns import Pattern
 from expunge_connectors.redis.scan import COUNT
 
 COLLECTIONS: dict[str, dict[str, Any]] = {
@@ -177,7 +176,7 @@ def test_verifying_reads_the_database_by_another_road(
 ) -> None:
     """Law 1: an expression that overlooks keys, or a MATCH that conceals them, does not make an erasure complete."""
     keyspace.client.set("cache:home:user:1", "x")
-    monkeypatch.setattr(Pattern, "by_expression", lambda _self, _values: lambda _keys: iter(()))
+    monkeypatch.setattr(key_expressions, "by_expression", lambda _pattern, _values: lambda _keys: iter(()))
     connector.erase([somebody(1)], ACTIONS, SCOPE, connector.now(), no_beat)
     assert dues(dict(connector.verify([somebody(1)], SCOPE, connector.now())[1])) == {"pages": 1}
     with keyspace.client.monitor() as monitor:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from expunge_connectors.contract import Scope
 from expunge_connectors.keyspace.templates import Template
+from expunge_connectors.redis.key_expressions import by_expression
 from expunge_connectors.redis.key_patterns import Pattern
+from expunge_connectors.redis.verify.key_walk import by_walking
 
 SCOPE = Scope("client", "42")
 TEMPLATES = (
@@ -36,7 +38,7 @@ def both(made: Pattern, key: bytes) -> tuple[bytes | None, bytes | None]:
     bystanders = [b"", b"x", key + b"x"]
     found = [
         {hit.key: hit.value for hit in search([*bystanders, key])}
-        for search in (made.by_expression(anything), made.by_walking(anything))
+        for search in (by_expression(made, anything), by_walking(made, anything))
     ]
     return found[0].get(key), found[1].get(key)
 
@@ -77,8 +79,8 @@ def test_reading(template: str, key: bytes, value: bytes | None) -> None:
 def test_the_two_readers_agree(template: str, parts: list[str]) -> None:
     made, key = pattern(template), "".join(parts).encode()
     for one in (key, made.head + key):
-        by_expression, by_walking = both(made, one)
-        assert by_expression == by_walking
+        expressed, walked = both(made, one)
+        assert expressed == walked
 
 
 @settings(max_examples=300)
@@ -104,7 +106,7 @@ def test_what_no_value_may_hold() -> None:
 
 def test_only_what_is_looked_for_is_found() -> None:
     made, keys = pattern("cache:{*}:user:{user_id}:{*}"), [b"cache:x:user:%d:y" % user for user in range(30)]
-    for search in (made.by_expression({b"1", b"2:3"}), made.by_walking({b"1", b"2:3"})):
+    for search in (by_expression(made, {b"1", b"2:3"}), by_walking(made, {b"1", b"2:3"})):
         found = [(hit.key, hit.value) for hit in search([*keys, b"cache:x:user:2:3:y"])]
         assert found == [(keys[1], b"1"), (b"cache:x:user:2:3:y", b"2:3")]
 
