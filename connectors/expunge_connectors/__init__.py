@@ -4,6 +4,7 @@ contract/     StoreConnector, BackupConnector, and the data passed to and fro
 registry      installed connectors, by entry point
 aliases       a value under every identity that is read where it stands
 errors        the only errors that leave a connector
+defects       whatever else a connector raises becomes one of these
 retry         bounded retries with backoff
 draft         what a connector proposes for a data map
 blind_search/ values looked for everywhere, without the map

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar, cast
 from expunge_config.datamap import BackupSpec, StoreSpec
 from expunge_config.errors import ConfigError
 from expunge_connectors.contract import BackupType, StoreType
+from expunge_connectors.defects import without_defects
 
 STORES = "expunge.connectors"
 BACKUPS = "expunge.backups"
@@ -74,16 +75,16 @@ def _backup_spec(types: Mapping[str, BackupType], name: str) -> type[BackupSpec]
 
 
 def _store_type(point: EntryPoint) -> StoreType:
-    return cast("StoreType", _load(point))
+    return cast("StoreType", without_defects(_load(point)))
 
 
 def _backup_type(point: EntryPoint) -> BackupType:
-    return cast("BackupType", _load(point))
+    return cast("BackupType", without_defects(_load(point)))
 
 
-def _load(point: EntryPoint) -> object:
+def _load(point: EntryPoint) -> type:
     try:
-        return point.load()
+        return cast("type", point.load())
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"The connector {point.name} is installed but cannot be loaded ({type(error).__name__}).",

@@ -1,7 +1,8 @@
 """Connector contract: the Protocols `StoreConnector` and `BackupConnector`, and the data passed to and fro.
 
-Protocols and frozen dataclasses; constructors do no I/O; only `ConnectorError` escapes. A connector is handed whole
-chunks of subjects and answers for all of them at once: its cost per person must fall with the size of the chunk.
+Protocols and frozen dataclasses; constructors do no I/O; only `ConnectorError` escapes (whatever else a connector
+raises becomes one, `expunge_connectors.defects`). A connector is handed whole chunks of subjects and answers for all of
+them at once: its cost per person must fall with the size of the chunk.
 
 Vocabulary: a *subject* is one person of a request, known here by a number and a set of keys. A *collection* is a table,
 a kind of key or a kind of object. *due* is what must go, *retained* is kept with a ground, *newer* was found through a
