@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.postgres.catalog.reader import Catalogue
+from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
 

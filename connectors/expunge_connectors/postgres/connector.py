@@ -46,8 +46,8 @@ from expunge_connectors.postgres import (
 from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint, tenant_shapes
 from expunge_connectors.postgres.catalog.cache import CachedCatalog
-from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, Fingerprint
+from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.catalog.tenant_shapes import Shape
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft

@@ -15,7 +15,7 @@ from psycopg import sql
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Counts, Obstacle
 from expunge_connectors.postgres import count
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.references import lets_go, loose_keys

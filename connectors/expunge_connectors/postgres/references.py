@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from expunge_config.datamap import Action, DataMap
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.row_kinds import compared
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.postgres.catalog import schema_fingerprint, tenant_shapes
-from expunge_connectors.postgres.catalog.reader import Catalogue
 from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, Fingerprint
+from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.catalog.tenant_shapes import Shape, Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping import tenant_map

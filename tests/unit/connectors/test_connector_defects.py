@@ -49,9 +49,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> type[ForgetfulStore]:
     return registry._store_type(point)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize(
-    "error", [KeyError(SECRET), ValueError(SECRET), RecursionError(SECRET)]
-)
+@pytest.mark.parametrize("error", [KeyError(SECRET), ValueError(SECRET), RecursionError(SECRET)])
 def test_a_mistake_leaves_as_an_error_of_ours_without_its_text(
     forgetful: type[ForgetfulStore], error: Exception
 ) -> None:

@@ -13,7 +13,7 @@ from tests.support.postgres.small_schemas import shape
 
 from expunge_config.datamap import DataMap, KeyFlow, load
 from expunge_connectors.memory import MemorySpec
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.mapping.retention_dependencies import needed_by
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.redis import RedisSpec

@@ -1,6 +1,7 @@
 """System catalogue: what the live database says about its tables.
 
 reader               tables, columns and keys from pg_catalog
+tables               these as data
 cache                the catalogue kept, with a cheap check that it still holds
 relations            what the collections of a plan are, and whether they still are that
 tenant_shapes        how the tables of each member's schema are built, for all schemas by one statement

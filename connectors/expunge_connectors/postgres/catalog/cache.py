@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from expunge_connectors.postgres.catalog import reader
-from expunge_connectors.postgres.catalog.reader import Catalogue
+from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.connection import Connection
 
 # Everything that `reader`, `relations` and `schema_fingerprint` look at: how many rows, and the sum of their digests.

@@ -12,7 +12,7 @@ from enum import Enum
 from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 
 
 class _Form(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
 
 _UNIQUE = """

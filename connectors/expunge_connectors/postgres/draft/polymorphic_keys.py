@@ -14,7 +14,7 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.column_names import snaked
 from expunge_connectors.postgres.catalog.polymorphic_columns import kind_column
-from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
+from expunge_connectors.postgres.catalog.tables import ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft.table_roles import singular
 from expunge_connectors.postgres.inspection import table_sampling

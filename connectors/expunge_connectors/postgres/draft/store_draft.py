@@ -10,7 +10,7 @@ from expunge_connectors.draft import ANCHOR, COMPANY, PERSONAL, DraftCollection,
 from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.column_names import Kind
 from expunge_connectors.postgres.catalog.key_types import comparable
-from expunge_connectors.postgres.catalog.reader import Catalogue, Column, ForeignKey, Table
+from expunge_connectors.postgres.catalog.tables import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables, missing_rights
 from expunge_connectors.postgres.draft.polymorphic_keys import PolymorphicKey, polymorphic_keys

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from expunge_connectors.postgres.catalog.column_names import snaked
-from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
+from expunge_connectors.postgres.catalog.tables import ForeignKey, Table
 from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.inspection.column_classifier import Kinds, Place, contacts, personal
 

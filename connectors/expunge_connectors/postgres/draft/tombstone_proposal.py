@@ -6,7 +6,7 @@ import json
 from collections.abc import Container, Iterable, Iterator
 
 from expunge_connectors.postgres.catalog.column_names import Kind
-from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
+from expunge_connectors.postgres.catalog.tables import ForeignKey, Table
 from expunge_connectors.postgres.inspection.column_classifier import Kinds
 
 

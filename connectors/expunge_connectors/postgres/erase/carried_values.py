@@ -19,7 +19,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.erase.erasing_statements import due, replacement
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable

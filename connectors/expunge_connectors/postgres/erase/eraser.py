@@ -18,7 +18,7 @@ from expunge_connectors.errors import RightMissingError, SomeRecordsError, Still
 from expunge_connectors.postgres import hearsay, keys_given_again, other_names
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.erase import handed_over_rows, locked_rows, rows_awaiting_keys
 from expunge_connectors.postgres.erase.erasing_statements import delete, nothing, tombstone, unreferred

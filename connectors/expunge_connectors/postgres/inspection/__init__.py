@@ -56,7 +56,7 @@ from __future__ import annotations
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, ReadSample
 from expunge_connectors.postgres.catalog import reader, tenant_shapes, unique_columns
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import (

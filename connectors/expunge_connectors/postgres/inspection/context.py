@@ -8,7 +8,7 @@ from functools import cached_property
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Finding, Scope, Severity
-from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_connectors.postgres.catalog.tables import Catalogue, Table
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import Claim, passing_values

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.dependency_graph import strongly_connected
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.references import links_along, loose_keys, of_another_kind

@@ -11,7 +11,7 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.key_types import TEXT, as_it_is, key_type, spelling
-from expunge_connectors.postgres.catalog.reader import ForeignKey, Table
+from expunge_connectors.postgres.catalog.tables import ForeignKey, Table
 from expunge_connectors.postgres.claims import told
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table

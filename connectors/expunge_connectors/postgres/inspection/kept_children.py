@@ -12,7 +12,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext

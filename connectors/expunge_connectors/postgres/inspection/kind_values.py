@@ -11,7 +11,7 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.column_names import table_names
 from expunge_connectors.postgres.catalog.polymorphic_columns import possible_kinds
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 

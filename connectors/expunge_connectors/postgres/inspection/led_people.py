@@ -18,7 +18,7 @@ from expunge_config.datamap import IdentityKind
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import spelling
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import rows_concerned, several_people, told_people

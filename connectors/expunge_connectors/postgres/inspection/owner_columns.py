@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 
 # Types that write a value in one way, whatever the session's settings; besides these, enums.

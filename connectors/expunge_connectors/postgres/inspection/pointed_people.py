@@ -15,7 +15,7 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.column_names import Kind, named
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people
 from expunge_connectors.postgres.inspection.context import InspectionContext

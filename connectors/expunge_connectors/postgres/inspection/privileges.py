@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import accepted_triggers
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table

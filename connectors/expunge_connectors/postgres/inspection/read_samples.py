@@ -13,7 +13,7 @@ from psycopg import sql
 
 from expunge_connectors.contract import ReadSample, SubjectKey
 from expunge_connectors.postgres.catalog.key_types import names_people
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext

@@ -10,7 +10,7 @@ from psycopg import sql
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.polymorphic_columns import kind_column
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling

@@ -10,7 +10,7 @@ from psycopg import sql
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is, same_value, spelling
-from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import rows_concerned, table_sampling

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.column_names import textual
-from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.sql.fragments import raw
 

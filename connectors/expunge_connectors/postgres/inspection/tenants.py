@@ -11,7 +11,7 @@ from dataclasses import replace
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog import tenant_shapes
-from expunge_connectors.postgres.catalog.reader import Catalogue, ForeignKey
+from expunge_connectors.postgres.catalog.tables import Catalogue, ForeignKey
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser, builtin
 from expunge_connectors.postgres.catalog.key_types import spelling
-from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext

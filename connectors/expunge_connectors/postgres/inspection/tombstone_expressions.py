@@ -10,7 +10,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted_table
 from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.table_spec import TableSpec

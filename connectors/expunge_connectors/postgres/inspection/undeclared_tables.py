@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.inspection.context import InspectionContext
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import INTEGER, NUMERIC, fraction, key_type
-from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.table_spec import Source, TableSpec
 

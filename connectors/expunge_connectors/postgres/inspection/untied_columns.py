@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import key_type
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection.context import InspectionContext
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.key_types import key_type
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.row_kinds import RowKind, compared
 
 

@@ -13,7 +13,7 @@ from expunge_connectors.postgres.catalog.key_types import (
     TEXT,
     KeyType,
 )
-from expunge_connectors.postgres.catalog.reader import Column, ForeignKey, Table
+from expunge_connectors.postgres.catalog.tables import Column, ForeignKey, Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
 from expunge_connectors.postgres.statement_cache import StatementCache

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from expunge_connectors.errors import UnknownMemberError
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,999}"), "digits, without leading zeros"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "small letters, in five groups"

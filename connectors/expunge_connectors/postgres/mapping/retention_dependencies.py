@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from expunge_config.datamap import Action, DataMap
-from expunge_connectors.postgres.catalog.reader import ForeignKey
+from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.references import of_another_kind
 from expunge_connectors.postgres.spec import PostgresSpec

@@ -19,7 +19,7 @@ from expunge_connectors.postgres.catalog.key_types import (
     names_people,
     spelling,
 )
-from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
+from expunge_connectors.postgres.catalog.tables import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, aged, passing_values, told
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound

@@ -8,7 +8,7 @@ from __future__ import annotations
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError, UnknownMemberError
-from expunge_connectors.postgres.catalog.reader import Catalogue
+from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.mapping.table_binding import store_spec
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec

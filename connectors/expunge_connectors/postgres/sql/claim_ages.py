@@ -14,7 +14,7 @@ from functools import partial
 from psycopg import sql
 
 from expunge_config.datamap import Action
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import equal, values

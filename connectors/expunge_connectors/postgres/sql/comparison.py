@@ -9,7 +9,7 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, equals, key_type, plain, same_value, spelling
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
 from expunge_connectors.postgres.row_kinds import RowKind

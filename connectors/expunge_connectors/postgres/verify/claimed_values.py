@@ -14,7 +14,7 @@ from psycopg import sql
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Subject
 from expunge_connectors.postgres.catalog import index_use
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.owner_links import towards_parent

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from expunge_config.datamap import Action, DataMap
-from expunge_connectors.postgres.catalog.reader import Catalogue, Table
+from expunge_connectors.postgres.catalog.tables import Catalogue, Table
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify.expressions import (
     equal,

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalog.column_names import textual
-from expunge_connectors.postgres.catalog.reader import Column, Table
+from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.table_spec import Elements, Link, Removal, TableSpec
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from expunge_connectors.errors import UnknownMemberError
-from expunge_connectors.postgres.catalog.reader import Column
+from expunge_connectors.postgres.catalog.tables import Column
 
 _MOST_DIGITS = 1_000  # of numeric: https://www.postgresql.org/docs/current/datatype-numeric.html
 

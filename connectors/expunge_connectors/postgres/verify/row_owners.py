@@ -12,7 +12,7 @@ from typing import Literal
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.owner_links import (
     holding,
     own_links,

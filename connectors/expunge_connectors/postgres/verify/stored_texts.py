@@ -16,7 +16,7 @@ from psycopg import sql
 from expunge_config.datamap import DataMap
 from expunge_config.spellings import Spellings
 from expunge_connectors.contract import SINCE, Subject
-from expunge_connectors.postgres.catalog.reader import Table
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify.expressions import inside, verbatim
 

@@ -17,7 +17,7 @@ from psycopg import sql
 from expunge_config.datamap import Action, DataMap, IdentityKind
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.catalog.reader import Catalogue, Column, Table
+from expunge_connectors.postgres.catalog.tables import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.owner_links import beside, named_by, of_one_row
