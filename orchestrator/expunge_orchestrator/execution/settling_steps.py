@@ -53,10 +53,11 @@ def review(context: StepContext) -> StepWrite:
     if context.store not in context.actions:
         return lambda _connection: Transition()
     if context.ending and not context.mapped(context.store):
-        return record_counts(context, context.concluded, {}, "reverified")
+        counts = look_again(context, context.concluded, _last_looks(context.concluded))
+        return record_counts(context, context.concluded, counts, "reverified")
     context.require_planned_store()
     context = context.following()
-    counts = look_again(context, context.concluded)
+    counts = look_again(context, context.concluded, _last_looks(context.concluded))
     found = {
         item.id: outcomes.max_due(counts[item.id], item.reviewed.get(context.store, {}))
         for item in context.concluded
@@ -72,6 +73,11 @@ def review(context: StepContext) -> StepWrite:
         return seen(connection)
 
     return write
+
+
+def _last_looks(people: Sequence[Item]) -> dict[int, CountRecord]:
+    """Item -> what the answer's verification saw, or a review since: what was erased again after that is not known."""
+    return {item.id: outcomes.last_seen(item.verified, item.reviewed) for item in people}
 
 
 def re_resolve(context: StepContext) -> StepWrite:
@@ -101,7 +107,9 @@ def re_count(context: StepContext) -> StepWrite:
     for store, names in context.actions.items():
         here = replace(context, store=store)
         here.require_planned_store()
-        for number, seen in restrict_to(look_again(here, again), context.batch.actions[store]).items():
+        for number, seen in restrict_to(
+            look_again(here, again, _last_looks(again)), context.batch.actions[store]
+        ).items():
             record = rows[number]["reviewed"]
             record[store] = outcomes.pack(outcomes.max_due(seen, record.get(store, {})), names)
 
@@ -150,7 +158,7 @@ def re_verify(context: StepContext) -> StepWrite:
         return lambda _connection: Transition()
     context.require_planned_store()
     context = context.following()
-    return record_counts(context, again, look_again(context, again), "reverified")
+    return record_counts(context, again, look_again(context, again, _last_looks(again)), "reverified")
 
 
 def settle(context: StepContext) -> StepWrite:

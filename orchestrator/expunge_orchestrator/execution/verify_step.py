@@ -12,6 +12,8 @@ from expunge_connectors.contract import Counts, RecordCounts, Subject
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import Transaction
+from expunge_orchestrator.ledger.batches import verified_since_count
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CountRecord
@@ -23,32 +25,48 @@ def verify(context: StepContext) -> StepWrite:
     """Ask one store again, by other statements: what is still there?"""
     if context.store not in context.actions:
         return lambda _connection: Transition()
-    if context.ending and not context.mapped(context.store):
-        return record_counts(context, context.active, {}, "verified")
-    context.require_planned_store()
-    if context.ending:
+    if context.ending and context.mapped(context.store):
+        context.require_planned_store()
         context = context.following()
-    else:
+    elif not context.ending:
+        context.require_planned_store()
         context.require_planned_relations(context.store)
-    return record_counts(context, context.active, look_again(context, context.active), "verified")
+    last = _last_looks(context) if context.changed_collections(context.store) else {}
+    return record_counts(context, context.active, look_again(context, context.active, last), "verified")
 
 
-def look_again(context: StepContext, people: Sequence[Item]) -> Counts:
+def _last_looks(context: StepContext) -> dict[int, CountRecord]:
+    """What an earlier verification saw of each person: one that was made since the last count, none other."""
+    with reading(context.workspace.ledger) as connection:
+        asked = verified_since_count(connection, context.chunk_id)
+    return {item.id: item.verified for item in context.active} if context.store in asked else {}
+
+
+def look_again(context: StepContext, people: Sequence[Item], last: Mapping[int, CountRecord]) -> Counts:
     """What the step's store says of people now; of a context that is `following` where that may be.
 
     Of people who are ended, a collection that cannot be looked into any more counts as not looked at; all of the
-    store's do where it cannot be asked because of that.
+    store's do where it cannot be asked because of that. What the last look saw to be gone stays so, there and in a
+    table that was dropped.
+
+    Args:
+        context: The step.
+        people: Whom it asks about.
+        last: Item -> what the last look saw; who has none is left out.
     """
-    unseen = context.out_of_sight(context.store)
-    gone = dict.fromkeys(context.dropped(context.store) - unseen, RecordCounts(ground=outcomes.TABLE_DROPPED))
-    try:
-        counts = _due_of_them(context, people)
-    except TerminalError:
-        if not context.ending or not unseen:
-            raise
-        counts = {item.id: {} for item in people}
+    unseen, dropped = context.out_of_sight(context.store), context.dropped(context.store)
+    counts: Counts = {item.id: {} for item in people}
+    if context.mapped(context.store):
+        try:
+            counts = _due_of_them(context, people)
+        except TerminalError:
+            if not context.ending or not unseen:
+                raise
+    if not unseen and not dropped:
+        return counts
     return {
-        number: {name: one for name, one in seen.items() if name not in unseen} | gone
+        number: {name: one for name, one in seen.items() if name not in unseen | dropped}
+        | outcomes.out_of_reach(last.get(number, {}).get(context.store, {}), dropped=dropped - unseen, unseen=unseen)
         for number, seen in counts.items()
     }
 

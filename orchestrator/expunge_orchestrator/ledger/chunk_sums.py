@@ -174,7 +174,7 @@ class _Totals:
             verified = seen.get(store, {})
             for name, (due, retained, *_) in collections.items():
                 self._total((store, name))[0] += number * (due + retained)
-                if name not in verified:
+                if name not in verified or outcomes.UNSEEN_EMPTY in verified[name]:
                     self._unknown.add((store, name))
         for store, collections in seen.items():
             for name, (due, retained, newer, _until, _ground, ambiguous) in collections.items():

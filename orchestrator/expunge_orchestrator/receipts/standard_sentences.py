@@ -55,8 +55,8 @@ _SENTENCES = {
     Went.NOTHING: f"{consistency.NOTHING_DELETED.capitalize()}: what was found through the declared links in the stores"
     f" listed, if anything, is kept or left, or it is not decided whose it is, {_NOTHING_ELSE}",
     Went.NOTHING_BUT_DROPPED: "Nothing is known to have been deleted or tombstoned: what was found through the declared"
-    " links in the stores listed, if anything, is kept or left, went with a table that was dropped, and not by this"
-    f" request, or it is not decided whose it is, {_NOTHING_ELSE}",
+    " links in the stores listed, if anything, is kept or left, was in a table that was dropped, and not by this"
+    f" request, before it was seen empty of it, or it is not decided whose it is, {_NOTHING_ELSE}",
 }
 
 

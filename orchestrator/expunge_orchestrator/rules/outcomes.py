@@ -27,7 +27,7 @@ class Outcome(StrEnum):
     AMBIGUOUS = "ambiguous"
     FAILED = "failed"
     DROPPED = "dropped"
-    """Gone with the whole collection, which somebody dropped: nothing of it was erased by us, and nothing is there."""
+    """The whole collection was dropped, and not by us, before a look saw that nothing of the person was left in it."""
     LEFT = "left"
     """Still there: an operator ended the request, because the store refused to erase it; or an earlier one."""
 
@@ -60,6 +60,12 @@ def kept_by_storage(seen: RecordCounts) -> bool:
 TABLE_DROPPED = "table-dropped"
 """Ground on which nothing is there: the collection itself is gone, with whatever was in it."""
 
+DROPPED_EMPTY = "table-dropped-empty"
+"""The same, after a look that saw nothing of the person in it: what was erased is no less so."""
+
+UNSEEN_EMPTY = "unseen-empty"
+"""Ground on which nothing is counted: nobody can look there any more, and the last look saw nothing of the person."""
+
 SHARED = "shared"
 """Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
 
@@ -83,7 +89,7 @@ class CollectionOutcome(NamedTuple):
         left_before: How many records an earlier request left there, as that one last saw them; neither `found` nor
             `verified` counts them, and some may be among those.
         unseen: Nobody looked there any more: `verified` is what was ever found, as if it were there.
-        gone_before: How many records a statement before says are gone: they stay so.
+        gone_before: How many records a statement, or a look, before says are gone: they stay so.
     """
 
     store: str
@@ -95,6 +101,33 @@ class CollectionOutcome(NamedTuple):
     left_before: int = 0
     unseen: bool = False
     gone_before: int = 0
+
+
+def out_of_reach(
+    last: Mapping[str, list[object]], *, dropped: Iterable[str], unseen: Iterable[str]
+) -> dict[str, RecordCounts]:
+    """What is recorded of one person in collections that nobody can look into any more.
+
+    What the last look saw to be gone stays so. Absent are those that nobody can look into and that were not seen empty.
+
+    Args:
+        last: The last look at the store: a count record of its collections.
+        dropped: Whose table is gone, with what was in it.
+        unseen: The others.
+    """
+    empty = {name for name, one in unpack(last).items() if _seen_empty(one)}
+    return {name: RecordCounts(ground=DROPPED_EMPTY if name in empty else TABLE_DROPPED) for name in dropped} | {
+        name: RecordCounts(ground=UNSEEN_EMPTY) for name in unseen if name in empty
+    }
+
+
+def _seen_empty(last: RecordCounts) -> bool:
+    return last.ground != TABLE_DROPPED and last.due + last.retained + last.ambiguous == 0
+
+
+def is_dropped(seen: RecordCounts | None) -> bool:
+    """Whether the table of a collection was seen to be gone."""
+    return seen is not None and seen.ground in {TABLE_DROPPED, DROPPED_EMPTY}
 
 
 def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = None) -> dict[str, list[object]]:
@@ -286,7 +319,7 @@ def max_due(seen: Mapping[str, RecordCounts], earlier: Mapping[str, list[object]
         return dict(seen)
     before = unpack(earlier)
     return {
-        name: one if one.ground == TABLE_DROPPED else replace(one, due=max(one.due, before.get(name, one).due))
+        name: one if is_dropped(one) else replace(one, due=max(one.due, before.get(name, one).due))
         for name, one in seen.items()
     }
 
@@ -336,6 +369,9 @@ def _line(
 ) -> CollectionOutcome:
     before = _tally(*found) if found else None
     after = _tally(*verified) if verified else None
+    if before is not None and after is not None and after.ground == UNSEEN_EMPTY:
+        gone = before.due + before.retained
+        return CollectionOutcome(store, name, action, before, None, Outcome.FAILED, gone_before=gone)
     outcome = Outcome.FAILED if before is None else outcome_of(action, before, after)
     if before is not None and after is not None and after.due + after.retained > before.due + before.retained:
         before = replace(before, due=after.due, retained=after.retained)  # what the verification saw is found by that
@@ -356,8 +392,12 @@ def with_gone(lines: Sequence[CollectionOutcome], gone: Mapping[tuple[str, str],
 def _with_gone(line: CollectionOutcome, gone: int) -> CollectionOutcome:
     here = RecordCounts() if line.verified is None else line.verified
     missing = max(0, gone + here.due + here.retained - line.found.due - line.found.retained)
-    outcome = _emptied(line.action) if line.outcome is Outcome.NOT_FOUND else line.outcome
-    return line._replace(found=replace(line.found, due=line.found.due + missing), outcome=outcome, gone_before=gone)
+    whole = line.outcome is Outcome.DROPPED and gone >= line.found.due + line.found.retained
+    return line._replace(
+        found=replace(line.found, due=line.found.due + missing),
+        outcome=_emptied(line.action) if whole or line.outcome is Outcome.NOT_FOUND else line.outcome,
+        gone_before=max(gone, line.gone_before),
+    )
 
 
 def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | None) -> Outcome:

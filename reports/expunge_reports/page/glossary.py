@@ -37,7 +37,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "not-found": "No match found",
     "ambiguous": "Not clear whose; nothing of that was deleted",
     "failed": "Not done",
-    "dropped": "Gone: the whole table was dropped, and not by this request",
+    "dropped": "Gone: the whole table was dropped, and not by this request, before it was seen empty of them",
     "left": "Left: still there, or not looked at any more; the reason says why",
 }
 """Of one collection."""

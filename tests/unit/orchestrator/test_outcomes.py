@@ -15,9 +15,11 @@ from expunge_orchestrator.rules.outcomes import (
     Result,
     due_by_now,
     found_of,
+    is_dropped,
     lines,
     max_due,
     merge_counts,
+    out_of_reach,
     outcome_of,
     pack,
     result,
@@ -194,7 +196,8 @@ def test_found_is_what_was_seen_last_where_no_store_was_asked_to_erase() -> None
         (RecordCounts(), RecordCounts(), (Outcome.ERASED, 1, 1)),
         (RecordCounts(due=1), RecordCounts(retained=1), (Outcome.RETAINED, 2, 1)),
         (RecordCounts(due=3), RecordCounts(), (Outcome.ERASED, 3, 3)),
-        (RecordCounts(due=1), RecordCounts(ground=TABLE_DROPPED), (Outcome.DROPPED, 1, 1)),
+        (RecordCounts(due=1), RecordCounts(ground=TABLE_DROPPED), (Outcome.ERASED, 1, 1)),
+        (RecordCounts(due=2), RecordCounts(ground=TABLE_DROPPED), (Outcome.DROPPED, 2, 1)),
     ],
 )
 def test_what_is_stated_as_gone_stays_gone(
@@ -207,3 +210,28 @@ def test_what_is_stated_as_gone_stays_gone(
 
 def record_of(one: RecordCounts) -> dict[str, dict[str, list[object]]]:
     return {"main": pack({"a": one})}
+
+
+@pytest.mark.parametrize(
+    ("last", "dropped", "unseen"),
+    [
+        (None, (Outcome.DROPPED, 0), (Outcome.FAILED, 0)),
+        (RecordCounts(), (Outcome.ERASED, 2), (Outcome.FAILED, 2)),
+        (RecordCounts(newer=1), (Outcome.ERASED, 2), (Outcome.FAILED, 2)),
+        (RecordCounts(due=1), (Outcome.DROPPED, 0), (Outcome.FAILED, 0)),
+        (RecordCounts(retained=1), (Outcome.DROPPED, 0), (Outcome.FAILED, 0)),
+        (RecordCounts(ambiguous=1), (Outcome.DROPPED, 0), (Outcome.FAILED, 0)),
+        (RecordCounts(ground=TABLE_DROPPED), (Outcome.DROPPED, 0), (Outcome.FAILED, 0)),
+    ],
+)
+def test_what_the_last_look_saw_to_be_gone_stays_so(
+    last: RecordCounts | None, dropped: tuple[Outcome, int], unseen: tuple[Outcome, int]
+) -> None:
+    """Two were found; by now nobody can look there. A second attempt at the look says the same."""
+    record = {} if last is None else pack({"a": last})
+    for lost, told in (({"dropped": ["a"], "unseen": []}, dropped), ({"dropped": [], "unseen": ["a"]}, unseen)):
+        once = pack(out_of_reach(record, **lost))
+        for seen in (once, pack(out_of_reach(once, **lost))):
+            [line] = lines({"main": {"a": Action.DELETE}}, record_of(RecordCounts(due=2)), {"main": seen})
+            assert (line.outcome, collection_lines.gone(line)) == told
+            assert is_dropped(line.verified) == (lost["dropped"] == ["a"])
