@@ -53,10 +53,10 @@ _SENTENCES = {
     Went.SOME_IN_PART: f"{_SOME} {NO_LEVEL}",
     Went.SOME_IN_PART_AND_LEFT: f"{_SOME_AND_LEFT} {NO_LEVEL}",
     Went.NOTHING: f"{consistency.NOTHING_DELETED.capitalize()}: what was found through the declared links in the stores"
-    f" listed, if anything, is kept or left, or it is not decided whose it is, {_NOTHING_ELSE}",
+    f" listed, if anything, is kept or left, or is not known to be this person's, {_NOTHING_ELSE}",
     Went.NOTHING_BUT_DROPPED: "Nothing is known to have been deleted or tombstoned: what was found through the declared"
     " links in the stores listed, if anything, is kept or left, was in a table that was dropped, and not by this"
-    f" request, before it was seen empty of it, or it is not decided whose it is, {_NOTHING_ELSE}",
+    f" request, before it was seen empty of it, or is not known to be this person's, {_NOTHING_ELSE}",
 }
 
 

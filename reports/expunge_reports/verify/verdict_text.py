@@ -32,8 +32,8 @@ _LEFT: Final[dict[str, object]] = {"due": 0, "ambiguous": 0, "dropped": [], "lef
 _LEFT_WORDS: Final = (
     ("record still due", "records still due"),
     (
-        "record left of which it cannot be told whose it is",
-        "records left of which it cannot be told whose they are",
+        "record left that may be another person's, or is so on the word of two of the operator's staff",
+        "records left that may be other people's, or are so on the word of two of the operator's staff",
     ),
     ("collection whose table was dropped", "collections whose tables were dropped"),
     (

@@ -16,15 +16,21 @@ def lines_with(operator, said):
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        ({"due": 0, "ambiguous": 2}, "    2 records left of which it cannot be told whose they are"),
-        ({"ambiguous": 1}, "    1 record left of which it cannot be told whose it is"),
+        (
+            {"due": 0, "ambiguous": 2},
+            "    2 records left that may be other people's, or are so on the word of two of the operator's staff",
+        ),
+        (
+            {"ambiguous": 1},
+            "    1 record left that may be another person's, or is so on the word of two of the operator's staff",
+        ),
         ({"due": 3}, "    3 records still due"),
         ({"due": 1, "dropped": ["main.users"]}, "    1 record still due; 1 collection whose table was dropped"),
         (
             {"due": 1, "ambiguous": 1, "dropped": ["main.users", "main.posts"]},
             (
-                "    1 record still due; 1 record left of which it cannot be told whose it is;"
-                " 2 collections whose tables were dropped"
+                "    1 record still due; 1 record left that may be another person's, or is so on the word of two of the"
+                " operator's staff; 2 collections whose tables were dropped"
             ),
         ),
         ({"due": "\x1b[31m1"}, "    something is left (in a form that this version does not know)"),
