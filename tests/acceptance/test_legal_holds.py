@@ -20,6 +20,7 @@ from tests.support.people import make_caller, make_holder
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
+from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
@@ -416,6 +417,23 @@ def test_bad_holds_are_refused(cli: CliRunner, arguments: list[str], code: int) 
     assert answer.code == code, answer
     assert "zyqv" not in answer.output
     assert run_json(cli, "holds", "list")["legal_holds"] == []
+
+
+def test_a_step_reads_the_holds_that_concern_its_requests_alone(installation: Installation) -> None:
+    """Another client's holds, however many there are, cost it nothing."""
+    wanted = [
+        place(installation, [key("caller_id", 1)]),
+        place(installation, [key("caller_id", 2)], controller="client"),
+        place(installation, [key("caller_id", 3)], controller="client:42"),
+        place(installation, [key("caller_id", 4)], controller="client:42", until=now().date()),
+    ]
+    others = [place(installation, [key("caller_id", number)], controller="client:43") for number in range(5, 9)]
+    others.append(place(installation, [key("caller_id", 9)], until=now().date() - timedelta(days=1)))
+    with reading(installation.workspace.ledger) as connection:
+        found = legal_holds.in_force(connection, Scope("client", "42"))
+        everybodys = legal_holds.in_force(connection)
+    assert [one.uid for one in found] == [one.hold.uid for one in wanted]
+    assert len(everybodys) == len(wanted) + len(others) - 1
 
 
 def test_a_hold_on_a_member_is_placed_while_a_store_is_down_and_says_what_was_not_asked(cli: CliRunner) -> None:

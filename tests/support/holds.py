@@ -31,7 +31,8 @@ def place(
     undisclosed: bool = False,
     ground: str = GROUND,
 ) -> PlacementResult:
-    wanted = HoldRequest("hold", people, data_type, controller, None, ground, until, undisclosed)
+    kind, _, member = (controller or "").partition(":")
+    wanted = HoldRequest("hold", people, data_type, kind or None, member or None, ground, until, undisclosed)
     with installation.workspace.ledger.begin() as connection:
         workspace = installation.workspace
         return legal_holds.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)

@@ -64,7 +64,7 @@ def holds_at_claim(  # noqa: PLR0913, PLR0917 - the chunk and what it is for
     first erasing on the holds learn by what else these people are known: that link is about to be erased.
     """
     persons = workspace.data_map.person_identities
-    holds = [one for one in legal_holds.in_force(connection) if one.concerns(batch.scope)]
+    holds = legal_holds.in_force(connection, batch.scope)
     if erasing:
         legal_holds.learn_from_sealed(connection, holds, items, workspace.keys, workspace.data_map, opened)
     held = legal_holds.held_in_chunk(connection, batch.scope, chunk_id, [item.id for item in items], persons, holds)

@@ -231,10 +231,9 @@ def list_page(
     return [_hold(row) for row in holds.page(connection, controllers, after, limit, day)]
 
 
-def in_force(connection: Transaction) -> list[Hold]:
-    """The holds of today."""
-    today = now().date()
-    return [hold for hold in map(_hold, holds.not_lifted(connection)) if hold.holds_on(today)]
+def in_force(connection: Transaction, scope: Scope | None = None) -> list[Hold]:
+    """The holds of today, the oldest first; with a scope, those alone that concern it: others cost nothing."""
+    return [_hold(row) for row in holds.in_force(connection, now().date(), scope)]
 
 
 def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they are known
@@ -245,8 +244,11 @@ def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they ar
     persons: Collection[str],
     only: Iterable[Hold] | None = None,
 ) -> dict[int, EffectiveHold]:
-    """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent."""
-    applying = [one for one in (in_force(connection) if only is None else only) if one.concerns(scope)]
+    """Item -> what holds it, by the tags of all its resolved keys. People without a hold are absent.
+
+    `only`: of holds that concern the scope, those that count; None: all that are in force.
+    """
+    applying = in_force(connection, scope) if only is None else list(only)
     if not applying:
         return {}
     by_people = [one.id for one in applying if one.people]
@@ -262,7 +264,7 @@ def held_people(
     persons: Collection[str],
 ) -> dict[int, EffectiveHold]:
     """The same for people whose keys are at hand, as when planning: number -> what holds them."""
-    applying = [one for one in in_force(connection) if one.concerns(scope)]
+    applying = in_force(connection, scope)
     if not applying:
         return {}
     pairs = hold_tags.matching_keys(connection, people, [one.id for one in applying if one.people], persons, tagger)
@@ -284,7 +286,7 @@ def learn_from_plan(
     persons: Collection[str],
 ) -> None:
     """The same by what a plan led to: the records may say other values by now."""
-    by_people = [one.id for one in in_force(connection) if one.people and one.concerns(scope)]
+    by_people = [one.id for one in in_force(connection, scope) if one.people]
     if by_people:
         hold_tags.link_keys(connection, planned, by_people, persons, tagger)
 

@@ -17,8 +17,22 @@ from expunge_orchestrator.ledger.states import ChunkState
 
 _AT_ONCE = 500
 
-# Built once: it is asked for every step.
-_NOT_LIFTED = sa.select(tables.hold).where(tables.hold.c.lifted_at.is_(None)).order_by(tables.hold.c.id)
+_HOLD = tables.hold.c
+# Built once: they are asked for every step.
+_IN_FORCE = (
+    sa.select(tables.hold)
+    .where(_HOLD.lifted_at.is_(None), sa.or_(_HOLD.until.is_(None), _HOLD.until >= sa.bindparam("day")))
+    .order_by(_HOLD.id)
+)
+_CONCERNING = _IN_FORCE.where(
+    sa.or_(
+        _HOLD.controller.is_(None),
+        sa.and_(
+            _HOLD.controller == sa.bindparam("of"),
+            sa.or_(_HOLD.member.is_(None), _HOLD.member == sa.bindparam("of_member")),
+        ),
+    )
+)
 
 
 class Tag(NamedTuple):
@@ -62,9 +76,13 @@ def lift(connection: sa.Connection, uid: str, actor: str) -> bool:
     )
 
 
-def not_lifted(connection: sa.Connection) -> list[dict[str, Any]]:
-    """The holds that were not lifted, the oldest first; some may have run out."""
-    return [dict(row) for row in connection.execute(_NOT_LIFTED).mappings()]
+def in_force(connection: sa.Connection, day: date, scope: Scope | None) -> list[dict[str, Any]]:
+    """The holds that are in force on a day, the oldest first; with a scope, those under which its requests can fall."""
+    asked: dict[str, str | None] = {"day": day.isoformat()}
+    if scope is not None:
+        asked |= {"of": scope.controller, "of_member": scope.member}
+    query = _IN_FORCE if scope is None else _CONCERNING
+    return [dict(row) for row in connection.execute(query, asked).mappings()]
 
 
 def row(connection: sa.Connection, uid: str) -> dict[str, Any] | None:
