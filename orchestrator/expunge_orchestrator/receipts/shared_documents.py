@@ -120,7 +120,7 @@ def search_document(found: BlindSearch, at: datetime, sample: tuple[int, int, st
                 "places": one.places,
                 "records": one.records,
                 "notSearched": [{"place": gap.place, "why": gap.reason} for gap in one.gaps[:_GAPS]],
-                **({"further": len(one.gaps) - _GAPS} if len(one.gaps) > _GAPS else {}),
+                **({"moreNotSearched": len(one.gaps) - _GAPS} if len(one.gaps) > _GAPS else {}),
             }
             for one in found.reports
         ],

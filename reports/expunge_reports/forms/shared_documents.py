@@ -186,22 +186,62 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceNotSearched:
+    """One place that was not searched, or not as a whole, and why."""
+
+    place: str
+    why: str
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchedStore:
-    """One store that was searched without the map."""
+    """One store that was searched without the map.
+
+    `places` and `records` were read, by the store's clock from `at` on; `more_not_searched` places are not named.
+    """
 
     store: str
+    source: str
     at: Time
+    places: int
+    records: int
+    not_searched: tuple[PlaceNotSearched, ...]
+    more_not_searched: int = 0
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How many people were searched for, of how many that waited, and what they were chosen by."""
+
+    people: int
+    of: int
+    seed: str
     further: Members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchedStores:
-    """The document about a search without the map."""
+    """The document about a search without the map. Without a `sample` everybody who waited was searched for."""
 
     kind: str
     at: Time
+    sample: Sample | None = None
     stores: tuple[SearchedStore, ...]
+    stores_not_searched: Names = NO_NAMES
     further: Members
+
+    @property
+    def places(self) -> int:
+        """How many places were read in all stores."""
+        return sum(one.places for one in self.stores)
+
+    @property
+    def gaps(self) -> int:
+        """How many places, and stores, were not searched, or not as a whole."""
+        places = sum(len(one.not_searched) + one.more_not_searched for one in self.stores)
+        return places + len(self.stores_not_searched)
 
 
 Document = BackupCopies | Deadlines | Plan | SearchedStores

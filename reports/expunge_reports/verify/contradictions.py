@@ -89,8 +89,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "nothing-erased-again": "something is said to be erased again, and nothing more is gone than before",
     "left-without-search": "there was no search, and it left or counted something",
     "search-unaccounted": (
-        "there was a search, and its time or a count is missing, its time is not that of its document, it searched for"
-        " no value, or left no record in a place"
+        "what is said of a search lacks its time or a count, or is not what its document says, or there is no such"
+        " document, or one of no search; or it searched for no value, or left no record in a place"
     ),
     "search-not-limited": (
         "no search was made because the request is limited, and it is not; or it is, and something else is said"

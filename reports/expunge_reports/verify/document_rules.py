@@ -6,7 +6,7 @@ from typing import Final
 
 from expunge_reports import consistency
 from expunge_reports.consistency import LINES, OWING
-from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Plan
+from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Plan, SearchedStores
 from expunge_reports.statement import OpenCopies
 from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
@@ -22,6 +22,9 @@ def _documents(said: Said, _: datetime) -> Found:
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)
         unclear = (one.store for one in plan.stores if bool(one.backup_places) == (one.no_backups is not None))
         yield from some(("backups-unclear", store) for store in unclear)
+    for search in said.new_of(SearchedStores):
+        named = Counter((*(one.store for one in search.stores), *search.stores_not_searched))
+        yield from some(("place-twice", store) for store, number in named.items() if number > 1)
     for one in said.new:
         limited = one.limited_to
         if limited is not None and isinstance(one.form, Plan):

@@ -84,19 +84,39 @@ def _lines(said: Said) -> Iterator[tuple[str, Collection]]:
 
 def _search(said: Said, _: datetime) -> Found:
     search = form_reader.read(BlindSearch, said.statement.body.get("blindSearch"))
+    passes = list(said.all_of(SearchedStores))
+    made = search is not None and search.searched in _OF_A_PASS
+    if bool(passes) != made:
+        yield "search-unaccounted", ""
     if search is None:
         return
     counts = (search.places, search.values, search.logs, search.retained, search.mapped, search.gaps)
     searched = search.searched == "searched"
     if not searched and (search.left or any(one is not None for one in counts)):
         yield "left-without-search", ""
-    passes = [stated(one.at) for one in said.all_of(SearchedStores)]
     if (
-        (searched and (search.at is None or None in counts or not search.values))
+        (searched and (None in counts or not search.values))
+        or (search.at is not None) != made
         or any(one.records == 0 for one in search.left)
-        or any(at != stated(search.at) for at in passes)
+        or not all(_of_pass(search, one) for one in passes)
     ):
         yield "search-unaccounted", ""
+
+
+_OF_A_PASS: Final = frozenset({"searched", "not-in-sample", "no-values"})
+"""What is said of those who waited for one pass of the search; its document is cited."""
+
+
+def _of_pass(search: BlindSearch, document: SearchedStores) -> bool:
+    """Whether what is said of a person's search is what the document says of the pass that this was."""
+    outside, searched = search.searched == "not-in-sample", search.searched == "searched"
+    fits = not outside if document.sample is None else (not outside) <= document.sample.people < document.sample.of
+    return (
+        fits
+        and stated(search.at) == stated(document.at)
+        and (not searched or (search.places, search.gaps) == (document.places, document.gaps))
+        and {one.store for one in search.left} <= {one.store for one in document.stores}
+    )
 
 
 def _order(said: Said, _: datetime) -> Found:

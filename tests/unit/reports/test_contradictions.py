@@ -52,6 +52,9 @@ SEARCH: Receipt = {
 }
 
 
+FOUND: Receipt = SEARCH | {"left": []}
+GAP: Receipt = {"place": "public.notes", "why": "not in time"}
+SAMPLE: Receipt = {"people": 1, "of": 3, "seed": "x"}
 LIMITED: Receipt = {"searched": "limited-request"}
 
 
@@ -458,13 +461,23 @@ def samples(anew: str, *older: str) -> Callable[[Receipt], None]:
     return body(2, plannerSamples=[{"store": "main", "drawnAnew": [anew], "older": told}])
 
 
-def searched_then(text: str, search: Receipt = SEARCH) -> Callable[[Receipt], None]:
-    """A search, and the document about one that began then."""
+SEARCHED_STORE: Receipt = {
+    "store": "main",
+    "source": "primary",
+    "at": at(),
+    "places": 2,
+    "records": 9,
+    "notSearched": [],
+}
+
+
+def searched(at: str = SEARCH["at"], to: int = -1, **document: object) -> Callable[[Receipt], None]:
+    """A statement cites the document about a pass that began then."""
 
     def change(receipt: Receipt) -> None:
-        receipt["documents"]["search"] = {"kind": "blind-search", "at": text, "stores": []}
-        receipt["series"][2]["cites"].append("search")
-        body(2, blindSearch=search | {"left": []})(receipt)
+        told = {"kind": "blind-search", "at": at, "stores": [SEARCHED_STORE], **document}
+        receipt["documents"]["search"] = copy.deepcopy(told)
+        receipt["series"][to]["cites"].append("search")
 
     return change
 
@@ -554,7 +567,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             "verified": lambda text: body(1, verifiedAt=text),
             "counted": lambda text: body(1, countedAt=text),
             "checked again": lambda text: body(2, verifiedAt=text),
-            "searched": lambda text: body(2, blindSearch={"searched": "no-values", "at": text, "left": []}),
+            "searched": lambda text: body(2, blindSearch={"searched": "no-values", "at": text}),
             "cut off": lambda text: lambda r: r["series"][1]["body"]["stores"][0].update(cutoff=text),
             "listed": lambda text: lambda r: r["documents"]["copies"]["listings"][0].update(at=text),
             "a copy taken": lambda text: of_copy(0, takenBetween=[text, text]),
@@ -668,7 +681,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "erased where the plan empties": ("outcome-against-plan", of_line(0, outcome="erased")),
     "a search for a limited request": (
         "search-not-limited",
-        lambda r: r["series"][2]["body"].update(blindSearch=SEARCH | {"left": []}),
+        both(lambda r: r["series"][2]["body"].update(blindSearch=FOUND), searched()),
     ),
     "no search of a limited request that is none": (
         "search-not-limited",
@@ -708,14 +721,20 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "on hold, and left by nobody": ("due-left", both(instead(1, "on-hold"), of_last(1, outcome="left"))),
     "settled and a search left something": (
         "search-left",
-        both(body(2, blindSearch=SEARCH), member(2, open=Open(1, None, COPIES))),
+        both(body(2, blindSearch=SEARCH), searched(), member(2, open=Open(1, None, COPIES))),
     ),
-    "erased and a search left something": ("search-left", both(erased, body(1, blindSearch=SEARCH))),
-    "not found and a search left something": ("search-left", both(missing, body(1, blindSearch=SEARCH))),
-    "an answer, and a search before it left something": ("search-left", body(1, blindSearch=SEARCH)),
+    "erased and a search left something": ("search-left", both(erased, body(1, blindSearch=SEARCH), searched(to=1))),
+    "not found and a search left something": (
+        "search-left",
+        both(missing, body(1, blindSearch=SEARCH), searched(to=1)),
+    ),
+    "an answer, and a search before it left something": (
+        "search-left",
+        both(body(1, blindSearch=SEARCH), searched(to=1)),
+    ),
     "erased again and a search left something": (
         "search-left",
-        instead(2, "re-erased", body={"blindSearch": SEARCH}),
+        both(instead(2, "re-erased", body={"blindSearch": SEARCH}), searched()),
     ),
     "erased again, and due": (
         "due-left event-against-lines",
@@ -982,27 +1001,93 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     **{
         f"no values to search for, and {name}": (
             "left-without-search",
-            body(2, blindSearch={"searched": "no-values", "at": at(25), name: 7}),
+            both(body(2, blindSearch={"searched": "no-values", "at": at(), name: 7}), searched()),
         )
         for name in ("places", "values", "logs", "retained", "mapped", "gaps")
     },
     **{
         f"searched, and no {name} of it": (
             "search-unaccounted",
-            body(2, blindSearch={one: told for one, told in (SEARCH | {"left": []}).items() if one != name}),
+            both(body(2, blindSearch={one: told for one, told in FOUND.items() if one != name}), searched()),
         )
         for name in SEARCH
         if name not in {"searched", "left"}
     },
-    "searched for nothing": ("search-unaccounted", body(2, blindSearch=SEARCH | {"values": 0, "left": []})),
-    "searched at another time than the document says": ("search-unaccounted", searched_then(at(1))),
+    "searched for nothing": ("search-unaccounted", both(body(2, blindSearch=FOUND | {"values": 0}), searched())),
+    **{
+        f"searched, and its document {name}": ("search-unaccounted", both(body(2, blindSearch=FOUND), change))
+        for name, change in {
+            "is not cited": lambda _: None,
+            "is of another time": searched(at(1)),
+            "has fewer places": searched(stores=[SEARCHED_STORE | {"places": 1}]),
+            "has more places that were not searched": searched(stores=[SEARCHED_STORE | {"notSearched": [GAP]}]),
+            "has more of them than it names": searched(stores=[SEARCHED_STORE | {"moreNotSearched": 3}]),
+            "has a store that was not searched": searched(storesNotSearched=["cache"]),
+            "is of a sample of nobody": searched(sample={"people": 0, "of": 3, "seed": "x"}),
+            "is of a sample of everybody": searched(sample={"people": 3, "of": 3, "seed": "x"}),
+            "is of a sample of more than waited": searched(sample={"people": 9, "of": 3, "seed": "x"}),
+        }.items()
+    },
+    "places that were not searched, and its document names none": (
+        "search-unaccounted",
+        both(body(2, blindSearch=FOUND | {"gaps": 5}), searched()),
+    ),
+    **{
+        f"{how}, and its document is not cited": (
+            "search-unaccounted",
+            body(2, blindSearch={"searched": how, "at": at()}),
+        )
+        for how in ("not-in-sample", "no-values")
+    },
+    "not in a sample, and no sample was drawn": (
+        "search-unaccounted",
+        both(body(2, blindSearch={"searched": "not-in-sample", "at": at()}), searched()),
+    ),
+    "not in a sample at no time": (
+        "search-unaccounted",
+        both(body(2, blindSearch={"searched": "not-in-sample"}), searched(sample=SAMPLE)),
+    ),
+    "no values to search for in a sample of nobody": (
+        "search-unaccounted",
+        both(body(2, blindSearch={"searched": "no-values", "at": at()}), searched(sample=SAMPLE | {"people": 0})),
+    ),
+    "ended before a search, and a time of it": (
+        "search-unaccounted",
+        body(2, blindSearch={"searched": "ended", "at": at()}),
+    ),
+    "ended before a search, and a document of it": (
+        "search-unaccounted",
+        both(body(2, blindSearch={"searched": "ended"}), searched()),
+    ),
+    "a document of a search, and not a word of it": ("search-unaccounted", both(of_everything, searched())),
+    "a search that left something in a store that was not searched": (
+        "search-unaccounted",
+        both(
+            instead(2, "on-hold", body={"blindSearch": SEARCH | {"left": [SEARCH["left"][0] | {"store": "cache"}]}}),
+            searched(),
+        ),
+    ),
+    "a store searched twice": (
+        "place-twice",
+        both(
+            body(2, blindSearch=FOUND | {"places": 4}),
+            searched(stores=[SEARCHED_STORE, SEARCHED_STORE]),
+        ),
+    ),
+    "a store that was searched and was not": (
+        "place-twice",
+        both(body(2, blindSearch=FOUND | {"gaps": 1}), searched(storesNotSearched=["main"])),
+    ),
     "a search that left nothing in a place": (
         "search-unaccounted",
-        instead(
-            2,
-            "partially-erased",
-            open=Open(1, None, COPIES),
-            body={"identifiers": DESTROYED, "blindSearch": SEARCH | {"left": [SEARCH["left"][0] | {"records": 0}]}},
+        both(
+            instead(
+                2,
+                "partially-erased",
+                open=Open(1, None, COPIES),
+                body={"identifiers": DESTROYED, "blindSearch": SEARCH | {"left": [SEARCH["left"][0] | {"records": 0}]}},
+            ),
+            searched(),
         ),
     ),
     "another answer after one": ("event-order", instead(2, "partially-erased")),
@@ -1061,15 +1146,11 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "searched after it was stated": (
         "looked-later-than-stated",
-        body(2, blindSearch={"searched": "no-values", "at": at(40), "left": []}),
+        both(body(2, blindSearch={"searched": "no-values", "at": at(40)}), searched(at(40))),
     ),
     "searched before it was received": (
         "looked-before-receipt",
-        body(2, blindSearch={"searched": "no-values", "at": at(-2), "left": []}),
-    ),
-    "searched before it was received, as the search's document says too": (
-        "looked-before-receipt",
-        searched_then(at(-2), SEARCH | {"at": at(-2)}),
+        both(body(2, blindSearch=FOUND | {"at": at(-2)}), searched(at(-2))),
     ),
     "copies listed before it was received": (
         "looked-before-receipt",
@@ -1530,11 +1611,29 @@ TRUE = {
         of_last(1, outcome="left", retained=0, due=5),
     ),
     "samples drawn anew of one table, and older of another": samples("users", "posts"),
-    "searched, and nothing left": searched_then(SEARCH["at"]),
+    "searched, and nothing left": both(body(2, blindSearch=FOUND), searched()),
+    "searched but for a part of its places, and a store": both(
+        body(2, blindSearch=FOUND | {"gaps": 54}),
+        searched(
+            stores=[SEARCHED_STORE | {"notSearched": [GAP] * 50, "moreNotSearched": 3}], storesNotSearched=["cache"]
+        ),
+    ),
+    "searched before anything was read in time": both(
+        body(2, blindSearch=FOUND | {"places": 0, "gaps": 1}),
+        searched(stores=[SEARCHED_STORE | {"places": 0, "records": 0, "notSearched": [GAP]}]),
+    ),
+    "searched in a sample": both(body(2, blindSearch=FOUND), searched(sample=SAMPLE)),
+    "not in a sample": both(body(2, blindSearch={"searched": "not-in-sample", "at": at()}), searched(sample=SAMPLE)),
+    "no values to search for, and nobody else's": both(
+        body(2, blindSearch={"searched": "no-values", "at": at()}), searched(stores=[])
+    ),
+    "ended before a search, and nothing was left": body(2, blindSearch={"searched": "ended"}),
     "copies listed by a storage whose clock is days behind": lambda r: r["documents"]["copies"]["listings"][0].update(
         storageAt=at(-72)
     ),
-    "searched by a host whose clock runs ten minutes behind": searched_then(at(-1.1), SEARCH | {"at": at(-1.1)}),
+    "searched by a host whose clock runs ten minutes behind": both(
+        body(2, blindSearch=FOUND | {"at": at(-1.1)}), searched(at(-1.1))
+    ),
     "erased again, and more was found than the answer says": both(
         instead(2, "re-erased"), of_last(1, found=9), then("settled")
     ),
@@ -1545,8 +1644,11 @@ TRUE = {
         then("settled"),
     ),
     "settled with one left": both(LEFT, OPEN, body(2, identifiers=KEPT)),
-    "ended, and a search alone left something": instead(
-        2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED, "blindSearch": SEARCH}
+    "ended, and a search alone left something": both(
+        instead(
+            2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": DESTROYED, "blindSearch": SEARCH}
+        ),
+        searched(),
     ),
     "ended by the operator": instead(2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT}),
     "a copy that is overdue": of_copy(2, status="overdue", due=at(-2), expectedBy=at(-1)),
@@ -1601,6 +1703,7 @@ TRUE = {
     "on hold, then erased": both(instead(1, "on-hold"), then("erased", 2), again_all_erased, then("settled")),
     "on hold for what a search left alone": both(
         instead(2, "on-hold", open=Open(1, None, COPIES), body={"blindSearch": SEARCH}),
+        searched(),
         of_last(2, outcome="erased", retained=0, gone=6),
     ),
     "denied": instead(1, "denied"),

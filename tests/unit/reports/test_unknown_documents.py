@@ -11,7 +11,7 @@ from expunge_reports.page.render import receipt_page
 from expunge_reports.verify import verdict_text
 
 FREE = {"kind": "free-text", "said": "whatever"}
-SEARCH = {"kind": "blind-search", "at": "2026-11-24T10:15:42Z", "stores": []}
+COPIES = {"kind": "copies", "listings": [], "mayHoldTheRecords": []}
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def test_one_is_told_as_one(citing):
 
 
 def test_kinds_that_are_known_are_not_told(citing):
-    verdict, said = words(citing(SEARCH))
+    verdict, said = words(citing(COPIES))
     assert (said, verdict.contradictions) == ([], ())
 
 
-def test_a_search_in_another_form_is_no_form_that_is_known(citing):
-    verdict, _ = words(citing({**SEARCH, "stores": "none"}))
+def test_a_known_kind_in_another_form_is_no_form_that_is_known(citing):
+    verdict, _ = words(citing({"kind": "blind-search", "at": "2026-11-24T10:15:42Z", "stores": "none"}))
     assert [one.code for one in verdict.contradictions] == ["form-unknown"]
 
 
