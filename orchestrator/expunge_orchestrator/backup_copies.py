@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
 from expunge_config.datamap import LEDGER
@@ -208,7 +208,9 @@ def last_day_of_ledger(
 ) -> date | None:
     """By when the last copy of the ledger itself is expected to be gone; None: one has no day, or none is known."""
     held = possibly_containing(listings, {LEDGER: at}, missing)
-    days = [copy.expected_by.date() for copy in held if copy.status is CopyStatus.DUE and copy.expected_by]
+    days = [
+        copy.expected_by.astimezone(UTC).date() for copy in held if copy.status is CopyStatus.DUE and copy.expected_by
+    ]
     return max(days) if days and len(days) == len(held) else None
 
 

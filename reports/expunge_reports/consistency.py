@@ -80,6 +80,11 @@ _GOES_AWAY: Final = "deleted or tombstoned"
 NOTHING_OF_THE_REST: Final = "nothing of the rest is known to have been deleted"
 """In the reason of an end by the operator, where not one record fewer is there."""
 
+GONE_BY_THIS_DAY: Final = "the last of these copies is expected to be gone by this day"
+NO_DAY_KNOWN: Final = "no day is known"
+NOT_LOOKED_AT: Final = "how long such copies are kept was not looked at"
+"""Of copies of the ledger that open what was destroyed in it: beside a day until which they do, and beside none."""
+
 OTHER_DATA: Final = "of all other data nothing is said"
 """Of a request that is limited to data types: what its claim, the verdict and the page say of the rest."""
 
@@ -100,6 +105,13 @@ def claims_more(claim: str, lines: Iterable[Collection]) -> bool:
 def denies_more(reason: str, lines: Iterable[Collection]) -> bool:
     """Tell whether a reason says that nothing went, and the lines say that something did."""
     return NOTHING_OF_THE_REST in _spoken(reason) and not nothing_went(lines)
+
+
+def words_against_day(means: str, until: str | None) -> bool:
+    """Tell whether the words on how long the identifiers can be opened name a day that is not given, or the reverse."""
+    said = _spoken(means)
+    wrong = (GONE_BY_THIS_DAY,) if until is None else (NO_DAY_KNOWN, NOT_LOOKED_AT)
+    return any(one in said for one in wrong)
 
 
 def claims_another_scope(claim: str, *, limited: bool) -> bool:

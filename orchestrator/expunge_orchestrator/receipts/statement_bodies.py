@@ -25,6 +25,7 @@ from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
+from expunge_reports import consistency
 
 
 def subject_of_request(batch: Batch) -> dict[str, object]:
@@ -118,7 +119,7 @@ def _identifiers(
         openable_until: The last copy of the ledger that was made before is expected to be gone by then; None: no day.
         copies_listed: Whether the places with copies of the ledger were asked.
     """
-    no_day = "No day is known" if copies_listed else "How long such copies are kept was not looked at"
+    no_day = consistency.NO_DAY_KNOWN if copies_listed else consistency.NOT_LOOKED_AT
     still_there = {
         **({"kept": KEPT} if kept else {}),
         **({"contactKept": CONTACT_KEPT} if contact_kept else {}),
@@ -128,9 +129,9 @@ def _identifiers(
         "destroyedInLedger": not still_there,
         "openableFrom": "Copies of the ledger that were made before, with the installation's wrapping key",
         "until": openable_until and openable_until.isoformat(),
-        "means": f"{no_day}: as long as such a copy and the wrapping key exist"
+        "means": f"{no_day.capitalize()}: as long as such a copy and the wrapping key exist"
         if openable_until is None
-        else "The last of these copies is expected to be gone by this day",
+        else consistency.GONE_BY_THIS_DAY.capitalize(),
     }
     said |= still_there or {"level": "deleted", "levelMeans": LEDGER_LEVEL}
     return {"identifiers": said}

@@ -76,6 +76,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "kept-until-past": "a record is kept until a day that was over before it was looked for",
     "check-too-late": "the check after the answer is due later than any settling time that can be set",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
+    "openable-against-copies": (
+        "the day until which copies of the ledger open the identifiers was over when these copies were listed, or none"
+        " was listed, or the words beside it are of a day that is not given, or of none"
+    ),
     "open-against-left": (
         "after the last look fewer places are open than are left, or more than can be, or not those for which a key is"
         " kept and which a search found"

@@ -11,8 +11,8 @@ from typing import Final
 from expunge_reports import consistency
 from expunge_reports.consistency import SETTLED
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.bodies import Answer, BlindSearch, Collection, Settled
-from expunge_reports.forms.shared_documents import SearchedStores
+from expunge_reports.forms.bodies import Answer, BlindSearch, Collection, Identifiers, Settled
+from expunge_reports.forms.shared_documents import BackupCopies, SearchedStores
 from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 
@@ -31,6 +31,18 @@ def _open(said: Said, _: datetime) -> Found:
     kept = ending.identifiers.kept is not None
     if places < least or (most is not None and places > most) or (places > 0) != kept:
         yield "open-against-left", ""
+
+
+def _openable(said: Said, _: datetime) -> Found:
+    """The day is that of the last copy of the ledger, of those listed then; each that has a day is to go after that."""
+    identifiers = form_reader.read(Identifiers, said.statement.body.get("identifiers"))
+    if identifiers is None:
+        return
+    until = stated(identifiers.until)
+    listed = next((one.ledger_listed_at for one in said.cited if isinstance(one.form, BackupCopies)), None)
+    too_early = until is not None and (listed is None or until.date() < listed.date())
+    if too_early or consistency.words_against_day(identifiers.means, identifiers.until):
+        yield "openable-against-copies", ""
 
 
 def _settled(said: Said, _: datetime) -> Found:
@@ -133,4 +145,4 @@ def _ending(said: Said) -> Answer | Settled | None:
     return form_reader.read(Answer, said.statement.body) if said.is_end else None
 
 
-RULES: Final = tuple(Rule(since=1, check=one) for one in (_open, _settled, _found, _gone, _search, _order))
+RULES: Final = tuple(Rule(since=1, check=one) for one in (_open, _openable, _settled, _found, _gone, _search, _order))

@@ -26,6 +26,9 @@ Found = Iterator[tuple[str, str]]
 
 _NAMED: Final = 10
 
+LEDGER: Final = "ledger"
+"""What a place has copies of that has them of the operator's ledger, and of no store."""
+
 
 def some(found: Found) -> Found:
     """Yield the first of them alone, where what is wrong may be far larger than the statement that says it."""
@@ -67,6 +70,13 @@ class Cited:
     def open_copies(self) -> OpenCopies:
         """Of a list of backup copies: what a statement that cites it has to count as open."""
         return consistency.open_copies(self.form) if isinstance(self.form, BackupCopies) else OpenCopies()
+
+    @cached_property
+    def ledger_listed_at(self) -> datetime | None:
+        """Of a list of backup copies: when the first place with copies of the ledger was listed, by its storage."""
+        listings = self.form.listings if isinstance(self.form, BackupCopies) else ()
+        times = (stated(one.storage_at) for one in listings if one.of == LEDGER and one.copies)
+        return min((one for one in times if one is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

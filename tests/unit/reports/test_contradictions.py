@@ -482,6 +482,20 @@ def searched(at: str = SEARCH["at"], to: int = -1, **document: object) -> Callab
     return change
 
 
+BY_THAT_DAY = "The last of these copies is expected to be gone by this day"
+
+
+def openable(until: str | None, means: str = BY_THAT_DAY, **listing: object) -> Callable[[Receipt], None]:
+    """Until when copies of the ledger open the identifiers, which were listed with those of stores."""
+
+    def change(receipt: Receipt) -> None:
+        listed = receipt["documents"]["copies"]["listings"]
+        listed.append({**listed[0], "place": "ledgers", "of": "ledger", **listing})
+        receipt["series"][2]["body"]["identifiers"] = {**DESTROYED, "until": until, "means": means}
+
+    return change
+
+
 LEFT = body(2, left=["main.posts"], leftMeans="x")
 ENDED_WHOLE = "Ended by the operator, and nothing of the rest is known to have been deleted"
 
@@ -1522,6 +1536,24 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "keys-destroyed-and-kept",
         body(2, identifiers=DESTROYED | {"carriedOver": "For another series"}),
     ),
+    **{
+        f"openable {name}": ("openable-against-copies", change)
+        for name, change in {
+            "until a day before the ledger's copies were listed": openable("2026-11-23"),
+            "until a day in years before, by a storage whose clock is days behind": openable(
+                "2020-01-01", storageAt=at(-72)
+            ),
+            "until a day, and the ledger has no copy": openable("2027-01-11", copies=0),
+            "until a day, and no copies of the ledger were listed": openable("2027-01-11", of="main"),
+            "until this day, and none is given": openable(None),
+            "until a day, and no day is known": openable(
+                "2027-01-11", "No day is known: as long as such a copy exists"
+            ),
+            "until a day, and nobody looked": openable(
+                "2027-01-11", "How long such copies are kept\u00a0was not looked at"
+            ),
+        }.items()
+    },
     "checked at the end of the calendar": (
         "looked-later-than-stated looked-before-receipt",
         body(1, verifiedAt="9999-12-31T23:59:59Z", countedAt="0001-01-01T00:00:00Z"),
@@ -1627,6 +1659,12 @@ TRUE = {
     "no values to search for, and nobody else's": both(
         body(2, blindSearch={"searched": "no-values", "at": at()}), searched(stores=[])
     ),
+    "openable until a day": openable("2027-01-11"),
+    "openable until the day on which the ledger's copies were listed": openable("2026-11-24"),
+    "openable until the day before, by a storage whose clock is a day behind": openable(
+        "2026-11-23", storageAt=at(-24)
+    ),
+    "openable by copies of which none has a day": openable(None, "No day is known: as long as such a copy exists"),
     "ended before a search, and nothing was left": body(2, blindSearch={"searched": "ended"}),
     "copies listed by a storage whose clock is days behind": lambda r: r["documents"]["copies"]["listings"][0].update(
         storageAt=at(-72)
