@@ -38,6 +38,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "received-after-stated": "the request is dated after the statement that it was accepted",
     "looked-before-receipt": "a look is dated before the request was received",
     "cutoff-in-the-future": "the time from which on records are another's is dated after the check",
+    "cutoff-before-receipt": "the time from which on records are another's is dated before the request was received",
+    "erased-without-cutoff": (
+        "something is said to be gone from a store, and no time from which on records there are another's"
+    ),
     "cutoff-changes": "another time than before is stated from which on records in a store are another's",
     "deadline-before-receipt": "a deadline is over before the request was received from which it runs",
     "receipt-differs": "the request and the deadlines stated for it are dated differently",

@@ -46,6 +46,8 @@ def _lines(said: Said, _: datetime) -> Found:
             here = line.due or line.unseen or (line.outcome == "left" and not line.left_before)
             if here and not (said.is_end and line.outcome == "left") and said.statement.event in ANSWERED | {"on-hold"}:
                 yield "due-left", place
+        if store.cutoff is None and not consistency.nothing_went(store.collections):
+            yield "erased-without-cutoff", store.store
         if store.level not in {None, "deleted"}:
             yield "level-not-claimed", store.store
         if store.level is not None and not any(line.outcome in consistency.GONE_OUTCOMES for line in store.collections):

@@ -47,6 +47,9 @@ def _times(said: Said, now: datetime) -> Found:
     cutoffs = [stated(store.cutoff) for store in said.stores]
     if any(one is not None and one > (verified or at) + STORES_DIFFER for one in cutoffs):
         yield "cutoff-in-the-future", ""
+    for store, cutoff in zip(said.stores, cutoffs, strict=True):
+        if first is not None and cutoff is not None and cutoff < first - STORES_DIFFER:
+            yield "cutoff-before-receipt", store.store
     before = said.before.cutoffs  # set once, when the request is begun
     yield from (
         ("cutoff-changes", store.store)

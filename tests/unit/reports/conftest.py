@@ -82,7 +82,7 @@ def stores(event: str, plan: dict[str, Any]) -> list[dict[str, object]]:
     return [
         {
             "store": store["store"],
-            "cutoff": None,
+            "cutoff": "2026-11-24T10:15:42Z",
             "collections": [{"collection": name, **line} for name in store.get("collections", {})],
         }
         for store in plan["stores"]

@@ -271,6 +271,11 @@ def of_line(number: int, **members: object) -> Callable[[Receipt], None]:
     return lambda receipt: lines(receipt)[number].update(members)
 
 
+def of_store(number: int, **members: object) -> Callable[[Receipt], None]:
+    """A store of the answer."""
+    return lambda receipt: receipt["series"][1]["body"]["stores"][number].update(members)
+
+
 def unlooked(one: Receipt, outcome: str = "left") -> None:
     """A line says that nobody looked at the collection any more."""
     found = {"collection": one["collection"], "outcome": outcome, "found": one["found"]}
@@ -958,7 +963,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         both(instead(2, "re-erased"), lambda r: r["series"][2]["body"]["stores"][0].update(cutoff=at(0.1))),
     ),
     "a cutoff that is not stated any more": (
-        "cutoff-changes",
+        "cutoff-changes erased-without-cutoff",
         both(instead(2, "re-erased"), lambda r: r["series"][2]["body"]["stores"][0].update(cutoff=None)),
     ),
     **{
@@ -1235,6 +1240,20 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "cutoff-in-the-future",
         lambda r: r["series"][1]["body"]["stores"][0].update(cutoff="2031-01-01T00:00:00Z"),
     ),
+    "cut off a year before it was received": ("cutoff-before-receipt", of_store(0, cutoff="2025-11-24T10:00:00Z")),
+    "cut off a day and a second before it was received": (
+        "cutoff-before-receipt",
+        of_store(1, cutoff=at(-25 - 1 / 3600)),
+    ),
+    "erased where nothing is cut off": ("erased-without-cutoff", of_store(0, cutoff=None)),
+    "a part of it gone where nothing is cut off": (
+        "erased-without-cutoff",
+        both(
+            lambda r: [lines(r).__setitem__(number, kept(lines(r)[number])) for number in (0, 1)],
+            without_level,
+            of_store(0, cutoff=None),
+        ),
+    ),
     "cut off after it was verified": (
         "cutoff-in-the-future",
         both(
@@ -1504,8 +1523,8 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     # days that no true receipt has
     "kept until a day before it was looked for, and no cutoff": (
-        "kept-until-past",
-        both(of_line(2, until="1999-01-01"), lambda r: r["series"][1]["body"]["stores"][0].update(cutoff=None)),
+        "kept-until-past erased-without-cutoff",
+        both(of_line(2, until="1999-01-01"), of_store(0, cutoff=None)),
     ),
     "kept until a day before it was looked for": ("kept-until-past", of_line(2, until="2026-11-22")),
     "kept again until a day before it was looked for": (
@@ -1659,6 +1678,8 @@ TRUE = {
     "no values to search for, and nobody else's": both(
         body(2, blindSearch={"searched": "no-values", "at": at()}), searched(stores=[])
     ),
+    "cut off a day before it was received, by a store whose clock is behind": of_store(0, cutoff=at(-25)),
+    "cut off at no time in a store in which nothing was erased": of_store(1, cutoff=None),
     "openable until a day": openable("2027-01-11"),
     "openable until the day on which the ledger's copies were listed": openable("2026-11-24"),
     "openable until the day before, by a storage whose clock is a day behind": openable(

@@ -50,7 +50,11 @@ def judged(operator):
 
 def stores(*lines):
     held = {"pg-main": list(lines), "cache": []}
-    return {"stores": [{"store": store, "cutoff": None, "collections": those} for store, those in held.items()]}
+    return {
+        "stores": [
+            {"store": store, "cutoff": "2026-11-24T10:15:42Z", "collections": those} for store, those in held.items()
+        ]
+    }
 
 
 @pytest.mark.parametrize("event", ["settled", "partially-erased"])
