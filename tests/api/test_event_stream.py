@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import socket
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -219,3 +222,31 @@ def test_an_actor_watches_few_batches_at_a_time(
                 still.close()
                 assert time.monotonic() < deadline, "a watch that ended still counts"
                 time.sleep(0.1)
+
+
+def test_a_watch_keeps_little_of_its_call(
+    calltrack: CompanyStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each object that is kept makes a full garbage collection longer, which stops the calls of everybody."""
+    number = 50
+    monkeypatch.setattr(batch_watches, "MOST", number + 1)
+    with open_api(calltrack, tmp_path) as api, listening(api) as client, ExitStack() as stack:
+        uid, key = begun(api, 26), api.key(Role.OPERATOR)["Authorization"]
+        address = urllib.parse.urlsplit(client)
+        asked = f"GET /v1/batches/{uid}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\n\r\n".encode()
+
+        def opened() -> socket.socket:
+            one = stack.enter_context(socket.create_connection((address.hostname, address.port), 60))
+            one.sendall(asked)
+            came = b""
+            while b"event: progress" not in came:
+                came += one.recv(65536)
+            return one
+
+        opened()
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(number):
+            opened()
+        gc.collect()
+        assert (len(gc.get_objects()) - before) / number < 110

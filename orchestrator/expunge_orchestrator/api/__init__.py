@@ -22,6 +22,7 @@ http_protocol          strict HTTP/1.1, and no connection for who neither sends 
 connection_limits      connections in all and from one address
 write_queue            group commit: calls share one ledger transaction
 batch_watches          one look at a batch for all who watch it
+answer_streams         answers that go on when their call has ended
 event_stream           server-sent events of a batch
 background_worker      what comes due, beside the calls
 openapi                the OpenAPI document

@@ -103,13 +103,8 @@ class CallContext:
             raise not_there()
 
 
-def requires(operation: Operation, *, streams: bool = False) -> Callable[..., AsyncIterator[CallContext]]:
-    """A dependency: the call, if it may be made, in its caller's turn.
-
-    Args:
-        operation: What it does.
-        streams: Its answer has no end to wait for: it is bounded by itself, and takes a `turn` where it has to.
-    """
+def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
+    """A dependency: the call, if it may be made, in its caller's turn."""
 
     async def dependency(request: Request, _: Annotated[object, Depends(_BEARER)]) -> AsyncIterator[CallContext]:
         """The call of whoever the bearer credential names."""
@@ -136,7 +131,7 @@ def requires(operation: Operation, *, streams: bool = False) -> Callable[..., As
             if request.scope["route"].body_field is not None:
                 # Whatever the header calls it: FastAPI decides what it reads as JSON, not we.
                 await _aside(body, reject_duplicate_members, body)
-            async with nullcontext() if streams else turn(request, principal):
+            async with turn(request, principal):
                 yield CallContext(state, principal, operation, at, digest)
 
     return dependency

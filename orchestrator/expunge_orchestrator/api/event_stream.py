@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import anyio
-
 from expunge_orchestrator.api import batch_watches
+from expunge_orchestrator.api.answer_streams import Listener
 from expunge_orchestrator.api.batch_watches import Progress
 
 BEAT = 15.0
@@ -20,48 +19,47 @@ AGAIN_MS = 2000
 
 @dataclass(frozen=True, slots=True)
 class BatchEventStream:
-    """Somebody who watches.
+    """What is sent to a client that watches a batch. An event has the id of what it tells, and is not told twice.
 
     Attributes:
-        seconds: For how long at the most: a batch that nobody works on would be watched for ever, also by somebody
-            whose credential is not good any more. Whoever comes again is asked for it again.
-        last: The id of the last event that the caller has.
+        first: How the batch is.
+        look: How it is then.
+        ending: Whether the server ends.
+        seconds: For how long at the most: a batch that nobody works on would be watched for ever, also with a
+            credential that is not good any more. A client that comes again is asked for it again.
+        last: The id of the last event that the client has.
     """
 
+    first: Progress
+    look: Callable[[], Awaitable[Progress]]
+    ending: Callable[[], bool]
     seconds: float
     last: str | None = None
 
-    def told_the_end(self, now: Progress) -> bool:
-        """Whether the caller has everything, and there is no more to come."""
-        return not now.runs and self.last == now.name
+    @property
+    def has_nothing(self) -> bool:
+        """Whether the client has everything, and there is no more to come."""
+        return not self.first.runs and self.last == self.first.name
 
-    async def events(
-        self,
-        first: Progress,
-        look: Callable[[], Awaitable[Progress]],
-        ending: Callable[[], bool],
-    ) -> AsyncIterator[str]:
-        """What is sent. An event has the id of what it tells: whoever has it is not told it again.
-
-        Args:
-            first: How the batch is.
-            look: How it is then.
-            ending: Whether the server ends. Where nobody listens any more, the answer is ended from outside.
-        """
+    async def send_to(self, listener: Listener) -> None:
+        """Send events until the batch rests, the time is over, the server ends or the client leaves."""
         until = time.monotonic() + self.seconds
-        yield f"retry: {AGAIN_MS}\n\n"
-        told, last, spoke = first, self.last, time.monotonic()
-        while not ending():
+        await listener.tell(f"retry: {AGAIN_MS}\n\n")
+        told, last, spoke = self.first, self.last, time.monotonic()
+        while not self.ending():
             if not told.runs:
-                yield f"id: {told.name}\nevent: end\ndata: {told.text}\n\n"
-                return
+                await listener.tell(f"id: {told.name}\nevent: end\ndata: {told.text}\n\n")
+                break
             if told.name != last:
                 last, spoke = told.name, time.monotonic()
-                yield f"id: {last}\nevent: progress\ndata: {told.text}\n\n"
+                await listener.tell(f"id: {last}\nevent: progress\ndata: {told.text}\n\n")
             elif time.monotonic() - spoke >= BEAT:
                 spoke = time.monotonic()
-                yield ": still here\n\n"
-            if time.monotonic() >= until:
+                await listener.tell(": still here\n\n")
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            if await listener.leaves_within(min(batch_watches.EVERY, left)):
                 return
-            await anyio.sleep(min(batch_watches.EVERY, max(0.0, until - time.monotonic())))
-            told = await look()
+            told = await self.look()
+        await listener.end()

@@ -9,6 +9,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
+from expunge_orchestrator.api import answer_streams
+from expunge_orchestrator.api.answer_streams import AnswerStream, Listener
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter
@@ -34,9 +38,6 @@ SLOWEST = 16 * 1024
 
 BODY_COMES = 10.0
 """Seconds in which the body of any other call is there, of its 64 KiB at most."""
-
-WATCHED = re.compile(r"/v1/batches/[^/]+/events")
-"""Answers as long as somebody watches; until the answer begins it is a call as any other."""
 
 PUBLIC = re.compile(
     r"/metrics|/openapi\.json|/v1/(trust|log/.*)|/opendsr/v2/(discovery|certificate\.pem|openapi\.json)"
@@ -68,6 +69,24 @@ class _LateBodyError(HTTPException):
         super().__init__(_LATE.status)
 
 
+@dataclass(slots=True)
+class _Call:
+    """What is known of a call.
+
+    Attributes:
+        status: Of its answer; 0 before there is one.
+        held: What is held until its answer has ended.
+    """
+
+    method: str
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    started: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    route: str = "none"
+    actor: str | None = None
+    held: ExitStack = field(default_factory=ExitStack)
+
+
 class Guard:
     """Bounds size and time of a call, and writes one line about it: never a path, a query, a body or an address."""
 
@@ -82,44 +101,53 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
-        call = secrets.token_hex(8)
-        status, replaced = 0, False
+        call = _Call(scope["method"] if scope["method"] in _METHODS else "other")  # it is the caller's text, too
+        try:
+            stream = await self._answered(call, answer_streams.own_scope(scope, call.held), receive, send)
+            if stream is not None:
+                await self._go_on(stream, Listener(receive, send))
+        finally:
+            call.held.close()
+            spent = time.perf_counter() - call.started
+            self._metrics.call(call.method, call.route, call.status, spent)
+            line: dict[str, Any] = {
+                "call": call.name,
+                "method": call.method,
+                "route": call.route,
+                "status": call.status,
+                "ms": round(1000 * spent, 1),
+                "actor": call.actor,
+            }
+            _ACCESS.info(json.dumps(line, separators=(",", ":")))
+
+    async def _answered(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> AnswerStream | None:
+        """Have a call answered: what is still to be sent when it has ended well."""
+        replaced = False
 
         async def sending(message: Message) -> None:
-            nonlocal status, replaced
+            nonlocal replaced
             if replaced:
                 return
             if message["type"] == "http.response.start":
-                status = message["status"]
-                if status >= HTTPStatus.BAD_REQUEST:
+                call.status = message["status"]
+                if call.status >= HTTPStatus.BAD_REQUEST:
                     await _refuse(scope)
-                    many = await self._too_many_refused(scope, status)
+                    many = await self._too_many_refused(scope, call.status)
                     if many is not None:
                         await answer(many)(scope, receive, sending)
                         replaced = True
                         return
-                headers = [*message["headers"], (b"x-request-id", call.encode()), *_SAFE]
+                headers = [*message["headers"], (b"x-request-id", call.name.encode()), *_SAFE]
                 message = {**message, "headers": headers}
             await send(message)
 
         try:
-            await self._bounded(scope, receive, sending, lambda: status)
+            well = await self._bounded(call, scope, receive, sending)
         finally:
-            spent = time.perf_counter() - started
             matched = getattr(scope.get("route"), "path", None)
-            route = "none" if matched is None else scope.get("root_path", "") + matched
-            method = scope["method"] if scope["method"] in _METHODS else "other"  # it is the caller's text, too
-            self._metrics.call(method, route, status, spent)
-            line: dict[str, Any] = {
-                "call": call,
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round(1000 * spent, 1),
-                "actor": scope.get("state", {}).get("actor"),
-            }
-            _ACCESS.info(json.dumps(line, separators=(",", ":")))
+            call.route = "none" if matched is None else scope.get("root_path", "") + matched
+            call.actor = scope["state"].get("actor")
+        return answer_streams.stream_of(scope) if well else None
 
     async def _too_many_refused(self, scope: Scope, status: int) -> ProblemError | None:
         """What is told instead of a refusal of whoever brought no accepted credential, after too many of these.
@@ -127,7 +155,7 @@ class Guard:
         Missing and wrong credentials are counted where they are looked at. What the installation cannot do is said.
         """
         counted = status in _COUNTED_BEFORE or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if counted or scope.get("state", {}).get("actor") is not None:
+        if counted or scope["state"].get("actor") is not None:
             return None
         try:
             await self._limiter.count_guess("refused", scope["client"][0] if scope["client"] else "")
@@ -135,14 +163,13 @@ class Guard:
             return many
         return None
 
-    async def _bounded(self, scope: Scope, receive: Receive, send: Send, status: Callable[[], int]) -> None:
+    async def _bounded(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Have a call answered, within its limits: whether it went well."""
         upload = (scope["method"], scope["path"]) == UPLOAD
         limit = self._settings.max_upload if upload else self._settings.max_body
         patience = self._settings.call_timeout.total_seconds()
         left, complete = limit, False
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        overall = asyncio.timeout(None if upload else patience)
+        began = asyncio.get_running_loop().time()
 
         async def receiving() -> Message:
             nonlocal left, complete
@@ -162,11 +189,10 @@ class Guard:
         refused = await self._refusal(scope, limit)
         if refused is not None:
             await answer(refused)(scope, receive, send)
-            return
-        watched = WATCHED.fullmatch(scope["path"]) is not None
+            return False
         try:
-            async with overall:
-                await self._app(scope, receiving, self._prolonging(overall, send) if watched else send)
+            async with asyncio.timeout(None if upload else patience):
+                await self._app(scope, receiving, send)
         except _TooLargeError:
             wrong = _TOO_LARGE
         except (
@@ -179,20 +205,20 @@ class Guard:
             _LOG.error("defect %s", type(error).__name__)
             wrong = _DEFECT
         else:
-            return
-        if not status():
+            return True
+        if not call.status:
             await answer(wrong)(scope, receive, send)
+        return False
 
-    def _prolonging(self, overall: asyncio.Timeout, send: Send) -> Send:
-        """Sending an answer that is watched: from its beginning on it may take as long as one watches."""
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and not overall.expired():
-                longest = self._settings.events_for + self._settings.call_timeout
-                overall.reschedule(asyncio.get_running_loop().time() + longest.total_seconds())
-            await send(message)
-
-        return sending
+    async def _go_on(self, stream: AnswerStream, listener: Listener) -> None:
+        """Send the rest of an answer, for as long as it may take; what stops it before its end ends the connection."""
+        try:
+            async with asyncio.timeout((self._settings.events_for + self._settings.call_timeout).total_seconds()):
+                await stream.send_to(listener)
+        except (TimeoutError, asyncio.CancelledError):  # cancelled: as above
+            return
+        except Exception as error:  # noqa: BLE001 - as above
+            _LOG.error("defect %s", type(error).__name__)
 
     async def _refusal(self, scope: Scope, limit: int) -> ProblemError | None:
         """Why a call is refused before anybody looks at it."""
@@ -213,7 +239,7 @@ class Guard:
 
 async def _refuse(scope: Scope) -> None:
     """Let be written what a refused call leaves behind (`call_context.requires`), before its caller hears of it."""
-    leave: Callable[[], None] | None = scope.get("state", {}).get("refused")
+    leave: Callable[[], None] | None = scope["state"].get("refused")
     if leave is None:
         return
     try:

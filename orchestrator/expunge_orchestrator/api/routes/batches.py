@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from expunge_orchestrator import json_views
-from expunge_orchestrator.api import event_stream
+from expunge_orchestrator.api.answer_streams import StreamedAnswer, held
 from expunge_orchestrator.api.authentication import CredentialFirst
 from expunge_orchestrator.api.batch_watches import BatchWatches, Progress
-from expunge_orchestrator.api.call_context import CallContext, requires, turn
+from expunge_orchestrator.api.call_context import CallContext, requires
+from expunge_orchestrator.api.event_stream import BatchEventStream
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.openapi import problem, repeated
 from expunge_orchestrator.api.pagination import Cursor, Limit, after
@@ -267,24 +267,11 @@ def list_batch_results(
     return BatchResultPage(items=results, next_cursor=cursor(results[-1].line) if len(rows) > limit else None)
 
 
-_READ = requires(Operation.BATCH_READ, streams=True)
-
-
-async def watching(
-    call: Annotated[CallContext, Depends(_READ)], batch_id: str, asked: Request
-) -> AsyncIterator[BatchWatches]:
-    """A place among those who watch, until the answer has ended."""
-    watches: BatchWatches = asked.app.state.watches
-    with watches.watching(call.principal.actor, batch_id):
-        yield watches
-
-
-@router.get("/{batch_id}/events", response_class=StreamingResponse, responses={
+@router.get("/{batch_id}/events", response_class=Response, responses={
     200: {"description": "Server-sent events `progress` and `end`", "content": {"text/event-stream": {}}},
     204: {"description": "Nothing follows: the caller has had the `end`"}})  # fmt: skip
 async def stream_batch_events(
-    call: Annotated[CallContext, Depends(_READ)],
-    watches: Annotated[BatchWatches, Depends(watching)],
+    call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))],
     batch_id: str,
     asked: Request,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
@@ -294,24 +281,26 @@ async def stream_batch_events(
     The stream ends after a while even if the batch does not: call again with the id of the last event. An actor has ten
     streams at a time.
     """
-    async with turn(asked, call.principal):
-        first = await run_in_threadpool(_progress, call, batch_id)  # its own: what others saw is older than this call
-    since = time.monotonic()
-
-    async def look() -> Progress:
-        """What there is to tell now."""
-        return await watches.look(batch_id, lambda: Progress.of(_shown(call.state.workspace, batch_id)), since)
-
-    watch = event_stream.BatchEventStream(call.state.workspace.settings.api.events_for.total_seconds(), last)
-    if watch.told_the_end(first):
+    watches: BatchWatches = asked.app.state.watches
+    held(asked).enter_context(watches.watching(call.principal.actor, batch_id))
+    first = await run_in_threadpool(_progress, call, batch_id)  # its own: what others saw is older than this call
+    workspace = call.state.workspace
+    look = partial(watches.look, batch_id, partial(_progress_now, workspace, batch_id), time.monotonic())
+    longest = workspace.settings.api.events_for.total_seconds()
+    stream = BatchEventStream(first, look, asked.app.state.ending, longest, last)
+    if stream.has_nothing:
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
-    return StreamingResponse(watch.events(first, look, asked.app.state.ending), media_type="text/event-stream")
+    return StreamedAnswer(stream, "text/event-stream")
 
 
 def _progress(call: CallContext, batch_id: str) -> Progress:
     with call.reading() as connection:
         found = _found(call, connection, batch_id)
-    return Progress.of(_batch_view(call, found))
+    return _progress_now(call.state.workspace, found.uid)
+
+
+def _progress_now(workspace: Workspace, uid: str) -> Progress:
+    return Progress.of(_shown(workspace, uid))
 
 
 def _batch_view(call: CallContext, batch: batches.Batch) -> Batch:
