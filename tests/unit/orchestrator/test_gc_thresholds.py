@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -68,6 +69,16 @@ def test_nothing_is_kept_from_the_collector() -> None:
     assert gone, "it is still young"
 
 
+@pytest.fixture
+def process_of_its_own() -> Iterator[None]:
+    """What a service does to its process is undone."""
+    usual = gc.get_threshold()
+    yield
+    gc.set_threshold(*usual)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("process_of_its_own")
 def test_what_a_service_is_built_of_is_left_alone_and_nothing_that_comes_later() -> None:
     class Circle:
         def __init__(self) -> None:
@@ -77,13 +88,24 @@ def test_what_a_service_is_built_of_is_left_alone_and_nothing_that_comes_later()
     Circle.__del__ = lambda _: gone.append(True)  # type: ignore[attr-defined]
     Circle()
     before = gc.get_freeze_count()
-    try:
-        freeze_startup()
-        assert gone == [True], "garbage is not frozen"
-        assert gc.get_freeze_count() > before
-        assert len(gc.get_objects()) < gc.get_freeze_count()
-        Circle()
-        gc.collect()
-        assert gone == [True, True]
-    finally:
-        gc.unfreeze()
+    freeze_startup()
+    assert gone == [True], "garbage is not frozen"
+    assert gc.get_freeze_count() > before
+    assert len(gc.get_objects()) < gc.get_freeze_count()
+    Circle()
+    gc.collect()
+    assert gone == [True, True]
+
+
+@pytest.mark.usefixtures("process_of_its_own")
+def test_a_service_looks_through_all_that_lives_seldom() -> None:
+    """Nearly all of what it has is frozen, so that little that is new made a full pass due, every few seconds."""
+    gc.set_threshold(700, 10, 10)
+    freeze_startup()
+    with reduced_gc():
+        pass
+    full = gc.get_stats()[2]["collections"]
+    kept = [[one] for one in range(300_000)]
+    assert gc.get_stats()[2]["collections"] == full
+    kept += [[one] for one in range(700_000)]
+    assert gc.get_stats()[2]["collections"] > full, "it does look"
