@@ -232,6 +232,18 @@ def test_so_it_is_by_an_index_of_guests_by_address(
     assert (status["outcomes"], status["told"]) == ({"partially-erased": 1}, {"main.guests": 1, "main.bookings": 2})
 
 
+def test_so_it_is_where_a_users_record_is_found_by_the_address_and_does_not_yield_it(
+    install: Install, database: str
+) -> None:
+    """The record holds the address all the same: what is found by it and names a guest is the guest's."""
+    users = _USERS.replace("yields: {user_id: id, email: email}", "yields: {user_id: id}")
+    cli = install(document(users + _GUESTS + YIELDS))
+    status = erased(cli, BY_ADDRESS)
+    assert (left(database, "guests"), left(database, "bookings")) == ([51, 53], [1, 2, 3])
+    assert (left(database, "users"), left(database, "news")) == ([2], [2])
+    assert status["told"] == {"main.bookings": 1}
+
+
 def test_a_guests_number_beside_a_users_address_names_no_single_person(install: Install, database: str) -> None:
     cli = install(document(_USERS + _GUESTS + YIELDS))
     plan = json.loads(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"guest_id,email\n53,ann@x.example\n").out)

@@ -54,8 +54,8 @@ def passing_values(
     persons = {name: link for name, table in spec.collections.items() if (link := claiming(table)) is not None}
     for name, person in persons.items():
         table = spec.collections[name]
-        for identity in table.yields:
-            if identity in claims and (held := held_by(table, identity)) is not None:
+        for held in table.found_by:
+            if (identity := held.identity or "") in claims:
                 claims[identity].append(Claim(name, person, held, table.since.get(identity, table.created)))
     for child in spec.collections.values():
         for link in child.found_by:
@@ -87,13 +87,6 @@ def claiming(table: TableSpec) -> Link | None:
     if table.log is not None or table.person is None:
         return None
     return next((link for link in table.found_by if link.identity == table.person and not link.several), None)
-
-
-def held_by(table: TableSpec, identity: str) -> Link | None:
-    """The link by which a row that is a person is found by a value that it yields in the same place."""
-    source = table.yields.get(identity)
-    links = (link for link in table.found_by if link.identity == identity)
-    return next((link for link in links if source is not None and link.source.same_place(source)), None)
 
 
 def names_people(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | None:

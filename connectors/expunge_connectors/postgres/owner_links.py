@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.postgres.claims import Claim, claiming, held_by
+from expunge_connectors.postgres.claims import Claim, claiming
 from expunge_connectors.postgres.row_kinds import disjoint
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -166,7 +166,7 @@ def _held(table: TableSpec, link: Link, data_map: DataMap) -> bool:
     return any(
         _of_one_controller(table, other)
         and claiming(other) is not None
-        and held_by(other, link.identity or "") is not None
+        and any(one.identity == link.identity for one in other.found_by)
         for spec in data_map.stores.values()
         if isinstance(spec, PostgresSpec)
         for other in spec.collections.values()

@@ -219,7 +219,7 @@ class _TableBinder:
             ),
             since={
                 identity: self._column(name, one.since)
-                for identity in self.aged()
+                for identity in self.aged() & spec.yields.keys()
                 for one in self.passing[identity]
                 if one.collection == name and one.since is not None
             },
