@@ -9,8 +9,11 @@ from typing import Any
 from tests.support.model.random_source import Dice
 from tests.support.model.world import Cell, Column, Expression, ForeignKey, Table, quoted
 
-FAMILIES = {"firm": "user_id", "client": "caller_id"}
-"""Controller -> the identity of its persons."""
+FAMILIES = {"firm": ("user_id", "staff_id", "doctor_id"), "client": ("caller_id", "agent_id", "guest_id")}
+"""Controller -> the identities of its persons: of one kind, or of several."""
+
+VALUES = ("email", "phone", "recovery")
+"""Reusable identities that select rows; where both are drawn, a place may be read by the first and by the last."""
 
 PERIODS = ("P10Y", "P1Y6M", "P4M", "P30D")
 
@@ -180,16 +183,16 @@ def overwrite(dice: Dice, part: Part, referenced: set[str]) -> None:
         one
         for one in part.table.columns
         if one.name not in others
-        and one.fills in {"email", "phone", "postal", "note", "number", "day", "token", "persons", "tokens"}
+        and one.fills in {*VALUES, "postal", "note", "number", "day", "token", "persons", "tokens"}
         and one.name not in part.table.primary_key
         and one.name not in referenced
         and one.name not in {part.created, part.owner, part.start}
     ]
-    identifying = {link["column"] for link in part.found_by if link.get("identity") in {"email", "phone", "postal"}}
+    identifying = {link["column"] for link in part.found_by if link.get("identity") in {*VALUES, "postal"}}
     identifying |= {
         place if isinstance(place, str) else place["column"]
         for identity, place in part.yields.items()
-        if identity in {"email", "phone", "postal"}
+        if identity in {*VALUES, "postal"}
     }
     # What the server computes follows what it is computed from.
     identifying |= {part.table.column(one).source for one in identifying}

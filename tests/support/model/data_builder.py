@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.model import values
-from tests.support.model.collection_plan import FAMILIES, Part
+from tests.support.model.collection_plan import Part
 from tests.support.model.normalisation import spelt
 from tests.support.model.random_source import Dice
 from tests.support.model.schema_builder import Builder
@@ -171,7 +171,7 @@ class Filler:
                 derived = next(one for one in table.columns if one.source == column.name)
                 assert derived.stored is not None
                 return derived.stored(self._loose(table, part, derived))
-            case "email" | "phone" | "postal":
+            case "email" | "phone" | "postal" | "recovery":
                 return self._single(table, column, number if part and part.person else None)
             case "note":
                 return dice.pick(values.NOTES)
@@ -256,8 +256,10 @@ class Filler:
         if column.fills == "email" and dice.chance(10):
             lists = self._builder.identities["email"]["normaliser"] == "email/3"  # two addresses are not drawn in one
             return dice.pick([one for one in values.NO_ADDRESSES if not (lists and "," in one)])
-        whose = dice.number(0, self._people) if human is None or dice.chance(15) else human
-        if column.fills == "email":
+        # One person's address for recovery is often another's own.
+        seldom = human is not None and not dice.chance(50 if column.fills == "recovery" else 15)
+        whose = human if seldom and human is not None else dice.number(0, self._people)
+        if column.fills in {"email", "recovery"}:
             return dice.pick(values.spellings(values.address(whose)))
         return dice.pick(values.dialled(values.telephone(whose)))
 
@@ -292,34 +294,45 @@ class Filler:
         dice = self._dice
         family = dice.pick(self._builder.families)
         member = None
-        people = next(one for one in self._builder.parts if one.name == f"{family}-people")
-        rows = self._rows[id(people.table)]
-        if people.owner is not None:
-            members = sorted({row[people.owner] for row in rows} | {"1"})
+        kinds = self._builder.people[family]
+        first = kinds[0]
+        if first.owner is not None:
+            members = sorted({row[first.owner] for row in self._rows[id(first.table)]} | {"1"})
             member = dice.pick(members)
-        humans = list(range(self._people))
-        if member is not None and not dice.chance(20):
-            humans = [at for at, row in enumerate(rows) if row[str(people.owner)] == member] or humans
+        anywhere = dice.chance(20)
+        humans = [(one, human) for one in kinds for human in self._humans(one, None if anywhere else member)]
         asked = dice.pick([2, 1, 3, 4])
         asks = [
-            Ask(number + 1, self._given(people, family, human))
-            for number, human in enumerate(dice.some(humans, asked, asked))
+            Ask(number + 1, self._given(kinds, one, human))
+            for number, (one, human) in enumerate(dice.some(humans, asked, asked))
         ]
         if dice.chance(15):
-            asks.append(Ask(len(asks) + 1, self._given(people, family, dice.number(0, self._people))))
+            asks.append(Ask(len(asks) + 1, self._given(kinds, dice.pick(kinds), dice.number(0, self._people))))
         cut = dice.number(0, len(asks) - 1) if dice.chance(40) else 0
         return family, member, [one for one in (asks[:cut], asks[cut:]) if one]
 
-    def _given(self, people: Part, family: str, human: int) -> tuple[tuple[str, str], ...]:
-        """One identifier or two, of a person who is there or is not."""
-        dice, identity = self._dice, FAMILIES[family]
+    def _humans(self, people: Part, member: str | None) -> list[int]:
+        """The numbers of these people: of a member, where there are some."""
         rows = self._rows[id(people.table)]
-        normaliser = self._builder.identities[identity]["normaliser"]
+        theirs = [at for at, row in enumerate(rows) if member is not None and row[str(people.owner)] == member]
+        return theirs or list(range(self._people))
+
+    def _person(self, people: Part, human: int) -> tuple[str, str]:
+        identity, rows = str(people.person), self._rows[id(people.table)]
         row = rows[human] if human < len(rows) else None
         own = values.pool(people.table.column(people.lead).type)[human] if row is None else row[people.lead]
-        person = (identity, spelt(normaliser, own) or "1")
+        return identity, spelt(self._builder.identities[identity]["normaliser"], own) or "1"
+
+    def _given(self, kinds: list[Part], people: Part, human: int) -> tuple[tuple[str, str], ...]:
+        """One identifier or two, of a person who is there or is not."""
+        dice, person = self._dice, self._person(people, human)
+        others = [one for one in kinds if one is not people]
+        if others and dice.chance(8):
+            return person, self._person(dice.pick(others), human)
         email = ("email", values.address(human))
         phone = ("phone", values.telephone(human))
+        if "recovery" in self._builder.identities and dice.chance(12):
+            return (("recovery", values.address(human)),)
         house = ("postal", spelt("postal/1", values.house(1)) or "")
         return dice.pick([*[(person,), (person,), (email,)] * 3, (phone,), (person, email), (email, house), (house,)])
 

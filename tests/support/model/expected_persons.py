@@ -44,6 +44,7 @@ class Whose:
         self._told: dict[Key, set[Key]] = {}
         self._plans = plans
         self._decided: set[Keys] = set()
+        self._not_followed: dict[Keys, Keys] = {}
         self.people: Keys = frozenset()
 
     def look_up(self, asked: Collection[Keys]) -> None:
@@ -71,14 +72,14 @@ class Whose:
         plan, now = self._planned_for(given), self._now(given)
         if now is None or self._plans is None:
             return now
-        before, found, says_who = (self._of_persons(one) for one in (plan.keys, now, given))
-        inherited = self.inherited(given)
-        if says_who != given and not found <= before and inherited is NOTHING:
-            return None
+        before, says_who = (self._of_persons(one) for one in (plan.keys, given))
         known = frozenset[Key]() if plan.keys <= now else plan.keys
         if given in self._plans and self._reference.given_again(self._state, says_who, PLANNED, known):
             return None
-        return now if inherited is NOTHING else self._recorded(given - plan.vouched, self._kept(inherited, now))
+        inherited = self.inherited(given)
+        if inherited is not NOTHING:
+            now = self._recorded(given - plan.vouched, self._kept(inherited, now))
+        return now if now is not None and self._of_persons(now) <= before else None
 
     def inherited(self, given: Keys) -> Plan:
         """What the plan of a request led to, where it was the same person's, or nobody is found any more."""
@@ -108,7 +109,19 @@ class Whose:
         began = {**self._reference.began(self._state, keys)}
         for key, since in plan.began.items():
             began[key] = min((one for one in (since, began.get(key)) if one is not None), default=None)
-        return {place: sealed[place] | plan.sealed.get(place, frozenset()) for place in sealed}, began
+        before = self._still_theirs(keys, plan)
+        return {place: sealed[place] | before.get(place, frozenset()) for place in sealed}, began
+
+    def _still_theirs(self, keys: Keys, plan: Plan) -> Sealed:
+        """What a plan sealed, without what persons lead to who are let go."""
+        before = dict(plan.sealed)
+        for person in self._of_persons(plan.keys) - keys:
+            alone = frozenset([person])
+            theirs = self._recorded(alone) or alone
+            told = self._reference.found(self._state, theirs, people=theirs)
+            lost = self._reference.seal(self._state, told, theirs)
+            before = {place: found - lost.get(place, frozenset()) for place, found in before.items()}
+        return before
 
     def planned(self, keys: Keys, given: Keys) -> Plan:
         """What a plan led to, made now."""
@@ -125,22 +138,39 @@ class Whose:
         that is no person merely tells leads to no person who was not found before, and nowhere at all where a row of
         somebody else holds it.
         """
-        behind = {key: self._persons(key) for key in given}
+        behind = {key: self._persons(key) - self._of_other_kinds(key) for key in given}
         if any(_several(one) for one in behind.values()) or _several(set().union(*behind.values())):
+            return None
+        same, by_value = given | plan.keys, [key for key in given if self._nominates(key)]
+        if any(self._apart([{one} for one in behind[key]], same) for key in by_value):
+            return None
+        values = [key for key in given if self._kind(key) == "reusable" and not self._shareable(key)]
+        if by_value and self._apart([set(self._of_persons(given)), *(behind[key] for key in values)], same):
             return None
         if any(behind.values()) and not all(behind.values()):
             return None
         accepted = self._followed(given, frozenset(), plan)
-        if accepted is None or not (told := self._merely_told(accepted, given | (plan.keys - plan.hearsay))):
-            return accepted
-        known = self._followed(given, told, plan)
-        return self._followed(
-            given, self._reference.told_by_others(self._state, known or frozenset(), told, self.people), plan
-        )
+        held = self._held(accepted or frozenset())
+        if held:
+            accepted = self._followed(given, held, plan)
+        if accepted is not None and (told := self._merely_told(accepted, given | (plan.keys - plan.hearsay))):
+            known = self._followed(given, told | held, plan)
+            of_others = self._reference.told_by_others(self._state, known or frozenset(), told, self.people)
+            accepted = self._followed(given, of_others | held, plan)
+        if accepted is not None:
+            self._not_followed[accepted] = held
+        return accepted
+
+    def _held(self, accepted: Keys) -> Keys:
+        """Values of which another person has one under another identity that is read in the same place."""
+        return self._reference.held_otherwise(self._state, accepted, accepted, own=True)
 
     def _followed(self, given: Keys, barred: Keys, plan: Plan) -> Keys | None:
         """Every key that leads on from those given; values that are barred lead nowhere."""
         accepted = {key for key in given if not self._shareable(key)}
+        accepted = (accepted - barred).union(
+            *(self._persons(key) - self._of_other_kinds(key) for key in accepted & barred)
+        )
         if not accepted:
             return None
         self._walk(accepted)
@@ -180,7 +210,9 @@ class Whose:
         persons = {key for key in accepted if self._kind(key) == "person"}
         own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted))
         told = {one for key in accepted for one in self._next(key)}
-        return frozenset(
+        strayed = set().union(*(self._strayed(key) for key in accepted)) - accepted
+        held = self._not_followed.get(accepted, frozenset())
+        return held.union(strayed) | frozenset(
             one
             for one in (told | plan.keys) - accepted
             if self._kind(one) == "reusable" and not self._shareable(one)
@@ -200,11 +232,12 @@ class Whose:
     def _kept(self, plan: Plan, now: Keys) -> Plan:
         """What a plan led to and is this person's still, by what records say of these keys by now."""
         replaced = {kind for kind, _ in now - plan.keys}
-        persons = self._of_persons(now) or self._unchanged(plan)
+        persons = self._of_persons(now) | self._unchanged(plan)
         plans = (one.keys for one in (self._plans or {}).values())
         going = (keys for keys in plans if not self.people.isdisjoint(keys))  # who is somebody else by now stays
         everybody = self.people.union(*going)  # it is asked about all at once
-        found = self._reference.found(self._state, now | plan.keys, plan.sealed, people=everybody)
+        let_go = self._of_persons(plan.keys) - persons  # with what their rows tell
+        found = self._reference.found(self._state, (now | plan.keys) - let_go, plan.sealed, people=everybody)
         kept = frozenset(
             key
             for key in plan.keys
@@ -229,7 +262,7 @@ class Whose:
     def _walk(self, accepted: set[Key], plan: Plan = NOTHING) -> None:
         """Add the persons and things that accepted keys tell of, to the end."""
         while True:
-            told = {one for key in accepted for one in self._next(key)}
+            told = {one for key in accepted for one in self._next(key) - self._strayed(key)}
             if plan.sealed:
                 told |= self._reference.told(self._state, frozenset(accepted), self.people, plan.sealed)
             more = {one for one in told if self._kind(one) != "reusable"} - accepted
@@ -249,6 +282,52 @@ class Whose:
                 elif self._kind(one) == "internal":
                     ahead.append(one)
         return persons
+
+    def _of_other_kinds(self, value: Key) -> set[Key]:
+        """Persons behind a value of other kinds than all whose own rows hold it, unless it makes one human of them."""
+        own = self._reference.own(self._state, frozenset([value])) if self._nominates(value) else set()
+        kinds = {kind for kind, _ in self._of_persons(frozenset(own))}
+        return {one for one in self._persons(value) if one[0] not in kinds} if kinds else set()
+
+    def _strayed(self, key: Key) -> set[Key]:
+        """What a value leads to of persons of other kinds than all whose own rows hold it."""
+        if not (others := self._of_other_kinds(key)):
+            return set()
+        return {
+            one
+            for one in self._next(key)
+            if self._kind(one) != "reusable" and not self._persons(one).isdisjoint(others)
+        }
+
+    def _apart(self, people: Iterable[set[Key]], same: Keys) -> bool:
+        """Of people each of whom is known to be one human some are not, by keys, the same one as the others.
+
+        Those whose keys are given together are.
+        """
+        linked = [self._by_keys(one) for one in people if one]
+        together = set().union(*linked) & same
+        linked = [one | together if one & together else one for one in linked]
+        if linked:
+            first = linked.pop()
+            while near := [one for one in linked if one & first]:
+                first = first.union(*near)
+                linked = [one for one in linked if one not in near]
+        return bool(linked)
+
+    def _by_keys(self, persons: Iterable[Key]) -> set[Key]:
+        """These, and whom keys lead to from them."""
+        found = set(persons)
+        ahead = list(found)
+        while ahead:
+            fresh = {one for one in self._next(ahead.pop()) if self._kind(one) != "reusable"} - found
+            found |= fresh
+            ahead += fresh
+        return {one for one in found if self._kind(one) == "person"}
+
+    def _nominates(self, key: Key) -> bool:
+        """It may name a person, and makes no persons of two kinds one human."""
+        merges = "same_person" in self._identities[key[0]]
+        return self._kind(key) == "reusable" and not self._shareable(key) and not merges
 
     def _next(self, key: Key) -> set[Key]:
         if key not in self._told:

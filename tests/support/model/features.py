@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.support.model import values
+from tests.support.model.collection_plan import VALUES
 from tests.support.model.world import Column, ForeignKey, Table
 
 RARE = (
@@ -32,6 +33,12 @@ RARE = (
     "a role in a document",
     "a role in a document's lists",
     "further persons",
+    "people of a second kind",
+    "people of a third kind",
+    "a value in people of two kinds",
+    "rows that name people of two kinds",
+    "rows that name people of another kind than hold their value",
+    "a place that two identities read",
     "a claim with a time of its own",
     "rows that go with everybody whom they name",
     "a row above that people share",
@@ -49,6 +56,7 @@ def shapes(table: Table, name: str, collections: Mapping[str, Any]) -> Iterator[
         if "path" in link and spec["tombstone"][link["column"]] == {"elements": True}:
             yield "a role in a document's lists"
     yield from _of_persons(name, spec)
+    yield from _of_kinds_of_people(name, spec, collections)
     yield from _of_several(spec, collections)
     if table.declared != "PRIMARY KEY":
         yield "a unique key" if table.declared else "no key"
@@ -73,6 +81,34 @@ def _of_several(spec: Mapping[str, Any], collections: Mapping[str, Any]) -> Iter
         yield "a row above that people share"
     if any("goes_with_any" in one and "sharing" not in one and "person" not in one for one in above):
         yield "a row above that goes with anybody"
+
+
+def _of_kinds_of_people(name: str, spec: Mapping[str, Any], collections: Mapping[str, Any]) -> Iterator[str]:
+    for kind, suffix in (("second", "-other-people"), ("third", "-third-people")):
+        if name.endswith(suffix):
+            yield f"people of a {kind} kind"
+    controller = spec.get("owner", {}).get("controller")
+    people = [one for one in collections.values() if "person" in one and one["owner"]["controller"] == controller]
+    holding = {value: {one["person"] for one in people if value in _read(one)} for value in VALUES}
+    if "person" in spec:
+        if any(value in _read(spec) and len(kinds) > 1 for value, kinds in holding.items()):
+            yield "a value in people of two kinds"
+        return
+    links = spec.get("found_by", ())
+    persons = {one["person"] for one in collections.values() if "person" in one}
+    above = (collections[link["of"].partition(".")[0]] for link in links if "of" in link)
+    named = {one["person"] for one in above if "person" in one} | (_read(spec) & persons)
+    if len(named) > 1:
+        yield "rows that name people of two kinds"
+    if any(kinds and named - kinds for value, kinds in holding.items() if value in _read(spec)):
+        yield "rows that name people of another kind than hold their value"
+    places = [(link["column"], str(link.get("path"))) for link in links if link.get("identity") in VALUES]
+    if len(set(places)) < len(places):
+        yield "a place that two identities read"
+
+
+def _read(spec: Mapping[str, Any]) -> set[str]:
+    return {link["identity"] for link in spec.get("found_by", ()) if "identity" in link}
 
 
 def _of_persons(name: str, spec: Mapping[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.model import postgres, values
+from tests.support.model.collection_plan import VALUES
 from tests.support.model.random_source import Dice
 from tests.support.model.reference import Keys, Reference, State
 from tests.support.model.world import CUTOFF, Ask, Cell, Cells, Column, Table, World
@@ -92,7 +93,7 @@ def _changed(spec: Mapping[str, Any], table: Table, what: Meanwhile) -> Mapping[
         return {one: _holding(table.column(one), (), None) for one in passing}
     new = {
         one: _holding(
-            table.column(one), path, values.address(what.human) if kind == "email" else values.telephone(what.human)
+            table.column(one), path, values.telephone(what.human) if kind == "phone" else values.address(what.human)
         )
         for one, (kind, path) in passing.items()
     }
@@ -118,7 +119,7 @@ def _passing(spec: Mapping[str, Any], table: Table) -> dict[str, tuple[str, tupl
     yields = [{"column": at} if isinstance(at, str) else at for at in spec.get("yields", {}).values()]
     named = [{**at, "identity": identity} for identity, at in zip(spec.get("yields", {}), yields, strict=True)]
     for place in (*named, *spec["found_by"]):
-        if place.get("identity") in {"email", "phone"}:
+        if place.get("identity") in VALUES:
             column = table.column(place["column"])
             found[column.source or column.name] = place["identity"], tuple(place.get("path", ()))
     return found

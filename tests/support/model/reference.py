@@ -235,19 +235,10 @@ class Reference:
     def _apart(self, one: str, other: str) -> bool:
         """Each of the two finds rows of other kinds."""
 
-        def kinds(link: Mapping[str, Any]) -> dict[str, set[str]]:
-            return {
-                column: {str(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
-                for column, wanted in link.get("where", {}).items()
-            }
-
-        pairs = [
-            (kinds(ours), kinds(theirs))
+        return all(
+            _of_other_rows(ours, theirs)
             for ours in self._collections[one]["found_by"]
             for theirs in self._collections[other]["found_by"]
-        ]
-        return all(
-            any(not ours[column] & theirs[column] for column in ours.keys() & theirs.keys()) for ours, theirs in pairs
         )
 
     def told_later(self, state: State, subjects: Mapping[int, tuple[Keys, Sealed, Began, Keys]]) -> bool:
@@ -370,7 +361,7 @@ class Reference:
             taken = taken or (known and not here and self._of_others(lead, theirs, values, found, state))
             leads = here or (known and not taken)
             if leads or beside:
-                holders = {self._collections[lead]["person"]} if self._passes_on(name, ours, lead, theirs) else set()
+                holders = self._anybody if self._passes_on(name, ours, lead, theirs) else frozenset()
                 of_another = self._names(name, link, holders, cells, state)
                 of_another = of_another or self._beside(name, link, cells, state, people)
                 firm, joint = firm or (leads and not of_another), joint or (beside and not of_another)
@@ -392,7 +383,7 @@ class Reference:
                 firm, theirs_firmly = firm or not of_another, theirs_firmly or of_another
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
-                of_another = self._names(name, link, self._holders(link["identity"]), cells, state)
+                of_another = self._names(name, link, self._told_by(link["identity"]), cells, state)
                 too_old = {one for one in matched if self._too_old(spec, cells, began.get(one))}
                 nominated = nominated or bool(matched - taken_keys - too_old and not of_another)
                 theirs_by_value = theirs_by_value or bool(matched - taken_keys and (too_old or of_another))
@@ -499,20 +490,28 @@ class Reference:
     def _is_person(self, name: str) -> bool:
         return "person" in self._collections[name]
 
-    def _holders(self, identity: str) -> set[str]:
-        """The persons whose own rows hold such values."""
-        declared = self._identities[identity]
-        if declared["kind"] != "reusable" or declared.get("shareable"):
-            return set()
-        return {
-            spec["person"]
+    @property
+    def _anybody(self) -> frozenset[str]:
+        """The identities of persons."""
+        return frozenset(name for name, one in self._identities.items() if one["kind"] == "person")
+
+    def _passing(self, identity: str | None) -> bool:
+        """Its values pass from one person to another, and people do not share them."""
+        declared = self._identities.get(identity, {})
+        return declared.get("kind") == "reusable" and not declared.get("shareable")
+
+    def _told_by(self, identity: str) -> frozenset[str]:
+        """The persons who say by a key in a row that a value in it is none of somebody else's.
+
+        Where people of any kind hold such values in rows of their own, whoever is named.
+        """
+        held = self._passing(identity) and any(
+            link.get("identity") == identity
             for spec in map(self._collections.__getitem__, self.scope)
             if "person" in spec
-            and any(
-                link.get("identity") == identity and same_place(link, spec["yields"].get(identity))
-                for link in spec["found_by"]
-            )
-        }
+            for link in spec["found_by"]
+        )
+        return self._anybody if held else frozenset()
 
     def _is_named(self, name: str, link: Mapping[str, Any], cells: Cells, state: State) -> bool:
         """A row is there that leads to this one."""
@@ -583,9 +582,7 @@ class Reference:
             columns: dict[str, str | None] = {}
             for name in self.scope if recycled(declared) else ():
                 spec = self._collections[name]
-                place = spec.get("yields", {}).get(identity)
-                links = [one for one in spec["found_by"] if one.get("identity") == identity and same_place(one, place)]
-                if "person" in spec and place is not None and links:
+                if "person" in spec and identity in spec["yields"]:
                     columns[name] = spec.get("since", {}).get(identity, spec.get("created"))
             if any(columns.values()):
                 dated[identity] = columns
@@ -609,6 +606,41 @@ class Reference:
                         values = tuple(compared(self._tables[name].column(one), cells[one]) for one in theirs)
                         columns.setdefault((lead, theirs), set()).add(values)
         return Claims(frozenset(keys), columns)
+
+    def held_otherwise(self, state: State, keys: Keys, going: Keys, *, own: bool = False) -> Keys:
+        """Those of the keys that a row of somebody who does not go holds under another identity of the place.
+
+        With `own`, or under the very identity, where there is another one.
+        """
+        named = {key: self._other_names(key) for key in keys}
+        held = {
+            key
+            for name in self.scope
+            for cells in self.others(name, state, going)
+            for key in self._held_keys(name, cells)
+        }
+        return frozenset(key for key, names in named.items() if names and held & (names | ({key} if own else set())))
+
+    def _other_names(self, key: tuple[str, str]) -> set[tuple[str, str]]:
+        """A value under the other identities by which a place may be read where it stands, as each of them reads it."""
+        links = [
+            (spec["table"], link)
+            for spec in self._collections.values()
+            for link in spec.get("found_by", ())
+            if "person" not in spec and self._passing(link.get("identity"))
+        ]
+        alike, before = {key[0]}, set[str]()
+        while alike != before:
+            before = set(alike)
+            alike |= {
+                other["identity"]
+                for at, one in links
+                for there, other in links
+                if one["identity"] in before and at == there and _one_place(one, other)
+            }
+        others = alike - {key[0]}
+        said = {(one, spelt(self._identities[one]["normaliser"], key[1])) for one in others}
+        return {(one, value) for one, value in said if value is not None}
 
     def given_again(self, state: State, people: Keys, since: datetime = CUTOFF, known: Keys = frozenset()) -> bool:
         """A row that is one of these people was made after that.
@@ -661,13 +693,10 @@ class Reference:
                 yield cells
 
     def _held_keys(self, name: str, cells: Cells) -> Iterator[tuple[str, str]]:
-        """The reusable keys that a person's row tells and is found by."""
-        spec = self._collections[name]
-        for link in spec["found_by"]:
-            identity = self._identities.get(link.get("identity"), {})
-            passing = identity.get("kind") == "reusable" and not identity.get("shareable")
-            if passing and same_place(link, spec["yields"].get(link["identity"])):
-                for spelling in spellings(identity["normaliser"], link, cells):
+        """The reusable keys that a person's row is found by."""
+        for link in self._collections[name]["found_by"]:
+            if self._passing(link.get("identity")):
+                for spelling in spellings(self._identities[link["identity"]]["normaliser"], link, cells):
                     yield link["identity"], spelling
 
     def _passes_on(self, name: str, ours: tuple[str, ...], lead: str, theirs: tuple[str, ...]) -> bool:
@@ -789,13 +818,12 @@ class Reference:
         if people is None or "sharing" in spec or "goes_with_any" in spec or self._by_elements(name):
             return False
         ours = self._kinds(name, found_by)
-        persons = {identity for identity, one in self._identities.items() if one["kind"] == "person"}
         for one in self._says(name):
             kinds = self._kinds(name, one)
             if one is found_by and not _several(one):
                 continue
             # Of a row that is found through rows of nobody whom the map knows, whoever it names decides.
-            other = self._names_whom("other", name, one, cells, kinds & (ours or persons), state, people)
+            other = self._names_whom("other", name, one, cells, kinds & (ours or self._anybody), state, people)
             if other and not self._names_whom("going", name, found_by, cells, ours - kinds, state, people):
                 return True
         return False
@@ -1159,6 +1187,24 @@ def _of(link: Mapping[str, Any]) -> tuple[str, tuple[str, ...], tuple[str, ...]]
         return link["of"], tuple(link["columns"]), tuple(link["of_columns"])
     lead, _, column = link["of"].partition(".")
     return lead, (link["column"],), (column,)
+
+
+def _one_place(link: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Both compare what stands in one place of a row."""
+    same = all(link.get(one) == other.get(one) for one in ("column", "path", "each"))
+    return same and not _of_other_rows(link, other)
+
+
+def _of_other_rows(link: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """They speak of rows of other kinds."""
+    ours, theirs = (
+        {
+            column: {str(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
+            for column, wanted in one.get("where", {}).items()
+        }
+        for one in (link, other)
+    )
+    return any(not ours[column] & theirs[column] for column in ours.keys() & theirs.keys())
 
 
 def _several(link: Mapping[str, Any]) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.support.model import values
-from tests.support.model.collection_plan import FAMILIES, Part
+from tests.support.model.collection_plan import Part
 from tests.support.model.random_source import Dice
 from tests.support.model.table_builder import Workshop
 from tests.support.model.world import Column, Expression, Table
@@ -18,10 +18,10 @@ class RowsOfSeveral:
     Args:
         dice: Where choices come from.
         shop: Makes columns.
-        people: Controller -> the collection of its persons.
+        people: Controller -> the collections of its persons, one for each kind.
     """
 
-    def __init__(self, dice: Dice, shop: Workshop, people: Mapping[str, Part]) -> None:
+    def __init__(self, dice: Dice, shop: Workshop, people: Mapping[str, Sequence[Part]]) -> None:
         self._dice = dice
         self._shop = shop
         self._people = people
@@ -31,8 +31,9 @@ class RowsOfSeveral:
         dice, table = self._dice, whole.table
         if whole.person is not None or whole.log or whole.sharing or not dice.chance(25):
             return
-        family, identity = whole.family, FAMILIES[whole.family]
-        people = self._people[family]
+        family = whole.family
+        people = dice.pick(self._people[family])
+        identity = str(people.person)
         for _ in range(dice.pick([1, 1, 2])):
             how = dice.pick(["of", "of", "key", "keys", "keys", "addresses", "document", "guests"])
             if how != "of":
@@ -69,6 +70,29 @@ class RowsOfSeveral:
                 role.tombstone[column.name] = {"elements": True}
             whole.roles.append(role)
             self._shop.parts.append(role)
+
+    def of_two_kinds(self, family: str) -> None:
+        """Rows that name people of two kinds, or of one beside a value: a ticket, who answers it, and an address."""
+        dice, table = self._dice, self._shop.table()
+        part = self._shop.part(f"between-{len(self._shop.parts)}", family, table, "")
+        self._shop.keyed(part)
+        named = dice.some(self._people[family], 1, 2)
+        places = {}
+        for one in named:
+            if dice.chance(60):
+                places[str(one.person)] = self._shop.led(part, one).name
+            else:
+                self._shop.owned(part)
+                kind = one.table.column(one.lead).type
+                column = self._shop.column(table, "lead", kind, nullable=dice.chance(30))
+                part.found_by.append({"column": column.name, "identity": one.person})
+                places[str(one.person)] = column.name
+        for value in dice.some(["email", "phone"], 1, 2) if len(named) == 1 or dice.chance(70) else ():
+            self._shop.identified(part, value, yielded=dice.chance(25))
+        # What yields both keys says that both are one human.
+        told = dice.chance(35 if len(named) == 1 else 12)
+        part.yields |= dict(dice.some(list(places.items()), 1, 2)) if told else {}
+        self._shop.filling(part)
 
     def kinds(self, part: Part) -> None:
         """Perhaps rows of several kinds, which a column tells, in one table: each link leads to its own."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.model import values
-from tests.support.model.collection_plan import FAMILIES, Part, decide, overwrite
+from tests.support.model.collection_plan import FAMILIES, VALUES, Part, decide, overwrite
 from tests.support.model.normalisation import recycled
 from tests.support.model.random_source import Dice
 from tests.support.model.rows_of_several import RowsOfSeveral
 from tests.support.model.table_builder import Workshop
-from tests.support.model.world import Expression, ForeignKey, Table
+from tests.support.model.world import Expression, ForeignKey
 
 
 class Builder:
@@ -27,6 +27,7 @@ class Builder:
         self.families = dice.pick([["firm"], ["client"], ["firm", "client"]])
         self._shop = Workshop(dice, shapes)
         self.tables, self.parts = self._shop.tables, self._shop.parts
+        self.people: dict[str, list[Part]] = {}
         self.identities: dict[str, dict[str, Any]] = {
             "email": {
                 "kind": "reusable",
@@ -37,20 +38,28 @@ class Builder:
             "postal": {"kind": "reusable", "normaliser": "postal/1", "shareable": True},
             "token": {"kind": "internal", "normaliser": "exact/1"},
         }
+        if self._shop.with_recovery:
+            rule = dice.pick(["exact/1", "email/2", self.identities["email"]["normaliser"]])
+            self.identities["recovery"] = {
+                "kind": "reusable",
+                "normaliser": rule,
+                **dice.pick([{}, {"recycled": True}]),
+            }
 
     def build(self) -> None:
         """Make everything."""
         dice = self._dice
         for family in self.families:
-            self._person(family)
+            self._persons(family)
+        several = RowsOfSeveral(dice, self._shop, self.people)
         makers = [self._child, self._child, *[self._direct] * 3, self._log, self._shared, self._upward, self._by_token]
         makers += [self._joined] * 2 * ("with-everybody" in self._shapes)
+        makers += [several.of_two_kinds] * 4 * any(len(one) > 1 for one in self.people.values())
         makers += [self._circle] * ("circle" in self._shapes) + [self._composite] * ("composite" in self._shapes)
         for _ in range(dice.pick([3, 1, 2, 4, 5])):
             dice.pick(makers)(dice.pick(self.families))
         if dice.chance(20):
             self._stranger()
-        several = RowsOfSeveral(dice, self._shop, {one: self._part_of(one) for one in self.families})
         for part in list(self.parts):
             if "kinds" in self._shapes:
                 several.kinds(part)
@@ -77,7 +86,7 @@ class Builder:
                 self._shop.starts(part)
             self._shop.dates(part)
             part.with_everybody = "with-everybody" in self._shapes and not part.sharing and dice.chance(50)
-            self._shop.claims(part, [one for one in ("email", "phone") if recycled(self.identities[one])])
+            self._shop.claims(part, [one for one in self._values if recycled(self.identities[one])])
 
     def document(self) -> dict[str, Any]:
         """The data map."""
@@ -86,7 +95,7 @@ class Builder:
             "backups": {"none": "A world lives as long as the test", "approved_by": "Whoever wrote the test"},
             "operator": {"name": "Model Ltd", "contact": "privacy@model.example", "log_origin": "model.example"},
             "controllers": {"firm": {"name": "The firm"}, "client": {"name": "A client", "many": True}},
-            "identities": self.identities,
+            "identities": self._merging(),
             "data_types": {f"of-{part.name}": part.data_type() for part in self.parts if not part.log},
             "stores": {
                 "main": {
@@ -105,8 +114,16 @@ class Builder:
             if isinstance(what, Expression)
         }
 
-    def _person(self, family: str) -> None:
-        dice, identity = self._dice, FAMILIES[family]
+    def _persons(self, family: str) -> None:
+        """People of one kind, or of several in tables and under keys of their own."""
+        dice, first = self._dice, f"{family}-people"
+        names = [first, f"{family}-other-people", f"{family}-third-people"]
+        many = dice.pick([1, 1, 1, 2, 2, 3]) if "several-kinds" in self._shapes else 1
+        for name, identity in list(zip(names, FAMILIES[family], strict=True))[:many]:
+            self._person(family, name, identity)
+
+    def _person(self, family: str, name: str, identity: str) -> None:
+        dice, before = self._dice, self.people.setdefault(family, [])
         kind = dice.pick(self._shop.kinds())
         self.identities[identity] = {"kind": "person", "normaliser": values.normaliser(kind)}
         table = self._shop.table()
@@ -117,7 +134,8 @@ class Builder:
         else:
             table.primary_key = (key.name,)
             self._shop.numbered(key)
-        part = self._shop.part(f"{family}-people", family, table, key.name)
+        part = self._shop.part(name, family, table, key.name)
+        before.append(part)
         part.person = identity
         part.yields[identity] = key.name
         part.found_by.append({"column": key.name, "identity": identity})
@@ -126,21 +144,20 @@ class Builder:
             self._shop.refer(table, referred, part)
             if dice.chance(15):
                 part.found_by.append({"column": referred.name, "of": f"{part.name}.{part.lead}"})
-        if dice.chance(80):
-            self._shop.identified(part, "email", yielded=dice.chance(70))
-        if dice.chance(40):
-            self._shop.identified(part, "phone", yielded=dice.chance(70))
+        for value, often in zip(self._values, (80, 40, 90), strict=False):
+            # In people of two kinds it makes one human of them.
+            if dice.chance(often if not any(_has(one, value) for one in before[:-1]) else 20):
+                self._shop.identified(part, value, yielded=dice.chance(90 if value == "recovery" else 70))
         self._shop.filling(part)
         if "further-persons" in self._shapes and dice.chance(20):
-            self._further(family)
+            self._further(part)
 
-    def _further(self, family: str) -> None:
+    def _further(self, first: Part) -> None:
         """The same people in a second table, of another schema perhaps: the map says that they are."""
-        identity, first = FAMILIES[family], self._part_of(family)
-        table = self._shop.table()
+        family, identity, table = first.family, str(first.person), self._shop.table()
         key = self._shop.column(table, "key", first.table.column(first.lead).type)
         table.primary_key = (key.name,)
-        part = self._shop.part(f"{family}-more-people", family, table, key.name)
+        part = self._shop.part(f"{first.name.removesuffix('people')}more-people", family, table, key.name)
         part.person = identity
         part.yields[identity] = key.name
         part.found_by.append({"column": key.name, "identity": identity})
@@ -179,9 +196,9 @@ class Builder:
             self._shop.identified(part, "email", yielded=dice.chance(30))
         if "keys-inside" in self._shapes and dice.chance(20):
             self._shop.owned(part)
-            kind = self._person_of(family).column(self._part_of(family).lead).type
-            place = self._shop.inside(table, "persons", kind, FAMILIES[family])
-            part.found_by.append({**place, "identity": FAMILIES[family]})
+            person = self._somebody(family)
+            place = self._shop.inside(table, "persons", _type_of(person), str(person.person))
+            part.found_by.append({**place, "identity": person.person})
         self._mentions(part)
         if dice.chance(35) and len(table.primary_key) == 1:
             below = self._shop.column(table, "self", table.column(table.primary_key[0]).type, nullable=True)
@@ -197,12 +214,13 @@ class Builder:
         dice = self._dice
         table = self._shop.table()
         part = self._shop.part(f"direct-{len(self.parts)}", family, table, "")
-        yields = self._part_of(family).yields
-        claimed = [one for one in ("email", "phone") if one in yields and recycled(self.identities[one])]
-        how = dice.pick(["email", "phone", "person", "person", "postal", *claimed * 2])
+        person = self._somebody(family)
+        yields = person.yields
+        claimed = [one for one in self._values if one in yields and recycled(self.identities[one])]
+        read_twice = ["email"] * 5 * self._shop.with_recovery
+        how = dice.pick([*self._values, "person", "person", "postal", *claimed * 2, *read_twice])
         if how == "person":
-            identity = FAMILIES[family]
-            kind = self._person_of(family).column(self._part_of(family).lead).type
+            identity, kind = str(person.person), _type_of(person)
             if "templates" in self._shapes and dice.chance(30):
                 place = self._shop.templated(table, "persons", kind, identity)
             elif "keys-inside" in self._shapes and dice.chance(70):
@@ -238,8 +256,9 @@ class Builder:
         self._shop.keyed(part)
         here = [one for one in self.parts if one.family == family and one is not part and not one.log]
         leads = [one for one in here if one.lead and one.open]
-        kind = self._person_of(family).column(self._part_of(family).lead).type
         for _ in range(dice.pick([2, 2, 3])):
+            person = self._somebody(family)
+            kind = _type_of(person)
             how = dice.pick(["row", "row", "shared", "token", "key", "inside"])
             if how == "shared" and not part.dead_end:
                 # Whether it goes is told in one round of the resolution: by the person's own key.
@@ -254,11 +273,11 @@ class Builder:
             else:
                 self._shop.owned(part)
                 place = (
-                    self._shop.inside(table, "persons", kind, FAMILIES[family])
+                    self._shop.inside(table, "persons", kind, str(person.person))
                     if how == "inside" and "keys-inside" in self._shapes
                     else {"column": self._shop.column(table, "lead", kind, nullable=dice.chance(30)).name}
                 )
-                part.found_by.append({**place, "identity": FAMILIES[family]})
+                part.found_by.append({**place, "identity": person.person})
         self._shop.filling(part)
 
     def _mentions(self, part: Part) -> None:
@@ -305,7 +324,7 @@ class Builder:
                 nullable = True
             else:
                 owner = self._shop.part(f"link-{len(self.parts)}", family, self._shop.table(), "")
-                self._shop.led(owner, self._part_of(family))
+                self._shop.led(owner, self._somebody(family))
                 self._shop.keyed(owner)
                 if "emptied-owner" not in self._shapes:
                     owner.allowed &= {"delete"}
@@ -371,7 +390,7 @@ class Builder:
         dice = self._dice
         table = self._shop.table()
         part = self._shop.part(f"numbered-{len(self.parts)}", family, table, "")
-        self._shop.led(part, self._part_of(family))
+        self._shop.led(part, self._somebody(family))
         # Either column alone is many people's.
         pair = [self._shop.column(table, fills, dice.pick(["integer", "text"])) for fills in ("tenant", "within")]
         part.pair = (pair[0].name, pair[1].name)
@@ -425,8 +444,32 @@ class Builder:
             key.late = True
         return None
 
-    def _part_of(self, family: str) -> Part:
-        return next(one for one in self.parts if one.name == f"{family}-people")
+    @property
+    def _values(self) -> list[str]:
+        """The reusable identities that select rows."""
+        return [one for one in VALUES if one in self.identities]
 
-    def _person_of(self, family: str) -> Table:
-        return self._part_of(family).table
+    def _somebody(self, family: str) -> Part:
+        """People of a controller, mostly of the first kind."""
+        return self._dice.pick([*self.people[family][:1] * 2, *self.people[family]])
+
+    def _merging(self) -> dict[str, dict[str, Any]]:
+        """The identities; of a value in people of two kinds the map says that it makes them one human."""
+        said = {"same_person": {"reason": "One sign-in for all", "approved_by": "An officer"}}
+        merged = {
+            value
+            for people in self.people.values()
+            for value in self._values
+            if sum(_has(one, value) for one in people) > 1
+        }
+        return {name: one | (said if name in merged else {}) for name, one in self.identities.items()}
+
+
+def _has(part: Part, identity: str) -> bool:
+    """Its rows are found by such a value."""
+    return any(link.get("identity") == identity for link in part.found_by)
+
+
+def _type_of(part: Part) -> str:
+    """The type of the key through which others are linked to it."""
+    return part.table.column(part.lead).type

@@ -49,6 +49,8 @@ SHAPES = frozenset(
         "further-persons",
         "templates",
         "with-everybody",
+        "several-kinds",
+        "two-readers",
     }
 )
 """Shapes beyond the plain ones."""

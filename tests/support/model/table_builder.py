@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.support.model import values
-from tests.support.model.collection_plan import PERIODS, Part
+from tests.support.model.collection_plan import PERIODS, VALUES, Part
 from tests.support.model.random_source import Dice
 from tests.support.model.world import Column, ForeignKey, Table, quoted, text
 
@@ -19,6 +19,7 @@ _COLUMNS = {
     "email": ("email", "E-Mail", "e mail", "e.mail"),
     "phone": ("phone", "Tel."),
     "postal": ("address", "Address Line"),
+    "recovery": ("recovery", "Other E-Mail"),
     "note": ("note", "Full Name", "%note", "it's"),
     "number": ("seconds", "No"),
     "day": ("born", "Born On"),
@@ -51,6 +52,7 @@ class Workshop:
         self._dice = dice
         self._shapes = shapes
         self.owner_type = dice.pick(["integer", "text"])
+        self.with_recovery = "two-readers" in shapes and dice.chance(40)
         self.tables: list[Table] = []
         self.parts: list[Part] = []
 
@@ -304,6 +306,8 @@ class Workshop:
         part.found_by.append({**({"column": place} if isinstance(place, str) else place), "identity": identity})
         if yielded and identity not in part.yields:
             part.yields[identity] = place
+        if identity == "email" and self.with_recovery and part.person is None and dice.chance(80):
+            part.found_by.append({**part.found_by[-1], "identity": "recovery"})
         if form == "text" and identity == "email":
             column.unique = dice.chance(15)
             if dice.chance(15):
@@ -372,7 +376,7 @@ class Workshop:
 
     def dates(self, part: Part) -> None:
         """Where a reusable identifier selects rows: when they were created, or the decision without it."""
-        nominated = {"email", "phone"} & {link.get("identity") for link in part.found_by}
+        nominated = set(VALUES) & {link.get("identity") for link in part.found_by}
         if not nominated or part.log:
             return
         if self._dice.chance(25):
