@@ -100,6 +100,33 @@ MUTANTS = (
         "for subject in subjects if aged else ():",
         "for subject in ():",
     ),
+    Mutant(
+        "a person's own row claims what it is found by, whether it tells it or not",
+        f"{_POSTGRES}/claims.py",
+        'if (identity := held.identity or "") in claims:',
+        'if (identity := held.identity or "") in claims and identity in table.yields:',
+    ),
+    Mutant(
+        "a row that names a person is that person's, whatever kind of person holds the value",
+        f"{_POSTGRES}/owner_links.py",
+        "    return tuple(one for one in table.found_by if one != link and persons_named(spec, one, data_map))\n",
+        "    kinds = {one.person for one in spec.collections.values() if link.identity in one.yields}\n"
+        "    return tuple(one for one in table.found_by if one != link"
+        " and persons_named(spec, one, data_map) & kinds)\n",
+    ),
+    Mutant(
+        "identities that read one place share their claims",
+        "connectors/expunge_connectors/aliases.py",
+        "others = self.alike.get(key.namespace, ())",
+        "others = ()",
+    ),
+    Mutant(
+        "a value leads to no person of another kind than those whose own records hold it",
+        f"{_RULES}/key_graph.py",
+        "        if not held or not rules.nominates(value):\n",
+        "        if True:\n",
+        "tests/acceptance/test_rows_of_another_kind.py::test_so_it_is_by_an_index_of_guests_by_address",
+    ),
     # Whom it was said of that a value is not theirs.
     Mutant(
         "an attribution decides between those who had the value by then",
