@@ -175,7 +175,7 @@ class PlannedKeys:
         }
         while asked := {number: frozenset([persons.pop()]) for number, persons in ahead.items() if persons}:
             for number, theirs in ask(asked, {}).items():
-                told = {key for key in _plain(theirs.keys | theirs.refused) if key.namespace in self.reusable}
+                told = self._values(theirs)
                 if theirs.ambiguity is not None or not told <= _plain(keys[number]) | self.heard.get(number, _NONE):
                     found[number] |= asked[number] | _plain(theirs.keys)
         return {number: one - _plain(now[number]) for number, one in found.items()}
