@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cases",
         choices=("all", "sample", "others"),
         default="all",
-        help="all; a seeded fifth of the cases of slow tests (make test); or the others (make chaos)",
+        help="all; the laws' tests and a seeded fifth of the others with servers (make test); or the rest (make chaos)",
     )
     parser.addoption(
         "--fresh-inspections",

@@ -1,24 +1,28 @@
 """Case sampling: which cases of the slow tests one run takes. `--cases=sample`, `--cases=others`; without: all.
 
-Of a parametrised test that needs servers a sample takes a seeded fifth of the cases, at least one; of one that is
-marked `matrix(n)`, with servers or without, one in n; and it leaves out tests that are marked `heavy`. Of a case for
-each kind of ledger (`support/ledgers.py`) it takes one kind before that. Everything else always runs. `make test` takes
-the sample, `make chaos` the others: together they take every case. The seed is EXPUNGE_CHAOS_SEED, or the day: what is
-left out changes daily.
+What docs/laws.md names always runs, with the samples below. Of every other file whose tests need servers a sample takes
+a seeded fifth of the test functions, at least one. Of a parametrised one it takes a seeded fifth of the cases, at least
+one; of one that is marked `matrix(n)`, with servers or without, one in n; and it leaves out tests that are marked
+`heavy`. Of a case for each kind of ledger (`support/ledgers.py`) it takes one kind before that. Everything else always
+runs. `make test` takes the sample, `make chaos` the others: together they take every case. The seed is
+EXPUNGE_CHAOS_SEED, or the day: what is left out changes daily.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 SHARE = 5
 WITHOUT_SERVERS = ("tests/unit/", "tests/docs/")
+LAWS = Path(__file__).parents[2] / "docs" / "laws.md"
 OWN_SAMPLES = ("tests/chaos/", "tests/mutants/", "tests/load/", "tests/model/", "tests/bench/", "tests/interop/")
 
 
@@ -36,7 +40,7 @@ def split(items: Sequence[pytest.Item], of: str) -> tuple[list[pytest.Item], lis
         of: The seed.
     """
     families: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
-    left_out = _other_ledgers(items, of)
+    left_out = _other_ledgers(items, of) | _other_functions(items, of)
     for item in items:
         if item.nodeid in left_out:
             continue
@@ -62,6 +66,29 @@ def _other_ledgers(items: Sequence[pytest.Item], of: str) -> set[str]:
             alike[item.nodeid.replace(kind, "", 1)].append(item)
     return {
         case.nodeid for cases in alike.values() for case in sorted(cases, key=lambda one: _rank(of, one.nodeid))[1:]
+    }
+
+
+def named_by_laws() -> frozenset[str]:
+    """The names of test files, and the folders of tests, that hold a law."""
+    return frozenset(re.findall(r"\btest_\w+\.py|\btests/\w+/(?=`)", LAWS.read_text("utf-8")))
+
+
+def _other_functions(items: Sequence[pytest.Item], of: str) -> set[str]:
+    """Of each file that needs servers and holds no law all functions but a share, which no heavy one is part of."""
+    named = named_by_laws()
+    files: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        holds_a_law = Path(file).name in named or any(file.startswith(one) for one in named)
+        if holds_a_law or file.startswith(WITHOUT_SERVERS + OWN_SAMPLES) or item.get_closest_marker("heavy"):
+            continue
+        files[file][item.nodeid.partition("[")[0]].append(item.nodeid)
+    return {
+        case
+        for functions in files.values()
+        for one in sorted(functions, key=lambda name: _rank(of, name))[-(-len(functions) // SHARE) :]
+        for case in functions[one]
     }
 
 
