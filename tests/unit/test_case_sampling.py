@@ -24,6 +24,12 @@ class Case:
         return name if name in self.markers else None
 
 
+@pytest.fixture(autouse=True)
+def _samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `make test` samples by itself, whatever the run that this one is part of was asked for."""
+    monkeypatch.delenv("EXPUNGE_TEST_FUNCTIONS", raising=False)
+
+
 def cases(file: str, number: int, *markers: str) -> list[Case]:
     return [Case(f"{file}::test_{one}", markers) for one in range(number)]
 
@@ -70,3 +76,9 @@ def test_what_needs_no_servers_or_samples_itself_always_runs(folder: str) -> Non
 def test_of_a_function_that_runs_a_share_of_the_cases_does() -> None:
     given = [Case(f"{PLAIN}::test_one[{number}]") for number in range(3 * SHARE)]
     assert len(sampled(given)) == 3
+
+
+def test_every_function_runs_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPUNGE_TEST_FUNCTIONS", "all")
+    given = cases(PLAIN, 4 * SHARE)
+    assert sampled(given) == {one.nodeid for one in given}
