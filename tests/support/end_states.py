@@ -232,8 +232,7 @@ def assert_ended(installation: Installation, batch: Batch, had: Mapping[str, int
     said = statements_of(installation, batch, "partially-erased")[-1]
     lines = lines_of(said.body)
     named = {name for name, (outcome, _, due) in lines.items() if outcome == "left" and due}
-    shared = {"main.addresses"} if "main.user_addresses" in had else set()  # kept for the person's own row that is left
-    assert named == had.keys() - shared
+    assert named == had.keys()
     assert lines.keys() >= had.keys()
     assert all(
         outcome in {"erased", "tombstoned", "retained", "not-found"} for outcome, _, due in lines.values() if not due
