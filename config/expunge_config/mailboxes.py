@@ -142,4 +142,4 @@ def spellings() -> Spellings:
     pieces = f"regexp_replace({lower}, '([\\u0001-$&-*,/:-?[-^`{{-\\u007f]|[.][.])+', ',', 'g')"
     usual = f"regexp_replace({pieces}, '(^|[,@])[^,@]*[^a-z0-9._+,@-][^,@]*', '\\1', 'g')"
     several = f"regexp_replace({usual}, '@([^,@]*)(?=@)', '@\\1,\\1', 'g')"
-    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({several}, ',')", within=True)
+    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({several}, ',')", "@", within=True)

@@ -107,7 +107,7 @@ def spellings() -> Spellings:
     plain = f"translate({{column}}::text COLLATE \"C\", E'{foreign}{within}{_PUNCTUATION}', '{_DIGITS}')"
     runs = f"regexp_replace({plain}, '[^0-9]+', ',', 'g')"
     tails = f"regexp_replace({runs}, '[0-9]+([0-9]{{{_TAIL}}})', '\\1', 'g')"
-    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({tails}, ',')", regional=True)
+    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({tails}, ',')", "[0-9]", regional=True)
 
 
 def _escaped(characters: str) -> str:

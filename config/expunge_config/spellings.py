@@ -35,6 +35,7 @@ class Spellings:
         text_tokens: A stored text -> its tokens, as the SQL has them.
         may_name: A normalised value, and a stored text that is not read as it -> its own characters stand in the text.
         sql: The tokens of a stored text, as an array: SQL with `{column}`, immutable, so that an index can hold it.
+        shape: What each token matches and nothing else that the SQL makes does: a regular expression of Postgres.
         regional: A text means something else in another region.
         within: Also where a text is read, as another value, this one may be meant: `prvs=1=ann@x.example`.
     """
@@ -44,6 +45,7 @@ class Spellings:
     text_tokens: Callable[[str], frozenset[str]]
     may_name: Callable[[str, str], bool]
     sql: str
+    shape: str
     regional: bool = False
     within: bool = False
 

@@ -33,7 +33,7 @@ def obstacles(search: Search, data_map: DataMap, counts: Counts) -> list[Obstacl
     """
     store = search.store
     specs = {name: one.spec for name, one in store.collections.items()}
-    several = {name for name, one in store.collections.items() if any(link.beside for link in one.links)}
+    several = {name for name, one in store.collections.items() if any(link.beside or link.values for link in one.links)}
     due = {name for tallies in counts.values() for name, tally in tallies.items() if tally.due}
     keys = [
         (key, store.collections[parent])

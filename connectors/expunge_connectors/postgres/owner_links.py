@@ -66,6 +66,49 @@ def of_one_row(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataM
     return tuple(one for one in table.found_by if one != link and person_keys(spec, one, data_map) - ours)
 
 
+def names_itself(spec: PostgresSpec, table: TableSpec, link: Link, row_key: Collection[str], data_map: DataMap) -> bool:
+    """A row says itself by this link whose it is: by a person's key, or a key that nothing but persons' rows hold."""
+    if link.lead is not None:
+        lead = spec.collections[link.lead[0]]
+        return lead.person is not None and lead is not table and not towards_parent(spec, link, row_key)
+    if link.identity in data_map.person_identities:
+        return True
+    holders = [one.person for _, _, _, one in holding(link, data_map)]
+    return bool(holders) and None not in holders
+
+
+def values_beside(
+    spec: PostgresSpec, table: TableSpec, link: Link, row_key: Collection[str], data_map: DataMap
+) -> tuple[Link, ...]:
+    """The links by whose values a row says whose it is, where this one led there and no key in the row says it.
+
+    Bob's post in Ann's thread, by the user name that his account holds. Of a row that is a person its own key says it,
+    of an element that is taken out of a list the element.
+    """
+    if table.person is not None or table.goes_with_any is not None or table.by_elements:
+        return ()
+    if _passes_on(link, data_map) or names_itself(spec, table, link, row_key, data_map):
+        return ()
+    return tuple(one for one in table.found_by if _passes_on(one, data_map) and not disjoint(one.where, link.where))
+
+
+def held_elsewhere(store: str, table: TableSpec, identity: str, data_map: DataMap) -> bool:
+    """Persons of the same controller hold such values in rows of another store."""
+    return any(
+        _of_one_controller(table, other)
+        and claiming(other) is not None
+        and any(one.identity == identity for one in other.found_by)
+        for name, spec in data_map.stores.items()
+        if isinstance(spec, PostgresSpec) and name != store
+        for other in spec.collections.values()
+    )
+
+
+def _passes_on(link: Link, data_map: DataMap) -> bool:
+    declared = data_map.identities.get(link.identity or "")
+    return declared is not None and declared.kind is IdentityKind.REUSABLE and not declared.shareable
+
+
 def persons_found(spec: PostgresSpec, link: Link, data_map: DataMap) -> frozenset[str]:
     """The identities of the persons whose a row may be that is found by a link.
 
@@ -160,17 +203,7 @@ def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, 
 
 def _held(table: TableSpec, link: Link, data_map: DataMap) -> bool:
     """Rows of the same controller's persons hold such values, in any store of the map."""
-    declared = data_map.identities.get(link.identity or "")
-    if declared is None or declared.kind is not IdentityKind.REUSABLE or declared.shareable:
-        return False
-    return any(
-        _of_one_controller(table, other)
-        and claiming(other) is not None
-        and any(one.identity == link.identity for one in other.found_by)
-        for spec in data_map.stores.values()
-        if isinstance(spec, PostgresSpec)
-        for other in spec.collections.values()
-    )
+    return _passes_on(link, data_map) and held_elsewhere("", table, link.identity or "", data_map)
 
 
 def _of_one_controller(table: TableSpec, other: TableSpec) -> bool:

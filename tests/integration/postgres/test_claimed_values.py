@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 
 import psycopg
@@ -11,6 +10,7 @@ import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import findings
 from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.scans import scans_of_users
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
@@ -165,10 +165,10 @@ def test_without_an_index_the_table_is_read_once_and_not_for_each_key(database: 
         lambda store: store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat),
         lambda store: store.verify(people, ACME, CUTOFF),
     ):
-        before = _scans(database)
+        before = scans_of_users(database)
         with opened(database, loaded) as store:
             verb(store)
-        assert _scans(database) - before < 20
+        assert scans_of_users(database) - before < 20
 
 
 def test_with_an_index_many_people_do_not_make_the_server_read_the_whole_table(database: str) -> None:
@@ -185,25 +185,10 @@ def test_with_an_index_many_people_do_not_make_the_server_read_the_whole_table(d
         lambda store: store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat),
         lambda store: store.verify(people, ACME, CUTOFF),
     ):
-        before = _scans(database)
+        before = scans_of_users(database)
         with opened(database, loaded) as store:
             verb(store)
-        assert _scans(database) == before
-
-
-def _scans(database: str) -> int:
-    """How often the table of users was read from end to end; sessions that ended have told it."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        [(others,)] = execute(
-            database,
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        if not others:
-            break
-        time.sleep(0.01)
-    [(scans,)] = execute(database, "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'users'")
-    return int(scans)
+        assert scans_of_users(database) == before
 
 
 def test_two_accounts_of_one_transaction_take_what_they_share(database: str) -> None:

@@ -209,7 +209,10 @@ _ACCOUNTS = _USERS + "ALTER TABLE users ADD email text; UPDATE users SET email =
 def test_a_row_that_tells_the_address_of_another_than_whose_row_leads_to_it(
     database: str, named: str, normaliser: str
 ) -> None:
-    """Bob's post in Ann's thread says by his address alone that it is his. Dan has no account."""
+    """Bob's post in Ann's thread says by his address alone that it is his. Dan has no account.
+
+    Of a column that the map names the statements ask it themselves: see `test_held_values`.
+    """
     execute(
         database,
         f"{_ACCOUNTS} CREATE TABLE threads (id int PRIMARY KEY, starter text);"
@@ -230,9 +233,8 @@ posts: {{table: public.posts, {dated}found_by: [{{column: thread, of: threads.id
 
     assert told() == []
     execute(database, "INSERT INTO posts VALUES (5, 1, ' Bob@x.example', 'b', NULL)")
-    [message] = told()
-    assert "author_email" in message
-    assert "thread of threads" in message
+    messages = told()
+    assert ["author_email" in one and "thread of threads" in one for one in messages] == ([] if named else [True])
     execute(database, "UPDATE users SET email = 'Bob@x.example' WHERE id = 'ann'")
     assert told() == [], "an address of both: it is Ann's as well"
     execute(

@@ -31,7 +31,7 @@ from expunge_connectors.postgres.erase.throttle import Throttle
 from expunge_connectors.postgres.errors import REFERENCED, RaisedError, still_referenced, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.erasure_order import order
-from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, shared_values
+from expunge_connectors.postgres.sql import claimed_keys, held_values, key_staging, keys_of_others, shared_values
 from expunge_connectors.postgres.sql.fragments import and_
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import unreferenced
@@ -131,6 +131,8 @@ class Eraser:
             handed_over_rows.refuse_kept(search, mapped, over=done.complete)
         with translated(self.store.name):
             claimed_keys.refuse_new(connection, self.store, search.staged)
+        for mapped in self.store.scoped.values():
+            held_values.refuse_new(search, mapped)
         keys_given_again.refuse(search, subjects)  # while we waited for somebody's lock
         if any(one.hearsay for one in subjects):
             with self.others() as session:
@@ -273,6 +275,8 @@ class Eraser:
     def _kept_at_hand(self, mapped: BoundTable) -> bool:
         if mapped.leads or mapped.own or mapped.binding or mapped.spec.sharing is not None:
             return True
+        if held_values.columns(mapped):
+            return True  # what its rows say is looked at again
         if mapped.name in self.store.holding:
             return True
         if mapped.table.kind != "r" or not mapped.table.row_key:

@@ -6,7 +6,7 @@ instead), and a row that changed in the least of these respects stays for anothe
 
 A table of found rows of the erasing side has the columns number (of the subject), p0, p1, … (which row it is), l0, l1,
 … (the columns that lead on), w0_0, … (what each way to it compared; empty for the other ways), s0, … (since when the
-person has it, for ways where that matters), b0, … (whom it names),
+person has it, for ways where that matters), b0, … (whom it names), h0, … (the values by which it says whose it is),
 asked (part of the request), leads (its leads may be followed), waits (see `keys_known`) and stays (kept with a
 ground). A row stands there once for every subject.
 """
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.sql import held_values
 from expunge_connectors.postgres.sql.comparison import (
     leading,
     matches,
@@ -73,6 +74,7 @@ class FoundRows:
         ]
         ddl += [f"{name} timestamptz" for _, name in self._dated()]
         ddl += [f"{name} text" for name, _ in self._named()]
+        ddl += [f"{name} text[]" for _, name in held_values.columns(self.mapped)]
         leads = [raw(f"l{at} {kind.ddl}") for at, kind in enumerate(self.mapped.leads.values())]
         facts = raw("asked boolean, leads boolean, waits boolean, stays boolean")
         return comma_list(
@@ -116,11 +118,12 @@ class FoundRows:
             for name in names
         ]
         compared += [raw(f"min({name}) AS {name}") for _, name in self._dated()]
+        held = [raw(f"max({name}) AS {name}") for _, name in held_values.columns(self.mapped)]
         return sql.SQL(
             "SELECT {}, bool_or(asked) AS asked, bool_or(leads) AS leads, bool_and(waits) AS waits, stays"
             " FROM {} GROUP BY {}, stays"
         ).format(
-            comma_list(*map(raw, same), *compared, *map(raw, named)),
+            comma_list(*map(raw, same), *compared, *map(raw, named), *held),
             found,
             comma_list(*map(raw, [*same, *named])),
         )
@@ -129,6 +132,7 @@ class FoundRows:
         """The row `t` is linked as `f` says it was, and names whom it named."""
         # Of these columns no index is wanted: rows are looked up by their primary keys, one by one.
         since = {id(path): column("f", name) for path, name in self._dated()}
+        saying = [path.link for path, _ in self._compared() if path.link.values]
         number = column("f", "number")
         linked = [
             and_(
@@ -148,7 +152,15 @@ class FoundRows:
                     )
                     for live in feed.columns
                 ]
-        return and_(or_(*linked), *same, *self._inside(), *self._of_new_person())
+        held = [
+            sql.SQL("({0} IS NULL OR {0} IN ({1}))").format(
+                column("f", name),
+                comma_list(*(held_values.standing(self.search, link, one, "t") for link in saying)),
+            )
+            for one, name in held_values.columns(self.mapped)
+            if saying
+        ]
+        return and_(or_(*linked), *same, *held, *self._inside(), *self._of_new_person())
 
     def _of_new_person(self) -> Iterator[sql.Composable]:
         """The row is no account that was made since, under an id that was given again (see `keys_given_again`)."""
@@ -182,6 +194,12 @@ class FoundRows:
             began = "coalesce(k.since, '-infinity')" if path is chosen else "NULL::timestamptz"
             evidence.append(sql.SQL("{} AS {}").format(raw(began), raw(name)))
         evidence += [sql.SQL("{} AS {}").format(value, raw(name)) for name, value in self._named()]
+        evidence += [
+            sql.SQL("CASE WHEN {} THEN {} END AS {}").format(
+                asked, held_values.standing(search, led.link, one, "t"), raw(name)
+            )
+            for one, name in held_values.columns(self.mapped)
+        ]
         return comma_list(
             number,
             *named(place_names(mapped), row_id(mapped, "t")),

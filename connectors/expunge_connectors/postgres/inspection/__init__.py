@@ -15,7 +15,6 @@ several_people          rows that name more than one person, and would go with o
 led_people              rows of one person that a row of another leads to
 rows_concerned          whose rows meet a condition: whose requests an error of rows stops
 told_people             columns that tell an address of a person
-guest_rows              rows that no key says whose they are, and that another store leads to
 pointed_people          rows of one person that point to the record of another
 shared_records          rows that people share, and that are somebody's own
 row_kinds               columns with ids of many tables, values that no row has
@@ -65,7 +64,6 @@ from expunge_connectors.postgres.inspection import (
     empty_columns,
     foreign_keys,
     found_by,
-    guest_rows,
     indexes,
     inheritance,
     internal_identities,
@@ -135,7 +133,6 @@ def _findings(connection: Connection, inspection: InspectionContext) -> list[Fin
         *found_by.findings(inspection),
         *several_people.findings(connection, inspection),
         *led_people.findings(connection, inspection),
-        *guest_rows.findings(connection, inspection),
         *pointed_people.findings(connection, inspection),
         *shared_records.findings(connection, inspection),
         *row_kinds.findings(connection, inspection),

@@ -78,7 +78,8 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
         named = own(inspection, spec, "t")
         led = {lead.text: rows.differ(named.values(), lead.people) for lead in led_by}
         left = [lead for lead in led_by if not led[lead.text]]
-        people = told_people.told_in(told[name] or (), holders)
+        places = [one for one in told[name] or () if one[0] not in _asked_about(inspection, spec)]
+        people = told_people.told_in(places, holders)
         by_values = {(one.name, lead.text): rows.tell(named, one, lead.people) for one in people for lead in left}
         yield from _by_values(inspection, name, by_values, known=told[name] is not None or not left)
         pairs = combinations(left, 2)
@@ -110,6 +111,11 @@ def _kinds(holders: Iterable[Holders], led_by: Iterable[Lead]) -> set[str]:
     """The kinds of values by which a row can be somebody's other than of the rows that lead to it."""
     led = {person.identity for lead in led_by for person in lead.people}
     return {one.kind for one in holders if one.identity in led}
+
+
+def _asked_about(inspection: InspectionContext, spec: TableSpec) -> set[str]:
+    """The columns of whose values the statements ask whose they are (see `held_values`)."""
+    return {one.names[0] for one in spec.found_by if spec.person is None and one.identity in inspection.passing}
 
 
 def _by_values(

@@ -50,6 +50,9 @@ class BoundLink:
         person_keys: The identities by whose keys it names them (see `owner_links.person_keys`).
         of_one_row: Of a row that is a person: the links by which another identity says who it is (see
             `owner_links.of_one_row`).
+        values: Of a key: the values by which a row says whose it is, where none of `naming` does (see
+            `owner_links.values_beside`).
+        naming: Of a key with such values: the links by which a row itself names a person.
         dated: When the row was created, where one that is older than the claim on the value is not the claimant's.
         where: Of which kind the row must be: the link leads to no other.
         ends: What stands before the value in the column's text, and behind it; None: nothing does.
@@ -77,6 +80,8 @@ class BoundLink:
     beside: tuple[BoundLink, ...] = ()
     person_keys: frozenset[str] = frozenset()
     of_one_row: tuple[BoundLink, ...] = ()
+    values: tuple[BoundValue, ...] = ()
+    naming: tuple[BoundLink, ...] = ()
     dated: Column | None = None
     where: tuple[BoundKind, ...] = ()
     ends: tuple[str, str] | None = None
@@ -91,6 +96,40 @@ class BoundLink:
             return self.namespace, self.types
         people = "several people" if self.of_several else "one person"
         return f"{self.namespace} as spelt in {self.source.region or 'any region'} of {people}", (TEXT, TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundValue:
+    """A value in a row that passes on, and who may hold it.
+
+    Attributes:
+        link: Where it stands.
+        rule: SQL with `{column}`: a text there under the identity's normaliser.
+        holders: Those in this store.
+        held_elsewhere: Persons of another store hold such values too.
+    """
+
+    link: BoundLink
+    rule: str
+    holders: tuple[ValueHolder, ...]
+    held_elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ValueHolder:
+    """Rows of persons that may hold the value of another row.
+
+    Attributes:
+        rule: SQL with `{column}`: a text of the other row under the normaliser of the identity by which it is held.
+        collection: Of the persons.
+        held: Where it stands in theirs.
+        person: By which it is known whose such a row is.
+    """
+
+    rule: str
+    collection: str
+    held: BoundLink
+    person: BoundLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +235,7 @@ class BoundStore:
         owning: Collection -> foreign keys to its shared rows that no link follows, from whatever table.
         own_keys: Namespace of what links `of` a person's own key compare -> whose key it is.
         owner_keys: What keys are staged as by which rows say whose they are, where rows are asked whether they are
-            somebody else's as well (see `BoundLink.beside`, `BoundLink.of_one_row`).
+            somebody else's as well (see `BoundLink.beside`, `BoundLink.values`, `BoundLink.of_one_row`).
         deciding: Those among them that decide whose a person's row is by another one of its keys.
         passing: Namespaces whose values pass from one person to another, texts in which they stand among them -> who
             claims them.

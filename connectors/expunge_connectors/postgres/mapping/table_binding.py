@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from expunge_config.datamap import Action, DataMap, IdentityKind
+from expunge_config.datamap import Action, DataMap, IdentityKind, read_alike
 from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
@@ -23,17 +24,28 @@ from expunge_connectors.postgres.catalog.tables import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, aged, passing_values, told
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey, OwnKey
+from expunge_connectors.postgres.mapping.bound_tables import (
+    BoundLink,
+    BoundStore,
+    BoundTable,
+    BoundValue,
+    OutgoingKey,
+    OwnKey,
+    ValueHolder,
+)
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.owner_links import (
     beside,
+    held_elsewhere,
     holding,
     named_by,
+    names_itself,
     of_one_row,
     person_keys,
     persons_found,
     persons_named,
     towards_parent,
+    values_beside,
 )
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.shared_owners import owning_keys
@@ -154,7 +166,7 @@ def _own_keys(tables: Iterable[BoundTable], scope: Scope) -> dict[str, OwnKey]:
 
 def _owner_keys(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType, ...]], ...]:
     links = [link for table in tables for link in table.links]
-    if not any(link.beside or link.of_one_row for link in links):
+    if not any(link.beside or link.values or link.of_one_row for link in links):
         return ()
     said = [link for link in links if link.of is None and link.persons and (link.held_elsewhere or not link.holders)]
     return tuple(dict.fromkeys(link.staged for link in said))
@@ -340,9 +352,32 @@ class _TableBinder:
             told_by=tuple(self._link(name, one) for one in named_by(self.spec, spec, written, claims, self.data_map)),
             beside=tuple(self._link(name, one) for one in beside(self.spec, spec, written, self.data_map)),
             of_one_row=tuple(self._link(name, one) for one in of_one_row(self.spec, spec, written, self.data_map)),
+            **self._values(name, spec, written),
             to_shared=spec.sharing is not None,
             of_several=spec.person is not None or spec.goes_with_any is not None,
         )
+
+    def _values(self, name: str, spec: TableSpec, written: Link) -> dict[str, Any]:
+        """`values` and `naming` of a link."""
+        key = self._live(name).key
+        found = (self._value(name, one) for one in values_beside(self.spec, spec, written, key, self.data_map))
+        values = tuple(one for one in found if one.holders or one.held_elsewhere)
+        naming = [one for one in spec.found_by if values and names_itself(self.spec, spec, one, key, self.data_map)]
+        return {"values": values, "naming": tuple(self._link(name, one) for one in naming)}
+
+    def _value(self, name: str, written: Link) -> BoundValue:
+        """A value, with who holds it by any identity that is read where it may stand (see `shared_places`)."""
+        identity, spec = written.identity or "", self.spec.collections[name]
+        alike = [identity, *sorted(read_alike(self.data_map).get(identity, ()))]
+        holders = []
+        live = self._column(name, written.names[0])
+        rules = {one: spelling(self.data_map.identities[one].rule, live, inside=True) for one in alike}
+        for one, rule in rules.items():
+            for claim in self._claims(one):
+                held, person = (self._link(claim.collection, link) for link in (claim.value, claim.person))
+                holders.append(ValueHolder(rule, claim.collection, held, person))
+        elsewhere = any(held_elsewhere(self.store, spec, one, self.data_map) for one in alike)
+        return BoundValue(self._link(name, written), rules[identity], tuple(holders), elsewhere)
 
     def aged(self) -> frozenset[str]:
         """Identities of which a row must not be older than the claim on its value."""

@@ -68,14 +68,15 @@ def known_by_value_alone(store: BoundStore, mapped: BoundTable, alias: str) -> s
     """
     return and_(
         *(
-            _says_nothing(store, link, alias)
+            says_nothing(store, link, alias)
             for link in mapped.links
             if not link.unclaimed and link.sure and not link.below
         )
     )
 
 
-def _says_nothing(store: BoundStore, link: BoundLink, alias: str) -> sql.Composable:
+def says_nothing(store: BoundStore, link: BoundLink, alias: str) -> sql.Composable:
+    """No key stands in the row by this link; no row above names it, where these say whose it is."""
     if link.source is not None and link.source.several:
         return nothing_inside(link.source, alias)
     if link.of is not None and link.towards_parent:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
+from expunge_connectors.postgres.sql import held_values
 from expunge_connectors.postgres.sql.comparison import (
     compared,
     equal,
@@ -77,8 +78,9 @@ def _others(
 
     A value leads to no row that names anybody: that person's own key leads there too. By a key it is the request's
     unless it names somebody else of the same kind as well; where the row above names people of several kinds, and goes
-    with one of another kind, the others have no say. A row that is a person is not this one's if it has another key
-    than theirs of a kind of which theirs is known: the row of their customer's number was handed to somebody else.
+    with one of another kind, the others have no say. Nor if it names nobody itself, and a value in it is somebody
+    else's. A row that is a person is not this one's if it has another key than theirs of a kind of which theirs is
+    known: the row of their customer's number was handed to somebody else.
     """
     for one in link.told_by:
         yield _Question(search, _Who.ANYBODY, one.persons).asked_of(one, alias)
@@ -87,6 +89,7 @@ def _others(
         going = _Question(search, _Who.GOING, link.persons - one.persons).asked_of(link, alias)
         if other is not FALSE:
             yield other if going is FALSE else and_(other, _not(going))
+    yield from held_values.of_others(search, link, alias)
     for one in () if number is None else link.of_one_row:
         yield _Question(search, _Who.OTHER, one.person_keys - link.person_keys, number=number).asked_of(one, alias)
     if since is not None:

@@ -97,7 +97,7 @@ class RowOwners:
         keys = sql.SQL("(SELECT b.value FROM {} AS b WHERE b.namespace = {} AND b.followed)").format(
             self.asked, sql.Literal(link.identity)
         )
-        value = sql.SQL("one.value").format() if link.several else self._value(link, table, row)
+        value = sql.SQL("one.value").format() if link.several else self.value(link, table, row)
         if whom == "somebody asked for":
             said = sql.SQL("{} IN {}").format(value, keys) if link.identity in self.known else sql.SQL("false").format()
         elif whom == "somebody else" and link.identity in self.known:
@@ -117,13 +117,14 @@ class RowOwners:
     def values(self, link: Link, table: Table, row: str) -> sql.Composed:
         """SELECT the key, or keys, that stand in the row by a link of one identity."""
         if not link.several:
-            return sql.SQL("SELECT {} WHERE {}").format(self._value(link, table, row), said_by(link, table, row))
+            return sql.SQL("SELECT {} WHERE {}").format(self.value(link, table, row), said_by(link, table, row))
         kinds = list(of_kind(link.where, table, row)) or [sql.SQL("true").format()]
         return sql.SQL("SELECT {} FROM {} WHERE {}").format(
             self._spelt(link, sql.Identifier("inside", "value")), inside(link, row), sql.SQL(" AND ").join(kinds)
         )
 
-    def _value(self, link: Link, table: Table, row: str) -> sql.Composed:
+    def value(self, link: Link, table: Table, row: str) -> sql.Composed:
+        """The key that stands in a column of the row."""
         rule = self.data_map.identities[link.identity or ""].rule
         return self._spelt(link, in_row(table.columns[link.names[0]], rule, row))
 

@@ -42,6 +42,7 @@ from expunge_connectors.postgres.verify.expressions import (
     with_key,
     without_template,
 )
+from expunge_connectors.postgres.verify.held_values import HeldValues
 from expunge_connectors.postgres.verify.row_owners import RowOwners
 from expunge_connectors.postgres.verify.shared_rows import pointed_at
 from expunge_connectors.postgres.verify.stored_texts import ReadColumn
@@ -211,7 +212,7 @@ class VerificationQuery:
                 [
                     *first,
                     *self._claims().expressions(namespaces, connection),
-                    *(self._reached(one, namespaces) for one in ways),
+                    *(self._reached(one, namespaces, connection) for one in ways),
                 ]
             ),
             sql.SQL("\nUNION ALL\n").join(tallies),
@@ -259,7 +260,7 @@ class VerificationQuery:
             return stored_texts.namespace(link, spec, self.data_map)
         return f"{self.store}.{link.lead[0]}.{'+'.join(link.lead[1])}"
 
-    def _reached(self, name: str, namespaces: AbstractSet[str]) -> sql.Composed:
+    def _reached(self, name: str, namespaces: AbstractSet[str], connection: Connection) -> sql.Composed:
         """`name AS (...)`: the rows of one collection with their subject; `asked` false means newer.
 
         Only rows that `lead` lead to rows of other collections. What hangs on a shared row that is somebody else's as
@@ -270,10 +271,10 @@ class VerificationQuery:
         for link in spec.found_by:
             shareable = link.lead is None and self.data_map.identities[link.identity or ""].shareable
             if self._namespace(link, spec) in namespaces and not shareable:
-                parts.append(self._from_key(name, table, link, namespaces))
+                parts.append(self._from_key(name, table, link, namespaces, connection))
             lead = name if link.lead is None else link.lead[0]
             if lead != name and self._in_scope(lead) and self._leads_anywhere(lead, namespaces):
-                parts.append(self._from_row(name, [link], namespaces))
+                parts.append(self._from_row(name, [link], namespaces, connection))
         if not parts:
             nothing = sql.SQL(
                 "SELECT NULL::integer AS subject, false AS asked, false AS leads, false AS unclear, false AS joint, {}"
@@ -282,14 +283,16 @@ class VerificationQuery:
             parts.append(nothing.format(self._facts(name, sql.SQL("NULL")), table.identifier))
         own = [link for link in spec.found_by if link.lead is not None and link.lead[0] == name]
         if own:
-            parts.append(self._from_row(name, own, namespaces))
+            parts.append(self._from_row(name, own, namespaces, connection))
         return sql.SQL("{} AS (\n  {}\n)").format(self._called(name), sql.SQL("\n  UNION\n  ").join(parts))
 
     def _called(self, name: str) -> sql.Identifier:
         """What a collection's common table expression is called: the server cuts names after 63 bytes."""
         return sql.Identifier(f"{list(self.spec.collections).index(name)} {name[:10]}")
 
-    def _from_key(self, name: str, table: Table, link: Link, namespaces: AbstractSet[str]) -> sql.Composed:
+    def _from_key(
+        self, name: str, table: Table, link: Link, namespaces: AbstractSet[str], connection: Connection
+    ) -> sql.Composed:
         spec = self.spec.collections[name]
         namespace = self._namespace(link, spec)
         identity = None if link.identity is None else self.data_map.identities[link.identity]
@@ -313,7 +316,7 @@ class VerificationQuery:
                     sql.SQL("({} OR ({} AND ({}) IS TRUE))").format(unclear, old_enough, older),
                 )
         asked, unclear = self._but(
-            self._of_others(spec, table, link, namespaces, sql.Identifier("a", "number")), asked, unclear
+            self._of_others(spec, table, link, namespaces, sql.Identifier("a", "number"), connection), asked, unclear
         )
         if spec.sharing is not None:  # to which no row leads any more: the one that was there, not one made since
             asked = sql.SQL("({} AND {})").format(asked, old_enough)
@@ -354,8 +357,14 @@ class VerificationQuery:
             self.of_member(spec),
         )
 
-    def _of_others(
-        self, spec: TableSpec, table: Table, link: Link, namespaces: AbstractSet[str], number: sql.Identifier
+    def _of_others(  # noqa: PLR0913, PLR0917 - a row, what led there, and what is known
+        self,
+        spec: TableSpec,
+        table: Table,
+        link: Link,
+        namespaces: AbstractSet[str],
+        number: sql.Identifier,
+        connection: Connection,
     ) -> sql.Composed | None:
         """A row that a link leads to is somebody else's, or theirs as well, by a key in it or in a row above it.
 
@@ -366,6 +375,7 @@ class VerificationQuery:
         told = named_by(self.spec, spec, link, claims, self.data_map)
         further = beside(self.spec, spec, link, self.data_map)
         others = [*owners.somebody(told, table), *owners.somebody_else(link, further, table)]
+        others += HeldValues(owners, self._claims(), connection).of_others(link, spec, table)
         others += owners.another(link, of_one_row(self.spec, spec, link, self.data_map), table, number)
         return sql.SQL("({})").format(sql.SQL(" OR ").join(others)) if others else None
 
@@ -454,6 +464,7 @@ class VerificationQuery:
         name: str,
         links: Sequence[Link],
         namespaces: AbstractSet[str],
+        connection: Connection,
     ) -> sql.Composed:
         """From the rows of one collection, by any of these links."""
         spec, table = self.spec.collections[name], self.live(name)
@@ -477,7 +488,7 @@ class VerificationQuery:
             )
             for link in links
         ]
-        others = self._of_others(spec, table, links[0], namespaces, sql.Identifier("p", "subject"))
+        others = self._of_others(spec, table, links[0], namespaces, sql.Identifier("p", "subject"), connection)
         theirs, unclear = self._but(others, sql.SQL("true"), sql.SQL("false"))
         followed = sql.SQL("p.leads" if (stays := self._stays_joint(lead)) is None else f"(p.leads OR {stays})")
         asked, joint = (sql.SQL("({} AND {})").format(sql.SQL(one), theirs) for one in ("p.leads", stays or "false"))

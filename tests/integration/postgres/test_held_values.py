@@ -1,0 +1,143 @@
+"""Held values: of a row that a key found the values in it say whose it is, now and before the commit (ADR 18)."""
+
+from __future__ import annotations
+
+import threading
+
+import psycopg
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.inspection import findings
+from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.scans import scans_of_users
+from tests.support.postgres.small_schemas import ACME, left, shape
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import no_beat
+
+_TABLES = """
+CREATE TABLE users (id text PRIMARY KEY, email text, created_at timestamptz DEFAULT '2025-01-01');
+CREATE TABLE threads (id int PRIMARY KEY, u text);
+CREATE TABLE posts (id int PRIMARY KEY, thread int, author text, parent int, at timestamptz DEFAULT '2025-06-01');
+INSERT INTO users VALUES ('1', 'ann@x.example'), ('9', 'zoe@x.example');
+INSERT INTO threads VALUES (1, '1'), (9, '9');
+INSERT INTO posts VALUES (1, 1, 'ann@x.example'), (2, 1, 'bob@x.example'), (3, 1, NULL), (9, 9, 'zoe@x.example');
+"""
+_MAP = """
+users: {table: public.users, person: user_id, created: created_at, yields: {user_id: id, email: email},
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+threads: {table: public.threads, found_by: [{column: u, of: users.id}]}
+posts: {table: public.posts, created: at, found_by: [{column: thread, of: threads.id},
+  {column: author, identity: email}BELOW]}
+"""
+BELOW = ", {column: parent, of: posts.id}"
+BOB = "INSERT INTO users VALUES ('2', 'Bob@x.example')"
+NORMALISERS = ["email/1", "email/3"]
+
+
+def forum(normaliser: str, below: str = "") -> DataMap:
+    return shape(_MAP.replace("BELOW", below), email=normaliser)
+
+
+def index(database: str, loaded: DataMap) -> None:
+    """Every index that `check` asks for."""
+    for one in findings(database, loaded):
+        if one.code == "tie-index" and one.remedy is not None:
+            execute(database, one.remedy.replace(" CONCURRENTLY", ""))
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("people", [1, 200])
+def test_both_sides_leave_a_row_whose_value_somebody_else_holds(
+    database: str, normaliser: str, people: int, *, indexed: bool
+) -> None:
+    execute(database, _TABLES + BOB)
+    loaded = forum(normaliser)
+    if indexed:
+        index(database, loaded)
+    with opened(database, loaded) as store:
+        asked = [subject(1, user_id="1"), *(subject(n, user_id=f"x{n}") for n in range(2, people + 1))]
+        chunk = resolved(store, asked, ACME)
+        for counts in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
+            assert (counts[1]["posts"].due, counts[1]["posts"].ambiguous) == (2, 1)
+        store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        for counts in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
+            assert due(counts) == {}
+    assert (left(database, "posts"), left(database, "users")) == ([2, 9], ["2", "9"])
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+def test_it_goes_when_its_holder_does(database: str, normaliser: str) -> None:
+    execute(database, _TABLES + BOB)
+    loaded = forum(normaliser)
+    with opened(database, loaded) as store:
+        both = resolved(store, [subject(1, user_id="1"), subject(2, user_id="2")], ACME)
+        assert store.verify(both, ACME, CUTOFF)[1]["posts"].due == 3
+        store.erase(both, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert (left(database, "posts"), left(database, "threads")) == ([9], [9])
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+def test_so_does_nothing_below_it_and_it_is_asked_of_rows_below(database: str, normaliser: str) -> None:
+    """Replies to Bob's post, and Bob's reply to Ann's."""
+    replies = "INSERT INTO posts VALUES (21, NULL, NULL, 2), (11, NULL, 'bob@x.example', 1), (12, NULL, NULL, 1)"
+    execute(database, f"{_TABLES}{BOB}; {replies}")
+    loaded = forum(normaliser, BELOW)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
+            assert (counts[1]["posts"].due, counts[1]["posts"].ambiguous) == (3, 2)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "posts") == [2, 9, 11, 21]
+
+
+@pytest.mark.parametrize("change", ["at = at", "author = 'bob@x.example'"])
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+def test_who_takes_the_value_while_the_deletion_waits_keeps_the_row(
+    database: str, normaliser: str, change: str
+) -> None:
+    """Bob registers, and has the row: what a statement that waits for it sees is older than that."""
+    execute(database, _TABLES)
+    loaded = forum(normaliser)
+    row = 3 if "author" in change else 2
+    execute(database, f"DELETE FROM posts WHERE id = {5 - row}")
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        chunk = resolved(store, [subject(1, user_id="1")], ACME)
+        bob.execute(BOB)
+        bob.execute(f"UPDATE posts SET {change} WHERE id = {row}")  # type: ignore[arg-type]
+        erasing = threading.Thread(
+            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
+        )
+        erasing.start()
+        wait_until_blocked(database)
+        bob.commit()
+        erasing.join(60)
+        assert not erasing.is_alive()
+        assert due(store.verify(chunk, ACME, CUTOFF)) == {}
+    assert left(database, "posts") == [row, 9]
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+def test_with_an_index_the_holders_are_not_read_from_end_to_end(database: str, normaliser: str) -> None:
+    """Of addresses that nobody holds, too: the planner hoped to meet one early in the table."""
+    execute(
+        database,
+        _TABLES + "INSERT INTO users SELECT 'x' || n, n || '@x.example' FROM generate_series(10, 20000) n;"
+        "INSERT INTO threads SELECT n, 'x' || n FROM generate_series(10, 50) n;"
+        "INSERT INTO posts SELECT n, n, n || '@y.example' FROM generate_series(10, 50) n",
+    )
+    loaded = forum(normaliser)
+    index(database, loaded)
+    execute(database, "ANALYZE")
+    with opened(database, loaded) as store:
+        people = resolved(store, [subject(n, user_id=f"x{n}") for n in range(10, 40)], ACME)
+    for verb in (
+        lambda store: store.count(people, ACME, CUTOFF),
+        lambda store: store.verify(people, ACME, CUTOFF),
+        lambda store: store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat),
+    ):
+        before = scans_of_users(database)
+        with opened(database, loaded) as store:
+            verb(store)
+        assert scans_of_users(database) == before
