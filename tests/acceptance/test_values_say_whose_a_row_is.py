@@ -265,3 +265,20 @@ def test_of_a_value_that_both_hold_an_attribution_decides(company: Company, whos
         succeeded(cli.run("attribute", "approve", made, "-", stdin=said, settings=SOMEBODY_ELSE))
     company.erase(company.plan("user_id\n1\n"))
     assert left(database, "posts") == ([1] if stays else [])
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("link", ["column: ref, identity: order_no", "column: ref, of: cards.nr"])
+def test_one_place_is_no_number_of_a_thing_and_a_value_of_persons(company: Company, link: str, *, apart: bool) -> None:
+    """Ann's card has the number S2, and so has Bob's account; `where` on both links says which is meant."""
+    execute(
+        company.urls["main"],
+        f"CREATE TABLE cards (nr text PRIMARY KEY, u int, {DAY}); CREATE TABLE loans (ref text, kind text, {DAY})",
+    )
+    cards = "cards: {table: public.cards, created: created_at, found_by: [{column: u, identity: user_id}]"
+    cards += ", yields: {order_no: {column: nr}}}\n" if "order_no" in link else "}\n"
+    loans = f"loans: {{table: public.loans, created: created_at, found_by: [{{{link}%s}}, {{{{column: ref,"
+    where = (", where: {kind: card}", ", where: {kind: account}")
+    loans = loans.replace("{{column", "{column") + " identity: username%s}]}\n"
+    company.with_map(users(USERNAME) + cards + loans % (where if apart else ("", "")))
+    assert company.errors() == ([] if apart else ["link-beside-identity"])

@@ -6,11 +6,11 @@ import threading
 
 import psycopg
 import pytest
-from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import findings
 from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.scans import scans_of_users
-from tests.support.postgres.small_schemas import ACME, left, shape
+from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import no_beat
@@ -118,14 +118,23 @@ def test_who_takes_the_value_while_the_deletion_waits_keeps_the_row(
     assert left(database, "posts") == [row, 9]
 
 
+def test_a_number_of_a_thing_is_no_value_of_persons(database: str) -> None:
+    """In one column, unless `where` says in which rows it is which: see the acceptance tests for what goes wrong."""
+    execute(database, _TABLES)
+    mixed = _MAP.replace("BELOW", ", {column: author, identity: token}")
+    assert "link-beside-identity" in {one.code for one in findings(database, shape(mixed))}
+    document = small_document(mixed.replace("identity: token}", "identity: token, where: {thread: ['1']}}"))
+    assert "link-beside-identity" in {one.code for one in findings(database, checked(document))}
+
+
 @pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_with_an_index_the_holders_are_not_read_from_end_to_end(database: str, normaliser: str) -> None:
     """Of addresses that nobody holds, too: the planner hoped to meet one early in the table."""
     execute(
         database,
-        _TABLES + "INSERT INTO users SELECT 'x' || n, n || '@x.example' FROM generate_series(10, 20000) n;"
-        "INSERT INTO threads SELECT n, 'x' || n FROM generate_series(10, 50) n;"
-        "INSERT INTO posts SELECT n, n, n || '@y.example' FROM generate_series(10, 50) n",
+        _TABLES + "INSERT INTO users SELECT 'x' || n, n || '@x.example' FROM generate_series(10, 60000) n;"
+        "INSERT INTO threads SELECT n, 'x' || n FROM generate_series(10, 60000) n;"
+        "INSERT INTO posts SELECT n, n, n || '@y.example' FROM generate_series(10, 60000) n",
     )
     loaded = forum(normaliser)
     index(database, loaded)

@@ -112,6 +112,19 @@ def _beside_identities(inspection: InspectionContext, name: str, spec: TableSpec
                     f"Declare an identity of kind reusable for {lead}.{', '.join(columns)}, let {lead} yield it and be"
                     f" found by it, and find {name} by that identity instead of `of`.",
                 )
+        elif (
+            link.identity not in inspection.passing and names_people(inspection.spec, link, inspection.data_map) is None
+        ):
+            for value in (one for one in values if one_place(link, one)):
+                of = f"keys of `{link.identity}`" if link.lead is None else f"{', '.join(columns)} of {lead}"
+                yield inspection.error(
+                    "link-beside-identity",
+                    name,
+                    f"{spec.table}.{', '.join(link.names)} is compared with `{value.identity}`, whose values pass from"
+                    f" one person to another, and with {of}: one text there may be the number of a thing of one"
+                    " person's, and a value of another person.",
+                    "Say by `where` on both links in which rows which of them stands, or leave one of them out.",
+                )
 
 
 def _person(inspection: InspectionContext, link: Link) -> str:
