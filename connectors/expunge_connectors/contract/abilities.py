@@ -96,6 +96,13 @@ class KnowsClaims(Protocol):
         """
         ...
 
+    def persons_since(self, persons: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, datetime]:
+        """Person's key -> when the earliest of the records was made that are this person. Reads only.
+
+        Of those of whom a record says it: one that does not say counts for nothing.
+        """
+        ...
+
     def told_by_others(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:

@@ -61,7 +61,7 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
 from expunge_connectors.postgres.mapping.table_binding import bound_store, linked_namespaces, store_spec
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
-from expunge_connectors.postgres.sql import claimed_keys
+from expunge_connectors.postgres.sql import claimed_keys, person_rows
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.tenant_view import TenantView
 from expunge_connectors.postgres.verify import verification
@@ -434,6 +434,12 @@ class PostgresStore:
         """Whose rows of persons hold these values now, and since when."""
         return self._reading(
             lambda connection: other_names.claimants(connection, self._mapped(connection, scope), values, scope)
+        )
+
+    def persons_since(self, persons: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, datetime]:
+        """When the earliest row of each of these persons was made."""
+        return self._reading(
+            lambda connection: person_rows.persons_since(connection, self._mapped(connection, scope), persons, scope)
         )
 
     def told_by_others(

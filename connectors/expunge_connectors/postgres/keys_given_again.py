@@ -3,31 +3,29 @@
 A person's own row that was made after the erasure began is somebody else's, under the same id: the map says that such
 keys are never re-used; a table without a sequence, or one that was truncated, uses them again all the same. So is one
 that was the request's member's and is another's by now. And an
-internal key is whose row holds it, as a person's is whose row says by another one who it is (see `keys_of_others`). `k`
-is a staged key, `t` a row of a collection of persons.
+internal key is whose row holds it, as a person's is whose row says by another one who it is (see `keys_of_others`). `t`
+is a row of a collection of persons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
 from psycopg import sql
 
-from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres import count, resolve
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
-from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others
-from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import TRUE, and_, comma_list
+from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, person_rows
+from expunge_connectors.postgres.sql.fragments import TRUE
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after, made_on_the_day
 from expunge_connectors.postgres.sql.search_paths import search_paths
-from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, join_condition
+from expunge_connectors.postgres.sql.subject_search import Search
 
 Keys = dict[int, frozenset[SubjectKey]]
 """Subject number -> keys."""
@@ -56,7 +54,7 @@ def given_again(
 def _of_persons(search: Search, subjects: Sequence[Subject]) -> Keys:
     store, found = search.store, Keys()
     keys_of = {one.number: one.keys for one in subjects}
-    for mapped, link in _persons(search):
+    for mapped, link in person_rows.own_links(search.store, search.staged):
         identity = mapped.spec.person or ""
         names = {identity, *(namespace for namespace, of in store.own_keys.items() if of.identity == identity)}
         for number in [*_newer(search, mapped, link, subjects), *_moved(search, mapped, link, subjects)]:
@@ -73,7 +71,7 @@ def refuse(search: Search, subjects: Sequence[Subject]) -> None:
         TerminalError: It is in a row made after the cutoff, or in one that another member has by now. Whose the rows
             under it are cannot be told, so nothing of them goes.
     """
-    for mapped, link in _persons(search):
+    for mapped, link in person_rows.own_links(search.store, search.staged):
         if _moved(search, mapped, link, subjects):
             raise TerminalError(
                 f"store {search.store.name}, collection {mapped.name}: the row with the id of this person is another"
@@ -117,19 +115,6 @@ def _meant(known: frozenset[SubjectKey], told: frozenset[SubjectKey]) -> frozens
     return frozenset(key for key in known if key in told or key.namespace in strange)
 
 
-def _persons(search: Search) -> Iterator[tuple[BoundTable, BoundLink]]:
-    """The collections of persons, and the link by which a row is known as whose it is, where such keys are at hand."""
-    for mapped in search.store.scoped.values():
-        if mapped.spec.person is None:
-            continue
-        for link in mapped.links:
-            several = link.source is not None and link.source.several
-            if link.namespace == mapped.spec.person and link.of is None and not several:
-                if link.staged in search.staged.places:
-                    yield mapped, link
-                break
-
-
 def _newer(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequence[Subject]) -> list[int]:
     """The subjects whose key a row holds that was made after the cutoff, where the map says when.
 
@@ -139,7 +124,7 @@ def _newer(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequen
         return []
     assert search.cutoff is not None
     later = made_after(mapped, "t", search.cutoff)
-    compose = partial(_held, search, mapped, link, in_scope(mapped, "t"), later)
+    compose = partial(person_rows.holding, search.store, search.staged, mapped, link, in_scope(mapped, "t"), later)
     found = _numbers(search, mapped, "given again", compose)
     if mapped.table.columns[mapped.spec.created].base == "date":
         found += _of_the_day(search, mapped, link, subjects)
@@ -157,7 +142,9 @@ def _of_the_day(search: Search, mapped: BoundTable, link: BoundLink, subjects: S
         return []
     texts = [resolve.told_by(mapped, identity) for identity in identities]
     that_day = made_on_the_day(mapped, "t", search.cutoff)
-    compose = partial(_held, search, mapped, link, in_scope(mapped, "t"), that_day, texts=texts)
+    compose = partial(
+        person_rows.holding, search.store, search.staged, mapped, link, in_scope(mapped, "t"), that_day, texts
+    )
     with translated(search.store.name, mapped.name):
         rows = search.connection.execute(search.compiled(("made that day", mapped.name), compose)).fetchall()
     known = {
@@ -193,7 +180,7 @@ def _moved(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequen
     if not at_home or not alone or mapped.member_column is None:
         return []
     elsewhere = sql.SQL("({}) IS NOT TRUE").format(in_scope(mapped, "t"))
-    compose = partial(_held, search, mapped, link, elsewhere, TRUE)
+    compose = partial(person_rows.holding, search.store, search.staged, mapped, link, elsewhere, TRUE)
     return [number for number in _numbers(search, mapped, "moved", compose) if number in at_home]
 
 
@@ -201,30 +188,3 @@ def _numbers(search: Search, mapped: BoundTable, what: str, compose: Callable[[]
     with translated(search.store.name, mapped.name):
         statement = search.compiled((what, mapped.name), compose)
         return [number for (number,) in search.connection.execute(statement).fetchall()]
-
-
-def _held(  # noqa: PLR0913 - the rows looked at, which of them, and what they tell
-    search: Search,
-    mapped: BoundTable,
-    link: BoundLink,
-    whose: sql.Composable,
-    such: sql.Composable,
-    *,
-    texts: Sequence[sql.Composable] = (),
-) -> sql.Composed:
-    """The subjects whose key a live row holds that is whose it should be, and such a one; with what it tells."""
-    keys = search.staged.table(*link.staged)
-    assert keys is not None
-    erased = is_erased(search.store, mapped, "t")
-    alive = sql.SQL("NOT ({})").format(erased) if mapped.action is Action.TOMBSTONE else TRUE
-    path = SearchPath(link, keys, tuple(f"c{place}" for place in range(len(link.types))))
-    # One look into the index for each key (OFFSET 0 is a fence): the planner would read the table for what is seldom.
-    return sql.SQL(
-        "SELECT DISTINCT {} FROM {} AS k CROSS JOIN LATERAL (SELECT t.* FROM {} AS t WHERE {} OFFSET 0) AS t WHERE {}"
-    ).format(
-        comma_list(sql.SQL("k.number"), *texts),
-        keys,
-        mapped.table.identifier,
-        and_(join_condition(path, "t"), whose),
-        and_(such, alive),
-    )

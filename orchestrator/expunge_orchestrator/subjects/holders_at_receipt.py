@@ -1,4 +1,4 @@
-"""Holders at receipt: a request means whom its identifiers named when it was received, nobody who took one since.
+"""Holders at receipt: a request means whom its identifiers named when it was received, nobody who came since.
 
 A request waits to be planned while `check` shows an error, a list is planned days after the letters came: the account
 is closed meanwhile, and another person signs up with the address, whose own record says since when they have it.
@@ -6,11 +6,11 @@ is closed meanwhile, and another person signs up with the address, whose own rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import Scope, SubjectKey
+from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
@@ -23,10 +23,11 @@ def meant(
     workspace: Workspace,
     scope: Scope,
 ) -> dict[int, Resolved]:
-    """The answers; ambiguous where a person has a given value only since the request was received.
+    """The answers; ambiguous where a person is there, or has a given value, only since the request was received.
 
-    Whoever is named by a person's key is certain. Of whom one record does not say since when, the value may always have
-    been theirs.
+    Whoever is named by a person's key is certain. A value may lead to a person whose own record does not hold it: so
+    that record is asked when it was made, whatever led there; of several the earliest counts of those that say it. Of
+    whom one record that holds the value does not say since when, it may always have been theirs.
 
     Args:
         resolved: Number -> the answer.
@@ -46,14 +47,23 @@ def meant(
     held = member_proof.holders(
         workspace.stores.values(), frozenset[SubjectKey]().union(*asked.values()) if asked else (), scope
     )
+    led_to = [Subject(number, resolved[number].keys) for number in asked]
+    made = member_proof.persons_since(workspace.stores, led_to, scope, workspace.data_map)
     answers = dict(resolved)
     for number, values in asked.items():
         people = frozenset(map(member_proof.unmark, resolved[number].keys))
+        if _later([made[person] for person in people & made.keys()], received[number]):
+            answers[number] = Resolved(frozenset(), Ambiguity.SINCE_RECEIPT)
         for value in values & held.keys():
             began = [at for person, at in held[value].items() if person in people]
-            if began and all(at is not None and at > received[number] for at in began):
+            if _later(began, received[number]):
                 answers[number] = Resolved(frozenset(), Ambiguity.SINCE_RECEIPT)
     return answers
+
+
+def _later(times: Sequence[datetime | None], received: datetime) -> bool:
+    """There are such, and every one of them is after the receipt."""
+    return bool(times) and all(at is not None and at > received for at in times)
 
 
 def _by_values(given: frozenset[SubjectKey], data_map: DataMap) -> frozenset[SubjectKey]:

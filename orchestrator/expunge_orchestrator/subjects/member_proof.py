@@ -274,6 +274,24 @@ def holders(
     return found
 
 
+def persons_since(
+    stores: Mapping[str, StoreConnector], people: Sequence[Subject], scope: Scope, data_map: DataMap
+) -> dict[SubjectKey, datetime]:
+    """Person's key of these people -> when the earliest record of the person was made, by whichever store says so.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    identities, found = data_map.person_identities, dict[SubjectKey, datetime]()
+    for name, store in stores.items() if people else ():
+        if isinstance(store, KnowsClaims):
+            told = visible_to(name, people, scope, data_map)
+            persons = frozenset(key for one in told for key in one.keys if key.namespace in identities)
+            for key, at in store.persons_since(persons, scope).items() if persons else ():
+                found[key] = min(at, found.get(key, at))
+    return found
+
+
 @dataclass(slots=True)
 class ProvingLookup:
     """The lookups of one chunk, and the keys proven so far.

@@ -2,6 +2,7 @@
 
 key_staging      keys of a chunk in temporary tables
 claim_ages       since when a person has a value
+person_rows      persons' own rows, and when they were made
 claimed_keys     marks staged keys that another person's row holds
 stored_spellings texts that a library reads as keys of a chunk
 subject_search   finding the rows of a chunk
