@@ -81,6 +81,12 @@ class Normaliser:
         except NotNormalisable:
             return Reading(whole=not text.strip(_SPACE))
 
+    def written(self, value: str, region: str | None) -> frozenset[str]:
+        """Texts that say a normalised value in a column of this region, and may say another one in another column."""
+        if self.spellings is None or self.spellings.written is None:
+            return frozenset({value})
+        return self.spellings.written(value, region)
+
     @property
     def telephone(self) -> bool:
         """Its values are phone numbers."""

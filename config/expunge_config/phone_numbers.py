@@ -95,6 +95,24 @@ def may_name(value: str, text: str) -> bool:
     return any(national in run for run in _NOT_DIGITS.split(text.translate(_PLAIN)))
 
 
+def written(value: str, region: str | None) -> frozenset[str]:
+    """The number as people write it in a column of this region: with the country's code, and as it is dialled there.
+
+    As the library writes it, and its digits alone. A number of the region itself stands there without the country's
+    code, with the trunk prefix and without: in a column of another region these texts are other numbers.
+    """
+    main, _, extension = value.partition(";")
+    read = phonenumbers.parse(main)
+    texts = {main, phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.INTERNATIONAL)}
+    if region is not None:
+        texts.add(phonenumbers.format_out_of_country_calling_number(read, region))
+        if read.country_code == phonenumbers.country_code_for_region(region):
+            texts.add(phonenumbers.national_significant_number(read))
+    texts |= {text.translate(_PLAIN) for text in texts}
+    behind = f";{extension}" if extension else ""
+    return frozenset(f"{text}{behind}" for text in texts if number(text.translate(_PLAIN), region) == main)
+
+
 def supported(region: str) -> bool:
     """The library knows numbers of this region (ISO 3166-1, two capitals)."""
     return region in phonenumbers.SUPPORTED_REGIONS
@@ -107,7 +125,7 @@ def spellings() -> Spellings:
     plain = f"translate({{column}}::text COLLATE \"C\", E'{foreign}{within}{_PUNCTUATION}', '{_DIGITS}')"
     runs = f"regexp_replace({plain}, '[^0-9]+', ',', 'g')"
     tails = f"regexp_replace({runs}, '[0-9]+([0-9]{{{_TAIL}}})', '\\1', 'g')"
-    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({tails}, ',')", "[0-9]", regional=True)
+    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({tails}, ',')", "[0-9]", written)
 
 
 def _escaped(characters: str) -> str:

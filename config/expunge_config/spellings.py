@@ -36,7 +36,8 @@ class Spellings:
         may_name: A normalised value, and a stored text that is not read as it -> its own characters stand in the text.
         sql: The tokens of a stored text, as an array: SQL with `{column}`, immutable, so that an index can hold it.
         shape: What each token matches and nothing else that the SQL makes does: a regular expression of Postgres.
-        regional: A text means something else in another region.
+        written: A normalised value, and the region of a column if one is declared -> texts that say it there, the value
+            among them; None: a text means the same in every region.
         within: Also where a text is read, as another value, this one may be meant: `prvs=1=ann@x.example`.
     """
 
@@ -46,8 +47,13 @@ class Spellings:
     may_name: Callable[[str, str], bool]
     sql: str
     shape: str
-    regional: bool = False
+    written: Callable[[str, str | None], frozenset[str]] | None = None
     within: bool = False
+
+    @property
+    def regional(self) -> bool:
+        """A text means something else in another region."""
+        return self.written is not None
 
     def read(self, text: str, region: str | None = None) -> Reading:
         """What stands in a text, in a column of this region."""

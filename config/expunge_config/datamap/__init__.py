@@ -4,7 +4,7 @@ models         the map's models: controllers, data types, stores, limits
 identities     namespaces of keys: what a value proves, and where two collections share one
 base           the base model, names and texts, assurances
 key_flow       which keys lead to a collection, and which lead on from it
-shared_places  which identities one place is read by
+shared_places  how one place is read, by which identities and of which region
 deadlines      by when requests are answered
 self_service   what a signed-in person may ask for
 loader         read and check a map: every problem with file, line and remedy
@@ -15,7 +15,7 @@ digest         one digest for all maps that decide the same, and one for each co
 from expunge_config.datamap.base import Assurance, Model, Name, Text
 from expunge_config.datamap.deadlines import Calendar, DeadlineSpec, Statute
 from expunge_config.datamap.digest import Decisions, decisions, digest
-from expunge_config.datamap.identities import Identity, IdentityKind
+from expunge_config.datamap.identities import Identity, IdentityKind, Reader
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.loader import Problem, load
 from expunge_config.datamap.models import (
@@ -65,6 +65,7 @@ __all__ = [
     "Operator",
     "Owner",
     "Problem",
+    "Reader",
     "SelfService",
     "SelfServiceScope",
     "StartEvent",

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import StrictBool, field_validator, model_validator
 
@@ -24,6 +25,13 @@ class IdentityKind(StrEnum):
     PERSON = "person"
     REUSABLE = "reusable"
     INTERNAL = "internal"
+
+
+class Reader(NamedTuple):
+    """How a link reads a place: by which identity, and of which region where it declares one."""
+
+    identity: str
+    region: str | None = None
 
 
 class Identity(Model):

@@ -15,7 +15,7 @@ from pydantic import Field, SerializeAsAny, StrictBool, StringConstraints, field
 
 from expunge_config.datamap.base import Assurance, IsoPeriod, Model, Name, Text
 from expunge_config.datamap.deadlines import DeadlineSpec
-from expunge_config.datamap.identities import Identity, IdentityKind, PersonCollection, same_person_complaints
+from expunge_config.datamap.identities import Identity, IdentityKind, PersonCollection, Reader, same_person_complaints
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.self_service import SelfService
 
@@ -195,8 +195,8 @@ class StoreSpec(Model):
         """
         return None
 
-    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - as above
-        """The identities by which one place is read; of places that are read by several.
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[Reader]]:  # noqa: ARG002 - as above
+        """How one place is read; of places that are read in several ways.
 
         Records that are persons aside, which say themselves whose they are. None: this kind of store does not say.
         """

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, by_place
+from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, Reader, by_place
 from expunge_connectors.contract import Counts, Finding, RecordCounts, Scope, Severity, Subject
 from expunge_connectors.errors import TerminalError, UnknownMemberError
 from expunge_connectors.keyspace.templates import ALPHABETS, Step, Template, overlap, steps
@@ -216,13 +216,13 @@ def overlapping_collections(data_map: DataMap, namings: Sequence[RecordNaming]) 
     }
 
 
-def shared_places(namings: Iterable[RecordNaming]) -> list[AbstractSet[str]]:
+def shared_places(namings: Iterable[RecordNaming]) -> list[AbstractSet[Reader]]:
     """The identities of which the same value names the same record, of those where several do."""
     readers = []
     for one in namings:
         namespace = one.whole.namespace or (None if one.part is None else one.part.namespace)
         shapes = one.whole.shape, None if one.part is None else one.part.shape
-        readers.append(((one.place, *shapes, one.below), namespace or ""))
+        readers.append(((one.place, *shapes, one.below), Reader(namespace or "")))
     return by_place(readers)
 
 

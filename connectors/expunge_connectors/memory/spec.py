@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Name, StoreSpec, by_place
+from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Name, Reader, StoreSpec, by_place
 from expunge_connectors.memory.database import MemoryDatabase
 
 
@@ -73,10 +73,10 @@ class MemorySpec(StoreSpec):
             if collection.log is None
         }
 
-    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - as above
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[Reader]]:  # noqa: ARG002 - as above
         """By fields that several identities name."""
         return by_place(
-            ((name, field), identity)
+            ((name, field), Reader(identity))
             for name, collection in self.collections.items()
             for identity, field in collection.found_by.items()
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from expunge_config.datamap import Action, DataMap, KeyFlow
+from expunge_config.datamap import Action, DataMap, KeyFlow, Reader
 from expunge_connectors.postgres.row_kinds import disjoint
 from expunge_connectors.postgres.table_spec import Link, TableSpec, ends, internal_namespace
 
@@ -39,13 +39,13 @@ def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMa
     }
 
 
-def read_together(collections: Mapping[str, TableSpec]) -> list[frozenset[str]]:
-    """Pairs of identities that links compare with one place of a row, of all collections of a table.
+def read_together(collections: Mapping[str, TableSpec]) -> list[frozenset[Reader]]:
+    """How two links read one place of a row, of all collections of a table: by two identities, or of two regions.
 
     Rows that are persons aside.
     """
     links = [
-        (table.table, link.identity, link)
+        (table.table, Reader(link.identity, link.region), link)
         for table in collections.values()
         if table.log is None and table.person is None
         for link in table.found_by

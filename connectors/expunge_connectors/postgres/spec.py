@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic.functional_validators import BeforeValidator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, StoreSpec
+from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, Reader, StoreSpec
 from expunge_connectors.keyspace.templates import Template
 from expunge_connectors.postgres import owner_complaints, tenant_pattern
 from expunge_connectors.postgres.dependency_graph import has_path
@@ -76,7 +76,7 @@ class PostgresSpec(StoreSpec):
         """By links and yields."""
         return key_flows(store, self.collections, data_map)
 
-    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - links say it
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[Reader]]:  # noqa: ARG002 - links say it
         """By links that compare one place of a row."""
         return read_together(self.collections)
 

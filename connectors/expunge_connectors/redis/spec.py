@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, StoreSpec
+from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, Reader, StoreSpec
 from expunge_connectors.keyspace.nested_names import UNDIVIDED
 from expunge_connectors.keyspace.template_rules import (
     RecordNaming,
@@ -168,7 +168,7 @@ class RedisSpec(StoreSpec):
             if keys.log is None
         }
 
-    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[str]]:  # noqa: ARG002 - as above
+    def shared_places(self, store: str, data_map: DataMap) -> Iterable[AbstractSet[Reader]]:  # noqa: ARG002 - as above
         """By templates that are alike but for the identity."""
         return shared_places(self.namings())
 

@@ -14,6 +14,7 @@ from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.redis.spec import RedisSpec
 from expunge_connectors.s3.spec import S3Spec
 
+GERMAN, AUSTRIAN = (f"{{column: a, identity: phone, region: {one}}}" for one in ("DE", "AT"))
 KINDS = {"email": "email/3", "recovery": "email/3", "login": "exact/1", "phone": "phone/1"}
 PLACES = {
     "one column": (["{column: a, identity: email}, {column: a, identity: recovery}"], True),
@@ -38,11 +39,15 @@ def made(links: list[str], **stores: StoreSpec) -> DataMap:
     return DataMap.model_validate(document)
 
 
+def beside(data_map: DataMap) -> dict[str, set[str]]:
+    return {name: {there.identity for _, there in pairs} for name, pairs in read_alike(data_map).items()}
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_places_of_tables(place: str) -> None:
     links, together = PLACES[place]
     expected = {"email": {"recovery"}, "recovery": {"email"}} if together else {}
-    assert read_alike(made(links)) == expected
+    assert beside(made(links)) == expected
 
 
 def test_places_of_keys_and_objects() -> None:
@@ -55,7 +60,7 @@ def test_places_of_keys_and_objects() -> None:
     members = [{"type": "set", "key": "on", "member": f"{{{one}}}"} for one in ("login", "phone")]
     objects = [{"bucket": "files", "key": f"u/{one}.png"} for one in ("{recovery}", "{login}")]
     cache = RedisSpec.model_validate(named("redis", *keys, other, *members))
-    found = read_alike(made([], cache=cache))
+    found = beside(made([], cache=cache))
     assert found == {
         "email": {"recovery"},
         "recovery": {"email"},
@@ -64,7 +69,7 @@ def test_places_of_keys_and_objects() -> None:
     }
     files = S3Spec.model_validate(named("s3", *objects))
     everybody = {"email", "recovery", "login", "phone"}
-    found = read_alike(made([], cache=cache, files=files))
+    found = beside(made([], cache=cache, files=files))
     assert found == {one: everybody - {one} for one in everybody}, "one after the other"
 
 
@@ -73,3 +78,30 @@ def test_a_key_under_the_others_is_what_they_read() -> None:
     assert aliases.of_key(SubjectKey("login", "Bob <BOB@x.example>")) == {SubjectKey("email", "bob@x.example")}
     assert aliases.of_key(SubjectKey("login", "bob")) == frozenset(), "no address"
     assert aliases.of_key(SubjectKey("phone", "+49301234567")) == frozenset()
+
+
+def test_a_link_reads_numbers_of_its_own_region() -> None:
+    """The name of a line is somebody's number where the column's region says the country."""
+    aliases = Aliases.of(made([f"{GERMAN}, {{column: a, identity: login}}"]))
+    number = SubjectKey("phone", "+4930123452")
+    for text in ("030 123452", "030123452", "+49 30 123452", "+4930123452"):
+        assert aliases.of_key(SubjectKey("login", text)) == {number}, text
+    for text in ("030 123452", "030123452", "+49 30 123452", "+4930123452"):
+        assert SubjectKey("login", text) in aliases.of_key(number), text
+    assert not Aliases.of(made(["{column: a, identity: phone}, {column: a, identity: login}"])).of_key(
+        SubjectKey("login", "030 123452")
+    )
+
+
+@pytest.mark.parametrize("links", [[f"{GERMAN}, {AUSTRIAN}"], [GERMAN, AUSTRIAN]])
+def test_one_number_is_two_peoples_by_two_regions(links: list[str]) -> None:
+    aliases = Aliases.of(made(links))
+    german, austrian = SubjectKey("phone", "+4930123452"), SubjectKey("phone", "+4330123452")
+    assert (aliases.of_key(german), aliases.of_key(austrian)) == ({austrian}, {german})
+    assert not aliases.of_key(SubjectKey("phone", "+12025550123"))
+
+
+def test_two_regions_of_two_columns_are_nothing_to_each_other() -> None:
+    links = [f"{GERMAN}, {{column: a, identity: login}}"]
+    links += [one.replace("column: a", "column: b") for one in (f"{AUSTRIAN}, {{column: a, identity: login}}",)]
+    assert all(one.namespace == "login" for one in Aliases.of(made(links)).of_key(SubjectKey("phone", "+4930123452")))
