@@ -2,7 +2,8 @@
 
 An address on Ann's gift that is in nobody's own row may be anybody's. What it leads to is hers only while no row that
 says by a key whose it is, and is not found for her, tells it too or is found by it: Bob's parcel, a line of his order.
-He may have written it since the resolution, so whatever goes by such a value asks again.
+He may have written it since the resolution, so whatever goes by such a value asks again. Rows of other members, by
+their own column or by the rows above them, say nothing of this member's people (ADR 28).
 `k` is a staged key, `t` a row that holds it, `m` a key that is the subject's without such values, `f` a row that those
 lead to.
 """
@@ -28,6 +29,7 @@ from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import equal, same_row
 from expunge_connectors.postgres.sql.fragments import and_, column
+from expunge_connectors.postgres.sql.member_rows import may_be_the_members
 from expunge_connectors.postgres.sql.row_conditions import known_by_value_alone
 from expunge_connectors.postgres.sql.row_owners import requested
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
@@ -179,7 +181,7 @@ def _theirs(search: Search, mapped: BoundTable, path: SearchPath) -> sql.Compose
     named = sql.SQL("NOT ({})").format(and_(*(known_by_value_alone(search.store, one, "t") for one in every)))
     value = search.staged.spellings.key(path.link.staged)[1]
     told = sql.SQL("DISTINCT k.number, {} AS key").format(column("k", value))
-    return joined(mapped, path, told, named, *mine)
+    return joined(mapped, path, told, named, may_be_the_members(search.store, mapped, "t"), *mine)
 
 
 def _of_table(store: BoundStore, mapped: BoundTable) -> list[BoundTable]:

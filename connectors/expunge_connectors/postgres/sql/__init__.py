@@ -9,6 +9,7 @@ subject_search   finding the rows of a chunk
 search_paths     the ways that lead to a collection's rows
 combined_query   one statement for few keys
 comparison       row identity and key comparison
+member_rows      of which member a row is, by the rows above it
 row_conditions   in scope, old enough, known by a value alone
 retention        until when a row is kept by its data type
 row_owners       whose a row is, by the keys in it and in the rows above it
