@@ -38,7 +38,7 @@ from expunge_config.datamap.models import (
     UnmappedPlace,
 )
 from expunge_config.datamap.self_service import SelfService, SelfServiceScope
-from expunge_config.datamap.shared_places import by_place, read_alike
+from expunge_config.datamap.shared_places import by_place, others_read_alike, read_alike
 
 __all__ = [
     "LEDGER",
@@ -77,5 +77,6 @@ __all__ = [
     "decisions",
     "digest",
     "load",
+    "others_read_alike",
     "read_alike",
 ]

@@ -37,6 +37,11 @@ def read_alike(data_map: DataMap) -> dict[str, frozenset[tuple[Reader, Reader]]]
     return {name: frozenset(found) for name, found in pairs.items() if found}
 
 
+def others_read_alike(data_map: DataMap, identity: str) -> list[str]:
+    """The other identities that are read where values of this one stand, sorted."""
+    return sorted({there.identity for _, there in read_alike(data_map).get(identity, ())} - {identity})
+
+
 def by_place(readers: Iterable[tuple[Hashable, Reader]]) -> list[AbstractSet[Reader]]:
     """How one place is read, of pairs of a place and a reader; of places that several read."""
     groups: dict[Hashable, set[Reader]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from expunge_config.datamap import Action, DataMap, IdentityKind, read_alike
+from expunge_config.datamap import Action, DataMap, IdentityKind, others_read_alike
 from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Scope
 from expunge_connectors.errors import TerminalError
@@ -368,7 +368,7 @@ class _TableBinder:
     def _value(self, name: str, written: Link) -> BoundValue:
         """A value, with who holds it by any identity that is read where it may stand (see `shared_places`)."""
         identity, spec = written.identity or "", self.spec.collections[name]
-        alike = [identity, *sorted(read_alike(self.data_map).get(identity, ()))]
+        alike = [identity, *others_read_alike(self.data_map, identity)]
         holders = []
         live = self._column(name, written.names[0])
         rules = {one: spelling(self.data_map.identities[one].rule, live, inside=True) for one in alike}

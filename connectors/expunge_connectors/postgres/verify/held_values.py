@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from expunge_config.datamap import read_alike
+from expunge_config.datamap import others_read_alike
 from expunge_config.spellings import Spellings
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.tables import Table
@@ -62,10 +62,10 @@ class HeldValues:
         of, identity = self.owners, link.identity or ""
         unknown = self._unknown(link, spec)
         texts = of.values(link, table, "r")
-        for one in (identity, *sorted(read_alike(of.data_map).get(identity, ()))):
+        for one in (identity, *others_read_alike(of.data_map, identity)):
             other = link.model_copy(update={"identity": one})
             if held_elsewhere(of.store, spec, one, of.data_map):
-                held = [sql.SQL("true")]
+                held = [sql.SQL("true").format()]
             else:
                 held = [self._claimed(claim, other) for claim in self.claims.passing.get(one, ())]
             if not held:
