@@ -7,7 +7,6 @@ end a run, or a thread of the service, and its text may hold a value of a record
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -32,34 +31,33 @@ def without_defects(connector: C) -> C:
     Raises:
         DefectError: Of each verb, instead of anything else; it names the store, the verb and the class of the error.
     """
-    verbs = {
-        name: _wrapped(name, verb)
+    names = [
+        name
         for name, verb in inspect.getmembers_static(connector)
         if name == "__init__" or not name.startswith("_")
         if inspect.isfunction(verb) or isinstance(verb, classmethod)
-    }
-    return cast("C", type(connector.__name__, (connector,), {"__module__": connector.__module__, **verbs}))
+    ]
+    made = cast("C", type(connector.__name__, (connector,), {"__module__": connector.__module__}))
+    for name in names:
+        setattr(made, name, _telling(made, name, inspect.getattr_static(connector, name)))
+    return made
 
 
-def _wrapped(name: str, verb: Any) -> Any:  # noqa: ANN401 - a function or a classmethod
-    if isinstance(verb, classmethod):
-        return classmethod(_telling(name, cast("Callable[..., Any]", verb.__func__)))
-    return _telling(name, verb)
+def _telling(made: type, name: str, verb: Any) -> Any:  # noqa: ANN401 - a function or a classmethod
+    of_class = isinstance(verb, classmethod)
 
-
-def _telling(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(verb)
-    def told(self: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the verb has them
+    @wraps(verb.__func__ if of_class else verb)
+    def told(this: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the verb has them
         try:
-            return verb(self, *arguments, **named)
+            return getattr(super(made, this), name)(*arguments, **named)
         except ExpungeError:
             raise
         except Exception as error:  # noqa: BLE001 - this is what turns anything else into an error of ours
-            place = getattr(self, "name", None)
+            place = getattr(this, "name", None)
             where = "A connector" if place is None else f"The connector of {place}"
             raise DefectError(
                 f"{where} has a defect: {name} raised {type(error).__name__}.",
                 remedy="Report it to the authors of the connector. What this call did not end is not taken as done.",
             ) from None
 
-    return told
+    return classmethod(told) if of_class else told
