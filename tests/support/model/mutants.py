@@ -117,8 +117,8 @@ MUTANTS = (
     Mutant(
         "identities that read one place share their claims",
         "connectors/expunge_connectors/aliases.py",
-        "others = self.alike.get(key.namespace, ())",
-        "others = ()",
+        "for here, there in self.alike.get(key.namespace, ())",
+        "for here, there in ()",
     ),
     Mutant(
         "a value leads to no person of another kind than those whose own records hold it",
