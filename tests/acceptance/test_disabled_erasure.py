@@ -156,9 +156,9 @@ def test_two_people_of_whom_one_fails_are_told_apart(
     holder, other = make_holder(inspector), make_holder(inspector)
     inner = module_installation.workspace.stores["cache"]
 
-    def spares_one(subjects, actions, scope, cutoff, beat):
+    def spares_one(subjects, *rest):
         spared = [one for one in subjects if str(holder.id) not in one.values("user_id")]
-        return inner.erase(spared, actions, scope, cutoff, beat)
+        return inner.erase(spared, *rest)
 
     batch = module_installation.plan(f"user_id\n{holder.id}\n{other.id}\n")
     ended = module_installation.erase(

@@ -137,8 +137,8 @@ def test_a_retry_leaves_the_row_that_was_handed_over(made: Made, how: str) -> No
     batch = installation.plan(ANN, "acme")
     main = installation.workspace.stores["main"]
 
-    def only_accounts(subjects, actions, scope, cutoff, beat):
-        main.erase(subjects, {name: one for name, one in actions.items() if name == "accounts"}, scope, cutoff, beat)
+    def only_accounts(subjects, actions, *rest):
+        main.erase(subjects, {name: one for name, one in actions.items() if name == "accounts"}, *rest)
         refused()
 
     installation.erase(batch, installation.with_stores({"main": FaultyConnector(main, erase=only_accounts)}))

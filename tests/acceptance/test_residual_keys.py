@@ -231,9 +231,9 @@ def test_what_only_an_email_led_to_is_not_called_gone(installation: Installation
     first = installation.plan(f"caller_id,email\n{ann.id},{ann.email}\n", ann.controller)
     main = installation.workspace.stores["main"]
 
-    def all_but_leads(subjects: Any, actions: Any, scope: Any, cutoff: Any, beat: Any) -> int:
+    def all_but_leads(subjects: Any, actions: Any, *rest: Any) -> int:
         kept = {name: action for name, action in actions.items() if name not in {"leads", "lead_answers", "callers"}}
-        done = main.erase(subjects, kept, scope, cutoff, beat)
+        done = main.erase(subjects, kept, *rest)
         inspector.sql("UPDATE leads SET caller_id = NULL WHERE caller_id = %s", ann.id)
         return done
 
