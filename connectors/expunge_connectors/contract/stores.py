@@ -65,7 +65,7 @@ class StoreConnector(Protocol):
 
         With a cutoff, records found by a reusable identifier count only if created before it. One step only: the
         caller feeds accepted keys back until nothing new appears. Keys of the connector's own paths
-        (`store.collection.column`) are followed here to their end.
+        (columns with store and collection) are followed here to their end.
         """
         ...
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class SubjectKey(NamedTuple):
-    """One identifier: namespace (an identity of the map, or `store.collection.column`) + normalised value.
+    """One identifier: namespace (identity of the map, or a column with its store and collection) + value.
 
     `repr` hides the value: keys turn up in tracebacks. A tuple, because a chunk has tens of thousands of them that are
     made, hashed and compared more than anything else.
@@ -46,7 +46,7 @@ class Subject:
         known: Keys that an earlier round of the resolution followed. They lead nowhere in this one; a record that names
             its person by one of them says whose it is.
         unread: What the last resolution was told and nobody can read (`UNREAD`): counted, though a record may go.
-        at_home: `store.collection` and key of a person's own records that were the request's member's when they were
+        at_home: Store, collection and key of a person's own records that were the request's member's when they were
             found: what another member has of them by now is not the subject's any more.
     """
 

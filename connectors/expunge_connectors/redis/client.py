@@ -115,7 +115,7 @@ class PinnedClient(PipelineClient):
     line: AbstractConnection = field(kw_only=True)
 
     def ask(self, commands: Iterable[Command]) -> Values:
-        """As `Conversation.ask`, but the first failure ends it, and answers are as the server sends them."""
+        """As `PipelineClient.ask`, but the first failure ends it, and answers are as the server sends them."""
         answers = Values()
         for command in commands:
             self.send(command)

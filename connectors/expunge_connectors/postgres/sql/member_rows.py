@@ -1,6 +1,6 @@
 """Member rows: of which controller's member a row is that has no owner's column, by the rows above it (ADR 28).
 
-`t` is such a row, `above1` the row that leads to it, and so on.
+`t` is such a row; the rows that lead to it are called `above` and how far above they are.
 """
 
 from __future__ import annotations
