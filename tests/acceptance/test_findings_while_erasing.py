@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cli import CliRunner
+from tests.support.faulty_connector import FaultyConnector
 from tests.support.fork_server import ForkServer
 from tests.support.holds import key, lift, place
 from tests.support.installation import Installation
@@ -16,6 +17,7 @@ from tests.support.people import SeededPerson, make_holder
 from tests.support.statements import assert_chain_intact
 from tests.support.store_inspector import StoreInspector
 
+from expunge_connectors.defects import DefectError
 from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.demo.load_postgres import ROLE
 from expunge_orchestrator.errors import FindingsError
@@ -24,6 +26,7 @@ from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("fresh_inspections")
 
@@ -93,9 +96,9 @@ def pages(inspector: StoreInspector) -> int:
     return int(inspector.one("SELECT count(*) FROM pages WHERE said = 'by Bob'"))
 
 
-def run_on(installation: Installation) -> None:
+def run_on(installation: Installation, workspace: Workspace | None = None) -> None:
     """What `run-due` does with begun batches, and a service after a minute."""
-    chosen = installation.workspace
+    chosen = workspace or installation.workspace
     erasing_findings.take_up(chosen)
     with open_log(chosen.settings, chosen.data_map.operator, chosen.keys) as writer:
         run(chosen, writer, RunObserver())
@@ -136,6 +139,24 @@ def test_a_stopped_batch_waits_while_check_shows_an_error(
     assert pages(inspector) == 1
     assert inspector.one("SELECT count(*) FROM letters") == 1
     assert_chain_intact(installation, batch)
+
+
+def test_nothing_is_erased_where_an_inspection_has_a_defect(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """A store that is down says so by itself when it is asked to erase; this one would erase, whatever is wrong."""
+    batch, bob = stopped(installation, inspector, "resolve")
+    mend(inspector, bob)
+
+    def forgets() -> None:
+        raise DefectError("The connector of main has a defect: inspect raised KeyError.")
+
+    broken = FaultyConnector(installation.workspace.stores["main"], inspect=forgets)
+    run_on(installation, installation.with_stores({"main": broken}))  # type: ignore[dict-item]
+    assert inspector.one("SELECT count(*) FROM letters") == 2
+    assert "inspect raised KeyError" in installation.failures(batch)
+    run_on(installation)
+    assert installation.again(batch).state is BatchState.ERASED
 
 
 def test_an_error_that_comes_within_a_run_stops_the_next_erasing_step(

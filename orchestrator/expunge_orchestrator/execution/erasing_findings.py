@@ -12,10 +12,10 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from expunge_connectors.contract import Finding, Scope
+from expunge_connectors.defects import DefectError
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.data_map_check import raise_on_errors
@@ -77,7 +77,10 @@ class ErasingFindings:
         return f"{OTHER_MAP}, of {found.text}. It goes on by itself under the plan's map; or: expunge end {batch.uid}"
 
     def _shown(self, batch: Batch) -> str | None:
-        refused = self._refused(batch)
+        try:
+            refused = self._refused(batch)
+        except DefectError as error:
+            return f"{CHECK}not all that it would: {error.message}"
         if refused is None:
             return None
         number = f"{refused.number} error{'' if refused.number == 1 else 's'}"
@@ -112,11 +115,19 @@ class ErasingFindings:
         return None
 
     def _of_those_that_answer(self, scope: Scope) -> FindingsError | None:
-        """Of a store that is down the step itself says so, where it needs that one."""
+        """Of a store that is down the step itself says so, where it needs that one.
+
+        Raises:
+            DefectError: A store may be worked on, and what is wrong there is not known.
+        """
         found: list[Finding] = []
         for store in self._workspace.stores.values():
-            with suppress(ConnectorError):
+            try:
                 found.extend(store.inspect())
+            except DefectError:
+                raise
+            except ConnectorError:
+                continue
         return _errors(found, scope)
 
     def _holds(self, at: float | None) -> bool:
