@@ -104,6 +104,7 @@ class HttpProtocol(HttpToolsProtocol):
         # Each refers to us, and we to it: it would stay, with all that came, until a garbage collection.
         self.pipeline.clear()
         vars(self)["cycle"] = None
+        vars(self.transport).pop("_read_ready_cb", None)  # asyncio's transport refers to itself by this
 
     def pause_writing(self) -> None:
         """Something of an answer is left over: the kernel has as much as it keeps for somebody who does not read."""

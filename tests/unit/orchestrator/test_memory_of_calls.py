@@ -92,6 +92,19 @@ def test_a_connection_that_ended_leaves_nothing(calls: int, *, reset: bool) -> N
 
 
 @pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHo"], ids=["nothing sent", "half a head"])
+def test_a_connection_without_a_call_leaves_nothing(head: bytes) -> None:
+    with served(Application()) as server:
+        transports, protocols = kept(asyncio.Transport), kept(HttpProtocol)
+        for _ in range(5):
+            with connected(server) as visitor:
+                visitor.sendall(head)
+                until(lambda: bool(server.server_state.connections))
+            until(lambda: not server.server_state.connections)
+        until(lambda: (kept(asyncio.Transport), kept(HttpProtocol)) == (transports, protocols))
+
+
+@pytest.mark.usefixtures("no_collector")
 def test_a_connection_that_stays_keeps_no_body() -> None:
     application = Application()
     with served(application) as server:
