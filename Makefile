@@ -2,7 +2,7 @@
 #   make setup       everything that a developer needs (a minute)
 #   make demo        see it work: three real servers, made-up people, a receipt
 #   make serve-demo  the same as a service: the API, and an account-settings page in front of it
-#   make test        all tests but those below
+#   make test        the tests of the laws, and a sample of the others
 #   make check       format, lint, types, import arrows, docstrings, links
 # PYTHON names another interpreter; PYTEST_ARGS adds to pytest's command line.
 
@@ -50,7 +50,7 @@ demo: $(VENV)/.demo ## Erase made-up people from three real servers and verify t
 serve-demo: $(VENV)/.demo ## Serve the API and an account-settings page on made-up people, until Ctrl-C
 	$(BIN)/expunge serve-demo --application docs/examples/account_settings
 
-test: $(VENV)/.dev ## Unit, contract, integration and acceptance tests, on embedded servers
+test: $(VENV)/.dev ## The tests of the laws, those without servers, and a sample of the others, on embedded servers
 	@$(call installed,curl)
 	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cases=sample $(TEST_FOLDERS)
 
