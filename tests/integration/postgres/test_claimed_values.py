@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import findings
-from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.locks import erasing_that_waits
 from tests.support.postgres.scans import scans_of_users
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
@@ -258,14 +257,8 @@ def test_an_attributed_address_that_somebody_takes_while_the_deletion_waits(
         assert store.verify(chunk, ACME, CUTOFF)[1]["subscriptions"].due == 1
         bob.execute("INSERT INTO users VALUES ('2', 'bob', %s)", (spelt,))
         bob.execute("UPDATE subscriptions SET at = at WHERE id = 1")
-        erasing = threading.Thread(
-            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-        )
-        erasing.start()
-        wait_until_blocked(database)
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            bob.commit()
         for counts in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
             assert counts[1]["subscriptions"] == RecordCounts(ambiguous=1)
     assert left(database, "subscriptions") == [1, 2]
@@ -600,14 +593,8 @@ def test_an_address_that_is_given_away_while_the_deletion_waits(
         chunk = resolved(store, asked, ACME)
         bob.execute("INSERT INTO users VALUES ('2', 'bob', %s)", (spelt,))
         bob.execute("UPDATE subscriptions SET at = at WHERE id = 1")
-        erasing = threading.Thread(
-            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-        )
-        erasing.start()
-        wait_until_blocked(database)
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            bob.commit()
         assert store.verify(chunk, ACME, CUTOFF)[1]["subscriptions"].ambiguous == 1
     assert left(database, "subscriptions") == [1, 2]
     assert {"2", "9"} <= set(left(database, "users"))

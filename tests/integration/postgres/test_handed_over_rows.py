@@ -8,7 +8,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
-from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.locks import erasing_that_waits, wait_until_blocked
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
@@ -46,14 +46,8 @@ def test_what_hangs_below_a_row_stays_with_it(database: str, moved: str, orders:
         asked = [subject(1, user_id="1"), *(subject(n, user_id=str(n)) for n in range(10, 9 + people))]
         chunk = resolved(store, asked, ACME)
         bob.execute(moved)
-        erasing = threading.Thread(
-            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-        )
-        erasing.start()
-        wait_until_blocked(database)
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            bob.commit()
     assert left(database, "orders") == orders
     assert left(database, "lines") == left(database, "parts") == [1, 3]
     assert 1 not in left(database, "users")
@@ -73,13 +67,9 @@ def test_what_hangs_below_a_row_that_stays_is_its_new_owners(database: str, *, p
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
         bob.execute("SELECT FROM lines WHERE id = 2 FOR UPDATE")
         below = {one: actions(loaded, "acme")[one] for one in ("lines", "parts")}
-        erasing = threading.Thread(target=lambda: store.erase([ann], below, ACME, CUTOFF, no_beat), daemon=True)
-        erasing.start()
-        wait_until_blocked(database)
-        execute(database, TO_BOB)
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase([ann], below, ACME, CUTOFF, no_beat)):
+            execute(database, TO_BOB)
+            bob.commit()
     assert left(database, "lines") == left(database, "parts") == [1, 3]
 
 
@@ -97,15 +87,9 @@ def test_what_hangs_below_a_row_that_has_its_turn_later_is_its_new_owners(
     ):
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
         bob.execute("SELECT FROM lines WHERE id = 2 FOR UPDATE")
-        erasing = threading.Thread(
-            target=lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-        )
-        erasing.start()
-        wait_until_blocked(database)
-        execute(database, TO_BOB)
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            execute(database, TO_BOB)
+            bob.commit()
     assert left(database, "orders WHERE user_id IS NOT NULL") == left(database, "lines") == [1, 3]
     assert left(database, "parts") == [1, 3]
     assert left(database, "users") == [2]
@@ -192,16 +176,10 @@ def test_a_persons_row_is_whose_other_key_it_has_by_then(database: str, how: str
         [ann] = resolved(store, [subject(1, user_id="1")], ACME)
         assert SubjectKey("cid", "5") in ann.keys
         bob.execute(TO_NEW_ACCOUNT if waits_for == "the row" else "UPDATE orders SET note = 'x' WHERE id = 1")
-        erasing = threading.Thread(
-            target=lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-        )
-        erasing.start()
-        wait_until_blocked(database)
-        if waits_for != "the row":
-            execute(database, TO_NEW_ACCOUNT)
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            if waits_for != "the row":
+                execute(database, TO_NEW_ACCOUNT)
+            bob.commit()
         assert left(database, "accounts") == [2]
         assert left(database, "customers") == [5, 9]
         assert left(database, "orders") == [1, 2]
@@ -269,16 +247,10 @@ def test_what_is_known_by_the_number_of_a_row_stays_with_it(database: str, ident
         if kept:
             bob.rollback()
             bob.execute("SELECT FROM accounts WHERE id = 1 FOR UPDATE")
-        erasing = threading.Thread(
-            target=lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-        )
-        erasing.start()
-        wait_until_blocked(database)
-        if kept:
-            execute(database, "UPDATE customers SET account_id = 2")
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            if kept:
+                execute(database, "UPDATE customers SET account_id = 2")
+            bob.commit()
     assert left(database, "accounts") == [2]
     assert left(database, "customers") == [5]
     assert left(database, "tickets") == [1]

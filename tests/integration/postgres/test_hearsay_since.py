@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, execute, opened
-from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.locks import erasing_that_waits
 from tests.support.postgres.small_schemas import ACME, left, shape
 
 from expunge_config.datamap import DataMap
@@ -73,14 +71,10 @@ def test_what_somebody_else_writes_before_the_erasure_is_committed_keeps_what_it
         bob.execute("UPDATE orders SET contact = %s WHERE id = 2", (spelt,))
         if waited:
             bob.execute("UPDATE news SET at = at WHERE id = 1")
-            erasing = threading.Thread(
-                target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-            )
-            erasing.start()
-            wait_until_blocked(database)
-            bob.commit()
-            erasing.join(60)
-            assert not erasing.is_alive()
+            with erasing_that_waits(
+                database, lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            ):
+                bob.commit()
         else:
             bob.commit()
             store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)

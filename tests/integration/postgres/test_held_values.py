@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.inspection import findings
-from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.locks import erasing_that_waits
 from tests.support.postgres.scans import scans_of_users
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
@@ -106,14 +104,8 @@ def test_who_takes_the_value_while_the_deletion_waits_keeps_the_row(
         chunk = resolved(store, [subject(1, user_id="1")], ACME)
         bob.execute(BOB)
         bob.execute(f"UPDATE posts SET {change} WHERE id = {row}")  # type: ignore[arg-type]
-        erasing = threading.Thread(
-            target=lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat), daemon=True
-        )
-        erasing.start()
-        wait_until_blocked(database)
-        bob.commit()
-        erasing.join(60)
-        assert not erasing.is_alive()
+        with erasing_that_waits(database, lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            bob.commit()
         assert due(store.verify(chunk, ACME, CUTOFF)) == {}
     assert left(database, "posts") == [row, 9]
 

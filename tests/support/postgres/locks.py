@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.support.postgres.company import execute
@@ -21,3 +24,17 @@ def wait_until_blocked(url: str, sessions: int = 1) -> None:
             return
         time.sleep(0.01)
     pytest.fail("nobody waits for anybody")
+
+
+@contextmanager
+def erasing_that_waits(url: str, erase: Callable[[], object]) -> Iterator[None]:
+    """An erasing in a thread, which waits for another session's lock: the block is what happens meanwhile.
+
+    It has to let go of the lock; the erasing has ended when it is over.
+    """
+    erasing = threading.Thread(target=erase, daemon=True)
+    erasing.start()
+    wait_until_blocked(url)
+    yield
+    erasing.join(60)
+    assert not erasing.is_alive()
