@@ -13,8 +13,10 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock, create_autospec
@@ -24,6 +26,7 @@ import uvicorn
 from tests.support.api import ApiHarness, listed, once, open_api
 from tests.support.installation import CompanyStack
 
+from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import batch_watches, event_stream
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.routes import batches as batches_routes
@@ -109,31 +112,115 @@ def test_without_a_worker_it_ends_and_goes_on_where_it_ended(
         assert unknown[-1]["event"] == "end"
 
 
+CONTROLLER = Scope("client:1")
+
+
+def progress(name: object) -> batch_watches.Progress:
+    return batch_watches.Progress(CONTROLLER, "{}", str(name), runs=True)
+
+
 def test_all_who_watch_share_one_look() -> None:
-    """Also where one of them goes; and the next one looks again when it is time."""
+    """Also where one of them goes; and what was seen when nobody watched is not kept."""
     looks = 0
 
-    def ask() -> Any:
+    def ask() -> batch_watches.Progress:
         nonlocal looks
         looks += 1
-        return looks
+        return progress(looks)
 
     async def watch() -> None:
-        watches, since = batch_watches.BatchWatches(), time.monotonic()
+        watches, watched = batch_watches.BatchWatches(), partial(batch_watches.WatchedBatch, ask, lambda: False)
         with ExitStack() as stack:
-            for number in range(600):
-                stack.enter_context(watches.watching(f"ak_{number % 60}", "bt_1"))
-            first, *others = [asyncio.create_task(watches.look("bt_1", ask, since)) for _ in range(600)]
+            batches = [
+                stack.enter_context(watches.watching(f"ak_{number % 60}", "bt_1", watched)) for number in range(600)
+            ]
+            first, *others = [asyncio.create_task(batch.look()) for batch in batches]
             await asyncio.sleep(0)
             first.cancel()
-            assert set(await asyncio.gather(*others)) == {1}
-            assert await watches.look("bt_1", ask, since) == 1
-            await asyncio.sleep(batch_watches.EVERY)
-            assert [await watches.look("bt_1", ask, since) for _ in range(3)] == [2] * 3
-            with watches.watching("ak_60", "bt_2"):
-                assert await watches.look("bt_2", ask, since) == 3
-        with watches.watching("ak_1", "bt_1"):
-            assert await watches.look("bt_1", ask, since) == 4, "what was seen when nobody watched is kept"
+            assert {seen.name for seen in await asyncio.gather(*others)} == {"2"}, "they came after it began"
+            assert (await batches[0].look()).name == "3", "one that has ended is older than who asks now"
+            with watches.watching("ak_60", "bt_2", watched) as other:
+                assert (await other.look()).name == "4"
+        with watches.watching("ak_1", "bt_1", watched) as again:
+            assert again.newest is None
+
+    asyncio.run(watch())
+
+
+@dataclass
+class Sleeper:
+    """A watch that sleeps for a minute at the most."""
+
+    batch: batch_watches.WatchedBatch
+    slept: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def sleep(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(60) as patience:
+                with self.batch.waking(patience):
+                    self.slept.set()
+                    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("what", ["changes", "fails", "ends"])
+def test_watches_sleep_until_there_is_something_to_say(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_watches, "EVERY", 0.01)
+    looks, looked, happens = 0, threading.Semaphore(0), False
+
+    def ask() -> batch_watches.Progress:
+        nonlocal looks
+        looks += 1
+        looked.release()
+        if happens and what == "fails":
+            raise ConnectionError
+        return progress(happens and what)
+
+    async def watch() -> None:
+        nonlocal happens
+        watched = partial(batch_watches.WatchedBatch, ask, lambda: happens and what == "ends")
+        with batch_watches.BatchWatches().watching("ak_1", "bt_1", watched) as batch:
+            await batch.look()
+            sleepers = [Sleeper(batch) for _ in range(3)]
+            asleep = [asyncio.create_task(one.sleep()) for one in sleepers]
+            for one in sleepers:
+                await one.slept.wait()
+            for _ in range(4):
+                assert await asyncio.to_thread(looked.acquire, timeout=60)
+            assert not any(one.done() for one in asleep), "nothing happened, and a watch woke"
+            happens = True
+            async with asyncio.timeout(30):
+                await asyncio.gather(*asleep)
+            assert isinstance(batch.failed, ConnectionError) == (what == "fails")
+        seen = looks
+        await asyncio.sleep(0.05)
+        assert looks == seen, "nobody watches, and the ledger is asked"
+
+    asyncio.run(watch())
+
+
+def test_a_look_that_succeeds_again_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_watches, "EVERY", 0.01)
+    broken, number = True, 0
+
+    def ask() -> batch_watches.Progress:
+        nonlocal number
+        number += 1
+        if broken:
+            raise ConnectionError
+        return progress(number)
+
+    async def watch() -> None:
+        nonlocal broken
+        watched = partial(batch_watches.WatchedBatch, ask, lambda: False)
+        with batch_watches.BatchWatches().watching("ak_1", "bt_1", watched) as batch:
+            with pytest.raises(ConnectionError):
+                await batch.look()
+            await Sleeper(batch).sleep()  # is woken at once: there is something to say
+            broken = False
+            await batch.look()
+            assert batch.failed is None
+            async with asyncio.timeout(30):
+                await Sleeper(batch).sleep()
 
     asyncio.run(watch())
 
@@ -151,7 +238,7 @@ def test_what_all_are_told_is_written_once(
         uid = begun(api, 28)
         with ThreadPoolExecutor() as pool:
             assert {status for status, _ in pool.map(lambda _: watched(client, api, uid), range(8))} == {200}
-    assert looks.call_count > 8
+    assert looks.call_count > 2
     assert written.call_count <= looks.call_count
 
 
@@ -160,36 +247,31 @@ def test_a_shared_look_is_newer_than_what_its_watcher_has_seen() -> None:
     state, seen, answer = "paused", threading.Semaphore(0), threading.Semaphore(0)
     asking, most = 0, 0
 
-    def ask() -> Any:
+    def ask() -> batch_watches.Progress:
         nonlocal asking, most
         asking += 1
         most, found = max(most, asking), state
         seen.release()
         assert answer.acquire(timeout=60)
         asking -= 1
-        return found
+        return progress(found)
 
     async def watch() -> None:
         nonlocal state
-        watches, before = batch_watches.BatchWatches(), time.monotonic()
-        with ExitStack() as stack:
-            for number in range(4):
-                stack.enter_context(watches.watching(f"ak_{number}", "bt_1"))
-            old = asyncio.create_task(watches.look("bt_1", ask, before))
-            assert await asyncio.to_thread(seen.acquire, timeout=60)
-            state, since = "running", time.monotonic()
-            new = [asyncio.create_task(watches.look("bt_1", ask, since)) for _ in range(3)]
-            await asyncio.sleep(0)
-            new[0].cancel()  # who goes meanwhile ends nothing for the others
-            also = asyncio.create_task(watches.look("bt_1", ask, before))
-            await asyncio.sleep(0)
-            answer.release()
-            assert {await old, await also} == {"paused"}
-            assert await asyncio.to_thread(seen.acquire, timeout=60)
-            answer.release()
-            assert await asyncio.gather(*new[1:]) == ["running"] * 2
-            assert not seen.acquire(blocking=False), "they share one look"
-            assert most == 1, "a slow ledger is not asked for one batch twice at a time"
+        batch = batch_watches.WatchedBatch(ask, lambda: False)
+        old = asyncio.create_task(batch.look())
+        assert await asyncio.to_thread(seen.acquire, timeout=60)
+        state = "running"
+        new = [asyncio.create_task(batch.look()) for _ in range(3)]
+        await asyncio.sleep(0)
+        new[0].cancel()  # who goes meanwhile ends nothing for the others
+        answer.release()
+        assert (await old).name == "paused"
+        assert await asyncio.to_thread(seen.acquire, timeout=60)
+        answer.release()
+        assert [one.name for one in await asyncio.gather(*new[1:])] == ["running"] * 2
+        assert not seen.acquire(blocking=False), "they share one look"
+        assert most == 1, "a slow ledger is not asked for one batch twice at a time"
 
     asyncio.run(watch())
 

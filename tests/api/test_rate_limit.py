@@ -56,6 +56,12 @@ def api(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> It
         yield made
 
 
+@pytest.fixture(autouse=True)
+def refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of refusals are waited for here."""
+    monkeypatch.setattr(rate_limit, "HELD_BACK", 0.0)
+
+
 def at(api: ApiHarness, address: str) -> TestClient:
     """Somebody who calls from there."""
     app = api.client.app
@@ -90,6 +96,26 @@ def assert_refused(answer: Response) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
     assert answer.json()["type"].endswith("/too-many-calls")
     assert 1 <= int(answer.headers["retry-after"]) <= 60
+
+
+def test_a_refusal_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller who asks again as soon as it is refused would take a processor from all others."""
+    waited = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def call() -> None:
+        limiter = limited(calls_per_minute_unknown=1)
+        await limiter.count_guess("token", "10.9.9.9")
+        assert not waited
+        with pytest.raises(ProblemError):
+            await limiter.count_guess("token", "10.9.9.9")
+
+    monkeypatch.setattr(rate_limit, "HELD_BACK", 0.25)
+    monkeypatch.setattr(rate_limit.asyncio, "sleep", sleep)
+    asyncio.run(call())
+    assert waited == [0.25]
 
 
 @pytest.mark.parametrize("path", [*OPEN, "/opendsr/v2/openapi.json"])

@@ -8,7 +8,8 @@ everybody's calls meanwhile. So a call sends the head of such an answer, and end
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,12 +35,20 @@ class Listener:
         """Complete the answer."""
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def leaves_within(self, seconds: float) -> bool:
-        """Whether the client closes the connection in this time; else all of it has passed."""
+    async def leaves_within(
+        self, seconds: float, waking: Callable[[asyncio.Timeout], AbstractContextManager[None]]
+    ) -> bool:
+        """Whether the client closes the connection in this time; else all of it has passed.
+
+        Args:
+            seconds: For how long at the most.
+            waking: While this is entered, the wait may be ended before.
+        """
         try:
-            async with asyncio.timeout(seconds):
-                while (await self.receive())["type"] != "http.disconnect":
-                    pass
+            async with asyncio.timeout(seconds) as patience:
+                with waking(patience):
+                    while (await self.receive())["type"] != "http.disconnect":
+                        pass
         except TimeoutError:
             return False
         return True

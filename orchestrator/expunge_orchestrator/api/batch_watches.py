@@ -1,10 +1,13 @@
-"""Batch watches: all who watch a batch share one look at it, and nobody watches at too many places at a time."""
+"""Batch watches: who watches a batch is woken when it changes; all share one look, and nobody watches at many places.
+
+Hundreds may watch. If each looked by itself, twice a second, they would take a quarter of a processor from everybody's
+calls, with nothing to tell. So one task per batch looks, and a watch sleeps until there is something to say.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +16,7 @@ from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
 
+from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.schemas.batches import Batch
 from expunge_orchestrator.ledger.states import RUNNING
@@ -33,20 +37,103 @@ class Progress:
     """How a batch is, written once for all who watch it.
 
     Attributes:
+        scope: Whose batch it is.
         text: What is told.
         name: The id of an event that tells it: the same text, the same id, in whatever process.
         runs: Whether more is to come.
     """
 
+    scope: Scope
     text: str
     name: str
     runs: bool
 
     @classmethod
-    def of(cls, now: Batch) -> Progress:
+    def of(cls, scope: Scope, now: Batch) -> Progress:
         """What there is to tell of a batch."""
         text = now.model_dump_json()
-        return cls(text, hashlib.sha256(text.encode()).hexdigest()[:16], now.state in _RUNS)
+        return cls(scope, text, hashlib.sha256(text.encode()).hexdigest()[:16], now.state in _RUNS)
+
+
+class WatchedBatch:
+    """A batch while it is watched, in one event loop.
+
+    Args:
+        ask: Asks the ledger, in a thread.
+        ending: Whether the server ends.
+
+    Attributes:
+        newest: How it was at the last look.
+        failed: Why the last look failed, if it did.
+    """
+
+    def __init__(self, ask: Callable[[], Progress], ending: Callable[[], bool]) -> None:
+        self._ask, self._ending = ask, ending
+        self.newest: Progress | None = None
+        self.failed: Exception | None = None
+        self.watches = 0
+        self._looking: asyncio.Task[Progress] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._sleepers: set[asyncio.Timeout] = set()
+
+    async def look(self) -> Progress:
+        """How it is now: a look that begins after this call, and that all who call meanwhile share.
+
+        One that had begun before may be older than what the caller saw: its end is waited for, since the ledger is
+        asked once at a time.
+        """
+        before = self._looking
+        if before is not None and not before.done():
+            await asyncio.wait([before])
+        if self._looking is None or self._looking is before:
+            self._looking = asyncio.create_task(self._looked())
+            self._looking.add_done_callback(_heard)
+        return await asyncio.shield(self._looking)  # a watch that ends does not end the look that others wait for
+
+    async def _looked(self) -> Progress:
+        try:
+            newest = await run_in_threadpool(self._ask)
+        except Exception as error:
+            self.failed = error
+            raise
+        self.failed = None
+        if self.newest is None or newest.name != self.newest.name:
+            self.newest = newest
+        return self.newest
+
+    @contextmanager
+    def waking(self, sleeper: asyncio.Timeout) -> Iterator[None]:
+        """End this timeout as soon as the batch changes, a look fails or the server ends."""
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow())
+        self._sleepers.add(sleeper)
+        try:
+            yield
+        finally:
+            self._sleepers.discard(sleeper)
+
+    def left(self) -> None:
+        """Nobody watches it any more."""
+        if self._following is not None:
+            self._following.cancel()
+
+    async def _follow(self) -> None:
+        while not self._ending() and self.failed is None:
+            await asyncio.sleep(EVERY)
+            before = self.newest
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001 - each watch is told, and raises it
+                break
+            if self.newest is not before:
+                self._wake()
+        self._wake()
+
+    def _wake(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for sleeper in self._sleepers:
+            if not sleeper.expired():
+                sleeper.reschedule(now)
 
 
 class BatchWatches:
@@ -54,12 +141,16 @@ class BatchWatches:
 
     def __init__(self) -> None:
         self._of_actor: Counter[str] = Counter()
-        self._of_batch: Counter[str] = Counter()
-        self._looks: dict[str, tuple[float, asyncio.Task[Progress]]] = {}
+        self._batches: dict[str, WatchedBatch] = {}
 
     @contextmanager
-    def watching(self, actor: str, batch_id: str) -> Iterator[None]:
-        """While somebody watches.
+    def watching(self, actor: str, batch_id: str, watched: Callable[[], WatchedBatch]) -> Iterator[WatchedBatch]:
+        """While an actor watches a batch.
+
+        Args:
+            actor: Who watches.
+            batch_id: Which one.
+            watched: Makes what its watches share, where this is the first one.
 
         Raises:
             ProblemError: 429 with Retry-After.
@@ -71,38 +162,21 @@ class BatchWatches:
                 f"You watch {MOST} batches already.",
                 headers={"Retry-After": str(_AGAIN)},
             )
+        if batch_id not in self._batches:
+            self._batches[batch_id] = watched()
+        batch = self._batches[batch_id]
         self._of_actor[actor] += 1
-        self._of_batch[batch_id] += 1
+        batch.watches += 1
         try:
-            yield
+            yield batch
         finally:
-            for count, one in ((self._of_actor, actor), (self._of_batch, batch_id)):
-                count[one] -= 1
-                if not count[one]:
-                    del count[one]
-            if not self._of_batch[batch_id]:
-                self._looks.pop(batch_id, None)
-
-    async def look(self, batch_id: str, ask: Callable[[], Progress], since: float) -> Progress:
-        """How the batch is, or was within the last `EVERY`: whoever comes first asks the ledger for all.
-
-        Args:
-            batch_id: Which one.
-            ask: Asks the ledger.
-            since: When the caller had looked by itself (monotonic seconds). A look that was begun before may be older
-                than what it saw: its end is waited for, as the ledger is asked once at a time, and another one shared.
-        """
-        at, looking = self._looks.get(batch_id, (0.0, None))
-        while looking is not None and at <= since and not looking.done():
-            await asyncio.wait([looking])
-            at, looking = self._looks.get(batch_id, (0.0, None))
-        if looking is None or (looking.done() and (at <= since or time.monotonic() - at >= EVERY)):
-            looking = asyncio.create_task(run_in_threadpool(ask))
-            looking.add_done_callback(_heard)
-            self._looks[batch_id] = (time.monotonic(), looking)
-        if looking.done():
-            return looking.result()
-        return await asyncio.shield(looking)  # a watch that ends does not end the look that others wait for
+            self._of_actor[actor] -= 1
+            if not self._of_actor[actor]:
+                del self._of_actor[actor]
+            batch.watches -= 1
+            if not batch.watches:
+                batch.left()
+                del self._batches[batch_id]
 
 
 def _heard(looking: asyncio.Task[Progress]) -> None:

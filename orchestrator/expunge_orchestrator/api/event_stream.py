@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from expunge_orchestrator.api import batch_watches
 from expunge_orchestrator.api.answer_streams import Listener
-from expunge_orchestrator.api.batch_watches import Progress
+from expunge_orchestrator.api.batch_watches import Progress, WatchedBatch
 
 BEAT = 15.0
 """Seconds of silence after which a comment is sent: proxies end a connection on which nothing comes."""
@@ -23,7 +22,7 @@ class BatchEventStream:
 
     Attributes:
         first: How the batch is.
-        look: How it is then.
+        batch: What is told of it from then on.
         ending: Whether the server ends.
         seconds: For how long at the most: a batch that nobody works on would be watched for ever, also with a
             credential that is not good any more. A client that comes again is asked for it again.
@@ -31,7 +30,7 @@ class BatchEventStream:
     """
 
     first: Progress
-    look: Callable[[], Awaitable[Progress]]
+    batch: WatchedBatch
     ending: Callable[[], bool]
     seconds: float
     last: str | None = None
@@ -45,21 +44,25 @@ class BatchEventStream:
         """Send events until the batch rests, the time is over, the server ends or the client leaves."""
         until = time.monotonic() + self.seconds
         await listener.tell(f"retry: {AGAIN_MS}\n\n")
-        told, last, spoke = self.first, self.last, time.monotonic()
+        last, spoke = self.last, time.monotonic()
         while not self.ending():
+            if self.batch.failed is not None:
+                raise self.batch.failed
+            told = self.batch.newest or self.first
             if not told.runs:
                 await listener.tell(f"id: {told.name}\nevent: end\ndata: {told.text}\n\n")
                 break
             if told.name != last:
                 last, spoke = told.name, time.monotonic()
                 await listener.tell(f"id: {last}\nevent: progress\ndata: {told.text}\n\n")
-            elif time.monotonic() - spoke >= BEAT:
-                spoke = time.monotonic()
+                continue  # it may have changed meanwhile
+            silent = time.monotonic() - spoke
+            if silent >= BEAT:
+                spoke, silent = time.monotonic(), 0.0
                 await listener.tell(": still here\n\n")
             left = until - time.monotonic()
             if left <= 0:
                 break
-            if await listener.leaves_within(min(batch_watches.EVERY, left)):
+            if await listener.leaves_within(min(BEAT - silent, left), self.batch.waking):
                 return
-            told = await self.look()
         await listener.end()

@@ -26,12 +26,16 @@ _LOG = logging.getLogger("expunge.api")
 MAX_COUNTERS = 50_000
 """In memory, of each limit. Beyond that the counter that was used least recently is forgotten."""
 
+HELD_BACK = 0.25
+"""Seconds for which a refusal is held back: a caller who asks again as soon as it is refused takes no processor from
+others meanwhile, and there may be thousands of refusals a minute."""
+
 REDIS_PATIENCE, REDIS_PAUSE = 0.5, 10.0
 """Seconds to wait for Redis, and seconds for which this process counts alone after Redis did not answer."""
 
 
 class RateLimiter:
-    """Counts calls, and refuses those that are too many.
+    """Counts calls, and refuses those that are too many, each after a while.
 
     Args:
         settings: The limits, and where to count.
@@ -82,6 +86,7 @@ class RateLimiter:
         counter = hmac.digest(self._key, told, "sha256").hex()[:32]
         result = await self._hit(limit, counter)
         if result.limited:
+            await asyncio.sleep(HELD_BACK)
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too-many-calls",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -67,7 +68,7 @@ async def told(listener: Listener) -> None:
 
 async def told_until_it_leaves(listener: Listener) -> None:
     await listener.tell("a part")
-    while not await listener.leaves_within(LONG):
+    while not await listener.leaves_within(LONG, nullcontext):
         pass
 
 

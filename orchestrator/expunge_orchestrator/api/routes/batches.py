@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from expunge_orchestrator import json_views
 from expunge_orchestrator.api.answer_streams import StreamedAnswer, held
 from expunge_orchestrator.api.authentication import CredentialFirst
-from expunge_orchestrator.api.batch_watches import BatchWatches, Progress
+from expunge_orchestrator.api.batch_watches import BatchWatches, Progress, WatchedBatch
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.event_stream import BatchEventStream
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
@@ -282,25 +281,29 @@ async def stream_batch_events(
     streams at a time.
     """
     watches: BatchWatches = asked.app.state.watches
-    held(asked).enter_context(watches.watching(call.principal.actor, batch_id))
-    first = await run_in_threadpool(_progress, call, batch_id)  # its own: what others saw is older than this call
-    workspace = call.state.workspace
-    look = partial(watches.look, batch_id, partial(_progress_now, workspace, batch_id), time.monotonic())
+    workspace, ending = call.state.workspace, asked.app.state.ending
+    watched = partial(WatchedBatch, partial(_progress, workspace, batch_id), ending)
+    batch = held(asked).enter_context(watches.watching(call.principal.actor, batch_id, watched))
+    if call.principal.token is not None:
+        await run_in_threadpool(_use_token, call)
+    first = await batch.look()
+    call.own(first.scope)
     longest = workspace.settings.api.events_for.total_seconds()
-    stream = BatchEventStream(first, look, asked.app.state.ending, longest, last)
+    stream = BatchEventStream(first, batch, ending, longest, last)
     if stream.has_nothing:
         return Response(status_code=HTTPStatus.NO_CONTENT)  # by this an EventSource does not come again
     return StreamedAnswer(stream, "text/event-stream")
 
 
-def _progress(call: CallContext, batch_id: str) -> Progress:
-    with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    return _progress_now(call.state.workspace, found.uid)
+def _use_token(call: CallContext) -> None:
+    with call.reading():
+        pass
 
 
-def _progress_now(workspace: Workspace, uid: str) -> Progress:
-    return Progress.of(_shown(workspace, uid))
+def _progress(workspace: Workspace, uid: str) -> Progress:
+    with reading(workspace.ledger) as connection:
+        scope = batch_by_uid(connection, uid).scope
+    return Progress.of(scope, _shown(workspace, uid))
 
 
 def _batch_view(call: CallContext, batch: batches.Batch) -> Batch:
