@@ -20,6 +20,7 @@ readiness              whether the ledger answers
 middleware             size, time and access log around every call
 http_protocol          strict HTTP/1.1, and no connection for who neither sends nor reads
 connection_limits      connections in all and from one address
+work_breaks            breaks of a thread that works on a long list
 write_queue            group commit: calls share one ledger transaction
 batch_watches          one look at a batch for all who watch it
 answer_streams         answers that go on when their call has ended

@@ -21,6 +21,7 @@ from expunge_orchestrator.api import authentication, idempotency_header
 from expunge_orchestrator.api.call_slots import CallSlots
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.state import AppState
+from expunge_orchestrator.api.work_breaks import WorkBreaks
 from expunge_orchestrator.api.write_queue import WriteJob
 from expunge_orchestrator.auth import strict_json, token_replay
 from expunge_orchestrator.auth.errors import NotAuthenticatedError
@@ -170,7 +171,7 @@ def _who_is_one(principal: Principal, data_map: DataMap) -> frozenset[Hashable]:
 
 async def _taken_in(request: Request) -> tuple[SealedSpool, bytes]:
     """A list that was sent, and its hash. Nothing else waits for its way to the disk."""
-    spool, hashed = SealedSpool(), hashlib.sha256()
+    spool, hashed = SealedSpool(pauses=lambda: WorkBreaks().take), hashlib.sha256()
 
     def keep(piece: bytes) -> None:
         hashed.update(piece)

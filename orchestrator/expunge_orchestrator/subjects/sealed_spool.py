@@ -10,7 +10,7 @@ import io
 import os
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,10 +26,19 @@ BLOCK = 1024 * 1024
 _TAG, _NONCE = 16, 12
 
 
-class SealedSpool:
-    """Bytes that are written once, and read from the beginning as often as need be."""
+def _go_on() -> None:
+    """No pause."""
 
-    def __init__(self) -> None:
+
+class SealedSpool:
+    """Bytes that are written once, and read from the beginning as often as need be.
+
+    Args:
+        pauses: Called where a reader opens it; what it gives is called by that reader's thread every few kilobytes.
+    """
+
+    def __init__(self, pauses: Callable[[], Callable[[], None]] = lambda: _go_on) -> None:
+        self._pauses = pauses
         with scratch_files.usable():
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as whoever reads it
         weakref.finalize(self, self._file.close)
@@ -59,7 +68,7 @@ class SealedSpool:
 
     def opened(self) -> BinaryIO:
         """All of it, to be read as a file is."""
-        return io.BufferedReader(_Reader(self.blocks()))
+        return io.BufferedReader(_Reader(self.blocks(), self._pauses()))
 
     @staticmethod
     def _nonce(number: int) -> bytes:
@@ -67,13 +76,14 @@ class SealedSpool:
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks, self._left = blocks, memoryview(b"")
+    def __init__(self, blocks: Iterator[bytes], pause: Callable[[], None]) -> None:
+        self._blocks, self._left, self._pause = blocks, memoryview(b""), pause
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, into: WriteableBuffer, /) -> int:
+        self._pause()
         while not self._left:
             block = next(self._blocks, None)
             if block is None:

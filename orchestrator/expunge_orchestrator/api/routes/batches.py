@@ -29,6 +29,7 @@ from expunge_orchestrator.api.schemas.batches import (
     PlanDigest,
 )
 from expunge_orchestrator.api.schemas.common import NameText
+from expunge_orchestrator.api.work_breaks import WorkBreaks
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.execution import batch_control, operator_cancel, operator_end
 from expunge_orchestrator.ledger import Transaction, batches, idempotency, items
@@ -102,12 +103,13 @@ def _create(  # noqa: PLR0913, PLR0917 - as create_batch
             idempotency.remember(connection, wish, uid, call.at)
             call.note(connection, uid)
 
+        breaks = WorkBreaks()
         try:
             batch = planner.create_plan(
                 workspace,
                 people,
                 scope,
-                lambda _done: None,
+                lambda _done: breaks.take(),
                 None if data_types is None else frozenset(data_types),
                 received_at=people.received_at,
                 requested_by=call.principal.actor,
