@@ -28,6 +28,10 @@ class NotQuiescentError(TransientError):
     """Transactions older than the cutoff are still running, so nothing can be said about what they will commit."""
 
 
+class StoreClockError(TransientError):
+    """The store's clock differs by days from ours: what it dates would be no evidence."""
+
+
 class SomeRecordsError(TransientError):
     """The store works and does not let go of some records now: whose they are can be found out."""
 

@@ -67,7 +67,7 @@ def planned_ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
     Raises:
         PlanChangedError: The data map is another one than at planning time, or the plan is too old.
         StoreMismatchError: A store or its tables are others than at planning time.
-        ConnectorError: A store cannot be asked.
+        ConnectorError: A store cannot be asked, or its clock is wrong by days.
         IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
     """
     if batch.map_digest != workspace.map_digest:
@@ -77,7 +77,7 @@ def planned_ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
     found = store_calls.gather(
         batch.identities,
         lambda store: (
-            *store_calls.identity_and_time(workspace.stores[store]),
+            *store_calls.identity_and_time(store, workspace.stores[store]),
             store_calls.changed_relations(workspace.stores[store], batch.relations.get(store, {}), batch.scope),
         ),
         workspace.settings.stores_at_once,

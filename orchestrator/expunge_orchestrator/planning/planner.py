@@ -110,7 +110,7 @@ def create_plan(  # noqa: PLR0913 - what a plan is made of
     introduced = store_calls.gather(
         actions_for(scope, workspace.data_map),
         lambda name: (
-            *store_calls.identity_and_time(workspace.stores[name]),
+            *store_calls.identity_and_time(name, workspace.stores[name]),
             store_calls.relations(workspace.stores[name], scope),
         ),
         workspace.settings.stores_at_once,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from expunge_connectors.contract import StoreIdentity
+from expunge_connectors.errors import StoreClockError
 from expunge_orchestrator import store_calls
 
 IDENTITY = StoreIdentity("main", "memory", {"sentinel": "1"})
-AT = datetime(2026, 1, 1, tzinfo=UTC)
+AT = datetime.now(UTC)
 
 
 class Separate:
@@ -39,8 +40,16 @@ class Both(Separate):
 
 @pytest.mark.parametrize(("store", "asked"), [(Separate(), ["identity", "now"]), (Both(), ["both"])])
 def test_what_a_store_is_and_its_clock_is_one_question_where_it_can_be(store: Separate, asked: list[str]) -> None:
-    assert store_calls.identity_and_time(store) == (IDENTITY, AT)  # type: ignore[arg-type] # nothing else of it is asked
+    assert store_calls.identity_and_time("main", store) == (IDENTITY, AT)  # type: ignore[arg-type] # nothing else of it is asked
     assert store.asked == asked
+
+
+@pytest.mark.parametrize("hours", [-25, 25])
+def test_a_store_whose_clock_is_wrong_by_days_is_refused(hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes from it would be gone under a cutoff that every verifier refuses."""
+    monkeypatch.setattr(store_calls, "now", lambda: AT + timedelta(hours=hours))
+    with pytest.raises(StoreClockError, match="The clock of the store main"):
+        store_calls.identity_and_time("main", Both())  # type: ignore[arg-type] # as above
 
 
 def test_the_answers_come_in_the_order_of_the_names_whoever_is_first() -> None:
