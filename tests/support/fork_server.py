@@ -126,7 +126,10 @@ class ForkServer:
             }
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
-            answers = os.open(fifo, os.O_RDONLY)  # as soon as the supervisor is there
+            answers = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+            while not select([answers], [], [], 1)[0]:  # the supervisor is not there yet
+                assert self.process.poll() is None, "the process that commands are forked from has ended"
+            os.set_blocking(answers, True)
         fifo.unlink()
         return ForkedCommand(int(_line(answers)), answers)
 
