@@ -20,7 +20,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-PACKAGES := config connectors orchestrator reports
+PACKAGES := config connectors orchestrator reports demo
 # Long files first (and in this order), so that only short ones are left at the end and no core waits for the other.
 TEST_FOLDERS := tests/model tests/api tests/acceptance tests/integration tests/contract tests/unit
 

@@ -1,4 +1,4 @@
-"""Settings, the data map, and the packaged example. Knows no store, no ledger and no connector.
+"""Settings and the data map. Knows no store, no ledger and no connector.
 
 datamap/        the data map: models, loading with line numbers, digest
 settings        where things are and how to reach them: environment, settings file, secrets directory
@@ -15,5 +15,4 @@ decodings       how a key is taken out of a URL, an encoded text or bytes
 periods         ISO 8601 periods
 calendars       public holidays and time zones
 errors          ExpungeError and kin: message, remedy, exit code
-examples/       Calltrack, an invented company: schema, data map, people and records
 """

@@ -29,5 +29,4 @@ scratch_files        what long lists lie in while they are worked with
 gc_thresholds        fewer passes of the garbage collector
 clock                timestamps in UTC
 errors               errors with exit codes
-demo/, dev_servers/  the demonstration and the servers it runs on
 """

@@ -18,7 +18,7 @@ from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace, fresh_database
 from tests.support.small_company import installed, succeeded
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 USERS = """
 users: {table: public.users, person: user_id, yields: {user_id: id}, created: created_at,

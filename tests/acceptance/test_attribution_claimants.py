@@ -16,7 +16,7 @@ from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import BucketFactory, Keyspace, wait_until
 from tests.support.small_company import installed, succeeded
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -32,7 +32,7 @@ from expunge_config.settings import Settings
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import ConnectorError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 from expunge_orchestrator.workspace import connected
 
 if TYPE_CHECKING:

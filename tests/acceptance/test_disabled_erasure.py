@@ -22,7 +22,7 @@ DONE = {"erased", "partially-erased"}
 
 def packaged_map() -> DataMap:
     registry = installed()
-    path = files("expunge_config.examples.calltrack") / "datamap.yaml"
+    path = files("expunge_demo.calltrack") / "datamap.yaml"
     return load(path, registry.store_specs, registry.backup_specs)  # type: ignore[arg-type]
 
 

@@ -18,7 +18,7 @@ from tests.support.statements import assert_chain_intact, lines_of, statements_o
 from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.errors import ConnectorError, LockTimeoutError, TransientError
-from expunge_orchestrator.demo.load_postgres import ROLE
+from expunge_demo.load_postgres import ROLE
 from expunge_orchestrator.errors import BatchBlockedError, FindingsError
 from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.execution.runner import RunObserver, run

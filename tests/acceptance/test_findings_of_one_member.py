@@ -15,7 +15,7 @@ from tests.support.people import SeededPerson, make_caller, make_holder
 from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import Scope, SubjectKey
-from expunge_orchestrator.demo.load_postgres import ROLE
+from expunge_demo.load_postgres import ROLE
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution import batch_lifecycle, erasing_findings
 from expunge_orchestrator.execution.runner import RunObserver, run

@@ -18,8 +18,8 @@ from tests.support.statements import assert_chain_intact
 from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.defects import DefectError
+from expunge_demo.load_postgres import ROLE
 from expunge_orchestrator.cli.erase import attach
-from expunge_orchestrator.demo.load_postgres import ROLE
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution import batch_lifecycle, erasing_findings, operator_cancel, operator_end
 from expunge_orchestrator.execution.runner import RunObserver, run

@@ -145,7 +145,7 @@ def test_text_that_looks_like_code_is_only_text(world: World, people: str, contr
 
 # The data map and the settings ---------------------------------------------------------------------------------------
 
-PACKAGED = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text()
+PACKAGED = (files("expunge_demo.calltrack") / "datamap.yaml").read_text()
 MAPS = {
     "not YAML": ("expunge: 1\n  stores: [", ["line"]),
     "empty": ("", ["not a mapping"]),

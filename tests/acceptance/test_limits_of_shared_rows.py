@@ -16,7 +16,7 @@ from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import fresh_database
 from tests.support.small_company import installed, succeeded
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 HOMES = """
 members: {table: public.members, data_type: gone, owner: {controller: acme},

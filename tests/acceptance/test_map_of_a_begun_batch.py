@@ -18,7 +18,7 @@ from tests.support.people import SeededPerson, make_holder
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.demo.load_postgres import ROLE
+from expunge_demo.load_postgres import ROLE
 from expunge_orchestrator.errors import PlanChangedError
 from expunge_orchestrator.execution import batch_lifecycle, erasing_findings
 from expunge_orchestrator.execution.runner import RunObserver, run

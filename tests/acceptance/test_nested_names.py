@@ -14,7 +14,7 @@ from tests.support.postgres.company import execute
 from tests.support.postgres.inspection import terse
 from tests.support.servers import BucketFactory
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

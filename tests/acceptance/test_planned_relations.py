@@ -11,7 +11,7 @@ from tests.support.people import make_holder
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector, changed
 
-from expunge_orchestrator.demo.load_postgres import ROLE
+from expunge_demo.load_postgres import ROLE
 from expunge_orchestrator.errors import StoreMismatchError
 from expunge_orchestrator.execution import batch_lifecycle
 from expunge_orchestrator.ledger.batches import Batch

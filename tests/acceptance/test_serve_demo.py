@@ -16,7 +16,7 @@ from tests.support.documentation import ROOT
 from tests.support.host_state import processes_below, reachable_directory
 from tests.support.servers import wait_until
 
-from expunge_orchestrator.dev_servers.ports import is_free
+from expunge_demo.dev_servers.ports import is_free
 
 EXAMPLE = ROOT / "docs" / "examples" / "account_settings"
 ROLES = {"requester", "operator", "approver", "auditor", "admin"}

@@ -13,7 +13,7 @@ from tests.support.people import make_holder
 from tests.support.statements import assert_chain_intact, chunks
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.demo.load_postgres import ROLE
+from expunge_demo.load_postgres import ROLE
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading

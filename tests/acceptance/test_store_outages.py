@@ -396,7 +396,7 @@ def test_a_replaced_sentinel_is_another_redis(
 
 def test_a_changed_data_map_needs_a_new_plan(inspector: StoreInspector, holder: SeededPerson, tmp_path: Path) -> None:
     path = tmp_path / "datamap.yaml"
-    text = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text()
+    text = (files("expunge_demo.calltrack") / "datamap.yaml").read_text()
     path.write_text(text)
     with fresh_installation(inspector.calltrack, tmp_path / "expunge", data_map=path) as installation:
         batch = installation.plan(holder.csv)

@@ -18,9 +18,9 @@ from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack, fresh_installation
 from tests.support.opendsr import certificate_in
 
+from expunge_demo.dev_servers.ports import LOOPBACK
 from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_TARGET
 from expunge_orchestrator.cli import serve
-from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 CALLS, UNKNOWN = 20, 40
 ENOUGH = 10**6

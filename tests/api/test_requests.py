@@ -108,7 +108,7 @@ def test_no_identifier_comes_back(api: ApiHarness) -> None:
 
 def test_what_no_receipt_can_state_is_refused(calltrack: CompanyStack, tmp_path: Path) -> None:
     """Where the map's normaliser keeps every character; by a body and by a token, as by a list."""
-    text = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text()
+    text = (files("expunge_demo.calltrack") / "datamap.yaml").read_text()
     (tmp_path / "map.yaml").write_text(text.replace("normaliser: email/2", "normaliser: exact/1"))
     with open_api(calltrack, tmp_path / "home", data_map=tmp_path / "map.yaml") as api:
         operator = {**api.key(Role.OPERATOR), "Content-Type": "application/json"}

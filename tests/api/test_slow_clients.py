@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from expunge_demo.dev_servers.ports import LOOPBACK
 from expunge_orchestrator.api.connection_limits import ConnectionLimits
 from expunge_orchestrator.api.http_protocol import http_protocol
-from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 PATIENCE = 1.0
 SOON = 20.0

@@ -16,9 +16,9 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
+from expunge_demo.dev_servers.ports import LOOPBACK
 from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_REST, LONGEST_TARGET
 from expunge_orchestrator.cli.serve import configured
-from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 SOON = 20.0
 MUCH = 64 * 2**20

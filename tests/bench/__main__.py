@@ -32,9 +32,8 @@ from tests.bench.measurements import Stages, machine, median, ruled, spread
 from tests.bench.overload import scene
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 
-from expunge_config.examples.calltrack import Company
-from expunge_orchestrator import dev_servers
-from expunge_orchestrator.demo import loader
+from expunge_demo import dev_servers, loader
+from expunge_demo.calltrack import Company
 
 STARTS = 15
 WANTED_ONE = 150

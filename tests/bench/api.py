@@ -74,7 +74,7 @@ def ours(home: str, port: int) -> None:
     s3 = {"endpoint_url": SecretStr("http://127.0.0.1:1")}
     settings = Settings(
         home=Path(home) / "expunge",
-        data_map=Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml")),
+        data_map=Path(str(files("expunge_demo.calltrack") / "datamap.yaml")),
         stores={
             "main": {"url": dsn},
             "cache": {"url": SecretStr("redis://127.0.0.1:1/0")},

@@ -16,7 +16,7 @@ import redis
 from tests.bench.measurements import Stages
 from tests.support.servers import s3_client
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 BUCKET = "calltrack-recordings"
 # From so many recordings on, one listing of everything the client has is cheaper than one listing per recording.

@@ -19,7 +19,7 @@ from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.patterns import Kind, SearchedValue
 from expunge_connectors.contract import no_beat
 from expunge_connectors.postgres import PostgresConnection, PostgresStore
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 
 WANTED, WANTED_MANY = 1.6, 2.0
 MANY = 20_000

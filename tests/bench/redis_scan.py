@@ -14,7 +14,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_connectors.redis.scan import COUNT
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 
 WANTED = 1.5
 CHUNK = 1000

@@ -17,7 +17,7 @@ from tests.support.servers import s3_client
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.s3 import S3Connection, S3Spec, S3Store
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

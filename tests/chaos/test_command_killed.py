@@ -12,7 +12,7 @@ from tests.support.chaos.commands import REQUEST, command
 from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import KILLED, Baseline, Chaos
 
-from expunge_orchestrator.demo.ground_truth import check
+from expunge_demo.ground_truth import check
 
 MAX_KILLS = 3
 

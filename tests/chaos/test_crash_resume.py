@@ -12,7 +12,7 @@ from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import Chaos, sample
 from tests.support.chaos.store_snapshot import UPLOADS, StoreSnapshot, Thing
 
-from expunge_orchestrator.demo.ground_truth import check
+from expunge_demo.ground_truth import check
 
 PARTS = 8
 """Of the points: parts can be run by several workers, each with servers of its own."""

@@ -10,7 +10,7 @@ from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import Chaos, KillPoint, Scenario, sample
 from tests.support.chaos.store_snapshot import UPLOADS
 
-from expunge_orchestrator.demo.ground_truth import Erased
+from expunge_demo.ground_truth import Erased
 
 RUNS = 60
 

@@ -17,7 +17,7 @@ from tests.support.chaos.full_disks import cramped, sorts
 from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import Chaos, KillPoint
 
-from expunge_orchestrator.demo.ground_truth import check
+from expunge_demo.ground_truth import check
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4

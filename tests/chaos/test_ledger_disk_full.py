@@ -14,7 +14,7 @@ from tests.support.chaos.ledger_backends import LedgerServer
 from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import Chaos, KillPoint
 
-from expunge_orchestrator.demo.ground_truth import check
+from expunge_demo.ground_truth import check
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 2

@@ -19,7 +19,7 @@ from tests.support.chaos.server_outages import LEDGER, ledger_outages, met_by_le
 from tests.support.chaos.tcp_proxy import ANYWHERE, Cut, Kind, Relay, relays, through
 from tests.support.servers import wait_until
 
-from expunge_orchestrator.demo.ground_truth import check
+from expunge_demo.ground_truth import check
 from expunge_orchestrator.errors import LedgerError
 
 PARTS = 4

@@ -24,11 +24,11 @@ from tests.support.fork_server import ForkServer
 
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
+from expunge_demo.dev_servers.ports import free_ports
+from expunge_demo.ground_truth import Erased, check
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo.ground_truth import Erased, check
-from expunge_orchestrator.dev_servers.ports import free_ports
 from expunge_orchestrator.installation_setup import initialise
 from expunge_orchestrator.workspace import load_map
 

@@ -16,7 +16,7 @@ from tests.support.chaos.sampling import Choice
 from tests.support.chaos.scenarios import KILLED, Baseline, Chaos
 from tests.support.chaos.store_snapshot import StoreSnapshot
 
-from expunge_orchestrator.demo.ground_truth import Erased
+from expunge_demo.ground_truth import Erased
 
 WORKERS = 2
 HALVES = ("erase", "settle")

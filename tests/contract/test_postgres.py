@@ -25,7 +25,7 @@ from expunge_connectors.testing import (
     ResolutionContract,
     StoreContract,
 )
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 SCHEMA: LiteralString = """
 CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, name text,

@@ -15,7 +15,7 @@ from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.s3 import S3Connection, S3Spec, S3Store
 from expunge_connectors.testing import CutoffContract, LogContract, MemberContract, Person, RawRecords, StoreContract
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

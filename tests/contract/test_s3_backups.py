@@ -13,7 +13,7 @@ from tests.support.servers import BucketFactory
 from expunge_connectors.s3 import S3Connection
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
 from expunge_connectors.testing import BackupContract
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -23,9 +23,9 @@ import pytest
 from tests.support.documentation import ROOT
 from tests.support.servers import fresh_database, wait_until
 
-from expunge_orchestrator.demo import sidecar
-from expunge_orchestrator.dev_servers import Endpoints
-from expunge_orchestrator.dev_servers.ports import LOOPBACK, free_ports, is_free
+from expunge_demo import sidecar
+from expunge_demo.dev_servers import Endpoints
+from expunge_demo.dev_servers.ports import LOOPBACK, free_ports, is_free
 
 EXAMPLE = ROOT / "docs" / "examples" / "account_settings"
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}

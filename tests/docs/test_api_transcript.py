@@ -11,7 +11,7 @@ from tests.support.doc_session import Terminal, brought_up_to_date, files, typed
 from tests.support.documentation import ROOT
 from tests.support.installation import CompanyStack, fresh_installation
 
-from expunge_orchestrator.dev_servers.ports import free_ports
+from expunge_demo.dev_servers.ports import free_ports
 
 PAGE = ROOT / "docs" / "api-transcript.md"
 

@@ -12,10 +12,11 @@ import typer
 from rich.markup import render
 from tests.support.documentation import ROOT, command_lines, commands_in, pages
 
-from expunge_orchestrator.cli.app import VERBS, build
+from expunge_orchestrator.cli import commands
+from expunge_orchestrator.cli.app import build
 from expunge_reports.verify import cli
 
-TREE: Any = typer.main.get_command(build(VERBS))
+TREE: Any = typer.main.get_command(build(commands.names()))
 EXAMPLE = re.compile(r"^Example: (.+)$", re.MULTILINE)
 
 

@@ -15,7 +15,7 @@ NAMES = {
     for one in error_classes()
     if one.__module__ in {"expunge_config.errors", "expunge_orchestrator.errors"}
 }
-SOURCES = sorted(path for folder in ("config", "orchestrator") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(path for folder in ("config", "orchestrator", "demo") for path in (ROOT / folder).rglob("*.py"))
 
 
 def without_remedy(source: str) -> Iterator[int]:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from tests.support.servers import remove_bucket
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 
 def test_postgres_keeps_text_as_text_and_can_prepare_transactions(database: str) -> None:

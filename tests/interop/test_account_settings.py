@@ -27,8 +27,8 @@ from tests.support.installation import CompanyStack, calltrack
 from tests.support.servers import wait_until
 
 from expunge_config.api_settings import Issuer
-from expunge_orchestrator.demo import sidecar
-from expunge_orchestrator.dev_servers.ports import LOOPBACK, free_ports
+from expunge_demo import sidecar
+from expunge_demo.dev_servers.ports import LOOPBACK, free_ports
 
 __all__ = ["calltrack"]
 

@@ -18,10 +18,10 @@ from tests.support.api import APP, AUDIENCE, STAFF, TokenSigner, bearer
 from tests.support.fork_server import APPEND, IN, ForkedCommand, ForkServer
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 
+from expunge_demo.dev_servers.ports import LOOPBACK, free_ports
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.principals import GIVEN
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.dev_servers.ports import LOOPBACK, free_ports
 
 PATIENT = 120.0
 """Seconds that a test waits for an answer before it says that there is none."""

@@ -17,7 +17,7 @@ from expunge_connectors.redis.spec import RedisSpec
 from expunge_connectors.s3.spec import S3Spec
 from expunge_connectors.s3_backups.spec import S3BackupsSpec
 
-EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
+EXAMPLE = Path(str(files("expunge_demo.calltrack") / "datamap.yaml"))
 
 # PyYAML's parser and emitter in Python take half a second for the example's map; the ones in C may be missing.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

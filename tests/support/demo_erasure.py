@@ -14,12 +14,12 @@ import psycopg
 import redis
 from psycopg import sql
 
-from expunge_config.examples.calltrack import Company, redis_entries, s3_objects
-from expunge_config.examples.calltrack.account_holders import Holder
-from expunge_config.examples.calltrack.callers import Caller
-from expunge_config.examples.calltrack.redis_entries import Entry
-from expunge_config.examples.calltrack.s3_objects import StoredObject
-from expunge_orchestrator.demo.ground_truth import Erased
+from expunge_demo.calltrack import Company, redis_entries, s3_objects
+from expunge_demo.calltrack.account_holders import Holder
+from expunge_demo.calltrack.callers import Caller
+from expunge_demo.calltrack.redis_entries import Entry
+from expunge_demo.calltrack.s3_objects import StoredObject
+from expunge_demo.ground_truth import Erased
 
 # Children before parents.
 ORDER = (

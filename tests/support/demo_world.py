@@ -12,10 +12,10 @@ import psycopg
 from psycopg import sql
 from tests.support.demo_erasure import ByHand
 
-from expunge_config.examples.calltrack import Company
-from expunge_orchestrator.demo.ground_truth import Erased, Snapshot
-from expunge_orchestrator.demo.loader import Loaded
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.calltrack import Company
+from expunge_demo.dev_servers import Endpoints
+from expunge_demo.ground_truth import Erased, Snapshot
+from expunge_demo.loader import Loaded
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pkgutil import walk_packages
 
 import expunge_config
 import expunge_connectors
+import expunge_demo
 import expunge_orchestrator
 import expunge_reports
 from expunge_config.errors import ExpungeError
@@ -108,7 +109,7 @@ def first_cells(text: str) -> list[str]:
     return [cell for at, cell in enumerate(cells) if at not in heads and not re.fullmatch(r":?-+:?", cell)]
 
 
-PACKAGES = (expunge_config, expunge_connectors, expunge_orchestrator, expunge_reports)
+PACKAGES = (expunge_config, expunge_connectors, expunge_demo, expunge_orchestrator, expunge_reports)
 
 
 # Scripts that do something when they are imported.
@@ -116,7 +117,7 @@ NOT_IMPORTED = re.compile(r"\.__main__$|\.migrations\.(env|versions)")
 
 
 def error_classes() -> list[type[ExpungeError | ReportError]]:
-    """Return every error class of the four packages."""
+    """Return every error class of our packages."""
     for package in PACKAGES:
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             if not NOT_IMPORTED.search(module.name):

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from expunge_orchestrator.dev_servers import Endpoints
+    from expunge_demo.dev_servers import Endpoints
 
 IN, OUT, APPEND = os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
@@ -179,12 +179,13 @@ def serve() -> None:
 
     from expunge_config.datamap import load  # noqa: PLC0415 - the tests' end of this module imports none of it
     from expunge_connectors.registry import installed  # noqa: PLC0415
-    from expunge_orchestrator.cli.app import VERBS, build  # noqa: PLC0415
+    from expunge_orchestrator.cli import commands  # noqa: PLC0415
+    from expunge_orchestrator.cli.app import build  # noqa: PLC0415
 
-    build([verb for verb in VERBS if verb != "demo"])
+    build(commands.names())
     registry = installed()
     # A map brings what commands import only when they need it: its connectors, and the calendars of all countries.
-    example = files("expunge_config.examples.calltrack") / "datamap.yaml"
+    example = files("expunge_demo.calltrack") / "datamap.yaml"
     load(Path(str(example)), registry.store_specs, registry.backup_specs)
 
     share_compiled_statements()

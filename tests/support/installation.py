@@ -18,14 +18,13 @@ from tests.support import ledgers
 from tests.support.host_state import in_memory
 from tests.support.inspections import HOLDS, SHARED_IN, SharedInspectionCache, SharedInspections
 
-from expunge_config.examples.calltrack import Company
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Adoptable, StoreConnector
 from expunge_connectors.registry import Registry, installed
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers, loader, scenario
+from expunge_demo.calltrack import Company
 from expunge_orchestrator.cli.erase import carry_out
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo import loader, scenario
 from expunge_orchestrator.execution import settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import initialise, open_log

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 from tests.support.servers import fresh_database
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 from expunge_orchestrator.ledger.database import open_ledger
 
 KINDS = ("sqlite", "postgres")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.dev_servers.server import Server
+from expunge_demo.dev_servers.server import Server
 
 SERVERS = {"main": "postgres", "recordings": "s3", "cache": "valkey"}
 

@@ -22,7 +22,7 @@ from tests.support.postgres.small_schemas import small_document
 from tests.support.servers import fresh_database
 
 if TYPE_CHECKING:
-    from expunge_orchestrator.dev_servers import Endpoints
+    from expunge_demo.dev_servers import Endpoints
 
 _COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email},

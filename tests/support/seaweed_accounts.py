@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 from botocore.exceptions import ClientError
 from tests.support.servers import s3_client, wait_until
 
-from expunge_orchestrator.dev_servers import Endpoints, Stack
+from expunge_demo.dev_servers import Endpoints, Stack
 
 FILER = 3
 """Which of SeaweedFS's ports is the filer's; it answers every local user."""

@@ -3,7 +3,7 @@
 - `EXPUNGE_TEST_POSTGRES_URL`, `EXPUNGE_TEST_REDIS_URL` and `EXPUNGE_TEST_S3_ENDPOINT`, `_S3_ACCESS_KEY`,
   `_S3_SECRET_KEY`: all five or none. Tests create and drop databases and buckets there and empty one Redis database.
 - `pytest --servers=docker`: containers, through pytest-docker.
-- otherwise `expunge_orchestrator.dev_servers`: three programs from wheels, ready in a second.
+- otherwise `expunge_demo.dev_servers`: three programs from wheels, ready in a second.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from botocore.utils import parse_timestamp
 from psycopg import sql
 from tests.support.host_state import in_memory
 
-from expunge_orchestrator import dev_servers
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo import dev_servers
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-OURS = {"expunge_config", "expunge_connectors", "expunge_orchestrator", "expunge_reports"}
+OURS = {"expunge_config", "expunge_connectors", "expunge_demo", "expunge_orchestrator", "expunge_reports"}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -36,7 +36,7 @@ def test_every_import_is_declared() -> None:
     providers = importlib.metadata.packages_distributions()
     undeclared = {
         f"{path.relative_to(ROOT)}: {name}"
-        for folder in ("config", "connectors", "orchestrator", "reports")
+        for folder in ("config", "connectors", "orchestrator", "reports", "demo")
         for path in sorted((ROOT / folder).rglob("*.py"))
         for name in imports(ast.parse(path.read_text()))
         if name not in sys.stdlib_module_names | OURS

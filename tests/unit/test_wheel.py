@@ -1,4 +1,4 @@
-"""The wheel holds our four packages, whole, and nothing that could overwrite somebody else's."""
+"""The wheel holds our packages, whole, and nothing that could overwrite somebody else's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "expunge_config": ROOT / "config",
     "expunge_connectors": ROOT / "connectors",
+    "expunge_demo": ROOT / "demo",
     "expunge_orchestrator": ROOT / "orchestrator",
     "expunge_reports": ROOT / "reports",
 }
@@ -34,7 +35,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
-def test_it_holds_four_packages_and_its_own_description(contents: set[str]) -> None:
+def test_it_holds_our_packages_and_its_own_description(contents: set[str]) -> None:
     top = {name.partition("/")[0] for name in contents}
     (information,) = {name for name in top if name.endswith(".dist-info")}
     assert information.startswith("expunge-")
@@ -57,9 +58,8 @@ def test_every_file_under_version_control_is_in(contents: set[str]) -> None:
     assert missing == set()
 
 
-def test_the_example_maps_are_in(contents: set[str]) -> None:
-    examples = {name for name in contents if name.startswith("expunge_config/examples/")}
-    assert any(name.endswith((".yaml", ".yml")) for name in examples)
+def test_the_example_map_is_in(contents: set[str]) -> None:
+    assert "expunge_demo/calltrack/datamap.yaml" in contents
 
 
 def test_the_templates_of_pages_are_in(contents: set[str]) -> None:

@@ -5,8 +5,9 @@ search                                                what is left, without the 
 pause, resume, retry, cancel, end                     what operators do to a batch
 holds, attribute                                      what must stay, and whose it is
 run_due, copies, receipts                             what has come due, backup copies, receipts
-keys, api_keys, adopt, map, serve, demo, serve_demo   installation, API keys, stores, the API, the demonstration
+keys, api_keys, adopt, map, serve                     installation, API keys, stores, the API
 
+commands     the verbs by name, and those that other packages add by entry point
 app          typer, and the one place where errors are printed
 exit_codes   exit codes and their meanings
 output       tables, progress, JSON, prompts

@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
-from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from expunge_config.errors import ExpungeError, UsageError
-from expunge_orchestrator.cli import exit_codes, output
+from expunge_config.errors import ConfigError, ExpungeError, UsageError
+from expunge_orchestrator.cli import commands, exit_codes, output
 from expunge_orchestrator.errors import LedgerError
 from expunge_reports.errors import ReportError
 
-VERBS = (
-    "check",
-    "locate",
-    "search",
-    "plan",
-    "approve",
-    "erase",
-    "status",
-    "pause",
-    "resume",
-    "retry",
-    "cancel",
-    "end",
-    "holds",
-    "attribute",
-    "run-due",
-    "serve",
-    "api-keys",
-    "copies",
-    "receipts",
-    "keys",
-    "adopt",
-    "map",
-    "demo",
-    "serve-demo",
-)
 
+def build(verbs: Iterable[str]) -> typer.Typer:
+    """The command tree with these verbs.
 
-def build(verbs: Sequence[str]) -> typer.Typer:
-    """The command tree with these verbs."""
+    Raises:
+        ConfigError: One is of an installed package and cannot be loaded.
+    """
     app = typer.Typer(
         name="expunge",
         no_args_is_help=True,
@@ -65,7 +42,16 @@ def build(verbs: Sequence[str]) -> typer.Typer:
         pass
 
     for verb in verbs:
-        import_module(f"expunge_orchestrator.cli.{verb.replace('-', '_')}").register(app)
+        commands.add(app, verb)
+    return app
+
+
+def _whole() -> typer.Typer:
+    """The command tree with everything, without what cannot be loaded: that is said where it is typed."""
+    app = build(())
+    for verb in commands.names():
+        with suppress(ConfigError):
+            commands.add(app, verb)
     return app
 
 
@@ -78,8 +64,8 @@ def _version(wanted: bool) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; print errors without values and without a traceback (law 5: locals hold records)."""
     typed = next((word for word in arguments if not word.startswith("-")), None)
-    app = build([typed] if typed in VERBS else VERBS)
     try:
+        app = build([typed]) if typed is not None and commands.exists(typed) else _whole()
         outcome = typer.main.get_command(app).main(args=list(arguments), prog_name="expunge", standalone_mode=False)
     except ExpungeError as error:
         output.print_error(error.message, error.remedy)
@@ -95,7 +81,7 @@ def run(arguments: Sequence[str]) -> int:
         return UsageError.exit_code
     except typer.TyperException as error:
         if message := error.format_message():  # otherwise the help was shown, because nothing was typed
-            meant = None if typed is None or typed in VERBS else _meant(typed)
+            meant = None if typed is None or commands.exists(typed) else _meant(typed)
             remedy = "`--help` after a command explains it." if meant is None else f"Did you mean `expunge {meant}`?"
             output.print_error(_without_words(message, arguments), remedy)
         return UsageError.exit_code
@@ -110,14 +96,14 @@ def run(arguments: Sequence[str]) -> int:
 
 def _meant(typed: str) -> str | None:
     """The command that was probably meant. What was typed is not repeated: it may be an identifier (law 5)."""
-    close = get_close_matches(typed.lower(), VERBS, n=1)
+    close = get_close_matches(typed.lower(), commands.names(), n=1)
     return close[0] if close else None
 
 
 def _without_words(message: str, arguments: Sequence[str]) -> str:
     """A usage message without what was typed: somebody may have typed an identifier by mistake (law 5)."""
     for word in sorted(arguments, key=len, reverse=True):
-        if not word.startswith("-") and word not in VERBS:
+        if not word.startswith("-") and not commands.exists(word):
             message = message.replace(word, "…")
     return message
 

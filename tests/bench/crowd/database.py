@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from expunge_config.normalisers import builtin
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 
 # No background worker at an hour of its own choosing; the copies are vacuumed and analysed already.
 SETTINGS: Mapping[str, str] = {"autovacuum": "off", "max_wal_size": "8GB", "shared_buffers": "512MB"}

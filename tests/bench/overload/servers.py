@@ -16,11 +16,11 @@ from tests.bench.overload.honest import PATIENCE, call
 from tests.support.documentation import ROOT
 from tests.support.installation import Installation
 
+from expunge_demo import sidecar
+from expunge_demo.dev_servers.ports import free_ports
 from expunge_orchestrator.auth import api_keys
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo import sidecar
-from expunge_orchestrator.dev_servers.ports import free_ports
 
 ISSUER = "https://page.calltrack.example"
 

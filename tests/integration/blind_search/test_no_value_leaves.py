@@ -14,7 +14,7 @@ from tests.support.postgres.company import execute, opened, populate
 
 from expunge_connectors.blind_search import postgres_columns
 from expunge_connectors.blind_search.patterns import Kind, SearchedValue
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 
 MARK = f"qz{secrets.token_hex(8)}"
 EMAIL, PHONE, NAME = f"{MARK}@canary.example", f"+49{secrets.randbelow(10**9) + 10**10}", f"name{MARK}"

@@ -17,11 +17,11 @@ from tests.support.demo_erasure import ByHand
 from tests.support.demo_world import World, clone, drop
 from tests.support.servers import remove_bucket
 
-from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
-from expunge_orchestrator.demo.ground_truth import snapshot
-from expunge_orchestrator.demo.loader import load
-from expunge_orchestrator.dev_servers import Endpoints, binaries
+from expunge_demo.calltrack import Company
+from expunge_demo.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
+from expunge_demo.dev_servers import Endpoints, binaries
+from expunge_demo.ground_truth import snapshot
+from expunge_demo.loader import load
 
 REDIS_DATABASE = 11
 

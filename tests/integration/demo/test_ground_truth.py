@@ -11,8 +11,8 @@ from psycopg import sql
 from tests.support.demo_erasure import ORDER
 from tests.support.demo_world import World
 
-from expunge_orchestrator.demo.ground_truth import Erased, JudgeError, check, checks, snapshot
-from expunge_orchestrator.demo.ground_truth.ownership import TABLES
+from expunge_demo.ground_truth import Erased, JudgeError, check, checks, snapshot
+from expunge_demo.ground_truth.ownership import TABLES
 
 TIMES = {
     "invoices": "issued_at",

@@ -10,7 +10,7 @@ import pytest
 import redis
 from tests.support.demo_world import World
 
-from expunge_orchestrator.demo.ground_truth import check, checks, snapshot
+from expunge_demo.ground_truth import check, checks, snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,13 +12,13 @@ import pytest
 import redis
 from tests.support.servers import remove_bucket
 
-from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.rows import TABLES
-from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
-from expunge_orchestrator.demo import load_postgres, load_redis, load_s3
-from expunge_orchestrator.demo.errors import DemoError, NotEmptyError
-from expunge_orchestrator.demo.loader import Loaded, load
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo import load_postgres, load_redis, load_s3
+from expunge_demo.calltrack import Company
+from expunge_demo.calltrack.rows import TABLES
+from expunge_demo.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
+from expunge_demo.dev_servers import Endpoints
+from expunge_demo.errors import DemoError, NotEmptyError
+from expunge_demo.loader import Loaded, load
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

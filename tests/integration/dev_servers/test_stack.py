@@ -15,8 +15,8 @@ from redis.retry import Retry
 from tests.support.host_state import processes_below, reachable_directory
 from tests.support.servers import s3_client, wait_until
 
-from expunge_orchestrator import dev_servers
-from expunge_orchestrator.dev_servers import server
+from expunge_demo import dev_servers
+from expunge_demo.dev_servers import server
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ import pytest
 from tests.support.host_state import processes_below, reachable_directory, shared_memory_ids
 from tests.support.servers import wait_until
 
-from expunge_orchestrator import dev_servers
-from expunge_orchestrator.dev_servers import binaries
+from expunge_demo import dev_servers
+from expunge_demo.dev_servers import binaries
 
 PROGRAM = """
 import json, signal, sys, threading
 from pathlib import Path
 import psycopg
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 
 # A shell without job control starts what runs in its background with this signal ignored, and so do its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)

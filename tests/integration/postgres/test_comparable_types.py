@@ -13,7 +13,7 @@ from tests.support.servers import fresh_database
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Severity, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import TerminalError
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 # Of each type values of which some are equal to others, of this type or another, though they are written otherwise.
 VALUES: Mapping[str, Sequence[str]] = {

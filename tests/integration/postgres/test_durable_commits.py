@@ -10,8 +10,8 @@ from tests.support.postgres.company import ACCOUNT, CUTOFF, actions, data_map, d
 from tests.support.postgres.own_servers import own_servers
 
 from expunge_connectors.contract import no_beat
-from expunge_orchestrator.dev_servers import configurations
-from expunge_orchestrator.dev_servers.server import Server
+from expunge_demo.dev_servers import configurations
+from expunge_demo.dev_servers.server import Server
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.support.postgres.small_schemas import ACME, shape
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.errors import translated
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers
 
 TOMBSTONED = """
 users:

@@ -32,7 +32,7 @@ from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.verify.replicas import Replicas, larger
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
-from expunge_orchestrator.dev_servers import configurations
+from expunge_demo.dev_servers import configurations
 
 ACTIONS = actions(data_map(), "calltrack")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.s3.bucket import World, world
 from tests.support.servers import BucketFactory
 
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

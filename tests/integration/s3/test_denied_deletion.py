@@ -16,8 +16,8 @@ from tests.support.servers import s3_client
 from expunge_connectors.contract import RecordCounts, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3 import S3Store
-from expunge_orchestrator import dev_servers
-from expunge_orchestrator.dev_servers import Stack
+from expunge_demo import dev_servers
+from expunge_demo.dev_servers import Stack
 
 REFUSED, FREE = "rec/1.ogg", ("users/1/a.csv", "users/1/b.csv")
 

@@ -9,7 +9,7 @@ from tests.support.servers import BucketFactory
 
 from expunge_connectors.draft import Draftable, StoreDraft
 from expunge_connectors.s3 import S3Store
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 from expunge_orchestrator.map_draft import render_yaml
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tests.support.servers import BucketFactory
 from expunge_connectors.contract import RecordCounts, Scope, Subject, SubjectKey, no_beat
 from expunge_connectors.errors import DividedNameError, TerminalError, UnknownMemberError
 from expunge_connectors.s3 import S3Store
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -15,7 +15,7 @@ from expunge_connectors.contract import Severity
 from expunge_connectors.errors import TransientError
 from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -24,8 +24,8 @@ from expunge_connectors.errors import TransientError
 from expunge_connectors.s3_backups import S3Backups, S3BackupsSpec
 from expunge_connectors.s3_backups.bucket_reader import listing
 from expunge_connectors.s3_backups.spec import S3BackupsConnection
+from expunge_demo.dev_servers import Endpoints
 from expunge_orchestrator import backup_copies
-from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.ledger.database import open_ledger
 from expunge_orchestrator.ledger.tables import backup_copy
 

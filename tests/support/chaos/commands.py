@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.chaos.company import Request
 from tests.support.chaos.scenarios import Chaos
 
-from expunge_orchestrator.demo.ground_truth import Erased
+from expunge_demo.ground_truth import Erased
 
 # Nobody of them shares a home with another one: two chunks run at once, and who comes last to a shared home may differ.
 REQUEST = Request("crowd", "calltrack", "user_id\n1\n4\n8\n10\n15\n", Erased(users=frozenset({1, 4, 8, 10, 15})))

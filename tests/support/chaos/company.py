@@ -21,17 +21,16 @@ from tests.support.chaos.store_snapshot import StoreSnapshot
 from tests.support.chaos.template_databases import named
 from tests.support.host_state import in_memory
 
-from expunge_config.examples.calltrack import Company
-from expunge_config.examples.calltrack.s3_objects import EXPORTS
 from expunge_config.settings import Settings, load_settings
 from expunge_connectors.contract import Adoptable
 from expunge_connectors.registry import installed
-from expunge_orchestrator import dev_servers
+from expunge_demo import dev_servers, loader, scenario
+from expunge_demo.calltrack import Company
+from expunge_demo.calltrack.s3_objects import EXPORTS
+from expunge_demo.dev_servers import Endpoints
+from expunge_demo.endpoints import s3_client
+from expunge_demo.ground_truth import Erased, Snapshot, snapshot
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.demo import loader, scenario
-from expunge_orchestrator.demo.endpoints import s3_client
-from expunge_orchestrator.demo.ground_truth import Erased, Snapshot, snapshot
-from expunge_orchestrator.dev_servers import Endpoints
 from expunge_orchestrator.installation_setup import initialise
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.rules.scope import parse_scope

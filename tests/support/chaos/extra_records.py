@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 from tests.support.data_map_text import document_of, write_document
 
-from expunge_config.examples.calltrack.s3_objects import EXPORTS
+from expunge_demo.calltrack.s3_objects import EXPORTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

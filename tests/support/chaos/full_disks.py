@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from expunge_orchestrator.dev_servers.unprivileged_user import User
+from expunge_demo.dev_servers.unprivileged_user import User
 
 MEGABYTES = 24
 BALLAST = "ballast"

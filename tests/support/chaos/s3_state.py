@@ -10,7 +10,7 @@ from tests.support.chaos import store_snapshot
 from tests.support.chaos.extra_records import VAULT, begin_upload
 from tests.support.chaos.store_snapshot import StoreSnapshot, Thing
 
-from expunge_config.examples.calltrack.s3_objects import EXPORTS, RECORDINGS
+from expunge_demo.calltrack.s3_objects import EXPORTS, RECORDINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

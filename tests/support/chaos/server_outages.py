@@ -10,7 +10,7 @@ from tests.support.chaos.disturbed_runs import SECONDS, Trial
 from tests.support.chaos.scenarios import Chaos, KillPoint
 from tests.support.servers import wait_until
 
-from expunge_orchestrator.dev_servers import Server
+from expunge_demo.dev_servers import Server
 from expunge_orchestrator.ledger.states import ChunkState
 
 STORES = {"main": "postgres", "recordings": "s3", "cache": "valkey"}

@@ -12,7 +12,7 @@ import redis
 from psycopg import sql
 from tests.support.chaos.extra_records import VAULT
 
-from expunge_config.examples.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
+from expunge_demo.calltrack.s3_objects import BACKUPS, EXPORTS, LOGS, RECORDINGS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

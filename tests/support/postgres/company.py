@@ -23,12 +23,12 @@ from tests.support.servers import fresh_database
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import UNREAD, Counts, Scope, Subject, SubjectKey
 from expunge_connectors.postgres import PostgresConnection, PostgresSpec, PostgresStore
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 ACCOUNT = Scope("calltrack")
 CLIENT_1 = Scope("client", "1")
 CUTOFF = datetime(2026, 6, 1, tzinfo=UTC)
-_EXAMPLE = resources.files("expunge_config.examples.calltrack")
+_EXAMPLE = resources.files("expunge_demo.calltrack")
 
 _PEOPLE = """
 INSERT INTO clients (name, created_at) VALUES ('one', '2025-01-01'), ('two', '2025-01-01');

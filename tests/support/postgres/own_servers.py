@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from expunge_orchestrator.dev_servers import binaries, configurations
-from expunge_orchestrator.dev_servers.processes import Processes
-from expunge_orchestrator.dev_servers.server import Server
-from expunge_orchestrator.dev_servers.unprivileged_user import private_directory, scratch_parent, server_user
+from expunge_demo.dev_servers import binaries, configurations
+from expunge_demo.dev_servers.processes import Processes
+from expunge_demo.dev_servers.server import Server
+from expunge_demo.dev_servers.unprivileged_user import private_directory, scratch_parent, server_user
 
 Started = tuple[configurations.Postgres, Server]
 

@@ -19,7 +19,7 @@ from tests.support.servers import Keyspace
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding, RecordCounts, Sampleable, Scope, Subject, SubjectKey
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
-from expunge_orchestrator.dev_servers import binaries
+from expunge_demo.dev_servers import binaries
 
 DATA = {"data_type": "account", "owner": COMPANY}
 COLLECTIONS: dict[str, dict[str, object]] = {

@@ -10,7 +10,7 @@ from tests.support.contract_maps import data_map
 
 from expunge_connectors.contract import Finding, Sampleable
 from expunge_connectors.s3 import S3Spec, S3Store
-from expunge_orchestrator.dev_servers import Endpoints
+from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -26,7 +26,7 @@ from expunge_reports import trust
 from expunge_reports import unsafe_characters as on_pages
 from expunge_reports.errors import TrustError
 
-EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
+EXAMPLE = Path(str(files("expunge_demo.calltrack") / "datamap.yaml"))
 DATA_MAP = load(EXAMPLE, installed().store_specs, installed().backup_specs)
 
 BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -10,7 +10,7 @@ import yaml
 from expunge_config.datamap import yaml_reader
 from expunge_config.datamap.yaml_reader import NotPlainError
 
-EXAMPLE = (files("expunge_config.examples.calltrack") / "datamap.yaml").read_text("utf-8")
+EXAMPLE = (files("expunge_demo.calltrack") / "datamap.yaml").read_text("utf-8")
 
 
 @pytest.fixture(autouse=True, params=["CSafeLoader", "SafeLoader"])

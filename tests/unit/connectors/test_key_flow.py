@@ -20,7 +20,7 @@ from expunge_connectors.redis import RedisSpec
 from expunge_connectors.registry import installed
 from expunge_connectors.s3 import S3Spec
 
-EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
+EXAMPLE = Path(str(files("expunge_demo.calltrack") / "datamap.yaml"))
 REGISTRY = installed()
 PLAIN = {"data_type": "account", "owner": COMPANY}
 

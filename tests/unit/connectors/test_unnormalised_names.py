@@ -160,7 +160,7 @@ def test_without_a_sample_it_is_unknown_where_spellings_differ() -> None:
 
 def test_the_examples_names_are_made_from_ids() -> None:
     registry = installed()
-    path = Path(str(files("expunge_config.examples.calltrack").joinpath("datamap.yaml")))
+    path = Path(str(files("expunge_demo.calltrack").joinpath("datamap.yaml")))
     example = load(path, registry.store_specs, registry.backup_specs)
     cache, objects = example.stores["cache"], example.stores["recordings"]
     assert isinstance(cache, RedisSpec)

@@ -10,9 +10,9 @@ from importlib import resources
 import pytest
 
 from expunge_config.datamap import load
-from expunge_config.examples.calltrack import Company, redis_entries
-from expunge_config.examples.calltrack.rows import TABLES
 from expunge_connectors.registry import installed
+from expunge_demo.calltrack import Company, redis_entries
+from expunge_demo.calltrack.rows import TABLES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 REFERENCES = {
@@ -67,7 +67,7 @@ def test_a_person_computed_alone_is_the_person_of_the_stream(company: Company):
 
 
 def test_the_row_types_are_the_tables_of_the_schema():
-    text = resources.files("expunge_config.examples.calltrack").joinpath("schema.sql").read_text(encoding="utf-8")
+    text = resources.files("expunge_demo.calltrack").joinpath("schema.sql").read_text(encoding="utf-8")
     tables = {
         name: tuple(re.findall(r"^    ([a-z_]+) +[a-z]", body, re.MULTILINE))
         for name, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\n\);", text, re.DOTALL)
@@ -77,7 +77,7 @@ def test_the_row_types_are_the_tables_of_the_schema():
 
 def test_the_data_map_loads_and_names_every_table_but_the_clients():
     registry = installed()
-    path = resources.files("expunge_config.examples.calltrack").joinpath("datamap.yaml")
+    path = resources.files("expunge_demo.calltrack").joinpath("datamap.yaml")
     data_map = load(path, registry.store_specs, registry.backup_specs)
     assert data_map.stores["main"].collection_specs().keys() == TABLES.keys() - {"clients"}
 

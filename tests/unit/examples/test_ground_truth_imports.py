@@ -6,10 +6,10 @@ import ast
 import sys
 from pathlib import Path
 
-from expunge_orchestrator.demo import ground_truth
+from expunge_demo import ground_truth
 
 ALLOWED = {"psycopg", "redis", "boto3", "botocore", "mypy_boto3_s3"}
-OWN = "expunge_orchestrator.demo.ground_truth"
+OWN = "expunge_demo.ground_truth"
 
 
 def imported(tree: ast.AST) -> set[str]:

@@ -16,9 +16,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from expunge_demo.dev_servers.ports import LOOPBACK
 from expunge_orchestrator.api.connection_limits import ConnectionLimits
 from expunge_orchestrator.api.http_protocol import HttpProtocol, http_protocol
-from expunge_orchestrator.dev_servers.ports import LOOPBACK
 
 SOON = 5.0
 BODY = b"a" * 60_000

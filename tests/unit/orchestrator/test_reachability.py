@@ -16,7 +16,7 @@ from expunge_connectors.redis import RedisSpec
 from expunge_connectors.registry import installed
 from expunge_orchestrator.rules import reachability
 
-EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
+EXAMPLE = Path(str(files("expunge_demo.calltrack") / "datamap.yaml"))
 REGISTRY = installed()
 DATA = {"data_type": "account", "owner": COMPANY}
 PEOPLE = {

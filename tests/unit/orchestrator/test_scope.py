@@ -14,7 +14,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.rules.scope import MAX_MEMBER, parse_scope
 
 REGISTRY = installed()
-EXAMPLE = Path(str(files("expunge_config.examples.calltrack") / "datamap.yaml"))
+EXAMPLE = Path(str(files("expunge_demo.calltrack") / "datamap.yaml"))
 MAP = load(EXAMPLE, REGISTRY.store_specs, REGISTRY.backup_specs)
 
 
