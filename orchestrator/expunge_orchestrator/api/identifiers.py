@@ -9,7 +9,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.api.problems import ProblemError
-from expunge_orchestrator.subjects.csv_input import key_of
+from expunge_orchestrator.rules.given_identifiers import key_of
 
 
 def identifiers_of(given: Mapping[str, str], data_map: DataMap) -> frozenset[SubjectKey]:

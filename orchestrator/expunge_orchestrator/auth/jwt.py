@@ -24,7 +24,7 @@ from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, not_accepted
 from expunge_orchestrator.auth.principals import PERSON_ACTOR, Principal, Role, Token
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.subjects.csv_input import key_of
+from expunge_orchestrator.rules.given_identifiers import key_of
 
 LONGEST_LIFE = timedelta(minutes=5)
 """Of a person's token, from `iat` to `exp`."""

@@ -1,6 +1,7 @@
 """Pure rules over the data map and counts. They know the contract's types, and nothing of the ledger.
 
 scope                   which collections a request touches, and what it does there
+given_identifiers       a key of a person, from what was given
 identity_resolution     from identifiers to the keys of one person, or why not, round by round (law 2)
 key_graph               what was seen to lead to what for one subject
 resolution_decision     which keys are one person's, by what was seen

@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from expunge_config.datamap import RECEIVED_AT, DataMap, IdentityKind
 from expunge_config.errors import InputError
 from expunge_config.normalisers import NotNormalisable
 from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.rules.given_identifiers import key_of
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
 from expunge_orchestrator.subjects.people_seen import PeopleSeen, TimesSeen
 from expunge_orchestrator.subjects.sealed_spool import BLOCK, SealedSpool
@@ -235,19 +235,3 @@ def _received(
     except TimeOfReceiptError as refused:
         complaints.append((line, f", column {RECEIVED_AT}: {refused}"))
         return None
-
-
-def key_of(identity: str, text: str, data_map: DataMap) -> SubjectKey:
-    """One identifier, normalised by the map, wherever it came from: as a receipt can state it, or refused.
-
-    Raises:
-        NotNormalisable: It cannot be used. The value is not repeated.
-    """
-    value = data_map.identities[identity].rule.normalise(text)
-    if value.strip() != value or not unicodedata.is_normalized("NFC", value):
-        raise NotNormalisable("it has white space at its edges or is not in Unicode NFC")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise NotNormalisable("it holds half a character") from None
-    return SubjectKey(identity, value)
