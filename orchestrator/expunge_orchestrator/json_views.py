@@ -15,7 +15,6 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.auth.api_keys import ApiKey
 from expunge_orchestrator.blind_search import BlindSearch
 from expunge_orchestrator.clock import exact
-from expunge_orchestrator.holds.legal_holds import Hold
 from expunge_orchestrator.ledger import Transaction, requests
 from expunge_orchestrator.ledger.batch_status import (
     chunk_states,
@@ -27,6 +26,7 @@ from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.chunk_sums import PeopleSums
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.locate import Location, PersonLocation

@@ -14,9 +14,9 @@ from expunge_config.errors import ConfigError
 from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, KnowsClaims, Scope, StoreConnector
 from expunge_connectors.registry import Registry
+from expunge_orchestrator import ledger_check
 from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
-from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.installation_check import installation_findings
 from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import Ledger
@@ -25,7 +25,6 @@ from expunge_orchestrator.ledger.batches import Erasing
 from expunge_orchestrator.ledger.database import open_ledger, reading
 from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules.reachability import led, passing
-from expunge_orchestrator.subjects import renamed_identities
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
 from expunge_reports.keys import KeyRing
@@ -94,10 +93,7 @@ class Workspace:
             FindingsError: A hold in force names it, or what is kept of people.
         """
         with reading(self.ledger) as connection:
-            found = [
-                *unmapped_holds.findings(connection, self.data_map),
-                *renamed_identities.findings(connection, self.data_map),
-            ]
+            found = ledger_check.findings(connection, self.data_map)
         raise_on_errors(found)
 
 

@@ -11,8 +11,8 @@ from tests.support.people import SeededPerson, make_holder
 from tests.support.statements import lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.legal_holds import PlacementResult
+from expunge_orchestrator.holds import hold_placement, legal_holds
+from expunge_orchestrator.holds.hold_placement import PlacementResult
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
 
@@ -115,7 +115,7 @@ def test_a_hold_that_is_placed_after_the_account_went_holds_the_next_request(
     with installation.workspace.ledger.begin() as connection:
         for one in legal_holds.in_force(connection):
             if one.uid != first.hold.uid:
-                legal_holds.lift(connection, one.uid, "counsel")
+                hold_placement.lift(connection, one.uid, "counsel")
     again = installation.plan(ann.csv)
     assert again.plan["on_hold"] == 1
     assert installation.erase(again).state is BatchState.ON_HOLD, installation.failures(again)

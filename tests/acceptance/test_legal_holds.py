@@ -24,7 +24,7 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.legal_holds import PlacementResult
+from expunge_orchestrator.holds.hold_placement import PlacementResult
 from expunge_orchestrator.json_views import plan_view
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batch_status import public_state

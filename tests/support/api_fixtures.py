@@ -17,7 +17,7 @@ from tests.support.faulty_connector import FaultyConnector
 from tests.support.people import make_caller
 from tests.support.store_inspector import StoreInspector
 
-from expunge_orchestrator.holds import legal_holds
+from expunge_orchestrator.holds import hold_placement
 from expunge_orchestrator.ledger.batches import Batch
 
 CSV, JSON = "text/csv", "application/json"
@@ -138,7 +138,7 @@ class Stock:
             assert (turns := turns + 1) < WORKED, told["state"]
             self.cells.api.work()
         with self.cells.api.installation.workspace.ledger.begin() as connection:
-            legal_holds.lift(connection, placed, "somebody")  # by another process, whose runner has not looked yet
+            hold_placement.lift(connection, placed, "somebody")  # by another process, whose runner has not looked yet
         return asked, told["batch_id"]
 
     def refused(self) -> Batch:

@@ -11,8 +11,8 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.execution import hold_enforcement
-from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.legal_holds import HoldRequest, PlacementResult
+from expunge_orchestrator.holds import hold_placement
+from expunge_orchestrator.holds.hold_placement import HoldRequest, PlacementResult
 
 GROUND = "Court order 4 C 17/26"
 
@@ -35,12 +35,12 @@ def place(
     wanted = HoldRequest("hold", people, data_type, kind or None, member or None, ground, until, undisclosed)
     with installation.workspace.ledger.begin() as connection:
         workspace = installation.workspace
-        return legal_holds.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)
+        return hold_placement.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)
 
 
 def lift(installation: Installation, placed: PlacementResult) -> int:
     with installation.workspace.ledger.begin() as connection:
-        legal_holds.lift(connection, placed.hold.uid, "counsel")
+        hold_placement.lift(connection, placed.hold.uid, "counsel")
     return hold_enforcement.release(installation.workspace.ledger)
 
 

@@ -16,8 +16,8 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.data_map_check import inspect_all, sample_all
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.holds import unmapped_holds
 from expunge_orchestrator.installation_check import installation_findings
+from expunge_orchestrator.ledger_check import ledger_findings
 from expunge_orchestrator.workspace import connected, load_map
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
@@ -59,7 +59,7 @@ def check(sample: Sample = False, rows: Rows = None, as_json: output.Json = Fals
     registry = installed()
     data_map = load_map(settings, registry)
     with connected(settings, data_map, registry) as (stores, backups):
-        findings = [*installation_findings(settings), *unmapped_holds.ledger_findings(settings, data_map)]
+        findings = [*installation_findings(settings), *ledger_findings(settings, data_map)]
         findings += inspect_all(data_map, stores, backups, settings.stores_at_once)
         blocking = _errors(findings)
         if sample:

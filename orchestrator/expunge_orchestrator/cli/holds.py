@@ -17,11 +17,13 @@ from expunge_orchestrator.auth.local_actor import current_actor
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import hold_enforcement
-from expunge_orchestrator.holds import legal_holds, unmapped_holds
-from expunge_orchestrator.holds.legal_holds import Hold, HoldRequest
+from expunge_orchestrator.holds import hold_placement, legal_holds
+from expunge_orchestrator.holds.hold_placement import HoldRequest
 from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger import page_cursors
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.holds import Hold
+from expunge_orchestrator.ledger_check import unmapped_names
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
 
@@ -72,7 +74,7 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         name, member = (None, None) if scope is None else (scope.controller, scope.member)
         if data_type is not None and data_type not in workspace.data_map.data_types:
             raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
-        unmapped_holds.require_effective(data_type, name, workspace.data_map)
+        hold_placement.require_effective(data_type, name, workspace.data_map)
         wanted = HoldRequest(
             kind="exemption" if exemption else "hold",
             people=listed,
@@ -86,9 +88,9 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         unchecked: tuple[str, ...] = ()
         if scope is not None:
             at_once = settings.stores_at_once
-            unchecked = unmapped_holds.require_member(scope, workspace.data_map, workspace.stores, at_once)
+            unchecked = hold_placement.require_member(scope, workspace.data_map, workspace.stores, at_once)
         with workspace.ledger.begin() as connection:
-            placed = legal_holds.place(
+            placed = hold_placement.place(
                 connection,
                 wanted,
                 workspace.keys,
@@ -129,7 +131,7 @@ def list_holds(
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
         page = legal_holds.list_page(connection, None, output.after(cursor), limit + 1, ended=everything)
         found = page[:limit]
-        unknown = {one.id: unmapped_holds.names(one, workspace.data_map) for one in found}
+        unknown = {one.id: unmapped_names(one, workspace.data_map) for one in found}
     next_cursor = page_cursors.cursor(found[-1].id) if len(page) > limit else None
     if as_json:
         views = [{**_view(one), "not_in_map": unknown[one.id]} for one in found]
@@ -170,7 +172,7 @@ def lift(
     settings = load_settings()
     with opened(settings, installed()) as workspace:
         with workspace.ledger.begin() as connection:
-            lifted = legal_holds.lift(connection, hold, current_actor(settings))
+            lifted = hold_placement.lift(connection, hold, current_actor(settings))
         released = hold_enforcement.release(workspace.ledger)
     if as_json:
         output.emit({**_view(lifted), "released": released})

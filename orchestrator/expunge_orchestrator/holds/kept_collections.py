@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import KnowsDependencies, Scope, StoreConnector
-from expunge_orchestrator.holds.legal_holds import EffectiveHold, Hold
+from expunge_orchestrator.holds.legal_holds import EffectiveHold
+from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.rules.scope import Actions
 
 

@@ -1,4 +1,4 @@
-"""Legal holds and exemptions in the ledger: place, lift, list, and match people (ADR 6).
+"""Legal holds and exemptions: those in force, and whom they hold (ADR 6).
 
 People are known here by suppression tags alone, so a hold outlives the keys of every request. `persons` are everywhere
 the identities that prove who somebody is (`DataMap.person_identities`).
@@ -6,87 +6,25 @@ the identities that prove who somebody is (`DataMap.person_identities`).
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from expunge_config.datamap import DataMap
-from expunge_config.errors import UsageError
 from expunge_connectors.contract import Scope, SubjectKey
-from expunge_orchestrator.clock import now, stamp
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.holds.hold_tags import KnownBy
 from expunge_orchestrator.ledger import Transaction, holds
-from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
-from expunge_orchestrator.ledger.items import Item, items_of_chunk
+from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules import pipeline
 from expunge_reports.keys import KeyRing
 
 _LONGEST_GROUNDS = 1500
 """Characters of joined grounds: three of the longest, and short enough for the reason of a person in the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class HoldRequest:
-    """A hold before it is placed: all that is named must agree; nothing named holds nothing.
-
-    Attributes:
-        kind: `hold` or `exemption`.
-        people: One set of identifiers per person; any one of them is enough.
-        controller: Whose requests; `member` None means every member.
-        until: Last day on which it holds; None until it is lifted.
-        undisclosed: No statement and no state may tell of it.
-    """
-
-    kind: str
-    people: Sequence[frozenset[SubjectKey]] = field(repr=False)
-    data_type: str | None
-    controller: str | None
-    member: str | None
-    ground: str
-    until: date | None
-    undisclosed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold as the ledger has it.
-
-    Attributes:
-        people: How many it was placed for, 0 if it names none.
-        identities: By which these are known -> the normaliser that read their values.
-    """
-
-    id: int
-    uid: str
-    kind: str
-    people: int
-    identities: Mapping[str, str]
-    data_type: str | None
-    controller: str | None
-    member: str | None
-    ground: str
-    until: date | None
-    undisclosed: bool
-    placed_by: str
-    placed_at: str
-    lifted_by: str | None
-    lifted_at: str | None
-
-    def holds_on(self, day: date) -> bool:
-        """Whether it is in force on that day."""
-        return self.lifted_at is None and (self.until is None or day <= self.until)
-
-    def concerns(self, scope: Scope) -> bool:
-        """Whether requests of that controller can fall under it."""
-        return self.controller is None or (
-            self.controller == scope.controller and (self.member is None or self.member == scope.member)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,86 +73,6 @@ class EffectiveHold:
         return None if None in days else max(day for day in days if day is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class PlacementResult:
-    """A hold that is in force, and what it came too late to stop.
-
-    Attributes:
-        running: Batch -> people in a running erasing step.
-        unproven: How many people it names by what can change hands alone, as an e-mail: where an account gets another
-            one, the hold does not follow.
-    """
-
-    hold: Hold
-    running: Mapping[str, int]
-    unproven: int
-
-
-def place(
-    connection: Transaction, wanted: HoldRequest, keys: KeyRing, actor: str, data_map: DataMap
-) -> PlacementResult:
-    """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
-
-    Raises:
-        UsageError: It names neither people nor a data type nor a controller.
-    """
-    if not (wanted.people or wanted.data_type or wanted.controller):
-        raise UsageError(
-            "A hold names people, a data type or a controller, or several of these.",
-            remedy="Give PEOPLE.csv, --data-type or --controller.",
-        )
-    persons, tagger = data_map.person_identities, Tagger(keys.suppression)
-    named = sorted(frozenset[SubjectKey]().union(*wanted.people))
-    serialise_writers(connection)
-    uid = f"hd_{secrets.token_hex(6)}"
-    hold_id = holds.insert(
-        connection,
-        {
-            "uid": uid,
-            "kind": wanted.kind,
-            "people": len(wanted.people),
-            "identities": {key.namespace: data_map.identities[key.namespace].normaliser for key in named},
-            "data_type": wanted.data_type,
-            "controller": wanted.controller,
-            "member": wanted.member,
-            "ground": wanted.ground,
-            "until": wanted.until and wanted.until.isoformat(),
-            "undisclosed": wanted.undisclosed,
-            "placed_by": actor,
-            "placed_at": stamp(now()),
-        },
-    )
-    unproven = [one for one in wanted.people if not any(key.namespace in persons for key in one)]
-    tags = {tagger.tag(key): key.namespace for key in named}
-    holds.insert_tags(connection, hold_id, tags)
-    hold = find(connection, uid)
-    assert hold is not None
-    if tags:
-        people = holds.open_or_left(connection, hold_id, hold.controller, hold.member)
-        holds.learn_from_items(connection, [hold_id], people, persons)
-    return PlacementResult(hold, _running(connection, hold, keys, data_map), len(unproven))
-
-
-def lift(connection: Transaction, uid: str, actor: str) -> Hold:
-    """End a hold. Who waited for it is taken up by `release`.
-
-    Raises:
-        UsageError: There is no such hold, or it is lifted already.
-    """
-    serialise_writers(connection)
-    if not holds.lift(connection, uid, actor):
-        raise UsageError("There is no hold of that name in force.", remedy="`expunge holds list` lists them.")
-    lifted = find(connection, uid)
-    assert lifted is not None
-    return lifted
-
-
-def find(connection: Transaction, uid: str) -> Hold | None:
-    """The hold of that name, in force or not."""
-    row = holds.row(connection, uid)
-    return None if row is None else _hold(row)
-
-
 def list_page(
     connection: Transaction, controllers: Sequence[Scope] | None, after: int | None, limit: int, *, ended: bool
 ) -> list[Hold]:
@@ -228,12 +86,12 @@ def list_page(
         ended: Also those that were lifted or have run out.
     """
     day = None if ended else now().date()
-    return [_hold(row) for row in holds.page(connection, controllers, after, limit, day)]
+    return holds.page(connection, controllers, after, limit, day)
 
 
 def in_force(connection: Transaction, scope: Scope | None = None) -> list[Hold]:
     """The holds of today, the oldest first; with a scope, those alone that concern it: others cost nothing."""
-    return [_hold(row) for row in holds.in_force(connection, now().date(), scope)]
+    return holds.in_force(connection, now().date(), scope)
 
 
 def held_in_chunk(  # noqa: PLR0913, PLR0917 - who they are, and by what they are known
@@ -334,24 +192,3 @@ def _held(
         for number in people
         if general or number in found
     }
-
-
-def _running(connection: Transaction, hold: Hold, keys: KeyRing, data_map: DataMap) -> dict[str, int]:
-    """Who is in an erasing step at this moment."""
-    found: dict[str, int] = defaultdict(int)
-    for running in holds.running_steps(connection):
-        if pipeline.split(running.step)[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
-            continue
-        if not hold.concerns(running.scope):
-            continue
-        items = items_of_chunk(connection, running.chunk_id)
-        learn_from_sealed(connection, [hold], items, keys, data_map, {})
-        people = [item.id for item in items]
-        persons = data_map.person_identities
-        if held := held_in_chunk(connection, running.scope, running.chunk_id, people, persons, [hold]):
-            found[running.batch] += len(held)
-    return dict(found)
-
-
-def _hold(row: Mapping[str, Any]) -> Hold:
-    return Hold(**{**row, "until": date.fromisoformat(row["until"]) if row["until"] else None})

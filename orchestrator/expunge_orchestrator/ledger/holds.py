@@ -1,8 +1,9 @@
-"""Holds in the ledger: rows, the keyed hashes by which each knows its people, and whom it covers (ADR 6)."""
+"""Holds in the ledger: Hold, the keyed hashes by which each knows its people, and whom it covers (ADR 6)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -33,6 +34,42 @@ _CONCERNING = _IN_FORCE.where(
         ),
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as the ledger has it.
+
+    Attributes:
+        people: How many it was placed for, 0 if it names none.
+        identities: By which these are known -> the normaliser that read their values.
+    """
+
+    id: int
+    uid: str
+    kind: str
+    people: int
+    identities: Mapping[str, str]
+    data_type: str | None
+    controller: str | None
+    member: str | None
+    ground: str
+    until: date | None
+    undisclosed: bool
+    placed_by: str
+    placed_at: str
+    lifted_by: str | None
+    lifted_at: str | None
+
+    def holds_on(self, day: date) -> bool:
+        """Whether it is in force on that day."""
+        return self.lifted_at is None and (self.until is None or day <= self.until)
+
+    def concerns(self, scope: Scope) -> bool:
+        """Whether requests of that controller can fall under it."""
+        return self.controller is None or (
+            self.controller == scope.controller and (self.member is None or self.member == scope.member)
+        )
 
 
 class Tag(NamedTuple):
@@ -76,24 +113,24 @@ def lift(connection: sa.Connection, uid: str, actor: str) -> bool:
     )
 
 
-def in_force(connection: sa.Connection, day: date, scope: Scope | None) -> list[dict[str, Any]]:
+def in_force(connection: sa.Connection, day: date, scope: Scope | None) -> list[Hold]:
     """The holds that are in force on a day, the oldest first; with a scope, those under which its requests can fall."""
     asked: dict[str, str | None] = {"day": day.isoformat()}
     if scope is not None:
         asked |= {"of": scope.controller, "of_member": scope.member}
     query = _IN_FORCE if scope is None else _CONCERNING
-    return [dict(row) for row in connection.execute(query, asked).mappings()]
+    return [_hold(row) for row in connection.execute(query, asked).mappings()]
 
 
-def row(connection: sa.Connection, uid: str) -> dict[str, Any] | None:
-    """The hold of that name, lifted or not."""
+def find(connection: sa.Connection, uid: str) -> Hold | None:
+    """The hold of that name, in force or not."""
     found = connection.execute(sa.select(tables.hold).where(tables.hold.c.uid == uid)).mappings().first()
-    return None if found is None else dict(found)
+    return None if found is None else _hold(found)
 
 
 def page(
     connection: sa.Connection, controllers: Sequence[Scope] | None, after: int | None, limit: int, day: date | None
-) -> list[dict[str, Any]]:
+) -> list[Hold]:
     """Holds, the newest first.
 
     Args:
@@ -111,7 +148,7 @@ def page(
         query = query.where(hold.lifted_at.is_(None), sa.or_(hold.until.is_(None), hold.until >= day.isoformat()))
     if after is not None:
         query = query.where(hold.id < after)
-    return [dict(found) for found in connection.execute(query).mappings()]
+    return [_hold(found) for found in connection.execute(query).mappings()]
 
 
 def matching_items(
@@ -209,3 +246,7 @@ def running_steps(connection: sa.Connection) -> list[RunningStep]:
 
 def _insert(connection: sa.Connection) -> Any:  # noqa: ANN401 - each dialect has an insert of its own
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(tables.hold_tag)
+
+
+def _hold(row: sa.RowMapping) -> Hold:
+    return Hold(**{**row, "until": date.fromisoformat(row["until"]) if row["until"] else None})

@@ -16,5 +16,4 @@ inherited_keys  resolve people with what their plan led to, and ended requests o
 planned_keys    what a plan led to, while nothing is erased
 earlier_claims  since when an erased person had a value
 holders_at_receipt  nobody who came, or took a value, since the request was received
-renamed_identities  names of which the ledger knows people, and the map does not
 """

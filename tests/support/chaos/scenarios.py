@@ -25,8 +25,8 @@ from tests.support.faulty_connector import FaultyConnector
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.execution import batch_lifecycle, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
-from expunge_orchestrator.holds import legal_holds
-from expunge_orchestrator.holds.legal_holds import HoldRequest
+from expunge_orchestrator.holds import hold_placement
+from expunge_orchestrator.holds.hold_placement import HoldRequest
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger.batches import Batch, batches
 from expunge_orchestrator.ledger.database import reading
@@ -309,7 +309,7 @@ def refused_half_way(workspace: Workspace) -> None:
         "hold", [frozenset([SubjectKey("caller_id", "8")])], None, None, None, "4 C 17/26", None, False
     )
     with workspace.ledger.begin() as connection:
-        legal_holds.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)
+        hold_placement.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)
     batch_lifecycle.start(workspace, batch)
     _run(_refusing(workspace, "recordings"), RunObserver())
     assert _batch(workspace).state is BatchState.FAILED

@@ -8,7 +8,8 @@ from datetime import date
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.execution import hold_enforcement
-from expunge_orchestrator.holds.legal_holds import EffectiveHold, Hold
+from expunge_orchestrator.holds.legal_holds import EffectiveHold
+from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.receipts.collection_lines import in_collection
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 

@@ -18,8 +18,10 @@ from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Principal
 from expunge_orchestrator.execution import hold_enforcement
-from expunge_orchestrator.holds import legal_holds, unmapped_holds
+from expunge_orchestrator.holds import hold_placement, legal_holds
 from expunge_orchestrator.json_views import legal_hold_view
+from expunge_orchestrator.ledger import holds
+from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.rules.scope import types_of
 
@@ -53,7 +55,7 @@ def create_legal_hold(
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "hold-names-nothing", "A hold names people, a data type or a controller."
         )
-    wanted = legal_holds.HoldRequest(
+    wanted = hold_placement.HoldRequest(
         kind=wish.kind,
         people=[identifiers_of(one, workspace.data_map) for one in wish.people],
         data_type=wish.data_type,
@@ -66,9 +68,9 @@ def create_legal_hold(
     unchecked: tuple[str, ...] = ()
     if scope is not None:
         at_once = workspace.settings.stores_at_once
-        unchecked = unmapped_holds.require_member(scope, workspace.data_map, workspace.stores, at_once)
+        unchecked = hold_placement.require_member(scope, workspace.data_map, workspace.stores, at_once)
     with call.writing() as connection:
-        placed = legal_holds.place(connection, wanted, workspace.keys, call.principal.actor, workspace.data_map)
+        placed = hold_placement.place(connection, wanted, workspace.keys, call.principal.actor, workspace.data_map)
         call.note(connection, placed.hold.uid)
     return PlacedLegalHold(
         **legal_hold_view(placed.hold),
@@ -100,17 +102,17 @@ def lift_legal_hold(
 ) -> LegalHold:
     """Lift a legal hold. The erasure of people whom no other hold covers continues."""
     with call.writing() as connection:
-        known = legal_holds.find(connection, legal_hold_id)
+        known = holds.find(connection, legal_hold_id)
         if known is None or not _sees(call.principal, known):
             raise not_there()
-        lifted = legal_holds.lift(connection, legal_hold_id, call.principal.actor)
+        lifted = hold_placement.lift(connection, legal_hold_id, call.principal.actor)
         call.note(connection, lifted.uid)
     hold_enforcement.release(call.state.workspace.ledger)
     call.state.wake()
     return LegalHold(**legal_hold_view(lifted))
 
 
-def _sees(principal: Principal, hold: legal_holds.Hold) -> bool:
+def _sees(principal: Principal, hold: Hold) -> bool:
     if principal.controllers is None:
         return True
     return hold.controller is not None and principal.speaks_for(Scope(hold.controller, hold.member))

@@ -1,0 +1,119 @@
+"""Ledger check: what the ledger names and the data map does not have, or means otherwise by now (ADR 6, ADR 18).
+
+Such a hold holds nothing. And kept under a name of an identity are the hashes of a person's values, since when one was
+theirs, whose it is as two people said, and what an ended request left: under another name, or read by another
+normaliser, none of it is found, and nobody would be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from expunge_config.datamap import DataMap
+from expunge_config.settings import Settings
+from expunge_connectors.contract import Finding, Severity
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.errors import LedgerError
+from expunge_orchestrator.ledger import Transaction, holds
+from expunge_orchestrator.ledger.database import open_read_only
+from expunge_orchestrator.ledger.entered_identities import entered
+from expunge_orchestrator.ledger.holds import Hold
+
+_IDENTITY = "an identity"
+_KEPT = (
+    "what is kept of them (holds, since when a number is theirs, whose a value is, what an ended request left, what is"
+    " at work) would not be found"
+)
+
+
+def findings(connection: Transaction, data_map: DataMap) -> list[Finding]:
+    """Errors: a hold in force names what is missing, or what is kept of people does."""
+    return [*_unmapped_holds(connection, data_map), *_renamed_identities(connection, data_map)]
+
+
+def ledger_findings(settings: Settings, data_map: DataMap) -> list[Finding]:
+    """All that the ledger names, for `check`, which only looks: it makes no ledger, and an older one stays as it is."""
+    try:
+        with open_read_only(settings.ledger) as connection:
+            if connection is None:
+                return []
+            return findings(connection, data_map)
+    except LedgerError:
+        return [
+            Finding(
+                Severity.INFO,
+                "ledger-unread",
+                "ledger",
+                None,
+                "The ledger cannot be read, or another version of Expunge wrote it: whether a hold in force names what"
+                " the data map does not have is unknown.",
+                "Nothing, before an upgrade: the first command that works with it migrates it. Otherwise check"
+                " EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",
+            )
+        ]
+
+
+def unmapped_names(hold: Hold, data_map: DataMap) -> list[str]:
+    """What a hold names that the map does not have, or reads otherwise."""
+    return sorted({name for missing in _missing(hold, data_map).values() for name in missing})
+
+
+def _unmapped_holds(connection: Transaction, data_map: DataMap) -> Iterator[Finding]:
+    """One error for each kind of name that is missing.
+
+    Not which name and not of which hold: a hold that may not be told is told apart from no other. `expunge holds list`
+    says it to those who may see holds.
+    """
+    missing = {kind for one in holds.in_force(connection, now().date(), None) for kind in _missing(one, data_map)}
+    for kind in sorted(missing):
+        yield Finding(
+            Severity.ERROR,
+            "hold-unmapped",
+            "ledger",
+            None,
+            f"A hold or an exemption in force names {kind} that the data map does not have"
+            f"{' or reads by another normaliser' if kind == _IDENTITY else ''}: it would hold nothing.",
+            "Give it its name (and its normaliser) in the map again; or place the hold anew under the new name and lift"
+            " the old one: `expunge holds list`.",
+        )
+
+
+def _missing(hold: Hold, data_map: DataMap) -> dict[str, set[str]]:
+    read = {name: identity.normaliser for name, identity in data_map.identities.items()}
+    named = (
+        ("a data type", hold.data_type, data_map.data_types),
+        ("a controller", hold.controller, data_map.controllers),
+    )
+    missing = {
+        **{kind: {name} for kind, name, known in named if name is not None and name not in known},
+        _IDENTITY: {name for name, normaliser in hold.identities.items() if read.get(name) != normaliser},
+    }
+    return {kind: names for kind, names in missing.items() if names}
+
+
+def _renamed_identities(connection: Transaction, data_map: DataMap) -> Iterator[Finding]:
+    """One error for all names that are missing, and one for all that are read otherwise."""
+    known = entered(connection)
+    if gone := sorted(known.keys() - data_map.identities.keys()):
+        yield Finding(
+            Severity.ERROR,
+            "identity-renamed",
+            "ledger",
+            None,
+            f"The ledger knows people by {', '.join(gone)}, which the data map does not have: {_KEPT}.",
+            "Give the identity its name again: a name is for good. Where nothing is found by it any more, declare it"
+            " all the same.",
+        )
+    read = {name: identity.normaliser for name, identity in data_map.identities.items()}
+    for name in sorted(known.keys() & read.keys()):
+        if read[name] != known[name]:
+            yield Finding(
+                Severity.ERROR,
+                "normaliser-changed",
+                "ledger",
+                None,
+                f"The ledger knows people by {name} as {known[name]} reads it, and the data map reads it by"
+                f" {read[name]}: {_KEPT}.",
+                f"Give {name} its normaliser again: it is for good. Declare another identity with {read[name]} and let"
+                " records be found by both.",
+            )
