@@ -230,9 +230,9 @@ def test_what_all_are_told_is_written_once(
 ) -> None:
     """For each look at the ledger, not for each who watches: there may be hundreds."""
     written = create_autospec(Batch.model_dump_json, side_effect=Batch.model_dump_json)
-    looks = Mock(side_effect=batches_routes._shown)
+    looks = Mock(side_effect=batches_routes.shown)
     monkeypatch.setattr(Batch, "model_dump_json", written)
-    monkeypatch.setattr(batches_routes, "_shown", looks)
+    monkeypatch.setattr(batches_routes, "shown", looks)
     monkeypatch.setattr(batch_watches, "EVERY", 0.1)
     with open_api(calltrack, tmp_path, api={"events_for": timedelta(seconds=1)}) as api, listening(api) as client:
         uid = begun(api, 28)

@@ -3,7 +3,8 @@
 erasure_requests   of controllers, for one person each; and all of them, for staff
 self_service       a person's own, sent by the application that signed them in
 follow_up          one request, by its follow-up token
-batches            lists of people: planned, approved, carried out
+batches            lists of people: planned, and what came of them
+batch_control      approve, start, pause, resume, retry, cancel, end
 legal_holds        what must not be erased for now
 locate             what is held of a person
 api_keys           create, list, revoke
@@ -17,6 +18,7 @@ from fastapi import APIRouter
 from expunge_orchestrator.api.routes import (
     api_keys,
     audit_log,
+    batch_control,
     batches,
     erasure_requests,
     follow_up,
@@ -32,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     follow_up.router,
     erasure_requests.router,
     batches.router,
+    batch_control.router,
     legal_holds.router,
     locate.router,
     audit_log.router,

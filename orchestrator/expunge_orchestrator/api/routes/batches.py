@@ -1,4 +1,4 @@
-"""Batches: lists of people, planned, approved and carried out. A single erasure request becomes a batch of one."""
+"""Batches: lists of people, planned; what came of them. A single erasure request becomes a batch of one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from expunge_orchestrator.api.batch_watches import BatchWatches, Progress, Watch
 from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.event_stream import BatchEventStream
 from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
-from expunge_orchestrator.api.openapi import problem, repeated
+from expunge_orchestrator.api.openapi import repeated
 from expunge_orchestrator.api.pagination import Cursor, Limit, after
-from expunge_orchestrator.api.problems import ProblemError, not_received_then
+from expunge_orchestrator.api.problems import not_received_then
 from expunge_orchestrator.api.schemas.batches import (
     Batch,
     BatchPage,
@@ -26,19 +26,16 @@ from expunge_orchestrator.api.schemas.batches import (
     BatchResultPage,
     BatchSummary,
     Plan,
-    PlanDigest,
 )
 from expunge_orchestrator.api.schemas.common import NameText
 from expunge_orchestrator.api.work_breaks import WorkBreaks
 from expunge_orchestrator.auth.permissions import Operation
-from expunge_orchestrator.execution import batch_control, operator_cancel, operator_end
 from expunge_orchestrator.ledger import Transaction, batches, idempotency, items
 from expunge_orchestrator.ledger.batches import batch_by_uid
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.failures import RefusedRowError
 from expunge_orchestrator.ledger.page_cursors import cursor
-from expunge_orchestrator.planning import approval, planner
-from expunge_orchestrator.requests import request_retry
+from expunge_orchestrator.planning import planner
 from expunge_orchestrator.rules.scope import parse_scope
 from expunge_orchestrator.rules.times_of_receipt import TimeOfReceiptError, TimesOfReceipt
 from expunge_orchestrator.subjects.csv_input import checked_people
@@ -148,106 +145,15 @@ def list_batches(
 def get_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> Batch:
     """Get a batch: its progress, what was found and what is left."""
     with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    return _batch_view(call, found)
+        found = found_for(call, connection, batch_id)
+    return shown(call.state.workspace, found.uid)
 
 
 @router.get("/{batch_id}/plan", response_model=Plan)
 def get_batch_plan(call: Annotated[CallContext, Depends(requires(Operation.BATCH_READ))], batch_id: str) -> Plan:
     """Get its plan, counted before anything was touched."""
     with call.reading() as connection:
-        return Plan.model_validate(json_views.plan_view(connection, _found(call, connection, batch_id)))
-
-
-@router.post("/{batch_id}/approve", response_model=Batch)
-def approve_batch(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_APPROVE))], batch_id: str, given: PlanDigest
-) -> Batch:
-    """Approve exactly this plan. Its requester cannot, and one approval is enough: a second approver gets 409."""
-    with call.writing() as connection:
-        found = _found(call, connection, batch_id)
-        if approval.approve(connection, found, given.digest, call.principal.actor, call.principal.key):
-            call.note(connection, found.uid)
-    call.state.wake()
-    return _batch_view(call, found)
-
-
-@router.post("/{batch_id}/start", response_model=Batch, status_code=HTTPStatus.ACCEPTED, responses={
-    409: problem("Nothing was started: the digest is not the plan's, the plan is void or awaits approval, or the batch "
-                 "is paused, on hold, failed, cancelled or finished")})  # fmt: skip
-def start_batch(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_START))], batch_id: str, given: PlanDigest
-) -> Batch:
-    """Start to carry out exactly this plan. This cannot be undone. The call may be repeated while it runs."""
-    with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    if given.digest != found.plan_digest:
-        raise ProblemError(
-            HTTPStatus.CONFLICT, "not-confirmed", "Nothing was started: the digest given is not the plan's."
-        )
-    batch_control.start(call.state.workspace, found, call.noting(found.uid))
-    call.state.wake()
-    return _batch_view(call, found)
-
-
-@router.post("/{batch_id}/pause", response_model=Batch)
-def pause_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_PAUSE))], batch_id: str) -> Batch:
-    """Pause a batch: no further step starts."""
-    with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    batch_control.pause(call.state.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
-    call.state.wake()
-    return _batch_view(call, found)
-
-
-@router.post("/{batch_id}/resume", response_model=Batch)
-def resume_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RESUME))], batch_id: str) -> Batch:
-    """Resume a paused batch; what was verified before is verified again."""
-    with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    batch_control.resume(call.state.workspace, found, call.principal.actor, call.noting(found.uid))
-    call.state.wake()
-    return _batch_view(call, found)
-
-
-@router.post("/{batch_id}/retry", response_model=Batch)
-def retry_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_RETRY))], batch_id: str) -> Batch:
-    """Take up what failed, and people whose hold is over. 409: nothing was."""
-    with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    note = call.noting(found.uid)
-    request_retry.retry_batch(call.state.workspace, found, call.principal.actor, call.at, note)
-    call.state.wake()
-    return _batch_view(call, found)
-
-
-@router.post("/{batch_id}/cancel", response_model=Batch)
-def cancel_batch(call: Annotated[CallContext, Depends(requires(Operation.BATCH_CANCEL))], batch_id: str) -> Batch:
-    """Withdraw the people for whom no store was asked to erase. Everybody else is finished. 409: there are none."""
-    with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    operator_cancel.cancel(call.state.workspace.ledger, found, call.principal.actor, call.noting(found.uid))
-    call.state.wake()
-    return _batch_view(call, found)
-
-
-@router.post("/{batch_id}/end", response_model=Batch, responses={
-    409: problem("Nobody was ended: not this plan's digest, or nobody failed after erasing had begun")})  # fmt: skip
-def end_batch(
-    call: Annotated[CallContext, Depends(requires(Operation.BATCH_END))], batch_id: str, given: PlanDigest
-) -> Batch:
-    """End people whom a store refuses for good: every place is looked at once more, and what is left is named.
-
-    Nothing more of them is erased. What leads to the rest is kept, sealed, for a later request of the same person.
-    People who wait for a store are ended as well. Those of whom nothing was erased, and those under a hold, are not.
-    """
-    with call.reading() as connection:
-        found = _found(call, connection, batch_id)
-    if given.digest != found.plan_digest:
-        raise ProblemError(HTTPStatus.CONFLICT, "not-confirmed", "Nobody was ended: the digest is not the plan's.")
-    operator_end.end(call.state.workspace, found, call.principal.actor, call.noting(found.uid))
-    call.state.wake()
-    return _batch_view(call, found)
+        return Plan.model_validate(json_views.plan_view(connection, found_for(call, connection, batch_id)))
 
 
 @router.get("/{batch_id}/results", response_model=BatchResultPage)
@@ -259,7 +165,7 @@ def list_batch_results(
 ) -> BatchResultPage:
     """List one outcome per line of the list, in its order, with the id of the receipt. No identifier is repeated."""
     with call.reading() as connection:
-        found = _found(call, connection, batch_id)
+        found = found_for(call, connection, batch_id)
         rows = items.results_page(connection, found.id, after(cursor_) or 0, limit + 1)
     results = tuple(
         BatchResult(line=row.line, outcome=row.outcome, reason=row.reason, receipt_id=row.series)
@@ -305,21 +211,23 @@ def _use_token(call: CallContext) -> None:
 def _progress(workspace: Workspace, uid: str) -> Progress:
     with reading(workspace.ledger) as connection:
         scope = batch_by_uid(connection, uid).scope
-    return Progress.of(scope, _shown(workspace, uid))
+    return Progress.of(scope, shown(workspace, uid))
 
 
-def _batch_view(call: CallContext, batch: batches.Batch) -> Batch:
-    return _shown(call.state.workspace, batch.uid)
-
-
-def _shown(workspace: Workspace, uid: str) -> Batch:
+def shown(workspace: Workspace, uid: str) -> Batch:
+    """The batch as it is shown by now."""
     with reading(workspace.ledger) as connection:
         again = batch_by_uid(connection, uid)
     told: dict[str, Any] = json_views.batch_view(workspace, again)
     return Batch.model_validate(told)
 
 
-def _found(call: CallContext, connection: Transaction, uid: str) -> batches.Batch:
+def found_for(call: CallContext, connection: Transaction, uid: str) -> batches.Batch:
+    """The batch of that name.
+
+    Raises:
+        ProblemError: There is none, or the caller may not know of it.
+    """
     found = batch_by_uid(connection, uid)
     call.own(found.scope)
     return found
