@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
 
 from expunge_config.datamap import LEDGER
 from expunge_connectors.contract import (
-    OBJECTS,
     BackupConnector,
     BackupCopy,
     ConfirmsCopies,
@@ -19,10 +17,8 @@ from expunge_connectors.contract import (
 from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.ledger import Ledger, Transaction, copies
 from expunge_orchestrator.ledger.database import reading, serialise_writers
+from expunge_orchestrator.rules.stated_copies import as_stated
 from expunge_reports.statement import OpenCopies
-
-STATED_AT_MOST: Final = 500
-"""So many copies a statement names, and of so many groups it tells: each statement has to be readable with the rest."""
 
 
 def observe(backups: Mapping[str, BackupConnector], ledger: Ledger | None = None) -> list[CopyListing]:
@@ -218,7 +214,7 @@ def outstanding(copies: Sequence[BackupCopy]) -> OpenCopies:
     """How many copies are left, and when those of them go that have a time to come, as they are stated."""
     due = [
         (one.last.expected_by, one.number)
-        for one in _as_stated(copies)
+        for one in as_stated(copies)
         if one.last.status is CopyStatus.DUE and one.last.expected_by is not None
     ]
     days = [day for day, _ in due]
@@ -232,7 +228,7 @@ def as_statement(copies: Iterable[BackupCopy]) -> list[dict[str, object]]:
         {name: value for name, value in _row(one.last).items() if name != "id"} | {"copies": one.number}
         if one.grouped
         else _row(one.last)
-        for one in _as_stated(list(copies))
+        for one in as_stated(list(copies))
     ]
 
 
@@ -254,57 +250,3 @@ def _row(copy: BackupCopy) -> dict[str, object]:
         "ground": copy.ground,
         "blocker": copy.blocker,
     }
-
-
-class _Stated(NamedTuple):
-    """A copy, or the last to go of so many that are stated together; it was read when any of them was."""
-
-    last: BackupCopy
-    number: int
-    grouped: bool
-
-
-def _as_stated(copies: Sequence[BackupCopy]) -> list[_Stated]:
-    """Objects are stated in groups that end alike, for each is named by its key: in it other people may be named.
-
-    So are others where there are too many of them for a receipt.
-    """
-    named = sorted((copy for copy in copies if copy.kind != OBJECTS), key=lambda one: (one.place, one.id))
-    if len(named) > STATED_AT_MOST:
-        named = []
-    rest = [copy for copy in copies if copy.kind == OBJECTS or not named]
-    return [*(_Stated(copy, 1, grouped=False) for copy in named), *_groups(rest)]
-
-
-def _groups(copies: Sequence[BackupCopy]) -> list[_Stated]:
-    """Copies that end alike: on one day for one reason, or where that are too many, in one month or for any reason."""
-    groups: dict[tuple[str, ...], list[BackupCopy]] = {}
-    for of_date, by_reason in _CLOSENESS:
-        groups = {}
-        for copy in copies:
-            days = ("" if one is None else one.date().isoformat()[:of_date] for one in (copy.expected_by, copy.due))
-            why = (copy.ground, copy.blocker or "") if by_reason else ()
-            alike = copy.place, copy.store, copy.kind, copy.status.value, *days, *why
-            groups.setdefault(alike, []).append(copy)
-        if len(groups) <= STATED_AT_MOST:
-            break
-    return [_Stated(_together(groups[one]), len(groups[one]), grouped=True) for one in sorted(groups)]
-
-
-_CLOSENESS: Final = ((10, True), (7, True), (7, False), (0, False))
-"""How much of their dates, and whether what keeps them, copies of a group have in common."""
-
-
-def _together(copies: Sequence[BackupCopy]) -> BackupCopy:
-    last = max(
-        copies, key=lambda one: (one.expected_by or one.taken_until, one.taken_until, one.ground, one.blocker or "")
-    )
-    dues = [one.due for one in copies if one.due is not None]
-    others = "" if len({(one.ground, one.blocker) for one in copies}) == 1 else "; others of these for other reasons"
-    return replace(
-        last,
-        taken_from=min(one.taken_from for one in copies),
-        taken_until=max(one.taken_until for one in copies),
-        due=max(dues, default=None),
-        ground=f"{last.ground}{others}",
-    )

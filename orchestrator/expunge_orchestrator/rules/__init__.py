@@ -13,6 +13,7 @@ turns                   whose work comes next
 plan_limits_and_drift   what needs approval; what is clearly more than was planned
 map_differences         where a map decides otherwise than the one of a plan
 declared_backups        where the copies of a store are kept, or who says that there are none
+stated_copies           which backup copies a statement names, and which it tells of together
 reachability            can a request ever lead to a collection
 blind_findings          what a blind search found of one person, and what of that fails
 owed                    what a request owes after each statement, and by when
