@@ -33,6 +33,7 @@ from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.resolution_answers import Resolved, Said
 from expunge_orchestrator.subjects import member_proof
+from expunge_orchestrator.subjects.proving_lookup import holders
 from expunge_orchestrator.workspace import Workspace
 
 Ask = Callable[[Mapping[int, Said]], Mapping[int, Resolved]]
@@ -115,9 +116,7 @@ def approve(workspace: Workspace, uid: str, people: People, actor: str) -> Attri
     held: Mapping[SubjectKey, Holders] = {}
     if wanted.state == "awaiting-approval" and wanted.theirs:
         try:
-            held = member_proof.holders(
-                workspace.stores.values(), _values(people), Scope(wanted.controller, wanted.member)
-            )
+            held = holders(workspace.stores.values(), _values(people), Scope(wanted.controller, wanted.member))
         except ConnectorError as error:
             raise type(error)(
                 f"Nothing was approved, for who has these values now cannot be read: {error}",
@@ -226,7 +225,7 @@ def decided(
         number: Said(others=frozenset(others[number]), of_another=frozenset(of_another[number]))
         for number in others.keys() | of_another.keys()
     }
-    held = member_proof.holders(workspace.stores.values(), {value for _, value in theirs}, scope)
+    held = holders(workspace.stores.values(), {value for _, value in theirs}, scope)
     for (number, value), claimants in theirs.items():
         co_holders = held.get(value, {}).keys() - known[number]
         if all(tagger.tag(person) in claimants for person in co_holders):

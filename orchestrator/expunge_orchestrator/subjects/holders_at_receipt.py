@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_connectors.contract import KnowsClaims, Scope, StoreConnector, Subject, SubjectKey
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
 from expunge_orchestrator.subjects import member_proof
+from expunge_orchestrator.subjects.proving_lookup import holders
 from expunge_orchestrator.workspace import Workspace
 
 
@@ -44,11 +45,9 @@ def meant(
         for number, answer in resolved.items()
         if answer.ambiguity is None and number in received and (values := _by_values(given[number], workspace.data_map))
     }
-    held = member_proof.holders(
-        workspace.stores.values(), frozenset[SubjectKey]().union(*asked.values()) if asked else (), scope
-    )
+    held = holders(workspace.stores.values(), frozenset[SubjectKey]().union(*asked.values()) if asked else (), scope)
     led_to = [Subject(number, resolved[number].keys) for number in asked]
-    made = member_proof.persons_since(workspace.stores, led_to, scope, workspace.data_map)
+    made = _persons_since(workspace.stores, led_to, scope, workspace.data_map)
     answers = dict(resolved)
     for number, values in asked.items():
         people = frozenset(map(member_proof.unmark, resolved[number].keys))
@@ -59,6 +58,24 @@ def meant(
             if _later(began, received[number]):
                 answers[number] = Resolved(frozenset(), Ambiguity.SINCE_RECEIPT)
     return answers
+
+
+def _persons_since(
+    stores: Mapping[str, StoreConnector], people: Sequence[Subject], scope: Scope, data_map: DataMap
+) -> dict[SubjectKey, datetime]:
+    """Person's key of these people -> when the earliest record of the person was made, by whichever store says so.
+
+    Raises:
+        ConnectorError: A store cannot be asked.
+    """
+    identities, found = data_map.person_identities, dict[SubjectKey, datetime]()
+    for name, store in stores.items() if people else ():
+        if isinstance(store, KnowsClaims):
+            told = member_proof.visible_to(name, people, scope, data_map)
+            persons = frozenset(key for one in told for key in one.keys if key.namespace in identities)
+            for key, at in store.persons_since(persons, scope).items() if persons else ():
+                found[key] = min(at, found.get(key, at))
+    return found
 
 
 def _later(times: Sequence[datetime | None], received: datetime) -> bool:
