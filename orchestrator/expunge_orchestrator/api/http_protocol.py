@@ -14,6 +14,8 @@ an application does, would make the next one's call over it.
 
 The API has no cookies, but FastAPI reads them for every operation, and `http.cookies` takes time that grows with the
 square of a quoted one's length (CVE-2024-7592): such lines are dropped before anything reads them.
+
+One class, and so longer than most modules: it is what uvicorn calls, and all of it looks at the same connection.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Nothing in it is a value of a person's record: identifiers and resolved keys are sealed under a key of their item
 (`item.wrapped_key`), suppression tags are keyed hashes. Times are ISO 8601 UTC text, so that SQLite and Postgres agree.
-Requests before their batch, access, audit and notifications are in `request_tables`.
+Requests before their batch, access, audit and notifications are in `request_tables`. One schema, and so longer than
+most modules: a table is a list of columns.
 """
 
 from __future__ import annotations
