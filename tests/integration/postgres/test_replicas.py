@@ -32,13 +32,13 @@ from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.verify.replicas import Replicas, larger
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
-from expunge_demo.dev_servers import configurations
+from expunge_demo.dev_servers.postgres import Postgres
 
 ACTIONS = actions(data_map(), "calltrack")
 
 
 @dataclass(frozen=True, slots=True)
-class Standby(configurations.Postgres):
+class Standby(Postgres):
     """A server that begins as a copy of another one and follows it."""
 
     upstream: str = field(default="", repr=False)
@@ -66,7 +66,7 @@ class Pair:
 def pair() -> Iterator[Pair]:
     """Run both for the module."""
     with own_servers() as server:
-        primary, running = server(configurations.Postgres, "primary")
+        primary, running = server(Postgres, "primary")
         url = primary.url(running.port)
         standby, following = server(Standby, "standby", upstream=url)
         yield Pair(url, standby.url(following.port))

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from tests.support.chaos import full_disks, template_databases
 
 from expunge_demo.dev_servers import Server, Stack
-from expunge_demo.dev_servers.configurations import Postgres
+from expunge_demo.dev_servers.postgres import Postgres
 from expunge_demo.dev_servers.processes import Processes
 from expunge_demo.dev_servers.unprivileged_user import User, private_directory, scratch_parent, server_user
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from expunge_demo.dev_servers import binaries, configurations
+from expunge_demo.dev_servers import binaries
+from expunge_demo.dev_servers.postgres import Postgres
 from expunge_demo.dev_servers.processes import Processes
 from expunge_demo.dev_servers.server import Server
 from expunge_demo.dev_servers.unprivileged_user import private_directory, scratch_parent, server_user
 
-Started = tuple[configurations.Postgres, Server]
+Started = tuple[Postgres, Server]
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def own_servers() -> Iterator[Callable[..., Started]]:
             copies.mkdir(mode=0o755)
             programs = binaries.aside(programs, copies)
 
-        def start(kind: type[configurations.Postgres], name: str, **more: Any) -> Started:
+        def start(kind: type[Postgres], name: str, **more: Any) -> Started:
             recipe = kind(programs.postgres, private_directory(base / name, user), user, "pass", name=name, **more)
             made = Server(recipe, processes, user, base / f"{name}.log")
             made.launch()
