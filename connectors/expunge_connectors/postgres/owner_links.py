@@ -82,14 +82,16 @@ def values_beside(
 ) -> tuple[Link, ...]:
     """The links by whose values a row says whose it is, where this one led there and no key in the row says it.
 
-    Bob's post in Ann's thread, by the user name that his account holds. Of a row that is a person its own key says it,
-    of an element that is taken out of a list the element. A shareable value leads nowhere: what it finds is told.
+    Bob's post in Ann's thread, by the user name that his account holds; a letter to both of them, by the other address
+    on it. Of a row that is a person its own key says it, of an element that is taken out of a list the element. A
+    shareable value leads nowhere: what it finds is told.
     """
     if table.person is not None or table.goes_with_any is not None or table.by_elements:
         return ()
     declared = data_map.identities.get(link.identity or "")
-    by_value = declared is not None and declared.kind is IdentityKind.REUSABLE
-    if by_value or names_itself(spec, table, link, row_key, data_map):
+    if declared is not None and declared.kind is IdentityKind.REUSABLE:
+        return (link,) if link.several and _passes_on(link, data_map) else ()
+    if names_itself(spec, table, link, row_key, data_map):
         return ()
     return tuple(one for one in table.found_by if _passes_on(one, data_map) and not disjoint(one.where, link.where))
 

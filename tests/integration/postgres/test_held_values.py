@@ -110,6 +110,54 @@ def test_who_takes_the_value_while_the_deletion_waits_keeps_the_row(
     assert left(database, "posts") == [row, 9]
 
 
+_LETTERS = """
+CREATE TABLE letters (id int PRIMARY KEY, doc jsonb, mails text[], at timestamptz DEFAULT '2025-06-01');
+INSERT INTO letters VALUES (1, '{"to": ["Ann@x.example"]}', '{ann@x.example}'),
+  (2, '{"to": ["ann@x.example", "Bob@X.example"]}', '{ann@x.example,bob@x.example}'),
+  (3, '{"to": ["ann@x.example", "guest@x.example"]}', '{ann@x.example,guest@x.example}');
+"""
+
+
+@pytest.mark.parametrize("place", ["column: doc, path: [to]", "column: mails, each: true"])
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+@pytest.mark.parametrize("people", [1, 200])
+def test_a_document_or_an_array_by_which_two_account_holders_are_found_goes_when_both_do(
+    database: str, normaliser: str, place: str, people: int
+) -> None:
+    """Whoever it was found by. Nobody has the guest's address."""
+    execute(database, _TABLES + BOB + ";" + _LETTERS)
+    letters = f"letters: {{table: public.letters, created: at, found_by: [{{{place}, identity: email}}]}}\n"
+    loaded = shape(_MAP.replace("BELOW", "") + letters, email=normaliser)
+    with opened(database, loaded) as store:
+        more = [subject(n, user_id=f"x{n}") for n in range(3, people + 1)]
+        [*ann] = resolved(store, [subject(1, user_id="1"), *more], ACME)
+        for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
+            assert (counts[1]["letters"].due, counts[1]["letters"].ambiguous) == (2, 1)
+        store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
+            assert (due(counts), counts[1]["letters"].ambiguous) == ({}, 1)
+        assert left(database, "letters") == [2]
+        both = [*ann, *resolved(store, [subject(2, user_id="2")], ACME)]
+        assert store.verify(both, ACME, CUTOFF)[2]["letters"].due == 1
+        store.erase(both, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(both, ACME, CUTOFF)) == {}
+    assert left(database, "letters") == []
+
+
+def test_who_takes_an_address_of_a_document_while_the_deletion_waits_keeps_it(database: str) -> None:
+    execute(database, _TABLES + _LETTERS + "DELETE FROM letters WHERE id <> 2")
+    letters = "letters: {table: public.letters, created: at, found_by: [{column: doc, path: [to], identity: email}]}\n"
+    loaded = shape(_MAP.replace("BELOW", "") + letters)
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        chunk = resolved(store, [subject(1, user_id="1")], ACME)
+        bob.execute(BOB)
+        bob.execute("UPDATE letters SET at = at")
+        with erasing_that_waits(database, lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            bob.commit()
+        assert due(store.verify(chunk, ACME, CUTOFF)) == {}
+    assert left(database, "letters") == [2]
+
+
 def test_a_number_of_a_thing_is_no_value_of_persons(database: str) -> None:
     """In one column, unless `where` says in which rows it is which: see the acceptance tests for what goes wrong."""
     execute(database, _TABLES)
