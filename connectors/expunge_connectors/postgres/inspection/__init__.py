@@ -13,6 +13,7 @@ kind_values             whether a column holds names of tables
 content_types           whether numbers of Django's content types are those of this database
 several_people          rows that name more than one person, and would go with one of them
 led_people              rows of one person that a row of another leads to
+member_schemas          questions about rows in every schema of a member
 rows_concerned          whose rows meet a condition: whose requests an error of rows stops
 told_people             columns that tell an address of a person
 pointed_people          rows of one person that point to the record of another
@@ -52,6 +53,8 @@ unlinked_addresses      addresses in mapped tables by which no row is found (`ch
 
 from __future__ import annotations
 
+import time
+
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, ReadSample
 from expunge_connectors.postgres.catalog import reader, tenant_shapes, unique_columns
@@ -71,6 +74,7 @@ from expunge_connectors.postgres.inspection import (
     led_people,
     made_ahead,
     mapped_columns,
+    member_schemas,
     owner_columns,
     padded_keys,
     person_identities,
@@ -197,7 +201,10 @@ def _inspection(
     connection: Connection, store: str, data_map: DataMap, schemas: Tenants | None
 ) -> tuple[InspectionContext, list[ForeignKey]]:
     """What to look at, and the foreign keys between the schemas of two members."""
+    looked_at: tuple[str, ...] = ()
     if schemas is not None:
+        if store_spec(store, data_map).tenants is not None:  # not of one member's view
+            looked_at = member_schemas.alike(schemas)
         data_map = tenant_map.of_schema(store, data_map, schemas.first)
     spec = store_spec(store, data_map)
     live = reader.read(connection, (table.table for table in spec.collections.values()))
@@ -206,4 +213,5 @@ def _inspection(
         live, crossing = tenants.split(live, schemas)
     row = connection.execute("SELECT CURRENT_USER").fetchone()
     unique, role = unique_columns.uniques(connection, live.tables.values()), str(row[0]) if row else ""
-    return InspectionContext(store, data_map, spec, live, role, unique, schemas), crossing
+    until = time.monotonic() + member_schemas.SECONDS
+    return InspectionContext(store, data_map, spec, live, role, unique, schemas, looked_at, until), crossing

@@ -25,6 +25,8 @@ class InspectionContext:
         role: The name of the role that we work as.
         uniques: Of every table of the catalogue.
         tenants: The schemas with tables that are named by a pattern; None: none are.
+        schemas: Those of them whose rows are looked at, the first one first (see `member_schemas`).
+        until: When there is no more time for others than the first one, as `time.monotonic` has it.
     """
 
     store: str
@@ -34,6 +36,8 @@ class InspectionContext:
     role: str
     uniques: Uniques
     tenants: Tenants | None = None
+    schemas: tuple[str, ...] = ()
+    until: float = 0
 
     @cached_property
     def named(self) -> frozenset[str]:
@@ -76,6 +80,10 @@ class InspectionContext:
         """The member in whose schema a table is."""
         return None if self.tenants is None else self.tenants.member(table.schema)
 
+    def in_schemas(self, table: Table) -> bool:
+        """Each of `schemas` has such a table."""
+        return bool(self.schemas) and self.member_of(table) is not None
+
     def is_part(self, name: str) -> bool:
         """The collection has one person's part of rows, and takes none of them."""
         return self.spec.is_part(name, self.data_map)
@@ -111,8 +119,15 @@ class InspectionContext:
         self, code: str, collection: str | None, message: str, remedy: str, concerned: Collection[Scope]
     ) -> Finding:
         """A finding that blocks whatever erases for those whose rows these are."""
-        scopes = tuple(sorted(concerned, key=str))
-        return Finding(Severity.ERROR, code, self.store, collection, message, remedy, of_rows=True, scopes=scopes)
+        scopes, told = tuple(sorted(concerned, key=str)), self.in_any_schema(message)
+        return Finding(Severity.ERROR, code, self.store, collection, told, remedy, of_rows=True, scopes=scopes)
+
+    def in_any_schema(self, text: str) -> str:
+        """What is told of the first schema, where rows of all of them were looked at: `tenant_*.posts`."""
+        if self.tenants is not None and self.schemas:
+            for name in self.tenants.tables:
+                text = text.replace(f"{self.schemas[0]}.{name}", f"{self.tenants.pattern.text}.{name}")
+        return text
 
     def warning(self, code: str, collection: str | None, message: str, remedy: str) -> Finding:
         """A finding to think about."""

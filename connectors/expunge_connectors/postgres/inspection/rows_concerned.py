@@ -1,7 +1,7 @@
 """Rows concerned: whose rows meet a condition, so that an error of rows stops requests about these alone.
 
-A row is its controller's; where the controller has members, that of the member in its owner column, or of the rows that
-lead to it. Where that cannot be told, or not in time, it is everybody's of the controller.
+A row is its controller's; where the controller has members, that of the member in its owner column, in whose schema it
+stands, or of the rows that lead to it. Where that cannot be told, or not in time, it is everybody's of the controller.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from expunge_connectors.contract import Scope
 from expunge_connectors.postgres.catalog.key_types import same_value
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection import member_schemas, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.comparison import tells
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
@@ -48,6 +48,8 @@ def rows_of(
     there = sql.SQL("FROM {} AS t{} WHERE {}").format(
         inspection.catalogue.tables[spec.table].identifier, sql.Composed(joins), condition
     )
+    if inspection.in_schemas(inspection.catalogue.tables[spec.table]):
+        return _in_schemas(connection, inspection, spec, sql.SQL("EXISTS (SELECT {})").format(there))
     answer = table_sampling.asked(connection, sql.SQL("SELECT EXISTS (SELECT {})").format(there))
     if answer is None:
         return None
@@ -65,6 +67,21 @@ def rows_of(
     if not told or len(told) > _MANY or (None,) in told:
         return every
     return frozenset(Scope(one.controller, member) for one in every for (member,) in told)
+
+
+def _in_schemas(
+    connection: Connection, inspection: InspectionContext, spec: TableSpec, condition: sql.Composable
+) -> Concerned | None:
+    """The members in whose schemas it is so. None: it is known of none, and the server would not say of all."""
+    answers = member_schemas.asked(connection, inspection, condition)
+    found = [schema for schema, answer in answers.items() if answer]
+    known = None not in answers.values()
+    every, tenants = everybody(inspection, spec), inspection.tenants
+    if not found:
+        return frozenset() if known else None
+    if not known or len(found) > _MANY or spec.owner is None or tenants is None:
+        return every
+    return frozenset(Scope(spec.owner.controller, tenants.member(schema)) for schema in found)
 
 
 def together(answers: Iterable[Concerned | None], everybodys: Concerned) -> Concerned | None:
@@ -107,10 +124,7 @@ def of_one_member(
 
 
 def _members(inspection: InspectionContext, spec: TableSpec, alias: str, levels: int = _LEVELS) -> sql.Composed | None:
-    """A query for the members whose the row `alias` is. None: by which columns is not known.
-
-    Of tables by pattern one member's schema is looked at for all: what its rows say is everybody's matter.
-    """
+    """A query for the members whose the row `alias` is. None: by which columns is not known."""
     live, owner = inspection.catalogue.tables[spec.table], spec.owner
     if owner is None or not inspection.data_map.controllers[owner.controller].many or not levels:
         return None

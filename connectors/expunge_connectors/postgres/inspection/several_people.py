@@ -40,7 +40,8 @@ def unknown(inspection: InspectionContext, name: str | None, what: str) -> Findi
     return inspection.warning(
         "several-people-unknown",
         name,
-        f"{what}: the server would not say, or not in {table_sampling.SECONDS_A_TABLE} seconds. Unknown, not fine.",
+        f"{inspection.in_any_schema(what)}: the server would not say, or not in {table_sampling.SECONDS_A_TABLE}"
+        " seconds. Unknown, not fine.",
         "Look yourself; or give the columns compared an index, or `check` a role that may read them.",
     )
 

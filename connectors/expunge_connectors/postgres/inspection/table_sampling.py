@@ -204,13 +204,13 @@ def met(
     """
     if not tables:
         return []
-    answer = asked(connection, sql.SQL("SELECT {}").format(sql.SQL(", ").join(_met(rows, *one) for one in tables)))
+    answer = asked(connection, sql.SQL("SELECT {}").format(sql.SQL(", ").join(met_by(rows, *one) for one in tables)))
     if answer is not None:
         return list(answer[0])
     return [None] if len(tables) == 1 else [met(connection, rows, [one])[0] for one in tables]
 
 
-def _met(rows: int, table: SampledTable, conditions: Sequence[sql.Composable]) -> sql.Composed:
+def met_by(rows: int, table: SampledTable, conditions: Sequence[sql.Composable]) -> sql.Composed:
     """Whether each is met, as an array."""
     each = (sql.SQL("coalesce(pg_catalog.bool_or({}), false)").format(condition) for condition in conditions)
     return sql.SQL("(SELECT ARRAY[{}] FROM {})").format(

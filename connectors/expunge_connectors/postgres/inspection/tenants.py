@@ -60,13 +60,21 @@ def findings(
             "tenants",
             None,
             f"{tenants.pattern.text}: {_counted(len(tenants.shapes))}, {', '.join(tenants.newest)} made last."
-            f" {tenants.first} was inspected for all that are built like it.",
+            f" {tenants.first} was inspected for all that are built like it{_looked_at(inspection, tenants)}.",
             "Nothing to do: a new member's schema is covered by itself.",
         )
     yield from _unnameable(inspection, tenants)
     yield from _differing(connection, inspection, tenants, data_map)
     yield from _crossing(inspection, crossing)
     yield from _counted_anew(inspection, data_map)
+
+
+def _looked_at(inspection: InspectionContext, tenants: Tenants) -> str:
+    """In how many of them rows were looked at."""
+    alike = [one for one, shape in tenants.shapes.items() if tenants.nameable(one) and shape == tenants.usual]
+    if len(inspection.schemas) == len(alike):
+        return ", and their rows were looked at in each"
+    return f", and rows were looked at in {len(inspection.schemas)} of {len(alike)}: unknown of the others, not fine"
 
 
 def sampled(inspection: InspectionContext) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ an account of his holds the address, and none of the person above does: so the d
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -15,8 +15,9 @@ from expunge_config.normalisers import Normaliser, builtin
 from expunge_connectors.postgres.catalog.key_types import spelling
 from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import rows_concerned, table_sampling
+from expunge_connectors.postgres.inspection import member_schemas, rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.table_sampling import SampledTable
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -219,21 +220,34 @@ def _seen(
     connection: Connection, inspection: InspectionContext, asked: Mapping[str, Sequence[tuple[Column, str]]]
 ) -> dict[str, set[tuple[str, str]] | None]:
     """(column, kind) where some value of a sample looks so, for each collection."""
+    live = inspection.catalogue.tables
+    wanted = [(live[inspection.spec.collections[name].table], columns) for name, columns in asked.items()]
     tables = table_sampling.all_sampled(
-        connection,
-        (
-            (
-                inspection.catalogue.tables[inspection.spec.collections[name].table],
-                {one.name: one for one, _ in columns}.values(),
-            )
-            for name, columns in asked.items()
-        ),
+        connection, ((table, {one.name: one for one, _ in columns}.values()) for table, columns in wanted)
     )
     looks = [[_looks(kind, column("s", one.name)) for one, kind in columns] for columns in asked.values()]
-    met = table_sampling.met(connection, _ROWS, list(zip(tables, looks, strict=True)))
+    samples = dict(zip(asked, zip(tables, looks, strict=True), strict=True))
+    once = [name for name, (table, _) in zip(asked, wanted, strict=True) if not inspection.in_schemas(table)]
+    met = dict(zip(once, table_sampling.met(connection, _ROWS, [samples[name] for name in once]), strict=True))
+    for name in samples.keys() - met.keys():
+        met[name] = _met_anywhere(connection, inspection, *samples[name])
     return {
         name: None
-        if each is None
+        if (each := met[name]) is None
         else {(one.name, kind) for (one, kind), is_so in zip(columns, each, strict=True) if is_so}
-        for (name, columns), each in zip(asked.items(), met, strict=True)
+        for name, columns in asked.items()
     }
+
+
+def _met_anywhere(
+    connection: Connection, inspection: InspectionContext, table: SampledTable, looks: Sequence[sql.Composable]
+) -> list[bool] | None:
+    """Which conditions some row of a sample meets, in any member's schema.
+
+    None: none is known to be met, and the server would not say of all schemas. What is met is asked of each of them.
+    """
+    sizeless = replace(table, rows=0, pages=0)  # how large the table of another schema is nobody has asked
+    answers = member_schemas.asked(connection, inspection, table_sampling.met_by(_ROWS, sizeless, looks)).values()
+    known = [one for one in answers if one is not None]
+    found = [any(one[at] for one in known) for at in range(len(looks))]
+    return None if not any(found) and len(known) < len(answers) else found
