@@ -440,6 +440,49 @@ def test_a_shared_row_with_an_address_where_accounts_have_none(database: str) ->
         assert ("shared-person", "contacts") in codes(store.inspect())
 
 
+@pytest.mark.parametrize(
+    ("column", "anns", "nobodys", "bobs"),
+    [
+        (
+            "doc jsonb",
+            """{"mails": [{"mail": "Ann@x.example"}]}""",
+            """{"mail": "office@x.example", "note": "see bob@x.example"}""",
+            """{"contact": {"mail": ["bob@x.example"]}}""",
+        ),
+        ("called text", "ann", "the office", "bob"),
+    ],
+    ids=["document", "user name"],
+)
+def test_a_shared_row_tells_of_another_human_where_no_link_looks(
+    database: str, column: str, anns: str, nobodys: str, bobs: str
+) -> None:
+    """An address anywhere in a document, and a user name in a column of user names: Bob's record, Ann's deal."""
+    users = ACCOUNTS.replace("found_by: [", "found_by: [{column: login, identity: login}, ")
+    users = users.replace("yields: {", "yields: {login: login, ")
+    execute(
+        database,
+        f"{_USERS} ALTER TABLE users ADD email text, ADD login text;"
+        f"CREATE TABLE contacts (id int PRIMARY KEY, {column});"
+        "CREATE TABLE deals (id int PRIMARY KEY, seller text, contact int REFERENCES contacts);"
+        "UPDATE users SET email = id || '@x.example', login = id;"
+        f"INSERT INTO contacts VALUES (1, '{anns}'), (2, NULL), (3, '{nobodys}');"
+        "INSERT INTO deals VALUES (1, 'ann', 1), (2, 'ann', 2), (3, 'ann', 3)",
+    )
+
+    def told() -> list[str]:
+        document = small_document(users + CONTACTS, email="email/3")
+        document["identities"]["login"] = {"kind": "reusable", "normaliser": "exact/1"}
+        with opened(database, checked(document)) as store:
+            return [one.message for one in store.inspect() if one.code in {"shared-person", "several-people-unknown"}]
+
+    assert told() == [], "of one of those who point to it, of nobody, or no address"
+    execute(database, f"INSERT INTO contacts VALUES (4, '{bobs}'); INSERT INTO deals VALUES (5, 'ann', 4)")
+    [message] = told()
+    assert column.partition(" ")[0] in message
+    execute(database, "INSERT INTO deals VALUES (6, 'bob', 4)")
+    assert told() == []
+
+
 ROOMS = """
 rooms:
   {table: public.rooms, data_type: anchor, found_by: [{column: guests, identity: user_id, each: true}],

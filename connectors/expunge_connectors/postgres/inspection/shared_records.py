@@ -2,7 +2,8 @@
 
 A deal names the user who sells, and points to a contact with an address of its own. With the last of the seller's
 deals the contact would go, who asked for nothing. A household's row that has the address of one of those who point to
-it is theirs; so the data is asked.
+it is theirs; so the data is asked. Of places that no link names as well: an address anywhere in a document, and a
+column of which most values are what persons are called.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.led_people import Lead, Person
 from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.inspection.told_people import Holders
-from expunge_connectors.postgres.sql.fragments import and_, or_
+from expunge_connectors.postgres.sql.comparison import normalised
+from expunge_connectors.postgres.sql.fragments import and_, column, or_
 from expunge_connectors.postgres.table_spec import TableSpec
 
 
@@ -34,13 +36,14 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
     for name, leads in led.items():
         spec, places = inspection.spec.collections[name], told[name]
         asked = {place: _others(connection, inspection, spec, place, leads) for place in places or ()}
+        asked |= _unlinked(connection, inspection, name, leads)
         if columns := sorted({column for (column, _), answer in asked.items() if answer}):
             yield inspection.error_of_rows(
                 "shared-person",
                 name,
                 f"Rows of {spec.table} are shared, and go with the last row that points to them. Some tell in"
-                f" {', '.join(columns)} an address or a number of their own, which nobody has who points to them: the"
-                " record of another human would go, unless it is that of somebody who left it, or was erased.",
+                f" {', '.join(columns)} an address, a number or a name of their own, which nobody has who points to"
+                " them: the record of another human would go, unless it is somebody's who left it, or was erased.",
                 "If each row is a human, say so: `person` instead of `sharing`, found by its own key and address, so"
                 " that it goes when that human asks. If none is (an office, a household, a plan that one of them paid),"
                 " say `goes_with_any: {reason: ..., approved_by: ...}`.",
@@ -48,6 +51,42 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             )
         if places is None or None in asked.values():
             yield several_people.unknown(inspection, name, f"Whether shared rows of {spec.table} are somebody's own")
+
+
+def _unlinked(
+    connection: Connection, inspection: InspectionContext, name: str, leads: Sequence[Lead]
+) -> dict[tuple[str, str], Concerned | None]:
+    """(column, kind) of no link -> whose rows tell a value there that the own row of another person holds."""
+    spec = inspection.spec.collections[name]
+    table = inspection.catalogue.tables[spec.table]
+    texts, documents = told_people.unlinked(inspection, name)
+    found: dict[tuple[str, str], list[Concerned | None]] = {}
+    for held in told_people.holders(inspection):
+        for one in documents:
+            join, value = told_people.inside(one, held.kind)
+            theirs = _held_by_another(inspection, spec, value, held, leads)
+            answer = rows_concerned.rows_of(connection, inspection, spec, theirs, [join])
+            found.setdefault((one.name, held.kind), []).append(answer)
+    for held in told_people.holders_of_names(inspection):
+        for one in texts:
+            value = normalised(held.rule, column("t", one.name))
+            theirs = _held_by_another(inspection, spec, value, held, leads)
+            called = and_(told_people.mostly_held(table, one, held), theirs)
+            found.setdefault((one.name, held.kind), []).append(
+                rows_concerned.rows_of(connection, inspection, spec, called)
+            )
+    every = rows_concerned.everybody(inspection, spec)
+    return {place: rows_concerned.together(answers, every) for place, answers in found.items()}
+
+
+def _held_by_another(
+    inspection: InspectionContext, spec: TableSpec, value: sql.Composable, held: Holders, leads: Sequence[Lead]
+) -> sql.Composed:
+    """Somebody's own row holds the value, and nobody's who points to the row `t`."""
+    people = [person for lead in leads for person in lead.people if person.identity == held.identity]
+    member = rows_concerned.of_one_member(inspection, spec, "t", held.spec, "p")
+    theirs = or_(*(_pointing(held, person, value) for person in people))
+    return sql.SQL("{} AND NOT {}").format(_persons(held, and_(held.hold(value, "p"), member)), theirs)
 
 
 def _others(

@@ -14,6 +14,7 @@ from psycopg import sql
 from expunge_config.normalisers import Normaliser, builtin
 from expunge_connectors.postgres.catalog.key_types import spelling
 from expunge_connectors.postgres.catalog.tables import Column, Table
+from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import member_schemas, rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
@@ -49,7 +50,8 @@ class Holders:
         identity: Which names them.
         key: The column with their key, and how it is compared.
         held: The column with the value.
-        kind: Of the value, `email` or `phone`.
+        kind: Of the value, `email` or `phone`; of one that has no looks, its identity.
+        rule: SQL with `{column}`: a value as it is compared.
     """
 
     spec: TableSpec
@@ -58,10 +60,11 @@ class Holders:
     key: tuple[str, str]
     held: Column
     kind: str
+    rule: str
 
     def value(self, alias: str) -> sql.Composed:
         """What the person's row `alias` holds, as it is compared."""
-        return _spelled(self.kind, column(alias, self.held.name))
+        return normalised(self.rule, column(alias, self.held.name))
 
     def hold(self, value: sql.Composable, alias: str) -> sql.Composed:
         """The person's row `alias` holds the value."""
@@ -109,17 +112,39 @@ class ToldPeople:
 
 def holders(inspection: InspectionContext) -> Iterator[Holders]:
     """Who holds values that pass on, of a kind that is known by its looks."""
-    live, identities = inspection.catalogue.tables, inspection.data_map.identities
-    claims = ((name, claim) for name, found in inspection.passing.items() if name in identities for claim in found)
-    for name, claim in claims:
-        kind, persons, value = _kind(identities[name].rule), inspection.spec.collections[claim.collection], claim.value
-        table, person = live.get(persons.table), persons.person or ""
-        if kind is None or value.several or table is None or identities[person].rule.spellings is not None:
-            continue
-        if {*claim.person.names, *value.names} <= table.columns.keys():
-            key = table.columns[claim.person.names[0]]
-            keyed = (key.name, spelling(identities[person].rule, key))
-            yield Holders(persons, table, person, keyed, table.columns[value.names[0]], kind)
+    for name, claim in _claims(inspection):
+        kind = _kind(inspection.data_map.identities[name].rule)
+        if kind is not None:
+            yield from _holders(inspection, claim, kind, _RULES[kind])
+
+
+def holders_of_names(inspection: InspectionContext) -> Iterator[Holders]:
+    """Who holds values that pass on and have no looks: a user name."""
+    for name, claim in _claims(inspection):
+        rule = inspection.data_map.identities[name].rule
+        if _kind(rule) is None and rule.spellings is None:
+            yield from _holders(inspection, claim, name, rule.sql)
+
+
+def _claims(inspection: InspectionContext) -> Iterator[tuple[str, Claim]]:
+    identities = inspection.data_map.identities
+    return ((name, claim) for name, found in inspection.passing.items() if name in identities for claim in found)
+
+
+def _holders(inspection: InspectionContext, claim: Claim, kind: str, rule: str) -> Iterator[Holders]:
+    """One, where the columns are there and the database can compare what stands in them."""
+    persons, value, identities = (
+        inspection.spec.collections[claim.collection],
+        claim.value,
+        inspection.data_map.identities,
+    )
+    table, person = inspection.catalogue.tables.get(persons.table), persons.person or ""
+    if value.several or table is None or identities[person].rule.spellings is not None:
+        return
+    if {*claim.person.names, *value.names} <= table.columns.keys():
+        key = table.columns[claim.person.names[0]]
+        keyed = (key.name, spelling(identities[person].rule, key))
+        yield Holders(persons, table, person, keyed, table.columns[value.names[0]], kind, rule)
 
 
 def told_in(found: Iterable[tuple[str, str]], known: Sequence[Holders]) -> list[ToldPeople]:
@@ -145,6 +170,43 @@ def places(
     doubtful = {name: list(_doubtful(inspection, name, kinds)) for name, kinds in asked.items()}
     seen = _seen(connection, inspection, {name: unknown for name, unknown in doubtful.items() if unknown})
     return {name: _places(inspection, name, kinds, seen.get(name, set())) for name, kinds in asked.items()}
+
+
+def unlinked(inspection: InspectionContext, name: str) -> tuple[list[Column], list[Column]]:
+    """The columns of a collection's table that no link compares: those that hold texts, and those of documents."""
+    spec = inspection.spec.collections[name]
+    compared = {one for link in spec.found_by for one in link.names}
+    columns = inspection.catalogue.tables[spec.table].columns.values()
+    documents = [one for one in columns if one.base in {"json", "jsonb"} and one.name not in compared]
+    return [one for one in _texts(inspection, name) if one.name not in compared], documents
+
+
+def inside(live: Column, kind: str) -> tuple[sql.Composed, sql.Composed]:
+    """A join to the row `t`, and a text anywhere in a document of it that looks so, as it is compared."""
+    told = sql.Identifier("inside", "value")
+    join = sql.SQL(
+        " CROSS JOIN LATERAL (SELECT DISTINCT item #>> '{{}}'"
+        " FROM pg_catalog.jsonb_path_query({}::jsonb, '$.**') AS item"
+        " WHERE pg_catalog.jsonb_typeof(item) = 'string') AS inside (value)"
+    ).format(column("t", live.name))
+    return join, sql.SQL("CASE WHEN {} THEN {} END").format(_looks(kind, told), _spelled(kind, told))
+
+
+def mostly_held(table: Table, live: Column, held: Holders) -> sql.Composed:
+    """At least half of the values in a sample are held by persons: a city may be called as one of them."""
+    sampled = SampledTable(table.schema, table.name, 0, 0, table.text, ())
+    return sql.SQL(
+        "(SELECT count(*) > 0 AND count(*) <= 2 * (SELECT count(*) FROM {told} AS one"
+        " WHERE EXISTS (SELECT FROM {persons} AS p WHERE {held})) FROM {told} AS every)"
+    ).format(
+        told=sql.SQL("(SELECT DISTINCT {} AS value FROM {} WHERE {} IS NOT NULL)").format(
+            normalised(held.rule, column("s", live.name)),
+            table_sampling.sample(sampled, _ROWS, [live.name]),
+            column("s", live.name),
+        ),
+        persons=held.table.identifier,
+        held=held.hold(sql.Identifier("one", "value"), "p"),
+    )
 
 
 def _places(
