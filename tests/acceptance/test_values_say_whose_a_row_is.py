@@ -214,6 +214,40 @@ def test_so_it_is_where_the_accounts_are_in_another_database(
     assert status["outcomes"] == {"partially-erased" if stays else "erased": 1}
 
 
+CLIENTS = """
+users: {table: "tenant_*.users", owner: {controller: client}, person: user_id, created: created_at,
+  yields: {user_id: id, email: email}, found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+letters: {table: "tenant_*.letters", owner: {controller: client}, created: created_at,
+  found_by: [{column: doc, path: [to], identity: email}]}
+"""
+
+
+def test_so_does_a_letter_to_two_people_in_whichever_clients_schema(company: Company) -> None:
+    """Written since `check` looked, it stays with both. `check` tells of it, and stops that client's requests alone."""
+    database = company.urls["main"]
+    for schema in ("tenant_a", "tenant_b"):
+        execute(
+            database,
+            f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.users (id int PRIMARY KEY, email text UNIQUE, {DAY});"
+            f"CREATE TABLE {schema}.letters (id int PRIMARY KEY, doc jsonb, {DAY});"
+            f"INSERT INTO {schema}.users VALUES (1, 'ann@x.example'), (2, 'bob@x.example');"
+            f"""INSERT INTO {schema}.letters VALUES (1, '{{"to": "ann@x.example"}}')""",
+        )
+    cli = company.with_map(CLIENTS)
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "client:b", "--json", stdin=b"user_id\n1\n")))
+    both = """'{"to": ["Ann <ann@x.example>", "bob@x.example"]}'"""
+    execute(database, f"INSERT INTO tenant_b.letters VALUES (2, {both})")
+    status = company.erase(plan)
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert status["collections"]["main.letters"]["ambiguous"] == 1
+    assert (left(database, "tenant_b.letters"), left(database, "tenant_b.users")) == ([2], [2])
+    execute(database, "INSERT INTO tenant_b.users VALUES (1, 'ann@x.example')")
+    found = json.loads(cli.run("check", "--json").out)["findings"]
+    [told] = [one for one in found if one["severity"] == "error"]
+    assert (told["code"], told["collection"]) == ("several-people", "letters")
+    assert told["scopes"] == ["client:b"]
+
+
 ORDERS = f"""
 CREATE TABLE orders (num text PRIMARY KEY, user_id int, email text, doc jsonb, {DAY});
 INSERT INTO orders (num, user_id, email) VALUES ('o1', 1, 'ann@x.example'), ('o2', NULL, NULL);
