@@ -41,6 +41,19 @@ def test_a_value_that_is_filled_up_names_nothing(database: str, kind: str, value
     assert value not in str(found)
 
 
+def test_so_does_none_in_the_schema_of_another_client(database: str) -> None:
+    """The first one's values are as long as the column."""
+    made = "CREATE SCHEMA tenant_{0}; CREATE TABLE tenant_{0}.boats (sail char(8) PRIMARY KEY);"
+    execute(database, "".join(map(made.format, "ab")) + "INSERT INTO tenant_a.boats VALUES ('GER 1234')")
+    document = small_document(_MAP.replace("public.boats", '"tenant_*.boats"'))
+    document["stores"]["main"]["collections"]["boats"]["owner"] = {"controller": "client"}
+    clubs = beside(document, "profile:{user_id}")
+    assert "padded-key" not in {one.code for one in findings(database, clubs)}
+    execute(database, "INSERT INTO tenant_b.boats VALUES ('GER 1')")
+    [told] = [one for one in findings(database, clubs) if one.code == "padded-key"]
+    assert "tenant_*.boats.sail" in told.message
+
+
 def test_one_in_an_array_names_nothing_either(database: str) -> None:
     execute(
         database,

@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg import sql
 
+from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import table_sampling
@@ -44,6 +45,18 @@ def asked(connection: Connection, inspection: InspectionContext, question: sql.C
     for at in range(0, len(inspection.schemas), _AT_ONCE):
         answers |= _asked(connection, inspection, written, inspection.schemas[at : at + _AT_ONCE])
     return answers
+
+
+def anywhere(
+    connection: Connection, inspection: InspectionContext, table: Table, condition: sql.Composable
+) -> bool | None:
+    """It is so of a table, in whichever schema. None: it is known of none, and the server would not say of all."""
+    if inspection.in_schemas(table):
+        answers = list(asked(connection, inspection, condition).values())
+    else:
+        answer = table_sampling.asked(connection, sql.SQL("SELECT {}").format(condition))
+        answers = [None if answer is None else answer[0][0]]
+    return True if any(answers) else None if None in answers else False
 
 
 def _of_any(inspection: InspectionContext, question: sql.Composable) -> sql.Composable:

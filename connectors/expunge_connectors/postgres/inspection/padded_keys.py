@@ -12,14 +12,14 @@ from psycopg import sql
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import table_sampling
+from expunge_connectors.postgres.inspection import member_schemas
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.sql.fragments import column
 
 _ROWS = 1000
 """So many values of a column are looked at."""
-_SHORTER = """SELECT EXISTS (
+_SHORTER = """EXISTS (
   SELECT FROM (SELECT {value} AS value FROM {table} AS t WHERE {column} IS NOT NULL LIMIT {rows}) AS s
    WHERE pg_catalog.length(s.value::text) < pg_catalog.length(pg_catalog.concat(s.value)))"""
 
@@ -33,29 +33,30 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             if identity not in naming or live is None or live.base not in {"character", "character[]"}:
                 continue
             value = column("t", live.name)
-            statement = sql.SQL(_SHORTER).format(
+            shorter = sql.SQL(_SHORTER).format(
                 value=sql.SQL("pg_catalog.unnest({})").format(value) if live.base.endswith("[]") else value,
                 column=value,
                 table=table.identifier,
                 rows=sql.Literal(_ROWS),
             )
-            answer = table_sampling.asked(connection, statement)
+            answer = member_schemas.anywhere(connection, inspection, table, shorter)
+            place = inspection.in_any_schema(table.text)
             if answer is None:
                 yield inspection.warning(
                     "padded-key-unknown",
                     name,
-                    f"Whether {table.text}.{live.name} ({live.type}) holds values that the server fills up with blanks"
+                    f"Whether {place}.{live.name} ({live.type}) holds values that the server fills up with blanks"
                     f" could not be looked at; another store has names by `{identity}`.",
                     "Look at it by hand; or let the server answer in time.",
                 )
-            elif answer == [(True,)]:
+            elif answer:
                 yield inspection.error(
                     "padded-key",
                     name,
-                    f"{table.text}.{live.name} is {live.type} and holds values that the server fills up with blanks;"
+                    f"{place}.{live.name} is {live.type} and holds values that the server fills up with blanks;"
                     f" another store has names by `{identity}`. An application that reads the value names things with"
                     " the blanks; looked for is the value without them.",
-                    f"ALTER TABLE {table.text} ALTER {live.name} TYPE text, which takes the blanks away, and names"
+                    f"ALTER TABLE {place} ALTER {live.name} TYPE text, which takes the blanks away, and names"
                     " without them; or leave out what is named so.",
                 )
 
