@@ -197,6 +197,7 @@ def test_it_goes_where_the_map_or_a_key_in_it_says_so(company: Company, more: st
         ("ann@x.example", False),
         ("guest@x.example", True),
         (None, False),
+        (" ", False),
     ],
 )
 def test_so_it_is_where_the_accounts_are_in_another_database(
@@ -277,6 +278,108 @@ orders: {{table: public.orders, created: created_at, found_by: [{{column: user_i
     assert company.errors() == []
     status = company.erase(company.plan("user_id\n1\n"))
     assert (status["outcomes"], left(database, "orders", "num")) == ({"partially-erased": 1}, ["o2"])
+
+
+LEADS = f"""
+CREATE TABLE leads (id int PRIMARY KEY, email text, other text, doc jsonb, {DAY});
+CREATE TABLE notes (id int PRIMARY KEY, lead int, {DAY});
+INSERT INTO leads (id, email) VALUES (1, 'ann@x.example'), (2, 'Ann@x.example'), (3, 'bob@x.example');
+INSERT INTO notes SELECT id, id FROM leads;
+"""
+PHONE = "column: phone, identity: phone"
+
+
+def leads(*places: str) -> str:
+    """Found by values alone, with notes below."""
+    found = ", ".join(f"{{{one}}}" for one in ("column: email, identity: email", *places))
+    return f"""
+leads: {{table: public.leads, created: created_at, found_by: [{found}]}}
+notes: {{table: public.notes, created: created_at, found_by: [{{column: lead, of: leads.id}}]}}
+"""
+
+
+TWO_VALUES: dict[str, tuple[str, str]] = {
+    "phone": (
+        users(EMAIL, PHONE) + leads("column: other, identity: phone, region: DE"),
+        "other = '030 123452'",
+    ),
+    "user name": (users(EMAIL, USERNAME) + leads("column: other, identity: username"), "other = 'bob'"),
+    "document": (
+        users(EMAIL, PHONE) + leads("column: doc, path: [tel], identity: phone, region: DE"),
+        """doc = '{"tel": "+49 (0)30 123452"}'""",
+    ),
+    "of another kind of person": (
+        users(EMAIL) + AGENTS + leads("column: other, identity: agent_mail"),
+        "other = 'gus@x.example'",
+    ),
+}
+
+
+@pytest.mark.parametrize("asked", ["user_id\n1\n", "email\nann@x.example\n"])
+@pytest.mark.parametrize("case", TWO_VALUES)
+def test_a_row_that_one_value_finds_and_another_persons_value_names_goes_with_neither(
+    company: Company, case: str, asked: str
+) -> None:
+    collections, bobs = TWO_VALUES[case]
+    database = company.urls["main"]
+    execute(database, f"{LEADS}; UPDATE leads SET {bobs} WHERE id = 1")
+    company.with_map(collections)
+    assert company.errors() == []
+    plan = company.plan(asked)
+    counted = plan["stores"]["main"]["collections"]["leads"]
+    assert (counted["due"], counted["ambiguous"]) == (1, 1)
+    status = company.erase(plan)
+    assert status["outcomes"] == {"partially-erased": 1}
+    assert (left(database, "leads"), left(database, "notes"), left(database, "users")) == ([1, 3], [1, 3], [2, 3])
+    if case != "of another kind of person":
+        assert company.erase(company.plan("user_id\n2\n"))["outcomes"] == {"erased": 1}, "nobody holds Ann's any more"
+        assert (left(database, "leads"), left(database, "notes")) == ([], [])
+
+
+def test_so_it_does_not_where_it_comes_to_stand_there_after_the_plan(company: Company) -> None:
+    database = company.urls["main"]
+    execute(database, LEADS)
+    company.with_map(users(EMAIL, PHONE) + leads("column: other, identity: phone, region: DE"))
+    plan = company.plan("user_id\n1\n")
+    execute(database, "UPDATE leads SET other = 'Tel. 030 123452' WHERE id = 1")
+    assert company.erase(plan)["outcomes"] == {"partially-erased": 1}
+    assert (left(database, "leads"), left(database, "notes")) == ([1, 3], [1, 3])
+
+
+def test_it_goes_where_both_do_and_where_both_values_are_the_persons(company: Company) -> None:
+    """Asked by the address alone, too: the number becomes known by it."""
+    database = company.urls["main"]
+    execute(database, f"{LEADS}; UPDATE leads SET other = '030/123452' WHERE id IN (1, 3)")
+    execute(
+        database,
+        "UPDATE leads SET other = '030/123451' WHERE id = 2; INSERT INTO leads (id, email, other)"
+        " VALUES (4, 'ann@x.example', '030 999999')",
+    )
+    company.with_map(users(EMAIL, PHONE) + leads("column: other, identity: phone, region: DE"))
+    assert company.erase(company.plan("email\nann@x.example\nbob@x.example\n"))["outcomes"] == {"erased": 2}
+    assert (left(database, "leads"), left(database, "notes"), left(database, "users")) == ([], [], [3])
+
+
+def test_what_a_row_names_by_a_key_goes_by_the_address_alone_where_its_number_is_the_persons_too(
+    company: Company,
+) -> None:
+    """Until the person is known, their own row is nobody else's: a job that the lead names is found in the plan."""
+    database = company.urls["main"]
+    execute(
+        database,
+        f"{LEADS}; ALTER TABLE leads ADD job text UNIQUE; UPDATE leads SET job = 'j' || id, other = "
+        "CASE id WHEN 1 THEN '030/123451' WHEN 2 THEN '030/123452' END",
+    )
+    company.keyspace.client.mset({"job:j1": "", "job:j2": "", "job:j3": ""})
+    collections = users(EMAIL, PHONE) + leads("column: other, identity: phone, region: DE")
+    collections = collections.replace("public.leads,", "public.leads, yields: {order_no: job},")
+    job: dict[str, Any] = {"key": "job:{order_no}", "type": "string", "data_type": "gone"}
+    job["owner"] = {"controller": "acme"}
+    company.with_map(collections, {"cache": {"connector": "redis", "collections": {"jobs": job}}})
+    plan = company.plan("email\nann@x.example\n")
+    assert plan["stores"]["cache"]["collections"]["jobs"]["due"] == 1
+    assert company.erase(plan)["outcomes"] == {"partially-erased": 1}
+    assert sorted(company.keyspace.client.keys("job:*")) == [b"job:j2", b"job:j3"]
 
 
 SOMEBODY_ELSE = {"EXPUNGE_ACTOR": "somebody else"}

@@ -12,7 +12,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.claims import Claim, claiming
 from expunge_connectors.postgres.row_kinds import disjoint
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
 
 
 def own_links(spec: PostgresSpec, table: TableSpec) -> list[Link]:
@@ -82,18 +82,34 @@ def values_beside(
 ) -> tuple[Link, ...]:
     """The links by whose values a row says whose it is, where this one led there and no key in the row says it.
 
-    Bob's post in Ann's thread, by the user name that his account holds; a letter to both of them, by the other address
-    on it. Of a row that is a person its own key says it, of an element that is taken out of a list the element. A
-    shareable value leads nowhere: what it finds is told.
+    Bob's post in Ann's thread, by the user name that his account holds; a lead with Ann's address, by Bob's number; a
+    letter to both of them, by the other address on it. Of a row that is a person its own key says it, of an element
+    that is taken out of a list the element. A shareable value leads nowhere: what it finds is told. What stands where
+    the value was found is that value, but for a list. One link a place (see `reading`).
     """
     if table.person is not None or table.goes_with_any is not None or table.by_elements:
         return ()
     declared = data_map.identities.get(link.identity or "")
-    if declared is not None and declared.kind is IdentityKind.REUSABLE:
-        return (link,) if link.several and _passes_on(link, data_map) else ()
-    if names_itself(spec, table, link, row_key, data_map):
+    by_value = declared is not None and declared.kind is IdentityKind.REUSABLE
+    if (by_value and not _passes_on(link, data_map)) or names_itself(spec, table, link, row_key, data_map):
         return ()
-    return tuple(one for one in table.found_by if _passes_on(one, data_map) and not disjoint(one.where, link.where))
+    found = (
+        one
+        for one in table.found_by
+        if _passes_on(one, data_map)
+        and not disjoint(one.where, link.where)
+        and (one.several or not by_value or _place(one) != _place(link))
+    )
+    return tuple({_place(one): one for one in found}.values())
+
+
+def reading(table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
+    """The links that read a value where this one does, as another identity or in another region: any may know it."""
+    return tuple(one for one in table.found_by if _passes_on(one, data_map) and _place(one) == _place(link))
+
+
+def _place(link: Link) -> Source:
+    return link.source.model_copy(update={"region": None})
 
 
 def held_elsewhere(store: str, table: TableSpec, identity: str, data_map: DataMap) -> bool:

@@ -168,6 +168,52 @@ def test_a_number_of_a_thing_is_no_value_of_persons(database: str) -> None:
 
 
 @pytest.mark.parametrize("normaliser", NORMALISERS)
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_row_that_one_value_finds_names_others_by_another_value(
+    database: str, normaliser: str, *, indexed: bool
+) -> None:
+    """Ann's address and Bob's, hers and a guest's, two of hers, none; and both people's where both go."""
+    pairs = "(1, 1, 'ann@x.example', 'bob@x.example'), (2, 1, 'ann@x.example', 'guest@x.example')"
+    pairs += ", (3, 1, 'ann@x.example', 'ann@x.example'), (4, 1, 'ann@x.example', NULL), (5, 1, 'x', 'bob@x.example')"
+    pairs += ", (6, 1, 'ann@x.example', ''), (7, 1, 'ann@x.example', ' ')"
+    execute(
+        database,
+        f"{_TABLES}{BOB}, ('7', ''), ('8', NULL), ('10', ' '); DELETE FROM posts; ALTER TABLE posts ADD reader text",
+    )
+    execute(database, f"INSERT INTO posts (id, thread, author, reader) VALUES {pairs}; UPDATE posts SET thread = NULL")
+    loaded = forum(normaliser, ", {column: reader, identity: email}")
+    if indexed:
+        index(database, loaded)
+    with opened(database, loaded) as store:
+        ann, both = (
+            resolved(store, [subject(one, user_id=str(one)) for one in range(1, number + 1)], ACME) for number in (1, 2)
+        )
+        for counts in (store.count(both, ACME, CUTOFF), store.verify(both, ACME, CUTOFF)):
+            assert [(counts[one]["posts"].due, counts[one]["posts"].ambiguous) for one in (1, 2)] == [(6, 0), (2, 0)]
+        for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
+            assert (counts[1]["posts"].due, counts[1]["posts"].ambiguous) == (5, 1)
+        store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
+            assert due(counts) == {}
+        assert left(database, "posts") == [1, 5]
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+def test_who_takes_the_second_value_while_the_deletion_waits_keeps_the_row(database: str, normaliser: str) -> None:
+    execute(database, f"{_TABLES}; ALTER TABLE posts ADD reader text; UPDATE posts SET reader = 'bob@x.example'")
+    execute(database, "UPDATE posts SET thread = NULL; DELETE FROM posts WHERE id <> 1")
+    loaded = forum(normaliser, ", {column: reader, identity: email}")
+    with opened(database, loaded, lock_timeout="30s") as store, psycopg.connect(database) as bob:
+        chunk = resolved(store, [subject(1, user_id="1")], ACME)
+        bob.execute(BOB)
+        bob.execute("UPDATE posts SET at = at WHERE id = 1")
+        with erasing_that_waits(database, lambda: store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)):
+            bob.commit()
+        assert due(store.verify(chunk, ACME, CUTOFF)) == {}
+    assert left(database, "posts") == [1]
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_with_an_index_the_holders_are_not_read_from_end_to_end(database: str, normaliser: str) -> None:
     """Of addresses that nobody holds, too: the planner hoped to meet one early in the table."""
     execute(

@@ -50,9 +50,9 @@ class BoundLink:
         person_keys: The identities by whose keys it names them (see `owner_links.person_keys`).
         of_one_row: Of a row that is a person: the links by which another identity says who it is (see
             `owner_links.of_one_row`).
-        values: Of a key: the values by which a row says whose it is, where none of `naming` does (see
+        values: The values by which a row says whose it is, where none of `naming` does (see
             `owner_links.values_beside`).
-        naming: Of a key with such values: the links by which a row itself names a person.
+        naming: Where there are such values: the links by which a row itself names a person.
         dated: When the row was created, where one that is older than the claim on the value is not the claimant's.
         where: Of which kind the row must be: the link leads to no other.
         ends: What stands before the value in the column's text, and behind it; None: nothing does.
@@ -104,13 +104,14 @@ class BoundValue:
 
     Attributes:
         link: Where it stands.
-        rule: SQL with `{column}`: a text there under the identity's normaliser.
+        known: What it is known by to be a subject's: as keys of each link that reads that place are staged (see
+            `BoundLink.staged`), and SQL with `{column}`, a text there under that identity's normaliser.
         holders: Those in this store.
         held_elsewhere: Persons of another store hold such values too.
     """
 
     link: BoundLink
-    rule: str
+    known: tuple[tuple[tuple[str, tuple[KeyType, ...]], str], ...]
     holders: tuple[ValueHolder, ...]
     held_elsewhere: bool
 

@@ -44,6 +44,7 @@ from expunge_connectors.postgres.owner_links import (
     person_keys,
     persons_found,
     persons_named,
+    reading,
     towards_parent,
     values_beside,
 )
@@ -377,7 +378,11 @@ class _TableBinder:
                 held, person = (self._link(claim.collection, link) for link in (claim.value, claim.person))
                 holders.append(ValueHolder(rule, claim.collection, held, person))
         elsewhere = any(held_elsewhere(self.store, spec, one, self.data_map) for one in alike)
-        return BoundValue(self._link(name, written), rules[identity], tuple(holders), elsewhere)
+        links = [self._link(name, one) for one in reading(spec, written, self.data_map)]
+        known = [
+            (one.staged, spelling(self.data_map.identities[one.namespace].rule, live, inside=True)) for one in links
+        ]
+        return BoundValue(self._link(name, written), tuple(known), tuple(holders), elsewhere)
 
     def aged(self) -> frozenset[str]:
         """Identities of which a row must not be older than the claim on its value."""

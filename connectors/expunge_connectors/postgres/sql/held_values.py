@@ -1,8 +1,9 @@
-"""Held values: reusable values by which a row says whose it is, whatever key led there (ADR 18).
+"""Held values: reusable values by which a row says whose it is, whatever led there (ADR 18).
 
-Bob's post in Ann's thread says by the user name in it that it is his: his own row holds that name. A row in which no
-key names anybody is another's where a person who does not go holds a value of it, unless that value is known to be the
-subject's. No statement can ask whether persons of another store hold one: there a value that is not known is another's.
+Bob's post in Ann's thread says by the user name in it that it is his: his own row holds that name. So does a lead with
+Ann's address by his number. A row in which no key names anybody is another's where a person who does not go holds a
+value of it, unless that value is known to be the subject's. No statement can ask whether persons of another store hold
+one: there a value that is not known is another's.
 
 `t` is a row that was found, `v` a value in it, `holder` a row of a person, `w` a value in that one, `k` a staged key.
 """
@@ -29,7 +30,7 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, or_
+from expunge_connectors.postgres.sql.fragments import and_, column, or_
 from expunge_connectors.postgres.sql.key_staging import known_as
 from expunge_connectors.postgres.sql.row_conditions import in_scope, says_nothing
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
@@ -37,6 +38,8 @@ from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, r
 _VALUE = sql.Identifier("v", "value")
 # A column's own collation gives way to that of the column which is compared, so that the latter's index serves.
 _PLAIN = sql.SQL('{} COLLATE pg_catalog."default"')
+# Where nothing was filled in, be it written as an empty text, nobody is named.
+_FILLED = sql.SQL("pg_catalog.btrim({}) <> ''").format(_VALUE)
 _HELD = sql.SQL("EXISTS (SELECT FROM pg_catalog.unnest({}) AS v (value) WHERE {})")
 
 # All rows are counted, of which there are few: of one that is enough the planner hopes to meet it early in the table.
@@ -129,11 +132,12 @@ def _texts(link: BoundLink, alias: str) -> sql.Composable:
 
 def _anothers(search: Search, one: BoundValue) -> sql.Composable:
     """The value `v` is not known to be a subject's, and somebody holds it who does not go."""
-    known = search.staged.table(*one.link.staged, claimed=False)
-    unknown: sql.Composable = TRUE
-    if known is not None:
-        ours = normalised(one.rule, _VALUE)
-        unknown = sql.SQL("({} IN (SELECT k.c0 FROM {} AS k)) IS NOT TRUE").format(ours, known)
+    known = [
+        sql.SQL("({} IN (SELECT k.c0 FROM {} AS k)) IS NOT TRUE").format(normalised(rule, _VALUE), keys)
+        for staged, rule in one.known
+        if (keys := search.staged.table(*staged, claimed=False)) is not None
+    ]
+    unknown = and_(_FILLED, *known)
     if one.held_elsewhere:
         return unknown
     return and_(unknown, or_(*(_held(search, holder) for holder in one.holders)))
@@ -150,7 +154,7 @@ def _held(search: Search, holder: ValueHolder) -> sql.Composable:
     others = [
         in_scope(lead, "holder"),
         of_kind(holder.person.where, "holder"),
-        *(sql.SQL("({}) IS NOT TRUE").format(reached(path, "holder")) for path in _going(search, holder.person)),
+        *(sql.SQL("({}) IS NOT TRUE").format(reached(path, "holder")) for path in _going(search, holder.person, lead)),
     ]
     if lead.action is Action.TOMBSTONE:
         others.append(sql.SQL("NOT ({})").format(is_erased(search.store, lead, "holder")))
@@ -188,10 +192,18 @@ def _by_tokens(  # noqa: PLR0913, PLR0917 - what is compared, and with which row
     return _ALL_READ.format(sql.SQL("pg_catalog.unnest({})").format(theirs), rows, living, sql.SQL("?|"), ours)
 
 
-def _going(search: Search, person: BoundLink) -> Iterator[SearchPath]:
-    """From the keys of those who go: as they were staged, or followed in earlier rounds of a resolution."""
-    namespace, types = person.staged
-    for name in (namespace, known_as(namespace)):
-        keys = search.staged.table(name, types)
-        if keys is not None:
-            yield SearchPath(person, keys, tuple(f"c{at}" for at in range(len(types))))
+def _going(search: Search, person: BoundLink, lead: BoundTable) -> Iterator[SearchPath]:
+    """From the keys of those who go: as they were staged, or followed in earlier rounds of a resolution.
+
+    In a resolution by an address that account's key may be yet to be learnt: it is theirs by the address.
+    """
+    for name in (person.staged[0], known_as(person.staged[0])):
+        yield from _from_keys(person, search.staged.table(name, person.staged[1]))
+    for link in lead.links if search.apart else ():
+        if not link.sure and not link.lookup_only:
+            yield from _from_keys(link, search.staged.table(*link.staged, claimed=False))
+
+
+def _from_keys(link: BoundLink, keys: sql.Composable | None) -> Iterator[SearchPath]:
+    if keys is not None:
+        yield SearchPath(link, keys, tuple(f"c{at}" for at in range(len(link.types))))

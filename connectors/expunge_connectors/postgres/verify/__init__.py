@@ -3,7 +3,7 @@
 verification         `verify`
 verification_query   the independent counting statement
 claimed_values       values that another person's row holds by now
-held_values          by which values rows that a key found are another's
+held_values          by which values in it a found row is another's
 row_owners           whom a row names by the keys in it and in the rows above it
 shared_rows          whether anything still points to a row that people share
 erased_rows          tombstones that cannot be a living person's row

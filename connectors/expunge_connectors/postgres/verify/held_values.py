@@ -1,4 +1,4 @@
-"""Held values of the verifying side: by which reusable values rows that a key found are another person's (ADR 18).
+"""Held values of the verifying side: by which reusable values in them found rows are another person's (ADR 18).
 
 In the statements `r` is the row, `said` a value in it, `holder` a row of a person, `a` and `b` keys that were asked
 for.
@@ -17,7 +17,7 @@ from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.owner_links import held_elsewhere, names_itself, values_beside
+from expunge_connectors.postgres.owner_links import held_elsewhere, names_itself, reading, values_beside
 from expunge_connectors.postgres.table_spec import Link, TableSpec
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
@@ -60,7 +60,8 @@ class HeldValues:
     def _held(self, link: Link, spec: TableSpec, table: Table) -> Iterator[sql.Composed]:
         """By the value of a link, under each identity that is read where it stands."""
         of, identity = self.owners, link.identity or ""
-        unknown = self._unknown(link, spec)
+        filled = sql.SQL("btrim({}) <> ''").format(_SAID)
+        unknown = sql.SQL(" AND ").join([filled, *self._known_by_none(link, spec, table)])
         texts = of.values(link, table, "r")
         for one in (identity, *others_read_alike(of.data_map, identity)):
             other = link.model_copy(update={"identity": one})
@@ -77,6 +78,18 @@ class HeldValues:
             else:
                 of_alias = found.format(of.values(other, table, "r"), _SAID, said)
                 yield sql.SQL("({} AND {})").format(found.format(texts, _SAID, unknown), of_alias)
+
+    def _known_by_none(self, link: Link, spec: TableSpec, table: Table) -> Iterator[sql.Composed]:
+        """Nor by any other link that reads it there; where that one writes it otherwise, of a list no value is."""
+        of = self.owners
+        for one in reading(spec, link, of.data_map):
+            rules = (of.data_map.identities[name or ""].rule for name in (link.identity, one.identity))
+            if len({rule.sql for rule in rules}) == 1:
+                yield self._unknown(one, spec)
+            else:
+                yield sql.SQL("EXISTS (SELECT FROM ({}) AS said (value) WHERE {})").format(
+                    of.values(one, table, "r"), self._unknown(one, spec)
+                )
 
     def _unknown(self, link: Link, spec: TableSpec) -> sql.Composed:
         """The value is none of which it is known that a subject has it, and nobody else."""
