@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import idna
 
-from expunge_config.spellings import Spellings
+from expunge_config.spellings import Spellings, TextsCompared
 
 _SPACES = "".join(
     map(
@@ -137,9 +137,34 @@ def may_name(value: str, text: str) -> bool:
 def spellings() -> Spellings:
     """Mailboxes."""
     lower = "replace(lower({column}::text COLLATE \"C\"), E'\\u002540', '@')"
-    signs = "".join(f"\\u{ord(one):04X}" for one in _SIGNS)
-    lower = f"translate({lower}, E'{signs}', '{'@' * len(_SIGNS)}')"
+    lower = f"translate({lower}, E'{_escaped(_SIGNS)}', '{'@' * len(_SIGNS)}')"
     pieces = f"regexp_replace({lower}, '([\\u0001-$&-*,/:-?[-^`{{-\\u007f]|[.][.])+', ',', 'g')"
     usual = f"regexp_replace({pieces}, '(^|[,@])[^,@]*[^a-z0-9._+,@-][^,@]*', '\\1', 'g')"
     several = f"regexp_replace({usual}, '@([^,@]*)(?=@)', '@\\1,\\1', 'g')"
-    return Spellings(items, tokens, text_tokens, may_name, f"string_to_array({several}, ',')", "@", within=True)
+    return Spellings(
+        items,
+        tokens,
+        text_tokens,
+        may_name,
+        f"string_to_array({several}, ',')",
+        "@",
+        compared=_texts_compared(),
+        within=True,
+    )
+
+
+def _texts_compared() -> TextsCompared:
+    """Two texts, neither of which is read: what is left empty of one, because SQL cannot say it, may be anybody's."""
+    visible = f"translate({{column}}::text COLLATE \"C\", E'{_escaped(_SIGNS + _INVISIBLE)}', '{'@' * len(_SIGNS)}')"
+    spaces = f"[{_escaped(_SPACES)}]*"
+    plain = f"regexp_replace({visible}, E'{spaces}@{spaces}', '@', 'g')"
+    same = "{token}, {token} || '.', rtrim({token}, '.'), split_part({token}, '@', 1) || '@'"
+    domain = "'@' || split_part({token}, '@', 2)"
+    return TextsCompared(
+        plain, "^@|@$", f"ARRAY[{same}, {domain}, {domain} || '.', rtrim({domain}, '.'), '@']", f"ARRAY[{same}]"
+    )
+
+
+def _escaped(characters: str) -> str:
+    """In a literal E'…' of SQL."""
+    return "".join(f"\\u{ord(one):04X}" for one in characters)

@@ -25,6 +25,23 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class TextsCompared:
+    """How a database compares two stored texts that nobody reads, by the tokens of both.
+
+    Attributes:
+        plain: SQL with `{column}`: the text without what would tear a value apart.
+        unread: What a token of it matches where SQL cannot read all of the value: nobody can say whose it is.
+        found_by: SQL with `{token}`: by which tokens a text that says the same is found, as an array.
+        equal_to: SQL with `{token}`: of which tokens the plain form of such a text has one, as an array.
+    """
+
+    plain: str = "{column}::text"
+    unread: str | None = None
+    found_by: str = "ARRAY[{token}]"
+    equal_to: str = "ARRAY[{token}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Spellings:
     """How the values of one normaliser are found among stored texts.
 
@@ -38,6 +55,7 @@ class Spellings:
         shape: What each token matches and nothing else that the SQL makes does: a regular expression of Postgres.
         written: A normalised value, and the region of a column if one is declared -> texts that say it there, the value
             among them; None: a text means the same in every region.
+        compared: How a stored text is compared with another one.
         within: Also where a text is read, as another value, this one may be meant: `prvs=1=ann@x.example`.
     """
 
@@ -48,6 +66,7 @@ class Spellings:
     sql: str
     shape: str
     written: Callable[[str, str | None], frozenset[str]] | None = None
+    compared: TextsCompared = TextsCompared()
     within: bool = False
 
     @property

@@ -167,6 +167,45 @@ def test_a_number_of_a_thing_is_no_value_of_persons(database: str) -> None:
     assert "link-beside-identity" in {one.code for one in findings(database, checked(document))}
 
 
+_OF_BOB = [
+    "bob @x.example",
+    "bob@ x.example",
+    "Bob@X.EXAMPLE.",
+    "b\u00adob@x.example",
+    "bob\uff20x.example",
+    "x bob@x.example",
+]
+_OF_JO = ["jo@m\u00fcnchen.example", "ann@x.example, jo@m\u00fcnchen.example", "jo@xn--mnchen-3ya.example"]
+_OF_NOBODY = ["unknown", "n/a", "carl@x.example", "joe@x.example", "bob@y.example"]
+_UNREAD = ["guest@m\u00fcnchen.example", "j\u00f6rg@y.example", "bob@", "@home"]
+_ANNS = ["ann@k\u00f6ln.example", "Ann <ann @x.example>", "ann@xn--kln-sna.example"]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize(
+    "held", [("bob@x.example", "jo@xn--mnchen-3ya.example"), ("bob @x.example.", "jo@m\u00fcnchen.example")]
+)
+def test_texts_that_sql_compares_say_whose_a_row_is_as_those_do_that_are_read(
+    database: str, held: tuple[str, str], *, indexed: bool
+) -> None:
+    """However either is written. What SQL cannot read may be anybody's; what holds no address is nobody's."""
+    execute(database, _TABLES + "DELETE FROM posts")
+    for number, address in enumerate((*held, "j\u00f6rg@x.example", "not an \u00e4ddress"), 2):
+        execute(database, f"INSERT INTO users VALUES ('{number + 20}', '{address}')")
+    for number, text in enumerate([*_OF_BOB, *_OF_JO, *_UNREAD, *_OF_NOBODY, *_ANNS], 1):
+        execute(database, f"INSERT INTO posts VALUES ({number}, 1, '{text}')")
+    loaded = forum("email/3")
+    if indexed:
+        index(database, loaded)
+    stay = len(_OF_BOB) + len(_OF_JO) + len(_UNREAD)
+    with opened(database, loaded) as store:
+        [ann] = resolved(store, [subject(1, user_id="1", email="ann@xn--kln-sna.example")], ACME)
+        for counts in (store.count([ann], ACME, CUTOFF), store.verify([ann], ACME, CUTOFF)):
+            assert (counts[1]["posts"].due, counts[1]["posts"].ambiguous) == (len(_OF_NOBODY + _ANNS), stay)
+        store.erase([ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "posts") == list(range(1, stay + 1))
+
+
 @pytest.mark.parametrize("normaliser", NORMALISERS)
 @pytest.mark.parametrize("indexed", [False, True])
 def test_a_row_that_one_value_finds_names_others_by_another_value(

@@ -3,7 +3,7 @@
 Bob's post in Ann's thread says by the user name in it that it is his: his own row holds that name. So does a lead with
 Ann's address by his number. A row in which no key names anybody is another's where a person who does not go holds a
 value of it, unless that value is known to be the subject's. No statement can ask whether persons of another store hold
-one: there a value that is not known is another's.
+one, nor whose an address is that SQL cannot read (`jo@münchen.example`): one that is not known is another's.
 
 `t` is a row that was found, `v` a value in it, `holder` a row of a person, `w` a value in that one, `k` a staged key.
 """
@@ -30,7 +30,7 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import and_, column, or_
+from expunge_connectors.postgres.sql.fragments import and_, column, or_, raw
 from expunge_connectors.postgres.sql.key_staging import known_as
 from expunge_connectors.postgres.sql.row_conditions import in_scope, says_nothing
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
@@ -179,17 +179,37 @@ def _by_tokens(  # noqa: PLR0913, PLR0917 - what is compared, and with which row
     """A text of a holder has a token in common: it may be the same value, and is taken for it."""
     assert held.source is not None
     text = taken_out(held.source, column("holder", held.columns[0].name)) if inside is None else inside
-    theirs = normalised(spellings.sql, text)
-    ours = sql.SQL('ARRAY(SELECT token FROM pg_catalog.unnest({}) AS token WHERE token COLLATE "C" ~ {})').format(
-        normalised(spellings.sql, _VALUE), sql.Literal(spellings.shape)
-    )
+    texts = spellings.compared
+    said, theirs = (_tokens(spellings, normalised(texts.plain, one)) for one in (_VALUE, text))
+    same = _each(texts.equal_to, said)
     living = and_(*may_lead(held, "holder"), of_kind(held.where, "holder"), *others)
-    met = sql.SQL("{} && {}")
+    met, stored = sql.SQL("{} && {}"), normalised(spellings.sql, text)
     if inside is None and index_use.served(
-        search.connection, "said", {"value": "text[]"}, rows, met.format(theirs, sql.Identifier("said", "value"))
+        search.connection, "said", {"value": "text[]"}, rows, met.format(stored, sql.Identifier("said", "value"))
     ):
-        return _LOOKED_UP.format(rows, and_(met.format(theirs, ours), living))
-    return _ALL_READ.format(sql.SQL("pg_catalog.unnest({})").format(theirs), rows, living, sql.SQL("?|"), ours)
+        near = met.format(stored, _each(texts.found_by, said))
+        found = _LOOKED_UP.format(rows, and_(near, met.format(theirs, same), living))
+    else:
+        every = sql.SQL("pg_catalog.unnest({})").format(theirs)
+        found = _ALL_READ.format(every, rows, living, sql.SQL("?|"), same)
+    if texts.unread is None:
+        return found
+    unread = sql.SQL('SELECT FROM pg_catalog.unnest({}) AS token WHERE token COLLATE "C" ~ {}')
+    return sql.SQL("(EXISTS ({}) OR {})").format(unread.format(said, sql.Literal(texts.unread)), found)
+
+
+def _tokens(spellings: Spellings, text: sql.Composable) -> sql.Composed:
+    """The tokens of a text, as an array."""
+    return sql.SQL('ARRAY(SELECT token FROM pg_catalog.unnest({}) AS token WHERE token COLLATE "C" ~ {})').format(
+        normalised(spellings.sql, text), sql.Literal(spellings.shape)
+    )
+
+
+def _each(rule: str, tokens: sql.Composable) -> sql.Composed:
+    """What a rule makes of each token, as an array."""
+    parts = rule.split("{token}")
+    made = sql.SQL("token").join(map(raw, parts))
+    return sql.SQL("ARRAY(SELECT pg_catalog.unnest({}) FROM pg_catalog.unnest({}) AS token)").format(made, tokens)
 
 
 def _going(search: Search, person: BoundLink, lead: BoundTable) -> Iterator[SearchPath]:

@@ -130,18 +130,31 @@ class HeldValues:
         *,
         several: bool,
     ) -> sql.Composed:
-        """Which texts are one value is not decided here: those with a token in common may be."""
-        head, tail = spellings.sql.split("{column}", 1)
-        of_theirs, of_ours = (sql.Composed([verbatim(head), one, verbatim(tail)]) for one in (theirs, _SAID))
-        tokens = sql.SQL('ARRAY(SELECT one FROM unnest({}) AS one WHERE one COLLATE "C" ~ {})').format(
-            of_ours, sql.Literal(spellings.shape)
+        """Which texts are one value is not decided here: those with a token in common may be.
+
+        One of which SQL cannot read all may be anybody's.
+        """
+        texts = spellings.compared
+        ours, plain = (_tokens(spellings, _filled(texts.plain, one)) for one in (_SAID, theirs))
+        same, near = (
+            sql.SQL("ARRAY(SELECT unnest({}) FROM unnest({}) AS one)").format(
+                sql.SQL("one").join(map(verbatim, rule.split("{token}"))), ours
+            )
+            for rule in (texts.equal_to, texts.found_by)
         )
-        met = sql.SQL("{} && {}")
+        met, stored = sql.SQL("{} && {}"), _filled(spellings.sql, theirs)
         if not several and index_use.served(
-            self.connection, "said", {"value": "text[]"}, rows, met.format(of_theirs, _SAID)
+            self.connection, "said", {"value": "text[]"}, rows, met.format(stored, _SAID)
         ):
-            return _BY_INDEX.format(rows, met.format(of_theirs, tokens), further)
-        return sql.SQL("{} ?| {}").format(_once(sql.SQL("unnest({})").format(of_theirs), rows, further), tokens)
+            narrower = sql.SQL("{} AND {}").format(met.format(plain, same), further)
+            found = _BY_INDEX.format(rows, met.format(stored, near), narrower)
+        else:
+            found = sql.SQL("{} ?| {}").format(_once(sql.SQL("unnest({})").format(plain), rows, further), same)
+        if texts.unread is None:
+            return found
+        return sql.SQL('(EXISTS (SELECT FROM unnest({}) AS one WHERE one COLLATE "C" ~ {}) OR {})').format(
+            ours, sql.Literal(texts.unread), found
+        )
 
     def _living(self, claim: Claim, spec: TableSpec, table: Table) -> Iterator[sql.Composable]:
         """The row is a person's of the scope who was not asked for, and no tombstone."""
@@ -153,6 +166,17 @@ class HeldValues:
         yield sql.SQL("({} IN ({})) IS NOT TRUE").format(of.value(person, table, "holder"), keys)
         yield sql.SQL("NOT {}").format(self.claims.is_erased(spec, "holder"))
         yield sql.SQL("(SELECT true{} FROM (SELECT holder.*) AS r)").format(self.claims.ours(spec))
+
+
+def _filled(rule: str, text: sql.Composable) -> sql.Composed:
+    head, tail = rule.split("{column}", 1)
+    return sql.Composed([verbatim(head), text, verbatim(tail)])
+
+
+def _tokens(spellings: Spellings, text: sql.Composable) -> sql.Composed:
+    return sql.SQL('ARRAY(SELECT one FROM unnest({}) AS one WHERE one COLLATE "C" ~ {})').format(
+        _filled(spellings.sql, text), sql.Literal(spellings.shape)
+    )
 
 
 def _once(keys: sql.Composable, rows: sql.Composable, further: sql.Composable) -> sql.Composed:
