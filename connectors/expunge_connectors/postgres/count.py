@@ -20,7 +20,7 @@ from expunge_connectors.postgres.sql.comparison import leading, named, place_nam
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.retention import kept_until
 from expunge_connectors.postgres.sql.row_conditions import in_scope, known_by_value_alone
-from expunge_connectors.postgres.sql.row_owners import requested, unclear
+from expunge_connectors.postgres.sql.row_owners import judged
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.shared_rows import not_made_again, of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
@@ -152,15 +152,14 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
             selects += _by_value(search, mapped, path, facts)
             continue
         number, since = column("k", "number"), path.since
-        asked = requested(search, mapped, path.link, "t", since, number=number)
-        asked = and_(asked, *not_made_again(search, mapped, path, "t"))
-        waits = unclear(search, mapped, path.link, "t", since, number=number)
+        whose = judged(search, mapped, path.link, "t", since, number=number)
+        asked = and_(whose.asked, *not_made_again(search, mapped, path, "t"))
         way, joint = path, and_(FALSE)
         if path.lead is not None and _may_be_joint(search.store, path.lead):
             way, joint = replace(path, joint=True), and_(stays_joint(path.lead), asked)
             asked = and_(sql.SQL("k.leads"), asked)
         leads = and_(asked, sql.SQL("NOT ({})").format(theirs)) if mapped.spec.sharing is not None else asked
-        selects.append(joined(mapped, way, facts(asked, leads, waits, joint)))
+        selects.append(joined(mapped, way, facts(asked, leads, whose.unclear, joint), beside=whose.beside))
     alone = known_by_value_alone(search.store, mapped, "t")
     for path in claimed_paths(search, mapped):
         old = row_conditions.old_enough(mapped, "t", search.cutoff)
@@ -177,13 +176,15 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
         together = sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects))
         return merged.format(same=same, found=together)
     below = [SearchPath(link, sql.Identifier("every"), from_rows(search, link).columns, mapped) for link in mapped.own]
+    beside, *told = _below(search, mapped)
     return sql.SQL(
-        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {}{} WHERE {}) {}"
     ).format(
         sql.SQL(" UNION ").join(selects),
-        facts(*_below(search, mapped)),
+        facts(*told),
         mapped.table.identifier,
         or_(*(join_condition(path, "t") for path in below)),
+        beside,
         and_(
             sql.SQL("(k.leads OR k.joint)" if _may_be_joint(search.store, mapped) else "k.leads"), in_scope(mapped, "t")
         ),
@@ -192,12 +193,12 @@ def found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sq
 
 
 def _below(search: Search, mapped: BoundTable) -> tuple[sql.Composable, ...]:
-    """Asked, leads, unclear and joint of a row `t` below one of its own collection."""
+    """What stands beside a row `t` below one of its own collection; and asked, leads, unclear and joint."""
     link = mapped.own[0]  # a tree hangs by one (`owner_complaints`)
     number = column("k", "number")
-    theirs = requested(search, mapped, link, "t", number=number)
-    asked, joint = (and_(sql.SQL(how), theirs) for how in ("k.leads", "k.joint"))
-    return asked, asked, unclear(search, mapped, link, "t", number=number), joint
+    whose = judged(search, mapped, link, "t", number=number)
+    asked, joint = (and_(sql.SQL(how), whose.asked) for how in ("k.leads", "k.joint"))
+    return whose.beside, asked, asked, whose.unclear, joint
 
 
 def columns(mapped: BoundTable) -> sql.Composed:

@@ -33,7 +33,7 @@ from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column,
 from expunge_connectors.postgres.sql.known_keys import keys_known, known_identity, leading_known
 from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after
-from expunge_connectors.postgres.sql.row_owners import requested
+from expunge_connectors.postgres.sql.row_owners import Judged, judged, requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import not_made_again, of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
@@ -83,19 +83,22 @@ class FoundRows:
 
     def statement(self) -> sql.Composed:
         """The rows that the ways, and links within the collection from there, lead to."""
-        selects = [joined(self.mapped, path, self._facts(path)) for path in self.paths]
+        selects = [
+            joined(self.mapped, path, self._facts(path), beside=self._judged(path).beside) for path in self.paths
+        ]
         if not self.own:
             if len(selects) == 1 and self.paths[0].once:
                 return selects[0]
             return self._once(sql.SQL("({}) AS every").format(sql.SQL(" UNION ALL ").join(selects)))
         below = [replace(path, table=sql.Identifier("every")) for path in self.own]
         return sql.SQL(
-            "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+            "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {}{} WHERE {}) {}"
         ).format(
             sql.SQL(" UNION ").join(selects),
             self._facts(None),
             self.mapped.table.identifier,
             or_(*(join_condition(path, "t") for path in below)),
+            self._judged(None).beside,
             and_(sql.SQL("k.leads"), in_scope(self.mapped, "t")),
             self._once(sql.SQL("every")),
         )
@@ -180,8 +183,7 @@ class FoundRows:
             stays = others_left(search, mapped, "t")
             waits = and_(waits, sql.SQL("NOT ({})").format(stays))
         led, number = chosen or self.own[0], column("k", "number")
-        since = None if chosen is None else chosen.since
-        asked = requested(search, mapped, led.link, "t", since, number=number)
+        asked = self._judged(chosen).asked
         if chosen is not None:
             asked = and_(asked, *not_made_again(search, mapped, chosen, "t"))
         evidence = []
@@ -210,6 +212,11 @@ class FoundRows:
             sql.SQL("{} AS waits").format(waits),
             sql.SQL("{} AS stays").format(stays),
         )
+
+    def _judged(self, chosen: SearchPath | None) -> Judged:
+        """Whose a row `t` is that was reached from `k`; None: from a row above it in the same collection."""
+        led, since = chosen or self.own[0], None if chosen is None else chosen.since
+        return judged(self.search, self.mapped, led.link, "t", since, number=column("k", "number"))
 
     def _alone(self) -> Iterator[sql.Composable]:
         """Of a row that people share: it is theirs alone who go."""

@@ -46,7 +46,7 @@ _HELD = sql.SQL("EXISTS (SELECT FROM pg_catalog.unnest({}) AS v (value) WHERE {}
 _LOOKED_UP = sql.SQL("(SELECT count(*) FROM {} WHERE {}) > 0")
 # Read once for a statement: what is too large for the server to hash it would read again for each row.
 _ALL_READ = sql.SQL(
-    "(SELECT pg_catalog.jsonb_object_agg(held.key, true) FROM (SELECT {} AS key FROM {} WHERE {}) AS held"
+    "(SELECT pg_catalog.jsonb_object_agg(held.key, true) FROM (SELECT {} AS key FROM {} WHERE {} OFFSET 0) AS held"
     " WHERE held.key IS NOT NULL) {} {}"
 )
 

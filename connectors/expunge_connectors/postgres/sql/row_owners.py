@@ -8,7 +8,7 @@ theirs: it goes when both go. `t` is a row that was found, `k` a staged key of s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from psycopg import sql
@@ -65,6 +65,43 @@ def unclear(  # noqa: PLR0913 - one question with its circumstances
     """A row found through this link is of an age with the request, and another's."""
     others = list(_others(search, link, alias, since, number))
     return and_(_old(search, mapped, link, alias), or_(*others)) if others else FALSE
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is said of a row found through a link.
+
+    Attributes:
+        asked: See `requested`.
+        unclear: See `unclear`.
+        beside: What stands behind the tables joined, for these two to speak of.
+    """
+
+    asked: sql.Composable
+    unclear: sql.Composable
+    beside: sql.Composable = field(default_factory=lambda: sql.SQL(""))
+
+
+def judged(  # noqa: PLR0913 - one question with its circumstances
+    search: Search,
+    mapped: BoundTable,
+    link: BoundLink,
+    alias: str,
+    since: sql.Composable | None = None,
+    *,
+    number: sql.Composable,
+) -> Judged:
+    """Both, decided once for each row where people have to be looked up for it (OFFSET 0 is a fence)."""
+    if not link.values:
+        asked = requested(search, mapped, link, alias, since, number=number)
+        return Judged(asked, unclear(search, mapped, link, alias, since, number=number))
+    old, others = _old(search, mapped, link, alias), or_(*_others(search, link, alias, since, number))
+    theirs = column("whose", "others")
+    return Judged(
+        and_(old, sql.SQL("NOT {}").format(theirs)),
+        and_(old, theirs),
+        sql.SQL(" CROSS JOIN LATERAL (SELECT ({}) IS TRUE AS others OFFSET 0) AS whose").format(others),
+    )
 
 
 def _old(search: Search, mapped: BoundTable, link: BoundLink, alias: str) -> sql.Composable:

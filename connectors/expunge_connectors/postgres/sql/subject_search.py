@@ -174,8 +174,14 @@ def join_condition(path: SearchPath, alias: str, value: sql.Composable | None = 
     return equal(path.link, alias, [column("k", name) for name in path.columns], value)
 
 
-def joined(mapped: BoundTable, path: SearchPath, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
-    """`SELECT wanted` of what one way joins, within the scope."""
+def joined(
+    mapped: BoundTable,
+    path: SearchPath,
+    wanted: sql.Composable,
+    *conditions: sql.Composable,
+    beside: sql.Composable = sql.SQL(""),  # noqa: B008 - nothing changes it
+) -> sql.Composed:
+    """`SELECT wanted` of what one way joins, within the scope; `beside` stands behind what is joined."""
     source = path.link.source
     if source is not None and source.several:
         found = sql.SQL("{} AS t CROSS JOIN LATERAL {} AS v (value) JOIN {} AS k ON {}").format(
@@ -186,8 +192,8 @@ def joined(mapped: BoundTable, path: SearchPath, wanted: sql.Composable, *condit
             path.table, mapped.table.identifier, join_condition(path, "t")
         )
     leading = _followed(path)
-    return sql.SQL("SELECT {} FROM {} WHERE {}").format(
-        wanted, found, and_(leading, in_scope(mapped, "t"), *conditions)
+    return sql.SQL("SELECT {} FROM {}{} WHERE {}").format(
+        wanted, found, beside, and_(leading, in_scope(mapped, "t"), *conditions)
     )
 
 

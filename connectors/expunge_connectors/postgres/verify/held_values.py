@@ -182,6 +182,6 @@ def _tokens(spellings: Spellings, text: sql.Composable) -> sql.Composed:
 def _once(keys: sql.Composable, rows: sql.Composable, further: sql.Composable) -> sql.Composed:
     """All keys of these rows as those of an object: read once, and looked into for each value."""
     return sql.SQL(
-        "(SELECT jsonb_object_agg(every.key, true) FROM (SELECT {} AS key FROM {} WHERE {}) AS every"
+        "(SELECT jsonb_object_agg(every.key, true) FROM (SELECT {} AS key FROM {} WHERE {} OFFSET 0) AS every"
         " WHERE every.key IS NOT NULL)"
     ).format(keys, rows, further)

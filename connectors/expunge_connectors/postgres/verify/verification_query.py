@@ -315,9 +315,8 @@ class VerificationQuery:
                     sql.SQL("({} AND ({}) IS NOT TRUE)").format(asked, older),
                     sql.SQL("({} OR ({} AND ({}) IS TRUE))").format(unclear, old_enough, older),
                 )
-        asked, unclear = self._but(
-            self._of_others(spec, table, link, namespaces, sql.Identifier("a", "number"), connection), asked, unclear
-        )
+        others, beside = self._of_others(spec, table, link, namespaces, sql.Identifier("a", "number"), connection)
+        asked, unclear = self._but(others, asked, unclear)
         if spec.sharing is not None:  # to which no row leads any more: the one that was there, not one made since
             asked = sql.SQL("({} AND {})").format(asked, old_enough)
         leads = self._alone(name, asked)
@@ -343,7 +342,7 @@ class VerificationQuery:
             followed = sql.SQL("{}{}").format(followed, self._unless_owned(name, *link.lead))
         return sql.SQL(
             "SELECT a.number AS subject, {} AS asked, {} AS leads, {} AS unclear, false AS joint, {}"
-            " FROM {} AS a JOIN {} ON {} WHERE a.namespace = {}{}{}"
+            " FROM {} AS a JOIN {} ON {}{} WHERE a.namespace = {}{}{}"
         ).format(
             asked,
             leads,
@@ -352,6 +351,7 @@ class VerificationQuery:
             keys,
             rows,
             self.equal_to_key(table, link),
+            beside,
             sql.Literal(namespace),
             followed,
             self.of_member(spec),
@@ -365,23 +365,28 @@ class VerificationQuery:
         namespaces: AbstractSet[str],
         number: sql.Identifier,
         connection: Connection,
-    ) -> sql.Composed | None:
-        """A row that a link leads to is somebody else's, or theirs as well, by a key in it or in a row above it.
+    ) -> tuple[sql.Composable | None, sql.Composable]:
+        """A row that a link leads to is somebody else's, or theirs as well, by a key or value in it or in a row above.
 
-        `number` is the subject's.
+        And what stands beside the row for that, where it is decided once (OFFSET 0): it looks people up. `number` is
+        the subject's.
         """
         owners = RowOwners(self.store, self.spec, self.data_map, self.asked, frozenset(namespaces), self.live)
         claims = self.passing().get(link.identity or self._namespace(link, spec), ())
         told = named_by(self.spec, spec, link, claims, self.data_map)
         further = beside(self.spec, spec, link, self.data_map)
         others = [*owners.somebody(told, table), *owners.somebody_else(link, further, table)]
-        others += HeldValues(owners, self._claims(), connection).of_others(link, spec, table)
-        others += owners.another(link, of_one_row(self.spec, spec, link, self.data_map), table, number)
-        return sql.SQL("({})").format(sql.SQL(" OR ").join(others)) if others else None
+        held = list(HeldValues(owners, self._claims(), connection).of_others(link, spec, table))
+        others += [*held, *owners.another(link, of_one_row(self.spec, spec, link, self.data_map), table, number)]
+        said, nothing = sql.SQL("({})").format(sql.SQL(" OR ").join(others)), sql.SQL("")
+        if not held:
+            return (said if others else None), nothing
+        once = sql.SQL(" CROSS JOIN LATERAL (SELECT {} AS others OFFSET 0) AS whose").format(said)
+        return sql.SQL("whose.others"), once
 
     @staticmethod
     def _but(
-        others: sql.Composed | None, asked: sql.Composable, unclear: sql.Composable
+        others: sql.Composable | None, asked: sql.Composable, unclear: sql.Composable
     ) -> tuple[sql.Composable, sql.Composable]:
         """Asked and unclear, but for rows of others."""
         if others is None:
@@ -488,13 +493,13 @@ class VerificationQuery:
             )
             for link in links
         ]
-        others = self._of_others(spec, table, links[0], namespaces, sql.Identifier("p", "subject"), connection)
+        others, beside = self._of_others(spec, table, links[0], namespaces, sql.Identifier("p", "subject"), connection)
         theirs, unclear = self._but(others, sql.SQL("true"), sql.SQL("false"))
         followed = sql.SQL("p.leads" if (stays := self._stays_joint(lead)) is None else f"(p.leads OR {stays})")
         asked, joint = (sql.SQL("({} AND {})").format(sql.SQL(one), theirs) for one in ("p.leads", stays or "false"))
         return sql.SQL(
             "SELECT p.subject, {} AS asked, {} AS leads, {} AS unclear, {} AS joint, {}"
-            " FROM {} AS p JOIN {} AS r ON ({}) WHERE {}{}"
+            " FROM {} AS p JOIN {} AS r ON ({}){} WHERE {}{}"
         ).format(
             asked,
             self._alone(name, asked),
@@ -504,6 +509,7 @@ class VerificationQuery:
             self._called(lead),
             table.identifier,
             sql.SQL(" OR ").join(joins),
+            beside,
             followed,
             self.of_member(spec),
         )
