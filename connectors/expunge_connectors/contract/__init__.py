@@ -49,7 +49,15 @@ from expunge_connectors.contract.backups import (
 from expunge_connectors.contract.counts import Counts, RecordCounts
 from expunge_connectors.contract.findings import Finding, Severity
 from expunge_connectors.contract.samples import ReadSample, Sampleable, SamplesReadings, SearchesBlind
-from expunge_connectors.contract.stores import Heartbeat, StoreConnector, StoreIdentity, StoreType, no_beat
+from expunge_connectors.contract.stores import (
+    Heartbeat,
+    RemovalNotice,
+    StoreConnector,
+    StoreIdentity,
+    StoreType,
+    no_beat,
+    no_notice,
+)
 from expunge_connectors.contract.subjects import (
     FACTS,
     HEARSAY,
@@ -99,6 +107,7 @@ __all__ = [
     "RecordCounts",
     "RefreshesStatistics",
     "RelationChange",
+    "RemovalNotice",
     "ReportsClock",
     "Sampleable",
     "SamplesReadings",
@@ -112,5 +121,6 @@ __all__ = [
     "SubjectKey",
     "claim_text",
     "no_beat",
+    "no_notice",
     "with_holders",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol, runtime_checkable
@@ -36,6 +36,16 @@ Heartbeat = Callable[[], None]
 
 def no_beat() -> None:
     """A `Heartbeat` for callers that do not watch."""
+
+
+RemovalNotice = Callable[[Mapping[int, Collection[str]]], None]
+"""Called before something of subjects is gone for good, with subject number -> collections: before a commit, and before
+a command that nothing takes back. Collections in which nothing was found to remove are absent. By raising it ends the
+call, and the transaction at work is rolled back."""
+
+
+def no_notice(_: Mapping[int, Collection[str]]) -> None:
+    """A `RemovalNotice` for callers that keep no record."""
 
 
 @runtime_checkable
@@ -77,17 +87,19 @@ class StoreConnector(Protocol):
         """
         ...
 
-    def erase(
+    def erase(  # noqa: PLR0913, PLR0917 - the verb of the contract
         self,
         subjects: Sequence[Subject],
         actions: Mapping[str, Action],
         scope: Scope,
         cutoff: datetime,
         beat: Heartbeat,
+        notice: RemovalNotice = no_notice,
     ) -> int:
         """Delete or tombstone what is due, in the collections that `actions` names, and nothing else.
 
         Idempotent and resumable: calling it again after any interruption ends in the same state. Bounded transactions.
+        Nothing is gone for good before `notice` was told of it: only what it was told of is stated as erased.
         Returns the number of records touched by this call: progress only, never evidence.
         """
         ...

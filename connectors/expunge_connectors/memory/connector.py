@@ -15,11 +15,13 @@ from expunge_connectors.contract import (
     Finding,
     Heartbeat,
     RecordCounts,
+    RemovalNotice,
     Scope,
     Severity,
     StoreIdentity,
     Subject,
     SubjectKey,
+    no_notice,
 )
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.keyspace.template_rules import in_scope
@@ -92,13 +94,14 @@ class MemoryStore:
         """What is there now."""
         return self._counted(subjects, scope, cutoff, linked)
 
-    def erase(
+    def erase(  # noqa: PLR0913, PLR0917 - the verb of the contract
         self,
         subjects: Sequence[Subject],
         actions: Mapping[str, Action],
         scope: Scope,
         cutoff: datetime,
         beat: Heartbeat,
+        notice: RemovalNotice = no_notice,
     ) -> int:
         """Remove or tombstone what is due, in pieces."""
         self._check(actions)
@@ -107,13 +110,15 @@ class MemoryStore:
             if name not in actions:
                 continue
             due = [
-                one.record
+                one
                 for one in self._linked(name, collection, subjects, scope, linked)
                 if standing(one, collection, self._map, cutoff)[0] is Disposition.DUE
             ]
+            if due:
+                notice({one.number: [name] for one in due})
             for start in range(0, len(due), PIECE):
-                for record in due[start : start + PIECE]:
-                    self._erase_one(name, collection, record)
+                for one in due[start : start + PIECE]:
+                    self._erase_one(name, collection, one.record)
                     touched += 1
                 beat()
         return touched

@@ -23,11 +23,13 @@ from expunge_connectors.contract import (
     Obstacle,
     ReadSample,
     RelationChange,
+    RemovalNotice,
     Scope,
     Severity,
     StoreIdentity,
     Subject,
     SubjectKey,
+    no_notice,
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
@@ -315,13 +317,14 @@ class PostgresStore:
 
         return self._reading(counted)
 
-    def erase(
+    def erase(  # noqa: PLR0913, PLR0917 - the verb of the contract
         self,
         subjects: Sequence[Subject],
         actions: Mapping[str, Action],
         scope: Scope,
         cutoff: datetime,
         beat: Heartbeat,
+        notice: RemovalNotice = no_notice,
     ) -> int:
         """Delete or tombstone what is due, slice by slice, each in bounded transactions.
 
@@ -331,7 +334,7 @@ class PostgresStore:
             StructureChangedError: The tables are not built as they were when this connector last inspected them.
         """
         if (of := self._of(scope)) is not self:
-            return of.erase(subjects, actions, scope, cutoff, beat)
+            return of.erase(subjects, actions, scope, cutoff, beat, notice)
         store = self._structure_checked(lambda live: self._bound(live, scope))
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
         eraser = Eraser(
@@ -350,13 +353,13 @@ class PostgresStore:
             if number:
                 self._foreground.rest(beat)
             try:
-                touched += self._erase_slice(eraser, slice_, beat)
+                touched += self._erase_slice(eraser, slice_, beat, notice)
             except StillReferencedError:
                 # By a row of a later slice, perhaps (an answer to a message): together they may go.
                 if len(slice_) == len(subjects):
                     raise
                 in_the_way.extend(slice_)
-        return touched + (self._erase_slice(eraser, in_the_way, beat) if in_the_way else 0)
+        return touched + (self._erase_slice(eraser, in_the_way, beat, notice) if in_the_way else 0)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Wait for transactions older than the cutoff, then count again by other statements; on replicas as well."""
@@ -483,10 +486,13 @@ class PostgresStore:
         self._replicas.close()
         self._blind.close()
 
-    def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Heartbeat) -> int:
+    def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Heartbeat, notice: RemovalNotice) -> int:
         def step(connection: Connection) -> TransactionResult:
             with self._foreground.watched(connection):
-                return eraser.at(self._foreground.pace).step(connection, subjects)
+                result = eraser.at(self._foreground.pace).step(connection, subjects)
+            if result.collections:
+                notice(dict.fromkeys((one.number for one in subjects), result.collections))
+            return result
 
         self._call(lambda connection: self._replicas.await_calm(connection, beat))
         done = self._writing(step)

@@ -25,10 +25,12 @@ from expunge_connectors.contract import (
     DiscoveredKey,
     Finding,
     Heartbeat,
+    RemovalNotice,
     Scope,
     StoreIdentity,
     Subject,
     no_beat,
+    no_notice,
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
@@ -182,13 +184,14 @@ class RedisStore:
         there += looked_through.over(records, lambda page: present(conversation, page))
         return _tallied(subjects, found, there)
 
-    def erase(
+    def erase(  # noqa: PLR0913, PLR0917 - the verb of the contract
         self,
         subjects: Sequence[Subject],
         actions: Mapping[str, Action],
         scope: Scope,
         cutoff: datetime,
         beat: Heartbeat,
+        notice: RemovalNotice = no_notice,
     ) -> int:
         """Remove keys (UNLINK) and parts of keys; what an index names goes before the index."""
         del cutoff
@@ -203,11 +206,11 @@ class RedisStore:
         # What must be looked for names nothing further, so that it can go first, while the pass runs.
         looked_for = [record for record in records if record.due and record.kind.name in actions]
         gone = ScanPass(conversation, self._pinned, names).over(
-            looked_for, lambda page: [removed(conversation, kind, group) for kind, group in _by_kind(page)]
+            looked_for, lambda page: [removed(conversation, kind, group, notice) for kind, group in _by_kind(page)]
         )
         chosen = [kind for kind in found if kind.name in actions and kind.pattern is None]
         cleanup = IndexCleanup.of(members, self._reader, subjects)
-        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), cleanup)
+        return sum(gone) + remove(conversation, self._pinned, chosen, _with_name(records), cleanup, notice)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Ask for every key and part on its own, on a new connection, and walk through indexes and database.

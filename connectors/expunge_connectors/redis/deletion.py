@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import RemovalNotice, SubjectKey
 from expunge_connectors.redis.client import BATCH, Command, PipelineClient
 from expunge_connectors.redis.index_cleanup import IndexCleanup
 from expunge_connectors.redis.index_members import text_of
@@ -19,12 +19,13 @@ from expunge_connectors.retry import with_retries
 _VERBS = {"set": "SREM", "zset": "ZREM", "hash": "HDEL", "stream": "XDEL"}
 
 
-def remove(
+def remove(  # noqa: PLR0913, PLR0917 - what goes, and whom it is told
     conversation: PipelineClient,
     pin: Pin,
     kinds: Sequence[RecordKind],
     records: Sequence[Record],
     cleanup: IndexCleanup,
+    notice: RemovalNotice,
 ) -> int:
     """Remove the records that are due, collection by collection in the order of `kinds`.
 
@@ -34,6 +35,7 @@ def remove(
         kinds: The collections to be erased, in the order of erasure.
         records: Records of any collection and standing, all with a name.
         cleanup: Says what the indexes may lose of what they held when this pass began.
+        notice: Told of whom something goes, before it does.
 
     Returns:
         How many keys and parts of keys went.
@@ -44,24 +46,33 @@ def remove(
         due = [record for record in records if record.kind is kind and record.due]
         if kind.spec.yields is not None:
             named = _named(due, _waiting(records, names), cleanup)
+            _tell(notice, [record for record, going in named.items() if going])
             gone += (
                 _emptied(conversation, named)
                 if _loose(kind.spec)
                 else _unlinked(conversation, pin, named, cleanup.members)
             )
         else:
-            gone += removed(conversation, kind, due)
+            gone += removed(conversation, kind, due, notice)
     return gone
 
 
-def removed(conversation: PipelineClient, kind: RecordKind, due: Sequence[Record]) -> int:
+def removed(conversation: PipelineClient, kind: RecordKind, due: Sequence[Record], notice: RemovalNotice) -> int:
     """Remove whole keys, or parts of keys, of one collection that names nothing further."""
+    # Entries of a stream are known by their ids; other parts by themselves, so that nobody asks whether they are there.
+    going = present(conversation, due) if kind.part is None or kind.spec.type == "stream" else due
+    _tell(notice, going)
     if kind.part is None:
-        return _sum(
-            conversation, (Command(kind.name, ("UNLINK", record.name)) for record in present(conversation, due))
-        )
-    # Entries of a stream are known by their ids; everything else by itself.
-    return _sum(conversation, _parts(present(conversation, due) if kind.spec.type == "stream" else due))
+        return _sum(conversation, (Command(kind.name, ("UNLINK", record.name)) for record in going))
+    return _sum(conversation, _parts(going))
+
+
+def _tell(notice: RemovalNotice, going: Iterable[Record]) -> None:
+    told: dict[int, set[str]] = defaultdict(set)
+    for record in going:
+        told[record.number].add(record.kind.name)
+    if told:
+        notice(told)
 
 
 def _sum(conversation: PipelineClient, commands: Iterable[Command]) -> int:

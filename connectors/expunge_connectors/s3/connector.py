@@ -17,10 +17,12 @@ from expunge_connectors.contract import (
     DiscoveredKey,
     Finding,
     Heartbeat,
+    RemovalNotice,
     Scope,
     StoreIdentity,
     Subject,
     no_beat,
+    no_notice,
 )
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
@@ -120,13 +122,14 @@ class S3Store:
             tally(tallies, found, cutoff)
         return tallies.counts
 
-    def erase(
+    def erase(  # noqa: PLR0913, PLR0917 - the verb of the contract
         self,
         subjects: Sequence[Subject],
         actions: Mapping[str, Action],
         scope: Scope,
         cutoff: datetime,
         beat: Heartbeat,
+        notice: RemovalNotice = no_notice,
     ) -> int:
         """Remove what is due, each version by its id; what a lock protects, or is newer, stays.
 
@@ -136,7 +139,7 @@ class S3Store:
         check_actions(self.name, self._spec.collections, actions)
         names = Names(self.name, self._map, self._spec, scope)
         targets = [target for target in names.targets(subjects) if target.collection in actions]
-        removal = Removal(self._service, cutoff, beat)
+        removal = Removal(self._service, cutoff, beat, notice)
         for found in search(self._service, targets, names.heads, beat):
             removal.take(found)
         removal.finish()

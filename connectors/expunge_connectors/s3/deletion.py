@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from expunge_connectors.contract import Heartbeat, no_beat
+from expunge_connectors.contract import Heartbeat, RemovalNotice, no_beat, no_notice
 from expunge_connectors.errors import SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.errors import NOT_THERE, BusyError, RefusedError, passing
-from expunge_connectors.s3.found_versions import Entry, Found
+from expunge_connectors.s3.found_versions import Entry, Found, Target
 from expunge_connectors.s3.object_lock import lock_of
 from expunge_connectors.s3.version_rules import classify
 from expunge_connectors.s3.xml_names import fits_xml
@@ -35,21 +35,25 @@ class Removal:
         service: Where to.
         cutoff: Of the request.
         beat: Called after each batch.
+        notice: Told of whom something goes, before each batch.
     """
 
-    def __init__(self, service: Service, cutoff: datetime, beat: Heartbeat) -> None:
+    def __init__(self, service: Service, cutoff: datetime, beat: Heartbeat, notice: RemovalNotice = no_notice) -> None:
         self._service = service
         self._cutoff = cutoff
         self._beat = beat
+        self._notice = notice
         self._waiting: dict[str, list[Entry]] = defaultdict(list)
         self._changeable: dict[str, list[Entry]] = defaultdict(list)
-        self._collections: dict[Entry, str] = {}
+        self._targets: dict[Entry, list[Target]] = defaultdict(list)
         self.gone = 0
 
     def take(self, found: Found) -> None:
         """Remove what is due below one target, now or with a later batch."""
         decided = classify(found, self._cutoff)
         place = f"collection {found.target.collection}"
+        if decided.hide or decided.uploads:
+            self._tell([found.target])
         for key in decided.hide:
             self._service.must(place, "delete_object", Bucket=found.target.bucket, Key=key)
         for upload in decided.uploads:
@@ -66,7 +70,7 @@ class Removal:
         for entry in decided.entries:
             waiting = (self._changeable if changeable else self._waiting)[entry.bucket]
             waiting.append(entry)
-            self._collections[entry] = found.target.collection
+            self._targets[entry].append(found.target)
             if len(waiting) == (LOOKED_AT if changeable else BATCH):
                 self._flush(entry.bucket, waiting, changeable=changeable)
 
@@ -84,11 +88,18 @@ class Removal:
         if changeable:
             meant = unchanged(self._service, entries, self._cutoff)
         if meant:
+            self._tell(target for entry in meant for target in self._targets[entry])
             self._delete(bucket, meant)
         for entry in entries:
-            self._collections.pop(entry, None)
+            self._targets.pop(entry, None)
         entries.clear()
         self._beat()
+
+    def _tell(self, targets: Iterable[Target]) -> None:
+        going: dict[int, set[str]] = defaultdict(set)
+        for target in targets:
+            going[target.number].add(target.collection)
+        self._notice(going)
 
     def _delete(self, bucket: str, meant: Mapping[Entry, str | None]) -> None:
         """Remove these, each only if it has the ETag that is given."""
@@ -109,7 +120,7 @@ class Removal:
             self.gone += len(left) - len(refused)
             left = again
             if again:
-                where = f"Store {self._service.name}, collection {self._collections[again[0]]}"
+                where = f"Store {self._service.name}, collection {self._targets[again[0]][0].collection}"
                 codes = ", ".join(sorted({str(one.get("Code")) for one in refused if passing(str(one.get("Code")))}))
                 raise SomeRecordsError(f"{where}: some objects could not be removed now ({codes}).")
 
@@ -126,7 +137,7 @@ class Removal:
             SomeRecordsError: The service asks to try again.
             TerminalError: It refuses, and no lock is the reason.
         """
-        place, match = f"collection {self._collections[entry]}", {"IfMatch": tag} if tag else {}
+        place, match = f"collection {self._targets[entry][0].collection}", {"IfMatch": tag} if tag else {}
         where = {"Bucket": entry.bucket, "Key": entry.key, "VersionId": entry.version}
         try:
             return self._service.call(place, "delete_object", absent=_GONE | _CHANGED, **where, **match) is not None
@@ -161,7 +172,7 @@ class Removal:
             if passing(code) and entry is not None:
                 again.append(entry)
                 continue
-            name = self._collections.get(entry) if entry is not None else None
+            name = self._targets[entry][0].collection if entry is not None else None
             where = f"Store {self._service.name}, " + (f"bucket {bucket}" if name is None else f"collection {name}")
             if passing(code):
                 raise TransientError(f"{where}: some objects could not be removed now ({code}).")

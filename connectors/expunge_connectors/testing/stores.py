@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -282,6 +282,27 @@ class StoreContract:
             pytest.fail("`erase` never ends")
         assert nothing_due(connector.verify(people, harness.scope, cutoff))
         assert changed(before, harness.raw()) == harness.first.owns | harness.second.owns
+
+    def test_nothing_goes_before_notice_was_given(
+        self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
+    ) -> None:
+        """It tells where something of whom goes, and of no collection in which nothing is; refused, nothing goes."""
+        before, cutoff = harness.raw(), connector.now()
+
+        def refuse(_: Mapping[int, Collection[str]]) -> None:
+            raise StopError
+
+        with pytest.raises(StopError):
+            connector.erase(people, harness.actions, harness.scope, cutoff, no_beat, refuse)
+        assert harness.raw() == before
+        told: set[tuple[int, str]] = set()
+
+        def note(going: Mapping[int, Collection[str]]) -> None:
+            told.update((number, name) for number, names in going.items() for name in names)
+
+        connector.erase(people[:1], harness.actions, harness.scope, cutoff, no_beat, note)
+        first = harness.first
+        assert told == {(first.given.number, name) for name in harness.actions if first.counts.get(name)}
 
     def test_another_controllers_person_is_out_of_reach(self, harness: StoreHarness, connector: StoreConnector) -> None:
         """Even with the other person's own keys a request touches its own controller's records only."""

@@ -80,11 +80,13 @@ class TransactionResult:
 
     Attributes:
         reached: The collection at which the transaction was full.
+        collections: From which it removed rows, of whichever of its subjects.
     """
 
     touched: int
     complete: bool
     reached: str | None = None
+    collections: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class Eraser:
     ) -> TransactionResult:
         sequence = order(self.store)
         touched = 0
+        emptied: set[str] = set()
         for group in sequence.groups:
             names = [name for name in group if name in self.actions]
             if not names:
@@ -154,7 +157,9 @@ class Eraser:
             name = names[0]
             limit = None if name in sequence.together else self.limit - touched
             if limit is not None and touched and (limit <= 0 or time.monotonic() > until):
-                return TransactionResult(touched, complete=False, reached=name)
+                return TransactionResult(
+                    touched, complete=False, reached=name, collections=self._of_same_tables(emptied)
+                )
             collections = [self.store.collections[one] for one in names]
             try:
                 with translated(self.store.name, name):
@@ -168,15 +173,25 @@ class Eraser:
                 raise
             watch.reported(names, here)
             touched += here
+            emptied.update(names if here else interceptors.reached(search, names))
             interceptors.refuse_carried(search, collections)
             if limit is not None and here >= limit:
-                return TransactionResult(touched, complete=False, reached=name)
+                return TransactionResult(
+                    touched, complete=False, reached=name, collections=self._of_same_tables(emptied)
+                )
             for one in collections:
                 interceptors.refuse_withheld(search, one)
             if here < sum(search.found.get(one.name, 0) for one in collections):
                 for one in collections:
                     handed_over_rows.refuse(search, one)
-        return TransactionResult(touched, complete=True)
+        return TransactionResult(touched, complete=True, collections=self._of_same_tables(emptied))
+
+    def _of_same_tables(self, emptied: Collection[str]) -> frozenset[str]:
+        """These collections, with those of the same tables, and of tables that accepted triggers write as well."""
+        if not emptied:
+            return frozenset()
+        tables = {self.store.collections[name].table.text for name in emptied} | self.store.may_change
+        return frozenset(name for name in self.actions if self.store.collections[name].table.text in tables)
 
     def _refuse_new_owners(self, search: Search, *, over: bool) -> None:
         """Look again before what hung below a shared row is committed as gone: the row may have to stay by now.

@@ -6,7 +6,7 @@ calls none of them an error. So where a table has such, its rows are looked at a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -77,6 +77,10 @@ class Interceptors:
         for mapped in collections:
             if mapped.name in self.named:
                 carried_values.remember(search, mapped)
+
+    def reached(self, search: Search, names: Iterable[str]) -> Iterator[str]:
+        """Those of these collections in which something ran on rows: a statement may report none, and they are gone."""
+        return (name for name in names if name in self.named and search.found.get(name))
 
     def refuse_carried(self, search: Search, collections: Iterable[BoundTable]) -> None:
         """Compare these rows with what they were.
