@@ -1,4 +1,4 @@
-"""What went by itself, of people of whom no store was asked to erase anything: no receipt says that it was erased."""
+"""What went by itself where no store removed anything: no receipt says that it was erased."""
 
 from __future__ import annotations
 
@@ -64,6 +64,25 @@ def test_two_holds_by_type_keep_all_but_what_expires(installation: Installation,
     assert_chain_intact(installation, batch)
     lift(installation, calls)
     lift(installation, leads)
+
+
+def test_a_key_expires_under_a_hold_while_other_records_are_erased(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    ann = make_caller(inspector)
+    calls = place(installation, data_type="calls")
+    batch = carried_out(installation, inspector, ann)
+    (said,) = statements_of(installation, batch, "on-hold")
+    told = lines_of(said.body)
+    assert (told["cache.caller_cache"], told["main.leads"]) == (NOTHING, ("erased", 1, 0))
+    assert_chain_intact(installation, batch)
+    lift(installation, calls)
+    installation.erase(batch)
+    installation.settle()
+    (answer,) = statements_of(installation, batch, "erased")
+    told = lines_of(answer.body)
+    assert (told["cache.caller_cache"], told["main.leads"]) == (NOTHING, ("erased", 1, 0))
+    assert_chain_intact(installation, batch)
 
 
 def test_all_is_gone_when_the_hold_ends(installation: Installation, inspector: StoreInspector) -> None:

@@ -25,9 +25,9 @@ class FaultyConnector:
 def skip_collection(inner: StoreConnector, collection: str) -> FaultyConnector:
     """A connector that never erases one collection."""
 
-    def erase(subjects: Any, actions: Any, scope: Any, cutoff: Any, beat: Any) -> int:
+    def erase(subjects: Any, actions: Any, *rest: Any) -> int:
         kept = {name: action for name, action in actions.items() if name != collection}
-        return inner.erase(subjects, kept, scope, cutoff, beat)
+        return inner.erase(subjects, kept, *rest)
 
     return FaultyConnector(inner, erase=erase)
 

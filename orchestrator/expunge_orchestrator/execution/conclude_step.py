@@ -142,17 +142,17 @@ def conclude(context: StepContext) -> StepWrite:
 def _finish(
     connection: Transaction, context: StepContext, done: Sequence[Item], left: Mapping[int, Sequence[ResidualKeys]]
 ) -> None:
-    """Destroy what these people's requests have seen to the end of what was `left`, and keep what they state as found.
+    """Destroy what these people's requests have seen to the end of what was `left`, and keep what is stated as found.
 
     By that the settling check goes: what is erased again is told beside it.
     """
-    anew = [item for item in done if _found(item) != item.found]
+    anew = [item for item in context.active if _found(item) != item.found]
     update_items(connection, [{"id": item.id, "found": _found(item)} for item in anew])
     kept_keys.destroy(connection, concurrent_requests.finished(context, done, left))
 
 
 def _found(item: Item) -> CountRecord:
-    return outcomes.found_of(item.found, item.verified, touched=item.touched)
+    return outcomes.found_of(item.found, item.verified, item.erased)
 
 
 def _judged(

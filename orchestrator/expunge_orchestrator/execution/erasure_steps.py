@@ -42,9 +42,9 @@ def accept(context: StepContext) -> StepWrite:
 def recount(context: StepContext) -> StepWrite:
     """Count at the cutoff, durably, before anything is deleted: the receipt's numbers come from here.
 
-    In a further round what was found before, and what the last verification saw, is still found: the record grows. Of
-    whom no store was asked to erase anything it is counted anew: what is not there any more went by itself. In every
-    round all of it is held against the plan: what was learnt since may lead to more.
+    In a further round what was found before, and what the last verification saw, is still found where a store removed
+    something: the record grows. Everywhere else it is counted anew: what is not there any more went by itself, or is
+    there under another name. In every round all of it is held against the plan: what was learnt since may lead to more.
     """
     found: dict[int, dict[str, Any]] = {item.id: {} for item in context.active}
     people, actions = context.active, context.actions
@@ -62,13 +62,15 @@ def recount(context: StepContext) -> StepWrite:
         for number, record in found.items():
             record[store] = outcomes.pack(counts.get(number, {}), collections)
     by_now = dict(found)
-    if context.touched:
+    begun = [item for item in context.active if item.erased]
+    if begun:
         with reading(context.workspace.ledger) as connection:
             asked = verified_since_count(connection, context.chunk_id)
-        for item in (one for one in context.active if one.touched):
+        for item in begun:
             verified = {store: item.verified[store] for store in asked & item.verified.keys()}
-            by_now[item.id] = outcomes.due_by_now(item.found, verified, found[item.id])
-            found[item.id] = outcomes.merge_counts(item.found, verified, found[item.id])
+            earlier = outcomes.found_where(item.found, item.erased)
+            by_now[item.id] = outcomes.due_by_now(earlier, verified, found[item.id])
+            found[item.id] = outcomes.merge_counts(earlier, verified, found[item.id])
     due = outcomes.due_by_place(by_now.values())
     most = max(map(outcomes.all_due, by_now.values()), default=0)
 

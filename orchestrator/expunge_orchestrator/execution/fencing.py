@@ -106,6 +106,7 @@ def _take(connection: Transaction, source: _Source, chunk_id: int) -> ClaimedSte
         ending=taken.ending,
         items=items,
         cutoffs=source.cutoffs,
+        step=name,
         store=store,
         beat=source.beat,
         opened=source.opened,

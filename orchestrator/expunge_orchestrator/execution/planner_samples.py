@@ -27,15 +27,13 @@ _UNASKED = "the store could not be asked to draw them anew"
 def drawn_for(context: StepContext, people: Sequence[Item], again: Container[int]) -> Mapping[int, Samples]:
     """Item id -> what became of the samples of the tables from which something of the person was erased.
 
-    Of whom a store was asked to erase, where something was due before the answer; of those who are in `again` (items)
-    at the settling check as well.
+    Where something was due before the answer; of those who are in `again` (items) at the settling check as well.
     """
     found = {
         item.id: outcomes.merge_counts(item.found, item.verified, item.reviewed) if item.id in again else item.found
         for item in people
-        if item.touched
     }
-    places = {number: frozenset(outcomes.due_places(record)) for number, record in found.items()}
+    places = {item.id: item.erased & outcomes.due_places(found[item.id]).keys() for item in people if item.erased}
     drawn = _drawn_anew(context, frozenset().union(*places.values()))
     return {number: {place: drawn[place] for place in ones if place in drawn} for number, ones in places.items()}
 

@@ -285,8 +285,9 @@ def settle(context: StepContext) -> StepWrite:
 
 
 def _lines(context: StepContext, item: Item, seen: CountRecord) -> Sequence[CollectionOutcome]:
-    found = outcomes.merge_counts(item.found, item.verified, item.reviewed)
-    return outcomes.lines(context.actions, outcomes.found_of(found, seen, touched=item.touched), seen)
+    came = outcomes.found_of(item.reviewed, seen, item.erased_again)
+    found = outcomes.merge_counts(item.found, item.verified, came)
+    return outcomes.lines(context.actions, outcomes.found_of(found, seen, item.erased), seen)
 
 
 def _with_gone(

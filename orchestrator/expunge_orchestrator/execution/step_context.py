@@ -61,6 +61,8 @@ class StepContext:
         held: Item -> what must not be erased of it, as of the transaction that took the step.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
         ending: An operator ends the chunk's people where they are: nothing is erased any more (ADR 8).
+        step: Its name in the pipeline.
+        store: The store of the step, if it has one.
         actions: What was approved: store -> collection -> action.
         changed: Store -> collection -> how it is not what was planned, where the workspace's stores are followed.
     """
@@ -74,6 +76,7 @@ class StepContext:
     ending: bool
     items: Sequence[Item]
     cutoffs: Mapping[str, datetime]
+    step: str
     store: str
     beat: Heartbeat = field(repr=False)
     held: Mapping[int, EffectiveHold] = field(repr=False)

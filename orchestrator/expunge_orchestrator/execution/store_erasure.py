@@ -2,17 +2,21 @@
 
 Who was handed to a store once is finished, whatever anybody cancels; who was not can still be withdrawn. A process that
 is killed between the two has called, as far as anybody knows.
+
+The store says in turn where something goes for good before it does (`RemovalNotice`), and the ledger records that: what
+was counted elsewhere and is not there any more was not erased by this request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from expunge_config.datamap import Action
+from expunge_connectors.contract import RemovalNotice
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import claims
 from expunge_orchestrator.ledger.database import serialise_writers
-from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.ledger.items import Item, note_erased
 
 
 def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Action], Sequence[Item]]]) -> None:
@@ -27,12 +31,29 @@ def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Act
         for actions, people in groups
         if people
     ]
+    notice = _notice(context)
     touched = _touch(context, [item for _, people in wanted for item in people])
     for actions, people in wanted:
         if subjects := context.subjects([item for item in people if item.id in touched], to_erase=True):
             context.workspace.stores[context.store].erase(
-                subjects, actions, context.batch.scope, context.cutoffs[context.store], context.beat
+                subjects, actions, context.batch.scope, context.cutoffs[context.store], context.beat, notice
             )
+
+
+def _notice(context: StepContext) -> RemovalNotice:
+    """What notes where something goes, before it does. Noted once, a place is not written again."""
+    noted: set[tuple[int, str]] = set()
+
+    def note(going: Mapping[int, Collection[str]]) -> None:
+        fresh = {(number, name) for number, names in going.items() for name in names} - noted
+        if not fresh:
+            return
+        with context.workspace.ledger.begin() as connection:
+            serialise_writers(connection)
+            note_erased(connection, context.step, {number: going[number] for number, _ in fresh})
+        noted.update(fresh)
+
+    return note
 
 
 def _touch(context: StepContext, people: Sequence[Item]) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.bulk_writes import write_rows
+from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
-from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.outcomes import Place, Result
 
 UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
 """Outcomes of people with whom it is not over."""
@@ -45,6 +46,7 @@ class Item(NamedTuple):
     reviewed_text: str | None
     reverified_text: str | None
     searched_text: str | None
+    erased_text: str | None
 
     def __repr__(self) -> str:
         return f"Item(id={self.id})"
@@ -75,6 +77,16 @@ class Item(NamedTuple):
         return _record(self.reverified_text)
 
     @property
+    def erased(self) -> frozenset[Place]:
+        """Where a store was about to remove something of the person for good."""
+        return _places(self.erased_text, "")
+
+    @property
+    def erased_again(self) -> frozenset[Place]:
+        """The same since the answer."""
+        return _places(self.erased_text, pipeline.RE_ERASE)
+
+    @property
     def searched(self) -> BlindFinding | None:
         """What the blind search found of the person, for this settling check."""
         return None if self.searched_text is None else BlindFinding.unpacked(json.loads(self.searched_text))
@@ -83,6 +95,13 @@ class Item(NamedTuple):
 @lru_cache(maxsize=4096)  # steps that follow each other read the same ones, and many people have the same
 def _record(text: str | None) -> Mapping[str, Any]:
     return {} if text is None else dict(json.loads(text) or {})
+
+
+@lru_cache(maxsize=4096)
+def _places(text: str | None, verb: str) -> frozenset[Place]:
+    """The places of steps with this verb; with none, of every step."""
+    steps = [(*pipeline.split(step), names) for step, names in _record(text).items()]
+    return frozenset((store, name) for of, store, names in steps if of == verb or not verb for name in names)
 
 
 # In the order of the fields of `Item`.
@@ -105,11 +124,16 @@ _ITEMS = (
         ),
         *(
             sa.cast(tables.item.c[name], sa.Text)
-            for name in ("subjects", "found", "verified", "reviewed", "reverified", "searched")
+            for name in ("subjects", "found", "verified", "reviewed", "reverified", "searched", "erased")
         ),
     )
     .where(tables.item.c.chunk_id == sa.bindparam("chunk"))
     .order_by(tables.item.c.id)
+)
+
+
+_ERASED = sa.select(tables.item.c.id, sa.cast(tables.item.c.erased, sa.Text)).where(
+    tables.item.c.id.in_(sa.bindparam("people", expanding=True))
 )
 
 
@@ -217,6 +241,22 @@ def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]
             _updating(tuple(name for name in rows[0] if name != "id")),
             [{f"new_{name}": value for name, value in row.items()} for row in rows],
         )
+
+
+def note_erased(connection: sa.Connection, step: str, going: Mapping[int, Collection[str]]) -> None:
+    """Note in which collections a store is about to remove something of people for good.
+
+    Args:
+        connection: In a transaction of its own: a store waits.
+        step: The erasing step, by its name in the pipeline.
+        going: Item -> collections.
+    """
+    noted = connection.execute(_ERASED, {"people": list(going)}).all()
+    rows: list[dict[str, object]] = []
+    for number, text in noted:
+        erased = _record(text)
+        rows.append({"id": number, "erased": {**erased, step: sorted({*erased.get(step, ()), *going[number]})}})
+    bulk_update(connection, rows)
 
 
 def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:

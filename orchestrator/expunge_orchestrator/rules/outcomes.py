@@ -69,6 +69,9 @@ UNSEEN_EMPTY = "unseen-empty"
 SHARED = "shared"
 """Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
 
+Place = tuple[str, str]
+"""(store, collection)"""
+
 CountRecord = Mapping[str, Mapping[str, list[object]]]
 """The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground, ambiguous]}}."""
 
@@ -281,13 +284,31 @@ def last_seen(*records: CountRecord | None) -> dict[str, dict[str, list[object]]
     return seen
 
 
-def found_of(found: CountRecord, seen: CountRecord, *, touched: bool) -> CountRecord:
+def found_of(found: CountRecord, seen: CountRecord, erased: Container[Place]) -> CountRecord:
     """What was found of one person, as it is stated beside what was `seen` last.
 
-    Of whom no store was asked to erase anything (not `touched`), what is not there any more went by itself: the last
-    look counts, as the next round's would. So nothing of it is stated as erased, tombstoned or gone.
+    Where no store removed anything of the person (not `erased`), what is not there any more went by itself, or is there
+    under another name: the last look counts, as the next round's would. So nothing of it is stated as erased,
+    tombstoned or gone. Nobody looks into a table that was dropped.
     """
-    return found if touched else last_seen(found, seen)
+    anew = [
+        {store: {name: values}}
+        for store, collections in seen.items()
+        for name, values in collections.items()
+        if values != found.get(store, {}).get(name) and (store, name) not in erased and TABLE_DROPPED not in values
+    ]
+    return last_seen(found, *anew) if anew else found  # a chunk has thousands of people, of whom mostly nothing changed
+
+
+def found_where(found: CountRecord, erased: Container[Place]) -> dict[str, dict[str, list[object]]]:
+    """What was found of one person where a store removed something: what is not there any more was found still.
+
+    Everywhere else it is counted anew.
+    """
+    return {
+        store: {name: values for name, values in collections.items() if (store, name) in erased}
+        for store, collections in found.items()
+    }
 
 
 def due_places(record: CountRecord) -> dict[tuple[str, str], int]:

@@ -70,11 +70,13 @@ def _settled(said: Said, _: datetime) -> Found:
 def _found(said: Said, _: datetime) -> Found:
     """What the answer counted was found, however many are there now: later looks add what came since.
 
-    Not where nothing is said to be gone: no store was asked to erase, and each look counts anew.
+    Not in a collection of which nothing is said to be gone: no store removed anything, and each look counts anew.
     """
-    found, erased = said.before.found, said.before.erased
+    found, before = said.before.found, said.before.lines
     yield from some(
-        ("found-lowered", place) for place, line in _lines(said) if erased and line.found < found.get(place, line.found)
+        ("found-lowered", place)
+        for place, line in _lines(said)
+        if place in before and consistency.gone(before[place]) and line.found < found.get(place, line.found)
     )
 
 

@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +34,7 @@ from expunge_connectors.contract import (
     DiscoveredKey,
     Finding,
     Heartbeat,
+    RemovalNotice,
     Scope,
     StoreConnector,
     StoreIdentity,
@@ -140,22 +141,31 @@ class FatalStore:
         with self._call("count"):
             return self.store.count(subjects, scope, cutoff)
 
-    def erase(
+    def erase(  # noqa: PLR0917 - the verb of the contract
         self,
         subjects: Sequence[Subject],
         actions: Mapping[str, Action],
         scope: Scope,
         cutoff: datetime,
         beat: Heartbeat,
+        notice: RemovalNotice,
     ) -> int:
         def fatal_beat() -> None:
             self.fuse(f"beat {self.name}.erase")
             beat()
 
+        def fatal_notice(going: Mapping[int, Collection[str]]) -> None:
+            with self.fuse.around(f"notice {self.name}.erase"):
+                self.fuse.erasing = False  # it is the ledger's transaction, wherever the ledger is
+                try:
+                    notice(going)
+                finally:
+                    self.fuse.erasing = True
+
         with self._call("erase"):
             self.fuse.erasing = True
             try:
-                return self.store.erase(subjects, actions, scope, cutoff, fatal_beat)
+                return self.store.erase(subjects, actions, scope, cutoff, fatal_beat, fatal_notice)
             finally:
                 self.fuse.erasing = False
 

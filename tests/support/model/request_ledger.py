@@ -106,7 +106,7 @@ class RequestLedger:
             batch = batch_by_uid(connection, str(name))
         held: Any = dict.fromkeys(item.id for item in items)
         context = StepContext(
-            self._with(store), batch, name, 1, 0, 0, False, items, _CUTOFFS, "main", no_beat, held, {}, {}
+            self._with(store), batch, name, 1, 0, 0, False, items, _CUTOFFS, "resolve", "main", no_beat, held, {}, {}
         )
         write = resolve_step.resolve_people(context, items)
         with self._ledger.begin() as connection:

@@ -15,6 +15,7 @@ from expunge_orchestrator.rules.outcomes import (
     Result,
     due_by_now,
     found_of,
+    found_where,
     is_dropped,
     lines,
     max_due,
@@ -181,12 +182,21 @@ def test_what_there_was_to_erase_is_what_is_gone_by_now_and_what_is_due() -> Non
     assert by_now(1, 20, 5) == 5, "what came and went by itself was erased by nobody"
 
 
-def test_found_is_what_was_seen_last_where_no_store_was_asked_to_erase() -> None:
+def test_found_is_what_was_seen_last_where_no_store_removed_anything() -> None:
     """A key that expired by itself is neither erased nor gone; what nobody looked at stays as it was counted."""
     found = {"cache": {"keys": [3, 0, 0, None, None, 0]}, "main": {"a": [1, 0, 0, None, None, 0]}}
     seen = {"cache": {"keys": [1, 0, 0, None, None, 0]}}
-    assert found_of(found, seen, touched=True) == found
-    assert found_of(found, seen, touched=False) == {**found, **seen}
+    assert found_of(found, seen, {("cache", "keys")}) == found
+    assert found_of(found, seen, ()) == {**found, **seen}
+    dropped = {"cache": {"keys": [0, 0, 0, None, TABLE_DROPPED, 0]}}
+    assert found_of(found, dropped, ()) == found, "nobody looks into a table that was dropped"
+
+
+def test_only_where_something_was_removed_a_further_round_counts_what_is_not_there_any_more() -> None:
+    found = {"main": {"a": [2, 0, 0, None, None, 0], "b": [2, 0, 0, None, None, 0]}}
+    counted = {"main": {"a": [1, 0, 0, None, None, 0], "b": [1, 0, 0, None, None, 0]}}
+    earlier = found_where(found, {("main", "a")})
+    assert merge_counts(earlier, {}, counted) == {"main": {"a": found["main"]["a"], "b": counted["main"]["b"]}}
 
 
 @pytest.mark.parametrize(

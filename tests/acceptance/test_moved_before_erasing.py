@@ -1,0 +1,161 @@
+"""What was counted and left its collection before a store removed it: no receipt says that this request erased it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import Company, only_receipt
+from tests.support.statements import lines_of
+
+COLLECTIONS = """
+users: {table: public.users, data_type: anchor, person: user_id, tombstone: {email: "'u' || id"},
+  yields: {user_id: id, email: email}, created: created_at,
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+drafts: {table: public.letters, created: created_at,
+  found_by: [{column: user_id, of: users.id, where: {status: draft}}]}
+booked: {table: public.letters, data_type: kept, start: created_at, created: created_at,
+  found_by: [{column: user_id, of: users.id, where: {status: booked}}]}
+newsletter: {table: public.newsletter, created: created_at, found_by: [{column: email, identity: email}]}
+"""
+_MADE = "created_at timestamptz NOT NULL DEFAULT '2026-01-01'"
+TABLES = f"""
+ALTER TABLE users ADD email text, ADD {_MADE}; UPDATE users SET email = id || '@x.example';
+CREATE TABLE letters (id int PRIMARY KEY, user_id int REFERENCES users, status text NOT NULL, {_MADE});
+CREATE INDEX ON letters (user_id);
+CREATE TABLE newsletter (id int PRIMARY KEY, email text, {_MADE}); CREATE INDEX ON newsletter (email);
+INSERT INTO letters VALUES (1, 1, 'draft'), (2, 2, 'draft');
+INSERT INTO newsletter VALUES (1, '1@x.example'), (2, '2@x.example');
+"""
+BOOKED = "UPDATE letters SET status = 'booked' WHERE id = 1"
+MEANWHILE: dict[str, tuple[str, dict[str, tuple[str, int, int]]]] = {
+    "to a collection that is kept": (BOOKED, {"drafts": ("not-found", 0, 0), "booked": ("retained", 1, 0)}),
+    "to another person": ("UPDATE letters SET user_id = 2 WHERE id = 1", {"drafts": ("not-found", 0, 0)}),
+    "to another address": (
+        "UPDATE newsletter SET email = '9@x.example' WHERE id = 1",
+        {"newsletter": ("not-found", 0, 0)},
+    ),
+    "behind the cutoff": (
+        "UPDATE newsletter SET created_at = now() + '1 hour' WHERE id = 1",
+        {"newsletter": ("not-found", 0, 0)},
+    ),
+    "nowhere": ("SELECT 1", {}),
+}
+ALL_ERASED = {
+    "users": ("tombstoned", 1, 0),
+    "drafts": ("erased", 1, 0),
+    "booked": ("not-found", 0, 0),
+    "newsletter": ("erased", 1, 0),
+}
+BEFORE_THE_COMMIT = """
+import os
+from expunge_connectors.postgres.erase.eraser import Eraser
+def step(*given, step=Eraser.step, os=os):
+    step(*given)
+    os.kill(os.getpid(), 9)
+Eraser.step = step
+"""
+AFTER_THE_COMMIT = """
+import os
+from expunge_connectors.postgres.connector import PostgresStore
+def slice_(*given, slice_=PostgresStore._erase_slice, os=os):
+    slice_(*given)
+    os.kill(os.getpid(), 9)
+PostgresStore._erase_slice = slice_
+"""
+
+
+@pytest.fixture
+def company(database: str, tmp_path: Path, fork_server: ForkServer) -> Company:
+    return Company(database, tmp_path, fork_server, small_document(COLLECTIONS), TABLES)
+
+
+def told(cli: CliRunner) -> dict[str, tuple[str, int, int]]:
+    """Collection -> outcome, found, due, as the answer says."""
+    [answer] = [one for one in only_receipt(cli) if one.body.get("stores")]
+    return {place.removeprefix("main."): line for place, line in lines_of(answer.body).items()}
+
+
+def counted(company: Company, plan: dict[str, Any]) -> dict[str, int]:
+    """Collection -> how many were found, as the status says."""
+    found = company.status(plan)["collections"]
+    return {place.removeprefix("main."): one["found"] for place, one in found.items()}
+
+
+def assert_told(company: Company, plan: dict[str, Any], expected: dict[str, tuple[str, int, int]]) -> None:
+    company.cli.run("run-due")
+    company.cli.run("run-due")
+    lines = told(company.cli)
+    assert lines == ALL_ERASED | expected
+    assert counted(company, plan) == {name: found for name, (_, found, _) in lines.items()}
+
+
+@pytest.mark.parametrize(("meanwhile", "expected"), MEANWHILE.values(), ids=list(MEANWHILE))
+def test_killed_before_its_commit(
+    company: Company, database: str, meanwhile: str, expected: dict[str, tuple[str, int, int]]
+) -> None:
+    plan = company.plan(b"user_id\n1\n")
+    killed = company.cli.run("erase", plan["id"], "--confirm", plan["digest"], code=BEFORE_THE_COMMIT)
+    assert (killed.code, left(database, "letters")) == (-9, [1, 2])
+    execute(database, meanwhile)
+    assert_told(company, plan, expected)
+
+
+@pytest.mark.parametrize("stays", ["to a collection that is kept", "nowhere"])
+def test_stopped_by_a_lock(company: Company, database: str, stays: str) -> None:
+    meanwhile, expected = MEANWHILE[stays]
+    plan = company.plan(b"user_id\n1\n")
+    settings = {"STORES__MAIN__LOCK_TIMEOUT": "300ms", "MAX_ATTEMPTS": "1", "RETRY_PAUSE": "PT0.02S"}
+    settings = {f"EXPUNGE_{name}": value for name, value in settings.items()}
+    with psycopg.connect(database) as other:
+        other.execute("LOCK TABLE letters IN SHARE MODE")
+        company.cli.run("erase", plan["id"], "--confirm", plan["digest"], settings=settings)
+        other.rollback()
+    assert left(database, "letters") == [1, 2]
+    execute(database, meanwhile)
+    company.cli.run("retry", plan["id"])
+    assert_told(company, plan, expected)
+
+
+def test_it_moves_while_its_erasing_waits_for_its_lock(company: Company, database: str) -> None:
+    plan = company.plan(b"user_id\n1\n")
+    with psycopg.connect(database) as other:
+        other.execute(BOOKED)
+        command = company.cli.start("erase", plan["id"], "--confirm", plan["digest"])
+        wait_until_blocked(database)
+        other.commit()
+    assert command.wait() == 0
+    lines = told(company.cli)
+    assert (lines["drafts"], lines["booked"][0]) == (("not-found", 0, 0), "retained")
+
+
+@pytest.mark.parametrize("people", [b"user_id\n1\n", b"user_id\n1\n2\n"], ids=["one", "both"])
+def test_what_was_committed_before_a_kill_is_stated_as_erased(company: Company, database: str, people: bytes) -> None:
+    plan = company.plan(people)
+    killed = company.cli.run("erase", plan["id"], "--confirm", plan["digest"], code=AFTER_THE_COMMIT)
+    assert killed.code == -9
+    assert 1 not in left(database, "letters")
+    company.cli.run("run-due")
+    assert company.status(plan)["outcomes"] == {"erased": len(people.split()) - 1}
+    assert counted(company, plan) == {
+        name: found * (len(people.split()) - 1) for name, (_, found, _) in ALL_ERASED.items()
+    }
+
+
+def test_it_moves_while_it_is_erased_again(company: Company, database: str) -> None:
+    """What came back is counted by the settling check, and moves before it is erased again: nothing more is gone."""
+    plan = company.plan(b"user_id\n1\n")
+    company.cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    execute(database, "INSERT INTO letters VALUES (3, 1, 'draft')")
+    assert company.cli.run("run-due", code=BEFORE_THE_COMMIT).code == -9
+    execute(database, "UPDATE letters SET user_id = 2 WHERE id = 3")
+    company.cli.run("run-due")
+    assert [one.event for one in only_receipt(company.cli)] == ["accepted", "erased", "settled"]
+    assert counted(company, plan) == {name: found for name, (_, found, _) in ALL_ERASED.items()}
