@@ -111,8 +111,14 @@ def erase(context: StepContext) -> StepWrite:
 
     allowed = hold_enforcement.groups_by_allowed_actions(context, context.active)
     groups = [(names, [item for item in people if due(item, names)]) for names, people in allowed]
-    if any(people for _, people in groups):
-        context.require_planned_store()
-        context.require_planned_relations(context.store)
-        erase_in_store(context, groups)
-    return lambda _connection: _ON
+    if not any(people for _, people in groups):
+        return lambda _connection: _ON
+    context.require_planned_store()
+    context.require_planned_relations(context.store)
+    note = erase_in_store(context, groups)
+
+    def write(connection: Transaction) -> Transition:
+        note(connection)
+        return _ON
+
+    return write

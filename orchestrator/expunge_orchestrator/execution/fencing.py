@@ -11,6 +11,7 @@ from expunge_connectors.contract import Heartbeat
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.execution import cancellation, hold_enforcement, poison_isolation, settling_time
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.execution.store_erasure import note_interrupted
 from expunge_orchestrator.ledger import Transaction, batches, claims
 from expunge_orchestrator.ledger.batch_cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.batches import Batch
@@ -78,6 +79,8 @@ class _Source(NamedTuple):
 def _resume(connection: Transaction, batch: Batch, chunk_id: int) -> None:
     """Bring a chunk whose last drive stopped, or was killed, back to where what it goes by is not stale."""
     chunk = claims.stood(connection, chunk_id)
+    if chunk.state == ChunkState.RUNNING.value:
+        note_interrupted(connection, batch.pipeline[chunk.step], items_of_chunk(connection, chunk_id))
     step = pipeline.resume_step(batch.pipeline, chunk.step, ending=chunk.ending)
     if step != chunk.step and chunk.state != _WITHDRAWING:
         claims.go_back(connection, chunk_id, step)

@@ -127,13 +127,19 @@ def re_erase(context: StepContext) -> StepWrite:
     `check` shows an error: the settling check may have begun in spite of what a stranger's rows say.
     """
     again = [] if context.ending else [item for item in with_residue(context) if item.reason is None]
-    if again and context.store in context.actions:
-        context.require_planned_store()
-        if (refused := _refused(context, again)) is not None:
-            return refused
-        context = context.following()
-        erase_in_store(context, hold_enforcement.groups_by_allowed_actions(context, again))
-    return lambda _connection: Transition()
+    if not again or context.store not in context.actions:
+        return lambda _connection: Transition()
+    context.require_planned_store()
+    if (refused := _refused(context, again)) is not None:
+        return refused
+    context = context.following()
+    note = erase_in_store(context, hold_enforcement.groups_by_allowed_actions(context, again))
+
+    def write(connection: Transaction) -> Transition:
+        note(connection)
+        return Transition()
+
+    return write
 
 
 def _refused(context: StepContext, people: Sequence[Item]) -> StepWrite | None:

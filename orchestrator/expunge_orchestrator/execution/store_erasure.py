@@ -3,24 +3,32 @@
 Who was handed to a store once is finished, whatever anybody cancels; who was not can still be withdrawn. A process that
 is killed between the two has called, as far as anybody knows.
 
-The store says in turn where something goes for good before it does (`RemovalNotice`), and the ledger records that: what
-was counted elsewhere and is not there any more was not erased by this request.
+The store says in turn where something goes for good before it does (`RemovalNotice`), and the ledger records that with
+the end of the step, or with its failure: what was counted elsewhere and is not there any more was not erased by this
+request. Of a step that ended with its process nobody knows it: wherever something was due it may have gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from expunge_config.datamap import Action
-from expunge_connectors.contract import RemovalNotice
 from expunge_orchestrator.execution.step_context import StepContext
-from expunge_orchestrator.ledger import claims
+from expunge_orchestrator.ledger import Transaction, claims
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, note_erased
+from expunge_orchestrator.rules import outcomes, pipeline
 
 
-def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Action], Sequence[Item]]]) -> None:
+def erase_in_store(
+    context: StepContext, groups: Iterable[tuple[Mapping[str, Action], Sequence[Item]]]
+) -> Callable[[Transaction], None]:
     """Erase people in the step's store, each group in the collections that no hold keeps of theirs.
+
+    Returns:
+        What notes where something went, in the transaction that ends the step.
 
     Raises:
         ConnectorError: The store refuses or cannot be asked.
@@ -31,29 +39,40 @@ def erase_in_store(context: StepContext, groups: Iterable[tuple[Mapping[str, Act
         for actions, people in groups
         if people
     ]
-    notice = _notice(context)
+    going: dict[int, set[str]] = defaultdict(set)
+
+    def notice(told: Mapping[int, Collection[str]]) -> None:
+        for number, names in told.items():
+            going[number].update(names)
+
     touched = _touch(context, [item for _, people in wanted for item in people])
-    for actions, people in wanted:
-        if subjects := context.subjects([item for item in people if item.id in touched], to_erase=True):
-            context.workspace.stores[context.store].erase(
-                subjects, actions, context.batch.scope, context.cutoffs[context.store], context.beat, notice
-            )
+    try:
+        for actions, people in wanted:
+            if subjects := context.subjects([item for item in people if item.id in touched], to_erase=True):
+                context.workspace.stores[context.store].erase(
+                    subjects, actions, context.batch.scope, context.cutoffs[context.store], context.beat, notice
+                )
+    except BaseException:
+        if going:
+            with context.workspace.ledger.begin() as connection:
+                serialise_writers(connection)
+                note_erased(connection, context.step, going)
+        raise
+    return partial(note_erased, step=context.step, going=going)
 
 
-def _notice(context: StepContext) -> RemovalNotice:
-    """What notes where something goes, before it does. Noted once, a place is not written again."""
-    noted: set[tuple[int, str]] = set()
-
-    def note(going: Mapping[int, Collection[str]]) -> None:
-        fresh = {(number, name) for number, names in going.items() for name in names} - noted
-        if not fresh:
-            return
-        with context.workspace.ledger.begin() as connection:
-            serialise_writers(connection)
-            note_erased(connection, context.step, {number: going[number] for number, _ in fresh})
-        noted.update(fresh)
-
-    return note
+def note_interrupted(connection: Transaction, step: str, people: Iterable[Item]) -> None:
+    """Note of an erasing step whose process ended with it what it may have removed: all that was due there."""
+    verb, store = pipeline.split(step)
+    if verb not in {pipeline.ERASE, pipeline.RE_ERASE}:
+        return
+    going: dict[int, list[str]] = {}
+    for item in people:
+        counted = item.reviewed if verb == pipeline.RE_ERASE else item.found
+        names = [name for _, name in outcomes.due_places({store: counted.get(store, {})})]
+        if item.touched and names:
+            going[item.id] = names
+    note_erased(connection, step, going)
 
 
 def _touch(context: StepContext, people: Sequence[Item]) -> set[int]:

@@ -244,13 +244,15 @@ def update_items(connection: sa.Connection, rows: Sequence[Mapping[str, object]]
 
 
 def note_erased(connection: sa.Connection, step: str, going: Mapping[int, Collection[str]]) -> None:
-    """Note in which collections a store is about to remove something of people for good.
+    """Note in which collections a store removed something of people for good, or was about to.
 
     Args:
-        connection: In a transaction of its own: a store waits.
+        connection: In the transaction that ends the step, if one does.
         step: The erasing step, by its name in the pipeline.
         going: Item -> collections.
     """
+    if not going:
+        return
     noted = connection.execute(_ERASED, {"people": list(going)}).all()
     rows: list[dict[str, object]] = []
     for number, text in noted:

@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -154,18 +154,10 @@ class FatalStore:
             self.fuse(f"beat {self.name}.erase")
             beat()
 
-        def fatal_notice(going: Mapping[int, Collection[str]]) -> None:
-            with self.fuse.around(f"notice {self.name}.erase"):
-                self.fuse.erasing = False  # it is the ledger's transaction, wherever the ledger is
-                try:
-                    notice(going)
-                finally:
-                    self.fuse.erasing = True
-
         with self._call("erase"):
             self.fuse.erasing = True
             try:
-                return self.store.erase(subjects, actions, scope, cutoff, fatal_beat, fatal_notice)
+                return self.store.erase(subjects, actions, scope, cutoff, fatal_beat, notice)
             finally:
                 self.fuse.erasing = False
 

@@ -105,8 +105,7 @@ def of(home: Path) -> LedgerSummary:
             for row in rows(
                 home,
                 "SELECT row_number() OVER (ORDER BY id), line, outcome, reason, wrapped_key IS NULL,"
-                " sealed_identifiers IS NULL, sealed_keys IS NULL, found, verified, reviewed, reverified, touched,"
-                " erased"
+                " sealed_identifiers IS NULL, sealed_keys IS NULL, found, verified, reviewed, reverified, touched"
                 " FROM item WHERE batch_id NOT IN (SELECT id FROM batch WHERE state = 'building') ORDER BY id",
             )
         ],
