@@ -15,7 +15,7 @@ api/                 HTTP
 cli/                 the command line
 workspace            settings, map, stores, ledger and keys, opened for one command
 data_map_check       the inspection of all stores, whose errors block
-ledger_check         what the ledger names and the data map does not have
+ledger_check         a ledger behind its log; what it names and the data map does not have
 sampled_values       values of samples that cannot be read or lead nowhere
 data_type_closure    data types that can be erased while others stay
 locate               what is held of a person, and where

@@ -91,6 +91,10 @@ class LedgerBehindError(LedgerError):
     """The ledger is older than its own log: it was restored or founded anew, and must be reconciled first."""
 
 
+RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anything is run."
+"""The remedy of `LedgerBehindError`."""
+
+
 class UnknownBatchError(ExpungeError):
     """There is no such batch in this ledger."""
 

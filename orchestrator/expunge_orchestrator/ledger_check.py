@@ -1,8 +1,8 @@
-"""Ledger check: what the ledger names and the data map does not have, or means otherwise by now (ADR 6, ADR 18).
+"""Ledger check: is it behind its log, and what it names that the data map does not have or means otherwise by now.
 
-Such a hold holds nothing. And kept under a name of an identity are the hashes of a person's values, since when one was
-theirs, whose it is as two people said, and what an ended request left: under another name, or read by another
-normaliser, none of it is found, and nobody would be told.
+A hold on such a name holds nothing (ADR 6). And kept under a name of an identity are the hashes of a person's values,
+since when one was theirs, whose it is as two people said, and what an ended request left: under another name, or read
+by another normaliser, none of it is found, and nobody would be told (ADR 18).
 """
 
 from __future__ import annotations
@@ -13,17 +13,35 @@ from expunge_config.datamap import DataMap
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Finding, Severity
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.errors import LedgerError
-from expunge_orchestrator.ledger import Transaction, holds
-from expunge_orchestrator.ledger.database import open_read_only
+from expunge_orchestrator.errors import RECONCILE, LedgerBehindError, LedgerError
+from expunge_orchestrator.ledger import Ledger, Transaction, holds, statements
+from expunge_orchestrator.ledger.database import open_read_only, reading
 from expunge_orchestrator.ledger.entered_identities import entered
 from expunge_orchestrator.ledger.holds import Hold
+from expunge_reports.log.transparency_log import Log
 
 _IDENTITY = "an identity"
 _KEPT = (
     "what is kept of them (holds, since when a number is theirs, whose a value is, what an ended request left, what is"
     " at work) would not be found"
 )
+
+
+def require_log_in_sync(ledger: Ledger, log: Log) -> None:
+    """Hold a ledger against its log before anything is written.
+
+    The log may have grown since it was opened, or the ledger since the log was: neither is an error. What the log holds
+    and no statement of the ledger is, is one.
+
+    Raises:
+        LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
+    """
+    with reading(ledger) as connection:
+        known = statements.how_many_logged(connection)
+        leaves = statements.unlogged_leaves(connection)
+        unknown = [index for index in range(known, log.size) if log.leaf(index) not in leaves]
+        if not all(statements.is_noted(connection, index) for index in unknown):
+            raise LedgerBehindError(remedy=RECONCILE)
 
 
 def findings(connection: Transaction, data_map: DataMap) -> list[Finding]:

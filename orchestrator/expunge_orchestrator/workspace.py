@@ -23,7 +23,6 @@ from expunge_orchestrator.ledger import Ledger
 from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Erasing
 from expunge_orchestrator.ledger.database import open_ledger, reading
-from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.rules.reachability import led, passing
 from expunge_reports import keys as key_files
 from expunge_reports.errors import ReportError
@@ -147,7 +146,7 @@ def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
         log = read_log(settings, data_map.operator, keys)
         ledger = open_ledger(settings.ledger)
         try:
-            require_log_in_sync(ledger, log)
+            ledger_check.require_log_in_sync(ledger, log)
             indexes = frozenset(name for name, one in stores.items() if not isinstance(one, KnowsClaims))
             passed = passing(data_map), led(data_map, indexes)
             yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys, *passed)

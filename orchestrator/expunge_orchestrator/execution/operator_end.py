@@ -23,6 +23,7 @@ from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import WITHOUT_KEYS, Item, bulk_update
 from expunge_orchestrator.ledger.kept_keys import Place, ResidualCount
+from expunge_orchestrator.ledger_check import require_log_in_sync
 from expunge_orchestrator.receipts import (
     collection_lines,
     request_facts,
@@ -133,7 +134,7 @@ def end(
     """
     workspace.refuse_unmapped_names()
     log = read_log(workspace.settings, workspace.data_map.operator, workspace.keys)
-    statement_issuer.require_log_in_sync(workspace.ledger, log)
+    require_log_in_sync(workspace.ledger, log)
     with workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with the placing of holds
         stuck = stuck_people(connection, workspace, batch)

@@ -16,7 +16,7 @@ from expunge_orchestrator.ledger import chunks, open_chunks
 from expunge_orchestrator.ledger.batches import batches_by_id
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.open_chunks import DueChunk
-from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
+from expunge_orchestrator.ledger_check import require_log_in_sync
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.workspace import Workspace
 

@@ -27,8 +27,8 @@ from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
+from expunge_orchestrator.ledger_check import require_log_in_sync
 from expunge_orchestrator.planning import approval
-from expunge_orchestrator.receipts.statement_issuer import require_log_in_sync
 from expunge_orchestrator.workspace import Workspace
 
 

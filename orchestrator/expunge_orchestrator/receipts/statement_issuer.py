@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from expunge_orchestrator.clock import parse, stamp
-from expunge_orchestrator.errors import LedgerBehindError, LedgerError
+from expunge_orchestrator.errors import RECONCILE, LedgerBehindError, LedgerError
 from expunge_orchestrator.ledger import Ledger, Transaction
 from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.database import reading
@@ -19,13 +19,12 @@ from expunge_reports import statement as statements
 from expunge_reports.errors import ContradictionError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import leaf
-from expunge_reports.log.transparency_log import Log, LogWriter
+from expunge_reports.log.transparency_log import LogWriter
 from expunge_reports.statement import NOTHING_OPEN, Open, OpenCopies
 
 _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
 _LARGEST_DOCUMENT = canonical.MAX_BYTES // 4  # a receipt encloses those of all its statements
-_RECONCILE = "Restore a newer ledger, or reconcile it with the log, before anything is run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +154,6 @@ def _require_possible(draft: StatementDraft, past: consistency.Past, dated: date
         raise ContradictionError(f"check-too-late: {draft.event}")
 
 
-def require_log_in_sync(ledger: Ledger, log: Log) -> None:
-    """Hold a ledger against its log before anything is written.
-
-    The log may have grown since it was opened, or the ledger since the log was: neither is an error. What the log holds
-    and no statement of the ledger is, is one.
-
-    Raises:
-        LedgerBehindError: The log holds statements that this ledger does not know: the ledger was restored.
-    """
-    with reading(ledger) as connection:
-        known = ledger_statements.how_many_logged(connection)
-        leaves = ledger_statements.unlogged_leaves(connection)
-        unknown = [index for index in range(known, log.size) if log.leaf(index) not in leaves]
-        if not all(ledger_statements.is_noted(connection, index) for index in unknown):
-            raise LedgerBehindError(remedy=_RECONCILE)
-
-
 def publish(ledger: Ledger, writer: LogWriter, also: Callable[[Transaction], None]) -> int:
     """Append every statement that is not in the log yet, and note where it stands. Returns how many.
 
@@ -218,6 +200,6 @@ def _standing(connection: Transaction, writer: LogWriter) -> tuple[list[Place], 
     for index in range(known, size):
         found = pending.pop(writer.log.leaf(index), None)
         if found is None:
-            raise LedgerBehindError(remedy=_RECONCILE)
+            raise LedgerBehindError(remedy=RECONCILE)
         logged.append(Place(found, index))
     return logged, pending
