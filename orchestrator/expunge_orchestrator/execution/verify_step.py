@@ -18,7 +18,7 @@ from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CountRecord
 from expunge_orchestrator.rules.scope import restrict_to
-from expunge_orchestrator.subjects import followed_keys
+from expunge_orchestrator.subjects import followed_keys, unclear_counts
 
 
 def verify(context: StepContext) -> StepWrite:
@@ -85,7 +85,7 @@ def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:
     keys = {one.number: again[one.number] & one.keys for one in subjects if one.number in again}
     under = _seen(context, [Subject(number, followed) for number, followed in keys.items()])
     told = {
-        one.number: followed_keys.as_ambiguous(counts[one.number], rest[one.number], under[one.number])
+        one.number: unclear_counts.as_ambiguous(counts[one.number], rest[one.number], under[one.number])
         for one in others
     }
     return {**counts, **told}
@@ -95,7 +95,7 @@ def _seen(context: StepContext, subjects: Sequence[Subject]) -> Counts:
     """What the store says, with what is under keys that are not followed and under which it counts nothing."""
     store, scope, cutoff = context.workspace.stores[context.store], context.batch.scope, context.cutoffs[context.store]
     counts = store.verify(subjects, scope, cutoff)
-    return followed_keys.with_unclear(
+    return unclear_counts.with_unclear(
         context.store, subjects, counts, context.workspace, lambda asked: store.verify(asked, scope, cutoff)
     )
 

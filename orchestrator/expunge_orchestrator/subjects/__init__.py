@@ -9,6 +9,7 @@ member_proof    which keys a controller's member has proven (law 2)
 proving_lookup  asks the stores, those that tell members apart first
 unread_values   what nobody can read
 followed_keys   which keys a store is told, by whose they are just then
+unclear_counts  what stands under keys that are not followed
 index_keys      which keys only records under keys of others name
 joint_lookup    what rows lead to that people are found by together
 joint_owners    what rows lead to that people share who all go, for a plan

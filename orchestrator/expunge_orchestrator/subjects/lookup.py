@@ -21,6 +21,7 @@ from expunge_orchestrator.subjects import (
     joint_owners,
     member_proof,
     residual_keys,
+    unclear_counts,
 )
 from expunge_orchestrator.subjects.joint_owners import Resolution
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
@@ -73,7 +74,7 @@ class SubjectLookup:
     def _with_unclear(self, name: str, visible: Sequence[Subject], counts: Counts) -> Counts:
         """What a store says, with what is under keys that are not followed and under which it counts nothing."""
         store = self.workspace.stores[name]
-        return followed_keys.with_unclear(
+        return unclear_counts.with_unclear(
             name, visible, counts, self.workspace, lambda asked: store.count(asked, self.scope, self.cutoffs[name])
         )
 
