@@ -26,7 +26,7 @@ class InspectionContext:
         uniques: Of every table of the catalogue.
         tenants: The schemas with tables that are named by a pattern; None: none are.
         schemas: Those of them whose rows are looked at, the first one first (see `member_schemas`).
-        until: When there is no more time for others than the first one, as `time.monotonic` has it.
+        until: When there is no more time for others than the first one (monotonic seconds).
     """
 
     store: str
