@@ -26,11 +26,11 @@ from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.chunk_sums import PeopleSums
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.locate import Location, PersonLocation
 from expunge_orchestrator.requests import public_status
+from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.workspace import Workspace
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -17,7 +17,7 @@ from expunge_orchestrator.errors import RECONCILE, LedgerBehindError, LedgerErro
 from expunge_orchestrator.ledger import Ledger, Transaction, holds, statements
 from expunge_orchestrator.ledger.database import open_read_only, reading
 from expunge_orchestrator.ledger.entered_identities import entered
-from expunge_orchestrator.ledger.holds import Hold
+from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_reports.log.transparency_log import Log
 
 _IDENTITY = "an identity"

@@ -225,6 +225,19 @@ def test_a_hold_that_runs_out_ends_by_itself(
     assert due(ann, inspector) == {}
 
 
+def test_who_is_let_go_has_every_round_again(installation: Installation, inspector: StoreInspector) -> None:
+    """Alone in a chunk as well as beside others: a record that comes late is erased, however often it was on hold."""
+    ann = make_holder(inspector)
+    batch = installation.plan(ann.csv)
+    for _ in range(2):
+        placed = place(installation, [key("user_id", ann.id)])
+        assert installation.erase(batch).state is BatchState.ON_HOLD
+        assert lift(installation, placed) == 1
+    with reading(installation.workspace.ledger) as connection:
+        assert connection.scalars(sa.select(tables.chunk.c.repeats)).all() == [0]
+    assert installation.erase(batch).state is BatchState.ERASED
+
+
 def test_one_of_two_holds_is_lifted(installation: Installation, inspector: StoreInspector) -> None:
     ann = make_holder(inspector)
     person, kind = place(installation, [key("user_id", ann.id)]), place(installation, data_type="account")

@@ -22,8 +22,8 @@ from expunge_orchestrator.holds.hold_placement import HoldRequest
 from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger import page_cursors
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger_check import unmapped_names
+from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
 

@@ -8,10 +8,15 @@ verify_step           ask a store again what is left
 resolve_step          every key of every person, durable before anything is erased
 counted_of_others     what was counted and then said to be others' is taken off the counts
 foreseen_keys         what shared rows told when it was planned, and what became of it
-conclude_step         outcomes, statements, what comes next
+outcome_facts         what both steps that end people gather for the decision
+conclude_step         gather, decide, and state outcomes, or go another round
+settle_step           the same at the end of the settling check
+evidence              what statements say beside outcomes
+outcome_writer        the only writer of what was decided
+residual_places       where something is left, and whether kept keys lead there
 failure_text          which collections of people who fail are not done, in words
 leftover_reasons      why something is left of people who fail
-settling_steps        the settling check: review, erase again, settle
+settling_steps        the settling check: review, erase again
 settling_time         when a settling check is due; start those whose time has come
 planner_samples       what a store's planner remembers of erased values
 settling_search       the blind search before the settling checks that are due

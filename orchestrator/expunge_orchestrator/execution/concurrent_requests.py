@@ -10,57 +10,22 @@ left, as that one last saw it: there is nothing to wait for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from expunge_connectors.contract import Scope, SubjectKey
-from expunge_connectors.errors import TransientError
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import unfinished_people
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.ledger.kept_keys import Place
 from expunge_orchestrator.ledger.suppression_list import Tagger, entries_of
 from expunge_orchestrator.ledger.unfinished_people import UnfinishedPerson
-from expunge_orchestrator.receipts import standard_sentences
 from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Result
+from expunge_orchestrator.rules.other_requests import ConcurrentRequest, LeftBefore
+from expunge_orchestrator.rules.outcomes import CountRecord, Place, Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
 
 _SETTLES = " (the storage keeps something of it; take this one up when that one has settled)"
-
-
-@dataclass(frozen=True, slots=True)
-class LeftBefore:
-    """What an ended request about the same person left, and this one cannot be sure to find.
-
-    Attributes:
-        batch: Its batch's uid.
-        places: (store, collection) -> how many records, as they were last seen.
-    """
-
-    batch: str
-    places: Mapping[Place, int]
-
-
-@dataclass(frozen=True, slots=True)
-class ConcurrentRequest:
-    """Another request about the same person.
-
-    Attributes:
-        batch: Its batch's uid.
-        running: It is at work at this moment, and may be finished soon.
-        places: (store, collection) in which it found something of which nobody saw that it is gone.
-        known: This request has every key of that one and may use each: what this one finds is all there is.
-        remedy: What ends it, where that is not plain.
-    """
-
-    batch: str
-    running: bool
-    places: frozenset[Place]
-    known: bool = False
-    remedy: str = ""
 
 
 def unfinished(
@@ -75,9 +40,8 @@ def unfinished(
     for item in people:
         for one in left.get(item.id, ()):
             if not one.whole and one.proven and not _taken(context, item, one):  # ended since: the next round takes it
-                found.setdefault(item.id, []).append(
-                    ConcurrentRequest(one.batch, running=False, places=frozenset(one.places))
-                )
+                other = ConcurrentRequest(one.batch, running=False, places=frozenset(one.places))
+                found.setdefault(item.id, []).append(other)
     return found, left
 
 
@@ -89,23 +53,9 @@ def left_before(
     for item in people:
         for one in left.get(item.id, ()):
             if places := _unsure(context, item, one):
-                found.setdefault(item.id, []).append(
-                    LeftBefore(one.batch, {place: one.places[place] for place in places})
-                )
+                left_there = {place: one.places[place] for place in places}
+                found.setdefault(item.id, []).append(LeftBefore(one.batch, left_there))
     return found
-
-
-def with_left_before(
-    context: StepContext, people: Sequence[Item], lines: Mapping[int, Sequence[CollectionOutcome]]
-) -> dict[int, Sequence[CollectionOutcome]]:
-    """The lines of people that an answer was stated of, with what ended requests left of them, as `as_left` has it.
-
-    Of whom something was left before, the answer was partial.
-    """
-    partly = [item for item in people if item.outcome == Result.PARTIALLY_ERASED]
-    left = residual_keys.of_people(context.workspace, context.batch.scope, map(context.subject, partly))
-    before = left_before(context, partly, left)
-    return {item.id: as_left(lines[item.id], before.get(item.id, ())) for item in people}
 
 
 def _unsure(context: StepContext, item: Item, one: ResidualKeys) -> frozenset[Place]:
@@ -200,74 +150,6 @@ def _usable_tags(context: StepContext, people: Sequence[Item]) -> dict[int, set[
         item.id: {tagger.tag(key) for key in context.unsealed(item) if member_proof.unmark(key) == key}
         for item in people
     }
-
-
-def downgrade(lines: Sequence[CollectionOutcome], others: Sequence[ConcurrentRequest]) -> list[CollectionOutcome]:
-    """The lines, with those failed that would say too much of a place where another request is not finished.
-
-    Nothing of that place is "not found"; and what was found there is all there is only for a request that has every key
-    which the other one has.
-    """
-    if not others:
-        return list(lines)
-    open_places = frozenset(place for one in others for place in one.places)
-    unsure = frozenset(place for one in others if not one.known for place in one.places)
-    return [
-        line._replace(outcome=Outcome.FAILED)
-        if (line.store, line.collection) in (open_places if line.outcome is Outcome.NOT_FOUND else unsure)
-        else line
-        for line in lines
-    ]
-
-
-def as_left(lines: Sequence[CollectionOutcome], before: Sequence[LeftBefore]) -> list[CollectionOutcome]:
-    """The lines, with what ended requests left beside what this one saw: nobody knows whether that is there still.
-
-    Where this one would say that nothing is there, or that all of it is gone, the outcome is `left`.
-    """
-    records: dict[Place, int] = {}
-    for one in before:
-        for place, number in one.places.items():
-            records[place] = max(number, records.get(place, 0))
-    return [
-        line._replace(
-            outcome=Outcome.LEFT if line.outcome in _NOTHING_LEFT else line.outcome,
-            left_before=records[line.store, line.collection],
-        )
-        if (line.store, line.collection) in records and line.outcome is not Outcome.DROPPED
-        else line
-        for line in lines
-    ]
-
-
-_NOTHING_LEFT = (Outcome.NOT_FOUND, Outcome.ERASED, Outcome.TOMBSTONED)
-
-
-def wait_for_running(others: Mapping[int, Sequence[ConcurrentRequest]], people: Sequence[Item]) -> None:
-    """Put this chunk off while another request about one of these people is at work.
-
-    Raises:
-        TransientError: One is.
-    """
-    if any(one.running for item in people for one in others.get(item.id, ())):
-        raise TransientError("another request of the same person is at work, and not finished yet.")
-
-
-def describe(others: Sequence[ConcurrentRequest]) -> str:
-    """What to tell who reads of the failure; nothing if there are none."""
-    if not others:
-        return ""
-    named = ", ".join(sorted({f"{one.batch}{one.remedy}" for one in others}))
-    return f"; another request of this person is not finished: {named}"
-
-
-def describe_left(before: Sequence[LeftBefore]) -> str:
-    """Why something is left of a person of whom nothing failed, and what finds it."""
-    named = ", ".join(sorted({one.batch for one in before}))
-    return (
-        f"{standard_sentences.LEFT_BEFORE} ({named}). A request with the own id of whom that one was about, and every"
-        " other identifier that it had and nobody else has by now, in one line, finds it"
-    )
 
 
 def _by_storage(verified: CountRecord) -> frozenset[Place]:

@@ -10,14 +10,13 @@ from typing import Any
 
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.execution import hold_enforcement
+from expunge_orchestrator.execution import hold_enforcement, poison_isolation
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.ledger import Transaction, chunks
 from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_items
-from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import acceptance, shared_documents, statement_issuer
 from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.scope import restrict_to
@@ -85,12 +84,9 @@ def recount(context: StepContext) -> StepWrite:
         if not more:
             return _ON
         kept, way = ("nothing of this chunk was deleted", "cancel") if not context.touched else ("it stays", "end")
-        return Transition(
-            step=pipeline.first(context.batch.pipeline, pipeline.RECOUNT),
-            state=ChunkState.FAILED,
-            failure=f"recount: more is there than was planned ({', '.join(more)}); {kept}."
-            f" Plan anew: expunge {way} {context.batch.uid}, then plan these people again."[:500],
-        )
+        said = f"recount: more is there than was planned ({', '.join(more)}); {kept}."
+        remedy = f" Plan anew: expunge {way} {context.batch.uid}, then plan these people again."
+        return poison_isolation.failed_at(context, pipeline.RECOUNT, f"{said}{remedy}")
 
     return write
 

@@ -1,11 +1,13 @@
-"""Failure text: which collections of a person are not done and why, for people who must mend it."""
+"""Failure text: which collections of a person are not done and why, for people who must fix it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from expunge_orchestrator.receipts import standard_sentences
 from expunge_orchestrator.rules.blind_findings import BlindFinding
+from expunge_orchestrator.rules.other_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome
 
 
@@ -37,3 +39,20 @@ def failure(
 
 
 _FAILURE = 450
+
+
+def describe(others: Sequence[ConcurrentRequest]) -> str:
+    """What to tell who reads of the failure; nothing if there are none."""
+    if not others:
+        return ""
+    named = ", ".join(sorted({f"{one.batch}{one.remedy}" for one in others}))
+    return f"; another request of this person is not finished: {named}"
+
+
+def describe_left(before: Sequence[LeftBefore]) -> str:
+    """Why something is left of a person of whom nothing failed, and what finds it."""
+    named = ", ".join(sorted({one.batch for one in before}))
+    return (
+        f"{standard_sentences.LEFT_BEFORE} ({named}). A request with the own id of whom that one was about, and every"
+        " other identifier that it had and nobody else has by now, in one line, finds it"
+    )

@@ -18,11 +18,9 @@ from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome, Place
 from expunge_orchestrator.subjects import followed_keys
 
-Place = tuple[str, str]
-"""(store, collection)"""
 Reasons = Mapping[Place, Sequence[LeftoverReason]]
 
 _BY_VALUE = (

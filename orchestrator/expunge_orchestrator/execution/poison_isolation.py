@@ -156,15 +156,10 @@ def _stop(connection: Transaction, ids: Sequence[int], stopped: _Stopped) -> Non
     chunks.update(connection, ids, {**values, "failure": stopped.why[:LONGEST_FAILURE]})
 
 
-def _blame(connection: Transaction, people: Sequence[Item], why: str) -> None:
-    """The one person on whom it fails. Whoever was concluded before keeps that outcome; the chunk says the rest."""
-    items.blame(connection, [item.id for item in people], why)
-
-
 def _set_apart(connection: Transaction, context: StepContext, people: Sequence[Item], stopped: _Stopped) -> None:
     """The person is found. Others in the chunk, who have their outcome already, go on without them."""
     if stopped.failed:
-        _blame(connection, people, stopped.why)
+        items.blame(connection, [item.id for item in people], stopped.why)
     if not people or len(context.items) == len(people):
         _stop(connection, [context.chunk_id], stopped)
         return
@@ -179,22 +174,17 @@ def _set_apart(connection: Transaction, context: StepContext, people: Sequence[I
     )
 
 
-def split_failed(
-    connection: Transaction, context: StepContext, people: Sequence[Item], verb: str, why: str
-) -> Transition | None:
-    """Let these people fail in a chunk of their own, to be taken up at a verb: the others of the chunk go on.
-
-    Returns:
-        Where the chunk itself goes if they are all that is in it; None if it goes on.
-    """
-    step = pipeline.first(context.batch.pipeline, verb)
-    return split_off(connection, context, people, Transition(step, ChunkState.FAILED, why[:LONGEST_FAILURE]))
+def failed_at(context: StepContext, verb: str, why: str) -> Transition:
+    """Fail, to be taken up at a verb."""
+    return Transition(pipeline.first(context.batch.pipeline, verb), ChunkState.FAILED, why[:LONGEST_FAILURE])
 
 
 def split_off(
-    connection: Transaction, context: StepContext, people: Sequence[Item], onward: Transition
+    connection: Transaction, context: StepContext, people: Sequence[int], onward: Transition
 ) -> Transition | None:
-    """Let these people go another way than the others of the step's chunk, in a chunk of their own.
+    """Let people (items) go another way than the others of the step's chunk, in a chunk of their own.
+
+    That chunk is what the step's own would be by the same transition.
 
     Returns:
         The way, if they are all that is left in the chunk itself; None if it goes on with the others.
@@ -205,8 +195,9 @@ def split_off(
     if chunks.count_people(connection, row.id) == len(people):
         return onward
     step = row.step if onward.step is None else onward.step
+    back = onward.step is not None and onward.step <= row.step
     values = {"step": step, "state": onward.state.value, "failure": onward.failure}
-    chunks.split(connection, row, [item.id for item in people], values)
+    chunks.split(connection, row, people, {**values, "rounds": row.rounds + back, "repeats": row.repeats + back})
     return None
 
 

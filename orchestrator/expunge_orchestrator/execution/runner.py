@@ -21,6 +21,7 @@ from expunge_orchestrator.execution import (
     erasure_steps,
     poison_isolation,
     resolve_step,
+    settle_step,
     settling_steps,
     step_retry,
     verify_step,
@@ -55,7 +56,7 @@ _STEPS: Mapping[str, Callable[[StepContext], StepWrite]] = {
     pipeline.RE_COUNT: settling_steps.re_count,
     pipeline.RE_ERASE: settling_steps.re_erase,
     pipeline.RE_VERIFY: settling_steps.re_verify,
-    pipeline.SETTLE: settling_steps.settle,
+    pipeline.SETTLE: settle_step.settle,
     cancellation.WITHDRAW: cancellation.withdraw,
 }
 

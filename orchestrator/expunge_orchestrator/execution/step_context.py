@@ -18,13 +18,13 @@ from expunge_connectors.errors import IdentityChangedError, StructureChangedErro
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.holds.hold_tags import KnownBy
-from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import map_differences
+from expunge_orchestrator.rules.effective_holds import EffectiveHold
 from expunge_orchestrator.rules.outcomes import REVIEWED
 from expunge_orchestrator.rules.scope import Actions
 from expunge_orchestrator.subjects import followed_keys, index_keys, member_proof

@@ -17,10 +17,10 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.holds.legal_holds import held_in_chunk, learn_from_sealed
 from expunge_orchestrator.ledger import Transaction, holds
 from expunge_orchestrator.ledger.database import serialise_writers
-from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
+from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.rules.scope import collections_in, types_of
 from expunge_reports.keys import KeyRing
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import KnowsDependencies, Scope, StoreConnector
-from expunge_orchestrator.holds.legal_holds import EffectiveHold
-from expunge_orchestrator.ledger.holds import Hold
+from expunge_orchestrator.rules.effective_holds import EffectiveHold, Hold, joined
 from expunge_orchestrator.rules.scope import Actions
 
 
@@ -67,9 +66,3 @@ class KeptCollections:
         kept = named.union(met, *(flows[name].overlaps for name in named))
         connector = self.stores[store]
         return kept | connector.needed_by(kept, self.scope) if isinstance(connector, KnowsDependencies) else kept
-
-
-def joined(parts: Iterable[EffectiveHold]) -> EffectiveHold:
-    """The holds of all of these, each once."""
-    holds = {one.id: one for part in parts for one in part.holds}
-    return EffectiveHold(tuple(holds[number] for number in sorted(holds)))

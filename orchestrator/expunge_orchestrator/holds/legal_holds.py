@@ -7,9 +7,7 @@ the identities that prove who somebody is (`DataMap.person_identities`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope, SubjectKey
@@ -17,60 +15,11 @@ from expunge_orchestrator.clock import now
 from expunge_orchestrator.holds import hold_tags
 from expunge_orchestrator.holds.hold_tags import KnownBy
 from expunge_orchestrator.ledger import Transaction, holds
-from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.rules.effective_holds import EffectiveHold, Hold
 from expunge_reports.keys import KeyRing
-
-_LONGEST_GROUNDS = 1500
-"""Characters of joined grounds: three of the longest, and short enough for the reason of a person in the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class EffectiveHold:
-    """The holds on one person, or those of them that keep something of the person; the oldest first."""
-
-    holds: tuple[Hold, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Nothing of the person may be touched."""
-        return any(one.data_type is None for one in self.holds)
-
-    @property
-    def of_everything(self) -> EffectiveHold:
-        """Those of the holds by which nothing of the person may be touched."""
-        return EffectiveHold(tuple(one for one in self.holds if one.data_type is None))
-
-    def on_types(self, data_types: Container[str]) -> bool:
-        """Whether something of these data types may be held."""
-        return any(one.data_type is None or one.data_type in data_types for one in self.holds)
-
-    @property
-    def undisclosed(self) -> bool:
-        """One hold that may not be told is enough to say nothing."""
-        return any(one.undisclosed for one in self.holds)
-
-    @property
-    def uids(self) -> list[str]:
-        """The holds' names."""
-        return sorted(one.uid for one in self.holds)
-
-    @property
-    def ground(self) -> str:
-        """Why, as it may be told: as many grounds as there is room for, each of them whole; `…` stands for more."""
-        grounds = list(dict.fromkeys(one.ground for one in self.holds))
-        told = len(grounds)
-        while len("; ".join(grounds[:told])) > _LONGEST_GROUNDS:
-            told -= 1
-        return "; ".join([*grounds[:told], *(["…"] if told < len(grounds) else [])])
-
-    @property
-    def until(self) -> date | None:
-        """The last day of the longest; None if one of them has none."""
-        days = [one.until for one in self.holds]
-        return None if None in days else max(day for day in days if day is not None)
 
 
 def list_page(

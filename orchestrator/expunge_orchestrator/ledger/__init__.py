@@ -31,7 +31,7 @@ batch_transitions       what writes a batch's state
 withdrawable_people     for whom no store was asked to erase
 stuck_people            in chunks that failed or wait
 copies                  backup copies: seen, and seen to be gone
-holds                   Hold, and the keyed hashes by which they know people
+holds                   holds, and the keyed hashes by which they know people
 held_people             who waits for a hold
 items                   the people of a chunk
 controllers             which rows are of which controller

@@ -1,9 +1,8 @@
-"""Holds in the ledger: Hold, the keyed hashes by which each knows its people, and whom it covers (ADR 6)."""
+"""Holds in the ledger: the rows, the keyed hashes by which each knows its people, and whom it covers (ADR 6)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.controllers import within
 from expunge_orchestrator.ledger.states import ChunkState
+from expunge_orchestrator.rules.effective_holds import Hold
 
 _AT_ONCE = 500
 
@@ -34,42 +34,6 @@ _CONCERNING = _IN_FORCE.where(
         ),
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold as the ledger has it.
-
-    Attributes:
-        people: How many it was placed for, 0 if it names none.
-        identities: By which these are known -> the normaliser that read their values.
-    """
-
-    id: int
-    uid: str
-    kind: str
-    people: int
-    identities: Mapping[str, str]
-    data_type: str | None
-    controller: str | None
-    member: str | None
-    ground: str
-    until: date | None
-    undisclosed: bool
-    placed_by: str
-    placed_at: str
-    lifted_by: str | None
-    lifted_at: str | None
-
-    def holds_on(self, day: date) -> bool:
-        """Whether it is in force on that day."""
-        return self.lifted_at is None and (self.until is None or day <= self.until)
-
-    def concerns(self, scope: Scope) -> bool:
-        """Whether requests of that controller can fall under it."""
-        return self.controller is None or (
-            self.controller == scope.controller and (self.member is None or self.member == scope.member)
-        )
 
 
 class Tag(NamedTuple):

@@ -15,9 +15,6 @@ from expunge_orchestrator.ledger.batches import of_scope
 from expunge_orchestrator.ledger.suppression_list import TAGS_AT_ONCE
 from expunge_orchestrator.rules import outcomes
 
-Place = tuple[str, str]
-"""(store, collection)"""
-
 _ANY = sa.select(tables.residual_keys.c.item_id).limit(1)
 _COUNTS = (tables.item.c.found, tables.item.c.verified, tables.item.c.reviewed, tables.item.c.reverified)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from expunge_orchestrator.clock import exact
-from expunge_orchestrator.receipts.standard_sentences import UNNAMED_GROUND, Went
+from expunge_orchestrator.receipts.standard_sentences import Went
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
-from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of
+from expunge_orchestrator.rules.retention_grounds import UNNAMED_GROUND, Grounds, ground_of
 from expunge_reports import consistency
 from expunge_reports.errors import ContradictionError
 from expunge_reports.forms import bodies

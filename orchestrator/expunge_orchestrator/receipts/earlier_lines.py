@@ -8,11 +8,12 @@ from expunge_orchestrator.ledger import Ledger
 from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
+from expunge_orchestrator.rules.outcomes import Place
 from expunge_reports import consistency, dsse
 from expunge_reports import statement as statements
 from expunge_reports.forms import bodies, form_reader
 
-Gone = Mapping[tuple[str, str], int]
+Gone = Mapping[Place, int]
 """(store, collection) -> how many records are stated as gone."""
 
 

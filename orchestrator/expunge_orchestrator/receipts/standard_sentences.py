@@ -122,9 +122,6 @@ CONTINUED = (
 )
 CARRIED_OVER = "Sealed in the ledger for the series in which the request goes on, which says what becomes of them"
 
-UNNAMED_GROUND = "The store keeps it and does not say why"
-"""Of a connector that counts what it keeps and names no ground, where the data type has none either."""
-
 TABLES_DROPPED = (
     "The tables of these collections were seen to be gone when asked again: rows that were still in them went with"
     " them, and not by this request. Nothing is said of copies that were made of them"

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.holds.legal_holds import EffectiveHold
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.receipts.collection_lines import by_store
@@ -23,6 +22,7 @@ from expunge_orchestrator.receipts.standard_sentences import (
 )
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.blind_findings import BlindFinding
+from expunge_orchestrator.rules.effective_holds import EffectiveHold
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
 from expunge_reports import consistency

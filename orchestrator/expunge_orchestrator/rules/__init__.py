@@ -7,6 +7,9 @@ key_graph               what was seen to lead to what for one subject
 resolution_decision     which keys are one person's, by what was seen
 resolution_answers      who is meant, or why nobody is
 outcomes                from verification to what may be said of a collection and of a person (law 1)
+outcome_decision        what becomes of each person of a chunk, decided once
+other_requests          what other requests about a person leave uncertain
+effective_holds         Hold, and holds as they are in force on a person
 chunking                a batch cut into chunks
 pipeline                the steps of a chunk
 turns                   whose work comes next

@@ -311,7 +311,7 @@ def found_where(found: CountRecord, erased: Container[Place]) -> dict[str, dict[
     }
 
 
-def due_places(record: CountRecord) -> dict[tuple[str, str], int]:
+def due_places(record: CountRecord) -> dict[Place, int]:
     """(store, collection) -> how many records are due there, where any are."""
     return {
         (store, name): values[0]
@@ -399,11 +399,13 @@ def _line(
     return CollectionOutcome(store, name, action, before or RecordCounts(), after, outcome)
 
 
-def with_gone(lines: Sequence[CollectionOutcome], gone: Mapping[tuple[str, str], int]) -> list[CollectionOutcome]:
+def with_gone(lines: Sequence[CollectionOutcome], gone: Mapping[Place, int]) -> list[CollectionOutcome]:
     """The lines with what a statement before says is gone (`gone`: (store, collection) -> how many records).
 
     What is there beside it was found as well: it came since, or may have (what is ambiguous).
     """
+    if not gone:
+        return list(lines)
     return [
         _with_gone(line, gone[line.store, line.collection]) if gone.get((line.store, line.collection)) else line
         for line in lines

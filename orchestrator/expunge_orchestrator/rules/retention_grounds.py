@@ -18,6 +18,9 @@ _REASONS = {
     "event-hold": "Event hold on the object: the storage refuses to delete it until the event that it waits for",
 }
 
+UNNAMED_GROUND = "The store keeps it and does not say why"
+"""Of a connector that counts what it keeps and names no ground, where the data type has none either."""
+
 Grounds = Mapping[tuple[str, str], str]
 """(store, collection) -> why its data type is retained, for those that are."""
 

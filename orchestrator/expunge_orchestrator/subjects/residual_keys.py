@@ -18,10 +18,10 @@ from expunge_orchestrator.ledger.attributions import Decision, Pair
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.ledger.kept_keys import Place
 from expunge_orchestrator.ledger.suppression_list import Tagger, entries_of
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.key_graph import same_person, several
+from expunge_orchestrator.rules.outcomes import Place
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 

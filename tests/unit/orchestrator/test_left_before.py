@@ -6,8 +6,8 @@ import pytest
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.execution.concurrent_requests import LeftBefore, as_left
 from expunge_orchestrator.receipts import collection_lines
+from expunge_orchestrator.rules.other_requests import LeftBefore, as_left
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 
 NEWS = ("main", "news")

@@ -21,8 +21,8 @@ from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.holds import hold_placement, legal_holds
 from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger import holds
-from expunge_orchestrator.ledger.holds import Hold
 from expunge_orchestrator.ledger.page_cursors import cursor
+from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.rules.scope import types_of
 
 router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"], route_class=CredentialFirst)

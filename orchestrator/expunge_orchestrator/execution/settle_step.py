@@ -1,0 +1,143 @@
+"""Settle step: states that nothing due came back, and destroys the keys that open the sealed identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from expunge_orchestrator.execution import (
+    concurrent_requests,
+    evidence,
+    failure_text,
+    outcome_facts,
+    outcome_writer,
+    planner_samples,
+    settling_search,
+)
+from expunge_orchestrator.execution.outcome_writer import OutcomeWriter
+from expunge_orchestrator.execution.planner_samples import Samples
+from expunge_orchestrator.execution.settling_steps import with_residue
+from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
+from expunge_orchestrator.ledger import Transaction
+from expunge_orchestrator.ledger.batches import last_done, verified_at
+from expunge_orchestrator.ledger.states import ChunkState
+from expunge_orchestrator.receipts import collection_lines, earlier_lines, request_facts, statement_bodies
+from expunge_orchestrator.receipts.statement_issuer import StatementDraft
+from expunge_orchestrator.rules import outcome_decision, outcomes, owed, pipeline
+from expunge_orchestrator.rules.outcome_decision import ChunkFacts, PersonFacts, Way
+from expunge_orchestrator.rules.outcomes import Result
+from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_orchestrator.subjects import residual_keys
+
+
+def settle(context: StepContext) -> StepWrite:
+    """State that nothing due came back, and destroy the keys that open the sealed identifiers.
+
+    Of whom something due is left, or something that the map does not explain, fails alone, or is ended by an operator:
+    the others settle.
+    """
+    waits = settling_search.to_wait_for_search(context)
+    if waits is not None:
+        return lambda _connection: waits
+    residue = with_residue(context)
+    again = {item.id for item in residue}
+    decision = outcome_decision.decide(_gathered(context, again))
+    settled = decision.on_way(Way.ANSWERED)
+    over = [item for item in context.concluded if item.id in settled]
+    locked = [item for item in over if collection_lines.storage_retained(settled[item.id].lines)]
+    came_back = {
+        number for number, end in settled.items() if number in again and collection_lines.more_is_gone(end.lines)
+    }
+    samples = planner_samples.drawn_for(context, over, came_back)
+    beside = evidence.gathered(context, decision, residue, locked)
+
+    def write(connection: Transaction) -> Transition:
+        cited = outcome_writer.cite(connection, beside)
+        done_at = last_done(connection, context.chunk_id)
+        reviewed = verified_at(done_at, pipeline.REVIEW, beside.at)
+        verified_again = again and not context.ending
+        reverified = verified_at(done_at, pipeline.RE_VERIFY, beside.at) if verified_again else reviewed
+        writer = OutcomeWriter(connection, context, decision, beside, cited, reverified)
+        _fail(writer)
+        writer.hold_people()
+        _erased_again(writer, came_back)
+        _settled(writer, samples, {number: reverified if number in again else reviewed for number in settled})
+        writer.end_people()
+        writer.keys_kept.extend(locked)
+        return writer.apply(Transition(state=ChunkState.DONE))
+
+    return write
+
+
+def _gathered(context: StepContext, again: Collection[int]) -> ChunkFacts:
+    """What is known of people of whom an answer was stated.
+
+    Only an answer that was partial can say that something was left before. What is stated as gone is read of people of
+    whom something is to be told: what came `back` (items), or what a search left.
+    """
+    people = context.concluded
+    partly = [item for item in people if item.outcome == Result.PARTIALLY_ERASED]
+    left = residual_keys.of_people(context.workspace, context.batch.scope, map(context.subject, partly))
+    before = concurrent_requests.left_before(context, partly, left)
+    searched = settling_search.findings_of(context, people)
+    told = [item for item in people if item.id in again or (item.id in searched and searched[item.id].left)]
+    gone = earlier_lines.gone_so_far(context.workspace.ledger, told)
+    known: dict[int, PersonFacts] = {}
+    for item in people:
+        seen = item.reverified if item.id in again else item.reviewed
+        came = outcomes.found_of(item.reviewed, seen, item.erased_again)
+        known[item.id] = PersonFacts(
+            outcomes.merge_counts(item.found, item.verified, came),
+            seen,
+            item.erased,
+            gone=gone.get(item.series, {}),
+            before=before.get(item.id, ()),
+            search=searched.get(item.id),
+        )
+    return outcome_facts.of_chunk(context, known)
+
+
+def _fail(writer: OutcomeWriter) -> None:
+    why: set[str] = set()
+    failed = list(writer.on_way(Way.FAILED))
+    for item, end in failed:
+        beside = writer.evidence
+        left = failure_text.failure(end.lines, beside.searched.get(item.id), beside.reasons[item.id])
+        why.add(left if item.reason is None else f"{left}; {item.reason}")
+    said = f"settling, {len(failed)} of {len(writer.context.items)} people: {'; '.join(sorted(why))}"
+    writer.fail_people(pipeline.REVIEW, said)
+
+
+def _erased_again(writer: OutcomeWriter, came_back: Collection[int]) -> None:
+    context, beside = writer.context, writer.evidence
+    wait = settling_search.longest_wait(context.workspace, context.batch)
+    still_open = owed.settling_check(beside.at + wait, beside.copies)
+    grounds = grounds_of(context.workspace.data_map)
+    drafts = []
+    for item, end in writer.on_way(Way.ANSWERED):
+        if item.id in came_back:
+            body = statement_bodies.re_erased(
+                context.batch, end.lines, grounds, writer.seen, writer.cited, cutoffs=context.cutoffs
+            )
+            drafts.append(StatementDraft(item.id, item.series, "re-erased", item.subjects, body, still_open))
+    writer.statements.append(drafts)
+
+
+def _settled(writer: OutcomeWriter, samples: Mapping[int, Samples], looked_at: Mapping[int, datetime]) -> None:
+    context, beside = writer.context, writer.evidence
+    contact_kept = request_facts.contact_kept(writer.connection, context.batch)
+    drafts = []
+    for item, end in writer.on_way(Way.ANSWERED):
+        body = statement_bodies.settled(
+            context.batch,
+            end.lines,
+            looked_at[item.id],
+            writer.cited,
+            beside.searched.get(item.id),
+            contact_kept=contact_kept,
+            openable_until=beside.openable_until,
+            samples=samples.get(item.id, {}),
+        )
+        still_open = owed.places(len(collection_lines.still_there(end.lines)), beside.copies)
+        drafts.append(StatementDraft(item.id, item.series, "settled", item.subjects, body, still_open))
+    writer.statements.append(drafts)
