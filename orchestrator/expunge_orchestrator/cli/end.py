@@ -16,6 +16,7 @@ from expunge_orchestrator.execution import operator_end
 from expunge_orchestrator.ledger import stuck_people
 from expunge_orchestrator.ledger.batches import Batch, batch_by_uid
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.rules.stuck_people import StuckPeople
 from expunge_orchestrator.workspace import opened
 
 
@@ -71,7 +72,7 @@ def end(
         )
 
 
-def _confirm(batch: Batch, stuck: operator_end.StuckPeople, confirm: str | None) -> None:
+def _confirm(batch: Batch, stuck: StuckPeople, confirm: str | None) -> None:
     """What a store refuses is left on somebody's word, who saw what it is."""
     if confirm is not None:
         if confirm != batch.plan_digest:

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
-from expunge_orchestrator.ledger.kept_keys import ResidualCount
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import REVIEWED, Place
+from expunge_orchestrator.rules.outcomes import REVIEWED, Place, ResidualCount
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -38,13 +38,6 @@ class KeptKeys:
     sealed_keys: bytes = field(repr=False)
     places: Sequence[tuple[str, str, bool]]
     seen: Mapping[str, Any]
-
-
-class ResidualCount(NamedTuple):
-    """What a batch left in one collection: of how many people, and how many records as they were last seen."""
-
-    people: int
-    records: int
 
 
 def insert(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
 import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
@@ -12,6 +9,7 @@ from expunge_orchestrator.ledger.chunks import Chunk
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.withdrawable_people import WITHDRAWABLE
 from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.stuck_people import StuckPerson
 
 _STUCK = sa.or_(
     tables.chunk.c.state == ChunkState.FAILED.value,
@@ -24,21 +22,6 @@ _STUCK = sa.or_(
     ),
 )
 """No step runs in these chunks."""
-
-
-class StuckPerson(NamedTuple):
-    """One of them.
-
-    Attributes:
-        seen: What was last seen of the person.
-        withdrawable: No store was asked to erase, and no end was stated.
-    """
-
-    id: int
-    chunk_id: int
-    outcome: str | None
-    seen: Mapping[str, Any]
-    withdrawable: bool
 
 
 def in_batch(connection: sa.Connection, batch_id: int) -> list[StuckPerson]:

@@ -76,6 +76,13 @@ CountRecord = Mapping[str, Mapping[str, list[object]]]
 """The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground, ambiguous]}}."""
 
 
+class ResidualCount(NamedTuple):
+    """What a batch left in one collection: of how many people, and how many records as they were last seen."""
+
+    people: int
+    records: int
+
+
 class LeftoverReason(NamedTuple):
     """Why something due is left in a collection, in words without values, and what helps; nothing more is known: ""."""
 
