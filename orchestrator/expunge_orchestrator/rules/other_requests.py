@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Place
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Place, is_dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def downgrade(lines: Sequence[CollectionOutcome], others: Sequence[ConcurrentReq
 def as_left(lines: Sequence[CollectionOutcome], before: Sequence[LeftBefore]) -> list[CollectionOutcome]:
     """The lines, with what ended requests left beside what this one saw: nobody knows whether that is there still.
 
-    Where this one would say that nothing is there, or that all of it is gone, the outcome is `left`.
+    Where this one would say that nothing is there, or that all of it is gone, the outcome is `left`. A table that was
+    dropped has nothing left.
     """
     if not before:
         return list(lines)
@@ -74,7 +75,7 @@ def as_left(lines: Sequence[CollectionOutcome], before: Sequence[LeftBefore]) ->
             outcome=Outcome.LEFT if line.outcome in _NOTHING_LEFT else line.outcome,
             left_before=records[line.store, line.collection],
         )
-        if (line.store, line.collection) in records and line.outcome is not Outcome.DROPPED
+        if (line.store, line.collection) in records and not is_dropped(line.verified)
         else line
         for line in lines
     ]

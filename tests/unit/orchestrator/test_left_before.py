@@ -8,7 +8,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.rules.other_requests import LeftBefore, as_left
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
+from expunge_orchestrator.rules.outcomes import DROPPED_EMPTY, TABLE_DROPPED, CollectionOutcome, Outcome
 
 NEWS = ("main", "news")
 
@@ -31,8 +31,13 @@ def test_it_is_told_whatever_this_one_saw(was: Outcome, told: Outcome) -> None:
     assert collection_lines.left([after]) == [NEWS]
 
 
-def test_nothing_is_left_of_a_table_that_was_dropped() -> None:
-    line = CollectionOutcome(*NEWS, Action.DELETE, RecordCounts(), RecordCounts(), Outcome.DROPPED)
+@pytest.mark.parametrize(
+    ("ground", "was"),
+    [(TABLE_DROPPED, Outcome.DROPPED), (TABLE_DROPPED, Outcome.ERASED), (DROPPED_EMPTY, Outcome.ERASED)],
+)
+def test_nothing_is_left_of_a_table_that_was_dropped(ground: str, was: Outcome) -> None:
+    """Whether or not it was seen empty, or stated as erased, before."""
+    line = CollectionOutcome(*NEWS, Action.DELETE, RecordCounts(due=2), RecordCounts(ground=ground), was)
     assert as_left([line], [LeftBefore("b1", {NEWS: 11})]) == [line]
 
 
