@@ -19,7 +19,7 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.backup_copies import MissingCopy
 from expunge_orchestrator.execution import concurrent_requests
-from expunge_orchestrator.rules.outcomes import Place
+from expunge_orchestrator.rules.count_records import Place
 from expunge_orchestrator.rules.retention_grounds import Grounds, ground_of, grounds_of
 from expunge_orchestrator.rules.scope import collections_in, logs_in
 from expunge_orchestrator.subjects.lookup import SubjectLookup, look_up

@@ -18,9 +18,10 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger, entries_of
 from expunge_orchestrator.ledger.unfinished_people import UnfinishedPerson
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules.count_records import CountRecord, Place
 from expunge_orchestrator.rules.other_requests import ConcurrentRequest, LeftBefore
-from expunge_orchestrator.rules.outcomes import CountRecord, Place, Result
+from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects import member_proof, residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 from expunge_orchestrator.workspace import Workspace
@@ -140,7 +141,7 @@ def _places(one: UnfinishedPerson) -> frozenset[Place]:
     """Where such a request left something."""
     if one.outcome == Result.PARTIALLY_ERASED:
         return _by_storage(one.verified or {})
-    return frozenset(outcomes.due_places(outcomes.last_seen(one.found, one.verified)))
+    return frozenset(count_records.due_places(count_records.last_seen(one.found, one.verified)))
 
 
 def _usable_tags(context: StepContext, people: Sequence[Item]) -> dict[int, set[bytes]]:
@@ -157,6 +158,6 @@ def _by_storage(verified: CountRecord) -> frozenset[Place]:
     return frozenset(
         (store, name)
         for store, collections in verified.items()
-        for name, one in outcomes.unpack(collections).items()
-        if outcomes.kept_by_storage(one)
+        for name, one in count_records.unpack(collections).items()
+        if count_records.kept_by_storage(one)
     )

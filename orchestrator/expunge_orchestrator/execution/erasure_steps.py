@@ -18,7 +18,7 @@ from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.receipts import acceptance, shared_documents, statement_issuer
-from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
+from expunge_orchestrator.rules import count_records, pipeline, plan_limits_and_drift
 from expunge_orchestrator.rules.scope import restrict_to
 
 _ON = Transition()
@@ -59,7 +59,7 @@ def recount(context: StepContext) -> StepWrite:
         collections = actions[store]
         counts = restrict_to(answer, context.batch.actions[store])
         for number, record in found.items():
-            record[store] = outcomes.pack(counts.get(number, {}), collections)
+            record[store] = count_records.pack(counts.get(number, {}), collections)
     by_now = dict(found)
     begun = [item for item in context.active if item.erased]
     if begun:
@@ -67,11 +67,11 @@ def recount(context: StepContext) -> StepWrite:
             asked = verified_since_count(connection, context.chunk_id)
         for item in begun:
             verified = {store: item.verified[store] for store in asked & item.verified.keys()}
-            earlier = outcomes.found_where(item.found, item.erased)
-            by_now[item.id] = outcomes.due_by_now(earlier, verified, found[item.id])
-            found[item.id] = outcomes.merge_counts(earlier, verified, found[item.id])
-    due = outcomes.due_by_place(by_now.values())
-    most = max(map(outcomes.all_due, by_now.values()), default=0)
+            earlier = count_records.found_where(item.found, item.erased)
+            by_now[item.id] = count_records.due_by_now(earlier, verified, found[item.id])
+            found[item.id] = count_records.merge_counts(earlier, verified, found[item.id])
+    due = count_records.due_by_place(by_now.values())
+    most = max(map(count_records.all_due, by_now.values()), default=0)
 
     def write(connection: Transaction) -> Transition:
         planned = chunks.get(connection, context.chunk_id).planned
@@ -102,7 +102,7 @@ def erase(context: StepContext) -> StepWrite:
         return lambda _connection: _ON
 
     def due(item: Item, names: Container[str]) -> bool:
-        found = outcomes.due_places({context.store: item.found.get(context.store, {})})
+        found = count_records.due_places({context.store: item.found.get(context.store, {})})
         return any(name in names for _, name in found)
 
     allowed = hold_enforcement.groups_by_allowed_actions(context, context.active)

@@ -18,7 +18,8 @@ from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome, Place
+from expunge_orchestrator.rules.count_records import Place
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, LeftoverReason, Outcome
 from expunge_orchestrator.subjects import followed_keys
 
 Reasons = Mapping[Place, Sequence[LeftoverReason]]

@@ -9,10 +9,10 @@ from expunge_orchestrator.execution import hold_enforcement
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules.count_records import Place
 from expunge_orchestrator.rules.effective_holds import EffectiveHold
 from expunge_orchestrator.rules.outcome_decision import ChunkFacts, PersonFacts
-from expunge_orchestrator.rules.outcomes import Place
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.rules.scope import types_of
 
@@ -43,7 +43,7 @@ def _with_holds(context: StepContext, item: Item, known: PersonFacts, keeping: K
     kept: dict[Place, EffectiveHold] = {}
     if hold is not None:
         forbidden = hold.on_types(types_of(context.batch.scope, context.workspace.data_map))
-        for store, name in outcomes.due_places(known.seen):
+        for store, name in count_records.due_places(known.seen):
             if (on_it := keeping.in_store(store, hold).get(name)) is not None:
                 kept[store, name] = on_it
     looks = (item.found, item.verified, item.reviewed, item.reverified)

@@ -15,7 +15,7 @@ from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger.batches import erasings
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules.count_records import due_places, merge_counts
 
 Places = frozenset[tuple[str, str]]
 Samples = Mapping[tuple[str, str], str | None]
@@ -30,10 +30,10 @@ def drawn_for(context: StepContext, people: Sequence[Item], again: Container[int
     Where something was due before the answer; of those who are in `again` (items) at the settling check as well.
     """
     found = {
-        item.id: outcomes.merge_counts(item.found, item.verified, item.reviewed) if item.id in again else item.found
+        item.id: merge_counts(item.found, item.verified, item.reviewed) if item.id in again else item.found
         for item in people
     }
-    places = {item.id: item.erased & outcomes.due_places(found[item.id]).keys() for item in people if item.erased}
+    places = {item.id: item.erased & due_places(found[item.id]).keys() for item in people if item.erased}
     drawn = _drawn_anew(context, frozenset().union(*places.values()))
     return {number: {place: drawn[place] for place in ones if place in drawn} for number, ones in places.items()}
 

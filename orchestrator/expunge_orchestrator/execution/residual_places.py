@@ -8,8 +8,9 @@ from dataclasses import replace
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Place
+from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules.count_records import Place
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_orchestrator.subjects import residual_keys
 from expunge_orchestrator.subjects.residual_keys import ResidualPlace
 
@@ -30,7 +31,7 @@ def reached_by_kept_keys(
         item.id: {
             (line.store, line.collection): line.verified
             for line in lines[item.id]
-            if line.verified is not None and (_left_here(line) or outcomes.kept_by_storage(line.verified))
+            if line.verified is not None and (_left_here(line) or count_records.kept_by_storage(line.verified))
         }
         for item in people
     }

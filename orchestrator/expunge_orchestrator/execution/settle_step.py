@@ -23,7 +23,7 @@ from expunge_orchestrator.ledger.batches import last_done, verified_at
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import collection_lines, earlier_lines, request_facts, statement_bodies
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
-from expunge_orchestrator.rules import outcome_decision, outcomes, owed, pipeline
+from expunge_orchestrator.rules import count_records, outcome_decision, owed, pipeline
 from expunge_orchestrator.rules.outcome_decision import ChunkFacts, PersonFacts, Way
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
@@ -85,9 +85,9 @@ def _gathered(context: StepContext, again: Collection[int]) -> ChunkFacts:
     known: dict[int, PersonFacts] = {}
     for item in people:
         seen = item.reverified if item.id in again else item.reviewed
-        came = outcomes.found_of(item.reviewed, seen, item.erased_again)
+        came = count_records.found_of(item.reviewed, seen, item.erased_again)
         known[item.id] = PersonFacts(
-            outcomes.merge_counts(item.found, item.verified, came),
+            count_records.merge_counts(item.found, item.verified, came),
             seen,
             item.erased,
             gone=gone.get(item.series, {}),

@@ -15,8 +15,7 @@ from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, bulk_update
-from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import CountRecord
+from expunge_orchestrator.rules.count_records import CountRecord, out_of_reach, pack
 from expunge_orchestrator.rules.scope import restrict_to
 from expunge_orchestrator.subjects import followed_keys, unclear_counts
 
@@ -66,7 +65,7 @@ def look_again(context: StepContext, people: Sequence[Item], last: Mapping[int, 
         return counts
     return {
         number: {name: one for name, one in seen.items() if name not in unseen | dropped}
-        | outcomes.out_of_reach(last.get(number, {}).get(context.store, {}), dropped=dropped - unseen, unseen=unseen)
+        | out_of_reach(last.get(number, {}).get(context.store, {}), dropped=dropped - unseen, unseen=unseen)
         for number, seen in counts.items()
     }
 
@@ -105,7 +104,7 @@ def record_counts(context: StepContext, items: list[Item], counts: Counts, colum
     names = context.actions[context.store]
 
     def recorded(before: CountRecord, seen: Mapping[str, RecordCounts]) -> dict[str, Any]:
-        return {**before, context.store: outcomes.pack(seen, names)}
+        return {**before, context.store: pack(seen, names)}
 
     about = restrict_to(counts, context.batch.actions[context.store])
     rows = [{"id": item.id, column: recorded(getattr(item, column), about.get(item.id, {}))} for item in items]

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import REVIEWED, Place, ResidualCount
+from expunge_orchestrator.rules.count_records import UNSEEN_EMPTY, Place, ResidualCount, last_seen, records_in
+from expunge_orchestrator.rules.outcomes import REVIEWED
 
 
 @dataclass(slots=True)
@@ -173,7 +173,7 @@ class _Totals:
             verified = seen.get(store, {})
             for name, (due, retained, *_) in collections.items():
                 self._total((store, name))[0] += number * (due + retained)
-                if name not in verified or outcomes.UNSEEN_EMPTY in verified[name]:
+                if name not in verified or UNSEEN_EMPTY in verified[name]:
                     self._unknown.add((store, name))
         for store, collections in seen.items():
             for name, (due, retained, newer, _until, _ground, ambiguous) in collections.items():
@@ -184,11 +184,11 @@ class _Totals:
                     total[3] += number * newer
                     total[4] += number * ambiguous
         if row.places is not None:
-            last = outcomes.last_seen(found, *looks)
+            last = last_seen(found, *looks)
             for store, name, _reached in json.loads(row.places):
                 left = self._left.setdefault((store, name), [0, 0])
                 left[0] += number
-                left[1] += number * outcomes.records_in(last, store, name)
+                left[1] += number * records_in(last, store, name)
 
     def _total(self, place: Place) -> list[int]:
         total = self._of.get(place)

@@ -13,7 +13,8 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding
-from expunge_orchestrator.rules.outcomes import Place, Result
+from expunge_orchestrator.rules.count_records import Place
+from expunge_orchestrator.rules.outcomes import Result
 
 UNFINISHED = (Result.FAILED.value, Result.ON_HOLD.value)
 """Outcomes of people with whom it is not over."""

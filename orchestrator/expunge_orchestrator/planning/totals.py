@@ -14,7 +14,7 @@ from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.ledger import people_at_work
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.outcomes import SHARED
+from expunge_orchestrator.rules.count_records import SHARED
 from expunge_orchestrator.rules.scope import Actions, restrict_to
 from expunge_orchestrator.subjects import member_proof, unread_values
 from expunge_orchestrator.subjects.joint_owners import Resolution

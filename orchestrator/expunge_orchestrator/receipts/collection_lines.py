@@ -7,7 +7,7 @@ from datetime import datetime
 
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.receipts.standard_sentences import Went
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules import count_records
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_orchestrator.rules.retention_grounds import UNNAMED_GROUND, Grounds, ground_of
 from expunge_reports import consistency
@@ -123,7 +123,7 @@ def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]
     return [
         (line.store, line.collection)
         for line in lines
-        if line.verified is not None and outcomes.kept_by_storage(line.verified)
+        if line.verified is not None and count_records.kept_by_storage(line.verified)
     ]
 
 

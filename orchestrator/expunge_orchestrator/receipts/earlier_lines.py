@@ -8,7 +8,7 @@ from expunge_orchestrator.ledger import Ledger
 from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules.outcomes import Place
+from expunge_orchestrator.rules.count_records import Place
 from expunge_reports import consistency, dsse
 from expunge_reports import statement as statements
 from expunge_reports.forms import bodies, form_reader

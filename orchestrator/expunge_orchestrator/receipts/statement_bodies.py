@@ -20,7 +20,7 @@ from expunge_orchestrator.receipts.standard_sentences import (
     LEFT_BEFORE,
     TABLES_DROPPED,
 )
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules import count_records
 from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.effective_holds import EffectiveHold
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
@@ -196,7 +196,7 @@ def settled(  # noqa: PLR0913 - the statement's own parts
     """
     ambiguous = sum(line.verified.ambiguous for line in lines if line.verified is not None)
     left = [".".join(place) for place in collection_lines.left(lines)]
-    dropped = [f"{line.store}.{line.collection}" for line in lines if outcomes.is_dropped(line.verified)]
+    dropped = [f"{line.store}.{line.collection}" for line in lines if count_records.is_dropped(line.verified)]
     return {
         **subject_of_request(batch),
         "verifiedAt": stamp(at),

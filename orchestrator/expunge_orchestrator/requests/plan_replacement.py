@@ -30,7 +30,7 @@ from expunge_orchestrator.ledger.requests import Request
 from expunge_orchestrator.ledger.states import UNBEGUN
 from expunge_orchestrator.planning import planner
 from expunge_orchestrator.requests.withdrawal import WORKER
-from expunge_orchestrator.rules import outcomes, pipeline, plan_limits_and_drift
+from expunge_orchestrator.rules import count_records, pipeline, plan_limits_and_drift
 from expunge_orchestrator.workspace import Workspace
 
 ACTION = "plan.replace"
@@ -100,7 +100,7 @@ def _more_than_planned(connection: Transaction, workspace: Workspace, uid: str) 
         for item in items_of_chunk(connection, chunk.id):
             for store, collections in item.found.items():
                 due[store].update({name: counts[0] for name, counts in collections.items()})
-            most = max(most, outcomes.all_due(item.found))
+            most = max(most, count_records.all_due(item.found))
         more = plan_limits_and_drift.drifted(chunk.planned or due, due, rules.drift_percent)
         if more + plan_limits_and_drift.exceeds_approved(rules, batch.plan.get("max_records_per_person", most), most):
             return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Place, is_dropped
+from expunge_orchestrator.rules.count_records import Place, is_dropped
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 
 
 @dataclass(frozen=True, slots=True)

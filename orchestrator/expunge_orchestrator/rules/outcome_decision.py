@@ -13,9 +13,10 @@ from enum import Enum, auto
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.blind_findings import BlindFinding
+from expunge_orchestrator.rules.count_records import CountRecord, Place, found_of, records_in
 from expunge_orchestrator.rules.effective_holds import EffectiveHold, joined
 from expunge_orchestrator.rules.other_requests import ConcurrentRequest, LeftBefore, as_left, downgrade
-from expunge_orchestrator.rules.outcomes import CollectionOutcome, CountRecord, Outcome, Place, Result
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import UNNAMED_GROUND, Grounds, any_of, ground_of
 from expunge_orchestrator.rules.scope import Actions
 
@@ -148,7 +149,7 @@ def decide(chunk: ChunkFacts) -> ChunkDecision:
 
 
 def _end(chunk: ChunkFacts, person: PersonFacts) -> PersonEnd:
-    found = outcomes.found_of(person.found, person.seen, person.erased)
+    found = found_of(person.found, person.seen, person.erased)
     told = outcomes.with_gone(outcomes.lines(chunk.actions, found, person.seen), person.gone)
     lines = as_left(downgrade(told, person.others), person.before)
     result = outcomes.result(lines)
@@ -220,6 +221,6 @@ def _left(person: PersonFacts, line: CollectionOutcome) -> CollectionOutcome:
     """The line of a collection in which something is left, or that was not looked at: then all that was ever found."""
     if line.verified is not None:
         return line._replace(outcome=Outcome.LEFT)
-    most = max([line.gone_before, *(outcomes.records_in(one, line.store, line.collection) for one in person.looks)])
+    most = max([line.gone_before, *(records_in(one, line.store, line.collection) for one in person.looks)])
     every = RecordCounts(due=most)
     return line._replace(outcome=Outcome.LEFT, found=every, verified=every, unseen=True)

@@ -6,15 +6,16 @@ looks; `execution.conclude_step` states what follows.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
+from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules.count_records import CountRecord, Place
 
 
 class Outcome(StrEnum):
@@ -48,41 +49,6 @@ REVIEWED = (Result.ERASED, Result.PARTIALLY_ERASED, Result.NOT_FOUND)
 """People whose erasure is looked at again at settling time."""
 
 
-BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
-"""Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
-
-
-def kept_by_storage(seen: RecordCounts) -> bool:
-    """Whether the storage itself keeps something of what was seen."""
-    return seen.retained > 0 and seen.ground is not None and BY_STORAGE.issuperset(seen.ground.split("+"))
-
-
-TABLE_DROPPED = "table-dropped"
-"""Ground on which nothing is there: the collection itself is gone, with whatever was in it."""
-
-DROPPED_EMPTY = "table-dropped-empty"
-"""The same, after a look that saw nothing of the person in it: what was erased is no less so."""
-
-UNSEEN_EMPTY = "unseen-empty"
-"""Ground on which nothing is counted: nobody can look there any more, and the last look saw nothing of the person."""
-
-SHARED = "shared"
-"""Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
-
-Place = tuple[str, str]
-"""(store, collection)"""
-
-CountRecord = Mapping[str, Mapping[str, list[object]]]
-"""The compact count record of the ledger: {store: {collection: [due, retained, newer, until, ground, ambiguous]}}."""
-
-
-class ResidualCount(NamedTuple):
-    """What a batch left in one collection: of how many people, and how many records as they were last seen."""
-
-    people: int
-    records: int
-
-
 class LeftoverReason(NamedTuple):
     """Why something due is left in a collection, in words without values, and what helps; nothing more is known: ""."""
 
@@ -111,256 +77,6 @@ class CollectionOutcome(NamedTuple):
     left_before: int = 0
     unseen: bool = False
     gone_before: int = 0
-
-
-def out_of_reach(
-    last: Mapping[str, list[object]], *, dropped: Iterable[str], unseen: Iterable[str]
-) -> dict[str, RecordCounts]:
-    """What is recorded of one person in collections that nobody can look into any more.
-
-    What the last look saw to be gone stays so. Absent are those that nobody can look into and that were not seen empty.
-
-    Args:
-        last: The last look at the store: a count record of its collections.
-        dropped: Whose table is gone, with what was in it.
-        unseen: The others.
-    """
-    empty = {name for name, one in unpack(last).items() if _seen_empty(one)}
-    return {name: RecordCounts(ground=DROPPED_EMPTY if name in empty else TABLE_DROPPED) for name in dropped} | {
-        name: RecordCounts(ground=UNSEEN_EMPTY) for name in unseen if name in empty
-    }
-
-
-def _seen_empty(last: RecordCounts) -> bool:
-    return last.ground != TABLE_DROPPED and last.due + last.retained + last.ambiguous == 0
-
-
-def is_dropped(seen: RecordCounts | None) -> bool:
-    """Whether the table of a collection was seen to be gone."""
-    return seen is not None and seen.ground in {TABLE_DROPPED, DROPPED_EMPTY}
-
-
-def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = None) -> dict[str, list[object]]:
-    """Tallies of one store as the ledger keeps them; with `names`, those of these collections alone."""
-    return {
-        name: [
-            tally.due,
-            tally.retained,
-            tally.newer,
-            tally.until and tally.until.isoformat(),
-            tally.ground,
-            tally.ambiguous,
-        ]
-        for name, tally in sorted(tallies.items())
-        if names is None or name in names
-    }
-
-
-def merge_counts(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, list[object]]]:
-    """The count record of a further round, or of the settling check: what was ever found, and what came since.
-
-    A lower bound: a record that is replaced by another between two looks counts once, and one that is retained at one
-    look and due at the next is one record.
-
-    Args:
-        found: What earlier rounds found.
-        verified: What was there at the verification since the last count; stores that were not asked since are absent.
-        counted: What is there now.
-    """
-    merged = {store: dict(collections) for store, collections in counted.items()}
-    for store, collections in found.items():
-        seen, now = verified.get(store, {}), merged.setdefault(store, {})
-        for name, earlier in collections.items():
-            now[name] = _grown(earlier, seen.get(name), now.get(name))
-    # In the order of the earlier record: what did not change is written as it was.
-    return {store: dict(sorted(merged[store].items())) for store in [*found, *(counted.keys() - found.keys())]}
-
-
-def _grown(found: list[object], verified: list[object] | None, counted: list[object] | None) -> list[object]:
-    due, retained, *rest = found
-    assert isinstance(due, int)
-    assert isinstance(retained, int)
-    every = due + retained
-    seen_due = seen = 0
-    if verified is not None:
-        seen_due, seen = _due_and_all(verified)
-        due, every = max(due, seen_due), max(every, seen)
-    if counted is not None:
-        # As ambiguous as it was from the start: what became so since is one of those found, and is there.
-        rest = [*counted[2:-1], min(_ambiguous(found), _ambiguous(counted))]
-        now_due, now = _due_and_all(counted)
-        if verified is None:
-            due, every = max(due, now_due), max(every, now)
-        else:
-            due, every = due + max(0, now_due - seen_due), every + max(0, now - seen)
-    due = min(due, every)
-    return [due, every - due, *rest]
-
-
-def _ambiguous(values: list[object]) -> int:
-    *_, ambiguous = values
-    assert isinstance(ambiguous, int)
-    return ambiguous
-
-
-def _due_and_all(values: list[object]) -> tuple[int, int]:
-    due, retained, *_ = values
-    assert isinstance(due, int)
-    assert isinstance(retained, int)
-    return due, due + retained
-
-
-def without_others(
-    record: Mapping[str, list[object]], kept: Mapping[str, RecordCounts], both: Mapping[str, RecordCounts]
-) -> dict[str, list[object]]:
-    """A count record of one store without what is others' by now, and stays: nothing of that was erased.
-
-    What is ambiguous by now, and was when it was counted, was not counted as the person's.
-
-    Args:
-        record: What was counted by all keys.
-        kept: What is there now by the keys that are followed still.
-        both: What is there now by these and by those that are others'.
-    """
-    nothing = RecordCounts()
-    return {name: _without(values, kept.get(name, nothing), both.get(name, nothing)) for name, values in record.items()}
-
-
-def _without(values: list[object], kept: RecordCounts, both: RecordCounts) -> list[object]:
-    due, retained, *rest = values
-    assert isinstance(due, int)
-    assert isinstance(retained, int)
-    unclear = max(0, both.ambiguous - kept.ambiguous - _ambiguous(values))
-    stays = max(0, both.due + both.retained - kept.due - kept.retained + unclear)
-    still_retained = min(retained, stays, max(0, both.retained - kept.retained))
-    return [max(0, due - stays + still_retained), retained - still_retained, *rest]
-
-
-def due_by_now(found: CountRecord, verified: CountRecord, counted: CountRecord) -> dict[str, dict[str, list[object]]]:
-    """What there was to erase of one person, with what is gone by now: per collection one number, of those due.
-
-    Args: as those of `merge_counts`. Unlike there, what the verification saw and what is not there now is not counted:
-    nobody erased it.
-    """
-    return {
-        store: {
-            name: [now + max(0, earlier - (seen if store in verified else now))]
-            for name, values in collections.items()
-            for now, earlier, seen in [
-                (_due(values), _due(found.get(store, {}).get(name)), _due(verified.get(store, {}).get(name)))
-            ]
-        }
-        for store, collections in counted.items()
-    }
-
-
-def _due(values: list[object] | None) -> int:
-    return 0 if values is None else _due_and_all(values)[0]
-
-
-def nothing_due(record: CountRecord) -> bool:
-    """Nobody ever saw anything due."""
-    return not any(values[0] for collections in record.values() for values in collections.values())
-
-
-def all_due(record: CountRecord) -> int:
-    """How many records of one person are due in all."""
-    return sum(
-        values[0] for collections in record.values() for values in collections.values() if isinstance(values[0], int)
-    )
-
-
-def due_by_place(records: Iterable[CountRecord]) -> dict[str, dict[str, int]]:
-    """Store -> collection -> how many records are due there, of many people together."""
-    found: dict[str, dict[str, int]] = {}
-    for record in records:
-        for store, collections in record.items():
-            total = found.setdefault(store, {})
-            for name, (number, *_) in collections.items():
-                if isinstance(number, int):
-                    total[name] = total.get(name, 0) + number
-    return found
-
-
-def last_seen(*records: CountRecord | None) -> dict[str, dict[str, list[object]]]:
-    """What the last look at each collection saw: of several records, in the order in which they were taken."""
-    seen: dict[str, dict[str, list[object]]] = {}
-    for record in records:
-        for store, collections in (record or {}).items():
-            seen[store] = {**seen.get(store, {}), **collections}
-    return seen
-
-
-def found_of(found: CountRecord, seen: CountRecord, erased: Container[Place]) -> CountRecord:
-    """What was found of one person, as it is stated beside what was `seen` last.
-
-    Where no store removed anything of the person (not `erased`), what is not there any more went by itself, or is there
-    under another name: the last look counts, as the next round's would. So nothing of it is stated as erased,
-    tombstoned or gone. Nobody looks into a table that was dropped.
-    """
-    anew = [
-        {store: {name: values}}
-        for store, collections in seen.items()
-        for name, values in collections.items()
-        if values != found.get(store, {}).get(name) and (store, name) not in erased and TABLE_DROPPED not in values
-    ]
-    return last_seen(found, *anew) if anew else found  # a chunk has thousands of people, of whom mostly nothing changed
-
-
-def found_where(found: CountRecord, erased: Container[Place]) -> dict[str, dict[str, list[object]]]:
-    """What was found of one person where a store removed something: what is not there any more was found still.
-
-    Everywhere else it is counted anew.
-    """
-    return {
-        store: {name: values for name, values in collections.items() if (store, name) in erased}
-        for store, collections in found.items()
-    }
-
-
-def due_places(record: CountRecord) -> dict[Place, int]:
-    """(store, collection) -> how many records are due there, where any are."""
-    return {
-        (store, name): values[0]
-        for store, collections in record.items()
-        for name, values in collections.items()
-        if isinstance(values[0], int) and values[0]
-    }
-
-
-def records_in(record: CountRecord, store: str, name: str) -> int:
-    """How many records there are in a collection, due and retained."""
-    due, retained, *_ = record.get(store, {}).get(name, [0, 0])
-    assert isinstance(due, int)
-    assert isinstance(retained, int)
-    return due + retained
-
-
-def unpack(record: Mapping[str, list[object]]) -> dict[str, RecordCounts]:
-    """The reverse of `pack`."""
-    return {name: _tally(*values) for name, values in record.items()}
-
-
-def max_due(seen: Mapping[str, RecordCounts], earlier: Mapping[str, list[object]]) -> dict[str, RecordCounts]:
-    """What is seen now, with as much due as there was in an earlier record of the same store, if that was more."""
-    if not earlier:
-        return dict(seen)
-    before = unpack(earlier)
-    return {
-        name: one if is_dropped(one) else replace(one, due=max(one.due, before.get(name, one).due))
-        for name, one in seen.items()
-    }
-
-
-@lru_cache(maxsize=4096)  # a chunk has thousands of tallies, and few that differ
-def _tally(*values: object) -> RecordCounts:
-    due, retained, newer, until, ground, ambiguous = values
-    assert isinstance(due, int)
-    assert isinstance(retained, int)
-    assert isinstance(newer, int)
-    assert isinstance(ambiguous, int)
-    day = date.fromisoformat(until) if isinstance(until, str) else None
-    return RecordCounts(due, retained, newer, day, ground if isinstance(ground, str) else None, ambiguous)
 
 
 def summary(results: Mapping[str, int]) -> Result:
@@ -395,9 +111,9 @@ def lines(
 def _line(
     store: str, name: str, action: Action, found: tuple[object, ...], verified: tuple[object, ...]
 ) -> CollectionOutcome:
-    before = _tally(*found) if found else None
-    after = _tally(*verified) if verified else None
-    if before is not None and after is not None and after.ground == UNSEEN_EMPTY:
+    before = count_records.tally(*found) if found else None
+    after = count_records.tally(*verified) if verified else None
+    if before is not None and after is not None and after.ground == count_records.UNSEEN_EMPTY:
         gone = before.due + before.retained
         return CollectionOutcome(store, name, action, before, None, Outcome.FAILED, gone_before=gone)
     outcome = Outcome.FAILED if before is None else outcome_of(action, before, after)
@@ -432,7 +148,7 @@ def _with_gone(line: CollectionOutcome, gone: int) -> CollectionOutcome:
 
 def outcome_of(action: Action, found: RecordCounts, verified: RecordCounts | None) -> Outcome:
     """The outcome in one collection. Only a verification that saw nothing due is success (law 1)."""
-    if verified is not None and verified.ground == TABLE_DROPPED:
+    if verified is not None and verified.ground == count_records.TABLE_DROPPED:
         return Outcome.DROPPED
     if verified is None or verified.due > 0:
         return Outcome.FAILED

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.rules.outcomes import SHARED
+from expunge_orchestrator.rules.count_records import SHARED
 
 # Reasons that lie in the record itself, not in its data type; connectors give them as codes.
 _REASONS = {

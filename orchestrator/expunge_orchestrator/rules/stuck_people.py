@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from expunge_orchestrator.rules import outcomes
-from expunge_orchestrator.rules.outcomes import CountRecord, Place, ResidualCount, Result
+from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules.count_records import CountRecord, Place, ResidualCount
+from expunge_orchestrator.rules.outcomes import Result
 
 
 class StuckPerson(NamedTuple):
@@ -80,7 +81,7 @@ def sorted_out(people: Iterable[StuckPerson], on_hold: Collection[int]) -> Stuck
             held[one.chunk_id].append(one.id)
         else:
             endable[one.chunk_id].append(one.id)
-            due = outcomes.due_places(one.seen)
+            due = count_records.due_places(one.seen)
             people_in.update(due.keys())
             records_in.update(due)
     places = {place: ResidualCount(number, records_in[place]) for place, number in sorted(people_in.items())}

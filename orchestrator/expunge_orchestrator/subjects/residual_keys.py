@@ -19,9 +19,9 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger, entries_of
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules.count_records import Place
 from expunge_orchestrator.rules.key_graph import same_person, several
-from expunge_orchestrator.rules.outcomes import Place
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
@@ -153,7 +153,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             if proven and said:
                 unknown -= _of_others(said, map(tagger.tag, _persons(workspace, keys_of[number])), unknown)
             whole = not unknown and keys <= usable[number]
-            records = {(store, name): outcomes.records_in(row.seen, store, name) for store, name, _ in places}
+            records = {(store, name): count_records.records_in(row.seen, store, name) for store, name, _ in places}
             lost = {left_tags[row.item_id][tag] for tag in unknown}
             without = frozenset(
                 place

@@ -7,8 +7,9 @@ import pytest
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.receipts import collection_lines
+from expunge_orchestrator.rules.count_records import DROPPED_EMPTY, TABLE_DROPPED
 from expunge_orchestrator.rules.other_requests import LeftBefore, as_left
-from expunge_orchestrator.rules.outcomes import DROPPED_EMPTY, TABLE_DROPPED, CollectionOutcome, Outcome
+from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 
 NEWS = ("main", "news")
 

@@ -13,7 +13,7 @@ from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.receipts import collection_lines
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.receipts.standard_sentences import CLAIMS, Went
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules import count_records, outcomes
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_reports import canonical, consistency
 from expunge_reports.errors import ContradictionError
@@ -110,8 +110,8 @@ LEFT_ALL, LEFT_SOME = line_of(Outcome.LEFT, 2, 2), line_of(Outcome.LEFT, 3, 2)
 KEPT_SOME = CollectionOutcome(
     "main", "calls", Action.RETAIN, RecordCounts(retained=3), RecordCounts(retained=1), Outcome.RETAINED
 )
-DROPPED = line_of(Outcome.DROPPED, 3, 0, outcomes.TABLE_DROPPED)
-EMPTY_DROPPED = line_of(Outcome.DROPPED, 0, 0, outcomes.TABLE_DROPPED)
+DROPPED = line_of(Outcome.DROPPED, 3, 0, count_records.TABLE_DROPPED)
+EMPTY_DROPPED = line_of(Outcome.DROPPED, 0, 0, count_records.TABLE_DROPPED)
 
 
 @pytest.mark.parametrize("limited", [False, True])

@@ -11,8 +11,9 @@ import pytest
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.receipts.collection_lines import in_collection
-from expunge_orchestrator.rules import outcomes
+from expunge_orchestrator.rules import count_records
 from expunge_orchestrator.rules.blind_findings import BlindFinding, LeftPlace, Searched
+from expunge_orchestrator.rules.count_records import CountRecord
 from expunge_orchestrator.rules.effective_holds import EffectiveHold, Hold
 from expunge_orchestrator.rules.other_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.rules.outcome_decision import (
@@ -24,7 +25,7 @@ from expunge_orchestrator.rules.outcome_decision import (
     WhyLeft,
     decide,
 )
-from expunge_orchestrator.rules.outcomes import CountRecord, Outcome, Result
+from expunge_orchestrator.rules.outcomes import Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
 
 ACTIONS = {"main": {"posts": Action.DELETE, "users": Action.TOMBSTONE}, "cache": {"sessions": Action.DELETE}}
@@ -50,7 +51,7 @@ ONE_POST: Looks = {POSTS: RecordCounts(due=1)}
 def record(looks: Looks) -> CountRecord:
     """Return the count record of a look at every place."""
     return {
-        store: outcomes.pack({name: looks.get((store, name), RecordCounts()) for name in names})
+        store: count_records.pack({name: looks.get((store, name), RecordCounts()) for name in names})
         for store, names in ACTIONS.items()
     }
 

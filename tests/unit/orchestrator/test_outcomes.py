@@ -9,26 +9,20 @@ import pytest
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.receipts import collection_lines
-from expunge_orchestrator.rules.outcomes import (
+from expunge_orchestrator.rules.count_records import (
     TABLE_DROPPED,
-    Outcome,
-    Result,
     due_by_now,
     found_of,
     found_where,
     is_dropped,
-    lines,
     max_due,
     merge_counts,
     out_of_reach,
-    outcome_of,
     pack,
-    result,
-    summary,
     unpack,
-    with_gone,
     without_others,
 )
+from expunge_orchestrator.rules.outcomes import Outcome, Result, lines, outcome_of, result, summary, with_gone
 
 NOTHING = RecordCounts()
 

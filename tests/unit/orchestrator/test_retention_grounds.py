@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.rules.outcomes import BY_STORAGE, SHARED, kept_by_storage
+from expunge_orchestrator.rules.count_records import BY_STORAGE, SHARED, kept_by_storage
 from expunge_orchestrator.rules.retention_grounds import ground_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expunge_orchestrator.rules.outcomes import ResidualCount
+from expunge_orchestrator.rules.count_records import ResidualCount
 from expunge_orchestrator.rules.stuck_people import StuckPerson, sorted_out
 
 TWO_POSTS = {"main": {"posts": [2, 0, 0, None, None, 0], "users": [0, 1, 0, None, None, 0]}}
