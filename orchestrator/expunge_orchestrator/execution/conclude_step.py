@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from expunge_connectors.errors import TransientError
 from expunge_orchestrator.execution import (
@@ -14,11 +13,11 @@ from expunge_orchestrator.execution import (
     outcome_writer,
     settling_search,
 )
+from expunge_orchestrator.execution.evidence import Evidence
 from expunge_orchestrator.execution.outcome_writer import OutcomeWriter
 from expunge_orchestrator.execution.step_context import MAX_ROUNDS, StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger import statements as ledger_statements
-from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
 from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
@@ -26,41 +25,21 @@ from expunge_orchestrator.receipts import earlier_lines, standard_sentences, sta
 from expunge_orchestrator.receipts.outcome_bodies import OutcomeBodies
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
 from expunge_orchestrator.rules import outcome_decision, owed, pipeline
-from expunge_orchestrator.rules.outcome_decision import ChunkFacts, Move, PersonFacts, Way
+from expunge_orchestrator.rules.outcome_decision import ChunkDecision, ChunkFacts, Move, PersonFacts, Way
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.subjects.residual_keys import ResidualKeys
 
 
 def conclude(context: StepContext) -> StepWrite:
     """Say for each person what happened; go back for another round while something due is left."""
-    facts, residual = _gathered(context)
+    facts, residual = _gather(context)
     decision = outcome_decision.decide(facts)
-    if decision.move is Move.WAIT:
-        raise TransientError("another request of the same person is at work, and not finished yet.")
-    if decision.move is Move.ANOTHER_ROUND:
-        again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
-        return lambda _connection: Transition(step=again)
-    beside = evidence.gathered(context, decision, context.active)
-
-    def write(connection: Transaction) -> Transition:
-        cited = outcome_writer.cite(connection, beside)
-        done_at = last_done(connection, context.chunk_id)
-        verified = verified_at(done_at, pipeline.VERIFY, beside.at)
-        counted = in_order(done_at, first_done(connection, context.chunk_id, pipeline.RECOUNT), verified)
-        writer = OutcomeWriter(connection, context, decision, beside, cited, verified)
-        _answer(writer, facts, counted)
-        writer.end_people()
-        _fail(writer, facts)
-        writer.hold_people()
-        writer.keep_found()
-        done = [item for item, _ in writer.on_way(Way.ANSWERED)]
-        over = concurrent_requests.finished(context, done, residual)
-        return writer.apply(Transition(state=ChunkState.WAITING), seen_to_the_end=over)
-
-    return write
+    if decision.move is not Move.ON:
+        return _not_yet(context, decision.move)
+    return _apply(context, facts, decision, evidence.gathered(context, decision, context.active), residual)
 
 
-def _gathered(context: StepContext) -> tuple[ChunkFacts, Mapping[int, Sequence[ResidualKeys]]]:
+def _gather(context: StepContext) -> tuple[ChunkFacts, Mapping[int, Sequence[ResidualKeys]]]:
     """What is known of people without an outcome, and what ended requests about them left."""
     people = context.active
     others, residual = concurrent_requests.unfinished(context, people)
@@ -82,7 +61,42 @@ def _gathered(context: StepContext) -> tuple[ChunkFacts, Mapping[int, Sequence[R
     return outcome_facts.of_chunk(context, known, another_round=may_go_on), residual
 
 
-def _answer(writer: OutcomeWriter, facts: ChunkFacts, counted: datetime) -> None:
+def _not_yet(context: StepContext, move: Move) -> StepWrite:
+    """Where nothing is stated of anybody yet.
+
+    Raises:
+        TransientError: The chunk waits for another request.
+    """
+    if move is Move.WAIT:
+        raise TransientError("another request of the same person is at work, and not finished yet.")
+    again = pipeline.first(context.batch.pipeline, pipeline.RESOLVE)
+    return lambda _connection: Transition(step=again)
+
+
+def _apply(
+    context: StepContext,
+    facts: ChunkFacts,
+    decision: ChunkDecision,
+    beside: Evidence,
+    residual: Mapping[int, Sequence[ResidualKeys]],
+) -> StepWrite:
+    """Who is answered waits for the settling check; the others go in chunks of their own."""
+
+    def write(connection: Transaction) -> Transition:
+        writer = outcome_writer.begun(connection, context, decision, beside, looked=pipeline.VERIFY)
+        _answer(writer, facts)
+        writer.end_people()
+        _fail(writer, facts)
+        writer.hold_people()
+        writer.keep_found()
+        done = [item for item, _ in writer.on_way(Way.ANSWERED)]
+        over = concurrent_requests.finished(context, done, residual)
+        return writer.apply(Transition(state=ChunkState.WAITING), seen_to_the_end=over)
+
+    return write
+
+
+def _answer(writer: OutcomeWriter, facts: ChunkFacts) -> None:
     """State what became of whom nothing due is left, and deny those who are ambiguous, unless that is stated."""
     context, data_map = writer.context, writer.context.workspace.data_map
     conclusions = OutcomeBodies(
@@ -91,7 +105,7 @@ def _answer(writer: OutcomeWriter, facts: ChunkFacts, counted: datetime) -> None
         grounds=facts.grounds,
         map_digest=context.workspace.map_digest,
         normalisers=sorted({one.normaliser for one in data_map.identities.values()}),
-        counted=counted,
+        counted=writer.counted_at(),
         at=writer.seen,
         context=[writer.cited],
     )

@@ -12,6 +12,7 @@ from expunge_orchestrator.execution import poison_isolation
 from expunge_orchestrator.execution.evidence import Evidence
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.ledger import Transaction, kept_keys
+from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
 from expunge_orchestrator.ledger.items import WITHOUT_KEYS, Item, bulk_update, destroy_keys
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import (
@@ -33,8 +34,9 @@ class OutcomeWriter:
     """What is written of a chunk's people: collected, and then written by `apply`.
 
     Attributes:
-        cited: The document about backup copies (`cite`).
-        seen: When the stores were looked at.
+        cited: The document about backup copies.
+        done: The chunk's steps -> when each was done last.
+        seen: When the stores were looked at last.
         statements: In waves: of two about one person the second stands in a later wave.
         columns: Rows of people: `id`, and the columns that change.
         keys_kept: People whose keys to what is left are kept.
@@ -46,6 +48,7 @@ class OutcomeWriter:
     decision: ChunkDecision
     evidence: Evidence
     cited: str
+    done: Mapping[str, datetime]
     seen: datetime
     statements: list[Sequence[StatementDraft]] = field(default_factory=list)
     columns: list[Mapping[str, object]] = field(default_factory=list)
@@ -58,6 +61,15 @@ class OutcomeWriter:
             end = self.decision.people.get(item.id)
             if end is not None and end.way is way:
                 yield item, end
+
+    def looked_at(self, verb: str) -> datetime:
+        """When the stores were looked at by another verb of the pipeline."""
+        return verified_at(self.done, verb, self.evidence.at)
+
+    def counted_at(self) -> datetime:
+        """When the people were counted for the first time, before anything of theirs was erased."""
+        first = first_done(self.connection, self.context.chunk_id, pipeline.RECOUNT)
+        return in_order(self.done, first, self.seen)
 
     def hold_people(self) -> None:
         """Let people on hold wait in chunks of their own, and state it where it may be told.
@@ -163,10 +175,22 @@ class OutcomeWriter:
         return onward
 
 
-def cite(connection: Transaction, evidence: Evidence) -> str:
-    """Note which backup copies were seen, and keep the document that statements cite."""
+def begun(
+    connection: Transaction, context: StepContext, decision: ChunkDecision, evidence: Evidence, *, looked: str
+) -> OutcomeWriter:
+    """A writer with nothing to write yet. It notes which backup copies were seen, and keeps the document that it cites.
+
+    Args:
+        connection: Of the step.
+        context: Of the step.
+        decision: What is written.
+        evidence: What is stated beside it.
+        looked: The verb by which the stores were looked at last.
+    """
     backup_copies.record(connection, evidence.listings)
-    return statement_issuer.store_document(connection, evidence.document)
+    cited = statement_issuer.store_document(connection, evidence.document)
+    done = last_done(connection, context.chunk_id)
+    return OutcomeWriter(connection, context, decision, evidence, cited, done, verified_at(done, looked, evidence.at))
 
 
 def _by_columns(rows: Iterable[Mapping[str, object]]) -> Iterable[list[Mapping[str, object]]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from expunge_orchestrator.execution import (
     concurrent_requests,
@@ -14,20 +14,40 @@ from expunge_orchestrator.execution import (
     planner_samples,
     settling_search,
 )
+from expunge_orchestrator.execution.evidence import Evidence
 from expunge_orchestrator.execution.outcome_writer import OutcomeWriter
 from expunge_orchestrator.execution.planner_samples import Samples
 from expunge_orchestrator.execution.settling_steps import with_residue
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.ledger import Transaction
-from expunge_orchestrator.ledger.batches import last_done, verified_at
+from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import collection_lines, earlier_lines, request_facts, statement_bodies
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
 from expunge_orchestrator.rules import count_records, outcome_decision, owed, pipeline
-from expunge_orchestrator.rules.outcome_decision import ChunkFacts, PersonFacts, Way
+from expunge_orchestrator.rules.outcome_decision import ChunkDecision, ChunkFacts, PersonFacts, Way
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
 from expunge_orchestrator.subjects import residual_keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What is stated beside the decision.
+
+    Attributes:
+        evidence: As in every step that ends people.
+        again: Who were looked at once more after the review (items).
+        came_back: Those of them of whom more is gone than an earlier statement says.
+        locked: Of whom the storage keeps something: they settle, and the keys to it are kept.
+        samples: Item -> what became of planners' samples of the person.
+    """
+
+    evidence: Evidence
+    again: Collection[int]
+    came_back: Collection[int]
+    locked: Sequence[Item]
+    samples: Mapping[int, Samples]
 
 
 def settle(context: StepContext) -> StepWrite:
@@ -36,40 +56,14 @@ def settle(context: StepContext) -> StepWrite:
     Of whom something due is left, or something that the map does not explain, fails alone, or is ended by an operator:
     the others settle.
     """
-    waits = settling_search.to_wait_for_search(context)
-    if waits is not None:
+    if (waits := settling_search.to_wait_for_search(context)) is not None:
         return lambda _connection: waits
     residue = with_residue(context)
-    again = {item.id for item in residue}
-    decision = outcome_decision.decide(_gathered(context, again))
-    settled = decision.on_way(Way.ANSWERED)
-    over = [item for item in context.concluded if item.id in settled]
-    locked = [item for item in over if collection_lines.storage_retained(settled[item.id].lines)]
-    came_back = {
-        number for number, end in settled.items() if number in again and collection_lines.more_is_gone(end.lines)
-    }
-    samples = planner_samples.drawn_for(context, over, came_back)
-    beside = evidence.gathered(context, decision, residue, locked)
-
-    def write(connection: Transaction) -> Transition:
-        cited = outcome_writer.cite(connection, beside)
-        done_at = last_done(connection, context.chunk_id)
-        reviewed = verified_at(done_at, pipeline.REVIEW, beside.at)
-        verified_again = again and not context.ending
-        reverified = verified_at(done_at, pipeline.RE_VERIFY, beside.at) if verified_again else reviewed
-        writer = OutcomeWriter(connection, context, decision, beside, cited, reverified)
-        _fail(writer)
-        writer.hold_people()
-        _erased_again(writer, came_back)
-        _settled(writer, samples, {number: reverified if number in again else reviewed for number in settled})
-        writer.end_people()
-        writer.keys_kept.extend(locked)
-        return writer.apply(Transition(state=ChunkState.DONE))
-
-    return write
+    decision = outcome_decision.decide(_gather(context, {item.id for item in residue}))
+    return _apply(context, decision, _explain(context, decision, residue))
 
 
-def _gathered(context: StepContext, again: Collection[int]) -> ChunkFacts:
+def _gather(context: StepContext, again: Collection[int]) -> ChunkFacts:
     """What is known of people of whom an answer was stated.
 
     Only an answer that was partial can say that something was left before. What is stated as gone is read of people of
@@ -95,6 +89,34 @@ def _gathered(context: StepContext, again: Collection[int]) -> ChunkFacts:
             search=searched.get(item.id),
         )
     return outcome_facts.of_chunk(context, known)
+
+
+def _explain(context: StepContext, decision: ChunkDecision, residue: Sequence[Item]) -> _Beside:
+    """Ask what is stated beside the decision; people with residue were erased again together."""
+    settled, again = decision.on_way(Way.ANSWERED), {item.id for item in residue}
+    over = [item for item in context.concluded if item.id in settled]
+    locked = [item for item in over if collection_lines.storage_retained(settled[item.id].lines)]
+    came_back = {number for number in settled.keys() & again if collection_lines.more_is_gone(settled[number].lines)}
+    samples = planner_samples.drawn_for(context, over, came_back)
+    return _Beside(evidence.gathered(context, decision, residue, locked), again, came_back, locked, samples)
+
+
+def _apply(context: StepContext, decision: ChunkDecision, beside: _Beside) -> StepWrite:
+    """Who settles is done; the others, and people whom an operator ends, go in chunks of their own."""
+    verified_again = beside.again and not context.ending
+
+    def write(connection: Transaction) -> Transition:
+        looked = pipeline.RE_VERIFY if verified_again else pipeline.REVIEW
+        writer = outcome_writer.begun(connection, context, decision, beside.evidence, looked=looked)
+        _fail(writer)
+        writer.hold_people()
+        _erased_again(writer, beside.came_back)
+        _settled(writer, beside)
+        writer.end_people()
+        writer.keys_kept.extend(beside.locked)
+        return writer.apply(Transition(state=ChunkState.DONE))
+
+    return write
 
 
 def _fail(writer: OutcomeWriter) -> None:
@@ -123,21 +145,21 @@ def _erased_again(writer: OutcomeWriter, came_back: Collection[int]) -> None:
     writer.statements.append(drafts)
 
 
-def _settled(writer: OutcomeWriter, samples: Mapping[int, Samples], looked_at: Mapping[int, datetime]) -> None:
-    context, beside = writer.context, writer.evidence
+def _settled(writer: OutcomeWriter, beside: _Beside) -> None:
+    context, told, reviewed = writer.context, beside.evidence, writer.looked_at(pipeline.REVIEW)
     contact_kept = request_facts.contact_kept(writer.connection, context.batch)
     drafts = []
     for item, end in writer.on_way(Way.ANSWERED):
         body = statement_bodies.settled(
             context.batch,
             end.lines,
-            looked_at[item.id],
+            writer.seen if item.id in beside.again else reviewed,
             writer.cited,
-            beside.searched.get(item.id),
+            told.searched.get(item.id),
             contact_kept=contact_kept,
-            openable_until=beside.openable_until,
-            samples=samples.get(item.id, {}),
+            openable_until=told.openable_until,
+            samples=beside.samples.get(item.id, {}),
         )
-        still_open = owed.places(len(collection_lines.still_there(end.lines)), beside.copies)
+        still_open = owed.places(len(collection_lines.still_there(end.lines)), told.copies)
         drafts.append(StatementDraft(item.id, item.series, "settled", item.subjects, body, still_open))
     writer.statements.append(drafts)
