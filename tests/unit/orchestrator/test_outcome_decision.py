@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -260,6 +261,8 @@ def test_what_becomes_of_a_person(case: Case) -> None:
         ([GONE, NOTHING], True, Move.ON),
         ([replace(STUCK, hold=ORDER, kept={POSTS: ORDER})], True, Move.ON),
         ([GONE, replace(NOTHING, others=[RUNNING])], True, Move.WAIT),
+        ([GONE, replace(NOTHING, others=[TAKEN_OVER])], True, Move.ANOTHER_ROUND),
+        ([GONE, replace(NOTHING, others=[TAKEN_OVER])], False, Move.ON),
         ([replace(STUCK, others=[RUNNING], may_end=True)], False, Move.WAIT),
         ([replace(GONE, others=[RUNNING])], True, Move.ON),
         ([replace(STUCK, others=[RUNNING], hold=ORDER, kept={POSTS: ORDER})], True, Move.ON),
@@ -285,6 +288,28 @@ def test_each_line_has_its_own_holds_and_the_person_those_of_all() -> None:
     kept = {(line.store, line.collection): line.verified for line in end.lines}
     assert kept[POSTS] == RecordCounts(retained=2, ground=COURT.ground)
     assert kept[SESSIONS] == RecordCounts()
+
+
+@pytest.mark.parametrize(
+    ("seen", "known", "way"),
+    [
+        ({}, {}, Way.ANSWERED),
+        (ONE_POST, {}, Way.FAILED),
+        (ONE_POST, {"may_end": True}, Way.ENDED),
+        (ONE_POST, {"hold": ORDER, "kept": {POSTS: ORDER}}, Way.HELD),
+    ],
+)
+def test_what_went_by_itself_was_not_found_whatever_becomes_of_the_person(
+    seen: Looks, known: dict[str, Any], way: Way
+) -> None:
+    end = only(replace(person({POSTS: RecordCounts(due=2)}, seen), erased=frozenset(), **known))
+    assert (end.way, end.found) == (way, record(seen))
+    assert {line.found.due + line.found.retained for line in end.lines} <= {0, *(one.due for one in seen.values())}
+
+
+def test_what_a_search_found_is_kept_by_the_holds_of_everything_alone() -> None:
+    both = EffectiveHold((COURT, replace(COURT, id=2, uid="hd_2", data_type="letters")))
+    assert only(replace(GONE, search=STRAY, hold=both)).hold == ORDER
 
 
 def test_what_nobody_could_look_at_is_left_as_it_was_ever_found() -> None:
