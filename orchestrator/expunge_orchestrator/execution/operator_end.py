@@ -17,9 +17,6 @@ from expunge_orchestrator.ledger import stuck_people as ledger_stuck
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger_check import require_log_in_sync
-from expunge_orchestrator.receipts import (
-    statement_issuer,
-)
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.scope import types_of
 from expunge_orchestrator.rules.stuck_people import StuckPeople, sorted_out

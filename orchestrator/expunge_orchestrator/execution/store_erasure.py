@@ -19,7 +19,7 @@ from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import Transaction, claims
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, note_erased
-from expunge_orchestrator.rules import outcomes, pipeline
+from expunge_orchestrator.rules import count_records, pipeline
 
 
 def erase_in_store(
@@ -69,7 +69,7 @@ def note_interrupted(connection: Transaction, step: str, people: Iterable[Item])
     going: dict[int, list[str]] = {}
     for item in people:
         counted = item.reviewed if verb == pipeline.RE_ERASE else item.found
-        names = [name for _, name in outcomes.due_places({store: counted.get(store, {})})]
+        names = [name for _, name in count_records.due_places({store: counted.get(store, {})})]
         if item.touched and names:
             going[item.id] = names
     note_erased(connection, step, going)
