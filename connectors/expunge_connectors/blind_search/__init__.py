@@ -12,6 +12,7 @@ effort             until when, and how gently
 report             places and gaps, without values
 searched_values    from subjects and the map's identities to what can be searched for
 postgres_columns   text-like columns by binary COPY
+postgres_copy      rows, fields and elements in that format
 redis_keys         names and values of keys
 s3_objects         names, metadata and tags of objects
 """

@@ -7,7 +7,6 @@ since an updated row may move into a slice that was read before.
 
 from __future__ import annotations
 
-import struct
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,11 +17,10 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.abc import Buffer
-from psycopg.errors import error_from_result
 
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
+from expunge_connectors.blind_search.postgres_copy import CopiedRows, blocks, elements, fields_of
 from expunge_connectors.blind_search.report import Findings, Gap, Hit, Place, Standing, StoreReport
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -53,11 +51,7 @@ Belongs = Callable[[str], Belonging]
 
 PAGES = 2048
 """Of a slice."""
-BLOCK = 1 << 18
-"""Bytes that are searched at one time: as many as stay in a processor's cache while they are."""
 _MATCHING, _WAITING = 2, 6
-_HEADER = 19  # https://www.postgresql.org/docs/current/sql-copy.html, binary format: signature, flags, extension
-_END = b"\xff\xff"
 _TRUE = b"\x01"
 _TID_RANGES = 140_000  # the first server that reads a range of pages without reading the others
 
@@ -332,21 +326,10 @@ def _slices(pages: int) -> Iterator[sql.Composed | None]:
         yield condition
 
 
-@dataclass(slots=True)
-class _Block:
-    """Rows one behind the other: as objects of their own, millions of them would keep the collector busy."""
-
-    data: bytearray = field(repr=False)
-    ends: list[int]
-
-    def row(self, at: int) -> bytes:
-        return bytes(self.data[self.ends[at - 1] if at else 0 : self.ends[at]])
-
-
 def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: ThreadPoolExecutor) -> None:
     """Read in this thread, match in others, which hold the interpreter's lock for a small part of their time."""
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(source)
-    waiting: deque[tuple[_Block, Future[list[int]]]] = deque()
+    waiting: deque[tuple[CopiedRows, Future[list[int]]]] = deque()
 
     def take(most: int) -> None:
         while len(waiting) > most:
@@ -356,7 +339,7 @@ def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: T
 
     try:
         with _reading(state.connection), state.connection.cursor().copy(statement) as copy:
-            for block in _blocks(copy):
+            for block in blocks(copy):
                 state.records += len(block.ends)
                 state.size += len(block.data)
                 waiting.append((block, pool.submit(state.matcher.suspects_in, block.data, block.ends)))
@@ -365,44 +348,8 @@ def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: T
         take(0)
 
 
-def _blocks(copy: psycopg.Copy) -> Iterator[_Block]:
-    """Rows, so many that a block is large enough to be searched at once. The end is a message of its own.
-
-    What libpq has received already is taken from it row by row: `copy.read` costs twice as much, and only waits here.
-    """
-    received = copy.connection.pgconn.get_copy_data
-    data: Buffer = copy.read()[_HEADER:]  # with the first row
-    buffer, ends, size = bytearray(), list[int](), 0
-    length = len(data)
-    while length and data != _END:
-        buffer += data
-        size += length
-        ends.append(size)
-        if size >= BLOCK:
-            yield _Block(buffer, ends)
-            buffer, ends, size = bytearray(), [], 0
-        length, data = received(1)
-        if length == 0:
-            data = copy.read()
-            length = len(data)
-        elif length < 0:
-            raise _refusal(copy.connection.pgconn)
-    if ends:
-        yield _Block(buffer, ends)
-    while data:
-        data = copy.read()
-
-
-def _refusal(server: psycopg.pq.abc.PGconn) -> psycopg.Error:
-    """Why a COPY ended before its end. Takes what the server has still to say."""
-    first = result = server.get_result()
-    while result is not None:
-        result = server.get_result()
-    return psycopg.OperationalError("the COPY ended") if first is None else error_from_result(first)
-
-
 def _search_row(state: _Search, table: _Table, row: bytes) -> None:
-    fields = list(_fields(row))
+    fields = list(fields_of(row))
     belonging, member = table.belonging, table.belonging.member
     if belonging.links and belonging.member_column is not None:
         told = fields.pop()
@@ -410,36 +357,11 @@ def _search_row(state: _Search, table: _Table, row: bytes) -> None:
     nobodys = bool(belonging.links) and fields.pop() == _TRUE
     for column, value in zip(table.columns, fields, strict=True):
         hits: set[Hit] = set()
-        for part in [] if value is None else _elements(value) if column.many else [value]:
+        for part in [] if value is None else elements(value) if column.many else [value]:
             hits |= state.matcher.found(part)
         if hits:
             place = state.describe(table.text, column.name)
             state.findings.add(replace(place, standing=Standing.NOBODYS) if nobodys else place, hits, member=member)
-
-
-def _elements(array: bytes) -> Iterator[bytes]:
-    """The elements of an array in its binary form: dimensions, flags, type; each one's size; the elements."""
-    (dimensions,) = struct.unpack_from("!i", array)
-    at = 12 + 8 * dimensions
-    while at < len(array):
-        (length,) = struct.unpack_from("!i", array, at)
-        at += 4
-        if length >= 0:
-            yield array[at : at + length]
-            at += length
-
-
-def _fields(row: bytes) -> Iterator[bytes | None]:
-    (number,) = struct.unpack_from("!h", row)
-    at = 2
-    for _ in range(number):
-        (length,) = struct.unpack_from("!i", row, at)
-        at += 4
-        if length < 0:
-            yield None
-        else:
-            yield row[at : at + length]
-            at += length
 
 
 def _named(state: _Search, table: _Table) -> str:

@@ -55,7 +55,7 @@ def test_no_value_reaches_postgres_nor_its_log_or_its_list_of_sessions(logging_d
     url, log_file = logging_database
     monkeypatch.setattr(postgres_columns, "PAGES", 1)
     seen: set[str] = set()
-    blocks = postgres_columns._blocks
+    blocks = postgres_columns.blocks
 
     def watched(copy):
         yield from blocks(copy)
@@ -63,7 +63,7 @@ def test_no_value_reaches_postgres_nor_its_log_or_its_list_of_sessions(logging_d
             running = other.execute("SELECT query FROM pg_stat_activity WHERE application_name = 'expunge'").fetchall()
         seen.update(query for (query,) in running)
 
-    monkeypatch.setattr(postgres_columns, "_blocks", watched)
+    monkeypatch.setattr(postgres_columns, "blocks", watched)
     before = log_file.stat().st_size
     with opened(url) as store:
         report = searched(store, *CANARIES)

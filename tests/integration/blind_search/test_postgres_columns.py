@@ -9,7 +9,7 @@ from tests.support.blind_search import BYTES, EMAIL, NORA, OTHERS, PHONE, USER_N
 from tests.support.postgres.company import dump, execute, opened
 from tests.support.postgres.roles import role
 
-from expunge_connectors.blind_search import postgres_columns
+from expunge_connectors.blind_search import postgres_columns, postgres_copy
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.report import Gap, Standing
@@ -138,7 +138,7 @@ def test_a_table_called_after_somebody_is_found_and_not_named(company):
 
 def test_large_tables_are_read_in_slices_and_every_row_once(company, monkeypatch):
     monkeypatch.setattr(postgres_columns, "PAGES", 3)
-    monkeypatch.setattr(postgres_columns, "BLOCK", 4096)
+    monkeypatch.setattr(postgres_copy, "BLOCK", 4096)
     execute(
         company,
         "CREATE TABLE many AS SELECT n, 'row ' || n || CASE WHEN n % 100 = 0 THEN"
@@ -230,7 +230,7 @@ class _Cancels(Matcher):
         self._url = url
 
     def suspects_in(self, block, ends):
-        if len(block) >= postgres_columns.BLOCK:
+        if len(block) >= postgres_copy.BLOCK:
             execute(self._url, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%large%'")
         return super().suspects_in(block, ends)
 
