@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import idna
 
-from expunge_config.spellings import Spellings, TextsCompared
+from expunge_config.spellings import Item, Spellings, TextsCompared
 
 _SPACES = "".join(
     map(
@@ -31,9 +31,11 @@ _DOMAIN = rf"[^{_SPACES}@\x00-\x1f\x7f\"'():;,<>\[\]\\]+"
 _ADDRESS = rf"{_LOCAL}@{_DOMAIN}\.{_DOMAIN}"
 _ONE = re.compile(
     rf"(?:(?P<name>\"(?:[^\"\\]|\\.)*\"|[^\"<>]*)[{_SPACES}]*<[{_SPACES}]*(?:mailto:)?(?P<inside>{_ADDRESS})[{_SPACES}]*>"
-    rf"|(?P<uri>mailto:)?(?P<bare>{_ADDRESS}))(?:[{_SPACES}]*\([^()]*\))?",
+    rf"|(?P<uri>mailto:)?(?P<bare>{_ADDRESS}))(?:[{_SPACES}]*\((?P<comment>[^()]*)\))?",
     re.IGNORECASE,
 )
+# Where it stands beside an address, there may be another one: also as people write it for robots not to read.
+_SIGN = re.compile(r"@|%40|[(\[{<]\s*at\s*[)\]}>]", re.IGNORECASE)
 # Between the mailboxes of a list; not within quotes, brackets and comments.
 _ITEM = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|<[^<>]*>|\([^()]*\)|[^,;\n\r])+")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -46,7 +48,7 @@ _QUOTES = "'\"`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203
 _QUOTED = re.compile(rf"(^|<[{_SPACES}]*)[{_QUOTES}]({_ADDRESS})[{_QUOTES}]([{_SPACES}]*>|$)")
 _AROUND = re.compile(rf"[{_SPACES}]*@[{_SPACES}]*")
 # A word or two that say what follows: `E-Mail: ann@x.example`. What stands before a colon without a blank is a scheme.
-_LABEL = re.compile(rf"^[^@:<>\"(){_SPACES}]+(?:[{_SPACES}][^@:<>\"(){_SPACES}]+){{0,2}}:[{_SPACES}]+(?=[^<>]+$)")
+_LABEL = re.compile(rf"^[^%@:<>\"(){_SPACES}]+(?:[{_SPACES}][^%@:<>\"(){_SPACES}]+){{0,2}}:[{_SPACES}]+(?=[^<>]+$)")
 _DNS = re.compile(r"[a-z0-9._-]+")
 # All of ASCII but small letters, digits and `._+-@%`. A mailbox may have some of it: the token of one that has is what
 # stands next to the @, as of several that are joined by it (`ann@x.example|dora@x.example`).
@@ -55,35 +57,44 @@ _UNUSUAL = re.compile(r"(^|[,@])[^,@]*[^a-z0-9._+,@-][^,@]*")
 _SEVERAL = re.compile(r"@([^,@]*)(?=@)")
 
 
-def items(text: str, _region: str | None = None) -> Iterator[str | None]:
+def items(text: str, _region: str | None = None) -> Iterator[Item]:
     """Each address of a field that may list several."""
     for piece in _ITEM.findall(text):
         if bare := piece.strip(_SPACES):
             yield mailbox(bare)
 
 
-def mailbox(text: str) -> str | None:
-    """The address of one mailbox; None if it is none, or named by another address than it holds."""
-    text = _written_plainly(text)
+def mailbox(text: str) -> Item:
+    """The address of one mailbox: none where it is named by another address than it holds."""
+    text, fields = _written_plainly(text)
     shape = _ONE.fullmatch(text)
-    if shape is None:
-        return None
-    found = address(shape["inside"] or shape["bare"])
-    named = (shape["name"] or "").strip(f"{_SPACES}\"'")
-    return None if "@" in named and address(named) != found else found
+    found = None if shape is None else address(shape["inside"] or shape["bare"])
+    if shape is None or found is None or _another(shape["name"], found):
+        return Item(None, others=_SIGN.search(text) is not None)
+    return Item(found, others=_another(shape["comment"], found) or _another(fields, found))
 
 
-def _written_plainly(text: str) -> str:
-    """Without what people put around an address: a label, quotes, blanks, characters of other widths or none."""
-    text = _LABEL.sub("", text.translate(_PLAIN))
+def _another(beside: str | None, found: str) -> bool:
+    """What stands beside an address may be another one."""
+    bare = (beside or "").strip(f"{_SPACES}\"'")
+    return _SIGN.search(bare) is not None and address(bare) != found
+
+
+def _written_plainly(text: str) -> tuple[str, str]:
+    """Without what people put around an address: a label, quotes, blanks, characters of other widths or none.
+
+    Beside it the fields of a URI.
+    """
+    text, fields = _LABEL.sub("", text.translate(_PLAIN)), ""
     if text[:7].lower() == "mailto:":
-        text = f"mailto:{unquote(text[7:].partition('?')[0])}"
+        uri, _, fields = text.partition("?")
+        text = f"mailto:{unquote(uri[7:])}"
     elif "@" not in text and "%40" in text:
         text = unquote(text)
     if text.count("@") == 1:
         text = _AROUND.sub("@", text)
         text = text.removesuffix(".") if not text.endswith("..") else text
-    return _QUOTED.sub(r"\1\2\3", text)
+    return _QUOTED.sub(r"\1\2\3", text), fields
 
 
 def address(text: str) -> str | None:

@@ -12,7 +12,7 @@ from functools import cache
 
 import phonenumbers
 
-from expunge_config.spellings import Spellings
+from expunge_config.spellings import Item, Spellings
 
 # Digits of other scripts, in which numbers are typed: fullwidth, Arabic, Persian, Devanagari.
 _SCRIPTS = (0xFF10, 0x0660, 0x06F0, 0x0966)
@@ -45,12 +45,14 @@ _TAIL = 6
 _NOT_DIGITS = re.compile("[^0-9]+")
 
 
-def items(text: str, region: str | None) -> Iterator[str | None]:
+def items(text: str, region: str | None) -> Iterator[Item]:
     """Each number of a field that may list several."""
     for piece in _BETWEEN.split(text):
         plain = _LABEL.sub("", _COMMENT.sub("", piece)).translate(_PLAIN)
         if plain:
-            yield number(plain, region)
+            found = number(plain, region)
+            unread = _NOT_DIGITS.split(plain) if found is None else ()
+            yield Item(found, others=any(len(run) >= _TAIL for run in unread))
 
 
 def number(plain: str, region: str | None) -> str | None:

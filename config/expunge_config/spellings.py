@@ -18,10 +18,29 @@ class Reading:
     Attributes:
         values: The normalised values: none, one, or those of a list.
         whole: All of the text was read. White space alone is read, and says nothing.
+        alone: What was not read can be no other value: an address or number in it may name somebody else.
     """
 
     values: frozenset[str] = frozenset()
     whole: bool = True
+    alone: bool = True
+
+    def theirs(self, known: Callable[[str], bool]) -> bool:
+        """The text names nobody but those whose values these are: of one alone they are, whoever that is."""
+        return self.alone and (len(self.values) == 1 or all(map(known, self.values)))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One part of a text that may list several.
+
+    Attributes:
+        value: The value that it is; None: it cannot be read.
+        others: What is left of it, beside the value, may be another value.
+    """
+
+    value: str | None
+    others: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +65,7 @@ class Spellings:
     """How the values of one normaliser are found among stored texts.
 
     Attributes:
-        items: A stored text, and the region of its column if one is declared -> the value of each item of the list that
-            it may be; None: the item cannot be read.
+        items: A stored text, and the region of its column if one is declared -> the items of the list that it may be.
         tokens: A normalised value -> every spelling of it has one of these tokens.
         text_tokens: A stored text -> its tokens, as the SQL has them.
         may_name: A normalised value, and a stored text that is not read as it -> its own characters stand in the text.
@@ -59,7 +77,7 @@ class Spellings:
         within: Also where a text is read, as another value, this one may be meant: `prvs=1=ann@x.example`.
     """
 
-    items: Callable[[str, str | None], Iterable[str | None]]
+    items: Callable[[str, str | None], Iterable[Item]]
     tokens: Callable[[str], frozenset[str]]
     text_tokens: Callable[[str], frozenset[str]]
     may_name: Callable[[str, str], bool]
@@ -78,5 +96,7 @@ class Spellings:
         """What stands in a text, in a column of this region."""
         items = list(self.items(text, region))
         there = self.text_tokens(text)
-        values = frozenset(item for item in items if item is not None and not there.isdisjoint(self.tokens(item)))
-        return Reading(values, all(item in values for item in items))
+        found = {item.value for item in items if item.value is not None}
+        values = frozenset(value for value in found if not there.isdisjoint(self.tokens(value)))
+        alone = not any(item.others for item in items) and found == values
+        return Reading(values, alone and all(item.value in values for item in items), alone)

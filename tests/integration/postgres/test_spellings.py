@@ -171,6 +171,44 @@ def test_a_text_that_names_somebody_else_as_well_is_told_and_stays(database, man
     assert left(database, "orders") == []
 
 
+@pytest.mark.parametrize(
+    ("normaliser", "ann", "bob", "texts"),
+    [
+        (
+            "email/3",
+            "ann@x.example",
+            "bob@x.example",
+            (
+                *("ann@x.example; cc bob@x.example", "ann@x.example, bob@x.example privat"),
+                *("Ann <ann@x.example> (for bob@x.example)", "mailto:ann@x.example?cc=bob@x.example"),
+                *("mailto:ann@x.example?subject=hi&bcc=bob%40x.example", "ann@x.example\nVertretung bob@x.example"),
+            ),
+        ),
+        (
+            "phone/1",
+            "+4930123451",
+            "+4930123452",
+            ("+4930123451;+4930123452 abends", "tel:+4930123451;alt=+4930123452", "030 123451\n030 123452 Bob"),
+        ),
+    ],
+)
+def test_a_text_of_which_a_part_may_name_somebody_else_stays_and_is_told(database, normaliser, ann, bob, texts):
+    """Law 2: what cannot be read may be anybody's: so the text is nobody's alone, also where both are erased."""
+    tables(database, texts, ())
+    alone = ORDERS.replace("  goes_with_any: {reason: made up, approved_by: nobody}\n", "")
+    loaded = mapped(alone, None if normaliser == "email/3" else "DE", normaliser)
+    hers, his = subject(1, email=ann), subject(2, email=bob)
+    with opened(database, loaded) as store:
+        told = {one.key.namespace for one in store.resolve([his], ACME, CUTOFF)}
+        assert told == {"unread:main.orders"}
+        for people in ([hers], [hers, his]):
+            store.erase(people, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+            for counts in (store.count(people, ACME, CUTOFF), store.verify(people, ACME, CUTOFF)):
+                assert due(counts) == {}
+                assert counts[1]["orders"].ambiguous == len(texts)
+    assert left(database, "orders") == list(range(1, len(texts) + 1))
+
+
 def test_a_person_who_shares_an_account_claims_both_addresses(database):
     tables(database, ("ann@x.example",), ())
     execute(database, "INSERT INTO users VALUES ('u1', 'ann@x.example'), ('u2', 'bob@x.example, ann@x.example')")

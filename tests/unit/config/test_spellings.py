@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_config.normalisers import NotNormalisable, builtin
+from expunge_config.normalisers import Normaliser, NotNormalisable, builtin
 
 PHONE, EMAIL = builtin()["phone/1"], builtin()["email/3"]
 
@@ -91,6 +91,7 @@ def test_what_is_no_number_is_told(text: str, region: str | None, values: set[st
         ("ann@ x.example", {"ann@x.example"}),
         ("ANN%40x.example", {"ann@x.example"}),
         ("E-Mail: ann@x.example", {"ann@x.example"}),
+        ("E-Mail: mailto:ann@x.example?subject=1", {"ann@x.example"}),
         ("Ann's mail: ann@x.example", {"ann@x.example"}),
         ("'o'brien@x.example'", {"o'brien@x.example"}),
         ("a%40b@x.example", {"a%40b@x.example"}),
@@ -110,9 +111,11 @@ def test_mailboxes_are_read_in_every_spelling(text: str, values: set[str]) -> No
         ("unknown", set()),
         ("ann@x", set()),
         ("bob@x.example <ann@x.example>", set()),
+        ("bob%40x.example <ann@x.example>", set()),
         ('"ann b"@x.example', set()),
         ("ann@x.example, n/a", {"ann@x.example"}),
         ("xmpp:ann@x.example", set()),
+        ("bob%40x.example: ann@x.example", set()),
         ("write to ann@x.example", set()),
         ("*ann@x.example*", set()),
         ("ann@x.example|dora@x.example", set()),
@@ -124,7 +127,54 @@ def test_what_is_no_mailbox_is_told(text: str, values: set[str]) -> None:
     assert not reading.whole
 
 
-@pytest.mark.parametrize("text", ["ann@x.example, bob@x.example", "Ann", ""])
+@pytest.mark.parametrize(
+    ("normaliser", "text", "values"),
+    [
+        (EMAIL, "ann@x.example; cc bob@x.example", {"ann@x.example"}),
+        (EMAIL, "ann@x.example, bob@x.example privat", {"ann@x.example"}),
+        (EMAIL, "ann@x.example, bob%40x.example privat", {"ann@x.example"}),
+        (EMAIL, "ann@x.example, bob(at)x.example", {"ann@x.example"}),
+        (EMAIL, "ann@x.example, bob [at] x.example", {"ann@x.example"}),
+        (EMAIL, "Ann <ann@x.example> (for bob@x.example)", {"ann@x.example"}),
+        (EMAIL, "ann@x.example (bob@x.example)", {"ann@x.example"}),
+        (EMAIL, "ann@x.example (bob\uff20x.example)", {"ann@x.example"}),
+        (EMAIL, "mailto:ann@x.example?cc=bob@x.example", {"ann@x.example"}),
+        (EMAIL, "mailto:ann@x.example?subject=hi&bcc=bob%40x.example", {"ann@x.example"}),
+        (PHONE, "+4930123451;+4930123452 abends", {"+4930123451"}),
+        (PHONE, "+4930123451, privat 030 12 34 52 abends", {"+4930123451"}),
+        (PHONE, "tel:+4930123451;alt=+4930123452", {"+4930123451"}),
+        (PHONE, "sms:+4930123451,+4930123452", {"+4930123452"}),
+        (PHONE, "+4930123451\n+4930123452 Bob", {"+4930123451"}),
+    ],
+)
+def test_a_part_that_may_be_another_value_leaves_no_value_alone(
+    normaliser: Normaliser, text: str, values: set[str]
+) -> None:
+    reading = normaliser.read(text)
+    assert reading.values == values
+    assert not reading.whole
+    assert not reading.alone
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "text", "whole"),
+    [
+        (EMAIL, "Ann <ann@x.example> (work)", True),
+        (EMAIL, "ann@x.example (Ann@X.example)", True),
+        (EMAIL, "mailto:ann@x.example?subject=Hello", True),
+        (EMAIL, "ann@x.example, n/a", False),
+        (PHONE, "+49 30 123456 (work)", True),
+        (PHONE, "+49 30 123456, room 12", False),
+    ],
+)
+def test_what_can_be_no_other_value_leaves_one_alone(normaliser: Normaliser, text: str, *, whole: bool) -> None:
+    reading = normaliser.read(text)
+    assert len(reading.values) == 1
+    assert reading.whole == whole
+    assert reading.alone
+
+
+@pytest.mark.parametrize("text", ["ann@x.example, bob@x.example", "ann@x.example (bob@x.example)", "Ann", ""])
 def test_a_request_names_one_mailbox(text: str) -> None:
     with pytest.raises(NotNormalisable):
         EMAIL.normalise(text)

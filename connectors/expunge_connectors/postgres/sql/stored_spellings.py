@@ -66,12 +66,15 @@ class _Place:
         """What the library reads."""
         return self.spellings.read(text, self.source.region)
 
-    def said(self, text: str, values: AbstractSet[str], holders: Holders) -> Iterator[Said]:
+    def said(self, text: str, reading: Reading, holders: Holders) -> Iterator[Said]:
         """Whose text it is. One that names somebody who may be somebody else is nobody's alone."""
         asked = holders[self.identity]
-        theirs = (any(not of_others for _, of_others in asked.get(value, ())) for value in values)
-        others = not self.of_several and len(values) > 1 and not all(theirs)
-        for value in values:
+
+        def known(value: str) -> bool:
+            return any(not of_others for _, of_others in asked.get(value, ()))
+
+        others = not self.of_several and not reading.theirs(known)
+        for value in reading.values:
             for number, of_others in asked.get(value, ()):
                 yield number, text, value, of_others or others
 
@@ -107,9 +110,7 @@ class StoredSpellings:
         for name in dict.fromkeys(place.mapped.name for place in self._places if place.mapped.name in wanted):
             for place, text in self._candidates(connection, name):
                 reading = place.reading(text)
-                found[place.staged].update(
-                    set(place.said(text, reading.values, self._holders)) - self.rows[place.staged]
-                )
+                found[place.staged].update(set(place.said(text, reading, self._holders)) - self.rows[place.staged])
                 # What stands in rows of other members is nothing to tell a member of.
                 if (place.spellings.within or not reading.whole) and place.mapped.member_column is None:
                     self.unread.update(place.unread(text, self._holders, self._by_token(place), reading.values))

@@ -127,10 +127,10 @@ def read(columns: Sequence[ReadColumn], subjects: Sequence[Subject], ask: Ask) -
     for column in columns:
         identity = column.link.identity or ""
         for (text,) in ask(column.statement()):
-            values = column.spellings.read(text, column.link.region).values
-            theirs = (any(followed for _, followed in holders.get((identity, one), ())) for one in values)
-            together = column.of_several or len(values) == 1 or all(theirs)
-            for value in values:
+            reading = column.spellings.read(text, column.link.region)
+            followed_here = {one for one in reading.values if any(yes for _, yes in holders.get((identity, one), ()))}
+            together = column.of_several or reading.theirs(followed_here.__contains__)
+            for value in reading.values:
                 for number, followed in holders.get((identity, value), ()):
                     since = began.get((number, identity, value))
                     yield Asked(number, column.namespace, text, followed and together, value, since)
