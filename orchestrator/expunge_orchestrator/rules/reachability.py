@@ -28,6 +28,18 @@ def findings(data_map: DataMap) -> list[Finding]:
     return found
 
 
+def leads(identities: AbstractSet[str], controller: str, data_map: DataMap) -> bool:
+    """A request that names somebody by these may find records of the controller; so may any where it has none.
+
+    Args:
+        identities: Names of identities.
+        controller: Whose records are looked for.
+        data_map: The map.
+    """
+    paths = _Paths.of(controller, data_map)
+    return paths is None or not paths.flows or paths.lead(identities)
+
+
 def passing(data_map: DataMap) -> dict[str, frozenset[str]]:
     """Store -> the identities by which its records are found and which are somebody else's one day.
 
@@ -155,6 +167,10 @@ class _Paths:
                     "Let a collection that is found by an identifier of the person yield it (`yields`): a column, or an"
                     " index of keys. Or name these records by an identity that is known.",
                 )
+
+    def lead(self, identities: AbstractSet[str]) -> bool:
+        """They lead to any collection."""
+        return bool(self._from(identities & self._nameable()).places)
 
     def lonely(self) -> Iterator[Finding]:
         """What a request finds only if it names the very identifier, while others may be named instead."""

@@ -19,6 +19,7 @@ class Ambiguity(StrEnum):
     OF_ANOTHER_ALONE = (
         "an identifier that we know, on the word of two of our staff, to be another person's does not name this person"
     )
+    LEADS_NOWHERE = "by the data map the given identifiers lead to no records of this controller"
     OTHERWISE = "an identifier leads to another person than when the plan was made"
     MOVED = "an identifier leads to a person to whom it did not lead when the erasure began"
     SINCE_RECEIPT = "an identifier leads to a person who has it only since the request was received"
@@ -27,13 +28,24 @@ class Ambiguity(StrEnum):
 
 def what_helps(told: Iterable[str]) -> str:
     """What to do about people of whom this was told: no identifier helps where the map makes several of one."""
-    by_map = {one.startswith(Ambiguity.LEADS_TO_SEVERAL) for one in told}
+    told = list(told)
+    by_map = {one.startswith(Ambiguity.LEADS_TO_SEVERAL) for one in told if one != Ambiguity.LEADS_NOWHERE}
     asked = "Find out who is meant and ask again with an identifier that only this person has."
+    named = (
+        "Ask again with an identifier by which this controller's records are found, or have a collection of this"
+        " controller yield it (docs/findings.md, `identity-unyielded`)."
+    )
     mended = (
         "Where the key of one person leads to several, mend the data map (docs/findings.md, `several-behind-key`), then"
         " plan these people again."
     )
-    return " ".join([*([] if by_map == {True} else [asked]), *([mended] if True in by_map else [])])
+    return " ".join(
+        [
+            *([asked] if False in by_map else []),
+            *([mended] if True in by_map else []),
+            *([named] if Ambiguity.LEADS_NOWHERE in told else []),
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from expunge_connectors.contract import (
     Subject,
     SubjectKey,
 )
-from expunge_orchestrator.rules import identity_resolution
+from expunge_orchestrator.rules import identity_resolution, reachability
 from expunge_orchestrator.rules.identity_resolution import Indexes
-from expunge_orchestrator.rules.resolution_answers import Resolved, Said
+from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
 from expunge_orchestrator.subjects.proving_lookup import UNPROVEN, ProvingLookup
 
@@ -250,4 +250,20 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
         indexes=indexes,
         by_other_names=partial(round_.held_by_other_names, Aliases.of(data_map)),
     )
+    unfound = {
+        number: given[number]
+        for number, answer in resolved.items()
+        if answer.ambiguity is None and answer.keys <= given[number] and not known.get(number)
+    }
+    resolved |= dict.fromkeys(_leading_nowhere(unfound, scope, data_map), _NOWHERE)
     return {number: round_.marked(number, answer) for number, answer in resolved.items()}
+
+
+_NOWHERE = Resolved(frozenset(), Ambiguity.LEADS_NOWHERE)
+
+
+def _leading_nowhere(given: Mapping[int, frozenset[SubjectKey]], scope: Scope, data_map: DataMap) -> frozenset[int]:
+    """Of whom nothing can be found, by the data map: that nothing is there nobody knows (law 1)."""
+    named = {number: frozenset(key.namespace for key in keys) for number, keys in given.items()}
+    nowhere = {one for one in set(named.values()) if not reachability.leads(one, scope.controller, data_map)}
+    return frozenset(number for number, identities in named.items() if identities in nowhere)

@@ -122,6 +122,22 @@ def test_what_people_share_leads_to_nothing() -> None:
     assert "share" in one.message
 
 
+def test_an_identifier_may_lead_to_nothing_of_a_controller() -> None:
+    """The company's keys are known by the number alone; that another controller knows the address helps nobody."""
+    people = PEOPLE | {"owner": {"controller": "client", "column": "client"}}
+    spec = MemorySpec.model_validate({"connector": "memory", "collections": {"people": people}})
+    cache = RedisSpec.model_validate({"connector": "redis", "collections": {"orders": key("order:{user_id}")}})
+    loaded = data_map({"main": spec, "cache": cache})
+    assert not reachability.leads(frozenset({"email"}), "company", loaded)
+    assert reachability.leads(frozenset({"email", "user_id"}), "company", loaded)
+    assert reachability.leads(frozenset({"email"}), "client", loaded)
+
+
+def test_where_a_controller_has_no_records_every_identifier_will_do() -> None:
+    spec = MemorySpec.model_validate({"connector": "memory", "collections": {"people": PEOPLE}})
+    assert reachability.leads(frozenset({"email"}), "client", data_map({"main": spec}))
+
+
 def test_with_one_identity_there_is_nothing_to_lead_to() -> None:
     stores = {"cache": RedisSpec.model_validate({"connector": "redis", "collections": {"a": key("a:{user_id}")}})}
     assert reachability.findings(data_map(stores)) == []
