@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis import exceptions as redis_errors
 
-from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
+from expunge_connectors.errors import ConnectorError, RightMissingError, TerminalError, TransientError
 
 _REFUSED = (
     redis_errors.AuthenticationError,
@@ -32,7 +32,8 @@ def translated(store: str, collection: str | None, error: Exception) -> Connecto
     where = f"Store {store}" if collection is None else f"Store {store}, collection {collection}"
     kind = type(error).__name__
     if isinstance(error, _REFUSED):
-        return TerminalError(
+        kind_of_error = RightMissingError if isinstance(error, redis_errors.NoPermissionError) else TerminalError
+        return kind_of_error(
             f"{where}: the server refused the login or the command ({kind}).",
             remedy="Check the user's password and ACL; `expunge check` lists the rights that are needed.",
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Finding, Severity
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import RightMissingError, TerminalError
 from expunge_connectors.keyspace.nested_names import nested
 from expunge_connectors.keyspace.template_rules import overlaps
 from expunge_connectors.keyspace.unnormalised_names import unknown_spellings
@@ -30,17 +30,48 @@ def findings(conversation: PipelineClient, data_map: DataMap, spec: RedisSpec) -
     Raises:
         ConnectorError: The server does not answer or refuses the login.
     """
-    conversation.one("PING")
     notes = _Notes(conversation.store)
+    try:
+        conversation.one("PING")
+    except RightMissingError:
+        return [_unable(conversation, notes, spec)]
     named = ((name, keys, keys.namespace) for name, keys in spec.collections.items())
     return [
-        *_server(conversation, notes),
+        *_server(conversation, notes, spec),
         *_recorders(conversation, notes),
         *_rights(conversation, notes, data_map, spec),
         *overlaps(conversation.store, data_map, spec.namings()),
         *nested(conversation.store, data_map, spec.namings(), spec.undivided),
         *unknown_spellings(conversation.store, data_map, named),
     ]
+
+
+def _sentinel(conversation: PipelineClient, notes: _Notes, spec: RedisSpec) -> Iterator[Finding]:
+    try:
+        there = conversation.one("GET", SENTINEL)
+    except RightMissingError:
+        yield _unable(conversation, notes, spec)
+        return
+    except TerminalError:
+        there = None  # something else stands under that name
+    if there is None:
+        yield notes(
+            Severity.ERROR,
+            "redis-no-sentinel",
+            "The server carries no sentinel, so it cannot be told from another one.",
+            "Make sure that this is the right server, then run `expunge adopt`.",
+        )
+
+
+def _unable(conversation: PipelineClient, notes: _Notes, spec: RedisSpec) -> Finding:
+    """Of a user who may not even look which server this is; nor log in, where that selects a database."""
+    user = conversation.client.connection_pool.connection_kwargs.get("username") or "default"
+    return notes(
+        Severity.ERROR,
+        "redis-rights-missing",
+        "The user may not log in to this database, or not look which server this is: nothing else can be asked.",
+        acl.remedy(user, spec),
+    )
 
 
 class _Notes:
@@ -71,7 +102,7 @@ def _allowed(conversation: PipelineClient, *words: str) -> Any:  # noqa: ANN401 
         return None
 
 
-def _server(conversation: PipelineClient, notes: _Notes) -> Iterator[Finding]:
+def _server(conversation: PipelineClient, notes: _Notes, spec: RedisSpec) -> Iterator[Finding]:
     info = _allowed(conversation, "INFO")
     if info is None:
         yield notes.unknown("whether this is a cluster, a replica, or has replicas", "INFO")
@@ -105,13 +136,7 @@ def _server(conversation: PipelineClient, notes: _Notes) -> Iterator[Finding]:
                 "The server writes AOF or RDB files: they hold removed keys until the next rewrite or snapshot.",
                 "Have BGREWRITEAOF and BGSAVE run regularly, and declare where RDB files are copied to.",
             )
-    if _allowed(conversation, "GET", SENTINEL) is None:
-        yield notes(
-            Severity.ERROR,
-            "redis-no-sentinel",
-            "The server carries no sentinel (or the user may not read it), so it cannot be told from another one.",
-            "Make sure that this is the right server, then run `expunge adopt`.",
-        )
+    yield from _sentinel(conversation, notes, spec)
     others = _other_databases(conversation, info or {})
     if others:
         yield notes(

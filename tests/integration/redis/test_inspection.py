@@ -85,6 +85,21 @@ EVERY_KIND = {
 }
 
 
+@pytest.mark.parametrize("rights", ["", "+ping +select", "+@connection +info", "+@connection +info +acl|whoami"])
+def test_of_a_user_who_may_not_even_be_asked_about_the_rights_are_listed(
+    keyspace: Keyspace, user: str, rights: str
+) -> None:
+    """One who may run nothing, nor log in where that selects a database; one whose rights cannot be looked at."""
+    store(user).adopt()
+    name = urlsplit(user).username
+    keyspace.client.execute_command("ACL", "SETUSER", name, "resetkeys", "-@all", *rights.split())
+    [said] = [one for one in codes(user).values() if one.code == "redis-rights-missing"]
+    assert said.severity is Severity.ERROR
+    _, _, rules = said.remedy.partition(f"ACL SETUSER {name} ")
+    keyspace.client.execute_command("ACL", "SETUSER", name, *rules.split())
+    assert codes(user).keys().isdisjoint({"redis-rights-missing", "redis-unknown", "redis-no-sentinel"})
+
+
 def test_the_rules_that_a_remedy_states_suffice_and_grant_no_more(keyspace: Keyspace, user: str) -> None:
     name = urlsplit(user).username
     keyspace.client.execute_command("ACL", "SETUSER", name, "+@all", "-unlink", "-scan", "-watch")
