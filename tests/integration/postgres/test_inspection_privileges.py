@@ -51,6 +51,27 @@ def test_the_remedies_for_missing_rights_can_be_pasted(company):
         assert [one for one in findings(url, loaded) if one.code == "role-attributes"] == []
 
 
+def test_what_a_tombstone_calls_and_the_role_may_not_is_granted_by_the_remedy(company):
+    execute(
+        company,
+        """CREATE SCHEMA "My util"; CREATE FUNCTION "My util".mask(text) RETURNS text LANGUAGE sql IMMUTABLE
+        AS $$ SELECT 'x' || length($1) $$; REVOKE EXECUTE ON FUNCTION "My util".mask FROM PUBLIC""",
+    )
+
+    def change(document):
+        users = document["stores"]["main"]["collections"]["users"]
+        users["tombstone"]["phone"] = '"My util".mask(id::text)'
+
+    loaded = data_map(change)
+    with role(company, *ENOUGH) as url:
+        said = [one for one in findings(url, loaded) if one.severity is Severity.ERROR]
+        assert {(one.code, one.collection) for one in said} == {("right-missing", "users")}
+        [remedy] = {one.remedy for one in said}
+        assert remedy.startswith('GRANT USAGE ON SCHEMA "My util" TO ')
+        execute(company, remedy)
+        assert [one for one in findings(url, loaded) if one.severity is Severity.ERROR] == []
+
+
 def test_types_in_a_schema_that_the_role_may_not_use_are_named(company):
     execute(
         company,

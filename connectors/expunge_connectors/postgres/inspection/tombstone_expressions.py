@@ -12,7 +12,7 @@ from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import InspectionContext, quoted_table
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.inspection.tombstone_dry_run import EXAMPLES
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.tombstones import comparable
@@ -105,16 +105,7 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
-        yield inspection.error(
-            "tombstone-expression",
-            name,
-            f"{where} cannot be computed from the key ({', '.join(table.key)}) alone: SQLSTATE {error.sqlstate}."
-            if table.key
-            else f"{where} cannot be computed, for {table.text} has no key: SQLSTATE {error.sqlstate}.",
-            "Write an SQL expression over the key's columns only."
-            if table.key
-            else "Write a constant, or give the table a primary key.",
-        )
+        yield _not_computed(connection, inspection, name, table, column, error)
         return
     if reads_rows:
         yield inspection.error(
@@ -129,6 +120,56 @@ def _expression(  # noqa: PLR0913, PLR0917 - the place of one expression
         yield inspection.error(
             "tombstone-null", name, f"{where} is NULL, but the column is NOT NULL.", "Put a fixed value there instead."
         )
+
+
+# By the names that stand in an expression, quoted or not; which of several functions of a name it calls, nobody knows.
+_UNUSABLE = r"""
+WITH lacking (right_on, name) AS (
+    SELECT 'USAGE ON SCHEMA ' || pg_catalog.quote_ident(n.nspname), n.nspname
+      FROM pg_catalog.pg_namespace n
+     WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+    UNION ALL
+    SELECT 'EXECUTE ON ROUTINE ' || pg_catalog.format('%%I.%%I(%%s)', n.nspname, p.proname,
+             pg_catalog.pg_get_function_identity_arguments(p.oid)), p.proname
+      FROM pg_catalog.pg_proc p
+      JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     WHERE NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+)
+SELECT right_on FROM lacking
+ WHERE %s ~* ('(^|\W)' || pg_catalog.regexp_replace(name, '(\W)', '\\\1', 'g') || '(\W|$)')
+ ORDER BY right_on DESC
+"""
+
+
+def _not_computed(  # noqa: PLR0913, PLR0917 - the place of one expression
+    connection: Connection,
+    inspection: InspectionContext,
+    name: str,
+    table: Table,
+    column: str,
+    error: psycopg.Error,
+) -> Finding:
+    where = f"The tombstone of {table.text}.{column} cannot be computed"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        expression = inspection.spec.collections[name].tombstone[column]
+        lacking = [right for (right,) in connection.execute(_UNUSABLE, (expression,)).fetchall()]
+        grants = " ".join(f"GRANT {right} TO {quoted(inspection.role)};" for right in lacking)
+        return inspection.error(
+            "right-missing" if grants else "tombstone-expression",
+            name,
+            f"{where}: the role may not use what it takes (SQLSTATE {error.sqlstate}).",
+            grants or "GRANT what the functions in the expression use, and the schema of the column's type.",
+        )
+    return inspection.error(
+        "tombstone-expression",
+        name,
+        f"{where} from the key ({', '.join(table.key)}) alone: SQLSTATE {error.sqlstate}."
+        if table.key
+        else f"{where}, for {table.text} has no key: SQLSTATE {error.sqlstate}.",
+        "Write an SQL expression over the key's columns only."
+        if table.key
+        else "Write a constant, or give the table a primary key.",
+    )
 
 
 def _fine(connection: Connection, spec: TableSpec, table: Table) -> Mapping[str, Any]:
