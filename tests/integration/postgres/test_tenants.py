@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, due, execute, opened, resolved, subject
+from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, beside, shape, small_document
 from tests.support.postgres.tenants import COLLECTIONS, NAMES, SHARED, add_tenants, places
 from tests.support.public_schemas import tables
 
 from expunge_connectors.contract import Finding, Scope, Severity, no_beat
-from expunge_connectors.errors import StructureChangedError, TerminalError, UnknownMemberError
+from expunge_connectors.errors import RightMissingError, StructureChangedError, TerminalError, UnknownMemberError
 from expunge_connectors.postgres import PostgresStore
 from expunge_orchestrator.rules import reachability
 
@@ -106,6 +108,37 @@ def test_a_schema_that_is_built_otherwise_is_an_error_that_says_how(store: Postg
         assert said in found.message
         execute(clients, back.format("tenant_bolt"))
         assert errors(store) == []
+
+
+def test_rights_that_the_role_has_not_in_one_schema_are_granted_by_the_remedy_and_stop_that_member_alone(
+    clients: str,
+) -> None:
+    """An application makes a new client's schema by its migration, and nobody has granted anything there yet."""
+    granted = [
+        f"GRANT {what} TO {{role}}"
+        for name in ("acme", "bolt")
+        for what in (
+            f"USAGE ON SCHEMA tenant_{name}",
+            f"SELECT, DELETE ON tenant_{name}.users, tenant_{name}.posts",
+            f"SELECT, UPDATE (signed_as) ON tenant_{name}.signatures",
+        )
+    ]
+    shared = ["GRANT SELECT, DELETE ON sellers TO {role}"]
+    with role(clients, *granted, *shared) as url:
+        with opened(url, MAP) as limited:
+            [found] = errors(limited)
+            assert (found.code, found.scopes) == ("tenant-differs", (Scope("client", "cusp"),))
+            assert not found.stops(BOLT)
+            assert "it has there no USAGE ON SCHEMA, DELETE ON posts, SELECT ON posts" in found.message
+            assert due(limited.count([ANN], BOLT, CUTOFF)) == {"users": 1, "posts": 1, "signatures": 1}
+            with pytest.raises(RightMissingError):
+                limited.count([ANN], Scope("client", "cusp"), CUTOFF)
+        execute(clients, found.remedy)
+        with opened(url, MAP) as limited:
+            assert errors(limited) == []
+            execute(clients, f'GRANT TRUNCATE ON tenant_bolt.posts TO "{urlsplit(url).username}"')
+            [found] = errors(limited)
+            assert found.remedy.startswith('REVOKE TRUNCATE ON "tenant_bolt"."posts" FROM ')
 
 
 def test_what_matters_to_nobody_makes_no_difference(store: PostgresStore, clients: str) -> None:

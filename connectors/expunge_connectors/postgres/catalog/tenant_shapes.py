@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from expunge_config.datamap import Action, DataMap
@@ -42,10 +43,7 @@ WITH RECURSIVE root AS (
 ), fact (schema, name, own, what, of, text) AS (
     SELECT r.schema, r.name, r.own, 'table', r.name,
            pg_catalog.concat_ws(' ', c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
-             pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.has_schema_privilege(r.place, 'USAGE'),
-             pg_catalog.has_table_privilege(c.oid, 'SELECT'), pg_catalog.has_table_privilege(c.oid, 'INSERT'),
-             pg_catalog.has_table_privilege(c.oid, 'UPDATE'), pg_catalog.has_table_privilege(c.oid, 'DELETE'),
-             pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
+             pg_catalog.pg_has_role(c.relowner, 'USAGE'),
              ARRAY(SELECT i.inhparent::regclass FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid
                     ORDER BY i.inhseqno),
              c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))
@@ -57,13 +55,28 @@ WITH RECURSIVE root AS (
              a.attidentity, pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typnotnull,
              (SELECT pg_catalog.array_agg(l.enumlabel ORDER BY l.enumsortorder)
                 FROM pg_catalog.pg_enum l WHERE l.enumtypid = a.atttypid),
-             (SELECT o.collname FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation),
-             pg_catalog.has_column_privilege(r.oid, a.attnum, 'SELECT'),
-             pg_catalog.has_column_privilege(r.oid, a.attnum, 'UPDATE'))
+             (SELECT o.collname FROM pg_catalog.pg_collation o WHERE o.oid = a.attcollation))
       FROM root r
       JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
       JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
      WHERE r.name = ANY (%(whole)s) OR r.name || '.' || a.attname = ANY (%(columns)s)
+    UNION ALL
+    SELECT r.schema, r.name, r.own, 'right', 'USAGE', ''
+      FROM root r
+     WHERE pg_catalog.has_schema_privilege(r.place, 'USAGE')
+    UNION ALL
+    SELECT r.schema, r.name, r.own, 'right', may.name, ''
+      FROM root r
+      CROSS JOIN LATERAL pg_catalog.unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) AS may (name)
+     WHERE pg_catalog.has_table_privilege(r.oid, may.name)
+    UNION ALL
+    SELECT r.schema, r.name, r.own, 'right', may.name, a.attname::text
+      FROM root r
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+      CROSS JOIN LATERAL pg_catalog.unnest('{SELECT,UPDATE}'::text[]) AS may (name)
+     WHERE (r.name = ANY (%(whole)s) OR r.name || '.' || a.attname = ANY (%(columns)s))
+       AND pg_catalog.has_column_privilege(r.oid, a.attnum, may.name)
+       AND NOT pg_catalog.has_table_privilege(r.oid, may.name)
     UNION ALL
     SELECT t.schema, t.name, t.own, 'constraint', pg_catalog.pg_get_constraintdef(k.oid),
            pg_catalog.concat_ws(' ', k.convalidated, k.condeferrable, k.condeferred,
@@ -119,6 +132,7 @@ WITH RECURSIVE root AS (
       FROM fact
 )
 """
+_RIGHT = "right"
 _DIGESTS = """
 SELECT told.schema, told.name, told.what,
        pg_catalog.md5(pg_catalog.string_agg(told.of || ' ' || told.text, ';' ORDER BY told.of, told.text))
@@ -137,7 +151,8 @@ class Tenants:
 
     Attributes:
         shapes: Schema -> its shape.
-        usual: The shape that most of them have; of two, the one of the first schema by name. None: there is no schema.
+        usual: How most of them are built, with the rights of those on most of whose tables the role has any; of two
+            shapes the one that more have, or of the first schema by name. None: there is no schema.
         first: The first schema of that shape: what is inspected, and sampled.
         newest: The three that were made last, the last one first.
         tables: Their names, without a schema.
@@ -156,8 +171,9 @@ class Tenants:
     ) -> Tenants:
         """With what most of them have in common."""
         names = [schema for schema in sorted(shapes) if pattern.member(schema) is not None]
-        counted = Counter(shapes[schema] for schema in names).most_common(1)
-        usual = counted[0][0] if counted else None
+        most = Counter(built(shapes[schema]) for schema in names).most_common(1)
+        alike = Counter(shapes[schema] for schema in names if built(shapes[schema]) == most[0][0])
+        usual = max(alike, key=lambda one: (len(one) - len(built(one)), alike[one]), default=None)
         return cls(
             pattern,
             shapes,
@@ -186,6 +202,11 @@ class Tenants:
         return schema in self.shapes and name in self.tables
 
 
+def built(shape: Shape) -> Shape:
+    """The same without the role's rights, which somebody else grants."""
+    return frozenset(fact for fact in shape if fact[1] != _RIGHT)
+
+
 def read(connection: Connection, spec: PostgresSpec, data_map: DataMap) -> Tenants | None:
     """All schemas that match and have some of the tables; None: no table is named by a pattern."""
     pattern = spec.tenants
@@ -209,14 +230,33 @@ def shape_of(connection: Connection, spec: PostgresSpec, data_map: DataMap, sche
     return _shapes(connection, spec, data_map, [schema]).get(schema, frozenset())
 
 
-def differences(connection: Connection, spec: PostgresSpec, data_map: DataMap, schema: str, usual: str) -> list[str]:
-    """In words, where a schema is built otherwise than another one."""
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What is otherwise in one schema than in another one.
+
+    Attributes:
+        built: In words, how its tables are built otherwise.
+        lacking: (table, right) -> the columns, none of a right on all of the table: what the role has there alone.
+        further: The same: what it has here alone.
+    """
+
+    built: Sequence[str]
+    lacking: Mapping[tuple[str, str], Sequence[str]]
+    further: Mapping[tuple[str, str], Sequence[str]]
+
+
+def differences(connection: Connection, spec: PostgresSpec, data_map: DataMap, schema: str, usual: str) -> Differences:
+    """Where a schema is built otherwise than another one, and which rights the role has in one of the two alone."""
     facts: dict[str, dict[tuple[str, str, str], set[str]]] = {schema: {}, usual: {}}
     for of_schema, table, what, of, text in connection.execute(
         _FACTS + _EACH, _parameters(spec, data_map, [schema, usual])
     ).fetchall():
         facts[of_schema].setdefault((table, what, of), set()).add(text)
-    here, there = facts[schema], facts[usual]
+    here, there = ({fact: text for fact, text in facts[one].items() if fact[1] != _RIGHT} for one in (schema, usual))
+    rights_here, rights_there = (
+        {(table, of): columns for (table, what, of), columns in facts[one].items() if what == _RIGHT}
+        for one in (schema, usual)
+    )
     tables = {table for table, _, _ in here}
     said = []
     for table, what, of in sorted(here.keys() ^ there.keys()):
@@ -231,7 +271,17 @@ def differences(connection: Connection, spec: PostgresSpec, data_map: DataMap, s
         for table, what, of in sorted(here.keys() & there.keys())
         if here[table, what, of] != there[table, what, of]
     ]
-    return list(dict.fromkeys(said))
+    return Differences(
+        list(dict.fromkeys(said)), _beyond(rights_there, rights_here), _beyond(rights_here, rights_there)
+    )
+
+
+def _beyond(
+    rights: Mapping[tuple[str, str], AbstractSet[str]], others: Mapping[tuple[str, str], AbstractSet[str]]
+) -> dict[tuple[str, str], list[str]]:
+    """The rights that are not among the others; one on a column is where that on the table is (the empty column)."""
+    found = {one: columns - others.get(one, set()) for one, columns in rights.items() if "" not in others.get(one, ())}
+    return {one: sorted(columns - {""}) for one, columns in sorted(found.items()) if columns}
 
 
 def _shapes(

@@ -5,16 +5,16 @@ One schema of the usual shape is inspected in full, by the other modules; what t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import Finding
+from expunge_connectors.contract import Finding, Scope
 from expunge_connectors.postgres.catalog import tenant_shapes
 from expunge_connectors.postgres.catalog.tables import Catalogue, ForeignKey
-from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
+from expunge_connectors.postgres.catalog.tenant_shapes import Differences, Tenants
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection.context import InspectionContext
+from expunge_connectors.postgres.inspection.context import InspectionContext, quoted
 from expunge_connectors.postgres.inspection.found_by import counted_by_owner
 from expunge_connectors.postgres.mapping.table_binding import store_spec
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -110,15 +110,60 @@ def _differing(
     spec = store_spec(inspection.store, data_map)
     for schemas in alike.values():
         assert first is not None
-        said = tenant_shapes.differences(connection, spec, data_map, schemas[0], first)
+        found = tenant_shapes.differences(connection, spec, data_map, schemas[0], first)
+        rights = _rights(inspection, schemas, found)
+        if not found.built:
+            members = {tenants.member(schema) for schema in schemas}
+            owners = {one.owner.controller for one in spec.collections.values() if one.by_pattern and one.owner}
+            yield inspection.error_of_rows(
+                "tenant-differs",
+                None,
+                f"The role has other rights in {_listed(schemas)} than in {first}: it has there"
+                f" {'no' if found.lacking else 'also'} {_listed(_in_words(found.lacking or found.further))}.",
+                rights,
+                {Scope(owner, member) for owner in owners for member in members},
+            )
+            continue
+        said = found.built
         more = f"; and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
         yield inspection.error(
             "tenant-differs",
             None,
             f"{_listed(schemas)} {'is' if len(schemas) == 1 else 'are'} not built like {first}, for which the map was"
             f" held against the database: {'; '.join(said[:_NAMED])}{more}.",
-            "Migrate it as the others are. Or rename it so that the pattern does not match, and map it by that name.",
+            "Migrate it as the others are. Or rename it so that the pattern does not match, and map it by that name."
+            f"{f' {rights}' if found.lacking else ''}",
         )
+
+
+def _in_words(rights: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    said = (
+        "USAGE ON SCHEMA" if right == "USAGE" else f"{_on(right, columns)} ON {table}"
+        for (table, right), columns in _usage_first(rights)
+    )
+    return list(dict.fromkeys(said))
+
+
+def _usage_first(rights: Mapping[tuple[str, str], Sequence[str]]) -> list[tuple[tuple[str, str], Sequence[str]]]:
+    return sorted(rights.items(), key=lambda one: one[0][1] != "USAGE")
+
+
+def _on(right: str, columns: Iterable[str]) -> str:
+    names = ", ".join(columns)
+    return f"{right} ({names})" if names else right
+
+
+def _rights(inspection: InspectionContext, schemas: Iterable[str], found: Differences) -> str:
+    """What makes the role's rights those of the first schema: what is lacking; what is too much, if nothing is."""
+    rights = found.lacking or found.further
+    verb, to = ("GRANT", "TO") if found.lacking else ("REVOKE", "FROM")
+    said: dict[str, None] = {}
+    for schema in schemas:
+        for (table, right), columns in _usage_first(rights):
+            on = f"{_on(right, map(quoted, columns))} ON {quoted(schema, table)}"
+            on = f"USAGE ON SCHEMA {quoted(schema)}" if right == "USAGE" else on
+            said[f"{verb} {on} {to} {quoted(inspection.role)};"] = None
+    return " ".join(said)
 
 
 def _crossing(inspection: InspectionContext, crossing: Collection[ForeignKey]) -> Iterator[Finding]:
