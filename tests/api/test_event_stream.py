@@ -198,6 +198,26 @@ def test_watches_sleep_until_there_is_something_to_say(what: str, monkeypatch: p
     asyncio.run(watch())
 
 
+def test_a_change_that_a_newcomer_sees_first_wakes_the_others() -> None:
+    """With hundreds who come again every few minutes nearly every change is seen so."""
+    name = "before"
+
+    async def watch() -> None:
+        nonlocal name
+        batch = batch_watches.WatchedBatch(lambda: progress(name), lambda: False)
+        await batch.look()
+        sleeper = Sleeper(batch)
+        asleep = asyncio.create_task(sleeper.sleep())
+        await sleeper.slept.wait()
+        name = "after"
+        await batch.look()
+        async with asyncio.timeout(batch_watches.EVERY / 5):
+            await asleep
+        batch.left()
+
+    asyncio.run(watch())
+
+
 def test_a_look_that_succeeds_again_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_watches, "EVERY", 0.01)
     broken, number = True, 0

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -95,15 +95,17 @@ class WatchedBatch:
             newest = await run_in_threadpool(self._ask)
         except Exception as error:
             self.failed = error
+            self._wake()
             raise
         self.failed = None
         if self.newest is None or newest.name != self.newest.name:
             self.newest = newest
+            self._wake()
         return self.newest
 
     @contextmanager
     def waking(self, sleeper: asyncio.Timeout) -> Iterator[None]:
-        """End this timeout as soon as the batch changes, a look fails or the server ends."""
+        """End this timeout as soon as a look sees a change or fails, whoever looked, or the server ends."""
         if self._following is None or self._following.done():
             self._following = asyncio.create_task(self._follow())
         self._sleepers.add(sleeper)
@@ -120,13 +122,8 @@ class WatchedBatch:
     async def _follow(self) -> None:
         while not self._ending() and self.failed is None:
             await asyncio.sleep(EVERY)
-            before = self.newest
-            try:
+            with suppress(Exception):  # each watch is woken, and raises it
                 await self.look()
-            except Exception:  # noqa: BLE001 - each watch is told, and raises it
-                break
-            if self.newest is not before:
-                self._wake()
         self._wake()
 
     def _wake(self) -> None:
