@@ -81,24 +81,11 @@ def anothers(search: Search, mapped: BoundTable, alias: str, found: BoundLink | 
     """
     if not (mapped.passing_on or mapped.tells) or (found is not None and found.lookup_only):
         return FALSE  # what a shareable value finds agrees or disagrees, and leads nowhere
-    return _any(
-        [
-            _Question(search, _Who.OTHER, _kinds(mapped.naming), whole=True).of_row(mapped, alias, found),
-            *(one for link in _sayings(mapped, found) for one in held_values.said_of_others(search, link, alias)),
-        ]
-    )
+    return _Question(search, _Who.OTHER, _kinds(mapped.naming), whole=True).of_row(mapped, alias, found)
 
 
 def _kinds(links: Iterable[BoundLink]) -> frozenset[str]:
     return frozenset[str]().union(*(one.persons for one in links))
-
-
-def _sayings(mapped: BoundTable, found: BoundLink | None) -> Iterator[BoundLink]:
-    """The links with values that say whose a row is, and were not asked as it was found."""
-    if found is not None:
-        yield from [found] if found.said and not found.values else []
-    elif mapped.spec.goes_with_any is not None:
-        yield from (one for one in mapped.links if one.said)
 
 
 @dataclass(frozen=True, slots=True)
