@@ -70,6 +70,8 @@ class Whose:
         the identifiers lead to, or who got the id that is given.
         """
         plan, now = self._planned_for(given), self._now(given)
+        if now is not None and now <= given and not self._reference.leads(given):
+            return None  # that nothing of theirs is there nobody can know
         if now is None or self._plans is None:
             return now
         before, says_who = (self._of_persons(one) for one in (plan.keys, given))

@@ -134,6 +134,13 @@ class Reference:
             if "log" not in one and one["owner"]["controller"] == world.controller
         ]
 
+    def leads(self, given: Keys) -> bool:
+        """Whether any collection of the scope is found by an identity that a request names."""
+        named = {kind for kind, _ in given}
+        return any(
+            link.get("identity") in named for one in self.scope for link in self._collections[one].get("found_by", ())
+        )
+
     def action(self, collection: str) -> str:
         """delete, tombstone or retain."""
         return str(self._types[self._collections[collection]["data_type"]]["on_request"])
