@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -22,8 +23,15 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.api import batch_watches, call_context, metrics
-from expunge_orchestrator.api.call_slots import TURNS, TURNS_OF_ADDRESS, TURNS_OF_CLIENT, InAddressTurn
+from expunge_orchestrator.api import batch_watches, call_context, metrics, rate_limit
+from expunge_orchestrator.api.call_slots import (
+    LINE,
+    TURNS,
+    TURNS_OF_ADDRESS,
+    TURNS_OF_CLIENT,
+    AddressTurns,
+    InAddressTurn,
+)
 from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.routes import batches as batches_route
 from expunge_orchestrator.api.routes import locate as locate_route
@@ -310,6 +318,27 @@ def head_of(server: ApiProcess, role: str, length: int) -> bytes:
     told = {**once(server.key(role)), "Content-Type": "text/csv", "Content-Length": str(length), "Host": "x"}
     lines = [f"{name}: {value}" for name, value in told.items()]
     return "\r\n".join(["POST /v1/batches?controller=client:42 HTTP/1.1", *lines, "", ""]).encode()
+
+
+def test_who_is_not_known_yet_is_not_refused_for_others_of_the_address(
+    api: ApiHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """150 wrong keys at once had 429 told to the 151st, which was good. Without a credential it is 429."""
+    monkeypatch.setattr(rate_limit, "HELD_BACK", 0.0)
+    assert isinstance(api.client.app, FastAPI)
+    state, number = api.client.app.state, 3 * LINE
+
+    async def refused_of(turns: AddressTurns) -> int:
+        async def call() -> None:
+            async with turns.taken("192.0.2.7"):
+                await asyncio.sleep(0)
+
+        return sum(
+            one is not None for one in await asyncio.gather(*(call() for _ in range(number)), return_exceptions=True)
+        )
+
+    assert asyncio.run(refused_of(state.lookups)) == 0
+    assert asyncio.run(refused_of(state.public_turns)) == number - LINE - TURNS_OF_ADDRESS
 
 
 def test_streams_share_their_first_look(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from importlib.metadata import version
+from math import inf
 
 from fastapi import Depends, FastAPI
 
@@ -47,7 +48,7 @@ def build(state: AppState) -> FastAPI:
     }
     app.state.turns = call_slots.CallTurns()
     app.state.turns_of_clients = call_slots.CallTurns(call_slots.TURNS_OF_CLIENT)
-    app.state.lookups = call_slots.AddressTurns(settings.proxies)
+    app.state.lookups = call_slots.AddressTurns(settings.proxies, line=inf)
     app.state.public_turns = call_slots.AddressTurns(settings.proxies)
     app.state.watches = BatchWatches()
     app.state.readiness = Readiness(state.workspace.ledger)

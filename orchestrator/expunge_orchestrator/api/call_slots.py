@@ -20,6 +20,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from expunge_orchestrator.api import rate_limit
 from expunge_orchestrator.api.connection_limits import is_proxy
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.rate_limit import network_of
@@ -38,14 +39,14 @@ LINE = 100
 
 
 class CallTurns:
-    """Lets so many calls of each caller be at work at a time, for one event loop.
+    """Lets so many calls of each caller be at work at a time, and so many wait, for one event loop.
 
     A call of several callers waits in the line of each, and begins when each has a place: while it waits it keeps none,
     so that one caller's many calls stop nobody with whom it has a call in common.
     """
 
-    def __init__(self, most: int = TURNS) -> None:
-        self._most = most
+    def __init__(self, most: int = TURNS, line: float = LINE) -> None:
+        self._most, self._line = most, line
         self._at_work = Counter[Hashable]()
         self._lines: dict[Hashable, dict[asyncio.Future[None], frozenset[Hashable]]] = {}
 
@@ -73,7 +74,8 @@ class CallTurns:
         self._at_work.update(whose)
 
     async def _waited(self, whose: frozenset[Hashable]) -> None:
-        if any(len(self._lines.get(one, ())) >= LINE for one in whose):
+        if any(len(self._lines.get(one, ())) >= self._line for one in whose):
+            await asyncio.sleep(rate_limit.HELD_BACK)
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too-many-calls",
@@ -114,10 +116,16 @@ class CallTurns:
 
 
 class AddressTurns:
-    """Lets so many callers of each address be at work at a time, but for a named proxy's own: it speaks for many."""
+    """Lets so many callers of each address be at work at a time, but for a named proxy's own: it speaks for many.
 
-    def __init__(self, proxies: tuple[IPv4Network | IPv6Network, ...]) -> None:
-        self._turns = CallTurns(TURNS_OF_ADDRESS)
+    Args:
+        proxies: The named ones.
+        line: How many of an address wait; infinite where nobody knows yet who they are: a credential that is good is
+            not to be refused for others that are not. Connections bound their number.
+    """
+
+    def __init__(self, proxies: tuple[IPv4Network | IPv6Network, ...], line: float = LINE) -> None:
+        self._turns = CallTurns(TURNS_OF_ADDRESS, line)
         self._proxies = proxies
 
     def taken(self, address: str) -> AbstractAsyncContextManager[None]:

@@ -26,7 +26,7 @@ _LOG = logging.getLogger("expunge.api")
 MAX_COUNTERS = 50_000
 """In memory, of each limit. Beyond that the counter that was used least recently is forgotten."""
 
-HELD_BACK = 0.25
+HELD_BACK = 1.0
 """Seconds for which a refusal is held back: a caller who asks again as soon as it is refused takes no processor from
 others meanwhile, and there may be thousands of refusals a minute."""
 
