@@ -27,14 +27,15 @@ _UNASKED = "the store could not be asked to draw them anew"
 def drawn_for(context: StepContext, people: Sequence[Item], again: Container[int]) -> Mapping[int, Samples]:
     """Item id -> what became of the samples of the tables from which something of the person was erased.
 
-    Where something was due before the answer; of those who are in `again` (items) at the settling check as well.
+    Where something was due before the answer; of those who are in `again` (items) at the settling check as well. Drawn
+    anew are also those where no look has seen the record that went: it came after the count.
     """
     found = {
         item.id: merge_counts(item.found, item.verified, item.reviewed) if item.id in again else item.found
         for item in people
     }
     places = {item.id: item.erased & due_places(found[item.id]).keys() for item in people if item.erased}
-    drawn = _drawn_anew(context, frozenset().union(*places.values()))
+    drawn = _drawn_anew(context, frozenset().union(*(item.erased for item in people)))
     return {number: {place: drawn[place] for place in ones if place in drawn} for number, ones in places.items()}
 
 
