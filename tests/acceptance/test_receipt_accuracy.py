@@ -32,6 +32,7 @@ from expunge_connectors.contract import BackupConnector, CopyListing, StoreConne
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_orchestrator import backup_copies, clock, json_views
 from expunge_orchestrator.cli import status as status_verb
+from expunge_orchestrator.execution import evidence
 from expunge_orchestrator.ledger import claims, tables
 from expunge_orchestrator.ledger.batches import Batch, erasings
 from expunge_orchestrator.ledger.database import reading
@@ -222,6 +223,23 @@ def test_an_operators_clock_that_was_set_back_makes_no_receipt_untrue(
     monkeypatch.setattr(claims, "now", lambda: datetime.now(UTC) + timedelta(hours=min(1, next(steps))))
     assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
     assert_chain_intact(module_installation, batch)
+
+
+def test_a_clock_that_was_set_back_before_the_settling_check_makes_no_receipt_untrue(
+    module_installation: Installation, inspector: StoreInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was an hour ahead, from after the acceptance until after the answer; something came back by the check."""
+    ann, hour = make_holder(inspector), timedelta(hours=1)
+    batch = module_installation.plan(ann.csv)
+    steps = itertools.count()
+    with monkeypatch.context() as clocks:
+        clocks.setattr(claims, "now", lambda: datetime.now(UTC) + min(1, next(steps)) * hour)
+        clocks.setattr(evidence, "now", lambda: datetime.now(UTC) + hour)
+        assert module_installation.erase(batch).state is BatchState.ERASED, module_installation.failures(batch)
+    inspector.sql("INSERT INTO messages (user_id, body) VALUES (%s, 'late')", ann.id)
+    module_installation.settle()
+    assert module_installation.events(batch) == [["accepted", "erased", "re-erased", "settled"]]
+    assert_chain_intact(module_installation, batch, ahead=hour)
 
 
 def test_what_came_and_went_between_two_looks_is_in_no_number(

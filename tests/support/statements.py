@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -65,8 +65,11 @@ def grounds_of(body: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
     }
 
 
-def assert_chain_intact(installation: Installation, batch: Batch) -> None:
-    """The export of every receipt verifies, statement by statement, against the log, and has the published form."""
+def assert_chain_intact(installation: Installation, batch: Batch, ahead: timedelta = timedelta(0)) -> None:
+    """The export of every receipt verifies, statement by statement, against the log, and has the published form.
+
+    `ahead`: by so much the reader's clock is.
+    """
     settings, operator, keys = (
         installation.settings,
         installation.workspace.data_map.operator,
@@ -77,7 +80,7 @@ def assert_chain_intact(installation: Installation, batch: Batch) -> None:
     with reading(installation.workspace.ledger) as connection:
         for one in receipt_export.series_of(connection, batch.uid, None, Tagger(keys.suppression)):
             data = receipt_export.export_of(connection, log, one.series)
-            verdict = verifier.verify(data, pinned, [], datetime.now(UTC))
+            verdict = verifier.verify(data, pinned, [], datetime.now(UTC) + ahead)
             assert (verdict.reason, verdict.contradictions) == (None, ())
             assert_has_published_form(data)
             assert [statement.event for statement in verdict.statements] == list(one.events)

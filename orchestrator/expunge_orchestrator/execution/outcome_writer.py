@@ -12,6 +12,7 @@ from expunge_orchestrator.execution import poison_isolation
 from expunge_orchestrator.execution.evidence import Evidence
 from expunge_orchestrator.execution.step_context import StepContext, Transition
 from expunge_orchestrator.ledger import Transaction, kept_keys
+from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.batches import first_done, in_order, last_done, verified_at
 from expunge_orchestrator.ledger.items import WITHOUT_KEYS, Item, bulk_update, destroy_keys
 from expunge_orchestrator.ledger.states import ChunkState
@@ -36,6 +37,7 @@ class OutcomeWriter:
     Attributes:
         cited: The document about backup copies.
         done: The chunk's steps -> when each was done last.
+        looked_before: When the last statement was made that told of an earlier look; None: there was none.
         seen: When the stores were looked at last.
         statements: In waves: of two about one person the second stands in a later wave.
         columns: Rows of people: `id`, and the columns that change.
@@ -49,6 +51,7 @@ class OutcomeWriter:
     evidence: Evidence
     cited: str
     done: Mapping[str, datetime]
+    looked_before: datetime | None
     seen: datetime
     statements: list[Sequence[StatementDraft]] = field(default_factory=list)
     columns: list[Mapping[str, object]] = field(default_factory=list)
@@ -64,7 +67,7 @@ class OutcomeWriter:
 
     def looked_at(self, verb: str) -> datetime:
         """When the stores were looked at by another verb of the pipeline."""
-        return verified_at(self.done, verb, self.evidence.at)
+        return verified_at(self.done, verb, self.evidence.at, self.looked_before)
 
     def counted_at(self) -> datetime:
         """When the people were counted for the first time, before anything of theirs was erased."""
@@ -190,7 +193,9 @@ def begun(
     backup_copies.record(connection, evidence.listings)
     cited = statement_issuer.store_document(connection, evidence.document)
     done = last_done(connection, context.chunk_id)
-    return OutcomeWriter(connection, context, decision, evidence, cited, done, verified_at(done, looked, evidence.at))
+    before = ledger_statements.last_look_told(connection, context.chunk_id)
+    seen = verified_at(done, looked, evidence.at, before)
+    return OutcomeWriter(connection, context, decision, evidence, cited, done, before, seen)
 
 
 def _by_columns(rows: Iterable[Mapping[str, object]]) -> Iterable[list[Mapping[str, object]]]:

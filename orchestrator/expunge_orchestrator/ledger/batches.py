@@ -250,15 +250,19 @@ def verified_since_count(connection: sa.Connection, chunk_id: int) -> set[str]:
     return {name.removeprefix("verify:") for name in names}
 
 
-def verified_at(done: Mapping[str, datetime], verb: str, told: datetime) -> datetime:
+def verified_at(done: Mapping[str, datetime], verb: str, told: datetime, before: datetime | None) -> datetime:
     """When the oldest of a chunk's latest verifications was made: one moment at which all stores had been asked.
+
+    Not before an earlier look is told of, if a clock was set back since.
 
     Args:
         done: Its steps, of `last_done`.
         verb: What verified each store.
         told: When the statement is made that says so.
+        before: When the last statement was made that told of an earlier look; None: there was none.
     """
-    return in_order(done, min(at for name, at in done.items() if name.startswith(f"{verb}:")), told)
+    look = in_order(done, min(at for name, at in done.items() if name.startswith(f"{verb}:")), told)
+    return look if before is None else max(look, before)
 
 
 def in_order(done: Mapping[str, datetime], look: datetime, told: datetime) -> datetime:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.bulk_writes import write_rows
 from expunge_orchestrator.ledger.database import insert_unless_there
@@ -49,6 +51,11 @@ _PENDING = (
     .where(statement.c.log_index.is_(None))
     .order_by(statement.c.id)
     .limit(sa.bindparam("most"))
+)
+_LAST_LOOK_TOLD = (
+    sa.select(sa.func.max(statement.c.issued_at))
+    .join(tables.item, tables.item.c.id == statement.c.item_id)
+    .where(tables.item.c.chunk_id == sa.bindparam("chunk"), statement.c.event.in_(sorted(consistency.LINES)))
 )
 _LOGGED = sa.update(statement).where(statement.c.id == sa.bindparam("row")).values(log_index=sa.bindparam("index"))
 
@@ -165,6 +172,12 @@ def last_of(connection: sa.Connection, series: Collection[str], events: Collecti
         )
     )
     return {row.series: row.envelope for row in rows}
+
+
+def last_look_told(connection: sa.Connection, chunk_id: int) -> datetime | None:
+    """When the last statement about a chunk's people was made that states each collection, and so a look."""
+    at = connection.scalar(_LAST_LOOK_TOLD, {"chunk": chunk_id})
+    return None if at is None else parse(at)
 
 
 def people_with(connection: sa.Connection, items: Collection[int], event: str | None = None) -> set[int]:

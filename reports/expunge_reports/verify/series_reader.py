@@ -96,6 +96,7 @@ class Before:
         left: the places that `settled` says an earlier request left.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
+        verified: the latest time at which one says that the stores were asked.
         copies: the last list of backup copies that was cited.
         clocks: the last deadlines that were cited.
         plan: the last plan that was cited.
@@ -112,6 +113,7 @@ class Before:
     ended: bool = False
     left: Sequence[str] = ()
     kept: Sequence[tuple[datetime | None, str]] = ()
+    verified: datetime | None = None
     copies: Cited | None = None
     clocks: Deadlines | None = None
     plan: Cited | None = None
@@ -164,9 +166,10 @@ class Said:
 
     def then(self) -> Before:
         """Return what is known before the next one."""
-        stated = "stores" in self.statement.body
+        of_stores = "stores" in self.statement.body
         lines = [(f"{store.store}.{line.collection}", line) for store in self.stores for line in store.collections]
         answers = self.before.answer is None and self.statement.event in consistency.ANSWERS
+        looks = (stated(self.statement.body.get("verifiedAt")), self.before.verified)
         return Before(
             first=self.first,
             last=self.statement,
@@ -178,7 +181,8 @@ class Said:
             cutoffs={store.store: store.cutoff for store in self.stores} if self.stores else self.before.cutoffs,
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             left=self._left_at_settling() or self.before.left,
-            kept=_kept(self.stores) if stated else self.before.kept,
+            kept=_kept(self.stores) if of_stores else self.before.kept,
+            verified=max((one for one in looks if one is not None), default=None),
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),
             plan=self.plan,

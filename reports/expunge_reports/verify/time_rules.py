@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from expunge_reports.forms.shared_documents import BackupCopies, Clock, Deadlines, SearchedStores
-from expunge_reports.verify.series_reader import Found, Rule, Said, stated
+from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Clock, Deadlines, SearchedStores
+from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """Between the clock of the operator and that of a reader, or of a storage."""
@@ -25,37 +25,67 @@ _ZONES: Final = timedelta(days=1)
 
 def _times(said: Said, now: datetime) -> Found:
     current = said.statement
-    at, body = current.issued_at, current.body
+    at, received = current.issued_at, stated(current.body.get("receivedAt"))
     if said.before.last is not None and at < said.before.last.issued_at:
         yield "time-backwards", ""
     if at > now + CLOCKS_DIFFER:
         yield "in-the-future", ""
-    verified, counted, received = (stated(body.get(name)) for name in ("verifiedAt", "countedAt", "receivedAt"))
+    if received is not None and received > at + CLOCKS_DIFFER:
+        yield "received-after-stated", ""
+
+
+def _looks(said: Said, _: datetime) -> Found:
+    """Verifications are in the order of their statements.
+
+    Other looks need not be: a count is of the first round, also after a hold, and a search precedes what is erased
+    again.
+    """
+    at, body, first, before = said.statement.issued_at, said.statement.body, _received(said), said.before.verified
+    verified, counted = (stated(body.get(name)) for name in ("verifiedAt", "countedAt"))
     search = body.get("blindSearch")
     looks = [verified, counted, stated(search.get("at")) if isinstance(search, dict) else None]
     looks += [stated(one.at) for document in said.new_of(BackupCopies) for one in document.listings]
     looks += [stated(document.at) for document in said.new_of(SearchedStores)]
     if any(one is not None and one > at + CLOCKS_DIFFER for one in looks):
         yield "looked-later-than-stated", ""
-    if verified is not None and counted is not None and counted > verified + CLOCKS_DIFFER:
-        yield "counted-after-verified", ""
-    if received is not None and received > at + CLOCKS_DIFFER:
-        yield "received-after-stated", ""
-    first = _received(said)
     if first is not None and any(one is not None and one < first - CLOCKS_DIFFER for one in looks):
         yield "looked-before-receipt", ""
-    cutoffs = [stated(store.cutoff) for store in said.stores]
-    if any(one is not None and one > (verified or at) + STORES_DIFFER for one in cutoffs):
+    if verified is not None and counted is not None and counted > verified + CLOCKS_DIFFER:
+        yield "counted-after-verified", ""
+    if verified is not None and before is not None and verified < before - CLOCKS_DIFFER:
+        yield "looks-backwards", ""
+
+
+def _cutoffs(said: Said, _: datetime) -> Found:
+    """A cutoff is set once, when the request is begun."""
+    first, before = _received(said), said.before.cutoffs
+    looked = stated(said.statement.body.get("verifiedAt")) or said.statement.issued_at
+    cutoffs = [(store.store, stated(store.cutoff)) for store in said.stores]
+    if any(cutoff is not None and cutoff > looked + STORES_DIFFER for _, cutoff in cutoffs):
         yield "cutoff-in-the-future", ""
-    for store, cutoff in zip(said.stores, cutoffs, strict=True):
+    for store, cutoff in cutoffs:
         if first is not None and cutoff is not None and cutoff < first - STORES_DIFFER:
-            yield "cutoff-before-receipt", store.store
-    before = said.before.cutoffs  # set once, when the request is begun
-    yield from (
-        ("cutoff-changes", store.store)
-        for store in said.stores
-        if store.store in before and stated(store.cutoff) != stated(before[store.store])
-    )
+            yield "cutoff-before-receipt", store
+        if store in before and cutoff != stated(before[store]):
+            yield "cutoff-changes", store
+
+
+def _taken(said: Said, _: datetime) -> Found:
+    """No copy was begun after it was listed: a listing is dated when it begins, and is over before it is stated.
+
+    A copy is dated by its storage's clock, as `storageAt` is; one that was seen earlier may be in another storage.
+    """
+    told = said.statement.issued_at
+    for document in said.new_of(BackupCopies):
+        listed = {one.place: stated(one.storage_at) for one in document.listings}
+        later = (one.place for one in document.may_hold_the_records if _taken_after(one, told, listed.get(one.place)))
+        yield from some(("taken-after-listed", place) for place in later)
+
+
+def _taken_after(copy: BackupCopy, told: datetime, listed: datetime | None) -> bool:
+    begun = stated(copy.taken_between[0])
+    apart = STORES_DIFFER if copy.status == "unknown" else CLOCKS_DIFFER
+    return begun is not None and begun > max(told, listed or told) + apart
 
 
 def _clocks(said: Said, _: datetime) -> Found:
@@ -151,4 +181,4 @@ def _periods(clocks: Deadlines) -> Iterator[tuple[datetime, datetime]]:
             yield began, ended
 
 
-RULES: Final = tuple(Rule(since=1, check=one) for one in (_times, _clocks))
+RULES: Final = tuple(Rule(since=1, check=one) for one in (_times, _looks, _cutoffs, _taken, _clocks))

@@ -40,4 +40,14 @@ def test_no_look_is_stated_before_the_acceptance_or_after_what_tells_of_it(look:
     looked, told = accepted + timedelta(minutes=look), accepted + timedelta(minutes=10)
     done = {"accept": accepted, "verify:cache": looked, "verify:main": looked + timedelta(seconds=1)}
     assert in_order(done, looked, told) == accepted + timedelta(minutes=stated)
-    assert verified_at(done, "verify", told) == accepted + timedelta(minutes=stated)
+    assert verified_at(done, "verify", told, None) == accepted + timedelta(minutes=stated)
+
+
+@pytest.mark.parametrize(("look", "stated"), [(20, 60), (60, 60), (70, 70)], ids=["set back since", "at once", "right"])
+def test_no_look_is_stated_before_an_earlier_one_was_told(look: int, stated: int) -> None:
+    """The later statement is not dated before the earlier one either, whatever the clock shows by then."""
+    accepted = datetime(2026, 11, 29, 9, 10, tzinfo=UTC)
+    looked, told_before = accepted + timedelta(minutes=look), accepted + timedelta(minutes=60)
+    done = {"accept": accepted, "review:main": looked}
+    told = looked + timedelta(seconds=1)
+    assert verified_at(done, "review", told, told_before) == accepted + timedelta(minutes=stated)

@@ -341,14 +341,21 @@ def of_clock(**members: object) -> Callable[[Receipt], None]:
 
 
 def then(event: str, hours: float = 27, **members: Any) -> Callable[[Receipt], None]:
-    """One more statement, as it mostly is but for these members. What is erased again is so before it is settled."""
+    """One more statement, as it mostly is but for these members. What is erased again is so before it is settled.
+
+    Its look is not before those of the others.
+    """
     more = {**usual(event), "event": event, "at": hours, "final": event == "cancelled", **members}
     more["body"] = {**usual(event)["body"], **members.get("body", {})}
 
     def change(receipt: Receipt) -> None:
         if event == "re-erased" and receipt["series"][-1]["event"] == "settled":
             receipt["series"].pop()
-        receipt["series"].append(copy.deepcopy(more))
+        said = copy.deepcopy(more)
+        if "verifiedAt" in said["body"] and "verifiedAt" not in members.get("body", {}):
+            looks = [one["body"].get("verifiedAt", "") for one in receipt["series"]]
+            said["body"]["verifiedAt"] = max(said["body"]["verifiedAt"], *looks)
+        receipt["series"].append(said)
         if "blindSearch" in more["body"]:
             of_everything(receipt)
 
@@ -427,6 +434,16 @@ def copy_twice(receipt: Receipt) -> None:
     for one in receipt["series"][1:]:
         owed: Open = one["open"]
         one["open"] = Open(owed.items, owed.expected_by, OpenCopies(4, 1, SOON, LAST))
+
+
+def not_listed(receipt: Receipt) -> None:
+    """Copies seen earlier, in a place that the data map does not name any more."""
+    copies = receipt["documents"]["copies"]
+    copies["listings"] = []
+    for one in copies["mayHoldTheRecords"]:
+        one.update(status="unknown", due=None, expectedBy=None, blocker="Not in the listing")
+    for one in receipt["series"][1:]:
+        one["open"] = Open(one["open"].items, one["open"].expected_by, OpenCopies(3, 3))
 
 
 def copies_left_behind(receipt: Receipt) -> None:
@@ -1113,7 +1130,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "settled twice": ("event-order", then("settled", 30)),
     "erased again after it was settled": (
         "event-order",
-        lambda r: r["series"].append({**usual("re-erased"), "event": "re-erased", "at": 30}),
+        lambda r: r["series"].append(
+            {**usual("re-erased"), "event": "re-erased", "at": 30}
+            | {"body": usual("re-erased")["body"] | {"verifiedAt": at(29)}}
+        ),
     ),
     "settled after an end by the operator": (
         "event-order",
@@ -1157,7 +1177,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "dated a second before the one before": ("time-backwards looked-later-than-stated", member(2, at=1 - 1 / 3600)),
     "issued in ten years": ("in-the-future", member(2, at=24 * 3650)),
     "issued in eleven minutes": ("in-the-future", then("correction", 50 + 11 / 60)),
-    "verified after it was stated": ("looked-later-than-stated", body(1, verifiedAt="2030-01-01T00:00:00Z")),
+    "verified after it was stated": (
+        "looked-later-than-stated looks-backwards",
+        body(1, verifiedAt="2030-01-01T00:00:00Z"),
+    ),
     "counted after it was stated": ("looked-later-than-stated", body(1, countedAt=at(5), verifiedAt=at(5))),
     "copies listed after it was stated": (
         "looked-later-than-stated",
@@ -1174,6 +1197,50 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "copies listed before it was received": (
         "looked-before-receipt",
         lambda r: r["documents"]["copies"]["listings"][0].update(at=at(-2)),
+    ),
+    "settled by a look of twenty hours before the answer's": (
+        "looks-backwards",
+        both(
+            member(1, at=21, open=Open(1, T0 + timedelta(days=3), COPIES)),
+            body(1, countedAt=at(20), verifiedAt=at(20.9)),
+            body(2, verifiedAt=at(1)),
+        ),
+    ),
+    "settled by a look of a second and ten minutes before the answer's": (
+        "looks-backwards",
+        body(2, verifiedAt=at(0.9 - 601 / 3600)),
+    ),
+    "erased again by a look before the answer's": (
+        "looks-backwards",
+        both(instead(2, "re-erased", body={"verifiedAt": at(0.05)}), of_last(1, found=9), then("settled")),
+    ),
+    "settled by a look before that of what was erased again": (
+        "looks-backwards",
+        both(
+            then("re-erased", 26, body={"verifiedAt": at(25)}),
+            of_last(1, found=9),
+            then("settled", body={"verifiedAt": at(1)}),
+        ),
+    ),
+    "answered by a look before the hold's": (
+        "looks-backwards",
+        both(
+            instead(1, "on-hold"),
+            then("erased", 2, body={"verifiedAt": at(0.5)}),
+            of_last(2, outcome="erased", retained=0, gone=6),
+        ),
+    ),
+    "a copy taken half a year after it was listed": (
+        "taken-after-listed",
+        of_copy(2, takenBetween=["2027-06-01T00:00:00Z", "2027-06-02T00:00:00Z"]),
+    ),
+    "a copy taken ten minutes and a second after what tells of it": (
+        "taken-after-listed",
+        of_copy(2, takenBetween=[at(1 + 601 / 3600), at(2)]),
+    ),
+    "a copy that was seen earlier, taken a day and a second after what tells of it": (
+        "taken-after-listed",
+        both(not_listed, of_copy(2, takenBetween=[at(25 + 1 / 3600), at(26)])),
     ),
     "counted after it was verified": ("counted-after-verified", body(1, verifiedAt=at(0.5), countedAt=at(0.95))),
     "received after it was accepted": (
@@ -1574,7 +1641,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         }.items()
     },
     "checked at the end of the calendar": (
-        "looked-later-than-stated looked-before-receipt",
+        "looked-later-than-stated looked-before-receipt looks-backwards",
         body(1, verifiedAt="9999-12-31T23:59:59Z", countedAt="0001-01-01T00:00:00Z"),
     ),
     "an outcome that is a list": ("form-unknown event-against-outcome", body(1, outcome=["partially-erased"])),
@@ -1597,16 +1664,6 @@ def issued(make_operator: Callable[..., Any], receipt: Receipt) -> Any:
             final=one.get("final", False),
         )
     return operator
-
-
-def not_listed(receipt: Receipt) -> None:
-    """Copies seen earlier, in a place that the data map does not name any more."""
-    copies = receipt["documents"]["copies"]
-    copies["listings"] = []
-    for one in copies["mayHoldTheRecords"]:
-        one.update(status="unknown", due=None, expectedBy=None, blocker="Not in the listing")
-    for one in receipt["series"][1:]:
-        one["open"] = Open(one["open"].items, one["open"].expected_by, OpenCopies(3, 3))
 
 
 def passed_on_late(receipt: Receipt) -> None:
@@ -1779,6 +1836,20 @@ TRUE = {
         0, takenBetween=[at(-20), at(-19).replace("Z", ".123000Z")], due=at(-19)
     ),
     "counted by a host whose clock runs ahead": body(1, countedAt=at(0.95)),
+    "settled by a look of a host whose clock runs ten minutes behind": body(2, verifiedAt=at(0.9 - 600 / 3600)),
+    "counted before a hold that was stated first": both(
+        instead(1, "on-hold"),
+        then("erased", 2, body={"countedAt": at(0.5), "verifiedAt": at(1.9)}),
+        then("settled", body={"verifiedAt": at(26)}),
+    ),
+    "a copy taken while its place was listed": of_copy(2, takenBetween=[at(1 + 600 / 3600), at(2)]),
+    "a copy seen earlier in a storage whose clock was a day ahead": both(
+        not_listed, of_copy(2, takenBetween=[at(25), at(25)])
+    ),
+    "a copy taken by a storage whose clock is a day ahead": both(
+        lambda r: r["documents"]["copies"]["listings"][0].update(storageAt=at(25)),
+        of_copy(2, takenBetween=[at(24), at(24.5)]),
+    ),
 }
 
 
