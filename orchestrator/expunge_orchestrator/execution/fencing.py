@@ -55,6 +55,9 @@ def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat, *, anew: bool = 
         serialise_writers(connection)  # with the placing of holds, and with a cancel
         batch = batches.batch_of_chunk(connection, chunk_id)
         cutoffs = cutoffs_of(connection, batch.id)
+        chunk = claims.stood(connection, chunk_id)
+        if chunk.state == ChunkState.RUNNING.value:  # whoever had it was killed at this step, or is overtaken by now
+            note_interrupted(connection, batch.pipeline[chunk.step], items_of_chunk(connection, chunk_id))
         if anew:
             _resume(connection, batch, chunk_id)
         return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
@@ -79,8 +82,6 @@ class _Source(NamedTuple):
 def _resume(connection: Transaction, batch: Batch, chunk_id: int) -> None:
     """Bring a chunk whose last drive stopped, or was killed, back to where what it goes by is not stale."""
     chunk = claims.stood(connection, chunk_id)
-    if chunk.state == ChunkState.RUNNING.value:
-        note_interrupted(connection, batch.pipeline[chunk.step], items_of_chunk(connection, chunk_id))
     step = pipeline.resume_step(batch.pipeline, chunk.step, ending=chunk.ending)
     if step != chunk.step and chunk.state != _WITHDRAWING:
         claims.go_back(connection, chunk_id, step)
