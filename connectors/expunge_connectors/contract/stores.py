@@ -99,7 +99,7 @@ class StoreConnector(Protocol):
         """Delete or tombstone what is due, in the collections that `actions` names, and nothing else.
 
         Idempotent and resumable: calling it again after any interruption ends in the same state. Bounded transactions.
-        Nothing is gone for good before `notice` was told of it: only what it was told of is stated as erased.
+        Nothing is gone for good before `notice` was told of it; what it was told of is stated as erased if it is gone.
         Returns the number of records touched by this call: progress only, never evidence.
         """
         ...

@@ -6,7 +6,8 @@ explains, states and writes.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -75,7 +76,7 @@ class PersonFacts:
 
     found: CountRecord
     seen: CountRecord
-    erased: Container[Place]
+    erased: AbstractSet[Place]
     gone: Mapping[Place, int] = field(default_factory=dict)
     others: Sequence[ConcurrentRequest] = ()
     before: Sequence[LeftBefore] = ()
