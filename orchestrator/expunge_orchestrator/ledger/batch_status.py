@@ -43,7 +43,7 @@ def outcomes_by_batch(connection: sa.Connection, of: Collection[Batch]) -> Mappi
 
 
 UNDISCLOSED = sa.and_(tables.chunk.c.state == ChunkState.HELD.value, tables.chunk.c.failure.is_(None))
-"""Chunks that wait for a hold that may not be told (`hold_enforcement.park`)."""
+"""Chunks that wait for a hold that may not be told (`outcome_writer`)."""
 
 
 def count_by_public_state(connection: sa.Connection) -> Mapping[str, int]:
