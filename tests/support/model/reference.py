@@ -391,6 +391,7 @@ class Reference:
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
                 of_another = self._names(name, link, self._told_by(link["identity"]), cells, state)
+                of_another = of_another or (bool(matched) and self._held_beside(name, link, cells, state, keys, people))
                 too_old = {one for one in matched if self._too_old(spec, cells, began.get(one))}
                 nominated = nominated or bool(matched - taken_keys - too_old and not of_another)
                 theirs_by_value = theirs_by_value or bool(matched - taken_keys and (too_old or of_another))
@@ -408,6 +409,48 @@ class Reference:
         if (claimed or refused) and self._alone(name, cells, state):
             return Found(unclear=old)
         return Found() if nominated or theirs_by_value else None
+
+    def _held_beside(  # noqa: PLR0917 - a row, what led there, and who goes
+        self, name: str, found_by: Mapping[str, Any], cells: Cells, state: State, keys: Keys, people: Keys | None
+    ) -> bool:
+        """A row that names nobody by a key holds, beside the value that led there, one of somebody who does not go."""
+        spec = self._collections[name]
+        if (
+            "person" in spec
+            or "goes_with_any" in spec
+            or self._by_elements(name)
+            or not self._alone(name, cells, state)
+        ):
+            return False
+        going = keys | (people or frozenset())
+        beside = {
+            (link["identity"], one)
+            for link in spec["found_by"]
+            if self._passing(link.get("identity")) and of_kind(link, cells)
+            if _several(link) or any(link.get(one) != found_by.get(one) for one in ("column", "path"))
+            for one in sought(self._identities[link["identity"]]["normaliser"], link, cells)
+        } - keys
+        return any(self._holds(one, beside, going, state) for one in self._collections if self._is_person(one))
+
+    def _holds(self, name: str, values: AbstractSet[tuple[str, str]], going: Keys, state: State) -> bool:
+        """A living person who does not go holds one of these values in a row of their own."""
+        spec, table = self._collections[name], self._tables[name]
+        links = [link for link in spec["found_by"] if self._passing(link.get("identity"))]
+        own = [link for link in spec["found_by"] if link.get("identity") == spec["person"]]
+        return any(
+            not values.isdisjoint(self._keys_by(links, cells))
+            and going.isdisjoint(self._keys_by(own, cells))
+            and not self._erased(name, cells, state)
+            for cells in state[table.text].values()
+        )
+
+    def _keys_by(self, links: Iterable[Mapping[str, Any]], cells: Cells) -> set[tuple[str, str]]:
+        return {
+            (link["identity"], one)
+            for link in links
+            if of_kind(link, cells)
+            for one in sought(self._identities[link["identity"]]["normaliser"], link, cells)
+        }
 
     def _stays(self, lead: str, columns: tuple[str, ...], values: tuple[Cell, ...], state: State) -> bool:
         """A shared row that stays holds these values."""
