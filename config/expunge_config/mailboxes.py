@@ -70,7 +70,7 @@ def mailbox(text: str) -> Item:
     shape = _ONE.fullmatch(text)
     found = None if shape is None else address(shape["inside"] or shape["bare"])
     if shape is None or found is None or _another(shape["name"], found):
-        return Item(None, others=_SIGN.search(text) is not None)
+        return Item(None, others=_SIGN.search(f"{text} {fields}") is not None)
     return Item(found, others=_another(shape["comment"], found) or _another(fields, found))
 
 
@@ -168,7 +168,8 @@ def _texts_compared() -> TextsCompared:
     """Two texts, neither of which is read: what is left empty of one, because SQL cannot say it, may be anybody's."""
     visible = f"translate({{column}}::text COLLATE \"C\", E'{_escaped(_SIGNS + _INVISIBLE)}', '{'@' * len(_SIGNS)}')"
     spaces = f"[{_escaped(_SPACES)}]*"
-    plain = f"regexp_replace({visible}, E'{spaces}@{spaces}', '@', 'g')"
+    signs = f"regexp_replace({visible}, E'[([{{<]{spaces}at{spaces}[])}}>]', '@', 'gi')"
+    plain = f"regexp_replace({signs}, E'{spaces}@{spaces}', '@', 'g')"
     same = "{token}, {token} || '.', rtrim({token}, '.'), split_part({token}, '@', 1) || '@'"
     domain = "'@' || split_part({token}, '@', 2)"
     return TextsCompared(

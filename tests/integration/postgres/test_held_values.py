@@ -174,6 +174,8 @@ _OF_BOB = [
     "b\u00adob@x.example",
     "bob\uff20x.example",
     "x bob@x.example",
+    "bob (at) x.example",
+    "Bob[AT]x.example",
 ]
 _OF_JO = ["jo@m\u00fcnchen.example", "ann@x.example, jo@m\u00fcnchen.example", "jo@xn--mnchen-3ya.example"]
 _OF_NOBODY = ["unknown", "n/a", "carl@x.example", "joe@x.example", "bob@y.example"]

@@ -140,6 +140,7 @@ def test_what_is_no_mailbox_is_told(text: str, values: set[str]) -> None:
         (EMAIL, "ann@x.example (bob\uff20x.example)", {"ann@x.example"}),
         (EMAIL, "mailto:ann@x.example?cc=bob@x.example", {"ann@x.example"}),
         (EMAIL, "mailto:ann@x.example?subject=hi&bcc=bob%40x.example", {"ann@x.example"}),
+        (EMAIL, "mailto:?cc=bob@x.example, ann@x.example", {"ann@x.example"}),
         (PHONE, "+4930123451;+4930123452 abends", {"+4930123451"}),
         (PHONE, "+4930123451, privat 030 12 34 52 abends", {"+4930123451"}),
         (PHONE, "tel:+4930123451;alt=+4930123452", {"+4930123451"}),
