@@ -7,6 +7,8 @@ from tests.support.data_map_text import parsed
 from tests.support.postgres.company import checked, execute, opened
 from tests.support.postgres.small_schemas import shape
 
+from expunge_connectors.contract import Scope, Severity
+
 TABLE = "(id int PRIMARY KEY, email text, created timestamptz NOT NULL DEFAULT '2020-01-01')"
 PERSONS = """
 %s:
@@ -72,3 +74,22 @@ def test_a_further_address_of_a_person_contradicts_nothing(two):
     (found,) = said(two)
     assert (found.code, found.severity.value) == ("same-person-unknown", "warning")
     assert "several rows in crm" in found.message
+
+
+def test_another_address_in_a_second_clients_schema_stops_that_client(database):
+    for name in "ab":
+        execute(
+            database,
+            f"CREATE SCHEMA tenant_{name}; CREATE TABLE tenant_{name}.shop {TABLE}; CREATE TABLE tenant_{name}.crm"
+            f" {TABLE}; INSERT INTO tenant_{name}.shop SELECT n, 'u' || n || '@x.example' FROM generate_series(1, 9) n;"
+            f" INSERT INTO tenant_{name}.crm SELECT * FROM tenant_{name}.shop",
+        )
+    document = loaded().model_dump(mode="json", exclude_none=True)
+    text = "".join(PERSONS % (name, name) for name in ("shop", "crm"))
+    text = text.replace("table: public.", "table: tenant_*.").replace("controller: acme", "controller: client")
+    document["stores"]["main"]["collections"] = parsed(text)
+    with opened(database, checked(document)) as store:
+        assert [one for one in store.inspect() if one.severity is Severity.ERROR] == []
+        execute(database, "UPDATE tenant_b.crm SET email = 'zoe@x.example' WHERE id = 7")
+        (found,) = [one for one in store.inspect() if one.code.startswith("same-person")]
+    assert (found.code, found.scopes) == ("same-person-contradicted", (Scope("client", "b"),))

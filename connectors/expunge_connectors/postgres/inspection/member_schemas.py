@@ -7,7 +7,7 @@ of many, it is asked of half of them, as long as there is time.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycopg import sql
@@ -51,12 +51,18 @@ def anywhere(
     connection: Connection, inspection: InspectionContext, table: Table, condition: sql.Composable
 ) -> bool | None:
     """It is so of a table, in whichever schema. None: it is known of none, and the server would not say of all."""
-    if inspection.in_schemas(table):
-        answers = list(asked(connection, inspection, condition).values())
-    else:
-        answer = table_sampling.asked(connection, sql.SQL("SELECT {}").format(condition))
-        answers = [None if answer is None else answer[0][0]]
+    answers = told(connection, inspection, [table], condition)
     return True if any(answers) else None if None in answers else False
+
+
+def told(
+    connection: Connection, inspection: InspectionContext, tables: Iterable[Table], question: sql.Composable
+) -> list[Any]:
+    """What an expression about these tables is, in each schema if they are in all. None: the server would not say."""
+    if any(map(inspection.in_schemas, tables)):
+        return list(asked(connection, inspection, question).values())
+    answer = table_sampling.asked(connection, sql.SQL("SELECT {}").format(question))
+    return [None if answer is None else answer[0][0]]
 
 
 def _of_any(inspection: InspectionContext, question: sql.Composable) -> sql.Composable:

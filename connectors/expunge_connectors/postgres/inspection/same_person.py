@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 
 from psycopg import sql
@@ -13,7 +14,7 @@ from expunge_connectors.postgres.catalog.key_types import as_it_is, same_value, 
 from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import rows_concerned, table_sampling
+from expunge_connectors.postgres.inspection import member_schemas, rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.comparison import normalised
@@ -68,17 +69,21 @@ def _pair(
         )
         for name in told
     ]
-    statement = sql.SQL("SELECT count(*), {} FROM {} JOIN {} AS o ON {}").format(
+    sampled = table_sampling.sampled(connection, one[2])
+    if inspection.in_schemas(one[2]):
+        sampled = replace(sampled, rows=0, pages=0)  # how large the table of another schema is nobody has asked
+    question = sql.SQL("(SELECT ARRAY[count(*), {}] FROM {} JOIN {} AS o ON {})").format(
         sql.SQL(", ").join(differ),
-        table_sampling.sample(table_sampling.sampled(connection, one[2]), _ROWS, one[2].columns),
+        table_sampling.sample(sampled, _ROWS, one[2].columns),
         other[2].identifier,
         _same(inspection, identity, one, other, "s"),
     )
-    answer = table_sampling.asked(connection, statement)
-    if answer is None:
+    answers = member_schemas.told(connection, inspection, (one[2], other[2]), question)
+    if None in answers:
         yield _uncompared(inspection, one[0], identity, f"{place}: the server would not, or not in time")
+    if not (known := [answer for answer in answers if answer is not None]):
         return
-    both, *counts = answer[0]
+    both, *counts = map(sum, zip(*known, strict=True))
     if not both:
         yield _uncompared(inspection, one[0], identity, f"{place}: no value of the sample stands in both")
     for name, count in zip(told, counts, strict=True):
