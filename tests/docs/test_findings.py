@@ -16,15 +16,15 @@ ROW = re.compile(r"^\| (`[a-z0-9-]+`(?:, `[a-z0-9-]+`)*) \| ((?:error|warning|in
 SEVERITIES = {"error", "warning", "info"}
 # Helpers whose own name or default gives the severity: name of the method -> severity.
 LOGGERS = {"_LOG", "_ACCESS"}
-BY_METHOD = {**{severity: severity for severity in SEVERITIES}, "error_of_rows": "error"}
+BY_METHOD = {**{severity: severity for severity in SEVERITIES}, "error_of_rows": "error", "error_of_schemas": "error"}
 
 
 def produced(source: str) -> Iterator[tuple[str | None, str | None, int]]:
     """Return (code, severity, line) of every finding that a module makes; None for what is no literal.
 
     A finding is made with a severity and a code side by side (`Finding(Severity.ERROR, "code", …)` and its short
-    forms), or by a method called error, error_of_rows, warning or info whose first argument is the code.
-    Functions that only hand `code` on are passed over.
+    forms), or by a method called error, error_of_rows, error_of_schemas, warning or info whose first
+    argument is the code. Functions that only hand `code` on are passed over.
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):

@@ -22,10 +22,9 @@ class Finding:
 
     Attributes:
         of_rows: Rows say it that stand there now, and not how the store is built: with one of them something could go
-            that is another person's. Whoever only looks sees no less than without them. Or the role's rights in the
-            schema of one member say it.
-        scopes: Whose rows they are: it stops requests for these alone; without a member, for every member. None: it
-            stops everybody's.
+            that is another person's. Whoever only looks sees no less than without them.
+        scopes: Whose rows they are, or in whose schema alone it is so: it stops requests for these alone; without a
+            member, for every member. None: it stops everybody's.
     """
 
     severity: Severity

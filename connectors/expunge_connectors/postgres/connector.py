@@ -619,5 +619,5 @@ def _both(
 
 
 def _built_wrong(findings: Sequence[Finding]) -> bool:
-    """An error is among them that is not only one of rows which stand there now."""
-    return any(one.severity is Severity.ERROR and not one.of_rows for one in findings)
+    """An error is among them that is not only one of rows which stand there now, or of some members' schemas."""
+    return any(one.severity is Severity.ERROR and one.scopes is None for one in findings)

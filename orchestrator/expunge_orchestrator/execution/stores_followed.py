@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Finding, RelationChange, Severity
+from expunge_connectors.contract import Finding, RelationChange, Scope, Severity
+from expunge_connectors.errors import StructureChangedError
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.data_map_check import inspect_all, raise_on_errors
 from expunge_orchestrator.errors import FindingsError
@@ -44,29 +45,37 @@ def refuse_errors(workspace: Workspace, batch: Batch, *, to_look: bool = False) 
         FindingsError: There is an error that no dropped or renamed table explains.
         ConnectorError: A store cannot be asked.
     """
-    found = changed(workspace, batch)
     try:
         workspace.refuse_errors(batch.scope)
     except FindingsError as error:
         workspace.refuse_unmapped_names()
-        following = workspace_following(workspace, found, batch.scope)
-        findings = inspect_all(
-            workspace.data_map, following.stores, workspace.backups, workspace.settings.stores_at_once
-        )
-        findings = [one for one in findings if not (to_look and one.of_rows)]
-        try:
-            raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)], batch.scope)
-        except FindingsError:
-            if all(one.settles for changes in found.values() for one in changes.values()):
-                raise
-            raise error from None  # without a table that is built otherwise, what points to it is found instead
+        return _in_spite_of(error, workspace, batch, to_look=to_look)
+    return changed(workspace, batch)
+
+
+def _in_spite_of(error: FindingsError, workspace: Workspace, batch: Batch, *, to_look: bool) -> Changed:
+    """What is not as it was planned, where that explains every error, or they are not of what is to be done."""
+    try:
+        found = changed(workspace, batch)
+    except StructureChangedError:
+        raise error from None  # which says what is otherwise, and what to do
+    following = workspace_following(workspace, found, batch.scope)
+    findings = inspect_all(workspace.data_map, following.stores, workspace.backups, workspace.settings.stores_at_once)
+    findings = [one for one in findings if not (to_look and one.of_rows)]
+    try:
+        raise_on_errors([one for one in findings if not _log_dropped(one, workspace.data_map)], batch.scope)
+    except FindingsError:
+        if all(one.settles for changes in found.values() for one in changes.values()):
+            raise
+        raise error from None  # without a table that is built otherwise, what points to it is found instead
     return found
 
 
 def fit_to_settle(workspace: Workspace, batches: Sequence[Batch]) -> tuple[list[int], FindingsError | None]:
     """The batches whose settling checks can begin, and why those of the others cannot.
 
-    Batches that were planned on the same tables are judged once. Of whom something came back, `re_erase` asks more.
+    Batches of one member that were planned on the same tables are judged once. Of whom something came back, `re_erase`
+    asks more.
 
     Raises:
         ConnectorError: A store cannot be asked.
@@ -77,9 +86,9 @@ def fit_to_settle(workspace: Workspace, batches: Sequence[Batch]) -> tuple[list[
         pass
     else:
         return [one.id for one in batches], None
-    alike: dict[str, list[Batch]] = {}
+    alike: dict[tuple[Scope, str], list[Batch]] = {}
     for batch in batches:
-        alike.setdefault(json.dumps(batch.relations, sort_keys=True), []).append(batch)
+        alike.setdefault((batch.scope, json.dumps(batch.relations, sort_keys=True)), []).append(batch)
     fit: list[int] = []
     refused = None
     for group in alike.values():

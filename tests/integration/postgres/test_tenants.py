@@ -129,6 +129,7 @@ def test_rights_that_the_role_has_not_in_one_schema_are_granted_by_the_remedy_an
             [found] = errors(limited)
             assert (found.code, found.scopes) == ("tenant-differs", (Scope("client", "cusp"),))
             assert not found.stops(BOLT)
+            assert not found.of_rows, "whoever only looks, at settling, waits as well"
             assert "it has there no USAGE ON SCHEMA, DELETE ON posts, SELECT ON posts" in found.message
             assert due(limited.count([ANN], BOLT, CUTOFF)) == {"users": 1, "posts": 1, "signatures": 1}
             with pytest.raises(RightMissingError):
@@ -139,6 +140,29 @@ def test_rights_that_the_role_has_not_in_one_schema_are_granted_by_the_remedy_an
             execute(clients, f'GRANT TRUNCATE ON tenant_bolt.posts TO "{urlsplit(url).username}"')
             [found] = errors(limited)
             assert found.remedy.startswith('REVOKE TRUNCATE ON "tenant_bolt"."posts" FROM ')
+
+
+def test_a_right_on_a_log_in_one_schema_stops_no_other_member(clients: str) -> None:
+    """Somebody let the role read the visits of one client for a day."""
+    log = 'visits: {table: "tenant_*.visits", log: {purpose: p, ground: g, retention: P1Y, approved_by: A. Officer}}\n'
+    names = ("acme", "bolt", "cusp")
+    execute(clients, "".join(f"CREATE TABLE tenant_{name}.visits (id int);" for name in names))
+    granted = [
+        f"GRANT {what} TO {{role}}"
+        for name in names
+        for what in (
+            f"USAGE ON SCHEMA tenant_{name}",
+            f"SELECT, DELETE ON tenant_{name}.users, tenant_{name}.posts",
+            f"SELECT, UPDATE (signed_as) ON tenant_{name}.signatures",
+        )
+    ]
+    sellers = "GRANT SELECT, DELETE ON sellers TO {role}"
+    with role(clients, *granted, sellers) as url, opened(url, shape(COLLECTIONS + log)) as limited:
+        assert errors(limited) == []
+        execute(clients, f'GRANT SELECT ON tenant_bolt.visits TO "{urlsplit(url).username}"')
+        [found] = errors(limited)
+    assert found.scopes == (BOLT,)
+    assert found.remedy.startswith('REVOKE SELECT ON "tenant_bolt"."visits" FROM ')
 
 
 def test_what_matters_to_nobody_makes_no_difference(store: PostgresStore, clients: str) -> None:

@@ -151,8 +151,8 @@ class Tenants:
 
     Attributes:
         shapes: Schema -> its shape.
-        usual: How most of them are built, with the rights of those on most of whose tables the role has any; of two
-            shapes the one that more have, or of the first schema by name. None: there is no schema.
+        usual: How most of them are built, with the rights of those on most of whose tables, logs aside, the role has
+            any; of two shapes the one that more have, or of the first schema by name. None: there is no schema.
         first: The first schema of that shape: what is inspected, and sampled.
         newest: The three that were made last, the last one first.
         tables: Their names, without a schema.
@@ -167,13 +167,19 @@ class Tenants:
 
     @classmethod
     def of(
-        cls, pattern: TenantPattern, shapes: Mapping[str, Shape], newest: Sequence[str], tables: Collection[str]
+        cls,
+        pattern: TenantPattern,
+        shapes: Mapping[str, Shape],
+        newest: Sequence[str],
+        tables: Collection[str],
+        erased: Collection[str],
     ) -> Tenants:
-        """With what most of them have in common."""
+        """With what most of them have in common. On tables that are not `erased` from, the role needs no rights."""
         names = [schema for schema in sorted(shapes) if pattern.member(schema) is not None]
         most = Counter(built(shapes[schema]) for schema in names).most_common(1)
         alike = Counter(shapes[schema] for schema in names if built(shapes[schema]) == most[0][0])
-        usual = max(alike, key=lambda one: (len(one) - len(built(one)), alike[one]), default=None)
+        granted = {shape: sum(what == _RIGHT and name in erased for name, what, _ in shape) for shape in alike}
+        usual = max(alike, key=lambda one: (granted[one], alike[one]), default=None)
         return cls(
             pattern,
             shapes,
@@ -214,8 +220,9 @@ def read(connection: Connection, spec: PostgresSpec, data_map: DataMap) -> Tenan
         return None
     shapes = _shapes(connection, spec, data_map, None)
     newest = connection.execute(_NEWEST, (sorted(shapes),)).fetchall() if shapes else []
-    names = {one.table.partition(".")[2] for one in spec.collections.values() if one.by_pattern}
-    return Tenants.of(pattern, shapes, [schema for (schema,) in newest], names)
+    ours = [(one.table.partition(".")[2], one.log is None) for one in spec.collections.values() if one.by_pattern]
+    names, erased = {name for name, _ in ours}, {name for name, is_erased in ours if is_erased}
+    return Tenants.of(pattern, shapes, [schema for (schema,) in newest], names, erased)
 
 
 def shape_of(connection: Connection, spec: PostgresSpec, data_map: DataMap, schema: str) -> Shape:

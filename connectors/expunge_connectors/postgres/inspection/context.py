@@ -122,6 +122,11 @@ class InspectionContext:
         scopes, told = tuple(sorted(concerned, key=str)), self.in_any_schema(message)
         return Finding(Severity.ERROR, code, self.store, collection, told, remedy, of_rows=True, scopes=scopes)
 
+    def error_of_schemas(self, code: str, message: str, remedy: str, concerned: Collection[Scope]) -> Finding:
+        """A finding that blocks whatever is done in the schemas of these."""
+        scopes = tuple(sorted(concerned, key=str))
+        return Finding(Severity.ERROR, code, self.store, None, message, remedy, scopes=scopes)
+
     def in_any_schema(self, text: str) -> str:
         """What is told of the first schema, where rows of all of them were looked at: `tenant_*.posts`."""
         if self.tenants is not None and self.schemas:

@@ -56,25 +56,26 @@ def findings(
             "Correct `table`; or wait for the first member.",
         )
     else:
-        yield inspection.info(
-            "tenants",
-            None,
+        alike = [one for one, shape in tenants.shapes.items() if tenants.nameable(one) and shape == tenants.usual]
+        inspected = (
             f"{tenants.pattern.text}: {_counted(len(tenants.shapes))}, {', '.join(tenants.newest)} made last."
-            f" {tenants.first} was inspected for all that are built like it{_looked_at(inspection, tenants)}.",
-            "Nothing to do: a new member's schema is covered by itself.",
+            f" {tenants.first} was inspected for all that are built like it"
         )
+        if len(inspection.schemas) == len(alike):
+            nothing = "Nothing to do: a new member's schema is covered by itself."
+            yield inspection.info("tenants", None, f"{inspected}, and their rows were looked at in each.", nothing)
+        else:
+            yield inspection.warning(
+                "tenants",
+                None,
+                f"{inspected}, and rows were looked at in {len(inspection.schemas)} of {len(alike)}: unknown of the"
+                " others, not fine.",
+                "Look yourself whether rows of the others name several people.",
+            )
     yield from _unnameable(inspection, tenants)
     yield from _differing(connection, inspection, tenants, data_map)
     yield from _crossing(inspection, crossing)
     yield from _counted_anew(inspection, data_map)
-
-
-def _looked_at(inspection: InspectionContext, tenants: Tenants) -> str:
-    """In how many of them rows were looked at."""
-    alike = [one for one, shape in tenants.shapes.items() if tenants.nameable(one) and shape == tenants.usual]
-    if len(inspection.schemas) == len(alike):
-        return ", and their rows were looked at in each"
-    return f", and rows were looked at in {len(inspection.schemas)} of {len(alike)}: unknown of the others, not fine"
 
 
 def sampled(inspection: InspectionContext) -> Iterator[Finding]:
@@ -115,9 +116,8 @@ def _differing(
         if not found.built:
             members = {tenants.member(schema) for schema in schemas}
             owners = {one.owner.controller for one in spec.collections.values() if one.by_pattern and one.owner}
-            yield inspection.error_of_rows(
+            yield inspection.error_of_schemas(
                 "tenant-differs",
-                None,
                 f"The role has other rights in {_listed(schemas)} than in {first}: it has there"
                 f" {'no' if found.lacking else 'also'} {_listed(_in_words(found.lacking or found.further))}.",
                 rights,
