@@ -85,7 +85,7 @@ def values_beside(
     Bob's post in Ann's thread, by the user name that his account holds; a lead with Ann's address, by Bob's number; a
     letter to both of them, by the other address on it. Of a row that is a person its own key says it, of an element
     that is taken out of a list the element. A shareable value leads nowhere: what it finds is told. What stands where
-    the value was found is that value, but for a list. One link a place (see `reading`).
+    the value was found is that value, but for a list. One link a place and kind of row (see `reading`).
     """
     if table.person is not None or table.goes_with_any is not None or table.by_elements:
         return ()
@@ -100,16 +100,21 @@ def values_beside(
         and not disjoint(one.where, link.where)
         and (one.several or not by_value or _place(one) != _place(link))
     )
-    return tuple({_place(one): one for one in found}.values())
+    return tuple({(_place(one), one.where): one for one in found}.values())
 
 
 def reading(table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
     """The links that read a value where this one does, as another identity or in another region: any may know it."""
-    return tuple(one for one in table.found_by if _passes_on(one, data_map) and _place(one) == _place(link))
+    return tuple(
+        one
+        for one in table.found_by
+        if _passes_on(one, data_map) and _place(one) == _place(link) and not disjoint(one.where, link.where)
+    )
 
 
 def _place(link: Link) -> Source:
-    return link.source.model_copy(update={"region": None})
+    """Where the value stands, whatever kind of row it is and however it is read."""
+    return link.source.model_copy(update={"region": None, "where": ()})
 
 
 def held_elsewhere(store: str, table: TableSpec, identity: str, data_map: DataMap) -> bool:

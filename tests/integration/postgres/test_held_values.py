@@ -277,3 +277,27 @@ def test_with_an_index_the_holders_are_not_read_from_end_to_end(database: str, n
         with opened(database, loaded) as store:
             verb(store)
         assert scans_of_users(database) == before
+
+
+def test_what_led_there_is_not_asked_about_as_another_identity_of_some_kinds_of_rows(database: str) -> None:
+    """Of an address that SQL cannot read nobody can say whose it is; this one is the subject's, read by the client."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, email text, recovery text, created_at date DEFAULT '2025-01-01')"
+        "; CREATE TABLE leads (id int PRIMARY KEY, mail text, kind int, created_at timestamptz DEFAULT '2025-06-01');"
+        "INSERT INTO users VALUES (1, 'a%n@x.example', 'ann@y.example'), (2, 'bob@x.example', 'b%b@x.example');"
+        "INSERT INTO leads VALUES (1, 'Ann <A%N@x.example>', 1), (2, 'b%b@x.example', 1)",
+    )
+    text = """
+    users: {table: public.users, person: user_id, created: created_at,
+      yields: {user_id: id, email: email, recovery: recovery}, found_by: [{column: id, identity: user_id},
+      {column: email, identity: email}, {column: recovery, identity: recovery}]}
+    leads: {table: public.leads, created: created_at, found_by: [{column: mail, identity: email},
+      {column: mail, identity: recovery, where: {kind: '1'}}]}
+    """
+    document = small_document(text, email="email/3")
+    document["identities"]["recovery"] = {"kind": "reusable", "normaliser": "exact/1"}
+    with opened(database, checked(document)) as store:
+        ann = resolved(store, [subject(1, user_id="1")], ACME)
+        for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
+            assert (counts[1]["leads"].due, counts[1]["leads"].ambiguous) == (1, 0)
