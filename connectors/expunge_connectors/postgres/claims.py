@@ -106,16 +106,19 @@ def _person_named(spec: PostgresSpec, link: Link, data_map: DataMap) -> str | No
 
 
 def told(spec: PostgresSpec, table: TableSpec, data_map: DataMap) -> tuple[Link, ...]:
-    """Reusable values that a row tells and is not found by, as links; of rows that say by a key whose they are.
+    """Reusable values that a row tells and is not found by, as links; of rows that may say whose they are.
 
-    All collections of a table say it.
+    All collections of a table say it, by a key or by a value that persons hold.
 
     Such an address may be anybody's: where a row of somebody else holds it too, it leads to neither (see `hearsay`).
     What has to be decoded no index finds, and no statement compares.
     """
     links = (link for one in spec.collections.values() if one.table == table.table for link in one.found_by)
-    firm = any(link.lead is not None or not _reusable(link.identity or "", data_map) for link in links)
-    if table.person is not None or table.log is not None or not firm:
+    says = any(
+        link.lead is not None or not _reusable(link.identity or "", data_map) or _held(link.identity or "", data_map)
+        for link in links
+    )
+    if table.person is not None or table.log is not None or not says:
         return ()
     return tuple(
         Link.by(identity, source)
@@ -130,6 +133,16 @@ def _reusable(identity: str, data_map: DataMap) -> bool:
     """Its values pass from one person to another, and people do not share them."""
     declared = data_map.identities.get(identity)
     return declared is not None and declared.kind is IdentityKind.REUSABLE and not declared.shareable
+
+
+def _held(identity: str, data_map: DataMap) -> bool:
+    """Persons hold such values in rows of their own, in any store."""
+    return any(
+        claiming(table) is not None and any(one.identity == identity for one in table.found_by)
+        for spec in data_map.stores.values()
+        if isinstance(spec, PostgresSpec)
+        for table in spec.collections.values()
+    )
 
 
 def _never_reused(spec: PostgresSpec, child: TableSpec, link: Link, data_map: DataMap, catalogue: Catalogue) -> bool:

@@ -448,7 +448,7 @@ class PostgresStore:
     def told_by_others(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:
-        """Doubtful keys that rows hold which say by a key that they are somebody else's."""
+        """Doubtful keys that rows hold which say that they are somebody else's."""
         return self._reading(
             lambda connection: hearsay.told_by_others(
                 connection, self._mapped(connection, scope), subjects, scope, cutoff

@@ -1,9 +1,10 @@
 """Hearsay: values that records merely tell, and that records of somebody else hold as well (ADR 18).
 
 An address on Ann's gift that is in nobody's own row may be anybody's. What it leads to is hers only while no row that
-says by a key whose it is, and is not found for her, tells it too or is found by it: Bob's parcel, a line of his order.
-He may have written it since the resolution, so whatever goes by such a value asks again. Rows of other members, by
-their own column or by the rows above them, say nothing of this member's people (ADR 28).
+says whose it is, and is not found for her, tells it too or is found by it: Bob's parcel, a line of his order, one with
+his user name, also in a text that cannot be read and under another identity of the same place. Nor while a row tells it
+that goes with her and is his. He may have written it since the resolution, so whatever goes by such a value asks again.
+Rows of other members, by their own column or by the rows above them, say nothing of this member's people (ADR 28).
 `k` is a staged key, `t` a row that holds it, `m` a key that is the subject's without such values, `f` a row that those
 lead to.
 """
@@ -25,13 +26,13 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
-from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql import held_values, key_staging
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import equal, same_row
-from expunge_connectors.postgres.sql.fragments import and_, column
+from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, or_
 from expunge_connectors.postgres.sql.member_rows import may_be_the_members
-from expunge_connectors.postgres.sql.row_conditions import known_by_value_alone
-from expunge_connectors.postgres.sql.row_owners import requested
+from expunge_connectors.postgres.sql.row_conditions import known_by_value_alone, says_nothing
+from expunge_connectors.postgres.sql.row_owners import anothers, requested
 from expunge_connectors.postgres.sql.search_paths import claimed_paths, search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined
 
@@ -52,9 +53,22 @@ def told_by_others(
         cutoff: As for `resolve`.
     """
     assert store.telling is not None
-    store = store.telling
+    names = {key: store.aliases.everywhere(key) for one in subjects for key in one.doubtful}
+    asked = [replace(one, doubtful=one.doubtful.union(*(names[key] for key in one.doubtful))) for one in subjects]
+    held = _told(connection, store.telling, asked, scope, cutoff)
+    told = {
+        one.number: frozenset(key for key in one.doubtful if not names[key].isdisjoint(held.get(one.number, ())))
+        for one in subjects
+    }
+    return {number: keys for number, keys in told.items() if keys}
+
+
+def _told(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
+) -> dict[int, frozenset[SubjectKey]]:
     with translated(store.name):
-        search = Search(connection, store, key_staging.stage(connection, store, subjects, scope), cutoff)
+        staged = key_staging.stage(connection, store, subjects, scope, perhaps=True)
+        search = Search(connection, store, staged, cutoff)
     holding = {
         name: paths
         for name, mapped in store.scoped.items()
@@ -156,9 +170,10 @@ def _by_subject(found: Iterable[tuple[int, SubjectKey]]) -> dict[int, frozenset[
 
 
 def _theirs(search: Search, mapped: BoundTable, path: SearchPath) -> sql.Composed:
-    """Subject's number and key, of such rows.
+    """Subject's number and key, of such rows: they say whose they are, by a key or a value that somebody holds.
 
-    A row in which a key of the subject's stands itself is none, unless it names somebody else as well.
+    A row in which a key of the subject's stands itself is none, nor one that is found for the subject, unless what it
+    tells is somebody else's.
     """
     every = _of_table(search.store, mapped)
     links = [link for one in every for link in one.selecting if link.sure and not link.below]
@@ -178,10 +193,18 @@ def _theirs(search: Search, mapped: BoundTable, path: SearchPath) -> sql.Compose
         for one in every
         if search.found.get(one.name)
     ]
-    named = sql.SQL("NOT ({})").format(and_(*(known_by_value_alone(search.store, one, "t") for one in every)))
+    says: list[sql.Composable] = [
+        sql.SQL("NOT ({})").format(and_(*(known_by_value_alone(search.store, one, "t") for one in every)))
+    ]
+    others: list[sql.Composable] = []
+    for one in every:
+        says += [sql.SQL("NOT ({})").format(says_nothing(search.store, own, "t")) for own in one.naming if own.of]
+        others.append(anothers(search, one, "t"))
+    says += held_values.said_of_others(search, path.link, "t")
+    theirs = or_(and_(or_(*says), *mine), *(one for one in others if one is not FALSE))
     value = search.staged.spellings.key(path.link.staged)[1]
     told = sql.SQL("DISTINCT k.number, {} AS key").format(column("k", value))
-    return joined(mapped, path, told, named, may_be_the_members(search.store, mapped, "t"), *mine)
+    return joined(mapped, path, told, may_be_the_members(search.store, mapped, "t"), theirs)
 
 
 def _of_table(store: BoundStore, mapped: BoundTable) -> list[BoundTable]:

@@ -87,7 +87,14 @@ def values_beside(
     that is taken out of a list the element. A shareable value leads nowhere: what it finds is told. What stands where
     the value was found is that value, but for a list. One link a place and kind of row (see `reading`).
     """
-    if table.person is not None or table.goes_with_any is not None or table.by_elements:
+    return values_said(spec, table, link, row_key, data_map) if table.goes_with_any is None else ()
+
+
+def values_said(
+    spec: PostgresSpec, table: TableSpec, link: Link, row_key: Collection[str], data_map: DataMap
+) -> tuple[Link, ...]:
+    """The same of a row that goes with any of those whom it names: what it tells is theirs whose it is."""
+    if table.person is not None or table.by_elements:
         return ()
     declared = data_map.identities.get(link.identity or "")
     by_value = declared is not None and declared.kind is IdentityKind.REUSABLE

@@ -17,7 +17,7 @@ from expunge_connectors.contract import SINCE, UNREAD, DiscoveredKey, Scope, Sub
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.dependency_graph import closure
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable, OutgoingKey
+from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable, OutgoingKey
 from expunge_connectors.postgres.sql import claim_ages, key_staging, shared_values
 from expunge_connectors.postgres.sql.combined_query import CombinedQuery, answers
 from expunge_connectors.postgres.sql.comparison import (
@@ -32,7 +32,7 @@ from expunge_connectors.postgres.sql.comparison import (
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_, raw
 from expunge_connectors.postgres.sql.retention import retained
 from expunge_connectors.postgres.sql.row_conditions import in_scope
-from expunge_connectors.postgres.sql.row_owners import requested
+from expunge_connectors.postgres.sql.row_owners import anothers, requested
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import not_made_again, of_others, others_left
 from expunge_connectors.postgres.sql.subject_search import (
@@ -228,42 +228,57 @@ def _columns(mapped: BoundTable) -> sql.Composed:
 
 def _found(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
     """The rows found, with what they declare and the key that led there."""
-    selects = [
-        joined(
-            mapped,
-            path,
-            _facts(search, mapped, _origin(path), TRUE if path.link in mapped.erasing else FALSE, _nominated(path)),
-            and_(requested(search, mapped, path.link, "t", path.since), *not_made_again(search, mapped, path, "t")),
-        )
-        for path in paths
-    ]
+    selects: list[sql.Composed] = []
+    for path in paths:
+        others, beside = _anothers(search, mapped, path.link)
+        leads = TRUE if path.link in mapped.erasing else FALSE
+        facts = _facts(search, mapped, _origin(path), leads, _nominated(path), others)
+        whose = and_(requested(search, mapped, path.link, "t", path.since), *not_made_again(search, mapped, path, "t"))
+        selects.append(joined(mapped, path, facts, whose, beside=beside))
     if not mapped.own:
         return sql.SQL(" UNION ").join(selects)
+    others, beside = _anothers(search, mapped, mapped.own[0])
     below = [SearchPath(link, sql.Identifier("every"), from_rows(search, link).columns, mapped) for link in mapped.own]
     return sql.SQL(
-        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {} WHERE {}) {}"
+        "WITH RECURSIVE every AS ({} UNION SELECT {} FROM every AS k JOIN {} AS t ON {}{} WHERE {}) {}"
     ).format(
         sql.SQL(" UNION ").join(selects),
-        _facts(search, mapped, _origin(below[0]), TRUE, FALSE),
+        _facts(search, mapped, _origin(below[0]), TRUE, FALSE, others),
         mapped.table.identifier,
         or_(*(join_condition(path, "t") for path in below)),
+        beside,
         and_(sql.SQL("k.leads"), in_scope(mapped, "t"), requested(search, mapped, mapped.own[0], "t")),
         sql.SQL("SELECT * FROM every"),
     )
 
 
-def _facts(
+def _anothers(search: Search, mapped: BoundTable, link: BoundLink) -> tuple[sql.Composable, sql.Composable]:
+    """What the row found tells is another's (FALSE: of no row), and what stands behind the tables joined for it."""
+    said = anothers(search, mapped, "t", link) if mapped.passing_on else FALSE
+    if said is FALSE:
+        return FALSE, sql.SQL("")
+    beside = sql.SQL(" CROSS JOIN LATERAL (SELECT ({}) IS TRUE AS others OFFSET 0) AS whose").format(said)
+    return column("whose", "others"), beside
+
+
+def _facts(  # noqa: PLR0913, PLR0917 - what is known of the row
     search: Search,
     mapped: BoundTable,
     origin: tuple[sql.Composable, sql.Composable],
     leads: sql.Composable,
     nominated: sql.Composable,
+    others: sql.Composable,
 ) -> sql.Composed:
     """What is remembered of a row `t` reached from `k`."""
     stays = or_(retained(mapped, "t", search.cutoff), others_left(search, mapped, "t"))
     if mapped.spec.sharing is not None:
         leads = and_(leads, sql.SQL("NOT ({})").format(of_others(search, mapped, "t")))
     declared = [told_by(mapped, identity) for identity in mapped.yields]
+    if others is not FALSE:
+        declared = [
+            sql.SQL("CASE WHEN NOT {} THEN {} END").format(others, told) if identity in mapped.passing_on else told
+            for identity, told in zip(mapped.yields, declared, strict=True)
+        ]
     since = [told_by(mapped, identity, since=True) for identity in mapped.since]
     return comma_list(
         sql.SQL("k.number"),

@@ -800,8 +800,55 @@ class Reference:
             for name, rows in found.items()
             for row, how in rows.items()
             if how.belongs
-            for one in self._declared(name, state[self._tables[name].text][row])
+            for cells in [state[self._tables[name].text][row]]
+            for one in self._declared(name, cells) - self._of_another(name, cells, state, people | keys)
         }
+
+    def _of_another(self, name: str, cells: Cells, state: State, people: Keys) -> set[tuple[str, str]]:
+        """What a row declares of somebody who is none of these: no person's key, and no name of the row itself."""
+        spec, table = self._collections[name], self._tables[name]
+        if "person" in spec or self._by_elements(name) or not self._anothers(name, cells, state, people, ()):
+            return set()
+        places = {
+            identity: place if isinstance(place, dict) else {"column": place}
+            for identity, place in spec.get("yields", {}).items()
+        }
+        kinds = {identity: self._identities[identity]["kind"] for identity in places}
+        itself = {
+            identity
+            for identity, place in places.items()
+            if kinds[identity] == "internal" and not _several(place) and _unique(table, place["column"])
+        }
+        return {one for one in self._declared(name, cells) if kinds[one[0]] != "person" and one[0] not in itself}
+
+    def _anothers(self, name: str, cells: Cells, state: State, people: Keys, way: tuple[str, ...]) -> bool:
+        """The row's own keys name somebody who is none of these; where they name nobody, a row above does."""
+        links = [one for one in self._collections[name]["found_by"] if self._kinds(name, one)]
+        own = [one for one in links if self._of_itself(name, one)]
+        for one in own:
+            kinds = self._kinds(name, one)
+            apart = [(other, theirs) for other in own if not (theirs := self._kinds(name, other)) & kinds]
+            if self._names_whom("other", name, one, cells, kinds, state, people) and not any(
+                self._names_whom("going", name, other, cells, theirs, state, people) for other, theirs in apart
+            ):
+                return True
+        if any(self._names_by(name, one, cells, state) for one in own):
+            return False
+        return any(
+            self._names_whom("teller", name, one, cells, self._kinds(name, one), state, people, way)
+            for one in links
+            if one not in own
+        )
+
+    def _of_itself(self, name: str, link: Mapping[str, Any]) -> bool:
+        """By this link the row itself names a person: by that person's key, or by the person's row above it."""
+        if "of" in link:
+            lead = _of(link)[0]
+            return lead != name and self._is_person(lead) and not self._towards_parent(name, link)
+        if self._identities[link["identity"]]["kind"] == "person":
+            return True
+        holders = list(self._holding(link["identity"]))
+        return bool(holders) and all(self._is_person(one) for one in holders)
 
     def told_by_others(self, state: State, keys: Keys, values: Keys, people: Keys) -> Keys:
         """Those of the values that rows hold which say by a key whose they are, and are not these keys' rows."""
@@ -812,10 +859,19 @@ class Reference:
             if values and "person" not in self._collections[name]
             for table in [[one for one in self.scope if self._tables[one] is self._tables[name]]]
             for row, cells in self._owned(name, state)
-            if not any(row in found[one] and found[one][row].belongs for one in table)
-            if not all(self._alone(one, cells, state) for one in table)
+            if any(self._anothers(one, cells, state, people | keys, ()) for one in table)
+            or (
+                not any(row in found[one] and found[one][row].belongs for one in table)
+                and any(self._says_whose(one, cells, state) for one in table)
+            )
             for one in values & (self._declared(name, cells) | self._sought(name, cells))
         )
+
+    def _says_whose(self, name: str, cells: Cells, state: State) -> bool:
+        """The row names somebody by a key, or a person's row by what stands there, passing on or not."""
+        links = [one for one in self._collections[name]["found_by"] if "of" in one and self._of_itself(name, one)]
+        by_row = any(of_kind(one, cells) and says(one, _of(one)[1], cells) for one in links)
+        return by_row or not self._alone(name, cells, state)
 
     def _sought(self, name: str, cells: Cells) -> set[tuple[str, str]]:
         """The keys of identities that a row is found by."""
@@ -1016,6 +1072,8 @@ class Reference:
                 if "of" not in one or _of(one)[0] != lead
             )
 
+        if who == "teller":
+            return self._anothers(lead, row, state, people, (*way, lead))
         if who == "other" and ("goes_with_any" in spec or "sharing" in spec):
             return names("anybody") and not names("going")
         return names(who)
@@ -1026,7 +1084,7 @@ class Reference:
             return False
         known = {value for namespace, value in people if namespace == link["identity"]}
         texts = self._texts(link, cells)
-        return bool({"anybody": texts, "going": texts & known, "other": texts - known}[who])
+        return bool({"anybody": texts, "going": texts & known}.get(who, texts - known))
 
     def _texts(self, link: Mapping[str, Any], cells: Cells) -> set[str | None]:
         """The keys that stand there; None: something that is none."""
@@ -1255,6 +1313,11 @@ def _of_other_rows(link: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         for one in (link, other)
     )
     return any(not ours[column] & theirs[column] for column in ours.keys() & theirs.keys())
+
+
+def _unique(table: Table, column: str) -> bool:
+    """No two rows hold one value there."""
+    return (column,) in [table.primary_key if table.declared else (), *table.uniques] or table.column(column).unique
 
 
 def _several(link: Mapping[str, Any]) -> bool:

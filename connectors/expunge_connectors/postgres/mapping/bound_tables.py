@@ -52,6 +52,7 @@ class BoundLink:
             `owner_links.of_one_row`).
         values: The values by which a row says whose it is, where none of `naming` does (see
             `owner_links.values_beside`).
+        said: The same, also of a row that goes with any person (see `owner_links.values_said`).
         naming: Where there are such values: the links by which a row itself names a person.
         dated: When the row was created, where one that is older than the claim on the value is not the claimant's.
         where: Of which kind the row must be: the link leads to no other.
@@ -81,6 +82,7 @@ class BoundLink:
     person_keys: frozenset[str] = frozenset()
     of_one_row: tuple[BoundLink, ...] = ()
     values: tuple[BoundValue, ...] = ()
+    said: tuple[BoundValue, ...] = ()
     naming: tuple[BoundLink, ...] = ()
     dated: Column | None = None
     where: tuple[BoundKind, ...] = ()
@@ -158,6 +160,9 @@ class BoundTable:
         binding: The identities among them of kind person or internal: who such a row belongs to, or what hangs on it,
             is known only when that key is.
         tells: Reusable values that a row tells and is not found by, as links (see `claims.told`).
+        naming: The links by which a row itself names people (see `owner_links.names_itself`).
+        passing_on: What it yields that is theirs whose the row is: values, and things that do not stand for the row. Of
+            a person's key the resolution judges; what names the row goes with it.
         since: Identities among them that a person's row claims and that are handed on -> when the claim began, where
             the map says.
         period: ISO period of the data type where rows are retained, else None.
@@ -172,6 +177,8 @@ class BoundTable:
     yields: Mapping[str, tuple[Source, Normaliser]]
     binding: tuple[str, ...]
     tells: tuple[BoundLink, ...]
+    naming: tuple[BoundLink, ...]
+    passing_on: frozenset[str]
     since: Mapping[str, Column]
     action: Action
     period: str | None

@@ -46,7 +46,7 @@ from expunge_connectors.postgres.owner_links import (
     persons_named,
     reading,
     towards_parent,
-    values_beside,
+    values_said,
 )
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.shared_owners import owning_keys
@@ -166,8 +166,10 @@ def _own_keys(tables: Iterable[BoundTable], scope: Scope) -> dict[str, OwnKey]:
 
 
 def _owner_keys(tables: Iterable[BoundTable]) -> tuple[tuple[str, tuple[KeyType, ...]], ...]:
+    tables = list(tables)
     links = [link for table in tables for link in table.links]
-    if not any(link.beside or link.values or link.of_one_row for link in links):
+    asked = any(link.beside or link.said or link.of_one_row for link in links)
+    if not asked and not any(table.passing_on and table.links for table in tables):
         return ()
     said = [link for link in links if link.of is None and link.persons and (link.held_elsewhere or not link.holders)]
     return tuple(dict.fromkeys(link.staged for link in said))
@@ -237,6 +239,8 @@ class _TableBinder:
                 if one.collection == name and one.since is not None
             },
             tells=tuple(self._whose(name, spec, link) for link in told(self.spec, spec, self.data_map)),
+            naming=self._naming(name, spec),
+            passing_on=self._passing_on(spec, table),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,
@@ -359,12 +363,29 @@ class _TableBinder:
         )
 
     def _values(self, name: str, spec: TableSpec, written: Link) -> dict[str, Any]:
-        """`values` and `naming` of a link."""
+        """`values`, `said` and `naming` of a link."""
         key = self._live(name).key
-        found = (self._value(name, one) for one in values_beside(self.spec, spec, written, key, self.data_map))
-        values = tuple(one for one in found if one.holders or one.held_elsewhere)
-        naming = [one for one in spec.found_by if values and names_itself(self.spec, spec, one, key, self.data_map)]
-        return {"values": values, "naming": tuple(self._link(name, one) for one in naming)}
+        found = (self._value(name, one) for one in values_said(self.spec, spec, written, key, self.data_map))
+        said = tuple(one for one in found if one.holders or one.held_elsewhere)
+        values = () if spec.goes_with_any is not None else said
+        return {"values": values, "said": said, "naming": self._naming(name, spec) if said else ()}
+
+    def _passing_on(self, spec: TableSpec, table: Table) -> frozenset[str]:
+        if spec.person is not None or spec.by_elements:
+            return frozenset()
+        internal = {name for name, one in self.data_map.identities.items() if one.kind is IdentityKind.INTERNAL}
+        row = {
+            name
+            for name, source in spec.yields.items()
+            if name in internal and source.column in table.alone and not source.several
+        }
+        return frozenset(spec.yields) - self.data_map.person_identities - row
+
+    def _naming(self, name: str, spec: TableSpec) -> tuple[BoundLink, ...]:
+        """The links by which a row itself names people."""
+        key = self._live(name).key
+        found = (one for one in spec.found_by if names_itself(self.spec, spec, one, key, self.data_map))
+        return tuple(self._link(name, one) for one in found)
 
     def _value(self, name: str, written: Link) -> BoundValue:
         """A value, with who holds it by any identity that is read where it may stand (see `shared_places`)."""

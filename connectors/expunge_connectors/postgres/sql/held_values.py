@@ -54,7 +54,13 @@ _ALL_READ = sql.SQL(
 def of_others(search: Search, link: BoundLink, alias: str) -> Iterator[sql.Composable]:
     """The row, found through this link, names nobody by a key and holds somebody else's value."""
     if link.values:
-        held = [_HELD.format(_texts(one.link, alias), _anothers(search, one)) for one in link.values]
+        yield from said_of_others(search, link, alias)
+
+
+def said_of_others(search: Search, link: BoundLink, alias: str) -> Iterator[sql.Composable]:
+    """The same, also of a row that goes with any of those whom it names."""
+    if link.said:
+        held = [_HELD.format(_texts(one.link, alias), _anothers(search, one)) for one in link.said]
         yield and_(_names_nobody(search, link, alias), or_(*held))
 
 

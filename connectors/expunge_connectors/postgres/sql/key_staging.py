@@ -143,8 +143,14 @@ class Staged:
         return None if place is None else place.rows(claimed=claimed)
 
 
-def stage(
-    connection: Connection, store: BoundStore, subjects: Sequence[Subject], scope: Scope, *, dated: bool = False
+def stage(  # noqa: PLR0913 - whose keys, and how
+    connection: Connection,
+    store: BoundStore,
+    subjects: Sequence[Subject],
+    scope: Scope,
+    *,
+    dated: bool = False,
+    perhaps: bool = False,
 ) -> Staged:
     """Make the tables and fill them; they vanish with the transaction.
 
@@ -157,13 +163,14 @@ def stage(
         subjects: Whose keys these are.
         scope: For whom the request speaks.
         dated: There is to be room for the ages of claims that are not among the keys.
+        perhaps: Of keys that are not followed texts are staged as well that cannot be read, and may say one.
     """
     scoped = store.scoped.values()
     wanted = dict.fromkeys(link.staged for mapped in scoped for link in mapped.links)
     wanted |= dict.fromkeys(store.owner_keys)
     wanted |= dict.fromkeys((known_as(namespace), types) for namespace, types in store.owner_keys)
     wanted |= dict.fromkeys((from_the_start(namespace), types) for namespace, types in store.deciding)
-    spelt = stored_spellings.found(connection, store, subjects)
+    spelt = stored_spellings.found(connection, store, subjects, perhaps=perhaps)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
     ages = _ages(subjects, store.aged)

@@ -7,8 +7,9 @@ from psycopg import sql
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable, OutgoingKey
 from expunge_connectors.postgres.sql.comparison import compared, named_there, values
-from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_
 from expunge_connectors.postgres.sql.key_staging import yielded
+from expunge_connectors.postgres.sql.row_owners import anothers
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
@@ -40,7 +41,15 @@ def leading_known(search: Search, mapped: BoundTable, alias: str, number: sql.Co
 def known_identity(
     search: Search, mapped: BoundTable, identity: str, alias: str, number: sql.Composable | None
 ) -> sql.Composed:
-    """What the row names in this identity is among the subject's keys (None: among any subject's)."""
+    """What the row names in this identity is among the subject's keys (None: among any subject's); or another's."""
+    known = _known(search, mapped, identity, alias, number)
+    others = anothers(search, mapped, alias) if identity in mapped.passing_on else FALSE
+    return known if others is FALSE else or_(known, others)
+
+
+def _known(
+    search: Search, mapped: BoundTable, identity: str, alias: str, number: sql.Composable | None
+) -> sql.Composed:
     source, _ = mapped.yields[identity]
     table = search.staged.table(*yielded(identity))
     if table is None:

@@ -26,7 +26,7 @@ from expunge_connectors.postgres.sql.comparison import (
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
 from expunge_connectors.postgres.sql.key_staging import from_the_start, known_as
-from expunge_connectors.postgres.sql.row_conditions import old_enough, older
+from expunge_connectors.postgres.sql.row_conditions import old_enough, older, says_nothing
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
 
 
@@ -65,6 +65,27 @@ def unclear(  # noqa: PLR0913 - one question with its circumstances
     """A row found through this link is of an age with the request, and another's."""
     others = list(_others(search, link, alias, since, number))
     return and_(_old(search, mapped, link, alias), or_(*others)) if others else FALSE
+
+
+def anothers(search: Search, mapped: BoundTable, alias: str, found: BoundLink | None = None) -> sql.Composable:
+    """What the row tells is somebody else's who does not go, though the row may go with others; FALSE: of no row.
+
+    Whose it is its own keys say, and the rows above it only where none stands in it. What a row of two people of one
+    kind tells is both's; where they are of two kinds (a customer, and who served them) it is the one's who goes.
+
+    Args:
+        search: Its staged keys are of everybody who goes.
+        mapped: The collection.
+        alias: The row.
+        found: By this link, and it is requested; None: any may have led there.
+    """
+    if not (mapped.passing_on or mapped.tells) or (found is not None and found.lookup_only):
+        return FALSE  # what a shareable value finds agrees or disagrees, and leads nowhere
+    return _Question(search, _Who.OTHER, _kinds(mapped.naming), whole=True).of_row(mapped, alias, found)
+
+
+def _kinds(links: Iterable[BoundLink]) -> frozenset[str]:
+    return frozenset[str]().union(*(one.persons for one in links))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +170,7 @@ class _Question:
         kinds: The identities of persons that are asked about.
         way: The tables on the way up to the row.
         number: By keys alone of a kind of which this subject has one.
+        whole: Whose what the row tells is: a row above says so by its own keys, whether it goes with any person or not.
     """
 
     search: Search
@@ -156,6 +178,7 @@ class _Question:
     kinds: frozenset[str]
     way: tuple[str, ...] = ()
     number: sql.Composable | None = None
+    whole: bool = False
 
     @property
     def _upper(self) -> str:
@@ -262,6 +285,8 @@ class _Question:
         if lead.spec.person in self.kinds:
             own = next(one for one in lead.links if one.namespace == lead.spec.person and one.of is None)
             said = self._itself(own, self._upper)
+        elif self.whole:
+            said = replace(self, way=(*self.way, lead.name)).of_row(lead, self._upper)
         elif self.who is _Who.OTHER and (lead.spec.goes_with_any is not None or lead.spec.sharing is not None):
             said, going = (replace(self, who=who).of_links(lead) for who in (_Who.ANYBODY, _Who.GOING))
             if said is not FALSE and going is not FALSE:
@@ -282,6 +307,31 @@ class _Question:
             further.append(and_(equal(link, "b", theirs)))
         return _OF_TREE.format(upper=upper, table=table, held=held, same=same, said=said, further=or_(*further))
 
+    def of_row(self, mapped: BoundTable, alias: str, found: BoundLink | None = None) -> sql.Composable:
+        """The row's own keys name another; or they name nobody, and those of a row above it do (see `anothers`)."""
+        itself = found is not None and any(_same(one, found) for one in mapped.naming)
+        named = [self._own(one, mapped, alias, found) for one in mapped.naming]
+        above = [
+            replace(self, kinds=one.persons).asked_of(one, alias)
+            for one in mapped.links
+            if one.sure and not itself and not any(_same(own, one) for own in mapped.naming)
+            if self.way or mapped.spec.goes_with_any is not None or _mixed(self.search, one, ())
+        ]
+        if (said := _any(above)) is not FALSE:
+            named.append(and_(*(says_nothing(self.search.store, one, alias) for one in mapped.naming), said))
+        return _any(named)
+
+    def _own(self, one: BoundLink, mapped: BoundTable, alias: str, found: BoundLink | None) -> sql.Composable:
+        """By this link the row itself names another, and by none of the other kinds of person one who goes."""
+        if not self.way and _asked_before(mapped, one, found):
+            return FALSE
+        apart = [own for own in mapped.naming if own.persons.isdisjoint(one.persons)]
+        if found is not None and any(_same(own, found) for own in apart):
+            return FALSE
+        other = replace(self, kinds=one.persons, whole=False).asked_of(one, alias)
+        going = [replace(self, who=_Who.GOING, kinds=own.persons, whole=False).asked_of(own, alias) for own in apart]
+        return and_(other, *(_not(own) for own in going if own is not FALSE)) if other is not FALSE else FALSE
+
     def of_links(self, lead: BoundTable) -> sql.Composable:
         """The row above names one by any of its links."""
         further = replace(self, way=(*self.way, lead.name))
@@ -301,6 +351,41 @@ def _there(link: BoundLink, alias: str) -> Iterator[sql.Composable]:
     """The row holds a key by this link."""
     yield from (sql.SQL("{} IS NOT NULL").format(column(alias, one.name)) for one in link.columns)
     yield from may_lead(link, alias)
+
+
+def _same(one: BoundLink, other: BoundLink) -> bool:
+    """The two are one link of a collection, whatever else is known of it."""
+    return (one.columns, one.source, one.namespace, one.of) == (other.columns, other.source, other.namespace, other.of)
+
+
+def _several(link: BoundLink) -> bool:
+    return link.source is not None and link.source.several
+
+
+def _asked_before(mapped: BoundTable, one: BoundLink, found: BoundLink | None) -> bool:
+    """Of a row that is the request's it is known that this link names nobody else (see `requested`)."""
+    if found is not None and _same(one, found):
+        return not _several(one)
+    goes = mapped.spec.goes_with_any is not None or mapped.spec.sharing is not None
+    return not goes and all(
+        one.persons & link.found
+        or any(_same(one, told) for told in link.told_by)
+        or (_same(one, link) and not _several(one))
+        for link in (mapped.links if found is None else (found,))
+    )
+
+
+def _mixed(search: Search, link: BoundLink, way: tuple[str, ...]) -> bool:
+    """A row above that is the request's may be another's by its own keys."""
+    leads = [*link.holders, *(() if link.of is None else (link.of[0],))]
+    for lead in (search.store.collections[name] for name in leads if name not in way):
+        if lead.spec.person is not None:
+            continue
+        if lead.spec.goes_with_any is not None or not all(_asked_before(lead, one, None) for one in lead.naming):
+            return True
+        if any(_mixed(search, one, (*way, lead.name)) for one in lead.links if one.sure):
+            return True
+    return False
 
 
 def _not(condition: sql.Composable) -> sql.Composed:

@@ -102,6 +102,7 @@ class StoredSpellings:
     _places: Sequence[_Place] = ()
     _holders: Holders = field(default_factory=dict)
     _tokens: dict[str, ByToken] = field(default_factory=dict)
+    _perhaps: bool = False
 
     def news(self, connection: Connection, collections: Iterable[str]) -> Mapping[Staged, set[Said]]:
         """What has come to stand in these collections since, remembered from now on."""
@@ -111,6 +112,14 @@ class StoredSpellings:
             for place, text in self._candidates(connection, name):
                 reading = place.reading(text)
                 found[place.staged].update(set(place.said(text, reading, self._holders)) - self.rows[place.staged])
+                if self._perhaps and (place.spellings.within or not reading.whole):
+                    found[place.staged].update(
+                        (number, text, value, True)
+                        for number, _, value, _, _ in place.unread(
+                            text, self._holders, self._by_token(place), reading.values
+                        )
+                        if (number, True) in self._holders[place.identity][value]
+                    )
                 # What stands in rows of other members is nothing to tell a member of.
                 if (place.spellings.within or not reading.whole) and place.mapped.member_column is None:
                     self.unread.update(place.unread(text, self._holders, self._by_token(place), reading.values))
@@ -143,12 +152,17 @@ class StoredSpellings:
             return [(here[at], text) for at, text in connection.execute(statement).fetchall()]
 
 
-def found(connection: Connection, store: BoundStore, subjects: Sequence[Subject]) -> StoredSpellings:
-    """The texts, in every collection in the scope, that say keys of these subjects."""
+def found(
+    connection: Connection, store: BoundStore, subjects: Sequence[Subject], *, perhaps: bool = False
+) -> StoredSpellings:
+    """The texts, in every collection in the scope, that say keys of these subjects.
+
+    Perhaps, too, those that cannot be read and may say one that is not followed: as texts that say it.
+    """
     places = list(_places(store))
     holders = _holders(subjects, {place.identity for place in places}, store.passing)
     asked = [place for place in places if place.identity in holders]
-    spelt = StoredSpellings({place.staged: set() for place in asked}, set(), store, asked, holders)
+    spelt = StoredSpellings({place.staged: set() for place in asked}, set(), store, asked, holders, _perhaps=perhaps)
     if asked:
         with translated(store.name):
             propose(connection, {place.identity: (place.spellings, holders[place.identity]) for place in asked})
