@@ -107,10 +107,9 @@ def refuse_new(search: Search, mapped: BoundTable) -> None:
         )
 
     with translated(search.store.name, mapped.name):
-        (held,) = search.connection.execute(search.compiled(("held again", mapped.name), compose)).fetchone() or (
-            False,
-        )
-    if held:
+        answer = search.connection.execute(search.compiled(("held again", mapped.name), compose)).fetchone()
+    assert answer is not None
+    if answer[0]:
         raise SomeRecordsError(
             f"store {search.store.name}, collection {mapped.name}: somebody else came to hold a value meanwhile by"
             " which a row says whose it is; nothing of this transaction is kept, and it is done again."
