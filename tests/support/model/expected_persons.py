@@ -180,6 +180,7 @@ class Whose:
         persons = {key for key in accepted if self._kind(key) == "person"}
         if _several(persons):
             return None
+        persons |= self._of_persons(planned)
         nominated = []
         own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted | planned))
         further_keys = {one for key in accepted for one in self._next(key)} - accepted - plan.keys - barred
