@@ -806,8 +806,15 @@ class Reference:
 
     def _of_another(self, name: str, cells: Cells, state: State, people: Keys) -> set[tuple[str, str]]:
         """What a row declares of somebody who is none of these: no person's key, and no name of the row itself."""
+        passing_on = self._passing_on(name)
+        if not passing_on or not self._anothers(name, cells, state, people, ()):
+            return set()
+        return {one for one in self._declared(name, cells) if one[0] in passing_on}
+
+    def _passing_on(self, name: str) -> set[str]:
+        """What its rows declare that is theirs whose the row is, as a collection says it: values, and things named."""
         spec, table = self._collections[name], self._tables[name]
-        if "person" in spec or self._by_elements(name) or not self._anothers(name, cells, state, people, ()):
+        if "person" in spec or self._by_elements(name):
             return set()
         places = {
             identity: place if isinstance(place, dict) else {"column": place}
@@ -819,7 +826,7 @@ class Reference:
             for identity, place in places.items()
             if kinds[identity] == "internal" and not _several(place) and _unique(table, place["column"])
         }
-        return {one for one in self._declared(name, cells) if kinds[one[0]] != "person" and one[0] not in itself}
+        return {identity for identity, kind in kinds.items() if kind != "person"} - itself
 
     def _anothers(self, name: str, cells: Cells, state: State, people: Keys, way: tuple[str, ...]) -> bool:
         """The row's own keys name somebody who is none of these; where they name nobody, a row above does."""
@@ -859,7 +866,7 @@ class Reference:
             if values and "person" not in self._collections[name]
             for table in [[one for one in self.scope if self._tables[one] is self._tables[name]]]
             for row, cells in self._owned(name, state)
-            if any(self._anothers(one, cells, state, people | keys, ()) for one in table)
+            if any(self._passing_on(one) and self._anothers(one, cells, state, people | keys, ()) for one in table)
             or (
                 not any(row in found[one] and found[one][row].belongs for one in table)
                 and any(self._says_whose(one, cells, state) for one in table)
@@ -990,8 +997,17 @@ class Reference:
             for name, spec in self._collections.items()
             if self._identities[identity]["kind"] == "internal"
             and (place := spec.get("yields", {}).get(identity)) is not None
-            and not any(one.get("identity") == identity and same_place(one, place) for one in spec["found_by"])
+            and not (
+                self._names_by_no_key(spec)
+                and any(one.get("identity") == identity and same_place(one, place) for one in spec["found_by"])
+            )
         ]
+
+    def _names_by_no_key(self, spec: Mapping[str, Any]) -> bool:
+        """No person is named in such rows but through internal keys."""
+        links = spec["found_by"]
+        named = ("of" in one or self._identities[one["identity"]]["kind"] == "person" for one in links)
+        return "person" not in spec and not any(named)
 
     def _names_whom(  # noqa: PLR0917 - one question with its circumstances
         self,
