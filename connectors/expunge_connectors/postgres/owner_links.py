@@ -219,7 +219,8 @@ def _of_one_human(identity: str, data_map: DataMap) -> frozenset[str]:
 def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, str, TableSpec]]:
     """(store, its spec, collection, its spec) of the rows that an internal key names, whatever row names it.
 
-    They yield it. One that is found by it in the same place names such a row as others do.
+    They yield it. One that is found by it in the same place and names nobody otherwise is a row beside the one asked
+    about, and says nothing of whose that is.
     """
     declared = data_map.identities.get(link.identity or "")
     if declared is None or declared.kind is not IdentityKind.INTERNAL:
@@ -228,9 +229,16 @@ def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, 
         for name, table in spec.collections.items() if isinstance(spec, PostgresSpec) else ():
             source = table.yields.get(link.identity or "")
             found = (one for one in table.found_by if one.identity == link.identity)
-            if source is not None and not any(one.source.same_place(source) for one in found):
-                assert isinstance(spec, PostgresSpec)
-                yield store, spec, name, table
+            if source is None or (_beside(table, data_map) and any(one.source.same_place(source) for one in found)):
+                continue
+            assert isinstance(spec, PostgresSpec)
+            yield store, spec, name, table
+
+
+def _beside(table: TableSpec, data_map: DataMap) -> bool:
+    """No person is named by its rows but through internal keys."""
+    named = (one.lead is not None or one.identity in data_map.person_identities for one in table.found_by)
+    return table.person is None and not any(named)
 
 
 def _held(table: TableSpec, link: Link, data_map: DataMap) -> bool:

@@ -1,0 +1,53 @@
+"""A row says by a customer number whose it is, also where rows of persons are found by that number themselves."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
+from tests.support.postgres.small_schemas import ACME, left, small_document
+
+from expunge_connectors.contract import no_beat
+
+_TABLES = """
+CREATE TABLE users (id text PRIMARY KEY, email text, card text UNIQUE, created_at timestamptz DEFAULT '2025-01-01');
+CREATE TABLE cards (card text PRIMARY KEY, owner text, created_at timestamptz DEFAULT '2025-01-01');
+CREATE TABLE orders (id int PRIMARY KEY, mail text, card text, created_at timestamptz DEFAULT '2025-06-01');
+INSERT INTO users VALUES ('1', 'ann@x.example', 'c1'), ('2', 'bob@x.example', 'c2');
+INSERT INTO cards VALUES ('c1', '1'), ('c2', '2');
+INSERT INTO orders VALUES (1, 'ann@x.example', 'c1'), (2, 'ann@x.example', 'c2'), (3, 'ann@x.example', NULL);
+"""
+_USERS = """
+users: {table: public.users, person: user_id, created: created_at, yields: {user_id: id, email: email%s},
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}%s]}
+"""
+_ORDERS = """
+orders: {table: public.orders, created: created_at,
+  found_by: [{column: mail, identity: email}, {column: card, identity: order_no}]}
+"""
+_CARDS = """
+cards: {table: public.cards, created: created_at, yields: {order_no: card},
+  found_by: [{column: owner, identity: user_id}%s]}
+"""
+_BY_NUMBER = ", {column: card, identity: order_no}"
+
+
+@pytest.mark.parametrize(
+    "collections",
+    [
+        _USERS % (", order_no: card", "") + _ORDERS,
+        _USERS % (", order_no: card", _BY_NUMBER) + _ORDERS,
+        _USERS % ("", "") + _ORDERS + _CARDS % "",
+        _USERS % ("", "") + _ORDERS + _CARDS % _BY_NUMBER,
+    ],
+    ids=["people", "people-found-by-it", "cards", "cards-found-by-it"],
+)
+def test_a_row_that_holds_anothers_number_stays_beside_the_persons_address(database: str, collections: str) -> None:
+    execute(database, _TABLES)
+    loaded = checked(small_document(collections))
+    with opened(database, loaded) as store:
+        ann = resolved(store, [subject(1, user_id="1")], ACME)
+        for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
+            assert (counts[1]["orders"].due, counts[1]["orders"].ambiguous) == (2, 1)
+        store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        assert due(store.verify(ann, ACME, CUTOFF)) == {}
+    assert left(database, "orders") == [2]
