@@ -129,11 +129,6 @@ class CollectionSpec(Model):
         return None
 
     @property
-    def goes_with_last(self) -> bool:
-        """A record is several people's and goes with the last of them. Connectors' models know."""
-        return False
-
-    @property
     def tells_member(self) -> bool:
         """A record says by itself whose it is of a controller's members. Connectors' models know of other ways."""
         return self.owner is not None and self.owner.column is not None

@@ -340,11 +340,6 @@ class TableSpec(CollectionSpec):
         """The identity that names the person whom a row is."""
         return self.person
 
-    @property
-    def goes_with_last(self) -> bool:
-        """A row goes with the last one that points to it."""
-        return self.sharing is not None
-
 
 def sought_namespace(store: str, link: Link) -> str:
     """The namespace of the keys that a link of this store is compared with."""

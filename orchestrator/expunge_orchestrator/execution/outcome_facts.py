@@ -26,30 +26,15 @@ def of_chunk(context: StepContext, known: Mapping[int, PersonFacts], *, another_
         another_round: Of whom something due is left may be erased again.
     """
     people, keeping = dict(known), hold_enforcement.kept_collections(context)
-    shared = _shared_places(context)
-    if shared:  # such a record is found of each of them, and the store removes it for the last, in whatever chunk
-        touched = {item.id for item in context.items if item.touched}
-        people |= {one: replace(known[one], erased=known[one].erased | shared) for one in touched & known.keys()}
     for item in context.items:
         if item.id in known and (item.id in context.held or context.ending):
-            people[item.id] = _with_holds(context, item, people[item.id], keeping)
+            people[item.id] = _with_holds(context, item, known[item.id], keeping)
     return ChunkFacts(
         actions=context.actions,
         grounds=grounds_of(context.workspace.data_map),
         people=people,
         unseen=context.following().any_out_of_sight if context.ending else frozenset(),
         another_round=another_round,
-    )
-
-
-def _shared_places(context: StepContext) -> frozenset[Place]:
-    stores = context.workspace.data_map.stores
-    return frozenset(
-        (store, name)
-        for store, collections in context.actions.items()
-        if store in stores
-        for name, spec in stores[store].collection_specs().items()
-        if name in collections and spec.goes_with_last
     )
 
 

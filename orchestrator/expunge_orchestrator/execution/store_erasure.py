@@ -6,6 +6,9 @@ is killed between the two has called, as far as anybody knows.
 The store says in turn where something goes for good before it does (`RemovalNotice`), and the ledger records that with
 the end of the step, or with its failure: what was counted elsewhere and is not there any more was not erased by this
 request. Of a step that ended with its process nobody knows it: wherever something was due it may have gone.
+
+What people share goes with the last of them, in whatever chunk and whenever: of whom a store removed something, it is
+recorded that what it counted as shared with others went, or will.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from expunge_orchestrator.ledger import Transaction, claims
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, note_erased
 from expunge_orchestrator.rules import count_records, pipeline
+from expunge_orchestrator.rules.count_records import CountRecord
 
 
 def erase_in_store(
@@ -40,10 +44,15 @@ def erase_in_store(
         if people
     ]
     going: dict[int, set[str]] = defaultdict(set)
+    shared = {
+        item.id: count_records.shared_in(_counted(context.step, item)) & actions.keys()
+        for actions, people in wanted
+        for item in people
+    }
 
     def notice(told: Mapping[int, Collection[str]]) -> None:
         for number, names in told.items():
-            going[number].update(names)
+            going[number].update(names, shared[number])
 
     touched = _touch(context, [item for _, people in wanted for item in people])
     try:
@@ -66,13 +75,20 @@ def note_interrupted(connection: Transaction, step: str, people: Iterable[Item])
     verb, store = pipeline.split(step)
     if verb not in {pipeline.ERASE, pipeline.RE_ERASE}:
         return
-    going: dict[int, list[str]] = {}
+    going: dict[int, set[str]] = {}
     for item in people:
-        counted = item.reviewed if verb == pipeline.RE_ERASE else item.found
-        names = [name for _, name in count_records.due_places({store: counted.get(store, {})})]
+        counted = _counted(step, item)
+        names = {name for _, name in count_records.due_places({store: counted})}
         if item.touched and names:
-            going[item.id] = names
+            going[item.id] = names | count_records.shared_in(counted)
     note_erased(connection, step, going)
+
+
+def _counted(step: str, item: Item) -> Mapping[str, list[object]]:
+    """What was counted of a person in the store of an erasing step before it."""
+    verb, store = pipeline.split(step)
+    counted: CountRecord = item.reviewed if verb == pipeline.RE_ERASE else item.found
+    return counted.get(store, {})
 
 
 def _touch(context: StepContext, people: Sequence[Item]) -> set[int]:

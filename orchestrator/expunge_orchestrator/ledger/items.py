@@ -79,7 +79,7 @@ class Item(NamedTuple):
 
     @property
     def erased(self) -> frozenset[Place]:
-        """Where a store was about to remove something of the person for good."""
+        """Where a store was about to remove something of the person for good, or lets go of what is shared."""
         return _places(self.erased_text, "")
 
     @property

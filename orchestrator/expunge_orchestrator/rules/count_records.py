@@ -260,6 +260,11 @@ def due_places(record: CountRecord) -> dict[Place, int]:
     }
 
 
+def shared_in(collections: Mapping[str, list[object]]) -> set[str]:
+    """In which collections of one store a record is kept that goes with the last one that leads to it."""
+    return {name for name, one in unpack(collections).items() if one.retained and one.ground == SHARED}
+
+
 def records_in(record: CountRecord, store: str, name: str) -> int:
     """How many records there are in a collection, due and retained."""
     due, retained, *_ = record.get(store, {}).get(name, [0, 0])

@@ -6,8 +6,7 @@ explains, states and writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -76,7 +75,7 @@ class PersonFacts:
 
     found: CountRecord
     seen: CountRecord
-    erased: AbstractSet[Place]
+    erased: Container[Place]
     gone: Mapping[Place, int] = field(default_factory=dict)
     others: Sequence[ConcurrentRequest] = ()
     before: Sequence[LeftBefore] = ()
