@@ -76,7 +76,7 @@ def _added() -> Mapping[str, EntryPoint]:
 def _load(point: EntryPoint) -> Callable[[typer.Typer], None]:
     try:
         register: Callable[[typer.Typer], None] = point.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a package does as it is imported, its own command alone ends
         raise ConfigError(
             f"The command {point.name} is installed but cannot be loaded ({type(error).__name__}).",
             remedy=f"Reinstall the package that provides {point.value}.",
