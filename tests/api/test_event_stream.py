@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock, create_autospec
 
 import pytest
@@ -28,6 +28,7 @@ from tests.support.installation import CompanyStack
 
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import batch_watches, event_stream
+from expunge_orchestrator.api.answer_streams import Listener
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.routes import batches as batches_routes
 from expunge_orchestrator.api.schemas.batches import Batch
@@ -243,6 +244,41 @@ def test_a_look_that_succeeds_again_is_followed(monkeypatch: pytest.MonkeyPatch)
                 await Sleeper(batch).sleep()
 
     asyncio.run(watch())
+
+
+class SlowReader:
+    """A client that takes a comment so late that the batch has changed meanwhile, and leaves when it knows of that."""
+
+    def __init__(self, batch: batch_watches.WatchedBatch) -> None:
+        self.batch = batch
+        self.steps: list[str] = []
+
+    async def tell(self, text: str) -> None:
+        self.steps.append(text)
+        if text.startswith(":"):
+            await self.batch.look()
+
+    async def leaves_within(self, _seconds: float, _waking: object) -> bool:
+        await asyncio.sleep(0.01)
+        self.steps.append("sleeps")
+        return any("after" in step for step in self.steps)
+
+
+def test_a_change_beside_a_comment_is_told_before_the_next_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody slept who could have been woken by it, and the next sleep lasts until the next comment."""
+    monkeypatch.setattr(event_stream, "BEAT", 0.05)
+    name = "before"
+
+    async def watch() -> list[str]:
+        nonlocal name
+        batch = batch_watches.WatchedBatch(lambda: progress(name), lambda: False)
+        stream = event_stream.BatchEventStream(await batch.look(), batch, lambda: False, 60)
+        name, reader = "after", SlowReader(batch)
+        await stream.send_to(cast("Listener", reader))
+        return reader.steps
+
+    steps = asyncio.run(watch())
+    assert steps[steps.index(": still here\n\n") + 1].startswith("id: after\n")
 
 
 def test_what_all_are_told_is_written_once(

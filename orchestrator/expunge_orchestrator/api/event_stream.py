@@ -56,13 +56,13 @@ class BatchEventStream:
                 last, spoke = told.name, time.monotonic()
                 await listener.tell(f"id: {last}\nevent: progress\ndata: {told.text}\n\n")
                 continue  # it may have changed meanwhile
-            silent = time.monotonic() - spoke
-            if silent >= BEAT:
-                spoke, silent = time.monotonic(), 0.0
-                await listener.tell(": still here\n\n")
             left = until - time.monotonic()
             if left <= 0:
                 break
-            if await listener.leaves_within(min(BEAT - silent, left), self.batch.waking):
+            silence = BEAT + spoke - time.monotonic()
+            if silence <= 0:
+                spoke = time.monotonic()
+                await listener.tell(": still here\n\n")
+            elif await listener.leaves_within(min(silence, left), self.batch.waking):
                 return
         await listener.end()
