@@ -18,6 +18,7 @@ from tests.support.statements import assert_chain_intact
 from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.defects import DefectError
+from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 from expunge_demo.load_postgres import ROLE
 from expunge_orchestrator.cli.erase import attach
 from expunge_orchestrator.errors import FindingsError
@@ -141,20 +142,29 @@ def test_a_stopped_batch_waits_while_check_shows_an_error(
     assert_chain_intact(installation, batch)
 
 
-def test_nothing_is_erased_where_an_inspection_has_a_defect(
-    installation: Installation, inspector: StoreInspector
+@pytest.mark.parametrize(
+    "error",
+    [
+        DefectError("The connector of main has a defect: inspect raised KeyError."),
+        TransientError("store main: a statement took too long."),
+        TerminalError("store main: permission denied."),
+    ],
+    ids=["a defect", "too slow", "no right"],
+)
+def test_nothing_is_erased_where_an_inspection_fails(
+    installation: Installation, inspector: StoreInspector, error: ConnectorError
 ) -> None:
     """A store that is down says so by itself when it is asked to erase; this one would erase, whatever is wrong."""
     batch, bob = stopped(installation, inspector, "resolve")
-    mend(inspector, bob)
 
-    def forgets() -> None:
-        raise DefectError("The connector of main has a defect: inspect raised KeyError.")
+    def fails() -> None:
+        raise error
 
-    broken = FaultyConnector(installation.workspace.stores["main"], inspect=forgets)
+    broken = FaultyConnector(installation.workspace.stores["main"], inspect=fails)
     run_on(installation, installation.with_stores({"main": broken}))  # type: ignore[dict-item]
-    assert inspector.one("SELECT count(*) FROM letters") == 2
-    assert "inspect raised KeyError" in installation.failures(batch)
+    assert (inspector.one("SELECT count(*) FROM letters"), pages(inspector)) == (2, 1)
+    assert error.message in installation.failures(batch)
+    mend(inspector, bob)
     run_on(installation)
     assert installation.again(batch).state is BatchState.ERASED
 

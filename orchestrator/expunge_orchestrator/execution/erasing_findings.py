@@ -14,8 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from expunge_connectors.contract import Finding, Scope
-from expunge_connectors.defects import DefectError
+from expunge_connectors.contract import Finding, Scope, StoreConnector
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.data_map_check import raise_on_errors
@@ -79,7 +78,7 @@ class ErasingFindings:
     def _shown(self, batch: Batch) -> str | None:
         try:
             refused = self._refused(batch)
-        except DefectError as error:
+        except ConnectorError as error:
             return f"{CHECK}not all that it would: {error.message}"
         if refused is None:
             return None
@@ -118,16 +117,15 @@ class ErasingFindings:
         """Of a store that is down the step itself says so, where it needs that one.
 
         Raises:
-            DefectError: A store may be worked on, and what is wrong there is not known.
+            ConnectorError: A store may be worked on, and what is wrong there is not known.
         """
         found: list[Finding] = []
         for store in self._workspace.stores.values():
             try:
                 found.extend(store.inspect())
-            except DefectError:
-                raise
             except ConnectorError:
-                continue
+                if _answers(store):
+                    raise
         return _errors(found, scope)
 
     def _holds(self, at: float | None) -> bool:
@@ -144,6 +142,15 @@ def take_up(workspace: Workspace) -> None:
 def waiting(connection: Transaction, why: str) -> list[str]:
     """The batches of which somebody waits, for this reason: `CHECK` or `OTHER_MAP`."""
     return put_off_chunks.batches_of(connection, why)
+
+
+def _answers(store: StoreConnector) -> bool:
+    """A store that says what it is would erase, whatever is wrong there."""
+    try:
+        store.identity()
+    except ConnectorError:
+        return False
+    return True
 
 
 def _errors(found: Sequence[Finding], scope: Scope) -> FindingsError | None:
