@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from expunge_connectors.contract import (
@@ -17,23 +17,22 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.errors import StoreClockError
 from expunge_orchestrator.clock import now
+from expunge_reports.consistency import STORES_DIFFER
 
 T = TypeVar("T")
-
-
-CLOCKS_DIFFER = timedelta(days=1)
-"""How much a store's clock may differ from ours. Beyond that a verifier refuses the receipt: the cutoff is the store's
-time, the receipt of the request ours (`cutoff-before-receipt`, `cutoff-in-the-future`)."""
 
 
 def identity_and_time(name: str, store: StoreConnector) -> tuple[StoreIdentity, datetime]:
     """What a store is, and its clock when it said so; one request where the store can say both at once.
 
+    The cutoff is the store's time, the receipt of the request ours: a verifier refuses a receipt in which they differ
+    by more (`cutoff-before-receipt`, `cutoff-in-the-future`).
+
     Raises:
         StoreClockError: Its clock and ours differ by more than a day.
     """
     identity, at = store.identity_at() if isinstance(store, ReportsClock) else (store.identity(), store.now())
-    if abs(at - now()) > CLOCKS_DIFFER:
+    if abs(at - now()) > STORES_DIFFER:
         raise StoreClockError(
             f"The clock of the store {name} and the clock of this machine differ by more than a day.",
             remedy="Set the one that is wrong; nothing was touched.",

@@ -19,6 +19,9 @@ ANSWERED: Final = ANSWERS | SETTLED
 OWING: Final = UNANSWERED | ANSWERS | {"re-erased"}
 """After these a further statement is owed."""
 
+STORES_DIFFER: Final = timedelta(days=1)
+"""By so much a store's clock may be ahead of the operator's, or behind: nobody holds it against a receipt."""
+
 LONGEST_WAIT: Final = timedelta(days=2 * 3650 + 1)
 """From an answer until its check is overdue: the longest settling time and wait for a search, and a day to begin in."""
 
