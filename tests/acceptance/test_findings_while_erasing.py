@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.fork_server import ForkServer
@@ -25,7 +27,9 @@ from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution import batch_lifecycle, erasing_findings, operator_cancel, operator_end
 from expunge_orchestrator.execution.runner import RunObserver, run
 from expunge_orchestrator.installation_setup import open_log
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.workspace import Workspace
 
@@ -167,6 +171,29 @@ def test_nothing_is_erased_where_an_inspection_fails(
     mend(inspector, bob)
     run_on(installation)
     assert installation.again(batch).state is BatchState.ERASED
+
+
+def test_a_store_that_was_down_is_looked_at_before_it_is_erased_from(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """It is restarted, with the deployment; the step waited for it less than an inspection is good for."""
+    batch, _ = stopped(installation, inspector, "resolve")
+    main = installation.workspace.stores["main"]
+
+    def until_a_step_failed(verb: str) -> Callable[[], Any]:
+        def call() -> Any:
+            with reading(installation.workspace.ledger) as connection:
+                attempts = connection.scalar(sa.select(sa.func.max(tables.chunk.c.attempts)))
+            if not attempts:
+                raise TransientError("store main: no connection.")
+            return getattr(main, verb)()
+
+        return call
+
+    restarted = FaultyConnector(main, **{verb: until_a_step_failed(verb) for verb in ("inspect", "identity")})
+    run_on(installation, installation.with_stores({"main": restarted}))  # type: ignore[dict-item]
+    assert (inspector.one("SELECT count(*) FROM letters"), pages(inspector)) == (2, 1)
+    assert installation.failures(batch).startswith("waits: check shows 1 error.")
 
 
 def test_an_error_that_comes_within_a_run_stops_the_next_erasing_step(

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from expunge_connectors.contract import Finding, Scope, StoreConnector
 from expunge_connectors.errors import ConnectorError
@@ -36,6 +37,14 @@ CHECK = "waits: check shows "
 OTHER_MAP = "waits: the data map decides otherwise than when this was planned"
 
 
+class _Look(NamedTuple):
+    """What was seen, and the stores that were down: once one of these answers it is looked at anew."""
+
+    at: float
+    refused: FindingsError | None
+    silent: Sequence[StoreConnector]
+
+
 @dataclass(slots=True)
 class ErasingFindings:
     """What `check` and the map say to the chunks of one run, one look for all: it is good for `inspection_holds`."""
@@ -43,7 +52,7 @@ class ErasingFindings:
     _workspace: Workspace
     _asking: threading.Lock = field(default_factory=threading.Lock)
     _clean_at: dict[Scope, float] = field(default_factory=dict)
-    _answers: dict[tuple[Scope, str], tuple[float, FindingsError | None]] = field(default_factory=dict)
+    _looks: dict[tuple[Scope, str], _Look] = field(default_factory=dict)
     _differences: dict[int, tuple[float, MapDifferences]] = field(default_factory=dict)
 
     def put_off(self, delivery: ClaimedStep) -> bool:
@@ -90,43 +99,46 @@ class ErasingFindings:
             return None
         at = time.monotonic()
         alike = batch.scope, json.dumps(batch.relations, sort_keys=True)
-        known = self._answers.get(alike)
-        if known is not None and self._holds(known[0]):
-            return known[1]
+        known = self._looks.get(alike)
+        if known is not None and self._holds(known.at) and not any(map(_answers, known.silent)):
+            return known.refused
+        silent: Sequence[StoreConnector] = ()
         try:
             self._workspace.refuse_errors(batch.scope)
         except FindingsError:
-            answer = self._of_begun(batch)
+            refused, silent = self._of_begun(batch)
         except ConnectorError:
-            answer = self._of_those_that_answer(batch.scope)
+            refused, silent = self._of_those_that_answer(batch.scope)
         else:
-            self._clean_at[batch.scope], answer = at, None
-        self._answers[alike] = at, answer
-        return answer
+            self._clean_at[batch.scope], refused = at, None
+        self._looks[alike] = _Look(at, refused, silent)
+        return refused
 
-    def _of_begun(self, batch: Batch) -> FindingsError | None:
+    def _of_begun(self, batch: Batch) -> tuple[FindingsError | None, Sequence[StoreConnector]]:
         try:
             stores_followed.refuse_errors(self._workspace, batch)
         except FindingsError as error:
-            return error
+            return error, ()
         except ConnectorError:
             return self._of_those_that_answer(batch.scope)
-        return None
+        return None, ()
 
-    def _of_those_that_answer(self, scope: Scope) -> FindingsError | None:
-        """Of a store that is down the step itself says so, where it needs that one.
+    def _of_those_that_answer(self, scope: Scope) -> tuple[FindingsError | None, Sequence[StoreConnector]]:
+        """What they show, and the others. Of a store that is down the step itself says so, where it needs that one.
 
         Raises:
             ConnectorError: A store may be worked on, and what is wrong there is not known.
         """
         found: list[Finding] = []
+        silent = []
         for store in self._workspace.stores.values():
             try:
                 found.extend(store.inspect())
             except ConnectorError:
                 if _answers(store):
                     raise
-        return _errors(found, scope)
+                silent.append(store)
+        return _errors(found, scope), silent
 
     def _holds(self, at: float | None) -> bool:
         return at is not None and time.monotonic() - at < self._workspace.settings.inspection_holds.total_seconds()
