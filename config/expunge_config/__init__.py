@@ -14,5 +14,6 @@ mailboxes       mailboxes as people write them
 decodings       how a key is taken out of a URL, an encoded text or bytes
 periods         ISO 8601 periods
 calendars       public holidays and time zones
+installed_objects   what installed packages offer by entry points
 errors          ExpungeError and kin: message, remedy, exit code
 """

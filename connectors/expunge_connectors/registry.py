@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar, cast
 
 from expunge_config.datamap import BackupSpec, StoreSpec
-from expunge_config.errors import ConfigError
+from expunge_config.installed_objects import load
 from expunge_connectors.contract import BackupType, StoreType
 from expunge_connectors.defects import without_defects
 
@@ -75,18 +75,8 @@ def _backup_spec(types: Mapping[str, BackupType], name: str) -> type[BackupSpec]
 
 
 def _store_type(point: EntryPoint) -> StoreType:
-    return cast("StoreType", without_defects(_load(point)))
+    return cast("StoreType", without_defects(cast("type", load("connector", point))))
 
 
 def _backup_type(point: EntryPoint) -> BackupType:
-    return cast("BackupType", without_defects(_load(point)))
-
-
-def _load(point: EntryPoint) -> type:
-    try:
-        return cast("type", point.load())
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"The connector {point.name} is installed but cannot be loaded ({type(error).__name__}).",
-            remedy=f"Reinstall the package that provides {point.value}.",
-        ) from None
+    return cast("BackupType", without_defects(cast("type", load("connector", point))))

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import cast
 
 import typer
 
-from expunge_config.errors import ConfigError
+from expunge_config.installed_objects import load
 
 GROUP = "expunge.commands"
 """Entry points: the name of a command, and a function that adds it to a `typer.Typer`."""
@@ -63,7 +64,7 @@ def add(app: typer.Typer, name: str) -> None:
     if name in OURS:
         register = import_module(f"expunge_orchestrator.cli.{name.replace('-', '_')}").register
     else:
-        register = _load(_added()[name])
+        register = cast("Callable[[typer.Typer], None]", load("command", _added()[name]))
     register(app)
 
 
@@ -71,14 +72,3 @@ def add(app: typer.Typer, name: str) -> None:
 def _added() -> Mapping[str, EntryPoint]:
     """Commands of installed packages. None takes the name of one of ours."""
     return {point.name: point for point in entry_points(group=GROUP) if point.name not in OURS}
-
-
-def _load(point: EntryPoint) -> Callable[[typer.Typer], None]:
-    try:
-        register: Callable[[typer.Typer], None] = point.load()
-    except Exception as error:  # noqa: BLE001 - whatever a package does as it is imported, its own command alone ends
-        raise ConfigError(
-            f"The command {point.name} is installed but cannot be loaded ({type(error).__name__}).",
-            remedy=f"Reinstall the package that provides {point.value}.",
-        ) from None
-    return register
