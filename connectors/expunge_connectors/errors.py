@@ -24,6 +24,10 @@ class TerminalError(ConnectorError):
     """The store refused; the same call will be refused again until somebody changes something."""
 
 
+class AnswerLostError(TransientError):
+    """The store was asked and its answer did not arrive: what it was asked to do may be done."""
+
+
 class NotQuiescentError(TransientError):
     """Transactions older than the cutoff are still running, so nothing can be said about what they will commit."""
 

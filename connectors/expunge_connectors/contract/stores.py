@@ -39,9 +39,11 @@ def no_beat() -> None:
 
 
 RemovalNotice = Callable[[Mapping[int, Collection[str]]], None]
-"""Called before something of subjects is gone for good, with subject number -> collections: before a commit, and before
-a command that nothing takes back. Collections in which nothing was found to remove are absent. By raising it ends the
-call, and the transaction at work is rolled back."""
+"""Called with subject number -> collections in which something of the subject went: before the commit of a transaction,
+whose end alone may stay unknown; where nothing is rolled back, after the store's answer, and before anything else is
+asked or raised. Collections in which nothing went, or the store refused to let it go, are absent. Where an answer was
+lost the outcome is unknown, and what may have gone is told as gone. By raising it ends the call, and a transaction at
+work is rolled back."""
 
 
 def no_notice(_: Mapping[int, Collection[str]]) -> None:
@@ -99,7 +101,8 @@ class StoreConnector(Protocol):
         """Delete or tombstone what is due, in the collections that `actions` names, and nothing else.
 
         Idempotent and resumable: calling it again after any interruption ends in the same state. Bounded transactions.
-        Nothing is gone for good before `notice` was told of it; what it was told of is stated as erased if it is gone.
+        `notice` is told where something went, also where the call fails after that: what is gone is stated as erased in
+        the collections that it was told of, and in no other.
         Returns the number of records touched by this call: progress only, never evidence.
         """
         ...

@@ -114,11 +114,10 @@ class MemoryStore:
                 for one in self._linked(name, collection, subjects, scope, linked)
                 if standing(one, collection, self._map, cutoff)[0] is Disposition.DUE
             ]
-            if due:
-                notice({one.number: [name] for one in due})
             for start in range(0, len(due), PIECE):
                 for one in due[start : start + PIECE]:
                     self._erase_one(name, collection, one.record)
+                    notice({one.number: [name]})
                     touched += 1
                 beat()
         return touched

@@ -5,7 +5,7 @@ Every command that a connector sends is safe to repeat: reads, and removals of e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from redis.connection import AbstractConnection
 from tenacity.wait import wait_base
 
 from expunge_connectors.contract import Heartbeat, no_beat
+from expunge_connectors.errors import AnswerLostError
 from expunge_connectors.redis.errors import translated
 from expunge_connectors.retry import with_retries
 
@@ -48,6 +49,16 @@ class Command:
     words: tuple[Word, ...] = field(repr=False)
 
 
+Heard = Callable[[Sequence[tuple[Command, Any]]], None]
+"""Called with commands and their answers, of every attempt and before anything is raised: an answer that was lost is
+`LOST`, and a command that the server refused is absent."""
+LOST = object()
+
+
+def _not_listening(_answered: Sequence[tuple[Command, object]]) -> None:
+    """A `Heard` for reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineClient:
     """Commands to one client.
@@ -62,7 +73,7 @@ class PipelineClient:
     wait: wait_base
     beat: Heartbeat = no_beat
 
-    def ask(self, commands: Iterable[Command]) -> Values:
+    def ask(self, commands: Iterable[Command], heard: Heard = _not_listening) -> Values:
         """The answers in the order of the commands, which are sent at most `BATCH` at a time.
 
         Raises:
@@ -73,7 +84,7 @@ class PipelineClient:
         answers = Values()
         for start in range(0, len(commands), BATCH):
             batch = commands[start : start + BATCH]
-            answers.extend(with_retries(self.wait)(self._send, batch))
+            answers.extend(with_retries(self.wait)(self._send, batch, heard))
             self.beat()
         return answers
 
@@ -81,15 +92,19 @@ class PipelineClient:
         """The answer to a single command."""
         return self.ask([Command(None, words)])[0]
 
-    def _send(self, batch: Sequence[Command]) -> list[Any]:
+    def _send(self, batch: Sequence[Command], heard: Heard) -> list[Any]:
         try:
             with self.client.pipeline(transaction=False) as pipeline:
                 for command in batch:
                     pipeline.execute_command(*command.words)  # type: ignore[no-untyped-call]
                 answers = Values(pipeline.execute(raise_on_error=False))
         except (redis_errors.RedisError, UnicodeError) as error:
-            raise translated(self.store, _one_name(batch), error) from None
-        ours = next(
+            ours = translated(self.store, _one_name(batch), error)
+            if isinstance(ours, AnswerLostError):
+                heard([(command, LOST) for command in batch])
+            raise ours from None
+        heard([one for one in zip(batch, answers, strict=True) if not isinstance(one[1], Exception)])
+        refused = next(
             (
                 translated(self.store, command.collection, answer)
                 for command, answer in zip(batch, answers, strict=True)
@@ -97,9 +112,9 @@ class PipelineClient:
             ),
             None,
         )
-        if ours is not None:
+        if refused is not None:
             del answers  # they hold members and messages: a traceback with local variables would show them
-            raise ours
+            raise refused
         return answers
 
 
@@ -114,12 +129,17 @@ class PinnedClient(PipelineClient):
 
     line: AbstractConnection = field(kw_only=True)
 
-    def ask(self, commands: Iterable[Command]) -> Values:
+    def ask(self, commands: Iterable[Command], heard: Heard = _not_listening) -> Values:
         """As `PipelineClient.ask`, but the first failure ends it, and answers are as the server sends them."""
         answers = Values()
         for command in commands:
-            self.send(command)
-            answers.append(self.receive(command.collection))
+            try:
+                self.send(command)
+                answers.append(self.receive(command.collection))
+            except AnswerLostError:
+                heard([(command, LOST)])
+                raise
+            heard([(command, answers[-1])])
         return answers
 
     def send(self, command: Command) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis import exceptions as redis_errors
 
-from expunge_connectors.errors import ConnectorError, RightMissingError, TerminalError, TransientError
+from expunge_connectors.errors import AnswerLostError, ConnectorError, RightMissingError, TerminalError, TransientError
 
 _REFUSED = (
     redis_errors.AuthenticationError,
@@ -13,9 +13,9 @@ _REFUSED = (
     redis_errors.ExternalAuthProviderError,
     redis_errors.NoPermissionError,
 )
+_LOST = (redis_errors.ConnectionError, redis_errors.TimeoutError)
 _PASSING = (
-    redis_errors.ConnectionError,
-    redis_errors.TimeoutError,
+    redis_errors.BusyLoadingError,
     redis_errors.ClusterDownError,
     redis_errors.TryAgainError,
     redis_errors.ReadOnlyError,  # a failover is under way; `inspect` reports a replica
@@ -37,6 +37,8 @@ def translated(store: str, collection: str | None, error: Exception) -> Connecto
             f"{where}: the server refused the login or the command ({kind}).",
             remedy="Check the user's password and ACL; `expunge check` lists the rights that are needed.",
         )
+    if isinstance(error, _LOST) and not isinstance(error, redis_errors.BusyLoadingError):
+        return AnswerLostError(f"{where}: the server did not answer ({kind}).")
     code = str(error).partition(" ")[0]
     if isinstance(error, _PASSING) or (isinstance(error, redis_errors.ResponseError) and code in _PASSING_CODES):
         return TransientError(f"{where}: the server cannot answer now ({kind}).")

@@ -283,26 +283,41 @@ class StoreContract:
         assert nothing_due(connector.verify(people, harness.scope, cutoff))
         assert changed(before, harness.raw()) == harness.first.owns | harness.second.owns
 
-    def test_nothing_goes_before_notice_was_given(
+    def test_it_tells_where_something_went(
         self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
     ) -> None:
-        """It tells where something of whom goes, and of no collection in which nothing is; refused, nothing goes."""
-        before, cutoff = harness.raw(), connector.now()
+        """Of whom, and in which collections; erased again, nothing goes and nothing is told."""
+        told: set[tuple[int, str]] = set()
 
-        def refuse(_: Mapping[int, Collection[str]]) -> None:
+        def note(gone: Mapping[int, Collection[str]]) -> None:
+            told.update((number, name) for number, names in gone.items() for name in names)
+
+        cutoff, first = connector.now(), harness.first
+        connector.erase(people[:1], harness.actions, harness.scope, cutoff, no_beat, note)
+        assert told == {(first.given.number, name) for name in harness.actions if first.counts.get(name)}
+        told.clear()
+        connector.erase(people[:1], harness.actions, harness.scope, cutoff, no_beat, note)
+        assert not told
+
+    def test_nothing_goes_untold_where_the_call_ends_at_a_notice(
+        self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
+    ) -> None:
+        """It tells before it is ended: what was not told of is there as before."""
+        cutoff = connector.now()
+        before = connector.count(people, harness.scope, cutoff)
+        told: set[tuple[int, str]] = set()
+
+        def refuse(gone: Mapping[int, Collection[str]]) -> None:
+            told.update((number, name) for number, names in gone.items() for name in names)
             raise StopError
 
         with pytest.raises(StopError):
             connector.erase(people, harness.actions, harness.scope, cutoff, no_beat, refuse)
-        assert harness.raw() == before
-        told: set[tuple[int, str]] = set()
-
-        def note(going: Mapping[int, Collection[str]]) -> None:
-            told.update((number, name) for number, names in going.items() for name in names)
-
-        connector.erase(people[:1], harness.actions, harness.scope, cutoff, no_beat, note)
-        first = harness.first
-        assert told == {(first.given.number, name) for name in harness.actions if first.counts.get(name)}
+        after = connector.count(people, harness.scope, cutoff)
+        changed = {
+            (number, name) for number, of in before.items() for name, seen in of.items() if after[number][name] != seen
+        }
+        assert changed <= told
 
     def test_another_controllers_person_is_out_of_reach(self, harness: StoreHarness, connector: StoreConnector) -> None:
         """Even with the other person's own keys a request touches its own controller's records only."""

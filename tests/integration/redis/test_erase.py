@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support.redis.keyspace import ACTIONS, CLIENT, COLLECTIONS, DATA, LOG, SCOPE, dues, person, store
@@ -280,6 +281,46 @@ def test_a_server_that_does_not_answer_in_time_is_transient(keyspace: Keyspace) 
     keyspace.client.client_unpause()
     assert connector.now()
     connector.close()
+
+
+def test_what_the_server_refuses_is_not_told_to_have_gone(filled: Keyspace) -> None:
+    """Of a pipeline it carries out what it may: the members go, the keys stay."""
+    filled.client.execute_command("ACL", "SETUSER", "clerk", "on", ">clerk", "~*", "+@all", "-unlink")
+    url = urlsplit(filled.url)
+    connector = store(url._replace(netloc=f"clerk:clerk@{url.netloc.rpartition('@')[2]}").geturl())
+    told: list[Mapping[int, Collection[str]]] = []
+    try:
+        actions = dict.fromkeys(("online", "seen", "cache"), Action.DELETE)
+        with pytest.raises(TerminalError, match="refused"):
+            connector.erase([person(1)], actions, SCOPE, connector.now(), no_beat, told.append)
+        assert {name for one in told for name in one[1]} == {"online", "seen"} - dues(
+            connector.count([person(1)], SCOPE, connector.now())[1]
+        ).keys()
+        assert filled.client.exists("cache:1")
+    finally:
+        connector.close()
+        filled.client.execute_command("ACL", "DELUSER", "clerk")
+
+
+def test_where_an_answer_was_lost_it_may_have_gone(filled: Keyspace) -> None:
+    """The server carries the command out after the connector gave up; the next attempts find nothing to remove."""
+    connector = store(filled.url, timeout=0.3)
+    told: list[object] = []
+    filled.client.client_pause(60_000, all=False)  # writes alone wait
+    with pytest.raises(TransientError):
+        connector.erase([person(1)], {"cache": Action.DELETE}, SCOPE, connector.now(), no_beat, told.append)
+    filled.client.client_unpause()
+    assert told[:1] == [{1: {"cache"}}]
+    connector.close()
+
+
+@pytest.mark.parametrize("name", ["seen", "online", "names"])
+def test_people_who_share_a_key_are_told_apart(filled: Keyspace, connector: RedisStore, name: str) -> None:
+    """A part that is not there when the command comes was not taken out by it."""
+    told: list[Mapping[int, Collection[str]]] = []
+    people = [person(1), person(12), person(13)]
+    connector.erase(people, {name: Action.DELETE}, SCOPE, connector.now(), no_beat, told.append)
+    assert told == [{1: {name}, 12: {name}}]
 
 
 def test_verifying_shares_no_command_with_erasing_and_nothing_scans_the_keyspace(

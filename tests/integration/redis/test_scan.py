@@ -83,6 +83,16 @@ def test_everything_of_a_chunk_and_nothing_else(keyspace: Keyspace, connector: R
     assert client.smembers("room:1:members") == {b"somebody"}
 
 
+def test_of_a_set_that_several_are_in_only_who_is_there_is_told(keyspace: Keyspace, connector: RedisStore) -> None:
+    """A member that left the room before the command was not taken out by it."""
+    keyspace.client.sadd("room:red:members", 1, 3)
+    keyspace.client.sadd("room:blue:members", 3)
+    told: list[object] = []
+    connector.erase([somebody(1), somebody(2)], {"rooms": Action.DELETE}, SCOPE, connector.now(), no_beat, told.append)
+    assert told == [{1: {"rooms"}}]
+    assert keyspace.client.smembers("room:red:members") == {b"3"}
+
+
 def test_an_identifier_is_never_a_pattern(keyspace: Keyspace, connector: RedisStore) -> None:
     client = keyspace.client
     for value in (*ODD, "1", "x", "ab", "plain"):
