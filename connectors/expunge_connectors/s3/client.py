@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 from tenacity.wait import wait_base
 
 from expunge_connectors.contract import Heartbeat
-from expunge_connectors.errors import TerminalError
+from expunge_connectors.errors import AnswerLostError, TerminalError
 from expunge_connectors.retry import backoff, with_retries
 from expunge_connectors.s3 import driver
 from expunge_connectors.s3.errors import code_of, translated
@@ -65,6 +65,23 @@ class Service:
             TerminalError: It refused.
         """
         return with_retries(self.wait)(self._call, place, operation, frozenset(absent), arguments)
+
+    def remove(
+        self, place: str, operation: str, arguments: Answer, lost: Callable[[], None], absent: Iterable[str] = ()
+    ) -> Answer | None:
+        """As `call`, for a request that removes something.
+
+        `lost` is called after every attempt whose answer was lost: what it asked for may be done.
+        """
+
+        def attempt() -> Answer | None:
+            try:
+                return self._call(place, operation, frozenset(absent), arguments)
+            except AnswerLostError:
+                lost()
+                raise
+
+        return with_retries(self.wait)(attempt)
 
     def must(self, place: str | None, operation: str, **arguments: Any) -> Answer:  # noqa: ANN401 - as boto3 has it
         """As `call`, where "there is no such thing" is an error like any other."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from expunge_connectors.contract import Heartbeat, RemovalNotice, no_beat, no_notice
 from expunge_connectors.errors import SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.retry import with_retries
 from expunge_connectors.s3.client import Service
-from expunge_connectors.s3.errors import NOT_THERE, BusyError, RefusedError, passing
+from expunge_connectors.s3.errors import NOT_THERE, BusyError, RefusedError, passing, unsure
 from expunge_connectors.s3.found_versions import Entry, Found, Target
 from expunge_connectors.s3.object_lock import lock_of
 from expunge_connectors.s3.version_rules import classify
@@ -35,7 +36,7 @@ class Removal:
         service: Where to.
         cutoff: Of the request.
         beat: Called after each batch.
-        notice: Told of whom something goes, before each batch.
+        notice: Told of whom something went, as the service answers.
     """
 
     def __init__(self, service: Service, cutoff: datetime, beat: Heartbeat, notice: RemovalNotice = no_notice) -> None:
@@ -52,20 +53,15 @@ class Removal:
         """Remove what is due below one target, now or with a later batch."""
         decided = classify(found, self._cutoff)
         place = f"collection {found.target.collection}"
-        if decided.hide or decided.uploads:
-            self._tell([found.target])
         for key in decided.hide:
             self._service.must(place, "delete_object", Bucket=found.target.bucket, Key=key)
         for upload in decided.uploads:
-            self._service.call(
-                place,
-                "abort_multipart_upload",
-                absent=("NoSuchUpload",),
-                Bucket=upload.bucket,
-                Key=upload.key,
-                UploadId=upload.id,
-            )
-            self.gone += 1
+            which = {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.id}
+            lost = partial(self._tell, [found.target])
+            aborted = self._service.remove(place, "abort_multipart_upload", which, lost, ("NoSuchUpload",))
+            if aborted is not None:
+                self._tell([found.target])
+                self.gone += 1
         changeable = not found.target.certain and any(entry.version == NULL for entry in decided.entries)
         for entry in decided.entries:
             waiting = (self._changeable if changeable else self._waiting)[entry.bucket]
@@ -88,7 +84,6 @@ class Removal:
         if changeable:
             meant = unchanged(self._service, entries, self._cutoff)
         if meant:
-            self._tell(target for entry in meant for target in self._targets[entry])
             self._delete(bucket, meant)
         for entry in entries:
             self._targets.pop(entry, None)
@@ -99,7 +94,11 @@ class Removal:
         going: dict[int, set[str]] = defaultdict(set)
         for target in targets:
             going[target.number].add(target.collection)
-        self._notice(going)
+        if going:
+            self._notice(going)
+
+    def _tell_of(self, entries: Iterable[Entry]) -> None:
+        self._tell(target for entry in entries for target in self._targets[entry])
 
     def _delete(self, bucket: str, meant: Mapping[Entry, str | None]) -> None:
         """Remove these, each only if it has the ETag that is given."""
@@ -112,10 +111,12 @@ class Removal:
                 {"Key": one.key, "VersionId": one.version, **({"ETag": meant[one]} if meant[one] else {})}
                 for one in left
             ]
-            answer = self._service.must(
-                f"bucket {bucket}", "delete_objects", Bucket=bucket, Delete={"Objects": objects, "Quiet": True}
-            )
+            meant_here = {"Bucket": bucket, "Delete": {"Objects": objects, "Quiet": True}}
+            lost = partial(self._tell_of, left)
+            answer = self._service.remove(f"bucket {bucket}", "delete_objects", meant_here, lost) or {}
             refused = answer.get("Errors", [])
+            stay = {(one.get("Key"), one.get("VersionId")) for one in refused if not unsure(str(one.get("Code")))}
+            self._tell_of(one for one in left if stay.isdisjoint({(one.key, one.version), (one.key, None)}))
             again = self._weigh(bucket, left, refused)
             self.gone += len(left) - len(refused)
             left = again
@@ -140,13 +141,17 @@ class Removal:
         place, match = f"collection {self._targets[entry][0].collection}", {"IfMatch": tag} if tag else {}
         where = {"Bucket": entry.bucket, "Key": entry.key, "VersionId": entry.version}
         try:
-            return self._service.call(place, "delete_object", absent=_GONE | _CHANGED, **where, **match) is not None
+            lost = partial(self._tell_of, [entry])
+            answer = self._service.remove(place, "delete_object", {**where, **match}, lost, _GONE | _CHANGED)
         except BusyError as error:
             raise SomeRecordsError(str(error)) from None
         except RefusedError:
             if entry.marker or lock_of(self._service, entry, self._service.clock(entry.bucket)) is None:
                 raise
             return False
+        if answer is not None:
+            self._tell_of([entry])
+        return answer is not None
 
     def _weigh(self, bucket: str, entries: Sequence[Entry], refused: Iterable[dict[str, str]]) -> list[Entry]:
         """Accept a refusal only for what is gone, written anew, or locked meanwhile (counted as retained from then on).

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    SSLError,
+)
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
+from expunge_connectors.errors import AnswerLostError, ConnectorError, TerminalError, TransientError
 
 _PASSING = frozenset(
     {
@@ -34,6 +41,10 @@ class BusyError(TransientError):
     """The service answered that it cannot do this now."""
 
 
+class InternalFailureError(BusyError, AnswerLostError):
+    """The service failed as it worked on the request."""
+
+
 class NotSupportedError(TerminalError):
     """This service does not know the operation."""
 
@@ -49,6 +60,11 @@ def passing(code: str, status: int = 0) -> bool:
     return code in _PASSING or (status >= server_error and code not in _UNSUPPORTED)
 
 
+def unsure(code: str, status: int = 0) -> bool:
+    """Whether the service may have done what it was asked for although it answered with an error."""
+    return code == "InternalError" or (passing(code, status) and code not in _PASSING)
+
+
 def translated(store: str, place: str | None, error: Exception) -> ConnectorError:
     """The error that may leave the connector: store, bucket or collection, operation and code; never a key.
 
@@ -59,7 +75,9 @@ def translated(store: str, place: str | None, error: Exception) -> ConnectorErro
         return _answered(where, error)
     kind = type(error).__name__
     if isinstance(error, HTTPClientError | NoConnectionError | ResponseParserError) and not isinstance(error, SSLError):
-        return TransientError(f"{where}: the service cannot be reached ({kind}).")
+        unasked = isinstance(error, ConnectTimeoutError | EndpointConnectionError)
+        kind_of_error = TransientError if unasked else AnswerLostError
+        return kind_of_error(f"{where}: the service cannot be reached ({kind}).")
     if isinstance(error, BotoCoreError):
         return TerminalError(
             f"{where}: the request could not be made ({kind}).", remedy="Check endpoint, certificate and keys."
@@ -71,7 +89,8 @@ def _answered(where: str, error: ClientError) -> ConnectorError:
     code, operation = code_of(error), error.operation_name
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if passing(code, status):
-        return BusyError(f"{where}: the service cannot answer now ({operation}: {code}).")
+        kind = InternalFailureError if unsure(code, status) else BusyError
+        return kind(f"{where}: the service cannot answer now ({operation}: {code}).")
     if code in _REFUSED:
         return RefusedError(
             f"{where}: access refused ({operation}: {code}).",

@@ -59,8 +59,10 @@ def seen(made: World) -> dict[str, RecordCounts]:
 
 def test_what_the_service_refuses_one_by_one_stays_due(world: World) -> None:
     assert seen(world) == {"files": RecordCounts(due=1), "folders": RecordCounts(due=2)}
+    told: list[object] = []
     with pytest.raises(TerminalError, match="AccessDenied") as refused:
-        world.connector.erase([person()], ACTIONS, SCOPE, world.connector.now(), no_beat)
+        world.connector.erase([person()], ACTIONS, SCOPE, world.connector.now(), no_beat, told.append)
+    assert told == [{1: {"folders"}}]
     assert REFUSED not in str(refused.value)
     assert seen(world) == {"files": RecordCounts(due=1), "folders": RecordCounts()}
     assert world.keys() == [REFUSED, "rec/2.ogg", "users/2/c.csv"]
@@ -70,8 +72,10 @@ def test_what_is_refused_by_itself_stays_due(world: World) -> None:
     """Of a name that no DeleteObjects can say: the reason is told, and everything else goes."""
     world.put("rec/x\x01.ogg")
     person_of_both = person(object="rec/x\x01.ogg", user_id="1")
+    told: list[object] = []
     with pytest.raises(TerminalError, match=r"collection files.*AccessDenied") as refused:
-        world.connector.erase([person_of_both], ACTIONS, SCOPE, world.connector.now(), no_beat)
+        world.connector.erase([person_of_both], ACTIONS, SCOPE, world.connector.now(), no_beat, told.append)
+    assert told == [{1: {"folders"}}]
     assert "rec/" not in str(refused.value)
     left = world.connector.verify([person_of_both], SCOPE, world.connector.now())[1]
     assert (left["files"].due, left["folders"].due) == (1, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +12,7 @@ from tests.support.contract_maps import data_map
 from tests.support.s3.bucket import spec
 from tests.support.s3.faulty_server import Script, error, faulty
 
-from expunge_connectors.contract import no_beat
+from expunge_connectors.contract import RemovalNotice, no_beat, no_notice
 from expunge_connectors.errors import ConnectorError, SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_connectors.s3.deletion import Removal
@@ -96,10 +96,10 @@ def refusing(code: str) -> tuple[int, bytes]:
     return 200, body.encode()
 
 
-def removal(connector: S3Store, key: str = "users/1/secret") -> Removal:
+def removal(connector: S3Store, key: str = "users/1/secret", notice: RemovalNotice = no_notice) -> Removal:
     target = Target(1, "folders", "bkt", "users/1/", is_prefix=True, certain=True)
     entry = Entry("bkt", key, "v1", marker=False, latest=True, modified=datetime(2026, 1, 1, tzinfo=UTC))
-    begun = Removal(connector._service, datetime(2026, 2, 1, tzinfo=UTC), no_beat)
+    begun = Removal(connector._service, datetime(2026, 2, 1, tzinfo=UTC), no_beat, notice)
     begun.take(Found(target, (entry,), (), {}))
     return begun
 
@@ -179,3 +179,26 @@ def test_access_denied_without_a_lock_is_an_error() -> None:
     answers = (refusing("AccessDenied"), OK, OK, none, none)
     with connected(*answers) as (connector, _), pytest.raises(TerminalError, match="AccessDenied"):
         removal(connector).finish()
+
+
+@pytest.mark.parametrize("key", ["users/1/secret", "users/1/\x01secret"], ids=["together", "by itself"])
+@pytest.mark.parametrize(
+    ("answer", "presumed"),
+    [
+        ((500, error("InternalError")), True),
+        ((504, b""), True),
+        ((200, b"<DeleteResult>not XML"), True),
+        ((503, error("SlowDown")), False),
+        ((403, error("SignatureDoesNotMatch")), False),
+    ],
+    ids=["failed within", "a gateway", "cut off", "busy", "refused"],
+)
+def test_where_the_outcome_is_unknown_it_may_have_gone(key: str, answer: tuple[int, bytes], *, presumed: bool) -> None:
+    """Nothing is told to have gone where the service said that it did not do it."""
+    told: list[object] = []
+    with connected(answer) as (connector, _):
+        begun = removal(connector, key, told.append)
+        with suppress(ConnectorError):
+            begun.finish()
+    assert [{1: {"folders"}}] * len(told) == told
+    assert bool(told) == presumed
