@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ COLLECTIONS = """
 users: {table: public.users, data_type: anchor, person: user_id, tombstone: {email: "'u' || id"},
   yields: {user_id: id, email: email}, created: created_at,
   found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
-drafts: {table: public.letters, created: created_at,
+drafts: {table: public.letters, data_type: letters, created: created_at,
   found_by: [{column: user_id, of: users.id, where: {status: draft}}]}
 booked: {table: public.letters, data_type: kept, start: created_at, created: created_at,
   found_by: [{column: user_id, of: users.id, where: {status: booked}}]}
+sent: {table: public.letters, created: created_at,
+  found_by: [{column: user_id, of: users.id, where: {status: sent}}]}
 newsletter: {table: public.newsletter, created: created_at, found_by: [{column: email, identity: email}]}
 """
 _MADE = "created_at timestamptz NOT NULL DEFAULT '2026-01-01'"
@@ -52,6 +56,7 @@ ALL_ERASED = {
     "users": ("tombstoned", 1, 0),
     "drafts": ("erased", 1, 0),
     "booked": ("not-found", 0, 0),
+    "sent": ("not-found", 0, 0),
     "newsletter": ("erased", 1, 0),
 }
 STOPPED = """
@@ -83,7 +88,9 @@ PostgresStore._erase_slice = slice_
 
 @pytest.fixture
 def company(database: str, tmp_path: Path, fork_server: ForkServer) -> Company:
-    return Company(database, tmp_path, fork_server, small_document(COLLECTIONS), TABLES)
+    document = small_document(COLLECTIONS)
+    document["data_types"]["letters"] = copy.deepcopy(document["data_types"]["gone"])
+    return Company(database, tmp_path, fork_server, document, TABLES)
 
 
 def told(cli: CliRunner) -> dict[str, tuple[str, int, int]]:
@@ -144,6 +151,19 @@ def test_stopped_by_a_lock(company: Company, database: str, stays: str) -> None:
     execute(database, meanwhile)
     company.cli.run("retry", plan["id"])
     assert_told(company, plan, expected)
+
+
+@pytest.mark.parametrize("lifted", [False, True], ids=["held", "lifted"])
+def test_what_a_hold_keeps_went_by_no_erasing_that_was_killed(company: Company, database: str, *, lifted: bool) -> None:
+    """The store was not asked for it then, and it goes by the application, also where the hold ended since."""
+    plan = company.plan(b"user_id\n1\n")
+    placed = company.cli.run("holds", "place", "--data-type", "letters", "-c", "acme", "--ground", "law", "--json")
+    killed = company.cli.run("erase", plan["id"], "--confirm", plan["digest"], code=BEFORE_THE_COMMIT)
+    assert (killed.code, left(database, "letters")) == (-9, [1, 2])
+    execute(database, "DELETE FROM letters WHERE id = 1")
+    if lifted:
+        company.cli.run("holds", "lift", json.loads(placed.out)["id"])
+    assert_told(company, plan, {"drafts": ("not-found", 0, 0)})
 
 
 def test_it_moves_while_its_erasing_waits_for_its_lock(company: Company, database: str) -> None:

@@ -3,9 +3,10 @@
 Who was handed to a store once is finished, whatever anybody cancels; who was not can still be withdrawn. A process that
 is killed between the two has called, as far as anybody knows.
 
-The store says in turn where something goes for good before it does (`RemovalNotice`), and the ledger records that with
-the end of the step, or with its failure: what was counted elsewhere and is not there any more was not erased by this
-request. Of a step that ended with its process nobody knows it: wherever something was due it may have gone.
+The store says in turn where something went for good (`RemovalNotice`), and the ledger records that with the end of the
+step, or with its failure: what was counted elsewhere and is not there any more was not erased by this request. Of a
+step that ended with its process nobody knows it: wherever something was due it may have gone, but for what the store
+was not asked for, because a hold kept it. That is recorded before the store is asked, too.
 
 What people share goes with the last of them, in whatever chunk and whenever: of whom a store removed something, it is
 recorded that what it counted as shared with others went, or will.
@@ -21,7 +22,7 @@ from expunge_config.datamap import Action
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import Transaction, claims
 from expunge_orchestrator.ledger.database import serialise_writers
-from expunge_orchestrator.ledger.items import Item, note_erased
+from expunge_orchestrator.ledger.items import Item, bulk_update, note_erased
 from expunge_orchestrator.rules import count_records, pipeline
 from expunge_orchestrator.rules.count_records import CountRecord
 
@@ -44,17 +45,13 @@ def erase_in_store(
         if people
     ]
     going: dict[int, set[str]] = defaultdict(set)
-    shared = {
-        item.id: count_records.shared_in(_counted(context.step, item)) & actions.keys()
-        for actions, people in wanted
-        for item in people
-    }
+    shared = {item.id: _shared(item, context.step) & actions.keys() for actions, people in wanted for item in people}
 
     def notice(told: Mapping[int, Collection[str]]) -> None:
         for number, names in told.items():
             going[number].update(names, shared[number])
 
-    touched = _touch(context, [item for _, people in wanted for item in people])
+    touched = _touch(context, wanted)
     try:
         for actions, people in wanted:
             if subjects := context.subjects([item for item in people if item.id in touched], to_erase=True):
@@ -71,16 +68,14 @@ def erase_in_store(
 
 
 def note_interrupted(connection: Transaction, step: str, people: Iterable[Item]) -> None:
-    """Note of an erasing step whose process ended with it what it may have removed: all that was due there."""
-    verb, store = pipeline.split(step)
-    if verb not in {pipeline.ERASE, pipeline.RE_ERASE}:
+    """Note of an erasing step whose process ended with it what it may have removed: all that was due and asked for."""
+    if pipeline.split(step)[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
         return
     going: dict[int, set[str]] = {}
     for item in people:
-        counted = _counted(step, item)
-        names = {name for _, name in count_records.due_places({store: counted})}
-        if item.touched and names:
-            going[item.id] = names | count_records.shared_in(counted)
+        kept = item.unasked.get(step, ())
+        if item.touched and (names := _due(item, step).difference(kept)):
+            going[item.id] = names | _shared(item, step).difference(kept)
     note_erased(connection, step, going)
 
 
@@ -91,21 +86,51 @@ def _counted(step: str, item: Item) -> Mapping[str, list[object]]:
     return counted.get(store, {})
 
 
-def _touch(context: StepContext, people: Sequence[Item]) -> set[int]:
-    """Note for whom the store is asked; returns those for whom it may be.
+def _due(item: Item, step: str) -> set[str]:
+    """Collections of the step's store in which something of the person was counted as due."""
+    store = pipeline.split(step)[1]
+    return {name for _, name in count_records.due_places({store: _counted(step, item)})}
+
+
+def _shared(item: Item, step: str) -> set[str]:
+    """Those in which something was counted that people share, and that goes with the last of them."""
+    return count_records.shared_in(_counted(step, item))
+
+
+def _unasked(
+    context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Sequence[Item]]]
+) -> list[dict[str, object]]:
+    """What the items are to say of what the store is not asked for, where that is not what they say already."""
+    asked = {item.id: actions.keys() for actions, people in wanted for item in people}
+    rows: list[dict[str, object]] = []
+    for item in context.items:
+        if item.touched or item.id in asked:
+            counted = _due(item, context.step) | _shared(item, context.step)
+            names = sorted(counted.difference(asked.get(item.id, ())))
+            if names != item.unasked.get(context.step, []):
+                rows.append({"id": item.id, "unasked": {**item.unasked, context.step: names}})
+    return rows
+
+
+def _touch(context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Sequence[Item]]]) -> set[int]:
+    """Note for whom the store is asked, and for what it is not; returns those for whom it may be.
 
     A cancel that came since the step was taken is met here: nobody is touched any more who was not before.
     """
+    people = [item for _, group in wanted for item in group]
+    unasked = _unasked(context, wanted)
     touched = {item.id for item in people if item.touched}
     fresh = [item.id for item in people if not item.touched]
-    if not fresh:
+    if not fresh and not unasked:
         return touched
     with context.workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with a cancel
         owned = claims.touchable(connection, context.chunk_id, context.epoch)
         if owned is None:
             return set()  # another delivery of this chunk is at work
+        bulk_update(connection, unasked)
         if owned.cancelled_at is not None:
             return touched
-        claims.touch(connection, fresh)
+        if fresh:
+            claims.touch(connection, fresh)
     return {*touched, *fresh}

@@ -48,6 +48,7 @@ class Item(NamedTuple):
     reverified_text: str | None
     searched_text: str | None
     erased_text: str | None
+    unasked_text: str | None
 
     def __repr__(self) -> str:
         return f"Item(id={self.id})"
@@ -88,6 +89,11 @@ class Item(NamedTuple):
         return _places(self.erased_text, pipeline.RE_ERASE)
 
     @property
+    def unasked(self) -> Mapping[str, Sequence[str]]:
+        """Erasing step -> collections in which something was due that its store was not asked for the last time."""
+        return _record(self.unasked_text)
+
+    @property
     def searched(self) -> BlindFinding | None:
         """What the blind search found of the person, for this settling check."""
         return None if self.searched_text is None else BlindFinding.unpacked(json.loads(self.searched_text))
@@ -125,7 +131,7 @@ _ITEMS = (
         ),
         *(
             sa.cast(tables.item.c[name], sa.Text)
-            for name in ("subjects", "found", "verified", "reviewed", "reverified", "searched", "erased")
+            for name in ("subjects", "found", "verified", "reviewed", "reverified", "searched", "erased", "unasked")
         ),
     )
     .where(tables.item.c.chunk_id == sa.bindparam("chunk"))

@@ -137,7 +137,8 @@ step_log = sa.Table(
 # One person of a batch. Count records are compact:
 # {store: {collection: [due, retained, newer, until, ground, ambiguous]}}.
 # `touched`: a store was asked to erase something of the person, or was about to be (ADR 8). `erased`: where one was
-# about to remove something for good, {step: [collections]}. `held`: the holds (uids) for which the person waits.
+# about to remove something for good, {step: [collections]}. `unasked`: what was due and was not asked of the store, for
+# a hold keeps it, {step: [collections]}. `held`: the holds (uids) for which the person waits.
 # `searched`: what the blind search found, for the next settling check; places are masked.
 # `unread`: values that nobody could read, {"store.collection": how many}.
 # `received_at`: when the person asked, as their list says: a day or a time; of a request see `request`.
@@ -157,6 +158,7 @@ item = sa.Table(
     sa.Column("sealed_keys", sa.LargeBinary),
     sa.Column("touched", sa.Boolean, nullable=False, default=False),
     sa.Column("erased", sa.JSON(none_as_null=True)),
+    sa.Column("unasked", sa.JSON(none_as_null=True)),
     sa.Column("outcome", sa.String(20)),
     sa.Column("reason", sa.String(LONGEST_REASON)),
     sa.Column("found", sa.JSON),
