@@ -178,6 +178,21 @@ def test_it_moves_while_its_erasing_waits_for_its_lock(company: Company, databas
     assert (lines["drafts"], lines["booked"][0]) == (("not-found", 0, 0), "retained")
 
 
+def test_another_row_of_its_table_moves_while_its_erasing_waits_for_its_lock(company: Company, database: str) -> None:
+    """A draft goes in the same transaction: no letter that was sent does."""
+    execute(database, "INSERT INTO letters VALUES (3, 1, 'sent')")
+    plan = company.plan(b"user_id\n1\n")
+    with psycopg.connect(database) as other:
+        other.execute("UPDATE letters SET user_id = 2 WHERE id = 3")
+        command = company.cli.start("erase", plan["id"], "--confirm", plan["digest"])
+        wait_until_blocked(database)
+        other.commit()
+    assert command.wait() == 0
+    assert left(database, "letters") == [2, 3]
+    lines = told(company.cli)
+    assert (lines["drafts"], lines["sent"]) == (("erased", 1, 0), ("not-found", 0, 0))
+
+
 @pytest.mark.parametrize("people", [b"user_id\n1\n", b"user_id\n1\n2\n"], ids=["one", "both"])
 def test_what_was_committed_before_a_kill_is_stated_as_erased(company: Company, database: str, people: bytes) -> None:
     plan = company.plan(people)

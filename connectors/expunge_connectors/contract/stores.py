@@ -41,9 +41,10 @@ def no_beat() -> None:
 RemovalNotice = Callable[[Mapping[int, Collection[str]]], None]
 """Called with subject number -> collections in which something of the subject went: before the commit of a transaction,
 whose end alone may stay unknown; where nothing is rolled back, after the store's answer, and before anything else is
-asked or raised. Collections in which nothing went, or the store refused to let it go, are absent. Where an answer was
-lost the outcome is unknown, and what may have gone is told as gone. By raising it ends the call, and a transaction at
-work is rolled back."""
+asked or raised. Where nothing went, or the store refused to let it go, nothing is told. Of what one transaction removes
+every subject that it was for may be named, and the collections that share records or a statement with those of which
+records went. Where an answer was lost the outcome is unknown, and what may have gone is told as gone. By raising it
+ends the call, and a transaction at work is rolled back."""
 
 
 def no_notice(_: Mapping[int, Collection[str]]) -> None:

@@ -158,7 +158,7 @@ class Eraser:
             limit = None if name in sequence.together else self.limit - touched
             if limit is not None and touched and (limit <= 0 or time.monotonic() > until):
                 return TransactionResult(
-                    touched, complete=False, reached=name, collections=self._of_same_tables(emptied)
+                    touched, complete=False, reached=name, collections=self._where_rows_went(emptied)
                 )
             collections = [self.store.collections[one] for one in names]
             try:
@@ -177,21 +177,31 @@ class Eraser:
             interceptors.refuse_carried(search, collections)
             if limit is not None and here >= limit:
                 return TransactionResult(
-                    touched, complete=False, reached=name, collections=self._of_same_tables(emptied)
+                    touched, complete=False, reached=name, collections=self._where_rows_went(emptied)
                 )
             for one in collections:
                 interceptors.refuse_withheld(search, one)
             if here < sum(search.found.get(one.name, 0) for one in collections):
                 for one in collections:
                     handed_over_rows.refuse(search, one)
-        return TransactionResult(touched, complete=True, collections=self._of_same_tables(emptied))
+        return TransactionResult(touched, complete=True, collections=self._where_rows_went(emptied))
 
-    def _of_same_tables(self, emptied: Collection[str]) -> frozenset[str]:
-        """These collections, with those of the same tables, and of tables that accepted triggers write as well."""
+    def _where_rows_went(self, emptied: Collection[str]) -> frozenset[str]:
+        """These collections, and those of which the same rows can be, or that accepted triggers write.
+
+        In no other table do rows change by themselves: the `SideEffectGuard` rolls back what a foreign key changes.
+        """
         if not emptied:
             return frozenset()
-        tables = {self.store.collections[name].table.text for name in emptied} | self.store.may_change
-        return frozenset(name for name in self.actions if self.store.collections[name].table.text in tables)
+        of = self.store.collections
+        return frozenset(
+            name
+            for name in self.actions
+            if of[name].table.text in self.store.may_change
+            or any(
+                of[one].table.text == of[name].table.text and not of[one].spec.apart(of[name].spec) for one in emptied
+            )
+        )
 
     def _refuse_new_owners(self, search: Search, *, over: bool) -> None:
         """Look again before what hung below a shared row is committed as gone: the row may have to stay by now.
