@@ -14,7 +14,7 @@ from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.locks import wait_until_blocked
 from tests.support.postgres.small_schemas import left, small_document
-from tests.support.small_company import Company, only_receipt
+from tests.support.small_company import Company, only_receipt, statements_of
 from tests.support.statements import lines_of
 
 COLLECTIONS = """
@@ -52,6 +52,7 @@ MEANWHILE: dict[str, tuple[str, dict[str, tuple[str, int, int]]]] = {
     ),
     "nowhere": ("SELECT 1", {}),
 }
+NOTHING = ("not-found", 0, 0)
 ALL_ERASED = {
     "users": ("tombstoned", 1, 0),
     "drafts": ("erased", 1, 0),
@@ -59,6 +60,23 @@ ALL_ERASED = {
     "sent": ("not-found", 0, 0),
     "newsletter": ("erased", 1, 0),
 }
+SHARED_COLLECTIONS = """
+users: {table: public.users, data_type: anchor, person: user_id, tombstone: {email: "'u' || id"},
+  yields: {user_id: id}, created: created_at, found_by: [{column: id, identity: user_id}]}
+letters: {table: public.letters, data_type: letters, created: created_at, found_by: [{column: user_id, of: users.id}]}
+members: {table: public.members, created: created_at, found_by: [{column: user_id, of: users.id}]}
+homes: {table: public.homes, data_type: homes, sharing: last_owner, created: created_at,
+  found_by: [{column: id, of: members.home_id}]}
+"""
+SHARED_TABLES = f"""
+ALTER TABLE users ADD email text, ADD {_MADE}; UPDATE users SET email = id || '@x.example';
+CREATE TABLE homes (id int PRIMARY KEY, {_MADE});
+CREATE TABLE members (user_id int PRIMARY KEY REFERENCES users, home_id int REFERENCES homes, {_MADE});
+CREATE INDEX ON members (home_id);
+CREATE TABLE letters (id int PRIMARY KEY, user_id int REFERENCES users, {_MADE}); CREATE INDEX ON letters (user_id);
+INSERT INTO letters VALUES (1, 1);
+INSERT INTO homes VALUES (1), (2); INSERT INTO members VALUES (1, 1), (2, 2);
+"""
 STOPPED = """
 from expunge_connectors.errors import TransientError
 from expunge_connectors.postgres.erase.eraser import Eraser
@@ -93,6 +111,14 @@ def company(database: str, tmp_path: Path, fork_server: ForkServer) -> Company:
     return Company(database, tmp_path, fork_server, document, TABLES)
 
 
+def homes_of(database: str, home: Path, fork_server: ForkServer) -> Company:
+    """A company whose users share homes; holds may be placed on these and on letters."""
+    document = small_document(SHARED_COLLECTIONS)
+    for name in ("homes", "letters"):
+        document["data_types"][name] = copy.deepcopy(document["data_types"]["gone"])
+    return Company(database, home, fork_server, document, SHARED_TABLES)
+
+
 def told(cli: CliRunner) -> dict[str, tuple[str, int, int]]:
     """Collection -> outcome, found, due, as the answer says."""
     [answer] = [one for one in only_receipt(cli) if one.body.get("stores")]
@@ -111,6 +137,13 @@ def assert_told(company: Company, plan: dict[str, Any], expected: dict[str, tupl
     lines = told(company.cli)
     assert lines == ALL_ERASED | expected
     assert counted(company, plan) == {name: found for name, (_, found, _) in lines.items()}
+
+
+def held(company: Company, *on: str, people: bytes = b"") -> str:
+    """The id of a hold that is placed on data types or on people."""
+    which = ["-"] if people else [word for name in on for word in ("--data-type", name)]
+    placed = company.cli.run("holds", "place", *which, "-c", "acme", "--ground", "law", "--json", stdin=people)
+    return str(json.loads(placed.out)["id"])
 
 
 @pytest.mark.parametrize(("meanwhile", "expected"), MEANWHILE.values(), ids=list(MEANWHILE))
@@ -157,12 +190,12 @@ def test_stopped_by_a_lock(company: Company, database: str, stays: str) -> None:
 def test_what_a_hold_keeps_went_by_no_erasing_that_was_killed(company: Company, database: str, *, lifted: bool) -> None:
     """The store was not asked for it then, and it goes by the application, also where the hold ended since."""
     plan = company.plan(b"user_id\n1\n")
-    placed = company.cli.run("holds", "place", "--data-type", "letters", "-c", "acme", "--ground", "law", "--json")
+    hold = held(company, "letters")
     killed = company.cli.run("erase", plan["id"], "--confirm", plan["digest"], code=BEFORE_THE_COMMIT)
     assert (killed.code, left(database, "letters")) == (-9, [1, 2])
     execute(database, "DELETE FROM letters WHERE id = 1")
     if lifted:
-        company.cli.run("holds", "lift", json.loads(placed.out)["id"])
+        company.cli.run("holds", "lift", hold)
     assert_told(company, plan, {"drafts": ("not-found", 0, 0)})
 
 
@@ -218,3 +251,46 @@ def test_it_moves_while_it_is_erased_again(company: Company, database: str) -> N
     company.cli.run("run-due")
     assert [one.event for one in only_receipt(company.cli)] == ["accepted", "erased", "settled"]
     assert counted(company, plan) == {name: found for name, (_, found, _) in ALL_ERASED.items()}
+
+
+def test_a_shared_row_that_a_hold_keeps_goes_by_itself(database: str, tmp_path: Path, fork_server: ForkServer) -> None:
+    """The store was not asked for it: nothing says that it was erased with the last of its people."""
+    company = homes_of(database, tmp_path, fork_server)
+    plan = company.plan(b"user_id\n1\n")
+    held(company, "homes")
+    meanwhile = f"""
+import psycopg
+from expunge_connectors.postgres.connector import PostgresStore
+def verify(*given, verify=PostgresStore.verify, connect=psycopg.connect):
+    with connect({database!r}, autocommit=True) as other:
+        other.execute("DELETE FROM members WHERE user_id = 1")
+        other.execute("DELETE FROM homes WHERE id = 1")
+    return verify(*given)
+PostgresStore.verify = verify
+"""
+    company.cli.run("erase", plan["id"], "--confirm", plan["digest"], code=meanwhile)
+    company.cli.run("run-due")
+    lines = told(company.cli)
+    assert (lines["letters"], lines["members"], lines["homes"]) == (("erased", 1, 0), NOTHING, NOTHING)
+
+
+def test_a_shared_row_is_found_of_each_in_a_further_round(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    """It goes with the other one, in a chunk of its own, while a hold keeps a letter of the first."""
+    company = homes_of(database, tmp_path, fork_server)
+    execute(database, "UPDATE members SET home_id = 1")
+    arguments = ("plan", "-", "-c", "acme", "--json")
+    planned = company.cli.run(*arguments, stdin=b"user_id\n1\n2\n", settings={"EXPUNGE_CHUNK_SIZE": "1"})
+    plan = json.loads(planned.out)
+    letters, other = held(company, "letters"), held(company, people=b"user_id\n2\n")
+    company.cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    assert (left(database, "members", "user_id"), left(database, "homes")) == ([2], [1, 2])
+    for hold in (other, letters):
+        company.cli.run("holds", "lift", hold)
+        company.cli.run("run-due")
+        company.cli.run("run-due")
+        assert left(database, "homes") == [2]
+    receipts = json.loads(company.cli.run("receipts", "list", "--json").out)["receipts"]
+    said = [[one for one in statements_of(company.cli, of["id"]) if one.body.get("stores")] for of in receipts]
+    assert [lines_of(one[-1].body)["main.homes"] for one in said] == [("erased", 1, 0)] * 2

@@ -290,7 +290,7 @@ def test_what_the_server_refuses_is_not_told_to_have_gone(filled: Keyspace) -> N
     connector = store(url._replace(netloc=f"clerk:clerk@{url.netloc.rpartition('@')[2]}").geturl())
     told: list[Mapping[int, Collection[str]]] = []
     try:
-        actions = dict.fromkeys(("online", "seen", "cache"), Action.DELETE)
+        actions: dict[str, Action] = dict.fromkeys(("online", "seen", "cache"), Action.DELETE)
         with pytest.raises(TerminalError, match="refused"):
             connector.erase([person(1)], actions, SCOPE, connector.now(), no_beat, told.append)
         assert {name for one in told for name in one[1]} == {"online", "seen"} - dues(
