@@ -84,8 +84,8 @@ MUTANTS = (
     ),
     Mutant(
         "verification leaves what is older than the claim",
-        f"{_POSTGRES}/verify/verification_query.py",
-        "            if AGED in namespaces and",
+        f"{_POSTGRES}/verify/reached_rows.py",
+        "            if AGED in self.namespaces and",
         "            if False and",
     ),
     Mutant(

@@ -2,6 +2,10 @@
 
 verification         `verify`
 verification_query   the independent counting statement
+verified_store       the collections looked at, and how they lead to each other (no SQL)
+reached_rows         from the keys asked for to the rows of each collection
+key_comparison       a row's columns compared with a key
+row_states           what is said of a row: a tombstone, stays, newer, whose member's
 claimed_values       values that another person's row holds by now
 held_values          by which values in it a found row is another's
 row_owners           whom a row names by the keys in it and in the rows above it

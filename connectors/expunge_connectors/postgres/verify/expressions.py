@@ -1,4 +1,4 @@
-"""SQL expressions of the verifying side: column values compared with keys (see `verification_query`).
+"""SQL expressions of the verifying side: column values compared with keys (see `key_comparison`).
 
 In the statements `a` is a key that was asked for, `p` a row that leads on, `r` a row of the table.
 """

@@ -269,10 +269,11 @@ def _larger(one: RecordCounts, other: RecordCounts) -> RecordCounts:
 def _recount(
     connection: Connection, verifier: VerificationQuery, subjects: Sequence[Subject]
 ) -> Mapping[int, dict[str, RecordCounts]]:
-    names = verifier.names()
+    store = verifier.verified
+    names = store.names()
     if not names:
         return tallied(names, subjects, [])
-    rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
+    rows = [*asked_rows(subjects, store), *_texts(connection, store.read_columns(names), subjects)]
     columns = [[row[at] for row in rows] for at in range(len(Asked._fields))]
     statement = verifier.statement(names, namespaces_of(rows), connection, [_KEYS.format(_ASKED)])
     with RawCursor(connection) as cursor:

@@ -19,8 +19,11 @@ from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.table_probe import probe
 from expunge_connectors.postgres.verify import claimed_values, stored_texts
+from expunge_connectors.postgres.verify.reached_rows import AGED
+from expunge_connectors.postgres.verify.row_states import MEMBER
 from expunge_connectors.postgres.verify.stored_texts import Asked, ReadColumn
-from expunge_connectors.postgres.verify.verification_query import AGED, ASKED, MEMBER, VerificationQuery
+from expunge_connectors.postgres.verify.verification_query import ASKED, VerificationQuery
+from expunge_connectors.postgres.verify.verified_store import VerifiedStore
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Twice 220 characters of four bytes: a row that the server keeps in one piece, so that it makes no TOAST table (see
@@ -37,10 +40,11 @@ _PLACE = sql.SQL(
 
 def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequence[Subject]) -> Counts:
     """Tallies of every collection in the scope, zeros included. Inside one transaction with one snapshot."""
-    names = verifier.names()
-    tables = verifier.tables(names)
-    with translated(verifier.store):
-        rows = [*asked_rows(subjects, verifier), *_texts(connection, verifier.read_columns(names), subjects)]
+    store = verifier.verified
+    names = store.names()
+    tables = store.tables(names)
+    with translated(store.name):
+        rows = [*asked_rows(subjects, store), *_texts(connection, store.read_columns(names), subjects)]
         short = all(len(text) <= _SHORT for row in rows for text in (row.namespace, row.value, row.said or ""))
         aged = any(row.since is not None for row in rows)
         columns = {"number": "integer", "namespace": "text", "value": "text", "followed": "boolean", "said": "text"}
@@ -59,7 +63,7 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
         return tallied(names, subjects, [])
     namespaces = namespaces_of(rows)
     try:
-        with translated(verifier.store):
+        with translated(store.name):
             connection.execute(sql.SQL("SAVEPOINT expunge_recount; ANALYZE {}").format(ASKED))
             # Put together in here: the server is asked which indexes it has, and may refuse that too.
             marking = verifier.marking(namespaces, connection)
@@ -71,7 +75,7 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     except TerminalError:
         # The one statement cannot tell of which collection something is missing or not allowed.
         connection.execute("ROLLBACK TO SAVEPOINT expunge_recount")
-        probe(connection, verifier.store, tables)
+        probe(connection, store.name, tables)
         raise
     return tallied(names, subjects, found)
 
@@ -97,14 +101,14 @@ def namespaces_of(rows: Iterable[Asked]) -> set[str]:
     return {one for row in rows for one in ([row.namespace] if row.since is None else [row.namespace, AGED])}
 
 
-def asked_rows(subjects: Sequence[Subject], verifier: VerificationQuery) -> Iterator[Asked]:
+def asked_rows(subjects: Sequence[Subject], store: VerifiedStore) -> Iterator[Asked]:
     """Number, namespace and value of every key that can stand in a row, and the controller's member.
 
     And whether it is followed. Values that the resolution found to be shared are asked for as well: what is left under
     them alone is ambiguous. And who else held attributed ones (see `claimed_values`).
     """
-    lists, scope, passing = verifier.composite(), verifier.scope, verifier.passing()
-    began, own, told = stored_texts.claim_ages(subjects), verifier.own_keys(), verifier.own_keys_told()
+    lists, scope, passing = store.composite(), store.scope, store.passing()
+    began, own, told = stored_texts.claim_ages(subjects), store.own_keys(), store.own_keys_told()
     for subject in subjects:
         for key in subject.keys:
             if key.namespace in own and not _refers(key, *own[key.namespace], subject):
