@@ -23,7 +23,7 @@ from tests.support.postgres.company import (
 from tests.support.postgres.small_schemas import shape
 
 from expunge_connectors.contract import Scope, no_beat
-from expunge_connectors.postgres.sql import key_staging
+from expunge_connectors.postgres.sql import key_staging, staging_tables
 from expunge_connectors.postgres.sql.key_staging import stage
 
 PEOPLE = {
@@ -104,7 +104,7 @@ def test_a_copy_that_is_cancelled_tells_no_key(database: str) -> None:
 
         table, columns = sql.Identifier("pg_temp", "staged"), {"number": "integer", "c0": "text"}
         with pytest.raises(psycopg.errors.QueryCanceled) as cancelled:
-            key_staging._copy(connection, table, columns, rows())
+            staging_tables.copy(connection, table, columns, rows())
         context = str(cancelled.value.diag.context)
         assert "COPY staged, line" in context
         assert "canary" not in context + str(cancelled.value)

@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "an erasure goes by the claims that were sealed",
-        f"{_SQL}/key_staging.py",
+        f"{_SQL}/key_rows.py",
         "for subject in subjects if aged else ():",
         "for subject in ():",
     ),

@@ -90,7 +90,7 @@ class BoundLink:
 
     @property
     def staged(self) -> tuple[str, tuple[KeyType, ...]]:
-        """What keys of this link are staged as: a namespace, and a type for each value (see `key_staging.Wanted`).
+        """What keys of this link are staged as: a namespace, and a type for each value (see `staged_keys.Wanted`).
 
         Of a key that is spelt in many ways, each text that it was read from, and the key itself.
         """

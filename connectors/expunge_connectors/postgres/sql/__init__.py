@@ -1,6 +1,9 @@
 """SQL building blocks of resolving, counting and erasing. The verifying side (`verify`) imports none of them.
 
 key_staging      keys of a chunk in temporary tables
+staged_keys      where they are then
+key_rows         the rows that are staged for keys (pure)
+staging_tables   these tables made and filled
 claim_ages       since when a person has a value
 person_rows      persons' own rows, and when they were made
 claimed_keys     marks staged keys that another person's row holds

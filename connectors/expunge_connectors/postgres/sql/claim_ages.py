@@ -20,8 +20,8 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundSto
 from expunge_connectors.postgres.sql.comparison import equal, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
-from expunge_connectors.postgres.sql.key_staging import Staged
 from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.staged_keys import Staged
 
 # No calendar of ours has more: an application's "never", and "for ever".
 _ALWAYS, _NEVER = "timestamptz '0001-01-02 00:00:00+00'", "timestamptz '9999-12-30 00:00:00+00'"

@@ -31,8 +31,8 @@ from expunge_connectors.postgres.sql.claim_ages import began
 from expunge_connectors.postgres.sql.comparison import equal, link_text, of_kind, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
-from expunge_connectors.postgres.sql.key_staging import Staged, Wanted
 from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.staged_keys import CO_HOLDERS, Staged, Wanted
 from expunge_connectors.postgres.sql.subject_search import SearchPath, reached
 
 _ONE_BY_ONE = sql.SQL(
@@ -258,7 +258,7 @@ def _by_others(
                 "NOT EXISTS (SELECT FROM {} AS h WHERE h.number = {} AND h.identity = {} AND h.value = {}::text"
                 " AND h.kind = {} AND h.person = {})"
             ).format(
-                key_staging.CO_HOLDERS,
+                CO_HOLDERS,
                 number,
                 sql.Literal(identity),
                 held,

@@ -31,8 +31,8 @@ from expunge_connectors.postgres.sql.comparison import (
 )
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, or_, raw
-from expunge_connectors.postgres.sql.key_staging import known_as
 from expunge_connectors.postgres.sql.row_conditions import in_scope, says_nothing
+from expunge_connectors.postgres.sql.staged_keys import known_as
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
 
 _VALUE = sql.Identifier("v", "value")

@@ -25,8 +25,9 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundSto
 from expunge_connectors.postgres.sql.comparison import compared, equal, named_there, of_kind, same_row, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
-from expunge_connectors.postgres.sql.key_staging import Staged, StagingTable, Wanted, yielded
+from expunge_connectors.postgres.sql.key_staging import yielded
 from expunge_connectors.postgres.sql.row_conditions import in_scope, old_enough
+from expunge_connectors.postgres.sql.staged_keys import Staged, StagingTable, Wanted
 from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.table_spec import Elements
 

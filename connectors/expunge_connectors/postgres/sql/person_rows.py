@@ -20,8 +20,8 @@ from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.claim_ages import began
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, comma_list
-from expunge_connectors.postgres.sql.key_staging import Staged
 from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.staged_keys import Staged
 from expunge_connectors.postgres.sql.subject_search import SearchPath, join_condition
 
 

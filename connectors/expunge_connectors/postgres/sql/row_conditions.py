@@ -9,7 +9,7 @@ from psycopg import sql
 from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, equal, may_lead, nothing_inside
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
-from expunge_connectors.postgres.sql.key_staging import MEMBER
+from expunge_connectors.postgres.sql.staged_keys import MEMBER
 from expunge_connectors.postgres.statement_cache import Placeholder
 
 

@@ -25,8 +25,8 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_
-from expunge_connectors.postgres.sql.key_staging import from_the_start, known_as
 from expunge_connectors.postgres.sql.row_conditions import old_enough, older, says_nothing
+from expunge_connectors.postgres.sql.staged_keys import from_the_start, known_as
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, reached
 
 

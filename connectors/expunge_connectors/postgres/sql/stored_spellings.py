@@ -195,7 +195,7 @@ def _statement(places: Sequence[_Place]) -> sql.Composed:
 
 
 def propose(connection: Connection, wanted: Mapping[str, tuple[Spellings, Iterable[str]]]) -> None:
-    """Put the tokens of values into a table of this transaction, by binary COPY (see `key_staging`).
+    """Put the tokens of values into a table of this transaction, by binary COPY (see `staging_tables`).
 
     Args:
         connection: In the transaction.

@@ -30,8 +30,9 @@ from expunge_connectors.postgres.sql.comparison import (
     values,
 )
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, or_
-from expunge_connectors.postgres.sql.key_staging import Staged, count_rows
 from expunge_connectors.postgres.sql.row_conditions import in_scope
+from expunge_connectors.postgres.sql.staged_keys import Staged
+from expunge_connectors.postgres.sql.staging_tables import count_rows
 from expunge_connectors.postgres.statement_cache import CompiledStatement
 
 

@@ -27,7 +27,7 @@ from expunge_connectors.postgres.verify.verified_store import VerifiedStore
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Twice 220 characters of four bytes: a row that the server keeps in one piece, so that it makes no TOAST table (see
-# `key_staging`, which the erasing side has).
+# `staging_tables`, which the erasing side has).
 _SHORT = 220
 _SHORT_TEXT, _TEXT = sql.SQL("varchar(220)"), sql.SQL("text")
 # ANALYZE would write keys into pg_statistic, and from there into the server's log of changes.

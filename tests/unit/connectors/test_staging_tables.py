@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expunge_connectors.postgres.sql.key_staging import text_type, text_width
+from expunge_connectors.postgres.sql.staging_tables import text_type, text_width
 
 THRESHOLD = 2032
 """TOAST_TUPLE_THRESHOLD of pages of 8 kB (PostgreSQL, src/include/access/heaptoast.h)."""
