@@ -2,6 +2,7 @@
 
 bound_tables             tables of the map with their columns, keys and owners
 table_binding            joins map and catalogue, or says what does not fit
+link_binder              links of the map with live columns, and what else says whose a row is
 bound_kinds              of which kind rows must be, with live columns
 erasure_order            allowed actions; children before parents
 retention_dependencies   parents that must stay while their children stay
