@@ -7,8 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from expunge_config.datamap.collection_specs import CollectionSpec
+from expunge_config.datamap.data_map import DataMap
+from expunge_config.datamap.data_types import Action
 from expunge_config.datamap.identities import Identity
-from expunge_config.datamap.models import Action, CollectionSpec, DataMap
 
 
 def digest(data_map: DataMap) -> str:

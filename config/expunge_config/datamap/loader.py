@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from expunge_config import regular_files
 from expunge_config.datamap import yaml_reader
+from expunge_config.datamap.backups import LEDGER, BackupSpec, NoBackups
 from expunge_config.datamap.base import Model
-from expunge_config.datamap.models import LEDGER, RECEIVED_AT, BackupSpec, DataMap, NoBackups, StoreSpec
+from expunge_config.datamap.data_map import RECEIVED_AT, DataMap, StoreSpec
 from expunge_config.datamap.yaml_reader import Path_
 from expunge_config.errors import DataMapError
 

@@ -11,8 +11,8 @@ from collections.abc import Hashable, Iterable
 from collections.abc import Set as AbstractSet
 from itertools import permutations, product
 
+from expunge_config.datamap.data_map import DataMap
 from expunge_config.datamap.identities import IdentityKind, Reader
-from expunge_config.datamap.models import DataMap
 
 
 def read_alike(data_map: DataMap) -> dict[str, frozenset[tuple[Reader, Reader]]]:

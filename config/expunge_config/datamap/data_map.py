@@ -1,4 +1,4 @@
-"""Data map models (pydantic): controllers, identities, data types, stores, collections, limits.
+"""The data map as a whole, and the stores in it (pydantic).
 
 What can be derived (keys, foreign keys, types) comes from the live stores; the map states decisions. Connectors extend
 `StoreSpec` and `CollectionSpec` with what their kind of store needs.
@@ -6,145 +6,23 @@ What can be derived (keys, foreign keys, types) comes from the live stores; the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, SerializeAsAny, StrictBool, StringConstraints, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
-from expunge_config.datamap.base import Assurance, IsoPeriod, Model, Name, Text
-from expunge_config.datamap.deadlines import DeadlineSpec
+from expunge_config.datamap.backups import BackupSpec, NoBackups
+from expunge_config.datamap.base import Model, Name, Text
+from expunge_config.datamap.collection_specs import CollectionSpec, Owner
+from expunge_config.datamap.controllers import Controller, Operator
+from expunge_config.datamap.data_types import DataType
 from expunge_config.datamap.identities import Identity, IdentityKind, PersonCollection, Reader, same_person_complaints
 from expunge_config.datamap.key_flow import KeyFlow
 from expunge_config.datamap.self_service import SelfService
 
-
-class StartEvent(StrEnum):
-    """When a deletion period starts (DIN 66398, three types of start time)."""
-
-    COLLECTED = "collected"
-    TRANSACTION_ENDED = "transaction_ended"
-    RELATIONSHIP_ENDED = "relationship_ended"
-
-
-class Action(StrEnum):
-    """What a request does with a data type."""
-
-    DELETE = "delete"
-    TOMBSTONE = "tombstone"
-    RETAIN = "retain"
-
-
-class DeletionRule(Model):
-    """Start event + period. Exactly one per data type (DIN 66398)."""
-
-    start: StartEvent
-    period: IsoPeriod
-
-
-class DataType(Model):
-    """Data of one purpose, with exactly one deletion rule and one answer to a request."""
-
-    purpose: Text
-    categories: tuple[Text, ...] = Field(min_length=1)
-    rule: DeletionRule
-    on_request: Action
-    ground: Text | None = None
-
-    @model_validator(mode="after")
-    def _ground_for_retained(self) -> DataType:
-        if (self.on_request is Action.RETAIN) != (self.ground is not None):
-            raise ValueError(
-                "`ground` is given exactly when `on_request` is `retain`: it names the law or reason to keep"
-            )
-        return self
-
-
-class Owner(Model):
-    """Whose records a collection holds: which controller may ask for them.
-
-    Exactly one of: nothing more (the whole collection is that controller's), `column` (its value names the
-    controller, as in `client:42`), or `inherited: true` (only keys found in records of that controller ever lead here).
-    """
-
-    controller: Name
-    column: str | None = None
-    inherited: StrictBool = False
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Owner:
-        if self.column is not None and self.inherited:
-            raise ValueError("give `column` or `inherited: true`, not both")
-        return self
-
-
-class LogDeclaration(Model):
-    """Why a collection is a log and is left alone. Never guessed: somebody approved it."""
-
-    purpose: Text
-    ground: Text
-    retention: IsoPeriod
-    approved_by: Text
-
-
-class CollectionSpec(Model):
-    """What is the same for a collection in any store: either a data type with an owner, or a log.
-
-    Attributes:
-        undated: Decision for a collection reached by a reusable identifier that has no trustworthy creation time:
-            `erase` at any age, or `keep` (counted as newer, never erased).
-    """
-
-    data_type: Name | None = None
-    owner: Owner | None = None
-    log: LogDeclaration | None = None
-    undated: Literal["erase", "keep"] | None = None
-
-    @model_validator(mode="after")
-    def _data_or_log(self) -> CollectionSpec:
-        if (self.log is None) == (self.data_type is None):
-            raise ValueError("a collection has either a `data_type` or a `log` declaration; undecided is refused")
-        return self
-
-    def found_by_text(self) -> Sequence[str]:
-        """Where the records are and how they belong to a person, in words, for `expunge locate`.
-
-        Names of tables, columns, templates and identities, never a value. Connectors' models know; empty if they do not
-        say.
-        """
-        return ()
-
-    def decided(self) -> dict[str, Any]:
-        """What is decided of the records, as plain data: equal where the same are found and the same is done.
-
-        Connectors' models leave out what decides neither.
-        """
-        decided: dict[str, Any] = _without_reasons(self.model_dump(mode="json"))
-        return decided
-
-    @property
-    def person_identity(self) -> str | None:
-        """The identity that names the person whom a record is; None: a record is no person. Connectors' models know."""
-        return None
-
-    @property
-    def tells_member(self) -> bool:
-        """A record says by itself whose it is of a controller's members. Connectors' models know of other ways."""
-        return self.owner is not None and self.owner.column is not None
-
-    @property
-    def names_member(self) -> bool:
-        """A record is called after the controller's member as well. Connectors' models know."""
-        return False
-
-
-def _without_reasons(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Of an assurance counts that it is given; why, and by whom, is for people."""
-    if isinstance(value, Mapping):
-        given = value.keys() == Assurance.model_fields.keys()
-        return True if given else {name: _without_reasons(one) for name, one in value.items()}
-    return [_without_reasons(one) for one in value] if isinstance(value, list) else value
+RECEIVED_AT = "received_at"
+"""The column of a list that says when each person asked; no identity has this name."""
 
 
 class UnmappedPlace(Model):
@@ -159,17 +37,6 @@ class UnmappedPlace(Model):
 
     place: Text
     reason: Text
-    approved_by: Text
-
-
-class NoBackups(Model):
-    """That no backup copies are made, of one store or of all: a decision that somebody stands by.
-
-    Attributes:
-        none: Why there are none.
-    """
-
-    none: Text
     approved_by: Text
 
 
@@ -225,57 +92,6 @@ def _owner_complaints(
         )
     elif not controller.many and owner.column is not None:
         yield (*here, "owner", "column"), "this controller is a single one: no column can tell members apart"
-
-
-RECEIVED_AT = "received_at"
-"""The column of a list that says when each person asked; no identity has this name."""
-
-LEDGER = "ledger"
-"""What backup places call Expunge's own ledger; no store has this name."""
-
-
-class BackupSpec(Model):
-    """Where copies of a store's data are kept. `of` names the store that is copied, or says `ledger`."""
-
-    of: Name
-
-
-class Controller(Model):
-    """A controller that may send requests: one company, or a kind of them told apart by a value (`client:42`).
-
-    Attributes:
-        deadline: By when its requests are answered; without one, no clock runs.
-        member_deadlines: For members of a kind that have another calendar, zone, promise or law; each whole, nothing
-            is taken over from `deadline`.
-    """
-
-    name: Text
-    many: StrictBool = False
-    deadline: DeadlineSpec | None = None
-    member_deadlines: dict[str, DeadlineSpec] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _members_of_many(self) -> Controller:
-        if self.member_deadlines and not self.many:
-            raise ValueError("`member_deadlines` are for a controller with `many: true`; write `deadline`")
-        return self
-
-    def deadline_of(self, member: str | None) -> DeadlineSpec | None:
-        """By when a request of this member (the 42 of `client:42`, or None) is answered; None if nobody said."""
-        own = None if member is None else self.member_deadlines.get(member)
-        return self.deadline if own is None else own
-
-
-class Operator(Model):
-    """Who runs Expunge and signs: named on every receipt.
-
-    Attributes:
-        log_origin: Host name that names the transparency log (C2SP tlog-checkpoint origin, without a path).
-    """
-
-    name: Annotated[Text, StringConstraints(max_length=200)]
-    contact: Text
-    log_origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{3,100}$")]
 
 
 class Limits(Model):
