@@ -268,13 +268,13 @@ MUTANTS = (
     ),
     Mutant(
         "a row is whose the row above is",
-        f"{_SQL}/row_owners.py",
+        f"{_SQL}/named_people.py",
         "            said = self.of_links(lead)\n",
         "            said = FALSE\n",
     ),
     Mutant(
         "a row above that goes with anybody goes with one of them",
-        f"{_SQL}/row_owners.py",
+        f"{_SQL}/named_people.py",
         "            if said is not FALSE and going is not FALSE:\n",
         "            if False:\n",
     ),

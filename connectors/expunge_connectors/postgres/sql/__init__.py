@@ -15,7 +15,8 @@ comparison       row identity and key comparison
 member_rows      of which member a row is, by the rows above it
 row_conditions   in scope, old enough, known by a value alone
 retention        until when a row is kept by its data type
-row_owners       whose a row is, by the keys in it and in the rows above it
+row_owners       whose a row is, whatever led there
+named_people     whether a row names a person, by the keys in it and in the rows above it
 held_values      by which values in it a found row is another's
 keys_of_others   takes staged keys out that another's row holds by now
 erased_rows      tombstones of people who are gone, not rows that look like one

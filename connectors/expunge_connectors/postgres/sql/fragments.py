@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from psycopg import sql
 
 TRUE = sql.SQL("true")
@@ -26,6 +28,17 @@ def and_(*conditions: sql.Composable) -> sql.Composed:
 def or_(*conditions: sql.Composable) -> sql.Composed:
     """Conditions joined by OR, in brackets."""
     return sql.SQL("({})").format(sql.SQL(" OR ").join(conditions or [FALSE]))
+
+
+def not_(condition: sql.Composable) -> sql.Composed:
+    """The condition is false or unknown."""
+    return sql.SQL("({}) IS NOT TRUE").format(condition)
+
+
+def any_of(conditions: Iterable[sql.Composable]) -> sql.Composable:
+    """Conditions joined by OR, without those that no row meets; FALSE: none is left."""
+    found = [one for one in conditions if one is not FALSE]
+    return or_(*found) if found else FALSE
 
 
 def comma_list(*parts: sql.Composable) -> sql.Composed:
