@@ -11,7 +11,8 @@ places             what a place is in the map, once something was found
 effort             until when, and how gently
 report             places and gaps, without values
 searched_values    from subjects and the map's identities to what can be searched for
-postgres_columns   text-like columns by binary COPY
+postgres_tables    the tables that have text-like columns, and whose their rows are
+postgres_columns   these columns by binary COPY
 postgres_copy      rows, fields and elements in that format
 redis_keys         names and values of keys
 s3_objects         names, metadata and tags of objects

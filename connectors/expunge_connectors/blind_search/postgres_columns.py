@@ -8,7 +8,7 @@ since an updated row may move into a slice that was read before.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,33 +21,16 @@ from psycopg import sql
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.postgres_copy import CopiedRows, blocks, elements, fields_of
-from expunge_connectors.blind_search.report import Findings, Gap, Hit, Place, Standing, StoreReport
-
-Connection = psycopg.Connection[tuple[Any, ...]]
-Describe = Callable[[str, str | None], Place]
-"""(`schema.table`, column; None: of the table's own name) -> the place."""
-Link = tuple[str, ...]
-"""Columns that together say whose a row is: nobody's, where one of them is empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Belonging:
-    """What says whose the rows of a table are.
-
-    Attributes:
-        links: None: of no row it can be said that it names nobody.
-        member: Whose all of them are, of the members of a controller.
-        member_column: Tells whose a row is that names nobody.
-    """
-
-    links: Sequence[Link] = ()
-    member: str | None = None
-    member_column: str | None = None
-
-
-Belongs = Callable[[str], Belonging]
-"""`schema.table` -> what says whose its rows are."""
-
+from expunge_connectors.blind_search.postgres_tables import (
+    NAMES,
+    Belonging,
+    Belongs,
+    Connection,
+    Describe,
+    ReadTable,
+    readable_tables,
+)
+from expunge_connectors.blind_search.report import Findings, Gap, Hit, Standing, StoreReport
 
 PAGES = 2048
 """Of a slice."""
@@ -55,56 +38,6 @@ _MATCHING, _WAITING = 2, 6
 _TRUE = b"\x01"
 _TID_RANGES = 140_000  # the first server that reads a range of pages without reading the others
 
-_AS_THEY_ARE = "text", "character varying", "character", '"char"', "name", "json", "jsonb", "xml", "bytea", "citext"
-# What holds no text. Enumerations hold the words of their type; numbers are ids, and ids are not searched for.
-_TEXTLESS = (
-    *("smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "boolean", "oid", "xid", "cid"),
-    *("xid8", "tid", "date", "interval", "time without time zone", "time with time zone"),
-    *("timestamp without time zone", "timestamp with time zone", "inet", "cidr", "macaddr", "macaddr8", "bit"),
-    *("bit varying", "point", "line", "lseg", "box", "path", "polygon", "circle", "pg_lsn", "pg_snapshot"),
-    *("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange", "int4multirange", "int8multirange"),
-    *("nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"),
-)
-# Every table that holds rows of its own: partitions and children by themselves, tables of extensions too. A type is
-# told without its schema; a domain as what it is over, an array by its elements with `[]`.
-_COLUMNS = """
-WITH RECURSIVE below (oid, type, many) AS (
-    SELECT y.oid, y.oid, false FROM pg_catalog.pg_type y
-    UNION
-    SELECT below.oid, CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.typelem END, below.many OR y.typtype <> 'd'
-      FROM below
-      JOIN pg_catalog.pg_type y ON y.oid = below.type
-     WHERE y.typtype = 'd' OR y.typcategory = 'A' AND y.typelem <> 0
-), base (oid, type, many, kind) AS (
-    SELECT below.oid, CASE WHEN n.nspname = 'pg_catalog' THEN pg_catalog.format_type(y.oid, NULL) ELSE y.typname END,
-           below.many, y.typtype
-      FROM below
-      JOIN pg_catalog.pg_type y ON y.oid = below.type
-      JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
-     WHERE NOT (y.typtype = 'd' OR y.typcategory = 'A' AND y.typelem <> 0)
-)
-SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
-       pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
-       pg_catalog.has_table_privilege(c.oid, 'SELECT'),
-       pg_catalog.row_security_active(c.oid),
-       a.attname::text, base.type, base.many,
-       pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN base ON base.oid = a.atttypid
- WHERE c.relkind IN ('r', 'm', 'f') AND c.relpersistence <> 't'
-   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-   AND base.kind <> 'e' AND NOT (base.type = ANY (%s))
- ORDER BY 2, 3, a.attnum
-"""
-_NAMES = """
-SELECT n.nspname || '.' || c.relname, a.attname::text
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
- WHERE c.relkind IN ('r', 'm', 'f', 'p', 'v') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-"""
 # Of the table itself, not of what is stored beside it: these are the pages that a ctid counts.
 _BEFORE = """
 SELECT pg_catalog.pg_relation_size(%s::oid) / pg_catalog.current_setting('block_size')::bigint,
@@ -121,42 +54,12 @@ SELECT CASE WHEN pg_catalog.pg_is_in_recovery()
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column that is read.
-
-    Attributes:
-        written: The server is to write it out as text.
-        many: It is an array that comes as it is.
-    """
-
-    name: str
-    written: bool
-    many: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    oid: int
-    schema: str
-    name: str
-    whole: bool
-    """The role may read the system's columns, too."""
-    columns: tuple[_Column, ...]
-    belonging: Belonging = field(default_factory=Belonging)
-
-    @property
-    def text(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-
 @dataclass(slots=True)
 class _Search:
     connection: Connection
     store: str
     matcher: Matcher
     describe: Describe
-    belongs: Belongs
     effort: Effort
     beat: Callable[[], None]
     findings: Findings = field(default_factory=Findings)
@@ -189,12 +92,12 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
     Raises:
         psycopg.Error: The server is gone. What it refuses for one table is a gap.
     """
-    state = _Search(connection, store, matcher, describe, belongs, effort, beat)
+    state = _Search(connection, store, matcher, describe, effort, beat)
     with _reading(connection):
         at, standby, version, large_objects = _row(connection, _AT_START)
-        names = connection.execute(_NAMES).fetchall()
+        names = connection.execute(NAMES).fetchall()
         _search_names(state, names)
-        tables = list(_tables(state, frozenset(names)))
+        tables, state.gaps = readable_tables(connection, describe, belongs, frozenset(names))
     if large_objects:
         state.gaps.append(Gap("large objects", f"{large_objects} of them are not searched"))
     with ThreadPoolExecutor(_MATCHING, thread_name_prefix="expunge-blind") as pool:
@@ -215,42 +118,6 @@ def search(  # noqa: PLR0913 - what a search is of, for, and how
     )
 
 
-def _tables(state: _Search, there: Collection[tuple[Any, ...]]) -> Iterator[_Table]:
-    found: dict[tuple[Any, ...], list[tuple[_Column, bool]]] = {}
-    rows = state.connection.execute(_COLUMNS, (list(_TEXTLESS),)).fetchall()
-    for *of_table, name, base, many, readable in rows:
-        column = _Column(name, base not in _AS_THEY_ARE, many and base in _AS_THEY_ARE)
-        found.setdefault(tuple(of_table), []).append((column, readable))
-    for (oid, schema, name, kind, usable, whole, hidden), columns in found.items():
-        table = _Table(
-            oid,
-            schema,
-            name,
-            whole,
-            tuple(column for column, readable in columns if readable),
-            _readable(state.belongs(f"{schema}.{name}"), f"{schema}.{name}", there if whole else ()),
-        )
-        if kind == "f":
-            state.gaps.append(Gap(_named(state, table), "a foreign table: another server's"))
-        elif hidden:
-            state.gaps.append(Gap(_named(state, table), "row-level security hides rows from the role"))
-        elif not usable or not table.columns:
-            state.gaps.append(Gap(_named(state, table), "the role may not read it"))
-        else:
-            state.gaps += [
-                Gap(state.describe(table.text, column.name).name, "the role may not read it")
-                for column, readable in columns
-                if not readable
-            ]
-            yield table
-
-
-def _readable(one: Belonging, table: str, there: Collection[tuple[Any, ...]]) -> Belonging:
-    """The columns that say whose a row is, if all of them are there and may be read."""
-    named = [*(column for link in one.links for column in link), *filter(None, [one.member_column])]
-    return one if all((table, column) in there for column in named) else Belonging(member=one.member)
-
-
 def _search_names(state: _Search, names: Iterable[tuple[Any, ...]]) -> None:
     """Tables and columns may be called after somebody."""
     seen: set[str] = set()
@@ -262,7 +129,7 @@ def _search_names(state: _Search, names: Iterable[tuple[Any, ...]]) -> None:
             state.findings.add(state.describe(table, column), state.matcher.found(column.encode(), name=True))
 
 
-def _search_table(state: _Search, table: _Table, pool: ThreadPoolExecutor, *, ranges: bool) -> None:
+def _search_table(state: _Search, table: ReadTable, pool: ThreadPoolExecutor, *, ranges: bool) -> None:
     columns = sql.SQL(", ").join(
         [
             sql.SQL("t.{}::text" if column.written else "t.{}").format(sql.Identifier(column.name))
@@ -326,7 +193,7 @@ def _slices(pages: int) -> Iterator[sql.Composed | None]:
         yield condition
 
 
-def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: ThreadPoolExecutor) -> None:
+def _search_slice(state: _Search, table: ReadTable, source: sql.Composable, pool: ThreadPoolExecutor) -> None:
     """Read in this thread, match in others, which hold the interpreter's lock for a small part of their time."""
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(source)
     waiting: deque[tuple[CopiedRows, Future[list[int]]]] = deque()
@@ -348,7 +215,7 @@ def _search_slice(state: _Search, table: _Table, source: sql.Composable, pool: T
         take(0)
 
 
-def _search_row(state: _Search, table: _Table, row: bytes) -> None:
+def _search_row(state: _Search, table: ReadTable, row: bytes) -> None:
     fields = list(fields_of(row))
     belonging, member = table.belonging, table.belonging.member
     if belonging.links and belonging.member_column is not None:
@@ -364,7 +231,7 @@ def _search_row(state: _Search, table: _Table, row: bytes) -> None:
             state.findings.add(replace(place, standing=Standing.NOBODYS) if nobodys else place, hits, member=member)
 
 
-def _named(state: _Search, table: _Table) -> str:
+def _named(state: _Search, table: ReadTable) -> str:
     return state.describe(table.text, None).name
 
 

@@ -10,7 +10,7 @@ from expunge_connectors.blind_search import postgres_columns
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.places import shown, standing_of
-from expunge_connectors.blind_search.postgres_columns import Belonging
+from expunge_connectors.blind_search.postgres_tables import Belonging, Belongs
 from expunge_connectors.blind_search.report import Place, StoreReport
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError, TransientError
@@ -134,9 +134,7 @@ def _places(
     return describe
 
 
-def _belonging(
-    covering: Callable[[str], Mapping[str, TableSpec]], spec: PostgresSpec, data_map: DataMap
-) -> postgres_columns.Belongs:
+def _belonging(covering: Callable[[str], Mapping[str, TableSpec]], spec: PostgresSpec, data_map: DataMap) -> Belongs:
     """The links of tables whose rows go whole (a row that a tombstone emptied names nobody either), and their owner."""
 
     def belongs(table: str) -> Belonging:
