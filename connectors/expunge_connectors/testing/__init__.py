@@ -5,18 +5,20 @@
         def harness(self, my_server) -> StoreHarness:
             return MyHarness(my_server)
 
-stores     StoreContract, for every store
-optional   ResolutionContract for stores that yield keys, CutoffContract for those that know when a record was created,
-           MemberContract for those with a controller of many members, LogContract for those with logs
-backups    BackupContract, for backup places
-harness    what an author supplies
+stores        StoreContract, for every store
+refusals      its part about what a store does not do: by halves, unannounced, or out of reach
+optional      ResolutionContract for stores that yield keys, CutoffContract for those that know when a record was
+              created, MemberContract for those with a controller of many members, LogContract for those with logs
+backups       BackupContract, for backup places
+harness       what an author supplies
+observations  a person's keys, the counts that are expected, the records that changed
 
 docs/connectors.md explains how to write a harness. This package is the only one of Expunge that needs pytest.
 """
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.backups", f"{__name__}.stores", f"{__name__}.optional")
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in ("backups", "stores", "refusals", "optional")))
 
 from expunge_connectors.testing.backups import BackupContract, BackupHarness  # noqa: E402 - after the registration
 from expunge_connectors.testing.harness import (  # noqa: E402 - as above

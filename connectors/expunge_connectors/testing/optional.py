@@ -11,7 +11,7 @@ import pytest
 from expunge_connectors.contract import RecordCounts, Scope, StoreConnector, Subject, no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.testing.harness import DatedHarness, LoggedHarness, MemberHarness, ResolvingHarness
-from expunge_connectors.testing.stores import changed, closure, declared
+from expunge_connectors.testing.observations import changed, closure, declared
 
 
 class ResolutionContract:

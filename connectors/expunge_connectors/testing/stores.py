@@ -3,78 +3,19 @@
 from __future__ import annotations
 
 import socket
-import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 
 from expunge_config.datamap import IdentityKind
-from expunge_connectors.contract import (
-    RecordCounts,
-    ReportsClock,
-    Severity,
-    StoreConnector,
-    Subject,
-    SubjectKey,
-    no_beat,
-)
-from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
-from expunge_connectors.testing.harness import Person, RawRecords, StoreHarness
+from expunge_connectors.contract import RecordCounts, ReportsClock, Severity, StoreConnector, Subject, no_beat
+from expunge_connectors.testing.harness import StoreHarness
+from expunge_connectors.testing.observations import all_due, changed, closure, nothing_due, opened
+from expunge_connectors.testing.refusals import RefusalContract
 
 
-@contextmanager
-def opened(connector: StoreConnector) -> Iterator[StoreConnector]:
-    """A connector, closed at the end."""
-    try:
-        yield connector
-    finally:
-        connector.close()
-
-
-def closure(connector: StoreConnector, harness: StoreHarness, subject: Subject, cutoff: datetime | None) -> Subject:
-    """The subject with every key that resolution finds, fed back until nothing new appears."""
-    keys, fresh = subject.keys, subject.keys
-    while fresh:
-        asked = Subject(subject.number, fresh, known=keys - fresh)
-        found = connector.resolve([asked], harness.scope, cutoff)
-        fresh = frozenset(one.key for one in found if selects(harness, one.key)) - keys
-        keys |= fresh
-    return Subject(subject.number, keys)
-
-
-def selects(harness: StoreHarness, key: SubjectKey) -> bool:
-    """Whether the orchestrator would hand the key to a store: a shareable identity never selects a record."""
-    identity = harness.data_map.identities.get(key.namespace)
-    return identity is None or not identity.shareable
-
-
-def declared(harness: StoreHarness, subject: Subject) -> frozenset[SubjectKey]:
-    """The keys of a subject in namespaces of the map."""
-    return frozenset(key for key in subject.keys if key.namespace in harness.data_map.identities)
-
-
-def all_due(harness: StoreHarness, person: Person) -> Mapping[str, RecordCounts]:
-    """What counting must say before anything is erased."""
-    return {name: RecordCounts(due=person.counts.get(name, 0)) for name in harness.actions}
-
-
-def nothing_due(counts: Mapping[int, Mapping[str, RecordCounts]]) -> bool:
-    """Whether nothing is left to do."""
-    return not any(tally.due for tallies in counts.values() for tally in tallies.values())
-
-
-def changed(before: RawRecords, after: RawRecords) -> frozenset[tuple[str, str]]:
-    """The records that went, came or changed."""
-    return frozenset(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-
-
-class StopError(Exception):
-    """A run that ends in the middle."""
-
-
-class StoreContract:
+class StoreContract(RefusalContract):
     """Every store. Give a fixture `harness`."""
 
     @pytest.fixture
@@ -258,31 +199,6 @@ class StoreContract:
         connector.erase(people, harness.actions, harness.scope, cutoff, no_beat)
         assert nothing_due(connector.verify(people, harness.scope, cutoff))
 
-    def test_an_interrupted_erasure_is_resumed(
-        self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
-    ) -> None:
-        """Stopped at every beat in turn and begun again with the same keys, it ends the same."""
-        before, cutoff = harness.raw(), connector.now()
-        for allowed in range(1000):
-            left = [allowed]
-
-            def stop(left: list[int] = left) -> None:
-                if not left[0]:
-                    raise StopError
-                left[0] -= 1
-
-            try:
-                with opened(harness.build()) as another:
-                    another.erase(people, harness.actions, harness.scope, cutoff, stop)
-            except StopError:
-                continue
-            assert allowed, "`erase` never calls its beat"
-            break
-        else:
-            pytest.fail("`erase` never ends")
-        assert nothing_due(connector.verify(people, harness.scope, cutoff))
-        assert changed(before, harness.raw()) == harness.first.owns | harness.second.owns
-
     def test_it_tells_where_something_went(
         self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
     ) -> None:
@@ -298,69 +214,6 @@ class StoreContract:
         told.clear()
         connector.erase(people[:1], harness.actions, harness.scope, cutoff, no_beat, note)
         assert not told
-
-    def test_nothing_goes_untold_where_the_call_ends_at_a_notice(
-        self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
-    ) -> None:
-        """It tells before it is ended: what was not told of is there as before."""
-        cutoff = connector.now()
-        before = connector.count(people, harness.scope, cutoff)
-        told: set[tuple[int, str]] = set()
-
-        def refuse(gone: Mapping[int, Collection[str]]) -> None:
-            told.update((number, name) for number, names in gone.items() for name in names)
-            raise StopError
-
-        with pytest.raises(StopError):
-            connector.erase(people, harness.actions, harness.scope, cutoff, no_beat, refuse)
-        after = connector.count(people, harness.scope, cutoff)
-        changed = {
-            (number, name) for number, of in before.items() for name, seen in of.items() if after[number][name] != seen
-        }
-        assert changed <= told
-
-    def test_another_controllers_person_is_out_of_reach(self, harness: StoreHarness, connector: StoreConnector) -> None:
-        """Even with the other person's own keys a request touches its own controller's records only."""
-        other = harness.outsider or harness.bystander
-        scope = harness.scope if harness.outsider else type(harness.scope)("nobody")
-        before, cutoff = harness.raw(), connector.now()
-        subject = Subject(other.given.number, other.resolved | other.given.keys)
-        assert all(tally.empty for tally in connector.count([subject], scope, cutoff)[subject.number].values())
-        assert connector.erase([subject], harness.actions, scope, cutoff, no_beat) == 0
-        assert not connector.resolve([subject], scope, cutoff)
-        assert harness.raw() == before
-
-    def test_an_unknown_collection_is_refused(
-        self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
-    ) -> None:
-        """Actions for what the map does not know are an error, before anything is touched."""
-        before = harness.raw()
-        actions = {**harness.actions, "no-such-collection": next(iter(harness.actions.values()))}
-        with pytest.raises(TerminalError):
-            connector.erase(people, actions, harness.scope, connector.now(), no_beat)
-        assert harness.raw() == before
-
-    def test_a_store_out_of_reach_is_a_transient_error(self, harness: StoreHarness, people: Sequence[Subject]) -> None:
-        """Every verb says so, and says nothing of the people (law 5)."""
-        cutoff = datetime.now().astimezone()
-        with opened(harness.build_unreachable()) as connector:
-            for call in _calls(connector, harness, people, cutoff):
-                with pytest.raises(TransientError) as caught:
-                    call()
-                _assert_silent(caught.value, harness)
-
-    def test_a_store_that_refuses_is_a_terminal_error(
-        self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
-    ) -> None:
-        """Counting, erasing and verifying fail, naming the store, and say nothing of the people (law 5)."""
-        cutoff = connector.now()
-        with opened(harness.build_broken()) as broken:
-            count, erase, verify = _calls(broken, harness, people, cutoff)[-3:]
-            for call in (count, erase, verify):
-                with pytest.raises(TerminalError) as caught:
-                    call()
-                _assert_silent(caught.value, harness)
-                assert harness.store in str(caught.value)
 
     def test_person_keys_go_at_any_age(
         self, harness: StoreHarness, connector: StoreConnector, people: Sequence[Subject]
@@ -379,24 +232,3 @@ class StoreContract:
 
 def _certain(identity: object) -> bool:
     return getattr(identity, "kind", IdentityKind.INTERNAL) is not IdentityKind.REUSABLE
-
-
-def _calls(
-    connector: StoreConnector, harness: StoreHarness, people: Sequence[Subject], cutoff: datetime
-) -> Sequence[Callable[[], object]]:
-    return (
-        connector.inspect,
-        connector.identity,
-        connector.now,
-        lambda: connector.count(people, harness.scope, cutoff),
-        lambda: connector.erase(people, harness.actions, harness.scope, cutoff, no_beat),
-        lambda: connector.verify(people, harness.scope, cutoff),
-    )
-
-
-def _assert_silent(error: ConnectorError, harness: StoreHarness) -> None:
-    """The error, and its traceback as Python prints it, hold no value of a person."""
-    text = "".join([*traceback.format_exception(error), str(error), repr(error), error.message, error.remedy or ""])
-    for person in (harness.first, harness.second, harness.bystander):
-        for secret in person.secrets:
-            assert secret not in text, "an error repeats a value"
