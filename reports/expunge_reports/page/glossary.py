@@ -5,7 +5,7 @@ from typing import Final
 
 from expunge_reports.page import date_format
 from expunge_reports.statement import Statement
-from expunge_reports.verify import verdict_text
+from expunge_reports.verify import statement_text
 
 EVENTS: Final[Mapping[str, str]] = {
     "accepted": "Request accepted",
@@ -136,14 +136,14 @@ def outcome(code: str, found: int | None, retained: int | None) -> str:
 
 def still_open(current: Statement) -> str:
     """Return what a statement leaves open."""
-    if current.final and (series := verdict_text.continued_in(current)) is not None:
+    if current.final and (series := statement_text.continued_in(current)) is not None:
         return f"Nothing here; the request goes on in another receipt: {series}"
     if current.final:
         return "Nothing; this is the last statement"
     own = (
         "nothing that the request itself owes"
         if current.open.items == 0
-        else verdict_text.own_debt(current, date_format.time)
+        else statement_text.own_debt(current, date_format.time)
     )
-    said = "; ".join([own, *verdict_text.open_copies(current.open.copies)])
+    said = "; ".join([own, *statement_text.open_copies(current.open.copies)])
     return said[0].upper() + said[1:]

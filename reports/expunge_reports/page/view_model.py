@@ -13,7 +13,7 @@ from expunge_reports.forms.form_reader import Members
 from expunge_reports.forms.shared_documents import AnyDocument, BackupCopies, Deadlines, Document, Plan
 from expunge_reports.page import glossary
 from expunge_reports.statement import Statement
-from expunge_reports.verify import verdict_text
+from expunge_reports.verify import statement_text
 from expunge_reports.verify.verdict import Verdict
 
 _REQUEST: Final = frozenset({"controller", "dataTypes", "receivedAt", "receivedAtIs", "identityEvidence", "context"})
@@ -136,15 +136,15 @@ def _last(documents: dict[str, AnyDocument]) -> AnyDocument | None:
 
 
 def _statement(current: Statement) -> StatementView:
-    limited = verdict_text.limited_to(current)
+    limited = statement_text.limited_to(current)
     known = _REQUEST if current.seq == 0 else glossary.BODY_MEMBERS.keys() | _ELSEWHERE
     further = {member: value for member, value in current.body.items() if member not in known}
     # The outcome of a whole request is its event again; any other is said.
     if current.seq and further.get("outcome") == current.event:
         del further["outcome"]
-    searched = verdict_text.blind_search(current)
+    searched = statement_text.blind_search(current)
     # What the sentence says as a whole is not shown again; a list of places is, and whatever else it does not say.
-    if searched not in {None, verdict_text.UNKNOWN_SEARCH} and not verdict_text.says_more(further["blindSearch"]):
+    if searched not in {None, statement_text.UNKNOWN_SEARCH} and not statement_text.says_more(further["blindSearch"]):
         del further["blindSearch"]
     stores = form_reader.read(tuple[Store, ...], further["stores"]) if "stores" in further else None
     levels: dict[str, list[str]] = {}
@@ -160,7 +160,7 @@ def _statement(current: Statement) -> StatementView:
         event=glossary.event(
             current.event,
             limited=limited is not None,
-            goes_on=verdict_text.continued_in(current) is not None,
+            goes_on=statement_text.continued_in(current) is not None,
             nothing_went=stores is not None
             and consistency.nothing_went(line for store in stores for line in store.collections),
         ),

@@ -10,6 +10,7 @@ ending_rules   what is left, open and kept at the end
 series_reader  each statement with the forms and documents that rules look at
 what_is_owed   what an authentic series should have stated by when
 verdict_text   a verdict in words and as data
+statement_text what one statement says in words
 monitor        the verdict beside the whole log: nothing rewritten, nothing withheld
 byte_locator   where an unreadable byte stands
 cli            the command line: python -m expunge_reports verify ...
