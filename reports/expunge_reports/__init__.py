@@ -4,7 +4,8 @@ The modules are the public API; nothing is imported here, so that the verifier s
 the standard library alone.
 
     canonical     restricted canonical JSON (RFC 8785)
-    statement     in-toto statements: build, parse
+    statement     in-toto statements: what one is, parse
+    statement_payload  the bytes that are signed: build
     opening       the file that binds a receipt to a person
     dsse          signed envelopes
     keys, trust   key files; what a verifier takes on faith

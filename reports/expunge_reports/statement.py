@@ -6,11 +6,10 @@ and each says what is still open and by when. After a final statement nothing fo
 
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from functools import lru_cache
-from typing import Final, Self
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Final
 
 from expunge_reports import canonical, json_fields
 from expunge_reports.errors import MalformedError, StatementError
@@ -45,7 +44,6 @@ EVENTS: Final = FIRST_EVENTS | {
 
 _SERIES: Final = re.compile(r"er_[0-9a-f]{32}", re.ASCII)
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_BEFORE_BODY: Final = f'{{"_type":"{STATEMENT_TYPE}","predicate":{{"body":'.encode()
 _PREDICATE: Final = ("series", "seq", "prev", "event", "issuedAt", "final", "open", "body")
 
 
@@ -116,34 +114,15 @@ class Statement:
     @property
     def context(self) -> tuple[str, ...]:
         """SHA-256 (hex) of the shared documents that the body cites under `context`."""
-        return _cited(self.body)
+        return cited(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedBody:
-    """A body that was checked and encoded.
+def cited(body: Mapping[str, object]) -> tuple[str, ...]:
+    """Return SHA-256 (hex) of the shared documents that a body cites.
 
-    Attributes:
-        canonical: its canonical bytes, an object.
+    Raises:
+        StatementError: it cites one twice.
     """
-
-    canonical: bytes
-
-    @classmethod
-    def of(cls, body: Mapping[str, object]) -> Self:
-        """Check and encode a body.
-
-        Raises:
-            StatementError: it cites a document twice.
-            MalformedError: it holds a type without canonical form (a float, a tuple, an enum).
-        """
-        plain = dict(body)
-        _cited(plain)
-        # Two levels down, where it will stand: nesting is limited from the statement's own level.
-        return cls(canonical.encode([[plain]])[2:-2])
-
-
-def _cited(body: Mapping[str, object]) -> tuple[str, ...]:
     listed = json_fields.sequence(body.get("context", []), "the body's context")
     digests = tuple(json_fields.tagged_digest(item, "the body's context") for item in listed)
     if len(set(digests)) != len(digests):
@@ -159,89 +138,6 @@ def new_series() -> str:
 def is_series(value: str) -> bool:
     """Tell whether `value` has the form of a series id."""
     return bool(_SERIES.fullmatch(value))
-
-
-def build(  # noqa: PLR0913 - keyword-only, one argument per field of the statement
-    *,
-    series: str,
-    seq: int,
-    prev: str | None,
-    event: str,
-    issued_at: datetime,
-    body: "Mapping[str, object] | EncodedBody",
-    subjects: Collection[str],
-    final: bool = False,
-    still_open: Open = NOTHING_OPEN,
-) -> bytes:
-    """Return the payload bytes of a statement.
-
-    Args:
-        series: `er_` and 32 hexadecimal digits (see `new_series`).
-        seq: 0 for the first statement of the series, then one more each.
-        prev: `payload_digest` of the previous payload; None exactly when `seq` is 0.
-        event: one of `EVENTS`; one of `FIRST_EVENTS` exactly when `seq` is 0.
-        issued_at: an aware time; fractions of a second are dropped.
-        body: JSON data without identifiers, keys or column values; `context` lists `sha256:<hex>` of shared documents.
-            Encoded before where many statements have the same.
-        subjects: digests of the opening files (`opening.digest`), at least one, the same in every statement.
-        final: nothing will follow. Then nothing may be open.
-        still_open: what is still owed.
-
-    Raises:
-        StatementError: a rule above is broken.
-        MalformedError: the body holds a type without canonical form (a float, a tuple, an enum).
-    """
-    if issued_at.tzinfo is None:
-        raise StatementError("the time of issue has no time zone")
-    encoded = body if isinstance(body, EncodedBody) else EncodedBody.of(body)
-    digests = sorted({json_fields.hex_digest(one, "a subject's digest") for one in subjects})
-    if not digests:
-        raise StatementError("the subjects are missing")
-    if not is_series(series):
-        raise MalformedError("series is not er_ and 32 hexadecimal digits")
-    json_fields.count(seq, "seq")
-    owed = _owed(still_open)
-    before = None if prev is None else f"sha256:{json_fields.hex_digest(prev, 'prev')}"
-    _check_rules(event, seq, before, json_fields.flag(final, "final"), still_open, issued_at)
-    # The members in canonical order. Everything but the body was checked to be digits, words and digests, which need no
-    # escapes; a test holds this against the encoding of the whole.
-    name = subject_name(series)
-    named = ",".join(f'{{"digest":{{"sha256":"{digest}"}},"name":"{name}"}}' for digest in digests)
-    after = (
-        f',"event":"{event}","final":{"true" if final else "false"},'
-        f'"issuedAt":"{_stated(issued_at)}",'
-        f'"open":{owed},'
-        f'"prev":{_quoted(before)},"seq":{seq},"series":"{series}"}},'
-        f'"predicateType":"{PREDICATE_TYPE}","subject":[{named}]}}'
-    )
-    return b"".join((_BEFORE_BODY, encoded.canonical, after.encode()))
-
-
-@lru_cache(maxsize=16)  # a chunk's statements owe the same
-def _owed(found: Open) -> str:
-    copies = found.copies
-    for counted, what in (
-        (found.items, "open.items"),
-        (copies.count, "open.copies.count"),
-        (copies.without_day, "open.copies.withoutDay"),
-    ):
-        json_fields.count(counted, what)
-    expected, last, earliest = (
-        _quoted(None if one is None else _stated(one)) for one in (found.expected_by, copies.last_by, copies.next_by)
-    )
-    return (
-        f'{{"copies":{{"count":{copies.count},"last":{last},"next":{earliest},"withoutDay":{copies.without_day}}},'
-        f'"expectedBy":{expected},"items":{found.items}}}'
-    )
-
-
-@lru_cache(maxsize=16)  # a chunk's statements have one time
-def _stated(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _quoted(plain: str | None) -> str:
-    return "null" if plain is None else f'"{plain}"'
 
 
 def parse(payload: bytes) -> Statement:
@@ -276,8 +172,8 @@ def parse(payload: bytes) -> Statement:
         subjects=_subjects(outer["subject"], series),
         version=version,
     )
-    _check_rules(found.event, found.seq, found.prev, found.final, found.open, found.issued_at)
-    _cited(body)
+    check_rules(found.event, found.seq, found.prev, found.final, found.open, found.issued_at)
+    cited(body)
     return found
 
 
@@ -291,7 +187,7 @@ def subject_name(series: str) -> str:
     return f"erasure-series:{series}"
 
 
-def _check_rules(  # noqa: PLR0913, PLR0917 - fields of a statement
+def check_rules(  # noqa: PLR0913, PLR0917 - fields of a statement
     event: str,
     seq: int,
     prev: str | None,
@@ -299,6 +195,11 @@ def _check_rules(  # noqa: PLR0913, PLR0917 - fields of a statement
     owed: Open,
     issued_at: datetime,
 ) -> None:
+    """Check the rules between the fields of a statement.
+
+    Raises:
+        StatementError: one is broken.
+    """
     if event not in EVENTS:
         raise StatementError("the event is unknown")
     if issued_at.year in {MINYEAR, MAXYEAR}:  # there is nothing to add a clock's difference to

@@ -13,7 +13,7 @@ from tests.support.installation import Installation
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.database import reading
-from expunge_reports import dsse
+from expunge_reports import dsse, statement_payload
 from expunge_reports import statement as statements
 from expunge_reports.log import leaf
 from expunge_reports.log.transparency_log import LogWriter
@@ -40,7 +40,7 @@ def sign(installation: Installation, directory: Path, number: int) -> Signed:
             series = [statements.new_series() for _ in range(min(APPENDED_AT_ONCE, number - start))]
             with stages.time("build"):
                 payloads = [
-                    statements.build(
+                    statement_payload.build(
                         series=one, seq=1, prev="0" * 64, event="erased", issued_at=at, body=body, subjects=subjects
                     )
                     for one in series

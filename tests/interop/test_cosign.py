@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from expunge_reports import dsse, keys, opening, statement
+from expunge_reports import dsse, keys, opening, statement, statement_payload
 
 EPOCH = b"\x07" * 32
 
@@ -60,7 +60,7 @@ def files(tmp_path):
         opening.make(EPOCH, made.series, "email/1", "ada@example.com"),
         opening.make(EPOCH, made.series, "phone/1", "+15550100"),
     ]
-    payload = statement.build(
+    payload = statement_payload.build(
         series=made.series,
         seq=0,
         prev=None,

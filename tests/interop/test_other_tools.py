@@ -26,7 +26,7 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 from tests.support.receipt_schemas import schema
 
-from expunge_reports import dsse, export, keys, opening, statement, trust
+from expunge_reports import dsse, export, keys, opening, statement, statement_payload, trust
 from expunge_reports.log import leaf, signed_note
 from expunge_reports.log.transparency_log import LogWriter
 
@@ -76,7 +76,7 @@ def write(directory: Path) -> Path:
     series = statement.new_series()
     mine = [opening.make(b"\x07" * 32, series, "email/1", one) for one in ("ada@example.com", "ada@example.org")]
     given = max(mine, key=opening.digest)  # that its digest is not the first one must not matter
-    payload = statement.build(
+    payload = statement_payload.build(
         series=series,
         seq=0,
         prev=None,

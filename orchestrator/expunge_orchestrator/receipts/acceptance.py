@@ -11,7 +11,7 @@ from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.receipts import request_facts, shared_documents, statement_bodies
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft, store_document
 from expunge_orchestrator.rules import owed
-from expunge_reports.statement import EncodedBody
+from expunge_reports.statement_payload import EncodedBody
 
 
 def drafts(

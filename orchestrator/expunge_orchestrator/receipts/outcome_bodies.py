@@ -16,7 +16,7 @@ from expunge_orchestrator.rules.retention_grounds import Grounds
 from expunge_orchestrator.subjects import unread_values
 from expunge_reports import canonical, consistency
 from expunge_reports.errors import ContradictionError
-from expunge_reports.statement import EncodedBody
+from expunge_reports.statement_payload import EncodedBody
 
 
 class OutcomeBodies:

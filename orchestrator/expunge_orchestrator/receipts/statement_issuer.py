@@ -14,13 +14,14 @@ from expunge_orchestrator.ledger import Ledger, Transaction
 from expunge_orchestrator.ledger import statements as ledger_statements
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.statements import Place
-from expunge_reports import canonical, consistency, dsse
+from expunge_reports import canonical, consistency, dsse, statement_payload
 from expunge_reports import statement as statements
 from expunge_reports.errors import ContradictionError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import leaf
 from expunge_reports.log.transparency_log import LogWriter
 from expunge_reports.statement import NOTHING_OPEN, Open, OpenCopies
+from expunge_reports.statement_payload import EncodedBody
 
 _SIGNED_AT_ONCE = 1000
 _PUBLISHED_AT_ONCE = 5000
@@ -35,7 +36,7 @@ class StatementDraft:
     series: str
     event: str
     subjects: Sequence[str]
-    body: Mapping[str, object] | statements.EncodedBody
+    body: Mapping[str, object] | EncodedBody
     still_open: Open = field(default=NOTHING_OPEN)
     final: bool = False
 
@@ -78,7 +79,7 @@ def issue(connection: Transaction, keys: KeyRing, drafts: Sequence[StatementDraf
             moment = issued if head.issued_at is None else max(issued, head.issued_at)
             dated = at if moment == issued else parse(moment)
             _require_possible(draft, head.past, dated)
-            payload = statements.build(
+            payload = statement_payload.build(
                 series=draft.series,
                 seq=head.seq,
                 prev=head.prev,
@@ -103,8 +104,8 @@ def issue(connection: Transaction, keys: KeyRing, drafts: Sequence[StatementDraf
         ledger_statements.insert(connection, rows)
 
 
-def _encoded(body: Mapping[str, object] | statements.EncodedBody) -> statements.EncodedBody:
-    return body if isinstance(body, statements.EncodedBody) else statements.EncodedBody.of(body)
+def _encoded(body: Mapping[str, object] | EncodedBody) -> EncodedBody:
+    return body if isinstance(body, EncodedBody) else EncodedBody.of(body)
 
 
 class _Head(NamedTuple):

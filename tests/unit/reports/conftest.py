@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import canonical, consistency, dsse, export, opening, statement, trust
+from expunge_reports import canonical, consistency, dsse, export, opening, statement, statement_payload, trust
 from expunge_reports.forms import bodies, shared_documents, stated_time
 from expunge_reports.log import leaf, signed_note
 from expunge_reports.log.transparency_log import LogWriter
@@ -132,7 +132,7 @@ class Operator:
         if whole:
             fields["body"] = self._whole(event, fields["body"])
         fields.setdefault("still_open", self._owed(fields))
-        payload = statement.build(**fields)
+        payload = statement_payload.build(**fields)
         self.owed = statement.parse(payload).open
         self.log_payload(payload, str(fields["series"]), int(str(fields["seq"])))
         return payload

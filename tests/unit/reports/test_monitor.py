@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from expunge_reports import statement, trust
+from expunge_reports import statement, statement_payload, trust
 from expunge_reports.log import leaf, merkle, signed_note
 from expunge_reports.log.durable_files import DurableDirectory
 from expunge_reports.log.transparency_log import Log, LogWriter
@@ -180,7 +180,7 @@ def test_the_command_line_takes_a_log(finished, tmp_path, capsys):
     options = ["verify", str(tmp_path / "receipt.json"), "--trust", str(tmp_path / "trust.json"), "--log"]
     assert main([*options, str(finished.directory)]) == 0
     assert "holds no further statement" in capsys.readouterr().out
-    late = statement.build(
+    late = statement_payload.build(
         series=finished.series,
         seq=3,
         prev="0" * 64,

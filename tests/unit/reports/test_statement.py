@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge_reports import canonical, statement
+from expunge_reports import canonical, statement, statement_payload
 from expunge_reports.errors import MalformedError, NotCanonicalError, StatementError
 
 SERIES = "er_" + "0f" * 16
@@ -32,7 +32,7 @@ GOOD: dict[str, object] = {
 
 
 def build(**changes: object) -> bytes:
-    return statement.build(**{**GOOD, **changes})
+    return statement_payload.build(**{**GOOD, **changes})
 
 
 def test_a_statement_is_in_toto_in_rfc_8785():
@@ -80,7 +80,7 @@ def test_what_is_built_is_canonical_and_read_back(*, seq, event, issued, owed, s
     fields = {"seq": seq, "event": event, "issued_at": issued, "still_open": owed, "subjects": subjects}
     payload = build(**fields, body={"b": text, "a": [seq]})
     assert payload == rfc8785.dumps(json.loads(payload))
-    assert payload == build(**fields, body=statement.EncodedBody.of({"a": [seq], "b": text}))
+    assert payload == build(**fields, body=statement_payload.EncodedBody.of({"a": [seq], "b": text}))
     found = statement.parse(payload)
     assert found.body == {"a": [seq], "b": text}
     assert (found.seq, found.event, found.open) == (seq, event, owed)
