@@ -18,7 +18,7 @@ from expunge_connectors.s3.errors import NOT_THERE, NotSupportedError, RefusedEr
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.object_lock import NO_LOCK, lockable
 from expunge_connectors.s3.ttl_cache import TtlCache
-from expunge_connectors.s3_backups.expiry_forecast import BucketState, Newer, Protection, Version, Versioning
+from expunge_connectors.s3_backups.bucket_versions import BucketState, Newer, Protection, Version, Versioning
 from expunge_connectors.s3_backups.lifecycle_rules import enabled_rules
 
 

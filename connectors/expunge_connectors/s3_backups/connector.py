@@ -15,7 +15,8 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3_backups.bucket_reader import Line, Observed, is_there, listing, observe, set_up
-from expunge_connectors.s3_backups.expiry_forecast import BucketState, forecast
+from expunge_connectors.s3_backups.bucket_versions import BucketState
+from expunge_connectors.s3_backups.expiry_forecast import forecast
 from expunge_connectors.s3_backups.inspection import findings
 from expunge_connectors.s3_backups.spec import S3BackupsConnection, S3BackupsSpec
 
