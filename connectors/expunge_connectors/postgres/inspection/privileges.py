@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import accepted_triggers
+from expunge_connectors.postgres.inspection import accepted_triggers, type_schemas
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -68,25 +67,6 @@ SELECT n.nspname::text,
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname || '.' || c.relname = %(table)s
 """
-# The type itself, what a domain is over, and the elements of an array.
-_UNUSABLE_TYPES = """
-WITH RECURSIVE used (relation, name, oid) AS (
-    SELECT a.attrelid, a.attname, a.atttypid
-      FROM pg_catalog.pg_attribute a
-     WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-    UNION
-    SELECT used.relation, used.name, below.oid
-      FROM used
-      JOIN pg_catalog.pg_type t ON t.oid = used.oid
-      JOIN pg_catalog.pg_type below ON below.oid IN (t.typbasetype, t.typelem)
-)
-SELECT used.relation::bigint, used.name::text, n.nspname::text, t.typtype = 'd'
-  FROM used
-  JOIN pg_catalog.pg_type t ON t.oid = used.oid
-  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
- WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')
- ORDER BY 3, 1, 2
-"""
 _NAMED = 5
 
 
@@ -135,7 +115,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             yield from _excessive(inspection, name, spec, table, live)
     if not superuser:
         yield from _elsewhere(connection, inspection, used)
-    yield from _type_schemas(connection, inspection)
+    yield from type_schemas.findings(connection, inspection)
 
 
 def _tools(inspection: InspectionContext, role: str, rights: Mapping[str, bool]) -> Iterator[Finding]:
@@ -282,43 +262,3 @@ def _hidden(inspection: InspectionContext, name: str, table: str, *, hidden: boo
             f"Row-level security hides rows of {table} from the role: nobody could say that nothing is left.",
             f"ALTER ROLE {quoted(inspection.role)} BYPASSRLS;",
         )
-
-
-def _type_schemas(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
-    """USAGE of the schemas of columns' types: a statement that names a type (citext, an enum, a domain) needs it."""
-    named = {
-        (table.oid, column): f"{table.text}.{column}"
-        for name, spec, table in inspection.live_data()
-        for column in _named_columns(inspection, name, spec, table)
-    }
-    oids = sorted({oid for oid, _ in named})
-    places: dict[str, list[str]] = defaultdict(list)
-    overwritten = {(table.oid, column) for _, spec, table in inspection.live_data() for column in spec.tombstone}
-    for oid, column, schema, domain in connection.execute(_UNUSABLE_TYPES, (oids,)).fetchall():
-        # Values are compared as what a domain is over; only what is written is cast to the column's own type.
-        if (oid, column) in named and (not domain or (oid, column) in overwritten):
-            places[schema].append(named[oid, column])
-    for schema, columns in places.items():
-        yield inspection.error(
-            "right-missing",
-            None,
-            f"The role has no USAGE ON SCHEMA {schema}, in which the type of {', '.join(columns)} is.",
-            f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(inspection.role)};",
-        )
-
-
-def _named_columns(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[str]:
-    """The columns that statements of ours name."""
-    yield from table.key
-    yield from spec.tombstone
-    yield from (source.column for source in spec.yields.values())
-    yield from (kind.column for kind in spec.kinds)
-    yield from (one for one in (spec.created, spec.start, *spec.since.values()) if one is not None)
-    if spec.owner is not None and spec.owner.column is not None:
-        yield spec.owner.column
-    for link in spec.found_by:
-        yield from link.names
-    for _, other in inspection.data():
-        for link in other.found_by:
-            if link.lead is not None and link.lead[0] == name:
-                yield from link.lead[1]
