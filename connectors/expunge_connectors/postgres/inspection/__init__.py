@@ -1,6 +1,6 @@
 """`check`: compares the data map with the live database. Read-only; every finding has a remedy.
 
-Each module but the first five gives the findings of its subject.
+Each module that has `findings` gives those of its subject.
 
 context                 what an inspection works on
 table_sampling          bounded samples, searched by the server: counts, never values
@@ -13,9 +13,11 @@ kind_values             whether a column holds names of tables
 content_types           whether numbers of Django's content types are those of this database
 several_people          rows that name more than one person, and would go with one of them
 led_people              rows of one person that a row of another leads to
+row_persons             whose a row is, by the keys in it and in the rows above it
 member_schemas          questions about rows in every schema of a member
 rows_concerned          whose rows meet a condition: whose requests an error of rows stops
 told_people             columns that tell an address of a person
+value_holders           persons whose own rows hold such values
 pointed_people          rows of one person that point to the record of another
 shared_records          rows that people share, and that are somebody's own
 row_kinds               columns with ids of many tables, values that no row has

@@ -15,10 +15,10 @@ from psycopg import sql
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people
+from expunge_connectors.postgres.inspection import row_persons, rows_concerned, several_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.found_by import counted_by_owner
-from expunge_connectors.postgres.inspection.led_people import Person
+from expunge_connectors.postgres.inspection.row_persons import Person
 from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list
 from expunge_connectors.postgres.table_spec import Link, TableSpec
@@ -96,11 +96,11 @@ def _finding(
 
 def _pairs(inspection: InspectionContext, spec: TableSpec) -> Iterator[_Pair]:
     """But for those that are one person's for certain: a key that is yielded where it is found, or one row each."""
-    own = led_people.own(inspection, spec, "t")
+    own = row_persons.own(inspection, spec, "t")
     for number, (identity, source) in enumerate(spec.yields.items()):
         if identity not in inspection.data_map.person_identities:
             continue
-        told = led_people.standing(inspection, spec, identity, source, "t", f"told{number}")
+        told = row_persons.standing(inspection, spec, identity, source, "t", f"told{number}")
         if told is None:
             continue
         # Of rows that name two people of one kind `several_people` and `led_people` tell, or the map: they go with any.
@@ -109,7 +109,7 @@ def _pairs(inspection: InspectionContext, spec: TableSpec) -> Iterator[_Pair]:
             if (link.column, link.path, link.each) == (source.column, source.path, source.each):
                 continue  # people in one list: `several_people` tells of these as well
             named = own.get(".".join((link.names[0], *(link.path or ()))))
-            above = (one for one in led_people.above(inspection, spec, place, "t") if not one.by_value)
+            above = (one for one in row_persons.above(inspection, spec, place, "t") if not one.by_value)
             for found in above if named is None else (named,):
                 one_kind = found.identity == identity
                 one_each = not source.several and _one_each(inspection, spec, link)

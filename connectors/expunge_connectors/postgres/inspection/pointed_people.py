@@ -17,7 +17,7 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.column_names import Kind, named
 from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people
+from expunge_connectors.postgres.inspection import row_persons, rows_concerned, several_people
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.fragments import and_, column
@@ -80,9 +80,9 @@ def _others(
 ) -> Concerned | None:
     """Whose rows name a person whose record is not the one to which they point. None: the server would not say."""
     answers: list[Concerned | None] = []
-    for mine in led_people.own(inspection, spec, "t").values():
+    for mine in row_persons.own(inspection, spec, "t").values():
         for record in about:
-            for theirs in led_people.own(inspection, record.persons, "p").values():
+            for theirs in row_persons.own(inspection, record.persons, "p").values():
                 if mine.identity != theirs.identity:
                     continue
                 pairs = zip(key.columns, record.key.columns, strict=True)

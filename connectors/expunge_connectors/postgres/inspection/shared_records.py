@@ -14,11 +14,18 @@ from psycopg import sql
 
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.inspection import led_people, rows_concerned, several_people, told_people
+from expunge_connectors.postgres.inspection import (
+    led_people,
+    rows_concerned,
+    several_people,
+    told_people,
+    value_holders,
+)
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.inspection.led_people import Lead, Person
+from expunge_connectors.postgres.inspection.led_people import Lead
+from expunge_connectors.postgres.inspection.row_persons import Person
 from expunge_connectors.postgres.inspection.rows_concerned import Concerned
-from expunge_connectors.postgres.inspection.told_people import Holders
+from expunge_connectors.postgres.inspection.value_holders import Holders
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.sql.fragments import and_, column, or_
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -61,13 +68,13 @@ def _unlinked(
     table = inspection.catalogue.tables[spec.table]
     texts, documents = told_people.unlinked(inspection, name)
     found: dict[tuple[str, str], list[Concerned | None]] = {}
-    for held in told_people.holders(inspection):
+    for held in value_holders.holders(inspection):
         for one in documents:
             join, value = told_people.inside(one, held.kind)
             theirs = _held_by_another(inspection, spec, value, held, leads)
             answer = rows_concerned.rows_of(connection, inspection, spec, theirs, [join])
             found.setdefault((one.name, held.kind), []).append(answer)
-    for held in told_people.holders_of_names(inspection):
+    for held in value_holders.holders_of_names(inspection):
         for one in texts:
             value = normalised(held.rule, column("t", one.name))
             theirs = _held_by_another(inspection, spec, value, held, leads)
@@ -102,7 +109,8 @@ def _others(
     where those who point to it are known by addresses; where they are known by none, unless one's own row points to it.
     A number may be of a household.
     """
-    value, holders = told_people.value(*place), [one for one in told_people.holders(inspection) if one.kind == place[1]]
+    value = value_holders.value(*place)
+    holders = [one for one in value_holders.holders(inspection) if one.kind == place[1]]
     people = [(lead, person) for lead in leads for person in lead.people]
     pairs = [(held, person) for held in holders for _, person in people if held.identity == person.identity]
     theirs = [_pointing(held, person, value) for held, person in pairs]

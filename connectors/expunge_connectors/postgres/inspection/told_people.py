@@ -11,68 +11,18 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from expunge_config.normalisers import Normaliser, builtin
-from expunge_connectors.postgres.catalog.key_types import spelling
 from expunge_connectors.postgres.catalog.tables import Column, Table
-from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.inspection import member_schemas, rows_concerned, table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.table_sampling import SampledTable
+from expunge_connectors.postgres.inspection.value_holders import Holders, kind_of, looks_so, spelled, value
 from expunge_connectors.postgres.sql.comparison import normalised
 from expunge_connectors.postgres.sql.fragments import and_, column
 from expunge_connectors.postgres.table_spec import TableSpec
 
 _ROWS = 1000
-_SHAPES = {"email": "^([^@<>]*<)?[^@[:space:]<>]+@[^@[:space:]<>]+>?$", "phone": r"^[+]?[(]?[0-9][-0-9 ()./]{5,24}$"}
-"""What a value of such a column looks like."""
-_AT_LEAST = {
-    "email": sql.SQL("pg_catalog.strpos({}::text COLLATE \"C\", '@') > 0"),
-    "phone": sql.SQL("pg_catalog.btrim({}::text) COLLATE \"C\" < ':'"),
-}
-"""What all such values have (an @; no letter for the first), and most others lack: it costs a fraction to ask."""
 _TEXTS = {"text", "character varying", "character"}
-_ADDRESS = r"pg_catalog.regexp_replace({column}::text, '^.*<([^<>]+)>\s*$|^\s*mailto:', '\1', 'i')"
-_RULES = {
-    "email": builtin()["email/2"].sql.replace("{column}::text", _ADDRESS),
-    "phone": builtin()["e164/1"].sql,
-}
-"""Of spellings that need reading only the most frequent are compared: these say for certain that two values are one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holders:
-    """Persons whose own rows hold a value.
-
-    Attributes:
-        spec: The collection of the persons.
-        table: Of the persons.
-        identity: Which names them.
-        key: The column with their key, and how it is compared.
-        held: The column with the value.
-        kind: Of the value, `email` or `phone`; of one that has no looks, its identity.
-        rule: SQL with `{column}`: a value as it is compared.
-    """
-
-    spec: TableSpec
-    table: Table
-    identity: str
-    key: tuple[str, str]
-    held: Column
-    kind: str
-    rule: str
-
-    def value(self, alias: str) -> sql.Composed:
-        """What the person's row `alias` holds, as it is compared."""
-        return normalised(self.rule, column(alias, self.held.name))
-
-    def hold(self, value: sql.Composable, alias: str) -> sql.Composed:
-        """The person's row `alias` holds the value."""
-        return sql.SQL("{} = {}").format(self.value(alias), value)
-
-    def named(self, alias: str) -> sql.Composed:
-        """The key in the person's row `alias`."""
-        return normalised(self.key[1], column(alias, self.key[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,43 +58,6 @@ class ToldPeople:
                 held.table.identifier, held.hold(self.value, "q"), held.named("q"), person
             ),
         )
-
-
-def holders(inspection: InspectionContext) -> Iterator[Holders]:
-    """Who holds values that pass on, of a kind that is known by its looks."""
-    for name, claim in _claims(inspection):
-        kind = _kind(inspection.data_map.identities[name].rule)
-        if kind is not None:
-            yield from _holders(inspection, claim, kind, _RULES[kind])
-
-
-def holders_of_names(inspection: InspectionContext) -> Iterator[Holders]:
-    """Who holds values that pass on and have no looks: a user name."""
-    for name, claim in _claims(inspection):
-        rule = inspection.data_map.identities[name].rule
-        if _kind(rule) is None and rule.spellings is None:
-            yield from _holders(inspection, claim, name, rule.sql)
-
-
-def _claims(inspection: InspectionContext) -> Iterator[tuple[str, Claim]]:
-    identities = inspection.data_map.identities
-    return ((name, claim) for name, found in inspection.passing.items() if name in identities for claim in found)
-
-
-def _holders(inspection: InspectionContext, claim: Claim, kind: str, rule: str) -> Iterator[Holders]:
-    """One, where the columns are there and the database can compare what stands in them."""
-    persons, value, identities = (
-        inspection.spec.collections[claim.collection],
-        claim.value,
-        inspection.data_map.identities,
-    )
-    table, person = inspection.catalogue.tables.get(persons.table), persons.person or ""
-    if value.several or table is None or identities[person].rule.spellings is not None:
-        return
-    if {*claim.person.names, *value.names} <= table.columns.keys():
-        key = table.columns[claim.person.names[0]]
-        keyed = (key.name, spelling(identities[person].rule, key))
-        yield Holders(persons, table, person, keyed, table.columns[value.names[0]], kind, rule)
 
 
 def told_in(found: Iterable[tuple[str, str]], known: Sequence[Holders]) -> list[ToldPeople]:
@@ -189,7 +102,7 @@ def inside(live: Column, kind: str) -> tuple[sql.Composed, sql.Composed]:
         " FROM pg_catalog.jsonb_path_query({}::jsonb, '$.**') AS item"
         " WHERE pg_catalog.jsonb_typeof(item) = 'string') AS inside (value)"
     ).format(column("t", live.name))
-    return join, sql.SQL("CASE WHEN {} THEN {} END").format(_looks(kind, told), _spelled(kind, told))
+    return join, sql.SQL("CASE WHEN {} THEN {} END").format(looks_so(kind, told), spelled(kind, told))
 
 
 def mostly_held(table: Table, live: Column, held: Holders) -> sql.Composed:
@@ -229,7 +142,7 @@ def _said(inspection: InspectionContext, name: str) -> set[tuple[str, str | None
     spec, identities = inspection.spec.collections[name], inspection.data_map.identities
     sources = [(link.identity or "", link.source) for link in spec.found_by if link.lead is None]
     return {
-        (source.column, _kind(identities[identity].rule))
+        (source.column, kind_of(identities[identity].rule))
         for identity, source in (*sources, *spec.yields.items())
         if identity in identities and not identities[identity].shareable and not source.several
     }
@@ -244,40 +157,6 @@ def _doubtful(inspection: InspectionContext, name: str, kinds: Collection[str]) 
             yield from ((one, kind) for kind in sorted(kinds) if (one.name, kind) not in said)
 
 
-def value(name: str, kind: str, alias: str = "t") -> sql.Composed:
-    """What a column of a row tells, as it is compared; NULL where it does not look so."""
-    told = column(alias, name)
-    return sql.SQL("CASE WHEN {} THEN {} END").format(_looks(kind, told), _spelled(kind, told))
-
-
-def found_by_values(inspection: InspectionContext, spec: TableSpec) -> Iterator[tuple[str, Holders]]:
-    """The columns by whose values rows are found which persons hold, with these."""
-    table = inspection.catalogue.tables[spec.table]
-    plain = [
-        link for link in spec.found_by if link.lead is None and not link.several and link.names[0] in table.columns
-    ]
-    for held in holders(inspection):
-        for link in plain:
-            identity = inspection.data_map.identities[link.identity or ""]
-            if not identity.shareable and _kind(identity.rule) == held.kind:
-                yield link.names[0], held
-
-
-def _looks(kind: str, value: sql.Composable) -> sql.Composed:
-    trimmed = sql.SQL("pg_catalog.btrim({}::text)").format(value)
-    return and_(_AT_LEAST[kind].format(value), table_sampling.matches(trimmed, _SHAPES[kind]))
-
-
-def _kind(rule: Normaliser) -> str | None:
-    if rule.telephone:
-        return "phone"
-    return "email" if rule.name.startswith("email/") else None
-
-
-def _spelled(kind: str, value: sql.Composable) -> sql.Composed:
-    return normalised(_RULES[kind], value)
-
-
 def _seen(
     connection: Connection, inspection: InspectionContext, asked: Mapping[str, Sequence[tuple[Column, str]]]
 ) -> dict[str, set[tuple[str, str]] | None]:
@@ -287,7 +166,7 @@ def _seen(
     tables = table_sampling.all_sampled(
         connection, ((table, {one.name: one for one, _ in columns}.values()) for table, columns in wanted)
     )
-    looks = [[_looks(kind, column("s", one.name)) for one, kind in columns] for columns in asked.values()]
+    looks = [[looks_so(kind, column("s", one.name)) for one, kind in columns] for columns in asked.values()]
     samples = dict(zip(asked, zip(tables, looks, strict=True), strict=True))
     once = [name for name, (table, _) in zip(asked, wanted, strict=True) if not inspection.in_schemas(table)]
     met = dict(zip(once, table_sampling.met(connection, _ROWS, [samples[name] for name in once]), strict=True))
