@@ -7,6 +7,7 @@ tenant_view        what a view for one member knows of the whole
 tenant_pattern     one collection over the tables of that name in many schemas (pure)
 key_flow           which keys lead to a table's rows, and which are lost with them (pure)
 claims             which values pass from one person to another, and whose rows say so (pure)
+table_complaints   what a map may not say of one table (pure)
 owner_complaints   what a map may not say, for whose the rows are nobody could tell (pure)
 owner_links        by which links a row says whose it is, itself or through rows above it (pure)
 shared_owners      what holds a row that people share, beside the links of the map (pure)

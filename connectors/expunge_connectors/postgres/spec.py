@@ -9,16 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic.functional_validators import BeforeValidator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, IdentityKind, KeyFlow, Model, Reader, StoreSpec
-from expunge_connectors.keyspace.templates import Template
-from expunge_connectors.postgres import owner_complaints, tenant_pattern
+from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Reader, StoreSpec
+from expunge_connectors.postgres import owner_complaints, table_complaints, tenant_pattern
 from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.key_flow import key_flows, read_together
-from expunge_connectors.postgres.table_spec import Elements, TableSpec
+from expunge_connectors.postgres.table_complaints import Complaint
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.tenant_pattern import TenantPattern
-
-Complaint = tuple[tuple[str, ...], str]
-"""(path below the store, message)"""
 
 
 class PostgresSpec(StoreSpec):
@@ -49,9 +46,7 @@ class PostgresSpec(StoreSpec):
             if table.log is None:
                 for below, message in (
                     *self._link_complaints(table, data_map),
-                    *_identity_complaints(table, data_map),
-                    *_since_complaints(table, data_map),
-                    *_decision_complaints(table, data_map),
+                    *table_complaints.complaints(table, data_map),
                 ):
                     yield (*here, *below), message
                 yield from self._trigger_complaints(here, table)
@@ -132,10 +127,10 @@ class PostgresSpec(StoreSpec):
             if link.of is None:
                 if link.identity not in data_map.identities:
                     yield (*where, "identity"), "unknown identity: the map does not declare it"
-                elif link.template is not None and not _templated(data_map, link.identity, table):
-                    yield (*where, "template"), _NO_TEMPLATE
-                elif link.region is not None and not _regional(data_map, link.identity):
-                    yield (*where, "region"), _NO_REGION
+                elif link.template is not None and not table_complaints.templated(data_map, link.identity, table):
+                    yield (*where, "template"), table_complaints.NO_TEMPLATE
+                elif link.region is not None and not table_complaints.regional(data_map, link.identity):
+                    yield (*where, "region"), table_complaints.NO_REGION
                 if table.sharing is not None:
                     yield where, "a shared row is reached through rows that point to it: give `of`"
                 continue
@@ -189,99 +184,6 @@ class PostgresSpec(StoreSpec):
                         ("collections", name, "found_by", str(index)),
                         "a column is called as several together: rename it",
                     )
-
-
-_NO_TEMPLATE = "is for identities of kind internal or person, and not for the person's own row"
-_NO_REGION = "is for phone numbers: an identity with the normaliser phone/1"
-
-
-def _regional(data_map: DataMap, identity: str) -> bool:
-    spellings = data_map.identities[identity].rule.spellings
-    return spellings is not None and spellings.regional
-
-
-def _templated(data_map: DataMap, identity: str, table: TableSpec) -> bool:
-    return data_map.identities[identity].kind is not IdentityKind.REUSABLE and identity != table.person
-
-
-def _identity_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
-    for identity, source in table.yields.items():
-        if identity not in data_map.identities:
-            yield ("yields", identity), "unknown identity: the map does not declare it"
-        elif source.template is not None and (
-            not _templated(data_map, identity, table) or Template.parse(source.template).namespace != identity
-        ):
-            yield ("yields", identity, "template"), f"{_NO_TEMPLATE}; it names the identity that is yielded"
-        elif source.region is not None and not _regional(data_map, identity):
-            yield ("yields", identity, "region"), _NO_REGION
-        elif source.decode and data_map.identities[identity].kind is IdentityKind.REUSABLE:
-            yield ("yields", identity, "decode"), "is for identities of kind internal or person"
-        elif source.never_shared is not None and data_map.identities[identity].kind is not IdentityKind.INTERNAL:
-            yield ("yields", identity, "never_shared"), "is for identities of kind internal"
-    if table.person is not None and (
-        table.person not in data_map.identities
-        or data_map.identities[table.person].kind is not IdentityKind.PERSON
-        or table.person not in table.yields
-    ):
-        yield ("person",), "names no identity of kind person that this table also `yields`"
-    elif table.person is not None:
-        yield from _unsought(table, data_map)
-
-
-def _since_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
-    for identity in table.since:
-        declared = data_map.identities.get(identity)
-        if table.person is None or identity not in table.yields:
-            yield ("since", identity), "is for reusable identities that a person's row yields: it claims their values"
-        elif declared is not None and not declared.handed_on:
-            yield ("since", identity), "would say nothing: the identity is not `recycled`, so no row is too old"
-
-
-def _unsought(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
-    """Identities that a person's row tells and by which no request reaches it."""
-    for identity, source in table.yields.items():
-        known = data_map.identities.get(identity)
-        if known is None or known.kind is IdentityKind.INTERNAL or known.shareable:
-            continue  # no request names the one, and the other selects no record
-        if not any(link.identity == identity and link.source.same_place(source) for link in table.found_by):
-            message = (
-                f"a row is a person and yields `{identity}`, but is not found by it there: a request that names it"
-                f" never reaches the row. Add `{{{source.text}, identity: {identity}}}` to `found_by`"
-            )
-            yield ("yields", identity), message
-
-
-def _decision_complaints(table: TableSpec, data_map: DataMap) -> Iterable[Complaint]:
-    identities = [data_map.identities[link.identity] for link in table.found_by if link.identity in data_map.identities]
-    by_reusable = any(one.kind is IdentityKind.REUSABLE and not one.shareable for one in identities)
-    if by_reusable and table.created is None and table.undated is None:
-        yield (), "rows are found by a reusable identifier: give `created`, or decide `undated: erase | keep`"
-    data_type = data_map.data_types.get(table.data_type or "")
-    if data_type is None:
-        return
-    if data_type.on_request is Action.RETAIN and table.start is None:
-        needed = "`start` must name the column in which its period starts, one of the table itself"
-        yield (), f"the data type is retained: {needed} (docs/data-map.md says what to do where it has none)"
-    yield from _tombstone_complaints(table, data_type.on_request)
-    if data_type.on_request is Action.RETAIN and table.sharing is not None:
-        yield ("sharing",), "a retained data type stays for its period, not as long as it has owners"
-
-
-def _tombstone_complaints(table: TableSpec, action: Action) -> Iterable[Complaint]:
-    if action is Action.TOMBSTONE and not table.tombstone:
-        yield (), "the data type is tombstoned: `tombstone` must say what stands in which column"
-    if action is not Action.TOMBSTONE and table.tombstone:
-        yield ("tombstone",), "the data type is not tombstoned: this would never be used"
-    if action is not Action.TOMBSTONE and table.keeps:
-        yield ("keeps",), "the data type is not tombstoned: no column is kept"
-    for column, wanted in table.tombstone.items():
-        if isinstance(wanted, Elements) and not all(
-            link.several and link.names == (column,) for link in table.found_by
-        ):
-            needed = "every link of the collection must be over this column, with `each` or `path`"
-            yield ("tombstone", column), f"`elements` takes out what rows are found by: {needed}"
-    for column in table.keeps.keys() & table.tombstone.keys():
-        yield ("keeps", column), "`tombstone` replaces this column: it cannot be kept as well"
 
 
 def _words(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the settings held
