@@ -15,8 +15,8 @@ from expunge_config.errors import InputError
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.report import PlaceFinding, StoreReport
-from expunge_connectors.blind_search.searched_values import searched_people
 from expunge_connectors.contract import SearchesBlind, StoreConnector, Subject, SubjectKey, no_beat
+from expunge_orchestrator.rules.searched_values import searched_people
 from expunge_orchestrator.store_calls import gather
 
 

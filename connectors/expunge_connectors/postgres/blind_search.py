@@ -9,7 +9,6 @@ from expunge_config.datamap import Action, DataMap
 from expunge_connectors.blind_search import postgres_columns
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
-from expunge_connectors.blind_search.places import shown, standing_of
 from expunge_connectors.blind_search.postgres_tables import Belonging, Belongs
 from expunge_connectors.blind_search.report import Place, StoreReport
 from expunge_connectors.contract import Heartbeat
@@ -19,6 +18,7 @@ from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
+from expunge_connectors.searched_places import shown, standing_of
 
 PAUSE_SECONDS = 0.1
 _WRITTEN = "SELECT pg_catalog.pg_current_wal_flush_lsn()::text"

@@ -11,13 +11,13 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.blind_search import redis_keys
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
-from expunge_connectors.blind_search.places import masked, namer, standing_of
 from expunge_connectors.blind_search.report import Place, StoreReport
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.keyspace.identifier_patterns import words_of
 from expunge_connectors.redis.client import Command, PinnedClient, PipelineClient
 from expunge_connectors.redis.spec import RedisSpec
 from expunge_connectors.retry import with_retries
+from expunge_connectors.searched_places import masked, namer, standing_of
 
 
 def search(  # noqa: PLR0913 - the parts of the connector

@@ -9,12 +9,12 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.blind_search import s3_objects
 from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
-from expunge_connectors.blind_search.places import masked, namer, standing_of
 from expunge_connectors.blind_search.report import Place, StoreReport
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.keyspace.identifier_patterns import words_of
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.spec import S3Spec
+from expunge_connectors.searched_places import masked, namer, standing_of
 
 
 def search(  # noqa: PLR0913 - the parts of the connector

@@ -20,6 +20,7 @@ map_differences         where a map decides otherwise than the one of a plan
 declared_backups        where the copies of a store are kept, or who says that there are none
 stated_copies           which backup copies a statement names, and which it tells of together
 reachability            can a request ever lead to a collection
+searched_values         what of people a blind search can look for
 blind_findings          what a blind search found of one person, and what of that fails
 owed                    what a request owes after each statement, and by when
 times_of_receipt        when a request was received, as somebody says, and what is not believed
