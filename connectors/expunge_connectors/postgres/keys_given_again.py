@@ -20,7 +20,8 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres import count, resolve
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, person_rows
 from expunge_connectors.postgres.sql.fragments import TRUE
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after, made_on_the_day

@@ -1,6 +1,7 @@
 """The data map bound to the live catalogue.
 
-bound_tables             tables of the map with their columns, keys and owners
+bound_tables             tables of the map with their columns, keys and owners (data)
+bound_links              by which columns their rows belong to people (data)
 table_binding            joins map and catalogue, or says what does not fit
 link_binder              links of the map with live columns, and what else says whose a row is
 bound_kinds              of which kind rows must be, with live columns

@@ -14,7 +14,8 @@ from expunge_connectors.postgres.dependency_graph import (
     strongly_connected,
     topological_order,
 )
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from expunge_connectors.postgres.catalog.key_types import (
 from expunge_connectors.postgres.catalog.tables import Catalogue, Column, Table
 from expunge_connectors.postgres.claims import Claim, aged
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, bound
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundValue, ValueHolder
+from expunge_connectors.postgres.mapping.bound_links import BoundLink, BoundValue, ValueHolder
 from expunge_connectors.postgres.owner_links import (
     beside,
     held_elsewhere,

@@ -17,12 +17,7 @@ from expunge_connectors.postgres.catalog.key_types import (
 from expunge_connectors.postgres.catalog.tables import Catalogue, Table
 from expunge_connectors.postgres.claims import passing_values, told
 from expunge_connectors.postgres.dependency_graph import CycleError, has_path, topological_order
-from expunge_connectors.postgres.mapping.bound_tables import (
-    BoundStore,
-    BoundTable,
-    OutgoingKey,
-    OwnKey,
-)
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable, OutgoingKey, OwnKey
 from expunge_connectors.postgres.mapping.link_binder import LinkBinder
 from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.shared_owners import owning_keys

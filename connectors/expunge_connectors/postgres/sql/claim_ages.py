@@ -16,7 +16,8 @@ from psycopg import sql
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import equal, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import and_, column, raw

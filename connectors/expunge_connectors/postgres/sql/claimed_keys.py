@@ -25,7 +25,8 @@ from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.claim_ages import began
 from expunge_connectors.postgres.sql.comparison import equal, link_text, of_kind, values

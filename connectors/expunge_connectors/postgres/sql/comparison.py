@@ -11,7 +11,8 @@ from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType, equals, key_type, plain, same_value, spelling
 from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.row_kinds import compared as restricting
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, raw

@@ -11,7 +11,8 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, may_lead, nothing_inside
 from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, or_
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, says_so

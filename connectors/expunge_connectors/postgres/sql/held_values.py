@@ -19,7 +19,8 @@ from expunge_config.spellings import Spellings
 from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable, BoundValue, ValueHolder
+from expunge_connectors.postgres.mapping.bound_links import BoundLink, BoundValue, ValueHolder
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import (
     equal,
     link_text,

@@ -21,7 +21,8 @@ from psycopg import sql
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.postgres.catalog.key_types import equals
 from expunge_connectors.postgres.errors import translated
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, equal, named_there, of_kind, same_row, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list

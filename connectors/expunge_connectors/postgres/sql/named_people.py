@@ -13,7 +13,8 @@ from enum import Enum, auto
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import (
     compared,
     equal,

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql import held_values
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, not_, or_
 from expunge_connectors.postgres.sql.named_people import Question, Who, kinds

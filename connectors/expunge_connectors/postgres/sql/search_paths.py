@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import equals
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import compared
 from expunge_connectors.postgres.sql.fragments import and_, column, or_
 from expunge_connectors.postgres.sql.row_conditions import old_enough

@@ -14,7 +14,8 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.postgres.catalog.key_types import equals, same_value
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, same_row
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, or_

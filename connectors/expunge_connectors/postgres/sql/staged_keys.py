@@ -9,7 +9,7 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import KeyType
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.sql.fragments import raw
 from expunge_connectors.postgres.sql.stored_spellings import StoredSpellings
 

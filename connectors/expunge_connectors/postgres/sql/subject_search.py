@@ -18,7 +18,8 @@ from datetime import datetime
 from psycopg import sql
 
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.mapping.bound_tables import BoundLink, BoundStore, BoundTable
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import (
     as_text,
     compared,
