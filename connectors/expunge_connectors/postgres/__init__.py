@@ -2,6 +2,7 @@
 
 connector          the contract's verbs, in transactions, with bounded retries
 spec, table_spec   what the data map says about the store and about one table
+table_links        and about where in its rows a value stands, and how they belong to a person by it
 row_kinds          of which kind a row must be, where one column names rows of many tables (pure)
 tenant_view        what a view for one member knows of the whole
 tenant_pattern     one collection over the tables of that name in many schemas (pure)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace
+from expunge_connectors.postgres.table_links import Link, internal_namespace
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _MEANINGLESS = frozenset({"smallint", "integer", "bigint", "numeric", "uuid"})
 """Types of keys that are made, not chosen."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from expunge_config.datamap import Action, DataMap, KeyFlow, Reader
 from expunge_connectors.postgres.row_kinds import disjoint
-from expunge_connectors.postgres.table_spec import Link, TableSpec, ends, internal_namespace
+from expunge_connectors.postgres.table_links import Link, ends, internal_namespace
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def key_flows(store: str, collections: Mapping[str, TableSpec], data_map: DataMap) -> dict[str, KeyFlow]:

@@ -12,7 +12,8 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.postgres.claims import Claim, claiming
 from expunge_connectors.postgres.row_kinds import disjoint
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
+from expunge_connectors.postgres.table_links import Link, Source
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def own_links(spec: PostgresSpec, table: TableSpec) -> list[Link]:

@@ -11,7 +11,8 @@ from collections.abc import Container, Iterable, Mapping
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.row_kinds import compared
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def loose_keys(

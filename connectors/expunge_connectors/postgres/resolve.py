@@ -44,8 +44,8 @@ from expunge_connectors.postgres.sql.subject_search import (
     joined,
 )
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
+from expunge_connectors.postgres.table_links import Source
 from expunge_connectors.postgres.table_probe import probe
-from expunge_connectors.postgres.table_spec import Source
 
 
 def resolve(

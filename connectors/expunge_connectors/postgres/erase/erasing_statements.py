@@ -31,7 +31,8 @@ from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath, joined, reached
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, put, without_elements
 from expunge_connectors.postgres.statement_cache import Placeholder
-from expunge_connectors.postgres.table_spec import Elements, Source
+from expunge_connectors.postgres.table_links import Source
+from expunge_connectors.postgres.table_spec import Elements
 
 
 def delete(

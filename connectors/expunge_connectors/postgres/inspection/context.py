@@ -13,7 +13,8 @@ from expunge_connectors.postgres.catalog.tenant_shapes import Tenants
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 @dataclass(frozen=True)

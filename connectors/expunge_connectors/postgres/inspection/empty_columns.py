@@ -19,7 +19,8 @@ from expunge_connectors.postgres.inspection import table_sampling
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.comparison import tells
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, or_
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 
 # indnullsnotdistinct came with 15.
 _NULL_IS_A_VALUE = """

@@ -12,7 +12,8 @@ from expunge_connectors.postgres.claims import PERSONS_KEY, names_people
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.key_flow import one_place
 from expunge_connectors.postgres.owner_links import named_by, towards_parent
-from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
+from expunge_connectors.postgres.table_links import Link, sought_namespace
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from expunge_connectors.postgres.inspection.context import InspectionContext, qu
 from expunge_connectors.postgres.row_kinds import compared
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out
 from expunge_connectors.postgres.sql.fragments import raw
-from expunge_connectors.postgres.table_spec import Link
+from expunge_connectors.postgres.table_links import Link
 
 _INDEXES = """
 SELECT n.nspname || '.' || c.relname,

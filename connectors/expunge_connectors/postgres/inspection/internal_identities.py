@@ -13,7 +13,8 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import as_it_is
 from expunge_connectors.postgres.catalog.unique_columns import Uniques
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
+from expunge_connectors.postgres.table_links import Link, Source
+from expunge_connectors.postgres.table_spec import TableSpec
 
 # Any other spelling rule makes one key of values that a unique index takes for two.
 

@@ -10,7 +10,8 @@ from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import comparable, names_people
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
-from expunge_connectors.postgres.table_spec import Elements, Removal, Source, TableSpec
+from expunge_connectors.postgres.table_links import Source
+from expunge_connectors.postgres.table_spec import Elements, Removal, TableSpec
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:

@@ -19,7 +19,8 @@ from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells
 from expunge_connectors.postgres.sql.fragments import and_, comma_list
-from expunge_connectors.postgres.table_spec import Source, TableSpec
+from expunge_connectors.postgres.table_links import Source
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:

@@ -21,7 +21,8 @@ from expunge_connectors.postgres.inspection.found_by import counted_by_owner
 from expunge_connectors.postgres.inspection.row_persons import Person
 from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _SECONDS = 20
 

@@ -20,7 +20,8 @@ from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.inspection.table_sampling import SampledTable
 from expunge_connectors.postgres.sql.comparison import taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, raw
-from expunge_connectors.postgres.table_spec import Source, TableSpec
+from expunge_connectors.postgres.table_links import Source
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def read_samples(connection: Connection, inspection: InspectionContext, rows: int) -> Iterator[ReadSample]:

@@ -19,7 +19,8 @@ from expunge_connectors.postgres.inspection.kind_values import KindValues
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind, misfits
 from expunge_connectors.postgres.row_kinds import RowKind, compared
 from expunge_connectors.postgres.sql.comparison import of_kind
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _SECONDS = 20
 _UNSEEN = sql.SQL("SELECT EXISTS (SELECT FROM {table}) AND NOT EXISTS (SELECT FROM {table} AS t WHERE {kind})")

@@ -17,7 +17,8 @@ from expunge_connectors.postgres.inspection import rows_concerned, value_holders
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import and_, column, raw
-from expunge_connectors.postgres.table_spec import Link, Source, TableSpec
+from expunge_connectors.postgres.table_links import Link, Source
+from expunge_connectors.postgres.table_spec import TableSpec
 
 _LEVELS = 3
 """Rows above a row of which the person is asked: a like of a post in a thread of a forum, a folder in folders."""

@@ -18,7 +18,8 @@ from expunge_connectors.postgres.inspection import member_schemas, table_samplin
 from expunge_connectors.postgres.inspection.context import InspectionContext
 from expunge_connectors.postgres.sql.comparison import tells
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 
 Concerned = frozenset[Scope]
 """Whose rows these are; empty: there are none."""

@@ -20,7 +20,8 @@ from expunge_connectors.postgres.inspection.rows_concerned import Concerned
 from expunge_connectors.postgres.sql.comparison import normalised, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import column
 from expunge_connectors.postgres.sql.tombstones import without_elements
-from expunge_connectors.postgres.table_spec import Elements, Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import Elements, TableSpec
 
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:

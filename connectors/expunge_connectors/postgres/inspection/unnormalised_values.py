@@ -9,7 +9,8 @@ from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.key_types import INTEGER, NUMERIC, fraction, key_type
 from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.inspection.context import InspectionContext
-from expunge_connectors.postgres.table_spec import Source, TableSpec
+from expunge_connectors.postgres.table_links import Source
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def findings(inspection: InspectionContext) -> Iterator[Finding]:

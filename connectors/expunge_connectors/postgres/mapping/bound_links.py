@@ -8,7 +8,7 @@ from expunge_config.spellings import Spellings
 from expunge_connectors.postgres.catalog.key_types import TEXT, KeyType
 from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.mapping.bound_kinds import BoundKind
-from expunge_connectors.postgres.table_spec import Source
+from expunge_connectors.postgres.table_links import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from expunge_connectors.postgres.catalog.tables import Column, ForeignKey, Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.statement_cache import StatementCache
-from expunge_connectors.postgres.table_spec import Source, TableSpec
+from expunge_connectors.postgres.table_links import Source
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 @dataclass(frozen=True, slots=True)

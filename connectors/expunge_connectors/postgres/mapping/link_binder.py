@@ -38,7 +38,8 @@ from expunge_connectors.postgres.owner_links import (
 )
 from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, Source, TableSpec, internal_namespace
+from expunge_connectors.postgres.table_links import Link, Source, internal_namespace
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 @dataclass(frozen=True, slots=True)

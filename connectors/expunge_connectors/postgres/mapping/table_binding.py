@@ -23,7 +23,8 @@ from expunge_connectors.postgres.mapping.owner_values import refuse_misspelled
 from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.statement_cache import StatementCache
-from expunge_connectors.postgres.table_spec import Link, TableSpec, internal_namespace, sought_namespace
+from expunge_connectors.postgres.table_links import Link, internal_namespace, sought_namespace
+from expunge_connectors.postgres.table_spec import TableSpec
 
 
 def bound_store(name: str, data_map: DataMap, catalogue: Catalogue, scope: Scope) -> BoundStore:

@@ -17,7 +17,7 @@ from expunge_connectors.postgres.row_kinds import RowKind
 from expunge_connectors.postgres.row_kinds import compared as restricting
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list, raw
 from expunge_connectors.postgres.sql.tombstones import standing_at
-from expunge_connectors.postgres.table_spec import Source
+from expunge_connectors.postgres.table_links import Source
 
 _STANDS = {"tableoid": "oid", "ctid": "tid"}
 """Where a row stands, with the types: it is there as long as nobody changes the row."""

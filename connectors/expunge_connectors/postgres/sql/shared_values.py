@@ -16,7 +16,7 @@ from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import itself, normalised, same_row, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.sql.subject_search import Search
-from expunge_connectors.postgres.table_spec import Source
+from expunge_connectors.postgres.table_links import Source
 
 # `f`: the rows found, `t`: these rows themselves, `o`: rows with the same value; one that is not the subject's counts.
 _SHARED = sql.SQL(

@@ -24,7 +24,7 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import normalised, values
 from expunge_connectors.postgres.sql.fragments import column, raw
-from expunge_connectors.postgres.table_spec import Source
+from expunge_connectors.postgres.table_links import Source
 
 _TOKENS = sql.Identifier("pg_temp", "expunge_tokens")
 _TABLE = sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (wanted text NOT NULL, token text NOT NULL) ON COMMIT DROP")

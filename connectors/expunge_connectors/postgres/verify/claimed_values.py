@@ -19,7 +19,8 @@ from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.owner_links import towards_parent
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec, sought_namespace
+from expunge_connectors.postgres.table_links import Link, sought_namespace
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.expressions import (
     equal,

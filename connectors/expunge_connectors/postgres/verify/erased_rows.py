@@ -9,7 +9,8 @@ from psycopg import sql
 
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.postgres.catalog.tables import Catalogue, Table
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify.expressions import (
     equal,
     like_template,

@@ -14,7 +14,8 @@ from expunge_config.normalisers import Normaliser
 from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.tables import Column, Table
 from expunge_connectors.postgres.row_kinds import RowKind
-from expunge_connectors.postgres.table_spec import Elements, Link, Removal, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import Elements, Removal, TableSpec
 
 # Text form of a type -> how to read a key as that type. A key that is none becomes NULL and equals nothing.
 _READ = {

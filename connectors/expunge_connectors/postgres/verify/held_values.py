@@ -18,7 +18,8 @@ from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.claims import Claim
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.owner_links import held_elsewhere, names_itself, reading, values_beside
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify import stored_texts
 from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
 from expunge_connectors.postgres.verify.expressions import nothing_inside, of_kind, verbatim

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.postgres.catalog.tables import Column, Table
-from expunge_connectors.postgres.table_spec import Link
+from expunge_connectors.postgres.table_links import Link
 from expunge_connectors.postgres.verify.expressions import (
     as_stored,
     equal,

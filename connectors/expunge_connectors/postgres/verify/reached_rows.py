@@ -17,7 +17,8 @@ from expunge_config.datamap import IdentityKind
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.owner_links import beside, named_by, of_one_row
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
 from expunge_connectors.postgres.verify.expressions import equal, inside, no_empty_text, of_kind
 from expunge_connectors.postgres.verify.held_values import HeldValues

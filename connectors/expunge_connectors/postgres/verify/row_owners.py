@@ -22,7 +22,8 @@ from expunge_connectors.postgres.owner_links import (
     towards_parent,
 )
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify.expressions import (
     equal,
     in_row,

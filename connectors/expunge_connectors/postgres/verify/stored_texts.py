@@ -17,7 +17,8 @@ from expunge_config.datamap import DataMap
 from expunge_config.spellings import Spellings
 from expunge_connectors.contract import SINCE, Subject
 from expunge_connectors.postgres.catalog.tables import Table
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify.expressions import inside, verbatim
 
 

@@ -15,7 +15,8 @@ from expunge_connectors.postgres.catalog.tables import Catalogue, Table
 from expunge_connectors.postgres.claims import Claim, passing_values
 from expunge_connectors.postgres.shared_owners import owning_keys
 from expunge_connectors.postgres.spec import PostgresSpec
-from expunge_connectors.postgres.table_spec import Link, TableSpec
+from expunge_connectors.postgres.table_links import Link
+from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify import owner_check, stored_texts
 from expunge_connectors.postgres.verify.expressions import readable
 from expunge_connectors.postgres.verify.stored_texts import ReadColumn
