@@ -93,6 +93,7 @@ CREATE TABLE comments (id int PRIMARY KEY, post int, user_id int, doc jsonb, gue
 CREATE TABLE pictures (id int PRIMARY KEY, comment int, mail text, {DAY});
 CREATE TABLE trades (id int PRIMARY KEY, buyer int, seller int, mail text, {DAY});
 CREATE TABLE remarks (id int PRIMARY KEY, post int, guest int, mail text, {DAY});
+CREATE TABLE entries (id int PRIMARY KEY, post int, writer int, mail text, {DAY});
 INSERT INTO posts VALUES (1, 1), (2, 2);
 INSERT INTO guests VALUES (5);
 INSERT INTO agents VALUES (9);
@@ -108,8 +109,9 @@ INSERT INTO comments (id, post, user_id, doc, guest, agent, name, mail, device) 
 INSERT INTO pictures VALUES (1, 8, 'below@x.example');
 INSERT INTO trades VALUES (1, 1, 2, 'seller@x.example');
 INSERT INTO remarks VALUES (1, 1, 5, 'remark@x.example');
+INSERT INTO entries VALUES (1, 1, 2, 'writer@x.example'), (2, 1, 1, 'ann-writes@x.example');
 INSERT INTO news SELECT mail FROM comments WHERE mail IS NOT NULL UNION ALL SELECT mail FROM pictures
-  UNION ALL SELECT mail FROM trades UNION ALL SELECT mail FROM remarks;
+  UNION ALL SELECT mail FROM trades UNION ALL SELECT mail FROM remarks UNION ALL SELECT mail FROM entries;
 """
 _ANY = "goes_with_any: {reason: threads go whole, approved_by: D}"
 _THREAD = f"""
@@ -129,6 +131,10 @@ trades: {{table: public.trades, created: created_at, {_ANY}, yields: {{email: ma
   found_by: [{{column: buyer, of: users.id}}, {{column: seller, of: users.id}}]}}
 remarks: {{table: public.remarks, created: created_at, yields: {{email: mail}},
   found_by: [{{column: post, of: posts.id}}, {{column: guest, of: guests.id}}]}}
+entries: {{table: public.entries, created: created_at, yields: {{email: mail}},
+  found_by: [{{column: post, of: posts.id}}]}}
+writers: {{table: public.entries, created: created_at, data_type: anchor, tombstone: {{mail: "NULL", writer: "NULL"}},
+  keeps: {{id: a number, post: a number}}, found_by: [{{column: writer, of: users.id}}]}}
 """
 CACHE: dict[str, Any] = {
     "connector": "redis",
@@ -137,8 +143,9 @@ CACHE: dict[str, Any] = {
         for name in ("device", "comment")
     },
 }
-HERS = ["ann-there@x.example", "ann-to-agent@x.example", "by-name@x.example", "nobody@x.example"]
-OTHERS = ["below", "by-document", "by-guest", "by-key", "remark", "seller"]
+HERS = ["ann-writes", "ann-there", "ann-to-agent", "by-name", "nobody"]
+HERS = [f"{one}@x.example" for one in HERS]
+OTHERS = ["below", "by-document", "by-guest", "by-key", "remark", "seller", "writer"]
 OTHERS = [f"{one}@x.example" for one in OTHERS]
 
 
@@ -170,7 +177,7 @@ def test_so_it_is_of_what_was_written_since_the_plan_and_it_is_followed_where_bo
     assert "by-key@x.example" in left(database, "news", "email")
     execute(
         database,
-        f"TRUNCATE users, news; DROP TABLE posts, guests, agents, comments, pictures, trades, remarks;"
+        f"TRUNCATE users, news; DROP TABLE posts, guests, agents, comments, pictures, trades, remarks, entries;"
         f"{THREAD}; INSERT INTO users VALUES (1, 'ann', 'ann@x.example'), (2, 'bob', 'bob@x.example')",
     )
     company.erase(company.plan(1, 2))

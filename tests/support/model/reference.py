@@ -829,23 +829,45 @@ class Reference:
         return {identity for identity, kind in kinds.items() if kind != "person"} - itself
 
     def _anothers(self, name: str, cells: Cells, state: State, people: Keys, way: tuple[str, ...]) -> bool:
-        """The row's own keys name somebody who is none of these; where they name nobody, a row above does."""
-        links = [one for one in self._collections[name]["found_by"] if self._kinds(name, one)]
-        own = [one for one in links if self._of_itself(name, one)]
-        for one in own:
+        """The row's own keys name somebody who is none of these; where they name nobody, a row above does.
+
+        First the keys by which this collection finds it, then those of other collections of the table.
+        """
+        for names in ([name], self._collections_beside(name)):
+            own = [
+                (at, one)
+                for at in names
+                for one in self._collections[at]["found_by"]
+                if self._kinds(at, one) and self._of_itself(at, one)
+            ]
+            if self._another_by(own, cells, state, people):
+                return True
+            if any(self._names_by(at, one, cells, state) for at, one in own):
+                return False
+        return any(
+            self._names_whom("teller", name, one, cells, kinds, state, people, way)
+            for one in self._collections[name]["found_by"]
+            if (kinds := self._kinds(name, one)) and not self._of_itself(name, one)
+        )
+
+    def _another_by(self, own: list[tuple[str, Any]], cells: Cells, state: State, people: Keys) -> bool:
+        """By one of these links it names another, and by none of another kind of person one of these."""
+        for name, one in own:
             kinds = self._kinds(name, one)
-            apart = [(other, theirs) for other in own if not (theirs := self._kinds(name, other)) & kinds]
+            apart = [(at, other, theirs) for at, other in own if not (theirs := self._kinds(at, other)) & kinds]
             if self._names_whom("other", name, one, cells, kinds, state, people) and not any(
-                self._names_whom("going", name, other, cells, theirs, state, people) for other, theirs in apart
+                self._names_whom("going", at, other, cells, theirs, state, people) for at, other, theirs in apart
             ):
                 return True
-        if any(self._names_by(name, one, cells, state) for one in own):
-            return False
-        return any(
-            self._names_whom("teller", name, one, cells, self._kinds(name, one), state, people, way)
-            for one in links
-            if one not in own
-        )
+        return False
+
+    def _collections_beside(self, name: str) -> list[str]:
+        """The other collections of the table whose rows are people's, and not elements of them."""
+        return [
+            one
+            for one in self.scope
+            if one != name and self._tables[one] is self._tables[name] and not self._by_elements(one)
+        ]
 
     def _of_itself(self, name: str, link: Mapping[str, Any]) -> bool:
         """By this link the row itself names a person: by that person's key, or by the person's row above it."""

@@ -45,6 +45,7 @@ class BoundTable:
             is known only when that key is.
         tells: Reusable values that a row tells and is not found by, as links (see `claims.told`).
         naming: The links by which a row itself names people (see `owner_links.names_itself`).
+        naming_beside: The same, of other collections of the table; not of those that take elements out of lists.
         passing_on: What it yields that is theirs whose the row is: values, and things that do not stand for the row. Of
             a person's key the resolution judges; what names the row goes with it.
         since: Identities among them that a person's row claims and that are handed on -> when the claim began, where
@@ -62,6 +63,7 @@ class BoundTable:
     binding: tuple[str, ...]
     tells: tuple[BoundLink, ...]
     naming: tuple[BoundLink, ...]
+    naming_beside: tuple[BoundLink, ...]
     passing_on: frozenset[str]
     since: Mapping[str, Column]
     action: Action

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from expunge_config.datamap import Action, DataMap, IdentityKind
@@ -212,12 +212,20 @@ class _TableBinder:
                 self.links.whose(name, spec, link) for link in told(self.links.spec, spec, self.links.data_map)
             ),
             naming=self.links.naming(name, spec),
+            naming_beside=tuple(one for other in self._beside(name) for one in self.links.naming(*other)),
             passing_on=self._passing_on(spec, table),
             action=data_type.on_request,
             period=str(data_type.rule.period) if data_type.on_request is Action.RETAIN else None,
             member_column=spec.owner.column,
             in_scope=in_scope,
         )
+
+    def _beside(self, name: str) -> Iterator[tuple[str, TableSpec]]:
+        """The other collections of the table whose rows are people's, and not elements of them."""
+        table = self.links.spec.collections[name].table
+        for other, spec in self.links.spec.collections.items():
+            if other != name and spec.table == table and not spec.by_elements and self.links.in_scope(other):
+                yield other, spec
 
     def _passing_on(self, spec: TableSpec, table: Table) -> frozenset[str]:
         if spec.person is not None or spec.by_elements:

@@ -183,9 +183,16 @@ class Question:
         return _OF_TREE.format(upper=upper, table=table, held=held, same=same, said=said, further=or_(*further))
 
     def of_row(self, mapped: BoundTable, alias: str, found: BoundLink | None = None) -> sql.Composable:
-        """The row's own keys name another; or they name nobody, and those of a row above it do (see `anothers`)."""
+        """The row's own keys name another; or they name nobody, and those of a row above it do (see `anothers`).
+
+        First those by which the collection finds it, then those of other collections of the table: the author's, where
+        comments are found by their post.
+        """
         itself = found is not None and any(_same(one, found) for one in mapped.naming)
         named = [self._own(one, mapped, alias, found) for one in mapped.naming]
+        nobody = [says_nothing(self.search.store, one, alias) for one in mapped.naming]
+        beside = [] if itself else mapped.naming_beside
+        named += [and_(*nobody, said) for one in beside if (said := self._other(one, beside, alias)) is not FALSE]
         above = [
             replace(self, kinds=one.persons).asked_of(one, alias)
             for one in mapped.links
@@ -193,16 +200,21 @@ class Question:
             if self.way or mapped.spec.goes_with_any is not None or _mixed(self.search, one, ())
         ]
         if (said := any_of(above)) is not FALSE:
-            named.append(and_(*(says_nothing(self.search.store, one, alias) for one in mapped.naming), said))
+            nobody += [says_nothing(self.search.store, one, alias) for one in beside]
+            named.append(and_(*nobody, said))
         return any_of(named)
 
     def _own(self, one: BoundLink, mapped: BoundTable, alias: str, found: BoundLink | None) -> sql.Composable:
         """By this link the row itself names another, and by none of the other kinds of person one who goes."""
         if not self.way and _asked_before(mapped, one, found):
             return FALSE
-        apart = [own for own in mapped.naming if own.persons.isdisjoint(one.persons)]
+        apart = (own for own in mapped.naming if own.persons.isdisjoint(one.persons))
         if found is not None and any(_same(own, found) for own in apart):
             return FALSE
+        return self._other(one, mapped.naming, alias)
+
+    def _other(self, one: BoundLink, naming: Iterable[BoundLink], alias: str) -> sql.Composable:
+        apart = [own for own in naming if own.persons.isdisjoint(one.persons)]
         other = replace(self, kinds=one.persons, whole=False).asked_of(one, alias)
         going = [replace(self, who=Who.GOING, kinds=own.persons, whole=False).asked_of(own, alias) for own in apart]
         return and_(other, *(not_(own) for own in going if own is not FALSE)) if other is not FALSE else FALSE
