@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import sys
@@ -59,7 +60,7 @@ def stderr_console() -> Console:
 
 def emit(document: object) -> None:
     """Print a result as JSON."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+    text = json.dumps(document, indent=2, ensure_ascii=codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8")
     lines = [UNSAFE.sub(_escaped, line) for line in text.split("\n")]
     sys.stdout.write("\n".join(lines) + "\n")
 
