@@ -6,6 +6,8 @@ questions is refused (`expunge_config.datamap.load`). No draft declares a log.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
@@ -18,6 +20,13 @@ PERSONAL = "personal"
 """The data type that is deleted."""
 ANCHOR = "anchor"
 """The data type of a person's own row that is tombstoned, because something that stays points to it."""
+
+
+def collection_name(text: str) -> str:
+    """What a collection is called after a table or a key: as the map allows (`Name`), letters of others left out."""
+    letters = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9_-]+", "_", letters).strip("_-")
+    return (name if name[:1].isalpha() else f"t_{name}".rstrip("_"))[:63]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from expunge_connectors.draft import COMPANY, PERSONAL, DraftCollection, StoreDraft
+from expunge_connectors.draft import COMPANY, PERSONAL, DraftCollection, StoreDraft, collection_name
 from expunge_connectors.keyspace.identifier_patterns import PLACEHOLDERS, mask_values
 
 _PLACE = re.compile(r"\{[a-z]+\}")
@@ -84,7 +84,8 @@ def guess(shape: str, known: Sequence[StoreDraft]) -> Guess | None:
     if len(places) != 1 or places[0] not in PLACEHOLDERS:
         return None
     (place,) = places
-    name = "_".join(re.findall(r"[^\W_]+", _PLACE.sub(" ", shape))).lower() or "keys"
+    words = re.findall(r"[^\W_]+", _PLACE.sub(" ", shape))
+    name = collection_name("_".join(words)) if words else "keys"
     if place in _REUSABLE:
         identity, definition = _REUSABLE[place]
         return Guess(name, shape.replace(place, f"{{{identity}}}"), identity, definition, undated=True)

@@ -42,7 +42,7 @@ class MemorySpec(StoreSpec):
     """A store in the memory of this process."""
 
     connector: Literal["memory"]
-    collections: dict[str, MemoryCollection] = Field(min_length=1)
+    collections: dict[Name, MemoryCollection] = Field(min_length=1)
 
     def collection_specs(self) -> Mapping[str, CollectionSpec]:
         """The kinds of records by collection name."""

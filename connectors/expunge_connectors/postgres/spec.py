@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic.functional_validators import BeforeValidator
 
-from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Reader, StoreSpec
+from expunge_config.datamap import Action, CollectionSpec, DataMap, KeyFlow, Model, Name, Reader, StoreSpec
 from expunge_connectors.postgres import owner_complaints, table_complaints, tenant_pattern
 from expunge_connectors.postgres.dependency_graph import has_path
 from expunge_connectors.postgres.key_flow import key_flows, read_together
@@ -22,7 +22,7 @@ class PostgresSpec(StoreSpec):
     """One Postgres database."""
 
     connector: Literal["postgres"]
-    collections: dict[str, TableSpec] = Field(min_length=1)
+    collections: dict[Name, TableSpec] = Field(min_length=1)
 
     def collection_specs(self) -> Mapping[str, CollectionSpec]:
         """The tables by collection name."""

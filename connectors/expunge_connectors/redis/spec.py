@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, Reader, StoreSpec
+from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, Name, Reader, StoreSpec
 from expunge_connectors.keyspace.nested_names import UNDIVIDED
 from expunge_connectors.keyspace.template_rules import (
     RecordNaming,
@@ -125,7 +125,7 @@ class RedisSpec(StoreSpec):
     """One database of one server."""
 
     connector: Literal["redis"]
-    collections: dict[str, KeySpec] = Field(min_length=1)
+    collections: dict[Name, KeySpec] = Field(min_length=1)
 
     def collection_specs(self) -> Mapping[str, CollectionSpec]:
         """The kinds of keys by collection name."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, Reader, StoreSpec
+from expunge_config.datamap import Assurance, CollectionSpec, DataMap, KeyFlow, Model, Name, Reader, StoreSpec
 from expunge_connectors.keyspace.nested_names import UNDIVIDED
 from expunge_connectors.keyspace.template_rules import (
     RecordNaming,
@@ -72,7 +72,7 @@ class S3Spec(StoreSpec):
     """Buckets of one account behind one endpoint."""
 
     connector: Literal["s3"]
-    collections: dict[str, ObjectSpec] = Field(min_length=1)
+    collections: dict[Name, ObjectSpec] = Field(min_length=1)
 
     def collection_specs(self) -> Mapping[str, CollectionSpec]:
         """The kinds of objects by collection name."""

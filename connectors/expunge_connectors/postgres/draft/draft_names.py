@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from expunge_connectors.draft import DraftPerson
+from expunge_connectors.draft import DraftPerson, collection_name
 from expunge_connectors.postgres.catalog.tables import Catalogue, Column, Table
 from expunge_connectors.postgres.draft.table_roles import TableRoles, person_key, singular
-from expunge_connectors.postgres.draft.tombstone_proposal import word
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,13 @@ class DraftNames:
 
     def collection(self, table: str) -> str:
         """The name of the collection: the table's own, with its schema where two tables have the same."""
-        name = word(table.partition(".")[2])
-        same = [one for one in self.tables if word(one.partition(".")[2]) == name]
-        return name if len(same) == 1 else word(table)
+        name = collection_name(table.partition(".")[2])
+        same = [one for one in self.tables if collection_name(one.partition(".")[2]) == name]
+        if len(same) == 1:
+            return name
+        full = collection_name(table)
+        alike = [one for one in same if collection_name(one) == full]
+        return full if len(alike) == 1 else f"{full}_{alike.index(table) + 1}"
 
 
 def _schema(table: str) -> str:

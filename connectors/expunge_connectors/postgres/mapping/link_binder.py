@@ -171,9 +171,9 @@ class LinkBinder:
         return aged(self.passing, self.data_map)
 
     def _claims(self, namespace: str) -> list[Claim]:
-        return [one for one in self.passing.get(namespace, ()) if self._in_scope(one.collection)]
+        return [one for one in self.passing.get(namespace, ()) if self.in_scope(one.collection)]
 
-    def _in_scope(self, name: str) -> bool:
+    def in_scope(self, name: str) -> bool:
         owner = self.spec.collections[name].owner
         return owner is not None and owner.controller == self.scope.controller
 
