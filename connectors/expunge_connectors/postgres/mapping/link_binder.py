@@ -174,6 +174,7 @@ class LinkBinder:
         return [one for one in self.passing.get(namespace, ()) if self.in_scope(one.collection)]
 
     def in_scope(self, name: str) -> bool:
+        """The collection is of the scope's controller."""
         owner = self.spec.collections[name].owner
         return owner is not None and owner.controller == self.scope.controller
 
