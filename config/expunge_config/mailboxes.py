@@ -34,8 +34,12 @@ _ONE = re.compile(
     rf"|(?P<uri>mailto:)?(?P<bare>{_ADDRESS}))(?:[{_SPACES}]*\((?P<comment>[^()]*)\))?",
     re.IGNORECASE,
 )
-# Where it stands beside an address, there may be another one: also as people write it for robots not to read.
-_SIGN = re.compile(r"@|%40|[(\[{<]\s*at\s*[)\]}>]", re.IGNORECASE)
+# Where it stands beside an address, there may be another one: also as people write it for robots not to read, or
+# as a page, a letter or a URI has it that was copied there.
+_SIGN = re.compile(
+    r"@|%(?:25)*40|\w=40[a-z]|&#(?:0*64|x0*40)\b|&commat\b|[(\[{<]\s*at\s*[)\]}>]|\S\s+at\s+\S+?(?:\.|\s+dot\s+)\S",
+    re.IGNORECASE,
+)
 # Between the mailboxes of a list; not within quotes, brackets and comments.
 _ITEM = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|<[^<>]*>|\([^()]*\)|[^,;\n\r])+")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
