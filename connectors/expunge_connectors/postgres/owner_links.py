@@ -56,15 +56,27 @@ def beside(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) 
 
 
 def of_one_row(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> tuple[Link, ...]:
-    """Of a row that is a person and is found by a person's key: the links by which another identity says who it is.
+    """Of a row that is a person and is found by a key: the links by which another identity says who it is.
 
     A customer's row says it by the customer's number, and by the account: of whom both are known, it is not hers that
-    says the one and somebody else's other one.
+    says the one and somebody else's other one. Nor is the row hers that has her device by now, and another id.
     """
-    ours = person_keys(spec, link, data_map)
-    if table.person is None or not ours:
+    ours = proven_keys(spec, table, link, data_map)
+    if table.person is None or not (ours or _internal(link, data_map)):
         return ()
-    return tuple(one for one in table.found_by if one != link and person_keys(spec, one, data_map) - ours)
+    return tuple(one for one in table.found_by if one != link and proven_keys(spec, table, one, data_map) - ours)
+
+
+def proven_keys(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> frozenset[str]:
+    """The same as `person_keys`; of a row that is a person, none by an internal key, which is handed on."""
+    if table.person is not None and _internal(link, data_map):
+        return frozenset()
+    return person_keys(spec, link, data_map)
+
+
+def _internal(link: Link, data_map: DataMap) -> bool:
+    declared = data_map.identities.get(link.identity or "")
+    return declared is not None and declared.kind is IdentityKind.INTERNAL
 
 
 def names_itself(spec: PostgresSpec, table: TableSpec, link: Link, row_key: Collection[str], data_map: DataMap) -> bool:
@@ -223,8 +235,7 @@ def holding(link: Link, data_map: DataMap) -> Iterator[tuple[str, PostgresSpec, 
     They yield it. One that is found by it in the same place and names nobody otherwise is a row beside the one asked
     about, and says nothing of whose that is.
     """
-    declared = data_map.identities.get(link.identity or "")
-    if declared is None or declared.kind is not IdentityKind.INTERNAL:
+    if not _internal(link, data_map):
         return
     for store, spec in data_map.stores.items():
         for name, table in spec.collections.items() if isinstance(spec, PostgresSpec) else ():

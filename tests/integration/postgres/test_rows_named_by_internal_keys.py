@@ -6,7 +6,7 @@ import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
 from tests.support.postgres.small_schemas import ACME, left, small_document
 
-from expunge_connectors.contract import no_beat
+from expunge_connectors.contract import SubjectKey, no_beat
 
 _TABLES = """
 CREATE TABLE users (id text PRIMARY KEY, email text, card text UNIQUE, created_at timestamptz DEFAULT '2025-01-01');
@@ -51,3 +51,21 @@ def test_a_row_that_holds_anothers_number_stays_beside_the_persons_address(datab
         store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         assert due(store.verify(ann, ACME, CUTOFF)) == {}
     assert left(database, "orders") == [2]
+
+
+@pytest.mark.parametrize("found_by", ["", _BY_NUMBER], ids=["told", "found-by-it"])
+def test_what_a_number_leads_to_stays_once_it_is_somebody_elses(database: str, found_by: str) -> None:
+    """Nor is the account that has it by now the person's: it says by its own id who it is."""
+    execute(database, _TABLES)
+    loaded = checked(small_document(_USERS % (", order_no: card", found_by) + _ORDERS))
+    with opened(database, loaded) as store:
+        ann = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        execute(
+            database,
+            "UPDATE users SET card = 'c1' WHERE id = '2'; DELETE FROM orders;"
+            "INSERT INTO orders VALUES (9, 'bob@x.example', 'c1')",
+        )
+        assert store.given_again(ann, ACME, CUTOFF)[1] == {SubjectKey("order_no", "c1")}
+        for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
+            assert counts[1]["users"].due == 0

@@ -38,7 +38,7 @@ class BoundLink:
             `owner_links.named_by`).
         beside: Links by which a row names people as it does by this one; it goes with all of them (see
             `owner_links.beside`).
-        person_keys: The identities by whose keys it names them (see `owner_links.person_keys`).
+        person_keys: The identities by whose keys it names them (see `owner_links.proven_keys`).
         of_one_row: Of a row that is a person: the links by which another identity says who it is (see
             `owner_links.of_one_row`).
         values: The values by which a row says whose it is, where none of `naming` does (see

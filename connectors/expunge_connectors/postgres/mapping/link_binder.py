@@ -29,9 +29,9 @@ from expunge_connectors.postgres.owner_links import (
     named_by,
     names_itself,
     of_one_row,
-    person_keys,
     persons_found,
     persons_named,
+    proven_keys,
     reading,
     towards_parent,
     values_said,
@@ -89,7 +89,7 @@ class LinkBinder:
             found=persons_found(self.spec, link, self.data_map),
             towards_parent=towards_parent(self.spec, link, self.live(name).key),
             holders=tuple(told),
-            person_keys=person_keys(self.spec, link, self.data_map),
+            person_keys=proven_keys(self.spec, self.spec.collections[name], link, self.data_map),
             held_elsewhere=len(told) < len(holders),
         )
 

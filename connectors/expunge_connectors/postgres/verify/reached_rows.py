@@ -16,7 +16,7 @@ from psycopg import sql
 from expunge_config.datamap import IdentityKind
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
-from expunge_connectors.postgres.owner_links import beside, named_by, of_one_row
+from expunge_connectors.postgres.owner_links import beside, named_by
 from expunge_connectors.postgres.table_links import Link
 from expunge_connectors.postgres.table_spec import TableSpec
 from expunge_connectors.postgres.verify.claimed_values import ClaimedValues
@@ -165,7 +165,7 @@ class ReachedRows:
         held = list(HeldValues(owners, self.claims, self.connection).of_others(link, spec, table))
         others += [
             *held,
-            *owners.another(link, of_one_row(self.store.spec, spec, link, self.store.data_map), table, number),
+            *owners.another(link, spec, table, number),
         ]
         said, nothing = sql.SQL("({})").format(sql.SQL(" OR ").join(others)), sql.SQL("")
         if not held:

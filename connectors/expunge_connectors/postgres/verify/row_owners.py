@@ -15,10 +15,11 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.owner_links import (
     holding,
+    of_one_row,
     own_links,
-    person_keys,
     persons_found,
     persons_named,
+    proven_keys,
     towards_parent,
 )
 from expunge_connectors.postgres.spec import PostgresSpec
@@ -73,13 +74,11 @@ class RowOwners:
             for other in _Question(self, "somebody else", kinds & theirs).asked_of(link, table, "r"):
                 yield other if not asked else sql.SQL("({} AND ({}) IS NOT TRUE)").format(other, *asked)
 
-    def another(
-        self, found_by: Link, links: Iterable[Link], table: Table, number: sql.Identifier
-    ) -> Iterator[sql.Composed]:
-        """The row, a person's, says by one of these that it is another one than who was asked for by such a key too."""
-        ours = person_keys(self.spec, found_by, self.data_map)
-        for link in links:
-            theirs = person_keys(self.spec, link, self.data_map) - ours
+    def another(self, found_by: Link, spec: TableSpec, table: Table, number: sql.Identifier) -> Iterator[sql.Composed]:
+        """The row, a person's, says by another key that it is another one than who was asked for by such a key too."""
+        ours = proven_keys(self.spec, spec, found_by, self.data_map)
+        for link in of_one_row(self.spec, spec, found_by, self.data_map):
+            theirs = proven_keys(self.spec, spec, link, self.data_map) - ours
             yield from _Question(self, "somebody else", theirs, number=number).asked_of(link, table, "r")
 
     def kinds(self, link: Link) -> frozenset[str]:
