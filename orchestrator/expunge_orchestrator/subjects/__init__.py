@@ -6,7 +6,7 @@ sealed_spool    a long list on disk, sealed
 lookup          resolve and count people, read-only
 attributions    whose records under an unclear value are, as two people say
 member_proof    which keys a controller's member has proven (law 2)
-proving_lookup  asks the stores, those that tell members apart first
+member_lookup  asks the stores, those that tell members apart first
 unread_values   what nobody can read
 followed_keys   which keys a store is told, by whose they are just then
 unclear_counts  what stands under keys that are not followed

@@ -33,7 +33,7 @@ from expunge_orchestrator.ledger.key_chains import issued_keys
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules.resolution_answers import Resolved, Said
 from expunge_orchestrator.subjects import member_proof
-from expunge_orchestrator.subjects.proving_lookup import holders
+from expunge_orchestrator.subjects.member_lookup import holders
 from expunge_orchestrator.workspace import Workspace
 
 Ask = Callable[[Mapping[int, Said]], Mapping[int, Resolved]]

@@ -13,7 +13,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import KnowsClaims, Scope, StoreConnector, Subject, SubjectKey
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved
 from expunge_orchestrator.subjects import member_proof
-from expunge_orchestrator.subjects.proving_lookup import holders
+from expunge_orchestrator.subjects.member_lookup import holders
 from expunge_orchestrator.workspace import Workspace
 
 

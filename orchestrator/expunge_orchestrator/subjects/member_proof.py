@@ -31,7 +31,7 @@ from expunge_orchestrator.rules import identity_resolution, reachability
 from expunge_orchestrator.rules.identity_resolution import Indexes
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved, Said
 from expunge_orchestrator.rules.scope import collections_in
-from expunge_orchestrator.subjects.proving_lookup import UNPROVEN, ProvingLookup
+from expunge_orchestrator.subjects.member_lookup import UNPROVEN, ProvingLookup
 
 _MARK = ":"  # ends every mark; no namespace of a map holds one
 _REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED = "refused:", "shared:", "doubtful:", "attributed:"

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
-from expunge_orchestrator.subjects.proving_lookup import ProvingLookup
+from expunge_orchestrator.subjects.member_lookup import ProvingLookup
 
 _GIVEN, _FOUND = SubjectKey("caller_id", "7"), SubjectKey("order_no", "k1")
 

@@ -1,4 +1,4 @@
-"""Proving lookup: asks the stores about a chunk, those that tell members apart first, and what that proves (law 2).
+"""Member lookup: asks the stores about a chunk, those that tell members apart first, and what that proves (law 2).
 
 A store that checks no owner is told a key only after a record of the member was found through it (see `member_proof`).
 """
