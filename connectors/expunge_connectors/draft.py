@@ -24,7 +24,8 @@ ANCHOR = "anchor"
 
 def collection_name(text: str) -> str:
     """What a collection is called after a table or a key: as the map allows (`Name`), letters of others left out."""
-    letters = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    letters = unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9_-]+", "_", letters).strip("_-")
     return (name if name[:1].isalpha() else f"t_{name}".rstrip("_"))[:63]
 

@@ -62,16 +62,22 @@ def of_one_row(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataM
     says the one and somebody else's other one. Nor is the row hers that has her device by now, and another id.
     """
     ours = proven_keys(spec, table, link, data_map)
-    if table.person is None or not (ours or _internal(link, data_map)):
+    if table.person is None or not (ours or _of_the_row(table, link, data_map)):
         return ()
     return tuple(one for one in table.found_by if one != link and proven_keys(spec, table, one, data_map) - ours)
 
 
 def proven_keys(spec: PostgresSpec, table: TableSpec, link: Link, data_map: DataMap) -> frozenset[str]:
-    """The same as `person_keys`; of a row that is a person, none by an internal key, which is handed on."""
-    if table.person is not None and _internal(link, data_map):
+    """The same as `person_keys`; of a row that is a person, none by an internal key of its own, which is handed on."""
+    if table.person is not None and _of_the_row(table, link, data_map):
         return frozenset()
     return person_keys(spec, link, data_map)
+
+
+def _of_the_row(table: TableSpec, link: Link, data_map: DataMap) -> bool:
+    """By this link an internal key is compared that the row itself tells, and no other row's."""
+    told = table.yields.get(link.identity or "")
+    return told is not None and _internal(link, data_map) and link.source.same_place(told)
 
 
 def _internal(link: Link, data_map: DataMap) -> bool:

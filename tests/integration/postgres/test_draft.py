@@ -165,8 +165,8 @@ def test_other_shapes_of_databases(database):
     drafted = draft(database)
     found = collections(drafted)
     assert set(found) == {
-        "Customers",
-        "Orders",
+        "customers",
+        "orders",
         "friends",
         "tree",
         "guests",
@@ -175,17 +175,17 @@ def test_other_shapes_of_databases(database):
         "bookings",
         "seats",
     }
-    assert found["Customers"].entries["person"] == "customer_id"
+    assert found["customers"].entries["person"] == "customer_id"
     assert drafted.identities["customer_id"] == {"kind": "person", "normaliser": "uuid/1"}
-    assert links_of(found["Customers"].entries) == {("Id", "customer_id"), ("eMail", "email")}
-    assert found["Customers"].entries["undated"] is None, "no creation time: a decision"
-    assert links_of(found["Orders"].entries) == {("customerId", "Customers.Id")}
-    assert found["Orders"].entries["data_type"] is None, "kept by law, perhaps"
+    assert links_of(found["customers"].entries) == {("Id", "customer_id"), ("eMail", "email")}
+    assert found["customers"].entries["undated"] is None, "no creation time: a decision"
+    assert links_of(found["orders"].entries) == {("customerId", "customers.Id")}
+    assert found["orders"].entries["data_type"] is None, "kept by law, perhaps"
     assert "several people" in found["friends"].questions["found_by"]
-    assert links_of(found["tree"].entries) == {("owner", "Customers.Id")}
+    assert links_of(found["tree"].entries) == {("owner", "customers.Id")}
     assert any("up points to other rows" in note for note in found["tree"].notes)
     assert "person" not in found["guests"].entries, "they hang on a customer"
-    assert links_of(found["guests"].entries) == {("host", "Customers.Id"), ("email", "email")}
+    assert links_of(found["guests"].entries) == {("host", "customers.Id"), ("email", "email")}
     assert found["seats"].entries["found_by"] == [
         {"columns": ["org", "no"], "of": "bookings", "of_columns": ["org", "no"]}
     ]
@@ -355,11 +355,11 @@ def test_rows_of_two_people_are_a_question_whatever_the_links_are(database):
     (note,) = [note for note in found["customers"].notes if "referred_by" in note]
     assert "points to another row here: another person" in note
     # Names in CamelCase say the same as others.
-    assert found["AuditLog"].entries["data_type"] is None
-    assert "`log:" in found["AuditLog"].questions["data_type"]
-    assert found["CustomerInvoices"].entries["data_type"] is None
+    assert found["audit_log"].entries["data_type"] is None
+    assert "`log:" in found["audit_log"].questions["data_type"]
+    assert found["customer_invoices"].entries["data_type"] is None
     assert "public.AuditLog or public.CustomerInvoices" in found["customers"].questions["data_type"]
-    assert "start: IssuedOn" in found["CustomerInvoices"].questions["data_type"]
+    assert "start: IssuedOn" in found["customer_invoices"].questions["data_type"]
     assert "or other people's rows (referred_by) must stay" in found["customers"].questions["data_type"]
 
 

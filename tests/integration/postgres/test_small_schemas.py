@@ -336,7 +336,7 @@ def test_names_of_collections_that_begin_alike(database):
         "CREATE TABLE one (id int PRIMARY KEY, u int); CREATE TABLE two (id int PRIMARY KEY, u int);"
         "INSERT INTO one VALUES (1, 1), (2, 2); INSERT INTO two VALUES (1, 1), (2, 2), (3, 1)",
     )
-    name = "c" * 64
+    name = "c" * 60
     tables = (
         f"{name}{table}: {{table: public.{table}, found_by: [{{column: u, identity: user_id}}]}}" for table in TWO
     )

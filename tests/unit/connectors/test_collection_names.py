@@ -16,6 +16,7 @@ from expunge_connectors.postgres.spec import PostgresSpec
         ("users", "users"),
         ("Order Lines", "order_lines"),
         ("größe", "grosse"),
+        ("AuditLog", "audit_log"),
         ("crm.users", "crm_users"),
         ("_prisma_migrations", "prisma_migrations"),
         ("2fa_codes", "t_2fa_codes"),
