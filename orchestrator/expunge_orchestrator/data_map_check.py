@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,15 +34,17 @@ def inspect_all(
     """
     looks = {f"store {name}": one.inspect for name, one in stores.items()}
     looks |= {f"backups {name}": one.inspect for name, one in backups.items()}
-    found = [
-        *collections_without_owner(data_map),
-        *reachability.findings(data_map),
-        *declared_backups.findings(data_map),
-        *data_type_closure.findings(data_map, stores),
-    ]
+    found = [*map_findings(data_map), *data_type_closure.findings(data_map, stores)]
     for findings in store_calls.gather(looks, lambda place: looks[place](), at_once).values():
         found.extend(findings)
     return _in_order(found)
+
+
+def map_findings(data_map: DataMap) -> Iterator[Finding]:
+    """What the map shows by itself, without a look into any store."""
+    yield from collections_without_owner(data_map)
+    yield from reachability.findings(data_map)
+    yield from declared_backups.findings(data_map)
 
 
 def sample_all(data_map: DataMap, stores: Mapping[str, StoreConnector], rows: int) -> list[Finding]:
@@ -110,6 +112,11 @@ class InspectionCache:
     _of: tuple[object, ...] = ()
     _at: float = 0.0
     _errors: Sequence[Finding] = ()
+
+    @property
+    def at(self) -> float:
+        """When it was made, on the monotonic clock: what is remembered of it is as old."""
+        return self._at
 
     def refuse_errors(  # noqa: PLR0913, PLR0917 - of what, and for whom
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 from tests.support.cli import CliRunner
 from tests.support.faulty_connector import FaultyConnector
 from tests.support.fork_server import ForkServer
@@ -194,6 +196,63 @@ def test_a_store_that_was_down_is_looked_at_before_it_is_erased_from(
     run_on(installation, installation.with_stores({"main": restarted}))  # type: ignore[dict-item]
     assert (inspector.one("SELECT count(*) FROM letters"), pages(inspector)) == (2, 1)
     assert installation.failures(batch).startswith("waits: check shows 1 error.")
+
+
+def test_a_store_that_answers_again_just_after_the_look_is_looked_at_before_it_is_erased_from(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    batch, _ = stopped(installation, inspector, "resolve")
+    main, down = installation.workspace.stores["main"], [True]
+
+    def inspect() -> Any:
+        if down[0]:
+            raise TransientError("store main: no connection.")
+        return main.inspect()
+
+    def identity() -> Any:
+        if down[0]:
+            down[0] = False  # the last call that it does not answer
+            raise TransientError("store main: no connection.")
+        return main.identity()
+
+    restarted = FaultyConnector(main, inspect=inspect, identity=identity)
+    run_on(installation, installation.with_stores({"main": restarted}))  # type: ignore[dict-item]
+    assert (inspector.one("SELECT count(*) FROM letters"), pages(inspector)) == (2, 1)
+    assert installation.failures(batch).startswith("waits: check shows 1 error.")
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["all answer", "another store is down"])
+@pytest.mark.parametrize("error", ["of the map", "of the installation"])
+def test_what_is_wrong_beside_the_stores_stops_it_too(
+    installation: Installation, inspector: StoreInspector, error: str, *, silent: bool
+) -> None:
+    """Nobody says where copies are; or the keys lie in the log's directory."""
+    ann = make_writer(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n")
+    batch_lifecycle.start(installation.workspace, batch)
+    installation.close()
+    if error == "of the map":
+        found = Path(installation.settings.data_map)
+        document = {key: one for key, one in yaml.safe_load(found.read_text("utf-8")).items() if key != "backups"}
+        for store in document["stores"].values():
+            store.pop("backups", None)
+        found.write_text(yaml.safe_dump(document), "utf-8")
+        stores = {name: one for name, one in installation.settings.stores.items() if name != "dumps"}
+        changed: dict[str, Any] = {"stores": stores}
+    else:
+        changed = {"keys_dir": installation.settings.log / "keys", "allow_keys_beside_ledger": False}
+        shutil.copytree(installation.settings.keys, changed["keys_dir"])
+    installation.settings = installation.settings.model_copy(update=changed)
+    with pytest.raises(FindingsError):
+        installation.workspace.refuse_errors()
+
+    def no() -> None:
+        raise TransientError("store cache: no connection.")
+
+    cache = FaultyConnector(installation.workspace.stores["cache"], inspect=no, identity=no, now=no)
+    run_on(installation, installation.with_stores({"cache": cache}) if silent else None)  # type: ignore[dict-item]
+    assert inspector.one("SELECT count(*) FROM letters") == 1
+    assert installation.again(batch).state is not BatchState.ERASED
 
 
 def test_an_error_that_comes_within_a_run_stops_the_next_erasing_step(

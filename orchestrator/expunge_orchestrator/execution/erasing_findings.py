@@ -11,17 +11,19 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from expunge_connectors.contract import Finding, Scope, StoreConnector
+from expunge_connectors.contract import Scope, StoreConnector
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.data_map_check import raise_on_errors
+from expunge_orchestrator.data_map_check import map_findings, raise_on_errors
 from expunge_orchestrator.errors import FindingsError
-from expunge_orchestrator.execution import cancellation, plans_map, stores_followed
+from expunge_orchestrator.execution import cancellation, plans_map, step_retry, stores_followed
 from expunge_orchestrator.execution.fencing import ClaimedStep
+from expunge_orchestrator.installation_check import installation_findings
 from expunge_orchestrator.ledger import Transaction, chunks, put_off_chunks
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.chunks import LONGEST_FAILURE
@@ -42,7 +44,10 @@ class _Look(NamedTuple):
 
     at: float
     refused: FindingsError | None
-    silent: Sequence[StoreConnector]
+    silent: Mapping[str, ConnectorError]
+
+
+_SILENT: Mapping[str, ConnectorError] = {}
 
 
 @dataclass(slots=True)
@@ -56,17 +61,25 @@ class ErasingFindings:
     _differences: dict[int, tuple[float, MapDifferences]] = field(default_factory=dict)
 
     def put_off(self, delivery: ClaimedStep) -> bool:
-        """Put a chunk off to a later run if its step is not to be done under this map, or with these findings."""
-        context, verb = delivery.context, pipeline.split(delivery.name)[0]
+        """Put a chunk off to a later run if its step is not to be done under this map, or with these findings.
+
+        A step that would erase in a store which did not answer the look fails as if that store had not answered it.
+        """
+        context, (verb, store) = delivery.context, pipeline.split(delivery.name)
         if context.ending or verb == cancellation.WITHDRAW:
             return False
+        silent = _SILENT
         with self._asking:  # who comes meanwhile waits for the same look
             why = self._decided_otherwise(context.batch)
             if why is None and verb in _ASKED:
-                why = self._shown(context.batch)
+                why, silent = self._shown(context.batch)
         if why is not None:
             _put_off(delivery, why)
-        return why is not None
+        elif verb == pipeline.ERASE and store in silent:
+            step_retry.failed(delivery, silent[store])
+        else:
+            return False
+        return True
 
     def _decided_otherwise(self, batch: Batch) -> str | None:
         """The map is read when a process begins, but a table that is gone from it may be dropped later."""
@@ -84,25 +97,28 @@ class ErasingFindings:
             return None
         return f"{OTHER_MAP}, of {found.text}. It goes on by itself under the plan's map; or: expunge end {batch.uid}"
 
-    def _shown(self, batch: Batch) -> str | None:
+    def _shown(self, batch: Batch) -> tuple[str | None, Mapping[str, ConnectorError]]:
+        """Why the batch waits, and the stores that were not looked at, with what they answered."""
         try:
-            refused = self._refused(batch)
+            refused, silent = self._refused(batch)
         except ConnectorError as error:
-            return f"{CHECK}not all that it would: {error.message}"
+            return f"{CHECK}not all that it would: {error.message}", _SILENT
         if refused is None:
-            return None
+            return None, silent
         number = f"{refused.number} error{'' if refused.number == 1 else 's'}"
-        return f"{CHECK}{number}. It goes on by itself once `expunge check` shows none."
+        return f"{CHECK}{number}. It goes on by itself once `expunge check` shows none.", silent
 
-    def _refused(self, batch: Batch) -> FindingsError | None:
-        if self._holds(self._clean_at.get(batch.scope)):
-            return None
+    def _refused(self, batch: Batch) -> tuple[FindingsError | None, Mapping[str, ConnectorError]]:
+        clean_at = self._clean_at.get(batch.scope)
+        if clean_at is not None and self._holds(clean_at):
+            return None, _SILENT
         at = time.monotonic()
         alike = batch.scope, json.dumps(batch.relations, sort_keys=True)
         known = self._looks.get(alike)
-        if known is not None and self._holds(known.at) and not any(map(_answers, known.silent)):
-            return known.refused
-        silent: Sequence[StoreConnector] = ()
+        stores = self._workspace.stores
+        if known is not None and self._holds(known.at) and not any(_answers(stores[one]) for one in known.silent):
+            return known.refused, known.silent
+        silent = _SILENT
         try:
             self._workspace.refuse_errors(batch.scope)
         except FindingsError:
@@ -110,38 +126,47 @@ class ErasingFindings:
         except ConnectorError:
             refused, silent = self._of_those_that_answer(batch.scope)
         else:
-            self._clean_at[batch.scope], refused = at, None
+            self._clean_at[batch.scope] = self._workspace.inspection.at
+            return None, _SILENT
         self._looks[alike] = _Look(at, refused, silent)
-        return refused
+        return refused, silent
 
-    def _of_begun(self, batch: Batch) -> tuple[FindingsError | None, Sequence[StoreConnector]]:
+    def _of_begun(self, batch: Batch) -> tuple[FindingsError | None, Mapping[str, ConnectorError]]:
         try:
             stores_followed.refuse_errors(self._workspace, batch)
         except FindingsError as error:
-            return error, ()
+            return error, _SILENT
         except ConnectorError:
             return self._of_those_that_answer(batch.scope)
-        return None, ()
+        return None, _SILENT
 
-    def _of_those_that_answer(self, scope: Scope) -> tuple[FindingsError | None, Sequence[StoreConnector]]:
-        """What they show, and the others. Of a store that is down the step itself says so, where it needs that one.
+    def _of_those_that_answer(self, scope: Scope) -> tuple[FindingsError | None, Mapping[str, ConnectorError]]:
+        """What `check` shows of the rest, and the stores that are down. Nothing is erased in a place of copies.
 
         Raises:
             ConnectorError: A store may be worked on, and what is wrong there is not known.
         """
-        found: list[Finding] = []
-        silent = []
-        for store in self._workspace.stores.values():
+        workspace, silent = self._workspace, dict[str, ConnectorError]()
+        found = [*installation_findings(workspace.settings), *map_findings(workspace.data_map)]
+        for name, store in workspace.stores.items():
             try:
                 found.extend(store.inspect())
-            except ConnectorError:
+            except ConnectorError as error:
                 if _answers(store):
                     raise
-                silent.append(store)
-        return _errors(found, scope), silent
+                silent[name] = error
+        for place in workspace.backups.values():
+            with suppress(ConnectorError):
+                found.extend(place.inspect())
+        try:
+            raise_on_errors(found, scope)
+            workspace.refuse_unmapped_names()
+        except FindingsError as error:
+            return error, silent
+        return None, silent
 
-    def _holds(self, at: float | None) -> bool:
-        return at is not None and time.monotonic() - at < self._workspace.settings.inspection_holds.total_seconds()
+    def _holds(self, at: float) -> bool:
+        return time.monotonic() - at < self._workspace.settings.inspection_holds.total_seconds()
 
 
 def take_up(workspace: Workspace) -> None:
@@ -163,14 +188,6 @@ def _answers(store: StoreConnector) -> bool:
     except ConnectorError:
         return False
     return True
-
-
-def _errors(found: Sequence[Finding], scope: Scope) -> FindingsError | None:
-    try:
-        raise_on_errors(found, scope)
-    except FindingsError as error:
-        return error
-    return None
 
 
 def _put_off(delivery: ClaimedStep, why: str) -> None:

@@ -16,6 +16,7 @@ from expunge_orchestrator import store_calls
 from expunge_orchestrator.data_map_check import inspect_all, raise_on_errors
 from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.execution.step_context import workspace_following
+from expunge_orchestrator.installation_check import installation_findings
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.workspace import Workspace
 
@@ -55,6 +56,7 @@ def refuse_errors(workspace: Workspace, batch: Batch, *, to_look: bool = False) 
 
 def _in_spite_of(error: FindingsError, workspace: Workspace, batch: Batch, *, to_look: bool) -> Changed:
     """What is not as it was planned, where that explains every error, or they are not of what is to be done."""
+    raise_on_errors(installation_findings(workspace.settings))
     try:
         found = changed(workspace, batch)
     except StructureChangedError:
