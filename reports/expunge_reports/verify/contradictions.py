@@ -82,6 +82,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "kept-until-past": "a record is kept until a day that was over before it was looked for",
     "check-too-late": "the check after the answer is due later than any settling time that can be set",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
+    "goes-on-nowhere": (
+        "the request is said to go on in this same series, or after another event than a cancel, or its keys are said"
+        " to be carried over and no series is named"
+    ),
     "openable-against-copies": (
         "the day until which copies of the ledger open the identifiers was over when these copies were listed, or none"
         " was listed, or the words beside it are of a day that is not given, or of none"

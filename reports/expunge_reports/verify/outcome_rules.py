@@ -120,6 +120,19 @@ _KEPT: Final = frozenset({"kept", "contactKept", "carriedOver"})
 """Members of `identifiers` that say what the ledger still opens."""
 
 
+def _going_on(said: Said, _: datetime) -> Found:
+    """A request goes on in another series after a cancel alone, and its keys are carried over to that series alone.
+
+    They need not be: the request may be over there by then, and its keys destroyed.
+    """
+    current, identifiers = said.statement, said.statement.body.get("identifiers")
+    named = "continuedIn" in current.body
+    carried = isinstance(identifiers, dict) and "carriedOver" in identifiers
+    elsewhere = current.event == "cancelled" and current.body.get("continuedIn") != current.series
+    if (named and not elsewhere) or (carried and not named):
+        yield "goes-on-nowhere", ""
+
+
 def _sums_up(said: Said, before: consistency.Past) -> bool:
     """Tell whether the event can be the sum of what happened in the collections, here and before."""
     event = said.statement.event
@@ -168,5 +181,5 @@ def _closed(said: Said, _: datetime) -> Found:
 
 
 RULES: Final = tuple(
-    Rule(since=1, check=one) for one in (_form, _counts, _lines, _claim, _planned, _event, _subject, _closed)
+    Rule(since=1, check=one) for one in (_form, _counts, _lines, _claim, _planned, _event, _going_on, _subject, _closed)
 )

@@ -41,6 +41,12 @@ KEPT = {
     "destroyedInLedger": False,
     "kept": "What leads to the rest",
 }
+CARRIED_OVER = {"carriedOver": "Sealed for the series in which the request goes on"}
+SEALED = {name: one for name, one in KEPT.items() if name != "kept"} | CARRIED_OVER
+OTHER = "er_" + "ab" * 16
+ITSELF = "er_" + "0" * 32
+"""The series of every receipt here."""
+
 PLANNED = {"users": "tombstone", "posts": "delete", "invoices": "retain"}
 
 SEARCH: Receipt = {
@@ -1620,8 +1626,31 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "keys destroyed and sealed for another series": (
         "keys-destroyed-and-kept",
-        body(2, identifiers=DESTROYED | {"carriedOver": "For another series"}),
+        instead(1, "cancelled", body={"continuedIn": OTHER, "identifiers": DESTROYED | CARRIED_OVER}),
     ),
+    # a request that goes on elsewhere
+    **{
+        name: ("goes-on-nowhere", change)
+        for name, change in {
+            "goes on in the series that it ends": instead(
+                1, "cancelled", body={"continuedIn": ITSELF, "identifiers": SEALED}
+            ),
+            "goes on in the series that it ends, and its keys are gone": instead(
+                1, "cancelled", body={"continuedIn": ITSELF}
+            ),
+            "carried over to no series": instead(1, "cancelled", body={"identifiers": SEALED}),
+            "settled, and carried over": body(2, identifiers=SEALED),
+            "ended by an operator, and carried over": instead(
+                2, "partially-erased", open=Open(1, None, COPIES), body={"identifiers": KEPT | CARRIED_OVER}
+            ),
+            "accepted, and goes on elsewhere": body(0, continuedIn=OTHER),
+            "answered, and goes on elsewhere": body(1, continuedIn=OTHER),
+            "settled, and goes on elsewhere": body(2, continuedIn=OTHER),
+            "settled, carried over and goes on elsewhere": body(2, continuedIn=OTHER, identifiers=SEALED),
+            "denied, and goes on elsewhere": instead(1, "denied", body={"continuedIn": OTHER}),
+            "corrected, and goes on elsewhere": then("correction", body={"continuedIn": OTHER}),
+        }.items()
+    },
     **{
         f"openable {name}": ("openable-against-copies", change)
         for name, change in {
@@ -1652,7 +1681,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
 def issued(make_operator: Callable[..., Any], receipt: Receipt) -> Any:
     documents = receipt["documents"]
     cited = {name for one in receipt["series"] for name in one["cites"]}
-    operator = make_operator(documents=[one for name, one in documents.items() if name in cited])
+    operator = make_operator(series=ITSELF, documents=[one for name, one in documents.items() if name in cited])
     for one in receipt["series"]:
         context = [export.document_digest(documents[name]) for name in one["cites"]]
         operator.issue(
@@ -1827,6 +1856,8 @@ TRUE = {
     ),
     "denied": instead(1, "denied"),
     "cancelled": instead(1, "cancelled"),
+    "cancelled, and goes on elsewhere": instead(1, "cancelled", body={"continuedIn": OTHER, "identifiers": SEALED}),
+    "cancelled, and is over where it went on": instead(1, "cancelled", body={"continuedIn": OTHER}),
     "kept until the day before by a store whose clock runs behind": of_line(2, until="2026-11-23"),
     "kept by the plan until its period was over, and erased": erased,
     "checked after the longest time that can be set": member(1, open=Open(1, T0 + timedelta(days=7301), COPIES)),
