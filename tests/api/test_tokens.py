@@ -30,11 +30,11 @@ from tests.support.store_inspector import StoreInspector
 from tests.support.store_inspector import changed as differs
 
 from expunge_config.api_settings import ApiSettings, Issuer
-from expunge_config.errors import ConfigError
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth import api_keys, jwks
 from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.ledger import token_uses
 from expunge_orchestrator.ledger.request_tables import request
 
@@ -434,15 +434,15 @@ def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pyte
         state.update(body=published(signer))
         assert [one.kid for one in current().keys] == [signer.key.kid]
         state.update(location=url, status=302)
-        with pytest.raises(ConfigError):
+        with pytest.raises(KeysError):
             current()
         assert state["asked"] == 2
         state.update(status=200, body=published(signer) + b" " * jwks.MAX_BYTES)
-        with pytest.raises(ConfigError):
+        with pytest.raises(KeysError):
             current()
         monkeypatch.setattr(jwks, "TIMEOUT", 0.3)
         state.update(body=published(signer), silent=threading.Event())
-        with pytest.raises(ConfigError):
+        with pytest.raises(KeysError):
             current()
         state["silent"].set()
 
@@ -461,7 +461,7 @@ def test_a_key_set_that_names_a_member_twice_or_is_nested_too_deeply_is_none() -
         for body in twice:
             assert body != good
             state.update(body=body)
-            with pytest.raises(ConfigError):
+            with pytest.raises(KeysError):
                 asyncio.run(jwks.keys_of(issuer).current(None))
         assert state["asked"] == len(twice)
 
@@ -490,7 +490,8 @@ def test_keys_change_at_the_issuer(api: ApiHarness, monkeypatch: pytest.MonkeyPa
         with TestClient(build(installation)) as client:
             asked = lambda signer: client.get(URL, headers=bearer(signer.sign(api.claims(user_id="1"))))  # noqa: E731
             state.update(status=500)
-            assert asked(old).status_code == 503
+            answer = asked(old)
+            assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (503, "keys-unavailable")
             assert (asked(old).status_code, state["asked"]) == (503, 1)  # nobody waits for it again and again
             moment[0] += jwks.NOT_BEFORE + 1
             state.update(status=200, body=b'{"keys": [7, {"kty": "oct", "k": "c2VjcmV0", "kid": "x"}]}')
@@ -512,6 +513,34 @@ def test_keys_change_at_the_issuer(api: ApiHarness, monkeypatch: pytest.MonkeyPa
             assert asked(new).status_code == 200  # what was fetched is good for a while
             moment[0] += jwks.BELIEVED_FOR
             assert asked(new).status_code == 503
+
+
+def test_a_key_that_could_not_be_looked_up_is_not_refused(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The issuer has a new key, and its set cannot be had: 503, and no guess. Whose key is known gets in."""
+    moment = [1000.0]
+    monkeypatch.setattr(jwks.time, "monotonic", lambda: moment[0])
+    old, new = TokenSigner(api.app.issuer), TokenSigner(api.app.issuer)
+    with key_server() as (url, state):
+        issuer = Issuer(kind="person", issuer=api.app.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
+        installation = build_state(api.installation.workspace, lambda: api.at)
+        object.__setattr__(installation.issuers, "by_name", {"app": issuer})
+        object.__setattr__(installation.issuers, "keys", {"app": jwks.keys_of(issuer)})
+        with TestClient(build(installation)) as client:
+            asked = lambda signer: client.get(URL, headers=bearer(signer.sign(api.claims(user_id="1"))))  # noqa: E731
+            state.update(body=published(old))
+            assert asked(old).status_code == 200
+            moment[0] += jwks.NOT_BEFORE + 1
+            state.update(status=500)
+            for _ in range(3):
+                answer = asked(new)
+                assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (503, "keys-unavailable")
+                assert "Retry-After" in answer.headers
+            assert (asked(old).status_code, state["asked"]) == (200, 2)
+            state.update(status=200, body=published(old, new))
+            moment[0] += jwks.NOT_BEFORE + 1
+            assert asked(new).status_code == 200
+            moment[0] += jwks.NOT_BEFORE + 1
+            assert asked(TokenSigner(api.app.issuer)).status_code == 401
 
 
 def test_a_person_and_somebody_elses_address(api: ApiHarness, inspector: StoreInspector) -> None:

@@ -52,6 +52,7 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
     Raises:
         NotAuthenticatedError: The credential is missing or not accepted.
         ProblemError: There were too many calls, or credentials that were not accepted.
+        KeysError: The keys of a token's issuer cannot be had; that is no guess.
     """
     known: tuple[Principal, datetime] | None = getattr(request.state, "authenticated", None)
     if known is not None:

@@ -18,8 +18,8 @@ from joserfc.jwk import KeySet
 
 from expunge_config import regular_files
 from expunge_config.api_settings import Issuer
-from expunge_config.errors import ConfigError
 from expunge_orchestrator.auth import strict_json
+from expunge_orchestrator.errors import KeysError
 
 GOOD_FOR = 600.0
 """Seconds for which a set is used without asking again. Whose key is in it does not wait for the answer, unless nobody
@@ -49,33 +49,40 @@ class JwksCache:
     _set: KeySet | None = None
     _fetched_at: float = -BELIEVED_FOR
     _tried_at: float = -BELIEVED_FOR
+    _failed: bool = False
     _fetching: asyncio.Task[None] | None = None
 
     async def current(self, key_id: str | None) -> KeySet:
         """The set, asked for again when it is old or has no such key. All who wait for that share one fetch.
 
         Raises:
-            ConfigError: It cannot be had, and there is none from the last day.
+            KeysError: It cannot be had, and there is none from the last day, or none with such a key: that the key
+                is wrong is not known then.
         """
-        known = self._set is not None and (key_id is None or any(one.kid == key_id for one in self._set.keys))
+        known = self._has(key_id)
         moment = time.monotonic()
         if moment - self._tried_at >= NOT_BEFORE and not (known and moment - self._fetched_at <= GOOD_FOR):
             if self._fetching is None or self._fetching.done():
                 self._fetching = asyncio.create_task(self._refresh())
             if not known or moment - self._tried_at > 2 * GOOD_FOR:
                 await asyncio.shield(self._fetching)  # a call that is given up does not end the fetch of others
-        if self._set is None or time.monotonic() - self._fetched_at > BELIEVED_FOR:
-            raise ConfigError(
+        unknown = self._failed and not self._has(key_id)
+        if self._set is None or unknown or time.monotonic() - self._fetched_at > BELIEVED_FOR:
+            raise KeysError(
                 "The public keys of an issuer cannot be had.", remedy="Check EXPUNGE_API__ISSUERS__…__JWKS_…"
             )
         return self._set
+
+    def _has(self, key_id: str | None) -> bool:
+        return self._set is not None and (key_id is None or any(one.kid == key_id for one in self._set.keys))
 
     async def _refresh(self) -> None:
         try:
             self._set = public_only(await self.fetch())
             self._fetched_at = time.monotonic()
+            self._failed = False
         except (OSError, ValueError, TypeError, AttributeError, JoseError):
-            pass  # the set from before is good for a while
+            self._failed = True  # the keys of the set from before are good for a while
         finally:
             self._tried_at = time.monotonic()
 

@@ -62,6 +62,7 @@ class TokenVerifier:
         Raises:
             NotAuthenticatedError: It is not accepted: unknown issuer, wrong signature or algorithm, expired, too
                 long-lived, signed in too long ago, without identifiers that the map knows.
+            KeysError: Its issuer's keys cannot be had, so that it is not known whether it is good.
         """
         issuer, claims = await self._verified(text)
         moment = int(at.timestamp())
