@@ -56,8 +56,8 @@ def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat, *, anew: bool = 
         batch = batches.batch_of_chunk(connection, chunk_id)
         cutoffs = cutoffs_of(connection, batch.id)
         chunk = claims.stood(connection, chunk_id)
-        if chunk.state == ChunkState.RUNNING.value:  # whoever had it was killed at this step, or is overtaken by now
-            note_interrupted(connection, batch.pipeline[chunk.step], items_of_chunk(connection, chunk_id))
+        if chunk.state == ChunkState.RUNNING.value and chunk.asked is not None:  # it was killed, or is overtaken by now
+            note_interrupted(connection, chunk.asked, items_of_chunk(connection, chunk_id))
         if anew:
             _resume(connection, batch, chunk_id)
         return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)

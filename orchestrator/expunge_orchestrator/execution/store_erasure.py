@@ -5,8 +5,8 @@ is killed between the two has called, as far as anybody knows.
 
 The store says in turn where something went for good (`RemovalNotice`), and the ledger records that with the end of the
 step, or with its failure: what was counted elsewhere and is not there any more was not erased by this request. Of a
-step that ended with its process nobody knows it: wherever something was due it may have gone, but for what the store
-was not asked for, because a hold kept it. That is recorded before the store is asked, too.
+step that ended with its process nobody knows it: once its store was asked (`chunk.asked`), whatever was due may have
+gone, but for what the store was not asked for, because a hold kept it. Both are recorded before the store is asked.
 
 What people share goes with the last of them, in whatever chunk and whenever: of whom a store removed something, it is
 recorded that what it counted as shared with others went, or will.
@@ -68,9 +68,10 @@ def erase_in_store(
 
 
 def note_interrupted(connection: Transaction, step: str, people: Iterable[Item]) -> None:
-    """Note of an erasing step whose process ended with it what it may have removed: all that was due and asked for."""
-    if pipeline.split(step)[0] not in {pipeline.ERASE, pipeline.RE_ERASE}:
-        return
+    """Note of a step that ended with its process what its store may have removed: all that was due and asked for.
+
+    Only of a step whose store was asked (`chunk.asked`): no other one removed anything.
+    """
     going: dict[int, set[str]] = {}
     for item in people:
         kept = item.unasked.get(step, ())
@@ -113,19 +114,19 @@ def _unasked(
 
 
 def _touch(context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Sequence[Item]]]) -> set[int]:
-    """Note for whom the store is asked, and for what it is not; returns those for whom it may be.
+    """Note that the store is asked, for whom, and for what it is not; returns those for whom it may be.
 
     A cancel that came since the step was taken is met here: nobody is touched any more who was not before.
     """
     people = [item for _, group in wanted for item in group]
+    if not people:
+        return set()
     unasked = _unasked(context, wanted)
     touched = {item.id for item in people if item.touched}
     fresh = [item.id for item in people if not item.touched]
-    if not fresh and not unasked:
-        return touched
     with context.workspace.ledger.begin() as connection:
         serialise_writers(connection)  # with a cancel
-        owned = claims.touchable(connection, context.chunk_id, context.epoch)
+        owned = claims.ask(connection, context.chunk_id, context.epoch, context.step)
         if owned is None:
             return set()  # another delivery of this chunk is at work
         bulk_update(connection, unasked)

@@ -27,6 +27,7 @@ class Chunk(NamedTuple):
         depth: How often it was split in search of the person on whom a step fails; `bisection_id`: in which search.
         planned: What the plan counted: store -> collection -> due.
         ending: An operator ends its people where they are; nothing more is erased.
+        asked: The erasing step that was claimed last and whose store was asked, or was about to be.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Chunk(NamedTuple):
     stuck_at: int | None
     planned: Mapping[str, Mapping[str, int]] | None
     ending: bool
+    asked: str | None
 
 
 def get(connection: sa.Connection, chunk_id: int) -> Chunk:

@@ -19,6 +19,7 @@ _TAKE = (
     .values(
         epoch=tables.chunk.c.epoch + 1,
         state=sa.case((tables.chunk.c.state == _WITHDRAWING, _WITHDRAWING), else_=ChunkState.RUNNING.value),
+        asked=None,
     )
     .returning(
         tables.chunk.c.state,
@@ -30,7 +31,7 @@ _TAKE = (
         sa.select(tables.batch.c.cancelled_at).where(_ITS_BATCH).scalar_subquery().label("cancelled_at"),
     )
 )
-_STOOD = sa.select(tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending).where(
+_STOOD = sa.select(tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending, tables.chunk.c.asked).where(
     tables.chunk.c.id == sa.bindparam("chunk")
 )
 _RESUMED = (
@@ -60,10 +61,11 @@ _MOVED = (
 )
 # Whoever waits was ended as anybody, if at all: what comes back by the settling check is erased again.
 _MOVED_TO_WAIT = _MOVED.values(settle_at=sa.bindparam("new_settle_at"), ending=False)
-_UNCANCELLED = (
-    sa.select(tables.batch.c.cancelled_at)
-    .join(tables.chunk, tables.chunk.c.batch_id == tables.batch.c.id)
+_ASK = (
+    sa.update(tables.chunk)
     .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
+    .values(asked=sa.bindparam("new_asked"))
+    .returning(sa.select(tables.batch.c.cancelled_at).where(_ITS_BATCH).scalar_subquery())
 )
 _TOUCH = sa.update(tables.item).where(tables.item.c.id.in_(sa.bindparam("people", expanding=True))).values(touched=True)
 
@@ -85,11 +87,16 @@ class Taken(NamedTuple):
 
 
 class Stood(NamedTuple):
-    """Where a chunk stands that nobody is at work on."""
+    """Where a chunk stands that nobody is at work on.
+
+    Attributes:
+        asked: The erasing step that was claimed last, if its store was asked or was about to be.
+    """
 
     step: int
     state: str
     ending: bool
+    asked: str | None
 
 
 class Owned(NamedTuple):
@@ -134,16 +141,16 @@ def log_step(connection: sa.Connection, chunk_id: int, done: dict[str, Any]) -> 
     connection.execute(_LOGGED, {"chunk_id": chunk_id, **done, "at": stamp(now())})
 
 
-class Touchable(NamedTuple):
+class Asked(NamedTuple):
     """A chunk that is still claimed under the epoch: when its batch was cancelled, if it was."""
 
     cancelled_at: str | None
 
 
-def touchable(connection: sa.Connection, chunk_id: int, epoch: int) -> Touchable | None:
-    """Whether a step still owns its chunk. None: another claim is at work."""
-    row = connection.execute(_UNCANCELLED, {"chunk": chunk_id, "held": epoch}).first()
-    return None if row is None else Touchable(*row)
+def ask(connection: sa.Connection, chunk_id: int, epoch: int, step: str) -> Asked | None:
+    """Note that the store of this erasing step is about to be asked. None: another claim is at work."""
+    row = connection.execute(_ASK, {"chunk": chunk_id, "held": epoch, "new_asked": step}).first()
+    return None if row is None else Asked(*row)
 
 
 def touch(connection: sa.Connection, people: list[int]) -> None:
