@@ -14,7 +14,7 @@ from expunge_connectors.blind_search.report import Place, StoreReport
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres import store_identity
-from expunge_connectors.postgres.connection import Connection, Connections
+from expunge_connectors.postgres.connection import Connection, Connections, only_row
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -95,7 +95,7 @@ class BlindReader:
         """The same database, and what it holds is no older than this moment."""
         with self._primary.lease() as primary:
             expected = dict(store_identity.identity(primary, self._store).parts)
-            (written,) = primary.execute(_WRITTEN).fetchone() or ("0/0",)
+            (written,) = only_row(primary.execute(_WRITTEN))
         if dict(store_identity.identity(connection, self._store).parts) != expected:
             raise TerminalError(
                 f"store {self._store}: what is to be searched is another server, or another database.",

@@ -67,6 +67,14 @@ _BEGIN = {None: b"BEGIN"} | {
 }
 
 
+def only_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The row of a statement that always gives one. Without it nothing is known, least of all that there is nothing."""
+    row = cursor.fetchone()
+    if row is None:
+        raise AssertionError("a statement that always gives a row gave none")
+    return row
+
+
 class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection whose transactions begin by saying their settings, in one message with what is asked first.
 

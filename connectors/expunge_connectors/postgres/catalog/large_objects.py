@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.connection import Connection, only_row
 
 LARGE_OBJECTS = "pg_catalog.pg_largeobject"
 _OTHERS = """
@@ -26,7 +26,7 @@ def owners(connection: Connection) -> Sequence[str]:
 
 def remedy(connection: Connection, others: Sequence[str]) -> str:
     """What lets the role remove them, to be pasted."""
-    (role,) = connection.execute("SELECT CURRENT_USER").fetchone() or ("",)
+    (role,) = only_row(connection.execute("SELECT CURRENT_USER"))
     grants = " ".join(f"GRANT {_quoted(connection, one)} TO {_quoted(connection, role)};" for one in others)
     return (
         f"{grants} or ALTER LARGE OBJECT … OWNER TO {_quoted(connection, role)}; for each that a mapped row"

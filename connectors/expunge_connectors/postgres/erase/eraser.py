@@ -19,7 +19,7 @@ from expunge_connectors.postgres import hearsay, keys_given_again, other_names
 from expunge_connectors.postgres.catalog import large_objects
 from expunge_connectors.postgres.catalog.large_objects import LARGE_OBJECTS
 from expunge_connectors.postgres.catalog.tables import ForeignKey
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.erase import handed_over_rows, locked_rows, rows_awaiting_keys
 from expunge_connectors.postgres.erase.erasing_statements import delete, nothing, tombstone, unreferred
 from expunge_connectors.postgres.erase.found_rows import FoundRows
@@ -219,7 +219,7 @@ class Eraser:
                 statement = search.compiled(
                     ("owned again", mapped.name, over), partial(owned_again, search, mapped, over=over)
                 )
-                (owned,) = search.connection.execute(statement).fetchone() or (False,)
+                (owned,) = only_row(search.connection.execute(statement))
             if owned:
                 raise SomeRecordsError(
                     f"store {self.store.name}, collection {mapped.name}: somebody else came to own a shared row"
@@ -407,7 +407,7 @@ class Eraser:
                 ("changed by", mapped.name, key.name, key.child, tuple(one.name for one in circle)),
                 partial(changed_by, search, mapped, key, children, circle),
             )
-            (pointing,) = search.connection.execute(statement).fetchone() or (0,)
+            (pointing,) = only_row(search.connection.execute(statement))
             if pointing:
                 if key.writes_child:
                     raise StillReferencedError(

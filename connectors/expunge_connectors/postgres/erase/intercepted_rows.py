@@ -14,7 +14,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.erase import carried_values
 from expunge_connectors.postgres.erase.erasing_statements import still_due
 from expunge_connectors.postgres.errors import RaisedError, translated
@@ -116,7 +116,7 @@ class Interceptors:
             return
         with translated(search.store.name, mapped.name):
             statement = search.compiled(("withheld", mapped.name), partial(_statement, search, mapped))
-            (rows,) = search.connection.execute(statement).fetchone() or (0,)
+            (rows,) = only_row(search.connection.execute(statement))
         if rows:
             what = "overwritten" if mapped.action is Action.TOMBSTONE else "deleted"
             named = ", ".join(self.named[mapped.name])

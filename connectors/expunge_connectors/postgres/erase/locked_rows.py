@@ -12,6 +12,7 @@ from functools import partial
 from psycopg import sql
 
 from expunge_connectors.errors import SomeRecordsError
+from expunge_connectors.postgres.connection import only_row
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import named, place_names, row_id, same_row
 from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, raw
@@ -46,9 +47,8 @@ def hold(search: Search, mapped: BoundTable, find: Callable[[], None]) -> None:
 
 def _held(search: Search, mapped: BoundTable) -> bool:
     """Lock them, and say whether each is where it was found."""
-    (there,) = search.connection.execute(
-        search.compiled(("hold", mapped.name), partial(_locked, search, mapped))
-    ).fetchone() or (False,)
+    statement = search.compiled(("hold", mapped.name), partial(_locked, search, mapped))
+    (there,) = only_row(search.connection.execute(statement))
     return bool(there)
 
 

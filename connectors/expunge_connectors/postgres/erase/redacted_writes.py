@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.errors import OF_THE_CATALOGUE
 
 _BLOCK = """DO {quote}
@@ -94,5 +94,5 @@ def _run(connection: Connection, statement: sql.Composed, counted: sql.SQL) -> i
         )
     )
     cursor.nextset()
-    (touched,) = cursor.fetchone() or (0,)
+    (touched,) = only_row(cursor)
     return int(touched)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import counted
+from expunge_connectors.postgres.connection import only_row
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql import key_staging
 from expunge_connectors.postgres.sql.comparison import named_there, refers, same_row, values
@@ -28,7 +29,7 @@ def look(search: Search, mapped: BoundTable) -> None:
                 search.table(mapped.name)
             ),
         )
-        if (search.connection.execute(statement).fetchone() or (False,))[0]:
+        if only_row(search.connection.execute(statement))[0]:
             search.waiting.add(mapped.name)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from expunge_connectors.contract import Heartbeat
 from expunge_connectors.errors import LockTimeoutError
-from expunge_connectors.postgres.connection import APPLICATION, Connection
+from expunge_connectors.postgres.connection import APPLICATION, Connection, only_row
 
 SMALLEST_SHARE = 1 / 64
 FIRST_REST_SECONDS = 0.05
@@ -125,10 +125,10 @@ class LoadMonitor:
             left -= length
 
     def _sample(self, connection: Connection) -> LoadSample:
-        (blocked,) = connection.execute(_BLOCKED).fetchone() or (0,)
+        (blocked,) = only_row(connection.execute(_BLOCKED))
         if self._busy_allowed is None:
             return LoadSample(blocked)
-        (busy,) = connection.execute(_BUSY, (APPLICATION,)).fetchone() or (0,)
+        (busy,) = only_row(connection.execute(_BUSY, (APPLICATION,)))
         return LoadSample(blocked, busy)
 
     def _take(self, sample: LoadSample) -> None:

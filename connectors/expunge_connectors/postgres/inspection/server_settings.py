@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from expunge_connectors.contract import Finding
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.inspection.context import InspectionContext
 
 OLDEST_VERSION = 130_000  # normalize() came with 13
@@ -28,7 +28,7 @@ _OFF = {None, "", "-1"}
 
 def findings(connection: Connection, inspection: InspectionContext) -> Iterator[Finding]:
     """Version, encoding, read-only servers; logs of values."""
-    version, encoding, read_only = connection.execute(_SETTINGS).fetchone() or (OLDEST_VERSION, "UTF8", False)
+    version, encoding, read_only = only_row(connection.execute(_SETTINGS))
     if version < OLDEST_VERSION:
         yield inspection.error(
             "server-version",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.tables import Column, Table
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted, quoted_table
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -133,7 +133,7 @@ def _start(inspection: InspectionContext, spec: TableSpec) -> str | None:
 
 def _default(connection: Connection) -> tuple[_Clock, bool]:
     """The clock of sessions that set none, and whether that is known: ours may have been given another one."""
-    default, ours, own, database = connection.execute(_DEFAULT).fetchone() or (None, "", True, "")
+    default, ours, own, database = only_row(connection.execute(_DEFAULT))
     known = default is not None or not (own or "PGTZ" in os.environ or "timezone" in connection.info.options.lower())
     remedy = f"ALTER DATABASE {quoted(database)} SET timezone = 'UTC'"
     zone = default or ours if known else "UTC"

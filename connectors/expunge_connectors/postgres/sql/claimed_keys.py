@@ -23,7 +23,7 @@ from expunge_connectors.contract import Holders, Scope, Subject, SubjectKey, wit
 from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.catalog import index_use
 from expunge_connectors.postgres.claims import Claim
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
@@ -76,7 +76,7 @@ def refuse_new(connection: Connection, store: BoundStore, staged: Staged) -> Non
     statement = store.statements.compiled(
         ("claims again", staged.shape), partial(_claimed_anew, connection, store, staged), {}, connection
     )
-    (claimed,) = connection.execute(statement).fetchone() or (False,)
+    (claimed,) = only_row(connection.execute(statement))
     if claimed:
         raise SomeRecordsError(
             f"store {store.name}: a value of a person to be erased was given to another one meanwhile; nothing of this"

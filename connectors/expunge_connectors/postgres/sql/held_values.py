@@ -18,6 +18,7 @@ from expunge_config.datamap import Action
 from expunge_config.spellings import Spellings
 from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.catalog import index_use
+from expunge_connectors.postgres.connection import only_row
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_links import BoundLink, BoundValue, ValueHolder
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
@@ -108,9 +109,8 @@ def refuse_new(search: Search, mapped: BoundTable) -> None:
         )
 
     with translated(search.store.name, mapped.name):
-        answer = search.connection.execute(search.compiled(("held again", mapped.name), compose)).fetchone()
-    assert answer is not None
-    if answer[0]:
+        (held,) = only_row(search.connection.execute(search.compiled(("held again", mapped.name), compose)))
+    if held:
         raise SomeRecordsError(
             f"store {search.store.name}, collection {mapped.name}: somebody else came to hold a value meanwhile by"
             " which a row says whose it is; nothing of this transaction is kept, and it is done again."

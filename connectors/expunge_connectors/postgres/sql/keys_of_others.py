@@ -20,6 +20,7 @@ from psycopg import sql
 
 from expunge_connectors.contract import SubjectKey
 from expunge_connectors.postgres.catalog.key_types import equals
+from expunge_connectors.postgres.connection import only_row
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
@@ -138,7 +139,7 @@ def any_held(search: Search) -> bool:
     if not held:
         return False
     statement = search.compiled("any key held", partial(_looked_up, search, held))
-    (found,) = search.connection.execute(statement).fetchone() or (False,)
+    (found,) = only_row(search.connection.execute(statement))
     return bool(found)
 
 

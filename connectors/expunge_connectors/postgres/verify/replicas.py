@@ -18,7 +18,7 @@ from psycopg import IsolationLevel, RawCursor, sql
 from expunge_connectors.contract import Counts, Finding, Heartbeat, RecordCounts, Severity, Subject, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError, TransientError
 from expunge_connectors.postgres import store_identity
-from expunge_connectors.postgres.connection import Connection, Connections
+from expunge_connectors.postgres.connection import Connection, Connections, only_row
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection
 from expunge_connectors.postgres.verify import stored_texts
@@ -180,7 +180,7 @@ class Replicas:
                     "ALTER SYSTEM SET log_parameter_max_length = 0; SELECT pg_reload_conf(); and neither auto_explain"
                     " nor pgaudit.log_parameter there.",
                 )
-        readers = (primary.execute(_READERS).fetchone() or (0,))[0]
+        readers = only_row(primary.execute(_READERS))[0]
         if readers > len(self._all):
             yield Finding(
                 Severity.WARNING,
@@ -195,7 +195,7 @@ class Replicas:
     def _await(self, primary: Connection, allowed: Lag, beat: Heartbeat) -> None:
         deadline = time.monotonic() + self._settings.replica_wait_seconds
         expected = dict(store_identity.identity(primary, self._store).parts)
-        until, at = primary.execute(_WRITTEN).fetchone() or ("0/0", None)
+        until, at = only_row(primary.execute(_WRITTEN))
         written = {"until": until, "at": at}
         for number, connections in enumerate(self._all, start=1):
             length = FIRST_PAUSE_SECONDS
