@@ -6,11 +6,10 @@ from contextlib import closing
 
 from tests.support.installation import Installation
 from tests.support.people import make_caller
-from tests.support.seaweed_accounts import grant, new_account
+from tests.support.seaweed_accounts import grant, new_account, store_of
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
-from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_orchestrator.execution import operator_retry
 
 NOTHING = ("not-found", 0, 0)
@@ -42,17 +41,7 @@ def test_s3_refuses_every_object(installation: Installation, inspector: StoreIns
     account = new_account(inspector.calltrack.stack)
     buckets = [f"calltrack-{name}" for name in ("recordings", "exports", "logs")]
     grant(inspector.calltrack.stack, account, buckets, ["calltrack-exports/nobody/"])
-    narrow = S3Store(
-        "recordings",
-        installation.workspace.data_map,
-        S3Connection.model_validate(
-            {
-                "endpoint_url": account.s3_endpoint,
-                "access_key_id": account.s3_access_key,
-                "secret_access_key": account.s3_secret_key,
-            }
-        ),
-    )
+    narrow = store_of(account, "recordings", installation.workspace.data_map)
     workspace = installation.with_stores({"recordings": narrow})
     with closing(narrow):
         batch = installation.plan(ann.csv, ann.controller, workspace)

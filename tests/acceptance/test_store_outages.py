@@ -18,7 +18,7 @@ from tests.support.faulty_connector import FaultyConnector, before_call
 from tests.support.installation import Installation, fresh_installation
 from tests.support.outages import SERVERS, rename, server_of
 from tests.support.people import SeededPerson, make_holder
-from tests.support.seaweed_accounts import grant, new_account
+from tests.support.seaweed_accounts import grant, new_account, store_of
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.contract import StoreConnector
@@ -26,7 +26,6 @@ from expunge_connectors.errors import ConnectorError
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.spec import PostgresConnection
 from expunge_connectors.redis.records import SENTINEL
-from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_orchestrator.errors import FindingsError, PlanChangedError
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.states import BatchState
@@ -256,17 +255,7 @@ def test_an_s3_role_that_may_not_remove_some_objects(
     stack, buckets = inspector.calltrack.stack, [f"calltrack-{name}" for name in ("recordings", "exports", "logs")]
     account = new_account(stack)
     grant(stack, account, buckets, ["/".join(free.objects["exports"])])
-    narrow = S3Store(
-        "recordings",
-        installation.workspace.data_map,
-        S3Connection.model_validate(
-            {
-                "endpoint_url": account.s3_endpoint,
-                "access_key_id": account.s3_access_key,
-                "secret_access_key": account.s3_secret_key,
-            }
-        ),
-    )
+    narrow = store_of(account, "recordings", installation.workspace.data_map)
     workspace = installation.with_stores({"recordings": narrow})
     both = installation.plan(f"{holder.csv}{free.id}\n", workspace=workspace)
     try:

@@ -11,6 +11,9 @@ from urllib.request import Request, urlopen
 from botocore.exceptions import ClientError
 from tests.support.servers import s3_client, wait_until
 
+from expunge_config.datamap import DataMap
+from expunge_connectors.s3 import S3Store
+from expunge_connectors.s3.spec import S3Connection
 from expunge_demo.dev_servers import Endpoints, Stack
 
 FILER = 3
@@ -25,6 +28,16 @@ def new_account(stack: Stack) -> Endpoints:
     return replace(
         stack.endpoints, s3_access_key=f"clerk-{secrets.token_hex(4)}", s3_secret_key=secrets.token_urlsafe(24)
     )
+
+
+def store_of(account: Endpoints, name: str, data_map: DataMap) -> S3Store:
+    """A store of the map, reached with an account's keys."""
+    reached = {
+        "endpoint_url": account.s3_endpoint,
+        "access_key_id": account.s3_access_key,
+        "secret_access_key": account.s3_secret_key,
+    }
+    return S3Store(name, data_map, S3Connection.model_validate(reached))
 
 
 def grant(stack: Stack, account: Endpoints, buckets: Sequence[str], may_write: Sequence[str]) -> None:
