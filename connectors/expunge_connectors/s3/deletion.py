@@ -113,7 +113,8 @@ class Removal:
             ]
             meant_here = {"Bucket": bucket, "Delete": {"Objects": objects, "Quiet": True}}
             lost = partial(self._tell_of, left)
-            answer = self._service.remove(f"bucket {bucket}", "delete_objects", meant_here, lost) or {}
+            answer = self._service.remove(f"bucket {bucket}", "delete_objects", meant_here, lost)
+            assert answer is not None  # no code was named that says that there is nothing
             refused = answer.get("Errors", [])
             stay = {(one.get("Key"), one.get("VersionId")) for one in refused if not unsure(str(one.get("Code")))}
             self._tell_of(one for one in left if stay.isdisjoint({(one.key, one.version), (one.key, None)}))
