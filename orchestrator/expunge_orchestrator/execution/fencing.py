@@ -60,7 +60,7 @@ def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat, *, anew: bool = 
             note_interrupted(connection, chunk.asked, items_of_chunk(connection, chunk_id))
         if anew:
             _resume(connection, batch, chunk_id)
-        return _take(connection, _Source(workspace, batch, cutoffs, beat, {}), chunk_id)
+        return _take(connection, _Source(workspace, batch, cutoffs, beat, Opened()), chunk_id)
 
 
 def claim_next(connection: Transaction, context: StepContext) -> ClaimedStep | None:

@@ -104,7 +104,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         sealing = member_proof.with_foreseen(member_proof.sealed_together(keys, unclear), ahead)
         assert item.wrapped_key is not None
         closed = seal.close(item.wrapped_key, Sealed.KEYS, item.series, sealing)
-        context.opened[closed] = sealing  # the next steps of this drive need them
+        context.opened.keys[closed] = sealing  # the next steps of this drive need them
         sealed.append(
             {
                 "id": item.id,

@@ -57,7 +57,7 @@ class StepContext:
     Attributes:
         epoch: What every write of it carries: of two deliveries of a chunk only the later one can write.
         round: Rounds so far, for ever: a step of a chunk is logged once per round.
-        opened: What was unsealed on this drive, by what it was sealed as: the steps of a chunk follow each other.
+        opened: What was unsealed on this drive.
         held: Item -> what must not be erased of it, as of the transaction that took the step.
         repeats: Rounds of erasing since the chunk was last taken up; `MAX_ROUNDS` limits these.
         ending: An operator ends the chunk's people where they are: nothing is erased any more (ADR 8).
@@ -290,15 +290,20 @@ class StepContext:
 
     def unsealed(self, item: Item) -> frozenset[SubjectKey]:
         """A person's accepted keys, with their marks."""
-        return member_proof.accepted(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
+        return self.subject(item).keys
 
     def subject(self, item: Item) -> Subject:
         """The person with everything that is known of them."""
-        return member_proof.subject(item.id, self._unsealed(item, Sealed.KEYS, item.sealed_keys))
+        assert item.sealed_keys is not None
+        person = self.opened.people.get(item.sealed_keys)
+        if person is None:
+            person = member_proof.subject(item.id, self._unsealed(item, Sealed.KEYS, item.sealed_keys))
+            self.opened.people[item.sealed_keys] = person
+        return person
 
     def shared(self, item: Item) -> frozenset[SubjectKey]:
         """Values that an earlier resolution found in the person's own record and in another's."""
-        return member_proof.shared(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
+        return self.subject(item).shared
 
     def known_by(self, item: Item) -> KnownBy:
         """By what the plan, or an earlier resolution, knew the person: holds ask by these."""
@@ -311,7 +316,7 @@ class StepContext:
 
     def unread(self, item: Item) -> frozenset[SubjectKey]:
         """What records of the person named and nobody could read, by store and collection."""
-        return member_proof.unread(self._unsealed(item, Sealed.KEYS, item.sealed_keys))
+        return self.subject(item).unread
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""
@@ -324,9 +329,9 @@ class StepContext:
     def _unsealed(self, item: Item, what: Sealed, sealed: bytes | None) -> frozenset[SubjectKey]:
         assert item.wrapped_key is not None
         assert sealed is not None
-        keys = self.opened.get(sealed)
+        keys = self.opened.keys.get(sealed)
         if keys is None:
-            keys = self.opened[sealed] = self.seal().open(item.wrapped_key, what, item.series, sealed)
+            keys = self.opened.keys[sealed] = self.seal().open(item.wrapped_key, what, item.series, sealed)
         return keys
 
 

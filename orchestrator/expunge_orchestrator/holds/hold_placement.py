@@ -17,6 +17,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.holds.legal_holds import held_in_chunk, learn_from_sealed
 from expunge_orchestrator.ledger import Transaction, holds
 from expunge_orchestrator.ledger.database import serialise_writers
+from expunge_orchestrator.ledger.identifier_encryption import Opened
 from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
@@ -175,7 +176,7 @@ def _running(connection: Transaction, hold: Hold, keys: KeyRing, data_map: DataM
         if not hold.concerns(running.scope):
             continue
         items = items_of_chunk(connection, running.chunk_id)
-        learn_from_sealed(connection, [hold], items, keys, data_map, {})
+        learn_from_sealed(connection, [hold], items, keys, data_map, Opened())
         people = [item.id for item in items]
         persons = data_map.person_identities
         if held := held_in_chunk(connection, running.scope, running.chunk_id, people, persons, [hold]):

@@ -117,10 +117,10 @@ def learn_from_sealed(  # noqa: PLR0913, PLR0917 - who they are, and what opens 
     for item in items:
         if item.wrapped_key is None or item.sealed_keys is None:
             continue
-        sealed = opened.get(item.sealed_keys)
+        sealed = opened.keys.get(item.sealed_keys)
         if sealed is None:
             sealed = cipher.open(item.wrapped_key, Sealed.KEYS, item.series, item.sealed_keys)
-            opened[item.sealed_keys] = sealed
+            opened.keys[item.sealed_keys] = sealed
         if (person := hold_tags.known_by(sealed, data_map.identities)).not_followed:
             known.append(person)
     if known:

@@ -9,22 +9,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from expunge_connectors.contract import SubjectKey
+from expunge_connectors.contract import Subject, SubjectKey
 from expunge_orchestrator.errors import KeysError
 
 _NONCE = 12
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # made once: a chunk seals thousands
-
-
-Opened = dict[bytes, frozenset[SubjectKey]]
-"""Sealed -> the keys in it."""
 
 
 class Sealed(StrEnum):
@@ -34,6 +30,19 @@ class Sealed(StrEnum):
     KEYS = "keys"
     RESIDUAL_KEYS = "residual-keys"
     CONTACT = "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What one drive of a chunk has opened, by what it was sealed as: its steps follow each other.
+
+    Attributes:
+        keys: The keys in it.
+        people: The person whom they make (`member_proof.subject`): each step asks for everybody several times.
+    """
+
+    keys: dict[bytes, frozenset[SubjectKey]] = field(default_factory=dict)
+    people: dict[bytes, Subject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

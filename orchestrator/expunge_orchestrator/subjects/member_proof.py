@@ -37,6 +37,8 @@ _MARK = ":"  # ends every mark; no namespace of a map holds one
 _REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED = "refused:", "shared:", "doubtful:", "attributed:"
 _FORESEEN, _AT_HOME, _CO_HOLDER = "foreseen:", "at-home:", "co-holder:"
 
+_NONE = frozenset[SubjectKey]()
+_NONE_BESIDE = frozenset[CoHolder]()
 _NOT_ACCEPTED = (_REFUSED, _SHARED, _DOUBTFUL, _ATTRIBUTED, _CO_HOLDER, _FORESEEN, _AT_HOME, UNREAD)
 
 
@@ -64,20 +66,27 @@ def sealed_together(accepted_keys: frozenset[SubjectKey], answer: Resolved) -> f
 
 
 def subject(number: int, keys: frozenset[SubjectKey]) -> Subject:
-    """A person of a chunk, by keys that were sealed together. Nearly all of them carry no mark."""
-    if not any(_MARK in namespace for namespace, _ in keys):
+    """A person of a chunk, by keys that were sealed together."""
+    marked: dict[str, set[SubjectKey]] = {"": set()}
+    for key in keys:
+        mark, ended, namespace = key.namespace.partition(_MARK)
+        if ended and f"{mark}{ended}" in _NOT_ACCEPTED:
+            marked.setdefault(f"{mark}{ended}", set()).add(SubjectKey(namespace, key.value))
+        else:
+            marked[""].add(key)
+    if len(marked) == 1:
         return Subject(number, keys, frozenset())
-    attributed = _marked_as(_ATTRIBUTED, keys)
+    of = {mark: frozenset(found) for mark, found in marked.items()}
     return Subject(
         number,
-        accepted(keys),
-        refused(keys),
-        shared(keys),
-        doubtful(keys),
-        attributed,
-        co_holders(keys),
-        unread=unread(keys),
-        at_home=at_home(keys),
+        of[""],
+        of.get(_REFUSED, _NONE),
+        of.get(_SHARED, _NONE),
+        of.get(_DOUBTFUL, _NONE),
+        of.get(_ATTRIBUTED, _NONE),
+        co_holders(keys) if _CO_HOLDER in of else _NONE_BESIDE,
+        unread=unread(keys) if UNREAD in of else _NONE,
+        at_home=of.get(_AT_HOME, _NONE),
     )
 
 
