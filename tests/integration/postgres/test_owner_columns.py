@@ -116,6 +116,11 @@ users: {table: public.users, owner: {controller: client, column: tenant}, person
 wishes: {table: public.wishes, owner: {controller: client, column: tenant},
   found_by: [{column: who, identity: user_id}], yields: {user_id: who}}
 """
+ADDRESSED = """
+users: {table: public.users, owner: {controller: client, column: client}, person: user_id,
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}], yields: {user_id: id, email: email},
+  created: created}
+"""
 COMMENTS = "comments: {table: public.comments, owner: {controller: client, %s}, found_by: [%s]}"
 TENANT, INHERITED = "column: tenant", "inherited: true"
 BY_ID, BY_WISH = "{column: author, of: users.id}", "{column: author, of: wishes.who}"
@@ -164,6 +169,27 @@ def test_an_id_that_each_member_counts_names_nothing_elsewhere_alone(database, k
     numbered(database, key)
     loaded = beside(small_document(COUNTED), name)
     assert codes(findings(database, loaded), Severity.ERROR) == told
+
+
+@pytest.mark.parametrize(
+    ("unique", "name", "said", "told"),
+    [
+        ("client, email", "cart:{email}", {}, {("tenant-key-elsewhere", "users")}),
+        ("client, email", "cart:{controller}:{email}", {}, set()),
+        ("client, email", "cart:{email}", SAME, set()),
+        ("email", "cart:{email}", {}, set()),
+    ],
+)
+def test_a_value_that_two_members_people_may_have_names_nothing_elsewhere_alone(database, unique, name, said, told):
+    """Another member's account may have the address as well, and the cart with it."""
+    execute(
+        database,
+        "CREATE TABLE users (id int PRIMARY KEY, client int NOT NULL, email text, created timestamptz NOT NULL,"
+        f" UNIQUE ({unique}))",
+    )
+    document = small_document(ADDRESSED)
+    document["identities"]["email"] |= said
+    assert codes(findings(database, beside(document, name)), Severity.ERROR) == told
 
 
 def test_rows_without_an_owner_are_told(database):

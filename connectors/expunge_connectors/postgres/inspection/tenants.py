@@ -197,6 +197,32 @@ def by_owner(inspection: InspectionContext) -> Iterator[Finding]:
         if places := list(_going_by(inspection.store, identity, spec.owner.controller, inspection.data_map)):
             together = f"{spec.table}.{column} is unique only together with {spec.owner.column}"
             yield _elsewhere(inspection, name, identity, places, together)
+    for identity, (name, controller) in sorted(_values_of_members(inspection).items()):
+        places = [one for one in _going_by(inspection.store, identity, controller, inspection.data_map) if "." in one]
+        if places:  # of another store; of tables of this one `inherited-identity` tells
+            yield _elsewhere(inspection, name, identity, places, f"Two members may each have one `{identity}`")
+
+
+def _values_of_members(inspection: InspectionContext) -> Mapping[str, tuple[str, str]]:
+    """Identities of values that no unique index makes one person's -> a collection that names owners, and their kind.
+
+    A row of this member with the value proves nothing of a place that goes by it alone: another member's may have it.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    alone: set[str] = set()
+    for name, spec, _ in inspection.live_data():
+        if spec.owner is None or spec.owner.column is None:
+            continue
+        columns = {identity: {source.column} for identity, source in spec.yields.items()}
+        columns |= {link.identity: set(link.names) for link in spec.found_by if link.identity is not None}
+        for identity, held in columns.items():
+            declared = inspection.data_map.identities[identity]
+            if declared.kind is not IdentityKind.REUSABLE:
+                continue
+            found.setdefault(identity, (name, spec.owner.controller))
+            if declared.same_person is not None or (spec.person and held in inspection.uniques.get(spec.table, ())):
+                alone.add(identity)
+    return {identity: place for identity, place in found.items() if identity not in alone}
 
 
 def _elsewhere(
@@ -205,7 +231,7 @@ def _elsewhere(
     return inspection.error(
         "tenant-key-elsewhere",
         name,
-        f"{counted}, and {_listed(places)}, where no member is told from another, goes by `{identity}`: the same number"
+        f"{counted}, and {_listed(places)}, where no member is told from another, goes by `{identity}`: the same one"
         " of two members is one there.",
         "Have the name of the record hold the member, `{controller}`. Or, if no value is ever given to two people of"
         f" any members, say so: `same_person` of the identity `{identity}`, or `never_shared` where an internal one is"
