@@ -118,8 +118,7 @@ def _grown(found: list[object], verified: list[object] | None, counted: list[obj
         seen_due, seen = _due_and_all(verified)
         due, every = max(due, seen_due), max(every, seen)
     if counted is not None:
-        # As ambiguous as it was from the start: what became so since is one of those found, and is there.
-        rest = [*counted[2:-1], min(_ambiguous(found), _ambiguous(counted))]
+        rest = [*counted[2:-1], _never_theirs(found, verified, counted, seen)]
         now_due, now = _due_and_all(counted)
         if verified is None:
             due, every = max(due, now_due), max(every, now)
@@ -127,6 +126,18 @@ def _grown(found: list[object], verified: list[object] | None, counted: list[obj
             due, every = due + max(0, now_due - seen_due), every + max(0, now - seen)
     due = min(due, every)
     return [due, every - due, *rest]
+
+
+def _never_theirs(found: list[object], verified: list[object] | None, counted: list[object], seen: int) -> int:
+    """How many of those ambiguous now are none of those found: others that became so are, and are there.
+
+    They were ambiguous from the start; or are more than became so of what the verification had `seen` there still.
+    """
+    before, now = _ambiguous(found), _ambiguous(counted)
+    if verified is None:
+        return min(before, now)
+    came = now - max(before, _ambiguous(verified)) - seen
+    return min(before, now) + max(0, came)
 
 
 def _ambiguous(values: list[object]) -> int:

@@ -133,6 +133,25 @@ def test_what_became_ambiguous_between_two_rounds_is_not_gone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("verified", "counted", "after", "gone"),
+    [
+        (RecordCounts(), RecordCounts(due=1, ambiguous=1), RecordCounts(ambiguous=1), 2),
+        (RecordCounts(), RecordCounts(due=1, ambiguous=1), RecordCounts(ambiguous=2), 1),
+        (RecordCounts(due=1), RecordCounts(ambiguous=1), RecordCounts(ambiguous=1), 0),
+        (RecordCounts(due=1), RecordCounts(due=1, ambiguous=1), RecordCounts(ambiguous=1), 0),
+        (RecordCounts(ambiguous=1), RecordCounts(due=1, ambiguous=1), RecordCounts(ambiguous=1), 1),
+    ],
+)
+def test_what_is_ambiguous_beside_late_records_hides_none_that_went(
+    verified: RecordCounts, counted: RecordCounts, after: RecordCounts, gone: int
+) -> None:
+    """A stranger's row that holds her address came together with a late one of hers, which is erased again."""
+    found, *looks = ({"main": pack({"a": one})} for one in (RecordCounts(due=1), verified, counted, after))
+    (line,) = lines({"main": {"a": Action.DELETE}}, merge_counts(found, looks[0], looks[1]), looks[2])
+    assert collection_lines.gone(line) == gone
+
+
+@pytest.mark.parametrize(
     ("counted", "kept", "both", "expected"),
     [
         (RecordCounts(due=2), NOTHING, NOTHING, (2, 0)),
