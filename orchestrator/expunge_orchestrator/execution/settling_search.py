@@ -30,7 +30,9 @@ from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import shared_documents, statement_issuer
 from expunge_orchestrator.rules import blind_findings, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding, Searched
+from expunge_orchestrator.rules.count_records import Place
 from expunge_orchestrator.rules.outcomes import REVIEWED
+from expunge_orchestrator.rules.scope import collections_in
 from expunge_orchestrator.subjects import followed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
@@ -98,6 +100,7 @@ class _Pass:
     Attributes:
         people: Everybody who waits for it, by item.
         members: For which member of a controller, by item.
+        added: Item -> (store, collection) that came into the map since the plan.
         chosen: Those who are searched for.
         seed: What they were chosen by.
     """
@@ -105,6 +108,7 @@ class _Pass:
     at: datetime
     people: Mapping[int, Item]
     members: Mapping[int, str | None]
+    added: Mapping[int, frozenset[Place]]
     chosen: Sequence[Subject]
     seed: str
 
@@ -136,19 +140,30 @@ def _begun(workspace: Workspace, of: Mapping[int, Batch]) -> _Pass:
     at, seed = now(), secrets.token_hex(16)
     people: dict[int, Item] = {}
     members: dict[int, str | None] = {}
+    added: dict[int, frozenset[Place]] = {}
     of_batch: dict[int, tuple[Batch, list[Item]]] = {}
     with reading(workspace.ledger) as connection:
         for chunk, batch in of.items():
             waiting = [one for one in items_of_chunk(connection, chunk) if one.outcome in REVIEWED]
             people |= {one.id: one for one in waiting}
             members |= {one.id: batch.scope.member for one in waiting}
+            added |= dict.fromkeys((one.id for one in waiting), _added(workspace, batch))
             of_batch.setdefault(batch.id, (batch, []))[1].extend(waiting)
     every = [one.series for one in people.values()]
     sampled = frozenset(blind_findings.sample(every, workspace.settings.search.people, seed))
     chosen: list[Subject] = []
     for batch, waiting in of_batch.values():
         chosen += _subjects(workspace, batch, [one for one in waiting if one.series in sampled])
-    return _Pass(at, people, members, chosen, seed)
+    return _Pass(at, people, members, added, chosen, seed)
+
+
+def _added(workspace: Workspace, batch: Batch) -> frozenset[Place]:
+    """Collections of the batch's controller that came into the map since the plan: nothing of them was approved."""
+    return frozenset(
+        (store, name)
+        for store, specs in collections_in(batch.scope, workspace.data_map).items()
+        for name in specs.keys() - batch.actions.get(store, {}).keys()
+    )
 
 
 def _subjects(workspace: Workspace, batch: Batch, people: Sequence[Item]) -> list[Subject]:
@@ -186,7 +201,7 @@ def _record(connection: Transaction, begun: _Pass, found: BlindSearch, of: Seque
         common = BlindFinding(how, stamp(begun.at), document)
         if values := found.values.get(number, 0):
             common = BlindFinding(Searched.SEARCHED, common.at, document, values, places, gaps)
-        one = blind_findings.of_person(number, findings, common, begun.members[number])
+        one = blind_findings.of_person(number, findings, common, begun.members[number], begun.added[number])
         rows.append({"id": number, "searched": one.packed()})
     bulk_update(connection, rows)
     open_chunks.note_search(connection, stamp(begun.at), document.removeprefix("sha256:"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -94,7 +94,11 @@ _COUNTS = ("values", "places", "gaps", "logs", "retained", "mapped")
 
 
 def of_person(
-    number: int, findings: Iterable[PlaceFinding], common: BlindFinding, member: str | None = None
+    number: int,
+    findings: Iterable[PlaceFinding],
+    common: BlindFinding,
+    member: str | None = None,
+    added: Container[tuple[str, str | None]] = (),
 ) -> BlindFinding:
     """What was found of one person.
 
@@ -103,11 +107,13 @@ def of_person(
         findings: Of all stores.
         common: What is the same for everybody of the pass, and the number of values.
         member: Whose request it is, of the members of a controller. Records of another one count as mapped.
+        added: (store, collection) that came into the map since the plan: no verification of this person looks there.
     """
     counts: Counter[Standing] = Counter()
     left: list[LeftPlace] = []
     for one in findings:
-        if not one.place.standing.unexplained:
+        unseen = not one.place.standing.allowed and (one.place.store, one.place.collection) in added
+        if not one.place.standing.unexplained and not unseen:
             counts[one.place.standing] += one.records_of(number)
             continue
         records = sum(one.by_member.get((number, whose), 0) for whose in {None, member})

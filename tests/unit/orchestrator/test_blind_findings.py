@@ -35,6 +35,16 @@ def test_of_one_person_only_their_own_records_count() -> None:
     assert first.said == "blind search: left in main: t.names nobody (1), main: t.unmapped (1)"
 
 
+def test_a_place_that_came_into_the_map_since_the_plan_is_left() -> None:
+    """Nothing of it was approved, so no verification of this person looks there: they are planned again."""
+    found = Findings()
+    for name, standing in (("audit", Standing.MAPPED), ("bills", Standing.RETAINED), ("users", Standing.MAPPED)):
+        found.add(Place("main", f"public.{name}.mail", standing, name), [Hit(1, Kind.EMAIL, "plain")])
+    added = {("main", "audit"), ("main", "bills"), ("crm", "users")}
+    one = blind_findings.of_person(1, found.all(), COMMON, added=added)
+    assert (one.left, one.mapped, one.retained) == ((LeftPlace("main", "public.audit.mail", 1),), 1, 1)
+
+
 def test_it_is_read_back_as_it_was_kept_and_stated_in_canonical_form() -> None:
     left = tuple(LeftPlace("main", f"t.c{number}", number) for number in range(1, 8))
     one = BlindFinding(**{**COMMON.packed(), "searched": Searched.SEARCHED, "left": left})
