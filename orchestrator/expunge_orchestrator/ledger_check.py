@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from expunge_config.datamap import DataMap
+from expunge_config.datamap import DataMap, others_read_alike
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Finding, Severity
 from expunge_orchestrator.clock import now
@@ -46,7 +46,11 @@ def require_log_in_sync(ledger: Ledger, log: Log) -> None:
 
 def findings(connection: Transaction, data_map: DataMap) -> list[Finding]:
     """Errors: a hold in force names what is missing, or what is kept of people does."""
-    return [*_unmapped_holds(connection, data_map), *_renamed_identities(connection, data_map)]
+    return [
+        *_unmapped_holds(connection, data_map),
+        *_holds_read_alike(connection, data_map),
+        *_renamed_identities(connection, data_map),
+    ]
 
 
 def ledger_findings(settings: Settings, data_map: DataMap) -> list[Finding]:
@@ -74,6 +78,25 @@ def ledger_findings(settings: Settings, data_map: DataMap) -> list[Finding]:
 def unmapped_names(hold: Hold, data_map: DataMap) -> list[str]:
     """What a hold names that the map does not have, or reads otherwise."""
     return sorted({name for missing in _missing(hold, data_map).values() for name in missing})
+
+
+def names_read_alike(hold: Hold, data_map: DataMap) -> list[str]:
+    """Identities that the map reads, since the hold was placed, in a place where it reads one by which it holds."""
+    alike = {other for name in hold.identities for other in others_read_alike(data_map, name)}
+    return sorted(alike - hold.identities.keys())
+
+
+def _holds_read_alike(connection: Transaction, data_map: DataMap) -> Iterator[Finding]:
+    if any(names_read_alike(one, data_map) for one in holds.in_force(connection, now().date(), None)):
+        yield Finding(
+            Severity.ERROR,
+            "hold-read-alike",
+            "ledger",
+            None,
+            "A hold or an exemption in force names people by an identity, and the data map reads the same place by"
+            " another one since: a request by that one would pass it by.",
+            "Place the hold anew, by the same values, and lift the old one: `expunge holds list` says which.",
+        )
 
 
 def _unmapped_holds(connection: Transaction, data_map: DataMap) -> Iterator[Finding]:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from tests.support.cli import CliRunner
+from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import Keyspace
 from tests.support.small_company import installed, succeeded
+
+from expunge_orchestrator.errors import FindingsError
 
 DAY = "created_at timestamptz NOT NULL DEFAULT '2025-01-01'"
 USERS = """
@@ -233,3 +236,21 @@ def test_an_attribution_speaks_of_the_value_by_every_identity(here: Installed, w
     succeeded(here.cli.run("attribute", "approve", made, "-", stdin=said, settings=SOMEBODY_ELSE))
     assert here.asked("user_id\n1\n")["outcomes"] == {"erased" if whose == 1 else "partially-erased": 1}
     assert left(here.database, "news") == ([3] if whose == 1 else [2, 3])
+
+
+def test_a_hold_by_one_identity_is_one_by_the_other(here: Installed) -> None:
+    """A guest is known by an address alone, and a request may name it by either."""
+    execute(here.database, "INSERT INTO news VALUES (9, 'guest@x.example')")
+    guest = b"email\nguest@x.example\n"
+    cli = here.with_map(document(USERS + NEWS.replace(", {column: email, identity: recovery}", "")))
+    hold = ("holds", "place", "-", "--ground", "court order", "--json")
+    old = json.loads(succeeded(cli.run(*hold, stdin=guest)))
+    write_document(here.home / "datamap.yaml", document(USERS + NEWS))
+    assert "hold-read-alike" in cli.run("check").output
+    assert cli.run("plan", "-", "-c", "acme", stdin=guest).code == FindingsError.exit_code
+    (listed,) = json.loads(succeeded(cli.run("holds", "list", "--json")))["legal_holds"]
+    assert (listed["not_in_map"], listed["read_alike"]) == ([], ["recovery"])
+    succeeded(cli.run(*hold, stdin=guest))
+    succeeded(cli.run("holds", "lift", old["id"]))
+    assert here.asked("recovery\nguest@x.example\n")["state"] == "on-hold"
+    assert left(here.database, "news") == [1, 2, 3, 9]

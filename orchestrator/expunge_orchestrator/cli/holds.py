@@ -22,7 +22,7 @@ from expunge_orchestrator.holds.hold_placement import HoldRequest
 from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger import page_cursors
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger_check import unmapped_names
+from expunge_orchestrator.ledger_check import names_read_alike, unmapped_names
 from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
@@ -132,9 +132,10 @@ def list_holds(
         page = legal_holds.list_page(connection, None, output.after(cursor), limit + 1, ended=everything)
         found = page[:limit]
         unknown = {one.id: unmapped_names(one, workspace.data_map) for one in found}
+        alike = {one.id: names_read_alike(one, workspace.data_map) for one in found}
     next_cursor = page_cursors.cursor(found[-1].id) if len(page) > limit else None
     if as_json:
-        views = [{**_view(one), "not_in_map": unknown[one.id]} for one in found]
+        views = [{**_view(one), "not_in_map": unknown[one.id], "read_alike": alike[one.id]} for one in found]
         output.emit({"legal_holds": views, "next_cursor": next_cursor})
         return
     if not found:
@@ -145,7 +146,9 @@ def list_holds(
         (
             one.uid,
             one.kind,
-            _what(one) + "".join(f" ({escape(name)}: not in the map)" for name in unknown[one.id]),
+            _what(one)
+            + "".join(f" ({escape(name)}: not in the map)" for name in unknown[one.id])
+            + "".join(f" (not by {escape(name)}, which reads the same place: place it anew)" for name in alike[one.id]),
             one.ground,
             one.until or "lifted",
             one.placed_at,

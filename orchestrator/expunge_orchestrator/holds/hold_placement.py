@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from expunge_config.datamap import DataMap
+from expunge_config.datamap import DataMap, others_read_alike
 from expunge_config.errors import InputError, UsageError
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Scope, StoreConnector, SubjectKey
 from expunge_connectors.errors import ConnectorError, UnknownMemberError
 from expunge_orchestrator import store_calls
@@ -68,6 +69,8 @@ def place(
 ) -> PlacementResult:
     """Put a hold in force. With this transaction's end no erasing step begins that it forbids.
 
+    A value holds under every identity that the map reads where it stands: a request may name it by another one.
+
     Raises:
         UsageError: It names neither people nor a data type nor a controller.
     """
@@ -77,7 +80,9 @@ def place(
             remedy="Give PEOPLE.csv, --data-type or --controller.",
         )
     persons, tagger = data_map.person_identities, Tagger(keys.suppression)
-    named = sorted(frozenset[SubjectKey]().union(*wanted.people))
+    aliases, named = Aliases.of(data_map), frozenset[SubjectKey]().union(*wanted.people)
+    identities = {key.namespace for key in named}
+    identities |= {other for name in identities for other in others_read_alike(data_map, name)}
     serialise_writers(connection)
     uid = f"hd_{secrets.token_hex(6)}"
     hold_id = holds.insert(
@@ -86,7 +91,7 @@ def place(
             "uid": uid,
             "kind": wanted.kind,
             "people": len(wanted.people),
-            "identities": {key.namespace: data_map.identities[key.namespace].normaliser for key in named},
+            "identities": {name: data_map.identities[name].normaliser for name in sorted(identities)},
             "data_type": wanted.data_type,
             "controller": wanted.controller,
             "member": wanted.member,
@@ -98,7 +103,8 @@ def place(
         },
     )
     unproven = [one for one in wanted.people if not any(key.namespace in persons for key in one)]
-    tags = {tagger.tag(key): key.namespace for key in named}
+    everywhere = frozenset[SubjectKey]().union(*map(aliases.everywhere, named))
+    tags = {tagger.tag(key): key.namespace for key in everywhere}
     holds.insert_tags(connection, hold_id, tags)
     hold = holds.find(connection, uid)
     assert hold is not None
