@@ -72,6 +72,55 @@ def test_what_a_tombstone_calls_and_the_role_may_not_is_granted_by_the_remedy(co
         assert [one for one in findings(url, loaded) if one.severity is Severity.ERROR] == []
 
 
+@pytest.mark.parametrize(
+    "called",
+    [
+        "ALTER TABLE users ADD CHECK (fine(phone))",
+        "CREATE INDEX ON users (fine(phone))",
+        "CREATE INDEX ON users (id) WHERE fine(phone)",
+        "ALTER TABLE users ADD is_fine bool GENERATED ALWAYS AS (fine(phone)) STORED",
+        "ALTER TABLE users ADD CHECK (phone ~~~ phone)",
+    ],
+)
+def test_what_a_row_calls_that_is_overwritten_may_be_executed(company, called):
+    execute(
+        company,
+        "CREATE FUNCTION fine(text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;"
+        "CREATE FUNCTION alike(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;"
+        "CREATE OPERATOR ~~~ (FUNCTION = alike, LEFTARG = text, RIGHTARG = text);" + called,
+    )
+    with role(company, *ENOUGH) as url:
+        assert [one for one in findings(url) if one.code == "right-missing"] == []
+        execute(company, "REVOKE EXECUTE ON FUNCTION fine, alike FROM PUBLIC")
+        [found] = [one for one in findings(url) if one.code == "right-missing"]
+        assert (found.severity, found.collection) == (Severity.ERROR, "users")
+        execute(company, found.remedy)
+        assert [one for one in findings(url) if one.code == "right-missing"] == []
+
+
+def test_what_values_are_compared_by_and_cast_to_may_be_used(company):
+    execute(
+        company,
+        "CREATE EXTENSION citext; ALTER TABLE users ALTER email TYPE citext;"
+        "CREATE TYPE colour AS ENUM ('red'); ALTER TABLE users ADD shade colour",
+    )
+    with role(company, *ENOUGH) as url:
+        assert [one for one in findings(url) if one.code == "right-missing"] == []
+        execute(
+            company,
+            "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;"
+            "REVOKE USAGE ON TYPE citext, colour FROM PUBLIC",
+        )
+        found = {one.remedy.partition(" TO ")[0]: one for one in findings(url) if one.code == "right-missing"}
+        assert found.keys() == {  # no statement names users.shade
+            "GRANT EXECUTE ON FUNCTION public.citext_eq(public.citext,public.citext)",
+            "GRANT USAGE ON TYPE public.citext",
+        }
+        for one in found.values():
+            execute(company, one.remedy)
+        assert [one for one in findings(url) if one.code == "right-missing"] == []
+
+
 def test_types_in_a_schema_that_the_role_may_not_use_are_named(company):
     execute(
         company,

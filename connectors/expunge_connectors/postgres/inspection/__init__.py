@@ -42,6 +42,7 @@ tombstone_leftovers     what they leave of a person, undecided
 triggers                what the database does by itself when rows are written
 accepted_triggers       may the role do what accepted triggers do
 privileges              GRANTs: too few, too many
+called_functions        may the role execute what a row calls that is overwritten or compared
 type_schemas            may the role use the schemas of columns' types
 server_settings         version, encoding, what the server records
 replication_and_copies  materialised views, publications, replication slots, foreign tables

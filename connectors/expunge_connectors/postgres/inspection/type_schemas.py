@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.tables import Table
 from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.postgres.inspection import called_functions
 from expunge_connectors.postgres.inspection.context import InspectionContext, quoted
 from expunge_connectors.postgres.table_spec import TableSpec
 
@@ -53,6 +54,7 @@ def findings(connection: Connection, inspection: InspectionContext) -> Iterator[
             f"The role has no USAGE ON SCHEMA {schema}, in which the type of {', '.join(columns)} is.",
             f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(inspection.role)};",
         )
+    yield from called_functions.findings(connection, inspection, named.keys())
 
 
 def _named_columns(inspection: InspectionContext, name: str, spec: TableSpec, table: Table) -> Iterator[str]:
