@@ -341,6 +341,20 @@ def test_a_strangers_address_beside_the_persons_key_is_not_asked_first(data_map:
     assert (found.keys, found.ambiguity, found.refused) == ({EMAIL, USER_7}, None, {OTHER_EMAIL})
 
 
+@pytest.mark.parametrize("beside", [set(), {HOME}], ids=["alone", "beside a home"])
+def test_a_given_value_that_another_person_holds_under_another_name_names_nobody(
+    data_map: DataMap, beside: set[SubjectKey]
+) -> None:
+    """A shareable value selects nobody, so that it stands beside the other one changes nothing."""
+
+    def held(subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
+        return {one.number: one.keys & {EMAIL} for one in subjects}
+
+    given = {1: frozenset({EMAIL} | beside)}
+    found = resolve(given, lookup_over({}), nothing_told, data_map, by_other_names=held)[1]
+    assert found == Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+
+
 def test_hearsay_is_nobodys_unless_it_leads_to_somebody_else(data_map: DataMap) -> None:
     """Of an address that records of several people hold; what leads to Bob is his for certain, and is not asked of."""
     asked: list[Subject] = []
