@@ -128,7 +128,8 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     persons = persons_among(accepted - trail.known, rules)
     own = trail.own(accepted)
     for target in sorted(told - accepted - unfollowed):
-        leads_to = persons_behind(target, trail, rules)
+        # By keys, to the end: of a person whose key leads to another one nothing can be erased, by whatever value.
+        leads_to = persons_among(reached([target], trail.edges, rules.reusable), rules)
         # What a record merely tells (another's address on an order) leads to nobody who was not found without it.
         strangers = target not in own and not leads_to <= persons
         if target not in trail.asked or rules.shareable(target) or strangers or several(persons | leads_to):

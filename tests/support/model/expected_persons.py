@@ -185,11 +185,12 @@ class Whose:
         own = set().union(*(self._reference.own(self._state, frozenset([key])) for key in accepted | planned))
         further_keys = {one for key in accepted for one in self._next(key)} - accepted - plan.keys - barred
         for further in sorted(further_keys):
-            if self._shareable(further) or _several(persons | self._persons(further)):
+            behind = self._by_keys(self._persons(further))
+            if self._shareable(further) or _several(persons | behind):
                 continue
-            if further not in own and not self._persons(further) <= persons:
+            if further not in own and not behind <= persons:
                 continue
-            persons |= self._persons(further)
+            persons |= behind
             nominated.append(further)
         accepted.update(nominated, planned)
         self._walk(accepted, plan)

@@ -97,6 +97,18 @@ def test_an_account_holder_and_a_caller_with_one_phone_are_one_person_where_the_
     assert answer({PHONE}, edges, data_map) == Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
 
 
+def test_the_number_in_a_persons_record_is_not_followed_to_an_account_whose_key_leads_to_another_one(
+    data_map: DataMap,
+) -> None:
+    """By whatever keys the second account is known: a number leads only where it is one person's."""
+    for between in {}, {ROW_7: {USER_9}}:
+        own = {CALLER_7: {PHONE}, PHONE: {CALLER_7, USER_7, *between}, USER_7: {PHONE, USER_9}, **between}
+        lookup, stores = own_and_told(own, {})
+        both = merging(data_map).model_copy(update={"stores": stores.stores})
+        found = resolve({1: frozenset({CALLER_7})}, lookup, nothing_told, both)[1]
+        assert (found.keys, found.ambiguity, found.shared) == ({CALLER_7}, None, {PHONE})
+
+
 @pytest.mark.parametrize("between", [USER_7, CALLER_7])
 def test_they_are_one_person_where_a_record_of_the_one_names_the_other(data_map: DataMap, between: SubjectKey) -> None:
     other = CALLER_7 if between == USER_7 else USER_7
