@@ -255,13 +255,18 @@ class Whose:
         return replace(plan, keys=kept)
 
     def _unchanged(self, plan: Plan) -> Keys:
-        """Of whom a plan led to, those whose own rows say no other value by now."""
+        """Of whom a plan led to, those whose own rows say no other value by now, and were not made since."""
 
         def said(person: Key) -> set[Key]:
             own = self._reference.own(self._state, frozenset([person]))
             return {key for key in own if self._kind(key) == "reusable"}
 
-        return frozenset(one for one in self._of_persons(plan.keys) if said(one) <= plan.keys)
+        return frozenset(
+            one
+            for one in self._of_persons(plan.keys)
+            if said(one) <= plan.keys
+            and not self._reference.given_again(self._state, frozenset([one]), PLANNED, plan.keys)
+        )
 
     def _walk(self, accepted: set[Key], plan: Plan = NOTHING) -> None:
         """Add the persons and things that accepted keys tell of, to the end."""
