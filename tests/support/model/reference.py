@@ -391,7 +391,9 @@ class Reference:
             if identity["kind"] == "reusable":
                 taken_keys = matched & claims.keys if claims is not None and "person" not in spec else frozenset()
                 of_another = self._names(name, link, self._told_by(link["identity"]), cells, state)
-                of_another = of_another or (bool(matched) and self._held_beside(name, link, cells, state, keys, people))
+                of_another = of_another or (
+                    bool(matched) and self._held_beside(name, link, cells, state, keys, claims, people)
+                )
                 too_old = {one for one in matched if self._too_old(spec, cells, began.get(one))}
                 nominated = nominated or bool(matched - taken_keys - too_old and not of_another)
                 theirs_by_value = theirs_by_value or bool(matched - taken_keys and (too_old or of_another))
@@ -411,9 +413,19 @@ class Reference:
         return Found() if nominated or theirs_by_value else None
 
     def _held_beside(  # noqa: PLR0917 - a row, what led there, and who goes
-        self, name: str, found_by: Mapping[str, Any], cells: Cells, state: State, keys: Keys, people: Keys | None
+        self,
+        name: str,
+        found_by: Mapping[str, Any],
+        cells: Cells,
+        state: State,
+        keys: Keys,
+        claims: Claims | None,
+        people: Keys | None,
     ) -> bool:
-        """A row that names nobody by a key holds, beside the value that led there, one of somebody who does not go."""
+        """A row that names nobody by a key holds, beside the value that led there, one of somebody who does not go.
+
+        Not a value that is known to be the person's, and that nobody claims who does not go.
+        """
         spec = self._collections[name]
         if (
             "person" in spec
@@ -423,13 +435,14 @@ class Reference:
         ):
             return False
         going = keys | (people or frozenset())
+        known = keys if claims is None else keys - claims.keys
         beside = {
             (link["identity"], one)
             for link in spec["found_by"]
             if self._passing(link.get("identity")) and of_kind(link, cells)
             if _several(link) or any(link.get(one) != found_by.get(one) for one in ("column", "path"))
             for one in sought(self._identities[link["identity"]]["normaliser"], link, cells)
-        } - keys
+        } - known
         return any(self._holds(one, beside, going, state) for one in self._collections if self._is_person(one))
 
     def _holds(self, name: str, values: AbstractSet[tuple[str, str]], going: Keys, state: State) -> bool:
