@@ -25,6 +25,7 @@ def told(world: World) -> str:
             yaml.safe_dump(map_, allow_unicode=True, sort_keys=False),
             f"asked for {world.controller}:{world.member}: {asked}; limit {world.limit}, stopped after {world.stop}",
             f"erased as {'many' if world.many else 'few'}",
+            "others take over what these people have, when it is known who they are" if world.passes_on else "",
             f"asked again by the identifier {world.again}" if world.again is not None else "",
             *(f"between plan and execution: {number}: {one}" for number, one in world.meanwhile.items()),
             *(f"meanwhile ({place}): {'; '.join(one.statements)}" for place, one in enumerate(world.interludes)),
