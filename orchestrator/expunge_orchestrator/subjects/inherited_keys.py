@@ -42,8 +42,10 @@ def resolve(  # noqa: PLR0913, PLR0917 - what is given, and what is known from w
     new = {number: given[number] for number in given.keys() - known.keys()}
     vouched = _vouched_for(new, ask, workspace, scope)
     for number, keys in ({} if planned is None else planned.vouched_for()).items():
-        vouched[number] = vouched.get(number, _NONE) | keys
-    given = {number: keys - vouched.get(number, _NONE) for number, keys in given.items()}
+        vouched[number] = member_proof.merged(vouched.get(number, _NONE), keys)
+    given = {
+        number: keys.difference(map(member_proof.unmark, vouched.get(number, ()))) for number, keys in given.items()
+    }
     before = {**known, **vouched}
     while True:
         # Of everybody again, not of some: a record of two people is followed where both go.

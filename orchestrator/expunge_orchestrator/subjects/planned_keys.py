@@ -64,12 +64,14 @@ class PlannedKeys:
     def vouched_for(self) -> Keys:
         """Number -> values that pass on and are given beside a person's own key, which the plan followed from both.
 
-        They were that person's. Nothing may lead from them to the person any more, and that is no contradiction.
+        With the marks under which they were sealed: a member need not have proven either. They were that person's.
+        Nothing may lead from them to the person any more, and that is no contradiction.
         """
         found = {}
         for number, keys in self.keys.items():
-            values = {key for key in self.given[number] & keys if key.namespace in self.reusable}
-            if values and self._persons(self.given[number] & keys):
+            followed = frozenset(key for key in keys if member_proof.unmark(key) in self.given[number])
+            values = {key for key in followed if member_proof.unmark(key).namespace in self.reusable}
+            if values and self._persons(followed):
                 found[number] = frozenset(values)
         return found
 
