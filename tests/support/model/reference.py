@@ -1355,10 +1355,10 @@ def _one_place(link: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _of_other_rows(link: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """They speak of rows of other kinds."""
+    """They speak of rows of other kinds, whatever the type of the column that says it: `User` may be `user`."""
     ours, theirs = (
         {
-            column: {str(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
+            column: {str(each).strip().casefold() for each in (wanted if isinstance(wanted, list) else [wanted])}
             for column, wanted in one.get("where", {}).items()
         }
         for one in (link, other)
