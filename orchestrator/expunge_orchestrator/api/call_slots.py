@@ -41,8 +41,10 @@ LINE = 100
 class CallTurns:
     """Lets so many calls of each caller be at work at a time, and so many wait, for one event loop.
 
-    A call of several callers waits in the line of each, and begins when each has a place: while it waits it keeps none,
-    so that one caller's many calls stop nobody with whom it has a call in common.
+    A call of several callers waits in the line of each, and begins when each has a place. The call that has waited in a
+    line for longest keeps one place there, and no other call keeps any: one caller's many calls take one place at most
+    from a caller with whom they have a call in common, and every call begins. The oldest of all that wait is the first
+    in each of its lines, and needs nothing but that calls at work end.
     """
 
     def __init__(self, most: int = TURNS, line: float = LINE) -> None:
@@ -67,8 +69,13 @@ class CallTurns:
         finally:
             self._end(whose)
 
-    def _has_places(self, whose: frozenset[Hashable]) -> bool:
-        return all(self._at_work[one] < self._most for one in whose)
+    def _has_places(self, whose: frozenset[Hashable], turn: asyncio.Future[None] | None = None) -> bool:
+        return all(self._at_work[one] < self._places(one, turn) for one in whose)
+
+    def _places(self, caller: Hashable, turn: asyncio.Future[None] | None) -> int:
+        """A caller's places, but for the one that is kept for another call."""
+        first = next(iter(self._lines.get(caller, ())), turn)
+        return self._most - (first is not turn)
 
     def _begin(self, whose: frozenset[Hashable]) -> None:
         self._at_work.update(whose)
@@ -90,6 +97,7 @@ class CallTurns:
         except asyncio.CancelledError:
             if turn.cancelled():
                 self._leave(turn, whose)
+                self._go_on(whose)
             else:  # it had just got its turn
                 self._end(whose)
             raise
@@ -102,17 +110,21 @@ class CallTurns:
 
     def _end(self, whose: frozenset[Hashable]) -> None:
         self._at_work.subtract(whose)
+        self._go_on(whose)
+        for one in whose:
+            if not self._at_work[one]:
+                del self._at_work[one]
+
+    def _go_on(self, whose: frozenset[Hashable]) -> None:
+        """Let those begin who wait in these lines and have places now."""
         for one in whose:
             for turn, theirs in list(self._lines.get(one, {}).items()):
                 if self._at_work[one] >= self._most:
                     break
-                if self._has_places(theirs):
+                if not turn.done() and self._has_places(theirs, turn):  # done: given up, and about to leave
                     self._leave(turn, theirs)
                     self._begin(theirs)
                     turn.set_result(None)
-        for one in whose:
-            if not self._at_work[one]:
-                del self._at_work[one]
 
 
 class AddressTurns:
