@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from tests.support.installation import Installation
 from tests.support.people import make_caller
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
-from tests.support.small_company import Company, only_receipt
+from tests.support.small_company import Company, only_receipt, succeeded
+from tests.support.small_company import statements_of as statements_in
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
 from tests.support.store_inspector import StoreInspector
 
@@ -49,6 +51,15 @@ def require(self, *given, os=os, require=StepContext.require_planned_store):
         os.kill(os.getpid(), 9)
     return require(self, *given)
 StepContext.require_planned_store = require
+"""
+ENDS_WITHOUT_NOTE = """
+import os
+from expunge_orchestrator.execution import runner
+def finish(connection, delivery, write, os=os, finish=runner.finish):
+    if delivery.name == "{step}":
+        {how}
+    return finish(connection, delivery, write)
+runner.finish = finish
 """
 
 
@@ -96,6 +107,45 @@ def test_a_process_is_killed_before_it_erases_again(company: Company, database: 
     company.cli.run("run-due")
     company.cli.run("run-due")
     assert [one.event for one in only_receipt(company.cli)] == ["accepted", "erased", "settled"]
+
+
+@pytest.mark.parametrize(
+    ("how", "runs_again"),
+    [("raise AssertionError", ["retry", "{batch}"]), ("os.kill(os.getpid(), 9)", ["run-due"])],
+    ids=["defect", "killed"],
+)
+@pytest.mark.parametrize("people", [1, 2])
+def test_a_step_ends_without_saying_what_its_store_removed(
+    company: Company, database: str, how: str, runs_again: list[str], people: int
+) -> None:
+    """What is gone by then went by this request, also of the people whom a search for one of them set apart."""
+    plan = company.plan(b"user_id\n1\n2\n"[: 8 + 2 * people])
+    ends = ENDS_WITHOUT_NOTE.format(step="erase:main", how=how)
+    company.cli.run("erase", plan["id"], "--confirm", plan["digest"], settings=ONE_ATTEMPT, code=ends)
+    assert left(database, "letters") == [1, 2][people:]
+    company.cli.run(*(word.format(batch=plan["id"]) for word in runs_again))
+    company.cli.run("run-due")
+    stated = json.loads(succeeded(company.cli.run("receipts", "list", "--json")))["receipts"]
+    assert len(stated) == people
+    for one in stated:
+        answer = statements_in(company.cli, one["id"])[1]
+        assert lines_of(answer.body) == {"main.users": ("tombstoned", 1, 0), "main.letters": ("erased", 1, 0)}
+
+
+@pytest.mark.parametrize("how", ["raise AssertionError", "os.kill(os.getpid(), 9)"], ids=["defect", "killed"])
+def test_an_erasing_of_what_came_back_ends_without_saying_what_its_store_removed(
+    company: Company, database: str, how: str
+) -> None:
+    plan = company.plan(b"user_id\n1\n")
+    company.cli.run("erase", plan["id"], "--confirm", plan["digest"])
+    execute(database, "INSERT INTO letters VALUES (3, 1)")
+    ends = ENDS_WITHOUT_NOTE.format(step="re-erase:main", how=how)
+    company.cli.run("run-due", settings=ONE_ATTEMPT, code=ends)
+    assert left(database, "letters") == [2]
+    company.cli.run("retry", plan["id"])
+    company.cli.run("run-due")
+    company.cli.run("run-due")
+    assert [one.event for one in only_receipt(company.cli)] == ["accepted", "erased", "re-erased", "settled"]
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(False, ("not-found", 0, 0)), (True, ("erased", 1, 0))])

@@ -55,9 +55,6 @@ def claim(workspace: Workspace, chunk_id: int, beat: Heartbeat, *, anew: bool = 
         serialise_writers(connection)  # with the placing of holds, and with a cancel
         batch = batches.batch_of_chunk(connection, chunk_id)
         cutoffs = cutoffs_of(connection, batch.id)
-        chunk = claims.stood(connection, chunk_id)
-        if chunk.state == ChunkState.RUNNING.value and chunk.asked is not None:  # it was killed, or is overtaken by now
-            note_interrupted(connection, chunk.asked, items_of_chunk(connection, chunk_id))
         if anew:
             _resume(connection, batch, chunk_id)
         return _take(connection, _Source(workspace, batch, cutoffs, beat, Opened()), chunk_id)
@@ -91,6 +88,8 @@ def _take(connection: Transaction, source: _Source, chunk_id: int) -> ClaimedSte
     taken = claims.take(connection, chunk_id)
     if taken is None:
         return None
+    if taken.asked is not None:  # that step failed at its end, was killed, or is overtaken by now
+        note_interrupted(connection, chunk_id, taken.epoch, taken.asked)
     state = taken.state
     if taken.cancelled_at is not None:
         cancellation.set_chunk_apart(connection, chunk_id)

@@ -5,8 +5,10 @@ is killed between the two has called, as far as anybody knows.
 
 The store says in turn where something went for good (`RemovalNotice`), and the ledger records that with the end of the
 step, or with its failure: what was counted elsewhere and is not there any more was not erased by this request. Of a
-step that ended with its process nobody knows it: once its store was asked (`chunk.asked`), whatever was due may have
-gone, but for what the store was not asked for, because a hold kept it. Both are recorded before the store is asked.
+step that ended without that, as with its process, nobody knows it: once its store was asked (`chunk.asked`), whatever
+was due may have gone, but for what the store was not asked for, because a hold kept it. Both are recorded before the
+store is asked. `chunk.asked` goes in the transaction that notes what was removed and in no other one: the next claim
+that finds it notes all that may have gone, and a chunk that is cut leaves it in each of its pieces.
 
 What people share goes with the last of them, in whatever chunk and whenever: of whom a store removed something, it is
 recorded that what it counted as shared with others went, or will.
@@ -22,7 +24,7 @@ from expunge_config.datamap import Action
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import Transaction, claims
 from expunge_orchestrator.ledger.database import serialise_writers
-from expunge_orchestrator.ledger.items import Item, bulk_update, note_erased
+from expunge_orchestrator.ledger.items import Item, bulk_update, items_of_chunk, note_erased
 from expunge_orchestrator.rules import count_records, pipeline
 from expunge_orchestrator.rules.count_records import CountRecord
 
@@ -51,6 +53,7 @@ def erase_in_store(
         for number, names in told.items():
             going[number].update(names, shared[number])
 
+    note = partial(_note, chunk_id=context.chunk_id, epoch=context.epoch, step=context.step, going=going)
     touched = _touch(context, wanted)
     try:
         for actions, people in wanted:
@@ -58,26 +61,34 @@ def erase_in_store(
                 context.workspace.stores[context.store].erase(
                     subjects, actions, context.batch.scope, context.cutoffs[context.store], context.beat, notice
                 )
-    except BaseException:
-        if going:
-            with context.workspace.ledger.begin() as connection:
-                serialise_writers(connection)
-                note_erased(connection, context.step, going)
+    except Exception:
+        with context.workspace.ledger.begin() as connection:
+            serialise_writers(connection)
+            note(connection)
         raise
-    return partial(note_erased, step=context.step, going=going)
+    return note
 
 
-def note_interrupted(connection: Transaction, step: str, people: Iterable[Item]) -> None:
-    """Note of a step that ended with its process what its store may have removed: all that was due and asked for.
+def note_interrupted(connection: Transaction, chunk_id: int, epoch: int, step: str) -> None:
+    """Note of a step that noted nothing what its store may have removed: all that was due and asked for.
 
-    Only of a step whose store was asked (`chunk.asked`): no other one removed anything.
+    Args:
+        connection: In which the chunk was taken again.
+        chunk_id: The chunk.
+        epoch: Of that claim.
+        step: Whose store was asked (`chunk.asked`): no other one removed anything.
     """
     going: dict[int, set[str]] = {}
-    for item in people:
+    for item in items_of_chunk(connection, chunk_id):
         kept = item.unasked.get(step, ())
         if item.touched and (names := _due(item, step).difference(kept)):
             going[item.id] = names | _shared(item, step).difference(kept)
+    _note(connection, chunk_id, epoch, step, going)
+
+
+def _note(connection: Transaction, chunk_id: int, epoch: int, step: str, going: Mapping[int, Collection[str]]) -> None:
     note_erased(connection, step, going)
+    claims.noted(connection, chunk_id, epoch)
 
 
 def _counted(step: str, item: Item) -> Mapping[str, list[object]]:

@@ -13,7 +13,7 @@ from expunge_orchestrator.ledger.states import ChunkState
 LONGEST_FAILURE = tables.LONGEST_REASON
 """Characters of `failure`."""
 
-_CARRIED_ON = ("batch_id", "rounds", "repeats", "planned", "ending")
+_CARRIED_ON = ("batch_id", "rounds", "repeats", "planned", "ending", "asked")
 """What a piece takes over from the chunk that it was cut from."""
 
 
@@ -27,7 +27,7 @@ class Chunk(NamedTuple):
         depth: How often it was split in search of the person on whom a step fails; `bisection_id`: in which search.
         planned: What the plan counted: store -> collection -> due.
         ending: An operator ends its people where they are; nothing more is erased.
-        asked: The erasing step that was claimed last and whose store was asked, or was about to be.
+        asked: An erasing step whose store was asked, or was about to be, until what it removed is noted.
     """
 
     id: int

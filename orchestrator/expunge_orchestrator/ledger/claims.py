@@ -19,7 +19,6 @@ _TAKE = (
     .values(
         epoch=tables.chunk.c.epoch + 1,
         state=sa.case((tables.chunk.c.state == _WITHDRAWING, _WITHDRAWING), else_=ChunkState.RUNNING.value),
-        asked=None,
     )
     .returning(
         tables.chunk.c.state,
@@ -28,10 +27,11 @@ _TAKE = (
         tables.chunk.c.rounds,
         tables.chunk.c.repeats,
         tables.chunk.c.ending,
+        tables.chunk.c.asked,
         sa.select(tables.batch.c.cancelled_at).where(_ITS_BATCH).scalar_subquery().label("cancelled_at"),
     )
 )
-_STOOD = sa.select(tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending, tables.chunk.c.asked).where(
+_STOOD = sa.select(tables.chunk.c.step, tables.chunk.c.state, tables.chunk.c.ending).where(
     tables.chunk.c.id == sa.bindparam("chunk")
 )
 _RESUMED = (
@@ -67,6 +67,11 @@ _ASK = (
     .values(asked=sa.bindparam("new_asked"))
     .returning(sa.select(tables.batch.c.cancelled_at).where(_ITS_BATCH).scalar_subquery())
 )
+_NOTED = (
+    sa.update(tables.chunk)
+    .where(tables.chunk.c.id == sa.bindparam("chunk"), tables.chunk.c.epoch == sa.bindparam("held"))
+    .values(asked=None)
+)
 _TOUCH = sa.update(tables.item).where(tables.item.c.id.in_(sa.bindparam("people", expanding=True))).values(touched=True)
 
 
@@ -74,6 +79,7 @@ class Taken(NamedTuple):
     """A chunk whose next step was taken.
 
     Attributes:
+        asked: An erasing step whose store was asked, or was about to be, and that noted nothing of what it removed.
         cancelled_at: When its batch was cancelled.
     """
 
@@ -83,20 +89,16 @@ class Taken(NamedTuple):
     rounds: int
     repeats: int
     ending: bool
+    asked: str | None
     cancelled_at: str | None
 
 
 class Stood(NamedTuple):
-    """Where a chunk stands that nobody is at work on.
-
-    Attributes:
-        asked: The erasing step that was claimed last, if its store was asked or was about to be.
-    """
+    """Where a chunk stands that nobody is at work on."""
 
     step: int
     state: str
     ending: bool
-    asked: str | None
 
 
 class Owned(NamedTuple):
@@ -151,6 +153,14 @@ def ask(connection: sa.Connection, chunk_id: int, epoch: int, step: str) -> Aske
     """Note that the store of this erasing step is about to be asked. None: another claim is at work."""
     row = connection.execute(_ASK, {"chunk": chunk_id, "held": epoch, "new_asked": step}).first()
     return None if row is None else Asked(*row)
+
+
+def noted(connection: sa.Connection, chunk_id: int, epoch: int) -> None:
+    """Say that it is noted in this transaction what the store removed that was asked.
+
+    Nothing changes under an older epoch: what a later claim asks for is its own to note.
+    """
+    connection.execute(_NOTED, {"chunk": chunk_id, "held": epoch})
 
 
 def touch(connection: sa.Connection, people: list[int]) -> None:

@@ -101,7 +101,7 @@ bisection = sa.Table(
 # `repeats` counts rounds of erasing since the chunk was last taken up, `rounds` all of them. `depth`: how often it was
 # split. `stuck_at`: the step that `attempts` are counted for. `planned`: what the plan counted,
 # {store: {collection: due}}. `ending`: an operator ends its people where they are, nothing more is erased (ADR 8).
-# `asked`: the erasing step that was claimed last and whose store was asked, or was about to be. Each claim clears it.
+# `asked`: an erasing step whose store was asked, or was about to be; who notes what it removed clears it.
 chunk = sa.Table(
     "chunk",
     metadata,
