@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,33 @@ def test_what_is_wrong_beside_the_stores_stops_it_too(
     run_on(installation, installation.with_stores({"cache": cache}) if silent else None)  # type: ignore[dict-item]
     assert inspector.one("SELECT count(*) FROM letters") == 1
     assert installation.again(batch).state is not BatchState.ERASED
+
+
+def test_a_place_of_copies_that_is_down_stops_no_erasing(installation: Installation, inspector: StoreInspector) -> None:
+    """Nothing is erased there; and nothing is stated about copies before all places were listed."""
+    batch, bob = stopped(installation, inspector, "resolve")
+
+    def no(*_: object) -> None:
+        raise TransientError("store dumps: no connection.")
+
+    def silent(workspace: Workspace) -> Workspace:
+        dumps = FaultyConnector(workspace.backups["dumps"], inspect=no, copies=no, identity=no)  # type: ignore[arg-type]
+        return replace(workspace, backups={**workspace.backups, "dumps": dumps})  # type: ignore[dict-item]
+
+    run_on(installation, silent(installation.workspace))
+    assert installation.failures(batch).startswith("waits: check shows 1 error."), "of the stores all is looked at"
+    assert pages(inspector) == 1
+    mend(inspector, bob)
+    installation.close()
+    down = silent(installation.workspace)
+    run_on(installation, down)
+    assert inspector.one("SELECT count(*) FROM letters") == 1
+    assert installation.failures(batch).startswith("conclude: store dumps: no connection.")
+    assert installation.events(batch) == [["accepted"]]
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    installation.settle()
+    assert installation.events(batch) == [["accepted", "erased", "settled"]]
+    assert_chain_intact(installation, batch)
 
 
 def test_an_error_that_comes_within_a_run_stops_the_next_erasing_step(

@@ -141,7 +141,10 @@ class ErasingFindings:
         return None, _SILENT
 
     def _of_those_that_answer(self, scope: Scope) -> tuple[FindingsError | None, Mapping[str, ConnectorError]]:
-        """What `check` shows of the rest, and the stores that are down. Nothing is erased in a place of copies.
+        """What `check` shows of the rest, and the stores that are down.
+
+        A place of copies that is down stops nothing: nothing is erased there, and nothing is stated about copies before
+        all places were listed (`backup_copies.observe`).
 
         Raises:
             ConnectorError: A store may be worked on, and what is wrong there is not known.
