@@ -37,7 +37,7 @@ SLOWEST = 16 * 1024
 """Bytes a second that an upload has to bring, once the time for a call is over."""
 
 BODY_COMES = 10.0
-"""Seconds in which the body of any other call is there, of its 64 KiB at most."""
+"""Seconds in which the body of any other call is there, of its 64 KiB at most, from when it is asked for."""
 
 PUBLIC = re.compile(
     r"/metrics|/openapi\.json|/v1/(trust|log/.*)|/opendsr/v2/(discovery|certificate\.pem|openapi\.json)"
@@ -169,10 +169,12 @@ class Guard:
         limit = self._settings.max_upload if upload else self._settings.max_body
         patience = self._settings.call_timeout.total_seconds()
         left, complete = limit, False
-        began = asyncio.get_running_loop().time()
+        began: float | None = None
 
         async def receiving() -> Message:
-            nonlocal left, complete
+            nonlocal left, complete, began
+            # From here on: a call may have waited for its turn, and a client that expects 100 sends nothing before.
+            began = asyncio.get_running_loop().time() if began is None else began
             # An upload may take as long as it is large, but not trickle: each byte gains it no more than its share.
             latest = began + (patience + (limit - left) / SLOWEST if upload else BODY_COMES)
             try:
