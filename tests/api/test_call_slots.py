@@ -23,7 +23,7 @@ from tests.support.api_process import ApiProcess, read, served
 from tests.support.fork_server import ForkServer
 from tests.support.installation import CompanyStack
 
-from expunge_orchestrator.api import batch_watches, call_context, metrics, rate_limit
+from expunge_orchestrator.api import batch_watches, call_context, metrics
 from expunge_orchestrator.api.call_slots import (
     LINE,
     TURNS,
@@ -320,11 +320,8 @@ def head_of(server: ApiProcess, role: str, length: int) -> bytes:
     return "\r\n".join(["POST /v1/batches?controller=client:42 HTTP/1.1", *lines, "", ""]).encode()
 
 
-def test_who_is_not_known_yet_is_not_refused_for_others_of_the_address(
-    api: ApiHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_is_not_known_yet_is_not_refused_for_others_of_the_address(api: ApiHarness) -> None:
     """150 wrong keys at once had 429 told to the 151st, which was good. Without a credential it is 429."""
-    monkeypatch.setattr(rate_limit, "HELD_BACK", 0.0)
     assert isinstance(api.client.app, FastAPI)
     state, number = api.client.app.state, 3 * LINE
 

@@ -23,7 +23,7 @@ from tests.support.opendsr import certificate_in
 from tests.support.servers import Keyspace
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api import rate_limit
+from expunge_orchestrator.api import middleware, rate_limit, refusal_pace
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.auth.principals import Role
@@ -59,7 +59,8 @@ def api(calltrack: CompanyStack, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(autouse=True)
 def refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of refusals are waited for here."""
-    monkeypatch.setattr(rate_limit, "HELD_BACK", 0.0)
+    monkeypatch.setattr(refusal_pace, "HELD_BACK", 0.0)
+    monkeypatch.setattr(refusal_pace, "PACE", 0.0)
 
 
 def at(api: ApiHarness, address: str) -> TestClient:
@@ -98,24 +99,49 @@ def assert_refused(answer: Response) -> None:
     assert 1 <= int(answer.headers["retry-after"]) <= 60
 
 
-def test_a_refusal_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long refusals are held back, which nobody waits for."""
+    told: list[float] = []
+
+    async def hold_back(_scope: Scope, seconds: float) -> None:
+        told.append(seconds)
+
+    monkeypatch.setattr(middleware, "hold_back", hold_back)
+    monkeypatch.setattr(refusal_pace, "PACE", 5.0)
+    return told
+
+
+def test_an_answer_for_too_many_calls_is_held_back(
+    api: ApiHarness, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A caller who asks again as soon as it is refused would take a processor from all others."""
-    waited = []
+    monkeypatch.setattr(refusal_pace, "HELD_BACK", 0.25)
+    here = anew(api)
+    assert here.get("/v1/erasure_requests", headers=GUESS).status_code == 401
+    assert pauses == []
+    assert_refused(last_of(here, "/v1/erasure_requests", UNKNOWN, GUESS))
+    assert pauses == [0.25]
 
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
 
-    async def call() -> None:
-        limiter = limited(calls_per_minute_unknown=1)
-        await limiter.count_guess("token", "10.9.9.9")
-        assert not waited
-        with pytest.raises(ProblemError):
-            await limiter.count_guess("token", "10.9.9.9")
-
-    monkeypatch.setattr(rate_limit, "HELD_BACK", 0.25)
-    monkeypatch.setattr(rate_limit.asyncio, "sleep", sleep)
-    asyncio.run(call())
-    assert waited == [0.25]
+@pytest.mark.parametrize("path", ["/v1/erasure_requests", "/v1/erasure_requests/rq_0", "/nowhere", "/v1/batches?a=1"])
+@pytest.mark.parametrize("kind", GUESSES)
+def test_refusals_of_who_is_not_known_are_told_one_after_another(
+    api: ApiHarness, pauses: list[float], path: str, kind: str
+) -> None:
+    """Of one address and kind; whoever is known, and others, wait for none of them."""
+    here = anew(api)
+    for _ in range(refusal_pace.AT_ONCE + 1):
+        here.get(path, headers=GUESSES[kind])
+    assert pauses == []
+    for number in range(1, 3):
+        here.get(path, headers=GUESSES[kind])
+        assert 5.0 * number - 5.0 < pauses.pop() <= 5.0 * number
+    assert here.get("/v1/erasure_requests/rq_0", headers=api.staff("operator")).status_code == 404
+    anew(api).get(path, headers=GUESSES[kind])
+    here.get(path, headers=GUESSES["token" if kind == "none" else "none"])
+    assert here.get("/healthz").status_code == 200
+    assert pauses == []
 
 
 @pytest.mark.parametrize("path", [*OPEN, "/opendsr/v2/openapi.json"])

@@ -8,8 +8,8 @@ import resource
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 
 import pytest
 import uvicorn
@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from expunge_config.api_settings import ApiSettings
 from expunge_demo.dev_servers.ports import LOOPBACK
 from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_REST, LONGEST_TARGET
+from expunge_orchestrator.api.waiting_calls import hold_back, in_line
 from expunge_orchestrator.cli.serve import configured
 
 SOON = 20.0
@@ -33,6 +34,29 @@ HOLDING: list[Scope] = []
 RELEASED = threading.Event()
 """Until it is set, calls of `/held` are at work."""
 
+WAITING: dict[str, list[Scope]] = {"/held-back": [], "/in-line": [], "/turn": []}
+"""Calls whose refusal waits, whose turn never comes, and which have one."""
+
+
+@asynccontextmanager
+async def never() -> AsyncIterator[None]:
+    await asyncio.Event().wait()
+    yield
+
+
+async def wait(scope: Scope) -> None:
+    """Wait as the path says."""
+    here = WAITING[scope["path"]]
+    here.append(scope)
+    try:
+        if scope["path"] == "/held-back":
+            await hold_back(scope, 10 * SOON)
+        else:
+            async with in_line(scope, nullcontext() if scope["path"] == "/turn" else never()):
+                await asyncio.to_thread(RELEASED.wait)
+    finally:
+        here.remove(scope)
+
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with what was read."""
@@ -43,6 +67,11 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 429, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body"})
         return
+    if scope["path"] in WAITING:
+        try:
+            await wait(scope)
+        except asyncio.CancelledError:
+            return
     if scope["path"] == "/slow":
         await asyncio.sleep(1)
     if scope["path"] == "/held":
@@ -467,6 +496,47 @@ def test_bodies_that_do_not_come_keep_nobody_out(alone: bool) -> None:  # noqa: 
             assert all(gone(one) for one in slow[1:])
             slow[0].sendall(b"y")
             assert b"[hey]" in read(slow[0])
+
+
+def waits(connection: socket.socket, path: str) -> socket.socket:
+    """A call waits on it, as the path says."""
+    before = len(WAITING[path])
+    connection.sendall(f"GET {path} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+    until(lambda: len(WAITING[path]) > before)
+    return connection
+
+
+def test_who_is_gone_waits_in_no_line() -> None:
+    """But a call that has its turn goes on. One that waits keeps its place."""
+    with serving(connections=2) as server, ExitStack() as stack:
+        waiting = waits(stack.enter_context(connected(server)), "/in-line")
+        with held():
+            with connected(server) as working:
+                waits(working, "/turn")
+                assert not answered(stack.enter_context(connected(server)))
+            until(lambda: len(server.server_state.connections) == 1)
+            waiting.close()
+            until(lambda: not WAITING["/in-line"])
+            assert WAITING["/turn"]
+        until(lambda: not WAITING["/turn"])
+        assert answered(stack.enter_context(connected(server)))
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["of one address", "of all"])
+def test_refusals_that_are_held_back_keep_nobody_out(alone: bool) -> None:  # noqa: FBT001 - a case
+    """The one that waits for longest makes room, and its call ends; whoever has a call at work stays."""
+    with serving(**{"connections_per_address" if alone else "connections": 4}) as server, ExitStack() as stack, held():
+        working = at_work(stack.enter_context(connected(server)))
+        refused = [waits(stack.enter_context(connected(server)), "/held-back") for _ in range(3)]
+        assert answered(stack.enter_context(connected(server)))
+        assert gone(refused[0])
+        until(lambda: len(WAITING["/held-back"]) == 2)
+        for _ in range(3):  # the first one in place of the call that was answered
+            at_work(stack.enter_context(connected(server)))
+        assert all(gone(one) for one in refused[1:])
+        until(lambda: not WAITING["/held-back"])
+        RELEASED.set()
+        assert b"/held []" in read(working)
 
 
 def test_connections_are_fewer_than_the_process_may_have() -> None:

@@ -15,6 +15,8 @@ query_parameters       unknown query parameters are refused
 pagination             the query parameters of lists that come in pages
 problems               RFC 9457 problem details
 rate_limit             limits per actor, address and kind of guess
+refusal_pace           refusals are told one after another
+waiting_calls          whose client is gone waits no longer
 call_slots             so many heavy calls at a time
 readiness              whether the ledger answers
 middleware             size, time and access log around every call

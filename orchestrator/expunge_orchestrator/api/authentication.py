@@ -20,6 +20,7 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.query_parameters import refuse_unknown
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
+from expunge_orchestrator.api.waiting_calls import in_line, leave_line
 from expunge_orchestrator.auth import api_keys, bearer_secrets
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
 from expunge_orchestrator.auth.principals import Principal, Role
@@ -63,11 +64,13 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
     credential = request.headers.get("authorization")
     at = state.clock()
     try:
-        principal = await principal_of(state, credential, at, request.app.state.lookups.taken(address))
+        lookup = in_line(request.scope, request.app.state.lookups.taken(address))
+        principal = await principal_of(state, credential, at, lookup)
     except NotAuthenticatedError:
         await limiter.count_guess(kind_of(credential), address)
         raise
     request.state.actor = principal.actor
+    await leave_line(request.scope)
     await limiter.count_call(counted_as(principal))
     request.state.authenticated = principal, at
     return principal, at

@@ -21,6 +21,7 @@ from expunge_orchestrator.api import authentication, idempotency_header
 from expunge_orchestrator.api.call_slots import CallSlots
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.state import AppState
+from expunge_orchestrator.api.waiting_calls import in_line
 from expunge_orchestrator.api.work_breaks import WorkBreaks
 from expunge_orchestrator.api.write_queue import WriteJob
 from expunge_orchestrator.auth import strict_json, token_replay
@@ -141,12 +142,13 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
 @asynccontextmanager
 async def turn(request: Request, principal: Principal) -> AsyncIterator[None]:
     """A caller's turn, and of those who call for clients that of all keys of each of these."""
-    shared = request.app.state
-    async with shared.turns.taken(authentication.counted_as(principal)):
+    shared, scope = request.app.state, request.scope
+    async with in_line(scope, shared.turns.taken(authentication.counted_as(principal))):
         if principal.identifiers or principal.request is not None:
             yield
             return
-        async with shared.turns_of_clients.taken(*_who_is_one(principal, shared.shared.workspace.data_map)):
+        clients = _who_is_one(principal, shared.shared.workspace.data_map)
+        async with in_line(scope, shared.turns_of_clients.taken(*clients)):
             yield
 
 

@@ -20,10 +20,10 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from expunge_orchestrator.api import rate_limit
 from expunge_orchestrator.api.connection_limits import is_proxy
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.rate_limit import network_of
+from expunge_orchestrator.api.waiting_calls import in_line
 
 TURNS = 4
 """Calls of one caller at work at a time: a tenth of the threads that answer calls."""
@@ -82,7 +82,6 @@ class CallTurns:
 
     async def _waited(self, whose: frozenset[Hashable]) -> None:
         if any(len(self._lines.get(one, ())) >= self._line for one in whose):
-            await asyncio.sleep(rate_limit.HELD_BACK)
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too-many-calls",
@@ -160,7 +159,7 @@ class InAddressTurn(APIRoute):
         async def answer(request: Request) -> Response:
             """As the route does, in the turn of the address."""
             turns: AddressTurns = request.app.state.public_turns
-            async with turns.taken(request.client.host if request.client is not None else ""):
+            async with in_line(request.scope, turns.taken(request.client.host if request.client is not None else "")):
                 return await handle(request)
 
         return answer

@@ -24,7 +24,8 @@ import asyncio
 import math
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import cast
@@ -34,6 +35,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from expunge_orchestrator.api.connection_limits import ConnectionLimits
+from expunge_orchestrator.api.waiting_calls import WAITS
 
 LONGEST_HEAD = 16 * 1024
 """Bytes of a head: of its target and its lines. Of trailers and the like, too."""
@@ -86,6 +88,8 @@ class HttpProtocol(HttpToolsProtocol):
     _last = False
     _patience: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
+    _waiting: asyncio.Task[object] | None = None
+    _makes_room = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """The head of the first call is waited for, unless there are too many connections."""
@@ -102,6 +106,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.limits.release(self.transport)
         self._wait_no_more()
         self._taken()
+        if self._waiting is not None:
+            self._waiting.cancel()
         super().connection_lost(exc)
         # Each refers to us, and we to it: it would stay, with all that came, until a garbage collection.
         self.pipeline.clear()
@@ -229,7 +235,7 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         """Have it answered through us; what came of its body and was not read is no longer kept."""
         try:
-            await app(scope, receive, partial(self._answer, cycle, send))
+            await app({**scope, "extensions": {WAITS: self._waits}}, receive, partial(self._answer, cycle, send))
         finally:
             cycle.body = bytearray()
 
@@ -241,6 +247,20 @@ class HttpProtocol(HttpToolsProtocol):
         self._ends = True
         await send({**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]})
         cycle.keep_alive = True  # uvicorn would close at once, and what is still sent would make the answer be lost
+
+    @contextmanager
+    def _waits(self, makes_room: bool) -> Iterator[None]:  # noqa: FBT001 - an extension
+        """While a call waits, it ends with its connection; one that makes room, as soon as another needs the place."""
+        self._waiting, self._makes_room = asyncio.current_task(), makes_room
+        assert self._waiting is not None
+        if self.transport.is_closing():
+            self._waiting.cancel()
+        self._tell()
+        try:
+            yield
+        finally:
+            self._waiting, self._makes_room = None, False
+            self._tell()
 
     def _refuse(self, status: HTTPStatus) -> None:
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
@@ -267,7 +287,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._idle():
             if not self.transport.get_write_buffer_size():
                 self.limits.rests(self.transport)
-        elif self.cycle.more_body and not self.cycle.response_started and not self.pipeline:
+        elif self._makes_room or (self.cycle.more_body and not self.cycle.response_started and not self.pipeline):
             self.limits.sends(self.transport)
         else:
             self.limits.works(self.transport)

@@ -9,9 +9,10 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import inf
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -19,11 +20,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api import answer_streams
+from expunge_orchestrator.api import answer_streams, refusal_pace
 from expunge_orchestrator.api.answer_streams import AnswerStream, Listener
+from expunge_orchestrator.api.authentication import kind_of
+from expunge_orchestrator.api.call_slots import CallTurns
+from expunge_orchestrator.api.connection_limits import is_proxy
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there
-from expunge_orchestrator.api.rate_limit import RateLimiter
+from expunge_orchestrator.api.rate_limit import RateLimiter, network_of
+from expunge_orchestrator.api.waiting_calls import LINE, hold_back, in_line, leave_line
 from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 
 _ACCESS = logging.getLogger("expunge.access")
@@ -43,6 +48,9 @@ PUBLIC = re.compile(
     r"/metrics|/openapi\.json|/v1/(trust|log/.*)|/opendsr/v2/(discovery|certificate\.pem|openapi\.json)"
 )
 """Needs no credential. Health checks do not either, but whoever watches over the server is not to be told wrong."""
+
+HEALTH = ("/healthz", "/readyz")
+"""Wait for no other call."""
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 """No path of ours holds one; Starlette's `$` matches before a last newline, and would answer `/metrics%0A`."""
@@ -95,6 +103,7 @@ class Guard:
         self._settings = settings
         self._metrics = metrics
         self._limiter = limiter
+        self._lines = CallTurns(1, inf)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
@@ -137,6 +146,7 @@ class Guard:
                         await answer(many)(scope, receive, sending)
                         replaced = True
                         return
+                    await self._hold_back(scope, call.status)
                 headers = [*message["headers"], (b"x-request-id", call.name.encode()), *_SAFE]
                 message = {**message, "headers": headers}
             await send(message)
@@ -162,6 +172,31 @@ class Guard:
         except ProblemError as many:
             return many
         return None
+
+    async def _hold_back(self, scope: Scope, status: int) -> None:
+        """Let a refusal wait that is one of many: for the number of calls, or of a caller whom nobody knows."""
+        known, too_many = scope["state"].get("actor"), status == HTTPStatus.TOO_MANY_REQUESTS
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or (known is not None and not too_many):
+            return
+        kind, address = _credential_and_address(scope)
+        pause = self._limiter.pause(known or kind, address, too_many=too_many)
+        if LINE in scope["state"]:
+            await asyncio.sleep(refusal_pace.REST)
+            await leave_line(scope)
+        if pause > 0:
+            await hold_back(scope, pause)
+
+    async def _stand_in_line(self, line: AsyncExitStack, scope: Scope) -> None:
+        """Let a call of a caller who is refused too often wait for the others, before anything of it is looked at.
+
+        A caller who does not wait for refusals is not slowed down by their being held back.
+        """
+        kind, address = _credential_and_address(scope)
+        if scope["path"] in HEALTH or is_proxy(address, self._settings.proxies):
+            return
+        if self._limiter.owes(kind, address):
+            await line.enter_async_context(in_line(scope, self._lines.taken((kind, network_of(address)))))
+            scope["state"][LINE] = line
 
     async def _bounded(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> bool:
         """Have a call answered, within its limits: whether it went well."""
@@ -193,7 +228,8 @@ class Guard:
             await answer(refused)(scope, receive, send)
             return False
         try:
-            async with asyncio.timeout(None if upload else patience):
+            async with asyncio.timeout(None if upload else patience), AsyncExitStack() as line:
+                await self._stand_in_line(line, scope)
                 await self._app(scope, receiving, send)
         except _TooLargeError:
             wrong = _TOO_LARGE
@@ -252,6 +288,12 @@ async def _refuse(scope: Scope) -> None:
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SAFE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+
+
+def _credential_and_address(scope: Scope) -> tuple[str, str]:
+    """What kind of credential a call brings, and from where it comes."""
+    credential = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    return kind_of(credential.decode("latin-1")), scope["client"][0] if scope["client"] else ""
 
 
 def _declared(scope: Scope) -> int:

@@ -19,23 +19,21 @@ from throttled.asyncio import BaseStore, MemoryStore, RateLimiterType, RedisStor
 from throttled.exceptions import StoreUnavailableError
 
 from expunge_config.api_settings import ApiSettings
+from expunge_orchestrator.api import refusal_pace
 from expunge_orchestrator.api.problems import ProblemError
+from expunge_orchestrator.api.refusal_pace import RefusalPace
 
 _LOG = logging.getLogger("expunge.api")
 
 MAX_COUNTERS = 50_000
 """In memory, of each limit. Beyond that the counter that was used least recently is forgotten."""
 
-HELD_BACK = 1.0
-"""Seconds for which a refusal is held back: a caller who asks again as soon as it is refused takes no processor from
-others meanwhile, and there may be thousands of refusals a minute."""
-
 REDIS_PATIENCE, REDIS_PAUSE = 0.5, 10.0
 """Seconds to wait for Redis, and seconds for which this process counts alone after Redis did not answer."""
 
 
 class RateLimiter:
-    """Counts calls, and refuses those that are too many, each after a while.
+    """Counts calls, and refuses those that are too many; says when refusals are told.
 
     Args:
         settings: The limits, and where to count.
@@ -56,6 +54,24 @@ class RateLimiter:
         store = None if url is None else RedisStore(str(url.get_secret_value()))
         self._shared = {} if store is None else {kind: _limit(kind, quota, store) for kind, quota in quotas.items()}
         self._redis_from = 0.0
+        self._pace = RefusalPace(settings.call_timeout.total_seconds() / refusal_pace.SHARE)
+
+    def owes(self, kind: str, address: str) -> bool:
+        """Whether a refusal of this kind and address would be held back, for the number of those before."""
+        return self._pace.owes(self._counter(kind, network_of(address)), asyncio.get_running_loop().time())
+
+    def pause(self, kind: str, address: str, *, too_many: bool) -> float:
+        """Seconds for which a refusal is held back.
+
+        Args:
+            kind: Who was refused: an actor, or a kind of credential.
+            address: Where the call comes from.
+            too_many: It is refused for the number of calls.
+        """
+        now = asyncio.get_running_loop().time()
+        return self._pace.pause(
+            self._counter(kind, network_of(address)), refusal_pace.HELD_BACK if too_many else 0.0, now
+        )
 
     async def count_call(self, actor: str) -> None:
         """Count a call whose credential was accepted.
@@ -82,17 +98,18 @@ class RateLimiter:
         await self._count("guess", kind, network_of(address))
 
     async def _count(self, limit: str, *who: str) -> None:
-        told = b"expunge-rate-limit/1\x00" + json.dumps(who).encode()
-        counter = hmac.digest(self._key, told, "sha256").hex()[:32]
-        result = await self._hit(limit, counter)
+        result = await self._hit(limit, self._counter(*who))
         if result.limited:
-            await asyncio.sleep(HELD_BACK)
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too-many-calls",
                 "Too many calls in this minute.",
                 headers={"Retry-After": str(max(1, math.ceil(result.state.retry_after)))},
             )
+
+    def _counter(self, *who: str) -> str:
+        told = b"expunge-rate-limit/1\x00" + json.dumps(who).encode()
+        return hmac.digest(self._key, told, "sha256").hex()[:32]
 
     async def _hit(self, limit: str, counter: str) -> rate_limiter.RateLimitResult:
         if self._shared and time.monotonic() >= self._redis_from:

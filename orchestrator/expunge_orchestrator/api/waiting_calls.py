@@ -1,0 +1,55 @@
+"""Waiting calls: one whose client is gone waits no longer, and one that is refused makes room while it waits.
+
+A call that waits does not read from its connection, so that the server (`http_protocol`) alone learns of its end. A
+client that calls and goes away would leave as many calls behind as come in the time of a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
+
+from starlette.types import Scope
+
+WAITS = "expunge.waits"
+"""The ASGI extension, a context manager of whether the call makes room. What is awaited in it ends with the connection,
+as by a cancellation."""
+
+LINE = "line"
+"""In the state of a call that stands in the line of `leave_line`: what leaves it."""
+
+Waits = Callable[[bool], AbstractContextManager[None]]
+
+
+async def hold_back(scope: Scope, seconds: float) -> None:
+    """Wait so long before a refusal is told; a new connection that finds no place has the call's meanwhile."""
+    with _waits(scope, makes_room=True):
+        await asyncio.sleep(seconds)
+
+
+@asynccontextmanager
+async def in_line(scope: Scope, turn: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+    """Wait for a turn while the client does; have it, then, whatever becomes of the client."""
+    async with AsyncExitStack() as stack:
+        with _waits(scope, makes_room=False):
+            await stack.enter_async_context(turn)
+        yield
+
+
+async def leave_line(scope: Scope) -> None:
+    """Leave the line of calls of a caller who is refused too often (`Guard`): the next one is looked at."""
+    line: AsyncExitStack | None = scope["state"].pop(LINE, None)
+    if line is not None:
+        await line.aclose()
+
+
+def _waits(scope: Scope, *, makes_room: bool) -> AbstractContextManager[None]:
+    waits: Waits | None = scope.get("extensions", {}).get(WAITS)
+    return nullcontext() if waits is None else waits(makes_room)
