@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
 from expunge_demo.dev_servers.ports import LOOPBACK
+from expunge_orchestrator.api.answer_streams import Listener
 from expunge_orchestrator.api.http_protocol import LONGEST_HEAD, LONGEST_REST, LONGEST_TARGET
 from expunge_orchestrator.api.waiting_calls import hold_back, in_line
 from expunge_orchestrator.cli.serve import configured
@@ -34,8 +35,8 @@ HOLDING: list[Scope] = []
 RELEASED = threading.Event()
 """Until it is set, calls of `/held` are at work."""
 
-WAITING: dict[str, list[Scope]] = {"/held-back": [], "/in-line": [], "/turn": []}
-"""Calls whose refusal waits, whose turn never comes, and which have one."""
+WAITING: dict[str, list[Scope]] = {"/held-back": [], "/watches": [], "/in-line": [], "/turn": []}
+"""Calls whose refusal waits, which watch, whose turn never comes, and which have one."""
 
 
 @asynccontextmanager
@@ -44,13 +45,16 @@ async def never() -> AsyncIterator[None]:
     yield
 
 
-async def wait(scope: Scope) -> None:
+async def wait(scope: Scope, receive: Receive, send: Send) -> None:
     """Wait as the path says."""
     here = WAITING[scope["path"]]
     here.append(scope)
     try:
         if scope["path"] == "/held-back":
             await hold_back(scope, 10 * SOON)
+        elif scope["path"] == "/watches":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await Listener(receive, send, scope).leaves_within(10 * SOON, lambda _: nullcontext())
         else:
             async with in_line(scope, nullcontext() if scope["path"] == "/turn" else never()):
                 await asyncio.to_thread(RELEASED.wait)
@@ -69,7 +73,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         return
     if scope["path"] in WAITING:
         try:
-            await wait(scope)
+            await wait(scope, receive, send)
         except asyncio.CancelledError:
             return
     if scope["path"] == "/slow":
@@ -523,18 +527,18 @@ def test_who_is_gone_waits_in_no_line() -> None:
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["of one address", "of all"])
-def test_refusals_that_are_held_back_keep_nobody_out(alone: bool) -> None:  # noqa: FBT001 - a case
-    """The one that waits for longest makes room, and its call ends; whoever has a call at work stays."""
+@pytest.mark.parametrize("path", ["/held-back", "/watches"])
+def test_who_waits_for_no_answer_keeps_nobody_out(path: str, *, alone: bool) -> None:
+    """Refusals that are held back, and watches: the longest makes room, and ends; whoever has a call at work stays."""
     with serving(**{"connections_per_address" if alone else "connections": 4}) as server, ExitStack() as stack, held():
         working = at_work(stack.enter_context(connected(server)))
-        refused = [waits(stack.enter_context(connected(server)), "/held-back") for _ in range(3)]
+        for _ in range(3):
+            waits(stack.enter_context(connected(server)), path)
         assert answered(stack.enter_context(connected(server)))
-        assert gone(refused[0])
-        until(lambda: len(WAITING["/held-back"]) == 2)
+        until(lambda: len(WAITING[path]) == 2)
         for _ in range(3):  # the first one in place of the call that was answered
             at_work(stack.enter_context(connected(server)))
-        assert all(gone(one) for one in refused[1:])
-        until(lambda: not WAITING["/held-back"])
+        until(lambda: not WAITING[path])
         RELEASED.set()
         assert b"/held []" in read(working)
 

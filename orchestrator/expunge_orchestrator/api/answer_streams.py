@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from expunge_orchestrator.api.waiting_calls import waits
+
 _HELD, _STREAM = "held", "stream"
 
 
@@ -26,6 +28,7 @@ class Listener:
 
     receive: Receive
     send: Send
+    scope: Scope
 
     async def tell(self, text: str) -> None:
         """Send a part of the answer."""
@@ -40,13 +43,15 @@ class Listener:
     ) -> bool:
         """Whether the client closes the connection in this time; else all of it has passed.
 
+        A new connection that finds no place may have this one's meanwhile: the client comes again.
+
         Args:
             seconds: For how long at the most.
             waking: While this is entered, the wait may be ended before.
         """
         try:
             async with asyncio.timeout(seconds) as patience:
-                with waking(patience):
+                with waking(patience), waits(self.scope, makes_room=True):
                     while (await self.receive())["type"] != "http.disconnect":
                         pass
         except TimeoutError:

@@ -114,7 +114,7 @@ class Guard:
         try:
             stream = await self._answered(call, answer_streams.own_scope(scope, call.held), receive, send)
             if stream is not None:
-                await self._go_on(stream, Listener(receive, send))
+                await self._go_on(stream, Listener(receive, send, scope))
         finally:
             call.held.close()
             spent = time.perf_counter() - call.started

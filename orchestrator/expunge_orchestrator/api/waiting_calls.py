@@ -1,4 +1,4 @@
-"""Waiting calls: one whose client is gone waits no longer, and one that is refused makes room while it waits.
+"""Waiting calls: one whose client is gone waits no longer, and one that is refused, or watches, makes room.
 
 A call that waits does not read from its connection, so that the server (`http_protocol`) alone learns of its end. A
 client that calls and goes away would leave as many calls behind as come in the time of a call.
@@ -28,9 +28,20 @@ LINE = "line"
 Waits = Callable[[bool], AbstractContextManager[None]]
 
 
+def waits(scope: Scope, *, makes_room: bool) -> AbstractContextManager[None]:
+    """While a call waits: what is awaited meanwhile ends with its connection, as by a cancellation.
+
+    Args:
+        scope: Of the call.
+        makes_room: A new connection that finds no place may have this one's.
+    """
+    extension: Waits | None = scope.get("extensions", {}).get(WAITS)
+    return nullcontext() if extension is None else extension(makes_room)
+
+
 async def hold_back(scope: Scope, seconds: float) -> None:
     """Wait so long before a refusal is told; a new connection that finds no place has the call's meanwhile."""
-    with _waits(scope, makes_room=True):
+    with waits(scope, makes_room=True):
         await asyncio.sleep(seconds)
 
 
@@ -38,7 +49,7 @@ async def hold_back(scope: Scope, seconds: float) -> None:
 async def in_line(scope: Scope, turn: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
     """Wait for a turn while the client does; have it, then, whatever becomes of the client."""
     async with AsyncExitStack() as stack:
-        with _waits(scope, makes_room=False):
+        with waits(scope, makes_room=False):
             await stack.enter_async_context(turn)
         yield
 
@@ -48,8 +59,3 @@ async def leave_line(scope: Scope) -> None:
     line: AsyncExitStack | None = scope["state"].pop(LINE, None)
     if line is not None:
         await line.aclose()
-
-
-def _waits(scope: Scope, *, makes_room: bool) -> AbstractContextManager[None]:
-    waits: Waits | None = scope.get("extensions", {}).get(WAITS)
-    return nullcontext() if waits is None else waits(makes_room)
