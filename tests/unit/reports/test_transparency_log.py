@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,13 @@ KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 VERIFIER = signed_note.log_key(ORIGIN, KEY.public_key())
 DRIVER = Path(log_crash_driver.__file__)
 BOOKKEEPING = {".lock", ".writing"}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Files of a directory, as a web site has them."""
+
+    def log_message(self, *_):
+        pass
 
 
 def leaves(start: int, end: int) -> list[bytes]:
@@ -277,6 +287,25 @@ def test_killed_after_any_step_the_log_has_its_old_or_its_new_size(tmp_path, sta
         assert all(".p/" in path for path in found.keys() - undisturbed.keys())
     assert set(sizes) == {start, end}
     assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("size", [1, 256, 300, 600])
+def test_the_documented_commands_copy_a_log(writer, directory, tmp_path, size):
+    writer.append(leaves(0, size))
+    text = (Path(__file__).parents[3] / "docs" / "receipts.md").read_text()
+    block = text[text.index("    LOG=https://") : text.index("\n### What the words mean")]
+    (tmp_path / "copy").mkdir()
+    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory)))
+    with served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        here = block.replace("https://privacy.example.org/v1/log", f"http://127.0.0.1:{served.server_port}")
+        subprocess.run(["bash", "-euc", here], cwd=tmp_path / "copy", check=True)
+        served.shutdown()
+    copy = tmp_path / "copy" / "log"
+    assert contents(copy).items() <= contents(directory).items()
+    log = Log.open(copy, VERIFIER)
+    log.audit()
+    assert list(log.leaves(0)) == leaves(0, size)
 
 
 def test_the_documented_copy_of_a_log_names_its_tiles_as_they_are():
