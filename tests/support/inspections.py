@@ -143,7 +143,7 @@ def _take_over(
 ) -> None:
     """Take what was seen for what this cache saw, unless a table is built otherwise by now."""
     found = [(one, known.tables[one.name]) for one in stores.values() if isinstance(one, PostgresStore)]
-    if any(one._call(tables.differences) for one, tables in found):
+    if any(one._transactions.call(tables.differences) for one, tables in found):
         return
     for one, tables in found:
         one._inspected = tables

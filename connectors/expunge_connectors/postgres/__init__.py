@@ -1,6 +1,6 @@
 """Postgres connector: tables, their rows and the foreign keys between them.
 
-connector          the contract's verbs, in transactions, with bounded retries
+connector          the contract's verbs
 spec, table_spec   what the data map says about the store and about one table
 table_links        and about where in its rows a value stands, and how they belong to a person by it
 row_kinds          of which kind a row must be, where one column names rows of many tables (pure)
@@ -31,6 +31,7 @@ catalog/           what the live database says about itself
 sql/               building blocks of the statements that resolve, count and erase
 statement_cache    statements compiled once, then filled in
 dependency_graph   topological order, cycles (pure)
+transactions       what they see and whether they write, with bounded retries
 connection         pooled connections
 store_identity     which database this is; its clock
 table_probe        is a table readable at all

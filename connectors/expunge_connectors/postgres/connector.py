@@ -7,7 +7,6 @@ from copy import copy
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
-from psycopg import IsolationLevel
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
@@ -55,9 +54,7 @@ from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase import awaited_keys
 from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, owners_stay, slices
-from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
-from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping import retention_dependencies, tenant_map
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
@@ -66,17 +63,15 @@ from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.sql import claimed_keys, person_rows
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.tenant_view import TenantView
+from expunge_connectors.postgres.transactions import Transactions
 from expunge_connectors.postgres.verify import verification
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
 from expunge_connectors.postgres.verify.replicas import Replicas
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
-from expunge_connectors.retry import backoff, with_retries
+from expunge_connectors.retry import backoff
 
 T = TypeVar("T")
 
-_ONE_SNAPSHOT = IsolationLevel.REPEATABLE_READ
-# The erasing side relies on a new snapshot for each statement, whatever the server's default is.
-_SNAPSHOT_A_STATEMENT = IsolationLevel.READ_COMMITTED
 # So many members' views are kept: each remembers the catalogue, and statements.
 _TENANTS = 20
 # For rows that are written while an erasure is at work.
@@ -109,7 +104,7 @@ class PostgresStore:
         self._replicas = Replicas(name, connection)
         self._blind = BlindReader(name, connection, self._connections)
         self._foreground = LoadMonitor(connection.busy_sessions)
-        self._wait = backoff() if wait is None else wait
+        self._transactions = Transactions(name, self._connections, backoff() if wait is None else wait)
 
     def _bind(self, data_map: DataMap, view: TenantView | None = None) -> None:
         """Work with this map, of which nothing is known yet."""
@@ -150,17 +145,10 @@ class PostgresStore:
         if not isinstance(connection, PostgresConnection):
             raise TerminalError(f"store {name}: the connection settings are not those of a Postgres store.")
         connections = Connections(name, connection)
-
-        def leased() -> StoreDraft:
-            with (
-                translated(name),
-                connections.lease() as leased_connection,
-                leased_connection.transaction(force_rollback=True),
-            ):
-                return store_draft.draft(leased_connection, name, rows)
-
         try:
-            return with_retries(backoff())(leased)
+            return Transactions(name, connections, backoff()).look(
+                lambda connection: store_draft.draft(connection, name, rows)
+            )
         finally:
             connections.close()
 
@@ -186,11 +174,11 @@ class PostgresStore:
                     view._inspected = None  # noqa: SLF001 - it is one of our own
             return found
 
-        return self._call(inspected)
+        return self._transactions.call(inspected)
 
     def sweep(self, rows: int) -> Sequence[Finding]:
         """Search samples of unmapped tables and columns for what looks like an identifier."""
-        return self._looking(lambda connection: inspection.swept(connection, self.name, self._data_map, rows))
+        return self._transactions.look(lambda connection: inspection.swept(connection, self.name, self._data_map, rows))
 
     def search_blind(self, matcher: Matcher, effort: Effort, beat: Heartbeat) -> StoreReport:
         """Search the text-like columns of every table that the role may read."""
@@ -198,7 +186,9 @@ class PostgresStore:
 
     def readings(self, rows: int) -> Sequence[ReadSample]:
         """How many values of samples can be read, wherever rows are found by values or lead on."""
-        return self._looking(lambda connection: inspection.readings(connection, self.name, self._data_map, rows))
+        return self._transactions.look(
+            lambda connection: inspection.readings(connection, self.name, self._data_map, rows)
+        )
 
     def identity(self) -> StoreIdentity:
         """The cluster's system identifier and the database's name and number."""
@@ -206,7 +196,7 @@ class PostgresStore:
 
     def identity_at(self) -> tuple[StoreIdentity, datetime]:
         """The same with the server's clock, from one answer."""
-        return self._call(lambda connection: store_identity.identity_at(connection, self.name))
+        return self._transactions.call(lambda connection: store_identity.identity_at(connection, self.name))
 
     def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
         """The tables of the collections by oid, with the columns that the map names and the partitions."""
@@ -219,7 +209,7 @@ class PostgresStore:
                 self._as_planned = live, relations.planned(connection, self._map)
             return self._as_planned[1]
 
-        return self._looking(looked)
+        return self._transactions.look(looked)
 
     def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, RelationChange]:
         """Which of them are not these any more. That none is holds as long as the catalogue says the same.
@@ -238,7 +228,7 @@ class PostgresStore:
             self._as_planned = None if found else (live, planned)
             return found
 
-        return self._looking(looked)
+        return self._transactions.look(looked)
 
     def following(self, changed: Mapping[str, RelationChange], scope: Scope) -> PostgresStore:
         """The same database under a map that names the renamed tables as they are called, and no other changed one."""
@@ -264,7 +254,7 @@ class PostgresStore:
         linked = linked_namespaces(self.name, self._map, scope)
         if not any(key.namespace in linked for subject in subjects for key in subject.keys):
             return []
-        return self._reading(
+        return self._transactions.read(
             lambda connection: resolve.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
         )
 
@@ -280,7 +270,7 @@ class PostgresStore:
         shared = {name for name in ours if self._map.collections[name].sharing is not None}
         if not shared or not shared <= set(going):
             return []
-        return self._reading(
+        return self._transactions.read(
             lambda connection: resolve.resolve_together(
                 connection, self._mapped(connection, scope), subjects, scope, cutoff
             )
@@ -290,7 +280,7 @@ class PostgresStore:
         """What rows say that people share, of each of the subjects who owns one, whoever owns it as well."""
         if not any(one.sharing is not None for one in self._map.collections.values()):
             return []
-        return self._reading(
+        return self._transactions.read(
             lambda connection: resolve.resolve_shared(
                 connection, self._mapped(connection, scope), subjects, scope, cutoff
             )
@@ -303,7 +293,7 @@ class PostgresStore:
             search = count.searched(connection, self._mapped(connection, scope), subjects, scope, cutoff)
             return count.count(search, subjects)
 
-        return self._reading(counted)
+        return self._transactions.read(counted)
 
     def count_with_obstacles(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
@@ -315,7 +305,7 @@ class PostgresStore:
             counts = count.count(search, subjects)
             return counts, obstacles.obstacles(search, self._data_map, counts)
 
-        return self._reading(counted)
+        return self._transactions.read(counted)
 
     def erase(  # noqa: PLR0913, PLR0917 - the verb of the contract
         self,
@@ -367,7 +357,7 @@ class PostgresStore:
             return of.verify(subjects, scope, cutoff)
         self._take_over()
         seconds = self._settings.verification_wait_seconds
-        outstanding = self._call(lambda connection: await_quiescence(connection, cutoff, seconds))
+        outstanding = self._transactions.call(lambda connection: await_quiescence(connection, cutoff, seconds))
         if outstanding:
             raise NotQuiescentError(
                 f"store {self.name}: {outstanding} transactions that may be older than the cutoff have not ended.",
@@ -383,8 +373,12 @@ class PostgresStore:
             return VerificationQuery(self.name, self._map, self._data_map, live, scope, cutoff, last[2])
 
         try:
-            found = self._reading(lambda connection: verification.verify(connection, query(connection), subjects))
-            found = self._call(lambda connection: self._replicas.verify(connection, query, subjects, found))
+            found = self._transactions.read(
+                lambda connection: verification.verify(connection, query(connection), subjects)
+            )
+            found = self._transactions.call(
+                lambda connection: self._replicas.verify(connection, query, subjects, found)
+            )
         except TerminalError:
             self._check_structure()
             raise
@@ -396,7 +390,7 @@ class PostgresStore:
     def sizes(self, scope: Scope) -> Mapping[str, int]:
         """Rows by the planner's estimate; counted where that is small or missing."""
         spec = self._of(scope)._map  # noqa: SLF001 - it is one of our own
-        return self._reading(lambda connection: row_estimates.sizes(connection, spec))
+        return self._transactions.read(lambda connection: row_estimates.sizes(connection, spec))
 
     def refresh_statistics(self, collections: Collection[str], scope: Scope) -> Mapping[str, str | None]:
         """Have the planner draw its samples of these tables anew."""
@@ -405,14 +399,14 @@ class PostgresStore:
             for name, one in self._of(scope)._map.collections.items()  # noqa: SLF001 - it is one of our own
             if name in collections
         }
-        found = self._call(lambda connection: planner_statistics.refresh(connection, set(tables.values())))
+        found = self._transactions.call(lambda connection: planner_statistics.refresh(connection, set(tables.values())))
         return {name: found[table] for name, table in tables.items() if table in found}
 
     def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
         if (of := self._of(scope)) is not self:
             return of.needed_by(collections, scope)
-        live = self._reading(self._catalogue.read)
+        live = self._transactions.read(self._catalogue.read)
         self._require_schema(live)
         return retention_dependencies.needed_by(collections, self._map, self._data_map, live.foreign_keys)
 
@@ -425,23 +419,23 @@ class PostgresStore:
             held = claimed_keys.claimed(connection, store, subjects, scope)
             return _both(held, elsewhere)
 
-        held = self._reading(holding)
+        held = self._transactions.read(holding)
         if not joint_keys.any_told(self._map, subjects):
             return held
-        owned = self._reading(
+        owned = self._transactions.read(
             lambda connection: joint_keys.owned_by_others(connection, self._mapped(connection, scope), subjects, scope)
         )
         return _both(held, owned)
 
     def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, Holders]:
         """Whose rows of persons hold these values now, and since when."""
-        return self._reading(
+        return self._transactions.read(
             lambda connection: other_names.claimants(connection, self._mapped(connection, scope), values, scope)
         )
 
     def persons_since(self, persons: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, datetime]:
         """When the earliest row of each of these persons was made."""
-        return self._reading(
+        return self._transactions.read(
             lambda connection: person_rows.persons_since(connection, self._mapped(connection, scope), persons, scope)
         )
 
@@ -449,7 +443,7 @@ class PostgresStore:
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:
         """Doubtful keys that rows hold which say that they are somebody else's."""
-        return self._reading(
+        return self._transactions.read(
             lambda connection: hearsay.told_by_others(
                 connection, self._mapped(connection, scope), subjects, scope, cutoff
             )
@@ -468,13 +462,13 @@ class PostgresStore:
             again = keys_given_again.given_again(connection, store, known, scope, cutoff)
             return _both(told, again)
 
-        return self._reading(given)
+        return self._transactions.read(given)
 
     def waiting(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, Mapping[str, Sequence[str]]]:
         """Collections of which rows stay, for keys in them are not known to be the person's."""
-        return self._reading(
+        return self._transactions.read(
             lambda connection: awaited_keys.waiting(
                 connection, self._mapped(connection, scope), subjects, scope, cutoff
             )
@@ -494,14 +488,14 @@ class PostgresStore:
                 notice(dict.fromkeys((one.number for one in subjects), result.collections))
             return result
 
-        self._call(lambda connection: self._replicas.await_calm(connection, beat))
-        done = self._writing(step)
+        self._transactions.call(lambda connection: self._replicas.await_calm(connection, beat))
+        done = self._transactions.write(step)
         touched = done.touched
         beat()
         if done.complete:
             return touched
         # Each transaction but the last touches rows: more of them than there are means that rows come back.
-        left = self._reading(
+        left = self._transactions.read(
             lambda connection: count.count(
                 count.searched(connection, eraser.store, subjects, eraser.scope, eraser.cutoff), subjects
             )
@@ -510,8 +504,8 @@ class PostgresStore:
         rows += _SPARE_TRANSACTIONS * eraser.limit
         while rows >= 0:
             self._foreground.rest(beat)
-            self._call(lambda connection: self._replicas.await_calm(connection, beat))
-            done = self._writing(step)
+            self._transactions.call(lambda connection: self._replicas.await_calm(connection, beat))
+            done = self._transactions.write(step)
             touched += done.touched
             rows -= max(done.touched, 1)
             beat()
@@ -531,7 +525,7 @@ class PostgresStore:
         """Of a view for one scope: what was inspected of the whole holds for it, if it is built like that."""
         view, tables = self._view, [table.table for table in self._map.collections.values()]
         if view is not None and self._inspected is None:
-            self._inspected = self._looking(lambda connection: view.taken_over(connection, tables))
+            self._inspected = self._transactions.look(lambda connection: view.taken_over(connection, tables))
 
     def _structure_checked(self, work: Callable[[Catalogue], T]) -> T:
         """Do that, and then something with the very catalogue that was found to be as it was inspected."""
@@ -542,12 +536,12 @@ class PostgresStore:
             differences = self._differences(connection, live)
             return differences, None if differences else work(live)
 
-        differences, done = self._looking(looked)
+        differences, done = self._transactions.look(looked)
         if not differences:
             return cast("T", done)
         if not all(one.settles for one in differences) or _built_wrong(self.inspect()):
             raise schema_fingerprint.changed(self.name, differences)
-        return self._looking(lambda connection: work(self._catalogue.read(connection)))
+        return self._transactions.look(lambda connection: work(self._catalogue.read(connection)))
 
     def _differences(self, connection: Connection, live: Catalogue) -> list[Difference]:
         """From what the last inspection saw. That there are none holds as long as the catalogue says the same."""
@@ -574,41 +568,6 @@ class PostgresStore:
         """Refuse a member that has no schema, of whom nothing would be found."""
         if self._view is not None:
             self._view.require_schema(live)
-
-    def _looking(self, work: Callable[[Connection], T]) -> T:
-        """Run one transaction that sees what is committed meanwhile, and roll it back."""
-
-        def rolled_back(connection: Connection) -> T:
-            with connection.transaction(force_rollback=True):
-                return work(connection)
-
-        return self._call(rolled_back)
-
-    def _reading(self, work: Callable[[Connection], T]) -> T:
-        """Run one transaction on one snapshot and roll it back: whatever it did, it wrote nothing."""
-
-        def rolled_back(connection: Connection) -> T:
-            with connection.transaction(force_rollback=True):
-                return work(connection)
-
-        return self._call(rolled_back, _ONE_SNAPSHOT)
-
-    def _writing(self, work: Callable[[Connection], T]) -> T:
-        """Run one transaction, again after a transient error: nothing of it is left then."""
-        blockers = LockBlockers(self.name, self._connections)
-
-        def committed(connection: Connection) -> T:
-            with blockers.named(connection), connection.transaction():
-                return work(connection)
-
-        return self._call(committed, _SNAPSHOT_A_STATEMENT)
-
-    def _call(self, work: Callable[[Connection], T], isolation: IsolationLevel | None = None) -> T:
-        def leased() -> T:
-            with translated(self.name), self._connections.lease(isolation) as connection:
-                return work(connection)
-
-        return with_retries(self._wait)(leased)
 
 
 def _both(
