@@ -96,11 +96,11 @@ Eraser.step = step
 ONE_ATTEMPT = {"EXPUNGE_MAX_ATTEMPTS": "1", "EXPUNGE_RETRY_PAUSE": "PT0.02S"}
 AFTER_THE_COMMIT = """
 import os
-from expunge_connectors.postgres.connector import PostgresStore
-def slice_(*given, slice_=PostgresStore._erase_slice, os=os):
+from expunge_connectors.postgres.erase.chunk_erasure import ChunkErasure
+def slice_(*given, slice_=ChunkErasure._slice, os=os):
     slice_(*given)
     os.kill(os.getpid(), 9)
-PostgresStore._erase_slice = slice_
+ChunkErasure._slice = slice_
 """
 
 

@@ -31,7 +31,7 @@ from expunge_connectors.contract import (
     no_notice,
 )
 from expunge_connectors.draft import StoreDraft
-from expunge_connectors.errors import NotQuiescentError, StillReferencedError, TerminalError
+from expunge_connectors.errors import NotQuiescentError, TerminalError
 from expunge_connectors.postgres import (
     count,
     hearsay,
@@ -53,7 +53,8 @@ from expunge_connectors.postgres.catalog.tenant_shapes import Shape
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase import awaited_keys
-from expunge_connectors.postgres.erase.eraser import Eraser, TransactionResult, owners_stay, slices
+from expunge_connectors.postgres.erase.chunk_erasure import ChunkErasure
+from expunge_connectors.postgres.erase.eraser import Eraser
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.mapping import retention_dependencies, tenant_map
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
@@ -74,8 +75,6 @@ T = TypeVar("T")
 
 # So many members' views are kept: each remembers the catalogue, and statements.
 _TENANTS = 20
-# For rows that are written while an erasure is at work.
-_SPARE_TRANSACTIONS = 10
 
 
 class PostgresStore:
@@ -336,20 +335,8 @@ class PostgresStore:
             limit=self._settings.rows_per_transaction,
             seconds=self._settings.seconds_per_transaction,
         )
-        touched = 0
-        in_the_way: list[Subject] = []
-        whole = owners_stay(store, actions)
-        for number, slice_ in enumerate([list(subjects)] if whole else slices(subjects)):
-            if number:
-                self._foreground.rest(beat)
-            try:
-                touched += self._erase_slice(eraser, slice_, beat, notice)
-            except StillReferencedError:
-                # By a row of a later slice, perhaps (an answer to a message): together they may go.
-                if len(slice_) == len(subjects):
-                    raise
-                in_the_way.extend(slice_)
-        return touched + (self._erase_slice(eraser, in_the_way, beat, notice) if in_the_way else 0)
+        chunk = ChunkErasure(eraser, self._transactions, self._foreground, self._replicas.await_calm, beat, notice)
+        return chunk.erase(subjects)
 
     def verify(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """Wait for transactions older than the cutoff, then count again by other statements; on replicas as well."""
@@ -479,42 +466,6 @@ class PostgresStore:
         self._connections.close()
         self._replicas.close()
         self._blind.close()
-
-    def _erase_slice(self, eraser: Eraser, subjects: Sequence[Subject], beat: Heartbeat, notice: RemovalNotice) -> int:
-        def step(connection: Connection) -> TransactionResult:
-            with self._foreground.watched(connection):
-                result = eraser.at(self._foreground.pace).step(connection, subjects)
-            if result.collections:
-                notice(dict.fromkeys((one.number for one in subjects), result.collections))
-            return result
-
-        self._transactions.call(lambda connection: self._replicas.await_calm(connection, beat))
-        done = self._transactions.write(step)
-        touched = done.touched
-        beat()
-        if done.complete:
-            return touched
-        # Each transaction but the last touches rows: more of them than there are means that rows come back.
-        left = self._transactions.read(
-            lambda connection: count.count(
-                count.searched(connection, eraser.store, subjects, eraser.scope, eraser.cutoff), subjects
-            )
-        )
-        rows = sum(tally.due for tallies in left.values() for tally in tallies.values())
-        rows += _SPARE_TRANSACTIONS * eraser.limit
-        while rows >= 0:
-            self._foreground.rest(beat)
-            self._transactions.call(lambda connection: self._replicas.await_calm(connection, beat))
-            done = self._transactions.write(step)
-            touched += done.touched
-            rows -= max(done.touched, 1)
-            beat()
-            if done.complete:
-                return touched
-        raise TerminalError(
-            f"store {self.name}, collection {done.reached}: rows come back as fast as they are deleted.",
-            remedy="Look for a trigger, or an application, that writes them anew.",
-        )
 
     def _check_structure(self) -> None:
         """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""

@@ -29,8 +29,9 @@ from expunge_connectors.contract import RecordCounts, Scope, no_beat
 from expunge_connectors.errors import StillReferencedError, TerminalError, TransientError
 from expunge_connectors.postgres import connector
 from expunge_connectors.postgres.connection import PinnedConnection
-from expunge_connectors.postgres.erase import handed_over_rows
-from expunge_connectors.postgres.erase.eraser import Eraser, slices
+from expunge_connectors.postgres.erase import chunk_erasure, handed_over_rows
+from expunge_connectors.postgres.erase.chunk_erasure import slices
+from expunge_connectors.postgres.erase.eraser import Eraser
 
 ACCOUNT_ACTIONS = actions(data_map(), "calltrack")
 CLIENT_ACTIONS = actions(data_map(), "client")
@@ -41,7 +42,7 @@ def smaller(monkeypatch, rows, keys=5_000):
         return Eraser(*given, limit=rows, **settings)
 
     monkeypatch.setattr(connector, "Eraser", eraser)
-    monkeypatch.setattr(connector, "slices", partial(slices, keys=keys))
+    monkeypatch.setattr(chunk_erasure, "slices", partial(slices, keys=keys))
 
 
 def test_all_of_ada_goes_and_nothing_of_anybody_else_changes(company):

@@ -15,7 +15,7 @@ from tests.support.postgres.roles import role
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_connectors.contract import Scope, Severity, Subject, SubjectKey, no_beat
-from expunge_connectors.postgres.erase.eraser import SUBJECTS_PER_TRANSACTION
+from expunge_connectors.postgres.erase.chunk_erasure import SUBJECTS_PER_TRANSACTION
 
 TABLES = """
 CREATE TABLE users (id int PRIMARY KEY, name text);

@@ -1,6 +1,7 @@
 """`erase`: deletes and tombstones rows.
 
-eraser              order, transactions, limits
+chunk_erasure       slices of a chunk, each in transactions until nothing of it is left
+eraser              one transaction: order, limits
 erasing_statements  DELETE and UPDATE that check once more what was found
 found_rows          the rows found, with what matched
 locked_rows         rows known by where they stand, locked there

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,40 +38,8 @@ from expunge_connectors.postgres.sql.shared_rows import unreferenced
 from expunge_connectors.postgres.sql.subject_search import Search, SearchPath
 from expunge_connectors.postgres.statement_cache import CompiledStatement
 
-KEYS_PER_TRANSACTION = 5_000
-SUBJECTS_PER_TRANSACTION = 1_000
 ROWS_PER_TRANSACTION = 25_000
 SECONDS_PER_TRANSACTION = 5.0
-
-
-def slices(subjects: Sequence[Subject], keys: int = KEYS_PER_TRANSACTION) -> Iterator[list[Subject]]:
-    """Cut a chunk so that a slice has at most so many keys and people; a person is never cut in two.
-
-    Most slices then fit into one transaction, and whole persons are gone or there after a crash.
-    """
-    slice_: list[Subject] = []
-    size = 0
-    for subject in subjects:
-        if slice_ and (size + len(subject.keys) > keys or len(slice_) == SUBJECTS_PER_TRANSACTION):
-            yield slice_
-            slice_, size = [], 0
-        slice_.append(subject)
-        size += len(subject.keys)
-    if slice_:
-        yield slice_
-
-
-def owners_stay(store: BoundStore, actions: Mapping[str, Action]) -> bool:
-    """Rows stay that point to rows which people share, and what hangs below these may go: its owners all at once.
-
-    A chunk is not cut then. To one of two owners in two slices the other one's row would be a stranger's, in either.
-    """
-    return any(
-        mapped.spec.sharing is not None
-        and mapped.leads
-        and any(actions.get(owner) is not Action.DELETE for owner in store.leading[name])
-        for name, mapped in store.scoped.items()
-    )
 
 
 @dataclass(frozen=True, slots=True)
