@@ -146,12 +146,16 @@ def _take_over(
     if any(one._transactions.call(tables.differences) for one, tables in found):
         return
     for one, tables in found:
-        one._inspected = tables
+        one._structure.inspected = tables
     cache._of, cache._at, cache._errors = (data_map, *stores.values(), *backups.values()), known.at, ()
 
 
 def _noted(stores: Mapping[str, StoreConnector]) -> list[tuple[PostgresStore, Fingerprint]]:
-    return [(one, one._inspected) for one in stores.values() if isinstance(one, PostgresStore) and one._inspected]
+    return [
+        (one, one._structure.inspected)
+        for one in stores.values()
+        if isinstance(one, PostgresStore) and one._structure.inspected
+    ]
 
 
 def _behind(store: StoreConnector) -> StoreConnector:

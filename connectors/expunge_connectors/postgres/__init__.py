@@ -1,6 +1,7 @@
 """Postgres connector: tables, their rows and the foreign keys between them.
 
 connector          the contract's verbs
+known_structure    how the mapped tables are built, as the last look, the plan and the last inspection saw them
 spec, table_spec   what the data map says about the store and about one table
 table_links        and about where in its rows a value stands, and how they belong to a person by it
 row_kinds          of which kind a row must be, where one column names rows of many tables (pure)

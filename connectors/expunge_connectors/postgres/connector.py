@@ -1,11 +1,15 @@
-"""Postgres connector: each verb of the contract, in transactions, with bounded retries."""
+"""Postgres connector: each verb of the contract.
+
+Longer than most modules for it has every verb: each says in a few lines which module does its work, in which
+transaction, under the map of which scope.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 from tenacity.wait import wait_base
 
@@ -24,7 +28,6 @@ from expunge_connectors.contract import (
     RelationChange,
     RemovalNotice,
     Scope,
-    Severity,
     StoreIdentity,
     Subject,
     SubjectKey,
@@ -45,21 +48,19 @@ from expunge_connectors.postgres import (
     store_identity,
 )
 from expunge_connectors.postgres.blind_search import BlindReader
-from expunge_connectors.postgres.catalog import relations, row_estimates, schema_fingerprint, tenant_shapes
-from expunge_connectors.postgres.catalog.cache import CachedCatalog
-from expunge_connectors.postgres.catalog.schema_fingerprint import Difference, Fingerprint
+from expunge_connectors.postgres.catalog import relations, row_estimates
 from expunge_connectors.postgres.catalog.tables import Catalogue
-from expunge_connectors.postgres.catalog.tenant_shapes import Shape
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
 from expunge_connectors.postgres.erase import awaited_keys
 from expunge_connectors.postgres.erase.chunk_erasure import ChunkErasure
 from expunge_connectors.postgres.erase.eraser import Eraser
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
+from expunge_connectors.postgres.known_structure import KnownStructure, built_wrong
 from expunge_connectors.postgres.mapping import retention_dependencies, tenant_map
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore
 from expunge_connectors.postgres.mapping.erasure_order import checked_actions
-from expunge_connectors.postgres.mapping.table_binding import bound_store, linked_namespaces, store_spec
+from expunge_connectors.postgres.mapping.table_binding import linked_namespaces, store_spec
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.postgres.sql import claimed_keys, person_rows
 from expunge_connectors.postgres.statement_cache import StatementCache
@@ -97,28 +98,22 @@ class PostgresStore:
         if not isinstance(connection, PostgresConnection):
             raise TerminalError(f"store {name}: the connection settings are not those of a Postgres store.")
         self.name = name
-        self._bind(data_map)
         self._settings = connection
         self._connections = Connections(name, connection)
         self._replicas = Replicas(name, connection)
         self._blind = BlindReader(name, connection, self._connections)
         self._foreground = LoadMonitor(connection.busy_sessions)
         self._transactions = Transactions(name, self._connections, backoff() if wait is None else wait)
+        self._bind(data_map)
 
     def _bind(self, data_map: DataMap, view: TenantView | None = None) -> None:
         """Work with this map, of which nothing is known yet."""
         self._data_map = data_map
         self._map = store_spec(self.name, data_map)
-        self._catalogue = CachedCatalog(table.table for table in self._map.collections.values())
-        self._last_mapped: tuple[Catalogue, Scope, BoundStore] | None = None
+        self._structure = KnownStructure(self.name, self._map, data_map, self._transactions, view)
         self._last_verified: tuple[Catalogue, Scope, StatementCache] | None = None
-        self._as_planned: tuple[Catalogue, Mapping[str, Mapping[str, Any]]] | None = None
-        self._inspected: Fingerprint | None = None
-        self._as_inspected: tuple[Catalogue, Fingerprint] | None = None
         self._views: Mapping[frozenset[tuple[str, str | None]], PostgresStore] = {}
         self._tenants: Mapping[Scope | None, PostgresStore] = {}
-        self._usual: Shape | None = None
-        self._view = view
 
     def _of(self, scope: Scope) -> PostgresStore:
         """The same database under the map as it is for this scope; this one, where no table is named by a pattern."""
@@ -129,7 +124,8 @@ class PostgresStore:
             return known
         data_map, schema = tenant_map.for_scope(self.name, self._data_map, self._map, scope)
         view = copy(self)
-        knows = TenantView(self.name, self._map, self._data_map, schema, lambda: (self._inspected, self._usual))
+        whole = self._structure
+        knows = TenantView(self.name, self._map, self._data_map, schema, lambda: (whole.inspected, whole.usual))
         view._bind(data_map, knows)  # noqa: SLF001 - it is one of our own
         self._tenants = dict([*self._tenants.items(), (key, view)][-_TENANTS:])
         return view
@@ -155,22 +151,17 @@ class PostgresStore:
         """Hold the data map against the live database."""
 
         def inspected(connection: Connection) -> Sequence[Finding]:
-            tables = [table.table for table in self._map.collections.values()]
             with connection.transaction(force_rollback=True):
-                before = Fingerprint.taken(connection, tables)
-                schemas = (
-                    tenant_shapes.read(connection, self._map, self._data_map)
-                    if self._view is None
-                    else self._view.schemas(connection)
-                )
+                before, schemas = self._structure.before_inspection(connection)
             found = [
                 *inspection.findings(connection, self.name, self._data_map, schemas),
                 *self._replicas.findings(connection),
             ]
-            if not _built_wrong(found):
-                self._inspected, self._usual = before, None if schemas is None else schemas.usual
+            if not built_wrong(found):
+                self._structure.inspected = before
+                self._structure.usual = None if schemas is None else schemas.usual
                 for view in self._tenants.values():
-                    view._inspected = None  # noqa: SLF001 - it is one of our own
+                    view._structure.inspected = None  # noqa: SLF001 - it is one of our own
             return found
 
         return self._transactions.call(inspected)
@@ -199,35 +190,14 @@ class PostgresStore:
 
     def relations(self, scope: Scope) -> Mapping[str, Mapping[str, Any]]:
         """The tables of the collections by oid, with the columns that the map names and the partitions."""
-        if (of := self._of(scope)) is not self:
-            return of.relations(scope)
-
-        def looked(connection: Connection) -> Mapping[str, Mapping[str, Any]]:
-            live = self._catalogue.read(connection)
-            if self._as_planned is None or self._as_planned[0] is not live:
-                self._as_planned = live, relations.planned(connection, self._map)
-            return self._as_planned[1]
-
-        return self._transactions.look(looked)
+        return self._of(scope)._structure.relations()  # noqa: SLF001 - it is one of our own
 
     def changed(self, planned: Mapping[str, Mapping[str, Any]], scope: Scope) -> Mapping[str, RelationChange]:
         """Which of them are not these any more. That none is holds as long as the catalogue says the same.
 
         And as long as the tables are built as they were before this look, which a step asks again before it erases.
         """
-        if (of := self._of(scope)) is not self:
-            return of.changed(planned, scope)
-        self._take_over()
-
-        def looked(connection: Connection) -> Mapping[str, RelationChange]:
-            live = self._catalogue.read(connection)
-            if self._as_planned is not None and self._as_planned[0] is live and self._as_planned[1] == planned:
-                return {}
-            found = relations.changed(connection, self._map, planned)
-            self._as_planned = None if found else (live, planned)
-            return found
-
-        return self._transactions.look(looked)
+        return self._of(scope)._structure.changed(planned)  # noqa: SLF001 - it is one of our own
 
     def following(self, changed: Mapping[str, RelationChange], scope: Scope) -> PostgresStore:
         """The same database under a map that names the renamed tables as they are called, and no other changed one."""
@@ -239,7 +209,7 @@ class PostgresStore:
         spec = relations.followed(self._map, changed)
         stores = {**self._data_map.stores, self.name: spec}
         view = copy(self)
-        knows = None if self._view is None else self._view.following()
+        knows = None if self._structure.view is None else self._structure.view.following()
         view._bind(self._data_map.model_copy(update={"stores": stores}), knows)  # noqa: SLF001 - it is one of our own
         self._views = {key: view}  # what was built otherwise before that is of no interest any more
         return view
@@ -253,9 +223,7 @@ class PostgresStore:
         linked = linked_namespaces(self.name, self._map, scope)
         if not any(key.namespace in linked for subject in subjects for key in subject.keys):
             return []
-        return self._transactions.read(
-            lambda connection: resolve.resolve(connection, self._mapped(connection, scope), subjects, scope, cutoff)
-        )
+        return self._read(scope, lambda connection, store: resolve.resolve(connection, store, subjects, scope, cutoff))
 
     def resolve_together(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime, going: Collection[str]
@@ -269,42 +237,37 @@ class PostgresStore:
         shared = {name for name in ours if self._map.collections[name].sharing is not None}
         if not shared or not shared <= set(going):
             return []
-        return self._transactions.read(
-            lambda connection: resolve.resolve_together(
-                connection, self._mapped(connection, scope), subjects, scope, cutoff
-            )
+        return self._read(
+            scope, lambda connection, store: resolve.resolve_together(connection, store, subjects, scope, cutoff)
         )
 
     def resolve_shared(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Sequence[DiscoveredKey]:
         """What rows say that people share, of each of the subjects who owns one, whoever owns it as well."""
         if not any(one.sharing is not None for one in self._map.collections.values()):
             return []
-        return self._transactions.read(
-            lambda connection: resolve.resolve_shared(
-                connection, self._mapped(connection, scope), subjects, scope, cutoff
-            )
+        return self._read(
+            scope, lambda connection, store: resolve.resolve_shared(connection, store, subjects, scope, cutoff)
         )
 
     def count(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime) -> Counts:
         """What is there now, in one snapshot."""
 
-        def counted(connection: Connection) -> Counts:
-            search = count.searched(connection, self._mapped(connection, scope), subjects, scope, cutoff)
-            return count.count(search, subjects)
+        def counted(connection: Connection, store: BoundStore) -> Counts:
+            return count.count(count.searched(connection, store, subjects, scope, cutoff), subjects)
 
-        return self._transactions.read(counted)
+        return self._read(scope, counted)
 
     def count_with_obstacles(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> tuple[Counts, Sequence[Obstacle]]:
         """What is there now, and the rows that stay and point to rows that would be deleted, in one snapshot."""
 
-        def counted(connection: Connection) -> tuple[Counts, Sequence[Obstacle]]:
-            search = count.searched(connection, self._mapped(connection, scope), subjects, scope, cutoff)
+        def counted(connection: Connection, store: BoundStore) -> tuple[Counts, Sequence[Obstacle]]:
+            search = count.searched(connection, store, subjects, scope, cutoff)
             counts = count.count(search, subjects)
             return counts, obstacles.obstacles(search, self._data_map, counts)
 
-        return self._transactions.read(counted)
+        return self._read(scope, counted)
 
     def erase(  # noqa: PLR0913, PLR0917 - the verb of the contract
         self,
@@ -324,7 +287,7 @@ class PostgresStore:
         """
         if (of := self._of(scope)) is not self:
             return of.erase(subjects, actions, scope, cutoff, beat, notice)
-        store = self._structure_checked(lambda live: self._bound(live, scope))
+        store = self._structure.checked(lambda live: self._structure.bound(live, scope), self.inspect)
         logs = {name: table.log for name, table in self._map.collections.items() if table.log is not None}
         eraser = Eraser(
             store,
@@ -342,7 +305,7 @@ class PostgresStore:
         """Wait for transactions older than the cutoff, then count again by other statements; on replicas as well."""
         if (of := self._of(scope)) is not self:
             return of.verify(subjects, scope, cutoff)
-        self._take_over()
+        self._structure.take_over()
         seconds = self._settings.verification_wait_seconds
         outstanding = self._transactions.call(lambda connection: await_quiescence(connection, cutoff, seconds))
         if outstanding:
@@ -352,8 +315,8 @@ class PostgresStore:
             )
 
         def query(connection: Connection) -> VerificationQuery:
-            live = self._catalogue.last(connection)
-            self._require_schema(live)
+            live = self._structure.catalogue.last(connection)
+            self._structure.require_schema(live)
             last = self._last_verified
             if last is None or last[0] is not live or last[1] != scope:
                 last = self._last_verified = live, scope, StatementCache()
@@ -367,11 +330,11 @@ class PostgresStore:
                 lambda connection: self._replicas.verify(connection, query, subjects, found)
             )
         except TerminalError:
-            self._check_structure()
+            self._structure.check(self.inspect)
             raise
         # Afterwards, which tells what was changed before as well: a swap may have waited for a lock until it was read,
         # and what was read is the table that took the name.
-        self._check_structure()
+        self._structure.check(self.inspect)
         return found
 
     def sizes(self, scope: Scope) -> Mapping[str, int]:
@@ -393,47 +356,40 @@ class PostgresStore:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""
         if (of := self._of(scope)) is not self:
             return of.needed_by(collections, scope)
-        live = self._transactions.read(self._catalogue.read)
-        self._require_schema(live)
+        live = self._transactions.read(self._structure.catalogue.read)
+        self._structure.require_schema(live)
         return retention_dependencies.needed_by(collections, self._map, self._data_map, live.foreign_keys)
 
     def claimed(self, subjects: Sequence[Subject], scope: Scope) -> Mapping[int, frozenset[SubjectKey]]:
         """Keys that rows of other persons hold now, or rows that other persons own, for stores that cannot tell."""
 
-        def holding(connection: Connection) -> Mapping[int, frozenset[SubjectKey]]:
-            store = self._mapped(connection, scope)
+        def holding(connection: Connection, store: BoundStore) -> Mapping[int, frozenset[SubjectKey]]:
             elsewhere = other_names.held_by_others(connection, store, subjects, scope)
             held = claimed_keys.claimed(connection, store, subjects, scope)
             return _both(held, elsewhere)
 
-        held = self._transactions.read(holding)
+        held = self._read(scope, holding)
         if not joint_keys.any_told(self._map, subjects):
             return held
-        owned = self._transactions.read(
-            lambda connection: joint_keys.owned_by_others(connection, self._mapped(connection, scope), subjects, scope)
+        owned = self._read(
+            scope, lambda connection, store: joint_keys.owned_by_others(connection, store, subjects, scope)
         )
         return _both(held, owned)
 
     def claimants(self, values: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, Holders]:
         """Whose rows of persons hold these values now, and since when."""
-        return self._transactions.read(
-            lambda connection: other_names.claimants(connection, self._mapped(connection, scope), values, scope)
-        )
+        return self._read(scope, lambda connection, store: other_names.claimants(connection, store, values, scope))
 
     def persons_since(self, persons: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, datetime]:
         """When the earliest row of each of these persons was made."""
-        return self._transactions.read(
-            lambda connection: person_rows.persons_since(connection, self._mapped(connection, scope), persons, scope)
-        )
+        return self._read(scope, lambda connection, store: person_rows.persons_since(connection, store, persons, scope))
 
     def told_by_others(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:
         """Doubtful keys that rows hold which say that they are somebody else's."""
-        return self._transactions.read(
-            lambda connection: hearsay.told_by_others(
-                connection, self._mapped(connection, scope), subjects, scope, cutoff
-            )
+        return self._read(
+            scope, lambda connection, store: hearsay.told_by_others(connection, store, subjects, scope, cutoff)
         )
 
     def given_again(
@@ -441,24 +397,21 @@ class PostgresStore:
     ) -> Mapping[int, frozenset[SubjectKey]]:
         """Keys that somebody else's rows hold by now: persons', of things, hearsay, and values by another name."""
 
-        def given(connection: Connection) -> Mapping[int, frozenset[SubjectKey]]:
-            store = self._mapped(connection, scope)
+        def given(connection: Connection, store: BoundStore) -> Mapping[int, frozenset[SubjectKey]]:
             elsewhere = other_names.held_by_others(connection, store, subjects, scope)
             told = _both(hearsay.held_by_now(connection, store, subjects, scope, cutoff), elsewhere)
             known = hearsay.without(subjects, told)  # what only these lead to is nobody's of them either
             again = keys_given_again.given_again(connection, store, known, scope, cutoff)
             return _both(told, again)
 
-        return self._transactions.read(given)
+        return self._read(scope, given)
 
     def waiting(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, Mapping[str, Sequence[str]]]:
         """Collections of which rows stay, for keys in them are not known to be the person's."""
-        return self._transactions.read(
-            lambda connection: awaited_keys.waiting(
-                connection, self._mapped(connection, scope), subjects, scope, cutoff
-            )
+        return self._read(
+            scope, lambda connection, store: awaited_keys.waiting(connection, store, subjects, scope, cutoff)
         )
 
     def close(self) -> None:
@@ -467,58 +420,12 @@ class PostgresStore:
         self._replicas.close()
         self._blind.close()
 
-    def _check_structure(self) -> None:
-        """Look whether the tables are built as the last inspection saw them, and inspect anew where that is enough."""
-        if self._inspected is not None:
-            self._structure_checked(lambda _: None)
-
-    def _take_over(self) -> None:
-        """Of a view for one scope: what was inspected of the whole holds for it, if it is built like that."""
-        view, tables = self._view, [table.table for table in self._map.collections.values()]
-        if view is not None and self._inspected is None:
-            self._inspected = self._transactions.look(lambda connection: view.taken_over(connection, tables))
-
-    def _structure_checked(self, work: Callable[[Catalogue], T]) -> T:
-        """Do that, and then something with the very catalogue that was found to be as it was inspected."""
-        self._take_over()
-
-        def looked(connection: Connection) -> tuple[list[Difference], T | None]:
-            live = self._catalogue.read(connection)
-            differences = self._differences(connection, live)
-            return differences, None if differences else work(live)
-
-        differences, done = self._transactions.look(looked)
-        if not differences:
-            return cast("T", done)
-        if not all(one.settles for one in differences) or _built_wrong(self.inspect()):
-            raise schema_fingerprint.changed(self.name, differences)
-        return self._transactions.look(lambda connection: work(self._catalogue.read(connection)))
-
-    def _differences(self, connection: Connection, live: Catalogue) -> list[Difference]:
-        """From what the last inspection saw. That there are none holds as long as the catalogue says the same."""
-        inspected, known = self._inspected, self._as_inspected
-        if inspected is None or (known is not None and known[0] is live and known[1] is inspected):
-            return []
-        differences = inspected.differences(connection)
-        self._as_inspected = None if differences else (live, inspected)
-        return differences
+    def _read(self, scope: Scope, work: Callable[[Connection, BoundStore], T]) -> T:
+        """Read in one snapshot, with the map bound for this scope."""
+        return self._transactions.read(lambda connection: work(connection, self._mapped(connection, scope)))
 
     def _mapped(self, connection: Connection, scope: Scope) -> BoundStore:
-        if (of := self._of(scope)) is not self:
-            return of._mapped(connection, scope)  # noqa: SLF001 - it is one of our own
-        return self._bound(self._catalogue.last(connection), scope)
-
-    def _bound(self, live: Catalogue, scope: Scope) -> BoundStore:
-        self._require_schema(live)
-        last = self._last_mapped
-        if last is None or last[0] is not live or last[1] != scope:
-            last = self._last_mapped = live, scope, bound_store(self.name, self._data_map, live, scope)
-        return last[2]
-
-    def _require_schema(self, live: Catalogue) -> None:
-        """Refuse a member that has no schema, of whom nothing would be found."""
-        if self._view is not None:
-            self._view.require_schema(live)
+        return self._of(scope)._structure.mapped(connection, scope)  # noqa: SLF001 - it is one of our own
 
 
 def _both(
@@ -526,8 +433,3 @@ def _both(
 ) -> Mapping[int, frozenset[SubjectKey]]:
     nothing = frozenset[SubjectKey]()
     return {number: ours.get(number, nothing) | others.get(number, nothing) for number in ours.keys() | others.keys()}
-
-
-def _built_wrong(findings: Sequence[Finding]) -> bool:
-    """An error is among them that is not only one of rows which stand there now, or of some members' schemas."""
-    return any(one.severity is Severity.ERROR and one.scopes is None for one in findings)

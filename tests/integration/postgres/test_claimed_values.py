@@ -292,7 +292,7 @@ def test_who_held_an_attributed_address_does_not_claim_it_from_that_person(
 
 def _on_a_standby(store: PostgresStore, connection: psycopg.Connection, people: list[Subject]) -> Counts:
     """What verification counts where nothing can be written."""
-    live = store._catalogue.read(connection)
+    live = store._structure.catalogue.read(connection)
     verifier = VerificationQuery("main", store._map, store._data_map, live, ACME, CUTOFF, StatementCache())
     return replicas._recount(connection, replace(verifier, asked=replicas._ASKED, marked=False), people)
 

@@ -199,7 +199,7 @@ def test_the_statement_on_a_standby_counts_what_the_primary_counts(company, chan
         empty = {number: dict.fromkeys(tallies, RecordCounts()) for number, tallies in told.items()}
 
         def verifier(connection):
-            live = alone._catalogue.read(connection)
+            live = alone._structure.catalogue.read(connection)
             return VerificationQuery("main", alone._map, alone._data_map, live, ACCOUNT, CUTOFF, StatementCache())
 
         with psycopg.connect(company[0], autocommit=True) as primary:
