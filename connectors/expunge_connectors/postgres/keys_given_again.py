@@ -17,12 +17,12 @@ from psycopg import sql
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres import count, resolve
+from expunge_connectors.postgres import count
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
-from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, person_rows
+from expunge_connectors.postgres.sql import claimed_keys, key_staging, keys_of_others, person_rows, row_yields
 from expunge_connectors.postgres.sql.fragments import TRUE
 from expunge_connectors.postgres.sql.row_conditions import in_scope, made_after, made_on_the_day
 from expunge_connectors.postgres.sql.search_paths import search_paths
@@ -141,7 +141,7 @@ def _of_the_day(search: Search, mapped: BoundTable, link: BoundLink, subjects: S
     identities = [identity for identity in mapped.yields if identity in search.store.passing]
     if not identities:
         return []
-    texts = [resolve.told_by(mapped, identity) for identity in identities]
+    texts = [row_yields.told_by(mapped, identity) for identity in identities]
     that_day = made_on_the_day(mapped, "t", search.cutoff)
     compose = partial(
         person_rows.holding, search.store, search.staged, mapped, link, in_scope(mapped, "t"), that_day, texts

@@ -10,6 +10,7 @@ claimed_keys     marks staged keys that another person's row holds
 stored_spellings texts that a library reads as keys of a chunk
 subject_search   finding the rows of a chunk
 search_paths     the ways that lead to a collection's rows
+row_yields       the rows found by `resolve`, with what they say about further keys
 combined_query   one statement for few keys
 comparison       row identity and key comparison
 member_rows      of which member a row is, by the rows above it
