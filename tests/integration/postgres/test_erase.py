@@ -29,7 +29,7 @@ from expunge_connectors.contract import RecordCounts, Scope, no_beat
 from expunge_connectors.errors import StillReferencedError, TerminalError, TransientError
 from expunge_connectors.postgres import connector
 from expunge_connectors.postgres.connection import PinnedConnection
-from expunge_connectors.postgres.erase import chunk_erasure, handed_over_rows
+from expunge_connectors.postgres.erase import chunk_erasure, collection_erasure, handed_over_rows
 from expunge_connectors.postgres.erase.chunk_erasure import slices
 from expunge_connectors.postgres.erase.eraser import Eraser
 
@@ -149,21 +149,21 @@ def test_verification_finds_what_a_missing_statement_left(  # noqa: PLR0917 - fi
         company, "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'f'"
     ):
         execute(company, f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
-    whole = Eraser._collection
+    whole = collection_erasure.erase
 
-    def crippled(self, connection, mapped, limit):
-        return 0 if mapped.name == off else whole(self, connection, mapped, limit)
+    def crippled(search, mapped, limit):
+        return 0 if mapped.name == off else whole(search, mapped, limit)
 
     with opened(company) as store:
         people = resolved(store, [subject(1, **keys)], scope)
         before = store.count(people, scope, CUTOFF)[1][off].due
-        monkeypatch.setattr(Eraser, "_collection", crippled)
+        monkeypatch.setattr(collection_erasure, "erase", crippled)
         monkeypatch.setattr(handed_over_rows, "refuse", lambda *_: None)  # which would not let it be committed
         store.erase(people, approved, scope, CUTOFF, no_beat)
         assert before > 0
         alone = {"addresses": 1} if off == "user_addresses" else {}  # of hers alone, to which her row still points
         assert due(store.verify(people, scope, CUTOFF)) == {off: before, **alone}
-        monkeypatch.setattr(Eraser, "_collection", whole)
+        monkeypatch.setattr(collection_erasure, "erase", whole)
         store.erase(people, approved, scope, CUTOFF, no_beat)
         assert due(store.verify(people, scope, CUTOFF)) == {}
 
@@ -361,14 +361,14 @@ def test_a_shared_address_with_a_cascade_stays_while_somebody_lives_there(compan
 def test_two_owners_erased_at_once_leave_no_orphan(company, monkeypatch):
     # Both have taken their link away, and neither has committed, when they ask who else lives there.
     meeting = threading.Barrier(2, timeout=20)
-    whole = Eraser._collection
+    whole = collection_erasure.erase
 
-    def met(self, connection, mapped, limit):
+    def met(search, mapped, limit):
         if mapped.name == "addresses":
             meeting.wait()
-        return whole(self, connection, mapped, limit)
+        return whole(search, mapped, limit)
 
-    monkeypatch.setattr(Eraser, "_collection", met)
+    monkeypatch.setattr(collection_erasure, "erase", met)
     failures = []
     with opened(company) as store:
         people = [resolved(store, [subject(number, user_id=str(number))], ACCOUNT) for number in (1, 2)]
@@ -643,11 +643,11 @@ def test_no_row_of_others_comes_between_the_question_and_a_cascade(company, monk
         }
 
     loaded = data_map(change)
-    asked = Eraser._guard
+    asked = collection_erasure._guard
     refused = []
 
-    def guard(self, search, mapped, circle):
-        asked(self, search, mapped, circle)
+    def guard(search, mapped, circle):
+        asked(search, mapped, circle)
         if mapped.name == "messages":
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 execute(
@@ -655,7 +655,7 @@ def test_no_row_of_others_comes_between_the_question_and_a_cascade(company, monk
                 )
             refused.append(mapped.name)
 
-    monkeypatch.setattr(Eraser, "_guard", guard)
+    monkeypatch.setattr(collection_erasure, "_guard", guard)
     with opened(company, loaded) as store:
         ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
         store.erase(ada, actions(loaded, "calltrack"), ACCOUNT, CUTOFF, no_beat)

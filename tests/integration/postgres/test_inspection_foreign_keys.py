@@ -11,7 +11,7 @@ from tests.support.postgres.small_schemas import ACME, left, shape
 
 from expunge_connectors.contract import Severity, no_beat
 from expunge_connectors.errors import StillReferencedError, StructureChangedError, TerminalError
-from expunge_connectors.postgres.erase.eraser import Eraser
+from expunge_connectors.postgres.erase import collection_erasure
 
 MAP = """
 users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}
@@ -98,16 +98,16 @@ def test_a_step_does_not_begin_where_a_foreign_key_was_switched_off(database, st
 def test_a_child_that_comes_late_is_found_by_its_key(database, monkeypatch):
     loaded = shape(MAP)
     execute(database, TABLES + "ALTER TABLE m DISABLE TRIGGER ALL")
-    real = Eraser._collection
+    real = collection_erasure.erase
 
-    def late(self, search, mapped, limit):
+    def late(search, mapped, limit):
         if mapped.name == "m" and 3 not in left(database, "notes"):
             execute(database, "INSERT INTO notes VALUES (3, 1)")
-        return real(self, search, mapped, limit)
+        return real(search, mapped, limit)
 
     with opened(database, loaded) as store:
         [one] = resolved(store, [subject(1, user_id="1")], ACME)
-        monkeypatch.setattr(Eraser, "_collection", late)
+        monkeypatch.setattr(collection_erasure, "erase", late)
         with pytest.raises(StillReferencedError, match="notes"):
             store.erase([one], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         monkeypatch.undo()

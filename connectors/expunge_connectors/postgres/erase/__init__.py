@@ -2,6 +2,8 @@
 
 chunk_erasure       slices of a chunk, each in transactions until nothing of it is left
 eraser              one transaction: order, limits
+collection_erasure  the due rows of one collection, or of a circle of them
+rows_at_hand        rows found before they are erased
 erasing_statements  DELETE and UPDATE that check once more what was found
 found_rows          the rows found, with what matched
 locked_rows         rows known by where they stand, locked there
