@@ -4,7 +4,8 @@ reader               tables, columns and keys from pg_catalog
 tables               these as data
 cache                the catalogue kept, with a cheap check that it still holds
 relations            what the collections of a plan are, and whether they still are that
-tenant_shapes        how the tables of each member's schema are built, for all schemas by one statement
+tenant_facts         what there is of the tables of each member's schema, for all schemas by one statement
+tenant_shapes        which of these schemas are built alike, and what is otherwise in one of them
 schema_fingerprint   what changed in the schema between inspection and erasure
 column_names         what the names of columns say about what they hold
 polymorphic_columns  columns with ids of many tables, by their names
