@@ -2,7 +2,8 @@
 
 connector              the contract's verbs
 spec                   what the data map says
-client                 bounded pipelines, a pinned connection, retries
+client                 clients as all of ours are, bounded pipelines, a pinned connection, retries
+store_identity         which database this is; its clock
 errors                 answers of the server to our errors
 records                keys, members and fields of a subject (pure)
 key_patterns           templates with wildcards, and how they are to be read

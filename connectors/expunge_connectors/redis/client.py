@@ -11,12 +11,16 @@ from typing import Any
 
 from redis import Redis
 from redis import exceptions as redis_errors
+from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
 from tenacity.wait import wait_base
 
 from expunge_connectors.contract import Heartbeat, no_beat
-from expunge_connectors.errors import AnswerLostError
+from expunge_connectors.errors import AnswerLostError, TerminalError
 from expunge_connectors.redis.errors import translated
+from expunge_connectors.redis.spec import RedisConnection
 from expunge_connectors.retry import with_retries
 
 BATCH = 1000
@@ -53,6 +57,33 @@ Heard = Callable[[Sequence[tuple[Command, Any]]], None]
 """Called with commands and their answers, of every attempt and before anything is raised: an answer that was lost is
 `LOST`, and a command that the server refused is absent."""
 LOST = object()
+
+
+def new_client(store: str, connection: RedisConnection) -> Redis:
+    """A client as all of ours are; nothing is contacted.
+
+    Raises:
+        TerminalError: The URL cannot be read.
+    """
+    try:
+        client = Redis.from_url(
+            connection.url.get_secret_value(),
+            decode_responses=False,
+            socket_timeout=connection.timeout_seconds,
+            socket_connect_timeout=connection.timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+            # Three questions at every connect that nobody here needs answered: half the price of a connection.
+            driver_info=None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+    except ValueError:
+        raise TerminalError(
+            f"Store {store}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
+        ) from None
+    client.get_connection_kwargs()["decode_responses"] = False  # what a URL says would outweigh what is said above
+    for command in RAW:
+        client.response_callbacks.pop(command, None)
+    return client
 
 
 def _not_listening(_answered: Sequence[tuple[Command, object]]) -> None:

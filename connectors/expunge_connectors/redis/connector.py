@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
-from redis import Redis
 from redis import exceptions as redis_errors
-from redis.backoff import NoBackoff
-from redis.maint_notifications import MaintNotificationsConfig
-from redis.retry import Retry
 from tenacity.wait import wait_base
 
 from expunge_config.datamap import Action, DataMap, Model, StoreSpec
@@ -35,8 +30,8 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.redis import blind_search, draft, unmapped_identifiers
-from expunge_connectors.redis.client import RAW, Command, PinnedClient, PipelineClient
+from expunge_connectors.redis import blind_search, draft, store_identity, unmapped_identifiers
+from expunge_connectors.redis.client import PinnedClient, PipelineClient, new_client
 from expunge_connectors.redis.deletion import remove, removed
 from expunge_connectors.redis.errors import translated
 from expunge_connectors.redis.index_cleanup import IndexCleanup, self_contained_identities
@@ -44,7 +39,7 @@ from expunge_connectors.redis.index_members import MemberReader
 from expunge_connectors.redis.inspection import findings
 from expunge_connectors.redis.key_indexes import members_at_once
 from expunge_connectors.redis.lookup import gathered, present
-from expunge_connectors.redis.records import SENTINEL, Names, Record, RecordKind, kinds
+from expunge_connectors.redis.records import Names, Record, RecordKind, kinds
 from expunge_connectors.redis.scan import ScanPass
 from expunge_connectors.redis.spec import RedisConnection, RedisSpec
 from expunge_connectors.redis.verify.verification import count_left
@@ -79,14 +74,14 @@ class RedisStore:
         self._wait = backoff() if wait is None else wait
         self._within = self_contained_identities(name, data_map, spec)
         self._reader = MemberReader(name, data_map, self._within)
-        self._client = self._new_client()
+        self._client = new_client(self.name, self._connection)
 
     @classmethod
     def draft(cls, name: str, connection: Model, rows: int, known: Sequence[StoreDraft]) -> StoreDraft:
         """Propose templates for the shapes of a sample of names."""
         if not isinstance(connection, RedisConnection):
             raise TerminalError(f"Store {name}: its connection settings are not of the kind redis.")
-        client = _new_client(name, connection)
+        client = new_client(name, connection)
         try:
             return draft.draft(PipelineClient(name, client, backoff()), rows, known)
         finally:
@@ -116,13 +111,10 @@ class RedisStore:
     def identity(self) -> StoreIdentity:
         """The sentinel that `adopt` planted, and the number of the database.
 
-        Redis has nothing of its own that would do: `run_id` changes with every start, `master_replid` with every
-        failover.
-
         Raises:
             TerminalError: There is no sentinel yet.
         """
-        return self._identity(self._conversation().one("GET", SENTINEL))
+        return store_identity.identity(self._conversation())
 
     def identity_at(self) -> tuple[StoreIdentity, datetime]:
         """The same with the server's clock, by one request.
@@ -130,30 +122,16 @@ class RedisStore:
         Raises:
             TerminalError: There is no sentinel yet.
         """
-        raw, time = self._conversation().ask([Command(None, ("GET", SENTINEL)), Command(None, ("TIME",))])
-        return self._identity(raw), _clock(time)
-
-    def _identity(self, raw: bytes | None) -> StoreIdentity:
-        try:
-            sentinel = str(uuid.UUID(raw.decode())) if raw is not None else None
-        except ValueError:
-            raise TerminalError(f"Store {self.name}: the sentinel key holds something else.") from None
-        if sentinel is None:
-            raise TerminalError(
-                f"Store {self.name}: the server carries no sentinel, so it cannot be told from another one.",
-                remedy=f"Make sure that this is the right server, then run `expunge adopt {self.name}`.",
-            )
-        database = str(self._client.get_connection_kwargs().get("db", 0))
-        return StoreIdentity(self.name, "redis", {"sentinel": sentinel, "database": database})
+        return store_identity.identity_at(self._conversation())
 
     def adopt(self) -> StoreIdentity:
         """Plant a sentinel (SET NX: never over another one) and return the identity."""
-        self._conversation().one("SET", SENTINEL, str(uuid.uuid4()), "NX")
+        store_identity.plant(self._conversation())
         return self.identity()
 
     def now(self) -> datetime:
         """The server's clock (TIME), in microseconds."""
-        return _clock(self._conversation().one("TIME"))
+        return store_identity.now(self._conversation())
 
     def resolve(self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime | None) -> Sequence[DiscoveredKey]:
         """What the subjects' indexes name; what cannot be read as such an identifier is told as unread.
@@ -234,7 +212,7 @@ class RedisStore:
 
     @contextmanager
     def _fresh(self) -> Iterator[PipelineClient]:
-        client = self._new_client()
+        client = new_client(self.name, self._connection)
         try:
             yield PipelineClient(self.name, client, self._wait)
         finally:
@@ -242,7 +220,7 @@ class RedisStore:
 
     @contextmanager
     def _pinned(self) -> Iterator[PinnedClient]:
-        client = self._new_client()
+        client = new_client(self.name, self._connection)
         try:
             try:
                 line = client.connection_pool.get_connection()
@@ -251,36 +229,6 @@ class RedisStore:
             yield PinnedClient(self.name, client, self._wait, line=line)
         finally:
             client.connection_pool.disconnect()  # closes the line, whatever is still under way on it
-
-    def _new_client(self) -> Redis:
-        return _new_client(self.name, self._connection)
-
-
-def _clock(answer: tuple[int, int]) -> datetime:
-    seconds, microseconds = answer
-    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(microseconds))
-
-
-def _new_client(name: str, connection: RedisConnection) -> Redis:
-    try:
-        client = Redis.from_url(
-            connection.url.get_secret_value(),
-            decode_responses=False,
-            socket_timeout=connection.timeout_seconds,
-            socket_connect_timeout=connection.timeout_seconds,
-            retry=Retry(NoBackoff(), 0),
-            # Three questions at every connect that nobody here needs answered: half the price of a connection.
-            driver_info=None,
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        )
-    except ValueError:
-        raise TerminalError(
-            f"Store {name}: its URL cannot be read.", remedy="Give redis://user:password@host:port/database."
-        ) from None
-    client.get_connection_kwargs()["decode_responses"] = False  # what a URL says would outweigh what is said above
-    for command in RAW:
-        client.response_callbacks.pop(command, None)
-    return client
 
 
 def _with_name(records: Sequence[Record]) -> list[Record]:
