@@ -25,7 +25,7 @@ from tests.support.postgres.small_schemas import ACME, erased, left, shape
 from expunge_connectors.contract import no_beat
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres import PostgresSpec
-from expunge_connectors.postgres.erase.side_effect_guard import Rows
+from expunge_connectors.postgres.erase.written_rows import Rows
 
 FUNCTION = "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;"
 HISTORY = "CREATE TABLE history (body text);"

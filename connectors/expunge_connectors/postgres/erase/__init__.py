@@ -12,6 +12,7 @@ awaited_keys        which of these stay, and for which keys
 handed_over_rows    rows that became another's while a statement waited
 reference_guard     rows that stay but point to rows that go
 side_effect_guard   roll back when triggers or cascades change other rows
+written_rows        the server's counters of what was written, table by table
 intercepted_rows    rows that a trigger or a rule keeps from going
 carried_values      what a trigger keeps of a replaced value in the same row
 redacted_writes     writes whose errors quote no values
