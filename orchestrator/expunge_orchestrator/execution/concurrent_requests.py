@@ -18,7 +18,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.suppression_list import Tagger, entries_of
 from expunge_orchestrator.ledger.unfinished_people import UnfinishedPerson
-from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules import count_records, successive_looks
 from expunge_orchestrator.rules.count_records import CountRecord, Place
 from expunge_orchestrator.rules.other_requests import ConcurrentRequest, LeftBefore
 from expunge_orchestrator.rules.outcomes import Result
@@ -141,7 +141,7 @@ def _places(one: UnfinishedPerson) -> frozenset[Place]:
     """Where such a request left something."""
     if one.outcome == Result.PARTIALLY_ERASED:
         return _by_storage(one.verified or {})
-    return frozenset(count_records.due_places(count_records.last_seen(one.found, one.verified)))
+    return frozenset(count_records.due_places(successive_looks.last_seen(one.found, one.verified)))
 
 
 def _usable_tags(context: StepContext, people: Sequence[Item]) -> dict[int, set[bytes]]:

@@ -14,7 +14,7 @@ from expunge_connectors.contract import Counts, Subject, SubjectKey
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules import successive_looks
 from expunge_orchestrator.rules.count_records import CountRecord
 from expunge_orchestrator.rules.resolution_answers import Resolved
 from expunge_orchestrator.rules.scope import restrict_to
@@ -70,7 +70,7 @@ def _columns(item: Item) -> tuple[str, ...]:
 
 def _without(record: CountRecord, number: int, counts: Mapping[str, tuple[Counts, Counts]]) -> dict[str, Any]:
     lowered = {
-        store: count_records.without_others(record[store], kept.get(number, {}), both.get(number, {}))
+        store: successive_looks.without_others(record[store], kept.get(number, {}), both.get(number, {}))
         for store, (kept, both) in counts.items()
         if store in record
     }

@@ -18,7 +18,7 @@ from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.receipts import acceptance, shared_documents, statement_issuer
-from expunge_orchestrator.rules import count_records, pipeline, plan_limits_and_drift
+from expunge_orchestrator.rules import count_records, pipeline, plan_limits_and_drift, successive_looks
 from expunge_orchestrator.rules.scope import restrict_to
 
 _ON = Transition()
@@ -67,9 +67,9 @@ def recount(context: StepContext) -> StepWrite:
             asked = verified_since_count(connection, context.chunk_id)
         for item in begun:
             verified = {store: item.verified[store] for store in asked & item.verified.keys()}
-            earlier = count_records.found_where(item.found, item.erased)
-            by_now[item.id] = count_records.due_by_now(earlier, verified, found[item.id])
-            found[item.id] = count_records.merge_counts(earlier, verified, found[item.id])
+            earlier = successive_looks.found_where(item.found, item.erased)
+            by_now[item.id] = successive_looks.due_by_now(earlier, verified, found[item.id])
+            found[item.id] = successive_looks.merge_counts(earlier, verified, found[item.id])
     due = count_records.due_by_place(by_now.values())
     most = max(map(count_records.all_due, by_now.values()), default=0)
 

@@ -15,7 +15,8 @@ from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger.batches import erasings
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item
-from expunge_orchestrator.rules.count_records import due_places, merge_counts
+from expunge_orchestrator.rules.count_records import due_places
+from expunge_orchestrator.rules.successive_looks import merge_counts
 
 Places = frozenset[tuple[str, str]]
 Samples = Mapping[tuple[str, str], str | None]

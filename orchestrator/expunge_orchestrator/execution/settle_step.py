@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import collection_lines, earlier_lines, request_facts, statement_bodies
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
-from expunge_orchestrator.rules import count_records, outcome_decision, owed, pipeline
+from expunge_orchestrator.rules import outcome_decision, owed, pipeline, successive_looks
 from expunge_orchestrator.rules.outcome_decision import ChunkDecision, ChunkFacts, PersonFacts, Way
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
@@ -79,9 +79,9 @@ def _gather(context: StepContext, again: Collection[int]) -> ChunkFacts:
     known: dict[int, PersonFacts] = {}
     for item in people:
         seen = item.reverified if item.id in again else item.reviewed
-        came = count_records.found_of(item.reviewed, seen, item.erased_again)
+        came = successive_looks.found_of(item.reviewed, seen, item.erased_again)
         known[item.id] = PersonFacts(
-            count_records.merge_counts(item.found, item.verified, came),
+            successive_looks.merge_counts(item.found, item.verified, came),
             seen,
             item.erased,
             gone=gone.get(item.series, {}),

@@ -19,7 +19,7 @@ from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
 from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.items import Item, bulk_update
-from expunge_orchestrator.rules import count_records, outcomes, pipeline
+from expunge_orchestrator.rules import count_records, outcomes, pipeline, successive_looks
 from expunge_orchestrator.rules.count_records import CountRecord
 from expunge_orchestrator.rules.outcomes import Outcome
 from expunge_orchestrator.rules.scope import restrict_to
@@ -41,7 +41,7 @@ def review(context: StepContext) -> StepWrite:
     context = context.following()
     counts = look_again(context, context.concluded, _last_looks(context.concluded))
     found = {
-        item.id: count_records.max_due(counts[item.id], item.reviewed.get(context.store, {}))
+        item.id: successive_looks.max_due(counts[item.id], item.reviewed.get(context.store, {}))
         for item in context.concluded
         if item.id in counts
     }
@@ -59,7 +59,7 @@ def review(context: StepContext) -> StepWrite:
 
 def _last_looks(people: Sequence[Item]) -> dict[int, CountRecord]:
     """Item -> what the answer's verification saw, or a review since: what was erased again after that is not known."""
-    return {item.id: count_records.last_seen(item.verified, item.reviewed) for item in people}
+    return {item.id: successive_looks.last_seen(item.verified, item.reviewed) for item in people}
 
 
 def re_resolve(context: StepContext) -> StepWrite:
@@ -92,7 +92,7 @@ def re_count(context: StepContext) -> StepWrite:
         here.require_planned_store()
         for number, seen in restrict_to(look_again(here, again, last), context.batch.actions[store]).items():
             record = rows[number]["reviewed"]
-            record[store] = count_records.pack(count_records.max_due(seen, record.get(store, {})), names)
+            record[store] = count_records.pack(successive_looks.max_due(seen, record.get(store, {})), names)
 
     def write(connection: Transaction) -> Transition:
         bulk_update(connection, list(rows.values()))

@@ -15,8 +15,9 @@ from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.batches import verified_since_count
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.items import Item, bulk_update
-from expunge_orchestrator.rules.count_records import CountRecord, out_of_reach, pack
+from expunge_orchestrator.rules.count_records import CountRecord, pack
 from expunge_orchestrator.rules.scope import restrict_to
+from expunge_orchestrator.rules.successive_looks import out_of_reach
 from expunge_orchestrator.subjects import followed_keys, unclear_counts
 
 

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.states import ChunkState
-from expunge_orchestrator.rules.count_records import UNSEEN_EMPTY, Place, ResidualCount, last_seen, records_in
+from expunge_orchestrator.rules.count_records import UNSEEN_EMPTY, Place, ResidualCount, records_in
 from expunge_orchestrator.rules.outcomes import REVIEWED
+from expunge_orchestrator.rules.successive_looks import last_seen
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import of_scope
 from expunge_orchestrator.ledger.suppression_list import TAGS_AT_ONCE
-from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules import successive_looks
 
 _ANY = sa.select(tables.residual_keys.c.item_id).limit(1)
 _COUNTS = (tables.item.c.found, tables.item.c.verified, tables.item.c.reviewed, tables.item.c.reverified)
@@ -93,7 +93,7 @@ def with_tags(connection: sa.Connection, scope: Scope, tags: Sequence[bytes]) ->
             row.wrapped_key,
             row.sealed_keys,
             [(store, name, reached) for store, name, reached in row.places],
-            count_records.last_seen(row.found, row.verified, row.reviewed, row.reverified),
+            successive_looks.last_seen(row.found, row.verified, row.reviewed, row.reverified),
         )
         for _, row in sorted(rows.items())
     ]

@@ -8,7 +8,7 @@ from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.chunks import Chunk
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.ledger.withdrawable_people import WITHDRAWABLE
-from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules import successive_looks
 from expunge_orchestrator.rules.stuck_people import StuckPerson
 
 _STUCK = sa.or_(
@@ -47,7 +47,7 @@ def in_batch(connection: sa.Connection, batch_id: int) -> list[StuckPerson]:
             row.id,
             row.chunk_id,
             row.outcome,
-            count_records.last_seen(row.found, row.verified, row.reviewed, row.reverified),
+            successive_looks.last_seen(row.found, row.verified, row.reviewed, row.reverified),
             bool(row.withdrawable),
         )
         for row in rows

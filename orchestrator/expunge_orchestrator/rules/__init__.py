@@ -6,7 +6,8 @@ identity_resolution     from identifiers to the keys of one person, or why not, 
 key_graph               what was seen to lead to what for one subject
 resolution_decision     which keys are one person's, by what was seen
 resolution_answers      who is meant, or why nobody is
-count_records           what was counted of a person, as the ledger keeps it, and what several looks come to
+count_records           what was counted of a person, as the ledger keeps it
+successive_looks        what the count records of several looks come to
 outcomes                from verification to what may be said of a collection and of a person (law 1)
 outcome_decision        what becomes of each person of a chunk, decided once
 other_requests          what other requests about a person leave uncertain

@@ -13,12 +13,13 @@ from enum import Enum, auto
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.rules import outcomes
 from expunge_orchestrator.rules.blind_findings import BlindFinding
-from expunge_orchestrator.rules.count_records import CountRecord, Place, found_of, records_in
+from expunge_orchestrator.rules.count_records import CountRecord, Place, records_in
 from expunge_orchestrator.rules.effective_holds import EffectiveHold, joined
 from expunge_orchestrator.rules.other_requests import ConcurrentRequest, LeftBefore, as_left, downgrade
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import UNNAMED_GROUND, Grounds, any_of, ground_of
 from expunge_orchestrator.rules.scope import Actions
+from expunge_orchestrator.rules.successive_looks import found_of
 
 
 class Way(Enum):

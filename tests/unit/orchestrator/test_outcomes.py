@@ -9,20 +9,17 @@ import pytest
 from expunge_config.datamap import Action
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.receipts import collection_lines
-from expunge_orchestrator.rules.count_records import (
-    TABLE_DROPPED,
+from expunge_orchestrator.rules.count_records import TABLE_DROPPED, is_dropped, pack, unpack
+from expunge_orchestrator.rules.outcomes import Outcome, Result, lines, outcome_of, result, summary, with_gone
+from expunge_orchestrator.rules.successive_looks import (
     due_by_now,
     found_of,
     found_where,
-    is_dropped,
     max_due,
     merge_counts,
     out_of_reach,
-    pack,
-    unpack,
     without_others,
 )
-from expunge_orchestrator.rules.outcomes import Outcome, Result, lines, outcome_of, result, summary, with_gone
 
 NOTHING = RecordCounts()
 
