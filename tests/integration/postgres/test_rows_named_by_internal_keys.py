@@ -69,3 +69,35 @@ def test_what_a_number_leads_to_stays_once_it_is_somebody_elses(database: str, f
         assert store.given_again(ann, ACME, CUTOFF)[1] == {SubjectKey("order_no", "c1")}
         for counts in (store.count(ann, ACME, CUTOFF), store.verify(ann, ACME, CUTOFF)):
             assert counts[1]["users"].due == 0
+
+
+_VISITS = """
+visits: {table: public.visits, created: created_at, yields: {order_no: card},
+  found_by: [{column: owner, identity: user_id}, {column: card, identity: order_no}]}
+loose: {table: public.loose, created: created_at, found_by: [{column: card, identity: order_no}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("came", "gone"),
+    [("('c1', NULL)", True), ("('c1', '2')", False), ("('c1', '2'), ('c1', NULL)", False)],
+    ids=["nobodys", "bobs", "bobs-and-nobodys"],
+)
+def test_a_row_without_an_owner_does_not_keep_a_key_that_is_anothers_by_now(
+    database: str, came: str, *, gone: bool
+) -> None:
+    """The visitor id of a device: Bob logs in on it, and what is done there then without a name may be his."""
+    execute(
+        database,
+        _TABLES.replace("card text PRIMARY KEY, owner", "card text, owner")
+        + "ALTER TABLE cards RENAME TO visits; CREATE TABLE loose (id int, card text, created_at timestamptz)",
+    )
+    loaded = checked(small_document(_USERS % ("", "") + _VISITS))
+    with opened(database, loaded) as store:
+        ann = resolved(store, [subject(1, user_id="1")], ACME)
+        store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        execute(database, f"INSERT INTO visits VALUES {came}; INSERT INTO loose VALUES (1, 'c1', '2025-01-01')")
+        again = {} if gone else {1: {SubjectKey("order_no", "c1")}}
+        assert store.given_again(ann, ACME, CUTOFF) == again
+        store.erase(ann, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert left(database, "loose") == ([] if gone else [1])

@@ -26,8 +26,9 @@ from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import compared, equal, named_there, of_kind, same_row, values
 from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import TRUE, and_, column, comma_list
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, any_of, column, comma_list, not_, or_
 from expunge_connectors.postgres.sql.key_staging import yielded
+from expunge_connectors.postgres.sql.named_people import Question, Who
 from expunge_connectors.postgres.sql.row_conditions import in_scope, old_enough
 from expunge_connectors.postgres.sql.staged_keys import Staged, StagingTable, Wanted
 from expunge_connectors.postgres.sql.subject_search import Search
@@ -241,8 +242,15 @@ def _looked_up(search: Search, held: Iterable[tuple[BoundTable, _Held]]) -> sql.
     return sql.SQL("SELECT {}").format(sql.SQL("\n OR ").join(each))
 
 
-def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
-    """A live row holds the key, whoever's; of any kind but those that another collection of the request looks at."""
+def _held_now(search: Search, mapped: BoundTable, held: _Held, said: sql.Composable = TRUE) -> sql.Composed:
+    """A live row holds the key, whoever's; of any kind but those that another collection of the request looks at.
+
+    Args:
+        search: The keys, and the rows found.
+        mapped: The collection.
+        held: The keys.
+        said: What else is so of that row.
+    """
     further: list[sql.Composable] = [
         sql.SQL("({}) IS NOT TRUE").format(of_kind(link.where, "t"))
         for one in search.store.takers(mapped.table.text)
@@ -253,8 +261,14 @@ def _held_now(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
         further.append(in_scope(mapped, "t"))
     if mapped.in_scope and mapped.spec.sharing is not None:
         further.append(_NOT.format(old_enough(mapped, "t", search.cutoff)))
-    alive = and_(_NOT.format(is_erased(search.store, mapped, "t")), *further)
+    alive = and_(_NOT.format(is_erased(search.store, mapped, "t")), said, *further)
     return _HELD.format(rows=held.rows, same=held.same, alive=alive)
+
+
+def _says(search: Search, mapped: BoundTable, held: _Held, who: Who) -> sql.Composable:
+    """The row says by another key than the one it holds that it is such a person's."""
+    naming = (link for link in mapped.naming if link.namespace != held.wanted[0])
+    return any_of(Question(search, who, link.persons).asked_of(link, "t") for link in naming)
 
 
 def _deleted(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
@@ -267,6 +281,10 @@ def _deleted(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
             found_row=same_row(mapped, "t", "f"),
             same=held.same,
         )
+        of_others = _says(search, mapped, held, Who.OTHER)
+        if of_others is not FALSE:
+            alone = and_(of_others, not_(_says(search, mapped, held, Who.GOING)))
+            not_theirs = or_(not_theirs, _held_now(search, mapped, held, alone))
     return sql.SQL("DELETE FROM {} AS s WHERE {} RETURNING s.number, {}").format(
         held.place.table,
         and_(_given(held), _held_now(search, mapped, held), not_theirs),
