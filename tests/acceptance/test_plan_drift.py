@@ -134,6 +134,26 @@ def test_nor_is_more_deleted_in_a_further_round_than_was_planned(
     assert inspector.one(messages, ann.id) == 0
 
 
+def test_nor_is_more_deleted_at_the_settling_check(installation: Installation, inspector: StoreInspector) -> None:
+    """A restore, or a wrong import: nobody approved that, and the check runs by itself. Others settle."""
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    batch = installation.plan(f"user_id\n{ann.id}\n{bob.id}\n")
+    assert installation.erase(batch).state is BatchState.ERASED
+    inspector.sql("INSERT INTO messages (user_id, body) SELECT %s, 'late' FROM generate_series(1, 20)", ann.id)
+    installation.settle()
+    assert installation.again(batch).state is BatchState.FAILED
+    assert "more came back than was planned (main.messages: 2 planned, 22 found)" in installation.failures(batch)
+    messages = "SELECT count(*) FROM messages WHERE user_id = %s"
+    assert inspector.one(messages, ann.id) == 20
+    assert installation.events(batch) == [["accepted", "erased"], ["accepted", "erased", "settled"]]
+    inspector.sql("DELETE FROM messages WHERE ctid IN (SELECT ctid FROM messages WHERE user_id = %s LIMIT 15)", ann.id)
+    installation.erase(batch)
+    installation.settle()
+    assert installation.again(batch).state is BatchState.SETTLED, installation.failures(batch)
+    assert inspector.one(messages, ann.id) == 0
+    assert ["accepted", "erased", "re-erased", "settled"] in installation.events(batch)
+
+
 def test_who_is_ended_there_is_told_what_is_left_and_can_be_planned_anew(
     installation: Installation, inspector: StoreInspector
 ) -> None:

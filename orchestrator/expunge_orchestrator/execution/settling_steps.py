@@ -17,9 +17,9 @@ from expunge_orchestrator.execution import (
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
-from expunge_orchestrator.ledger import Transaction
+from expunge_orchestrator.ledger import Transaction, chunks
 from expunge_orchestrator.ledger.items import Item, bulk_update
-from expunge_orchestrator.rules import count_records, outcomes, pipeline, successive_looks
+from expunge_orchestrator.rules import count_records, outcomes, pipeline, plan_limits_and_drift, successive_looks
 from expunge_orchestrator.rules.count_records import CountRecord
 from expunge_orchestrator.rules.outcomes import Outcome
 from expunge_orchestrator.rules.scope import restrict_to
@@ -80,12 +80,17 @@ def re_resolve(context: StepContext) -> StepWrite:
 
 
 def re_count(context: StepContext) -> StepWrite:
-    """What their late keys lead to is found by now, durably, before it is erased: the review did not know of it."""
+    """What their late keys lead to is found by now, durably, before it is erased: the review did not know of it.
+
+    All of the chunk that was erased and is due by now is held against the plan, as in each round before: nobody
+    approved the rest. Who it would be erased of fails; the others settle.
+    """
     again = [] if context.ending else [item for item in _looked_at_again(context) if item.reason is None]
     if not again:
         return lambda _connection: Transition()
     context = context.following()
     rows: dict[int, dict[str, Any]] = {item.id: {"id": item.id, "reviewed": dict(item.reviewed)} for item in again}
+    now: dict[int, dict[str, Any]] = {item.id: {} for item in again}
     last = _last_looks(again)
     for store, names in context.actions.items():
         here = replace(context, store=store)
@@ -93,8 +98,25 @@ def re_count(context: StepContext) -> StepWrite:
         for number, seen in restrict_to(look_again(here, again, last), context.batch.actions[store]).items():
             record = rows[number]["reviewed"]
             record[store] = count_records.pack(successive_looks.max_due(seen, record.get(store, {})), names)
+            now[number][store] = count_records.pack(seen, names)
+
+    by_now = [
+        successive_looks.due_by_now(
+            successive_looks.found_where(item.found, item.erased), item.verified, now.get(item.id, item.reviewed)
+        )
+        for item in context.concluded
+    ]
 
     def write(connection: Transaction) -> Transition:
+        planned = chunks.get(connection, context.chunk_id).planned
+        limits = context.workspace.data_map.limits
+        if more := plan_limits_and_drift.beyond_plan(limits, context.batch.plan, planned, by_now):
+            why = (
+                f"settling: more came back than was planned ({', '.join(more)}); it stays. `expunge end"
+                f" {context.batch.uid}` states it; then plan these people again."
+            )
+            failed = poison_isolation.failed_at(context, pipeline.REVIEW, why)
+            return poison_isolation.split_off(connection, context, list(rows), failed) or Transition()
         bulk_update(connection, list(rows.values()))
         return Transition()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from expunge_config.datamap import Limits
+from expunge_orchestrator.rules.count_records import CountRecord, all_due, due_by_place
 
 SHARE_FROM = 100
 """A share of a collection is judged from so many records due on: of a table of ten rows, one is a tenth."""
@@ -111,6 +112,25 @@ def describe(excess: Mapping[str, Any]) -> str:
         case _:
             when = " in one day" if excess.get("before") else ""
             return f"{excess['value']} % of {excess['place']}{when}; the map allows {excess['allowed']} %"
+
+
+def beyond_plan(
+    limits: Limits, plan: Mapping[str, Any], planned: Due | None, by_now: Collection[CountRecord]
+) -> list[str]:
+    """In words, how clearly more of a chunk is there to be erased than was planned and approved.
+
+    Args:
+        limits: The map's.
+        plan: The batch's.
+        planned: What it counted of the chunk; None: nothing yet.
+        by_now: Of each of its people what is gone and what is due by now (`successive_looks.due_by_now`).
+    """
+    due = due_by_place(by_now)
+    most = max(map(all_due, by_now), default=0)
+    return [
+        *drifted(planned or due, due, limits.drift_percent),
+        *exceeds_approved(limits, plan.get("max_records_per_person", most), most),
+    ]
 
 
 def exceeds_approved(limits: Limits, planned: int, found: int) -> list[str]:
