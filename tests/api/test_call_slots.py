@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from inspect import iscoroutinefunction, signature
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ from expunge_orchestrator.api.call_slots import (
     TURNS_OF_CLIENT,
     AddressTurns,
     InAddressTurn,
+    upload_slots,
 )
+from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.routes import ROUTERS
 from expunge_orchestrator.api.routes import batches as batches_route
 from expunge_orchestrator.api.routes import locate as locate_route
@@ -312,6 +315,48 @@ def test_half_a_list_holds_a_slot_of_its_own(calltrack: CompanyStack, fork_serve
         other = stack.enter_context(server.connected())
         other.sendall(head_of(server, "requester", 10) + b"caller_id\n")
         assert read(other).status == 422
+
+
+def test_a_list_that_trickles_gives_its_slot_to_another_one(
+    calltrack: CompanyStack, fork_server: ForkServer, tmp_path: Path
+) -> None:
+    """Once it has taken as long as a call may take; its sender is told."""
+    with served(calltrack, fork_server, tmp_path, UPLOADS="1", CALL_TIMEOUT="PT10S") as server, ExitStack() as stack:
+        half = stack.enter_context(server.connected())
+        half.sendall(head_of(server, "operator", 10**7) + b"caller_id\n" + b"\n" * 5_000_000)  # five minutes' share
+        assert server.call("GET", "/v1/batches", server.key("operator")).status == 200
+        statuses = []
+        for _ in range(60):  # a second each: a refusal is held back
+            other = stack.enter_context(server.connected())
+            other.sendall(head_of(server, "requester", 10) + b"caller_id\n")
+            statuses.append(read(other).status)
+            if statuses[-1] != 429:
+                break
+        assert (statuses[0], statuses[-1]) == (429, 422)
+        assert read(half).status == 503
+        other = stack.enter_context(server.connected())
+        other.sendall(head_of(server, "operator", 10) + b"caller_id\n")
+        assert read(other).status == 422
+
+
+def test_a_list_that_is_there_keeps_its_slot() -> None:
+    """However long its plan takes; and so does one that has not been coming for long."""
+
+    async def scene() -> None:
+        slots = upload_slots(1, patience=0.0)
+        with slots.taken(frozenset("a")) as slot:
+            await asyncio.sleep(0.01)
+            with pytest.raises(ProblemError), slots.taken(frozenset("b")):
+                pass
+            with slot.coming():
+                with pytest.raises(ProblemError), slots.taken(frozenset("a")):
+                    pass
+                with pytest.raises(ProblemError), replace(slots, patience=60.0).taken(frozenset("b")):
+                    pass
+        with slots.taken(frozenset("b")):
+            pass
+
+    asyncio.run(scene())
 
 
 def head_of(server: ApiProcess, role: str, length: int) -> bytes:

@@ -42,9 +42,10 @@ def build(state: AppState) -> FastAPI:
     app.state.metrics = metrics
     app.state.ending = lambda: False  # whoever serves it knows better
     app.state.limiter = limiter = RateLimiter(settings, state.workspace.keys.lookup)
+    patience = settings.call_timeout.total_seconds()
     app.state.slots = {
-        Operation.BATCH_CREATE: call_slots.upload_slots(settings.uploads),
-        Operation.LOCATE: call_slots.locate_slots(settings.locates),
+        Operation.BATCH_CREATE: call_slots.upload_slots(settings.uploads, patience),
+        Operation.LOCATE: call_slots.locate_slots(settings.locates, patience),
     }
     app.state.turns = call_slots.CallTurns()
     app.state.turns_of_clients = call_slots.CallTurns(call_slots.TURNS_OF_CLIENT)

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Scope
 from expunge_orchestrator.api import authentication, idempotency_header
-from expunge_orchestrator.api.call_slots import CallSlots
+from expunge_orchestrator.api.call_slots import CallSlots, Slot
 from expunge_orchestrator.api.problems import ProblemError, not_there
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.api.waiting_calls import in_line
@@ -119,10 +119,11 @@ def requires(operation: Operation) -> Callable[..., AsyncIterator[CallContext]]:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, "role-missing", "None of your roles allows this.", members={"needs": operation}
             )
-        with _slot(request, principal, operation):
+        with _slot(request, principal, operation) as slot:
             # Only now: strangers are not listened to for long.
-            if operation is Operation.BATCH_CREATE:
-                upload, hashed = await _taken_in(request)
+            if operation is Operation.BATCH_CREATE and slot is not None:
+                with slot.coming():
+                    upload, hashed = await _taken_in(request)
                 digest = _digest(request, hashed)
                 request.state.refused = _spending(state, principal, digest)
                 yield CallContext(state, principal, operation, at, digest, upload)
@@ -152,7 +153,7 @@ async def turn(request: Request, principal: Principal) -> AsyncIterator[None]:
             yield
 
 
-def _slot(request: Request, principal: Principal, operation: Operation) -> AbstractContextManager[None]:
+def _slot(request: Request, principal: Principal, operation: Operation) -> AbstractContextManager[Slot | None]:
     """A slot for a heavy call, until it is answered."""
     slots: Mapping[Operation, CallSlots] = request.app.state.slots
     if operation not in slots:

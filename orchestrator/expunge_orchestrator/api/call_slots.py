@@ -165,6 +165,35 @@ class InAddressTurn(APIRoute):
         return answer
 
 
+@dataclass(eq=False, slots=True)
+class Slot:
+    """A heavy call's.
+
+    Attributes:
+        whose: Those who have it together.
+        task: The call.
+        since: On the loop's clock.
+    """
+
+    whose: frozenset[Hashable]
+    task: asyncio.Task[Any] | None
+    since: float
+    _comes: bool = False
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """While the call's body comes: its sender decides how long that takes."""
+        self._comes = True
+        try:
+            yield
+        finally:
+            self._comes = False
+
+    def is_late(self, patience: float) -> bool:
+        """Whether its body has been coming for longer than this."""
+        return self._comes and asyncio.get_running_loop().time() - self.since > patience
+
+
 @dataclass(frozen=True, slots=True)
 class CallSlots:
     """Counts calls of one kind, for one event loop. Whoever has a slot has one: the others' are not all theirs.
@@ -174,17 +203,19 @@ class CallSlots:
         slug: Of the refusal.
         told: Why.
         again: Seconds after which whoever finds no slot may ask again.
+        patience: Seconds after which a call whose body still comes gives its slot to one that finds none.
     """
 
     most: int
     slug: str
     told: str
     again: int
-    _taken: list[frozenset[Hashable]] = field(default_factory=list, repr=False)
+    patience: float
+    _taken: list[Slot] = field(default_factory=list, repr=False)
 
     @contextmanager
-    def taken(self, whose: frozenset[Hashable]) -> Iterator[None]:
-        """Have a slot.
+    def taken(self, whose: frozenset[Hashable]) -> Iterator[Slot]:
+        """Have a slot; maybe in place of the call whose body has been coming for longest, which ends then.
 
         Args:
             whose: Those who have one together: the clients that a key speaks for, however many keys they have. Two
@@ -193,24 +224,35 @@ class CallSlots:
         Raises:
             ProblemError: 429 with Retry-After; nothing of the body was read.
         """
-        if len(self._taken) >= self.most or not all(map(whose.isdisjoint, self._taken)):
+        alone = all(whose.isdisjoint(one.whose) for one in self._taken)
+        if not alone or (len(self._taken) >= self.most and not self._made_room()):
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS, self.slug, self.told, headers={"Retry-After": str(self.again)}
             )
-        self._taken.append(whose)
+        slot = Slot(whose, asyncio.current_task(), asyncio.get_running_loop().time())
+        self._taken.append(slot)
         try:
-            yield
+            yield slot
         finally:
-            self._taken.remove(whose)
+            if slot in self._taken:
+                self._taken.remove(slot)
+
+    def _made_room(self) -> bool:
+        late = next((one for one in self._taken if one.is_late(self.patience)), None)
+        if late is None or late.task is None:
+            return False
+        self._taken.remove(late)
+        late.task.cancel()
+        return True
 
 
-def upload_slots(most: int) -> CallSlots:
+def upload_slots(most: int, patience: float) -> CallSlots:
     """Of lists that are taken in and planned."""
     told = "A list of yours is taken in, or as many of others as may be at a time."
-    return CallSlots(most, "too-many-uploads", told, again=5)
+    return CallSlots(most, "too-many-uploads", told, again=5, patience=patience)
 
 
-def locate_slots(most: int) -> CallSlots:
+def locate_slots(most: int, patience: float) -> CallSlots:
     """Of searches for a person in all stores."""
     told = "A person is located for you, or for as many others as may be at a time."
-    return CallSlots(most, "too-many-locates", told, again=1)
+    return CallSlots(most, "too-many-locates", told, again=1, patience=patience)
