@@ -174,12 +174,17 @@ class Guard:
         return None
 
     async def _hold_back(self, scope: Scope, status: int) -> None:
-        """Let a refusal wait that is one of many: for the number of calls, or of a caller whom nobody knows."""
+        """Let a refusal wait that is one of many: for the number of calls, or of a caller whom nobody knows.
+
+        A named proxy speaks for many, and whatever of it waits keeps others' calls waiting there.
+        """
         known, too_many = scope["state"].get("actor"), status == HTTPStatus.TOO_MANY_REQUESTS
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or (known is not None and not too_many):
             return
         kind, address = _credential_and_address(scope)
-        pause = self._limiter.pause(known or kind, address, too_many=too_many)
+        pause = refusal_pace.HELD_BACK if too_many else 0.0
+        if not is_proxy(address, self._settings.proxies):
+            pause = self._limiter.pause(known or kind, address, pause)
         if LINE in scope["state"]:
             await asyncio.sleep(refusal_pace.REST)
             await leave_line(scope)

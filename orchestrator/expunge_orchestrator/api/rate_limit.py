@@ -60,18 +60,16 @@ class RateLimiter:
         """Whether a refusal of this kind and address would be held back, for the number of those before."""
         return self._pace.owes(self._counter(kind, network_of(address)), asyncio.get_running_loop().time())
 
-    def pause(self, kind: str, address: str, *, too_many: bool) -> float:
+    def pause(self, kind: str, address: str, least: float) -> float:
         """Seconds for which a refusal is held back.
 
         Args:
             kind: Who was refused: an actor, or a kind of credential.
             address: Where the call comes from.
-            too_many: It is refused for the number of calls.
+            least: At least so many.
         """
-        now = asyncio.get_running_loop().time()
-        return self._pace.pause(
-            self._counter(kind, network_of(address)), refusal_pace.HELD_BACK if too_many else 0.0, now
-        )
+        whose = self._counter(kind, network_of(address))
+        return self._pace.pause(whose, least, asyncio.get_running_loop().time())
 
     async def count_call(self, actor: str) -> None:
         """Count a call whose credential was accepted.

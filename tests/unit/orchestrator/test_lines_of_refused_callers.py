@@ -75,15 +75,17 @@ class Server:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An hour is owed; nobody waits for it, and so nothing of it is over before the end."""
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Who was to wait for a refusal. An hour is owed, and nobody waits: nothing of it is over before the end."""
+    told: list[str] = []
 
-    async def hold_back(*_: object) -> None:
-        pass
+    async def hold_back(scope: Scope, _seconds: float) -> None:
+        told.append(scope["client"][0])
 
     monkeypatch.setattr("expunge_orchestrator.api.middleware.hold_back", hold_back)
     monkeypatch.setattr(refusal_pace, "PACE", 3600 / AT_ONCE)
     monkeypatch.setattr(refusal_pace, "REST", 0.0)
+    return told
 
 
 def test_calls_of_who_is_refused_too_often_are_looked_at_one_after_another() -> None:
@@ -116,6 +118,18 @@ def test_who_is_known_by_then_keeps_nobody_waiting() -> None:
         assert server.told == {401: AT_ONCE + 2 + 5, 200: 6}
 
     asyncio.run(scene())
+
+
+def test_refusals_of_a_proxy_are_not_held_back_for_others_of_its_callers(pauses: list[str]) -> None:
+    """The application of a company waits for them, and its next visitors with it."""
+
+    async def scene() -> None:
+        server = Server()
+        for address in (PROXY, VISITOR):
+            await server.owe(address)
+
+    asyncio.run(scene())
+    assert pauses == [VISITOR]
 
 
 def test_a_call_with_another_kind_of_credential_stands_in_no_line() -> None:
