@@ -33,7 +33,10 @@ _LEFT_WORDS: Final = (
         "collections in which an earlier request left something",
     ),
 )
-_NOTHING_FOLLOWS: Final = "no statement about it follows by itself, also where a last day is stated: a later request looks again where its data map leads"
+_NOTHING_FOLLOWS: Final = (
+    "no statement about it follows by itself, also where a last day is stated: a later request looks again where its"
+    " data map leads"
+)
 UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
 UNKNOWN_SERIES: Final = "(in a form that this version does not know)"
 UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"

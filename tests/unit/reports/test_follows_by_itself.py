@@ -12,7 +12,10 @@ from expunge_reports.statement import Open
 from expunge_reports.verify import verdict_text
 
 DAY = datetime(2026, 12, 24, tzinfo=UTC)
-NOTHING = "no statement about it follows by itself, also where a last day is stated: a later request looks again where its data map leads"
+NOTHING = (
+    "no statement about it follows by itself, also where a last day is stated: a later request looks again where its"
+    " data map leads"
+)
 LOCKED = {
     "collection": "calls",
     "outcome": "retained",
