@@ -37,6 +37,8 @@ from tests.support.opendsr import certificate_in
 from tests.support.store_inspector import StoreInspector
 from tests.support.valid_calls import ready
 
+from expunge_orchestrator.api import refusal_pace
+
 CALLS = int(os.environ.get("EXPUNGE_FUZZ_CALLS", "120"))
 SEED = int(os.environ.get("EXPUNGE_FUZZ_SEED", "1"))
 ALLOWED, REFUSED = 6, 1  # how often a call is drawn
@@ -86,8 +88,15 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def cells(kind: str, request: pytest.FixtureRequest, calltrack: CompanyStack, tmp_path: Path) -> Iterator[Cells]:
-    """With a map in which more people than one asks for here in a day need a second pair of eyes."""
+def cells(
+    kind: str,
+    request: pytest.FixtureRequest,
+    calltrack: CompanyStack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Cells]:
+    """With a map in which more people than one asks for here in a day need a second pair of eyes; no call waits."""
+    monkeypatch.setattr(refusal_pace, "PACE", 0.0)
     limits = {f"calls_per_minute{of}": 10**7 for of in ("", "_unknown", "_public")}
     more: dict[str, Any] = {"api": {"opendsr": certificate_in(tmp_path), **limits}}
     if "Postgres" in kind:
