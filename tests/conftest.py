@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 pytest.register_assert_rewrite("tests.support")  # before it is imported: its assertions explain themselves too
@@ -25,6 +26,10 @@ __all__ = [
     "s3",
     "servers",
 ]
+
+# A test holds on a loaded machine, however long an example takes.
+hypothesis.settings.register_profile("loaded", deadline=None)
+hypothesis.settings.load_profile("loaded")
 
 if (memory := in_memory()) is not None:
     # Ledgers and logs, too, are flushed to the disk at every step; TMPDIR is where commands start servers.

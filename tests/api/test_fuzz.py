@@ -310,7 +310,7 @@ def drawn(strategy: st.SearchStrategy[Case], number: int, make: Callable[..., No
 
     @seed(SEED)
     @settings(
-        max_examples=number, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=number, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=strategy, choice=st.integers(0, 10**6))

@@ -19,7 +19,6 @@ SHARES = 2
 
 _SETTINGS = settings(
     max_examples=sampling.cases() // SHARES,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],

@@ -1,4 +1,7 @@
-"""ASGI middleware: limits on a call's size and time, and the access log."""
+"""ASGI middleware: limits on a call's size and time, and the access log.
+
+Longer than most modules: one object sees a call from its first byte to its last, and what it counts is one state.
+"""
 
 from __future__ import annotations
 

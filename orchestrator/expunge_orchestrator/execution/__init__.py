@@ -6,6 +6,7 @@ step_context          what a step is given, and what it gives back
 erasure_steps         accept, recount, erase
 verify_step           ask a store again what is left
 resolve_step          every key of every person, durable before anything is erased
+people_meant          who the identifiers lead to, by what was planned and erased already
 counted_of_others     what was counted and then said to be others' is taken off the counts
 foreseen_keys         what shared rows told when it was planned, and what became of it
 outcome_facts         what both steps that end people gather for the decision

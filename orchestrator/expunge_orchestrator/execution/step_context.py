@@ -1,4 +1,8 @@
-"""Step context: the input of a step, and its result."""
+"""Step context: the input of a step, and its result.
+
+Longer than most modules: every step asks it for its stores, as they were planned, and for its people with what is known
+of them, and the one depends on the other (a store that changed is told less).
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_what_a_request_may_say_is_found_in_every_stored_spelling(database: str,
     accepted: list[str] = []
     with psycopg.connect(database, autocommit=True) as connection:
 
-        @settings(max_examples=100, deadline=None)
+        @settings(max_examples=100)
         @given(SPELLINGS[name])
         def agree(raw: str) -> None:
             try:

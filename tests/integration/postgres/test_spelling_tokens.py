@@ -51,7 +51,7 @@ def test_both_sides_make_the_same_tokens(database: str, name: str, collation: st
     assert spellings is not None
     with psycopg.connect(database, autocommit=True) as connection:
 
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=60)
         @given(
             st.lists(st.text(ALPHABET, max_size=30) | st.text(st.characters(exclude_characters="\x00"), max_size=30))
         )

@@ -172,7 +172,7 @@ def test_a_listing_that_shows_any_part_is_what_listing_each_shows(
     everything = versioned.listed()
     monkeypatch.setattr(range_listing, "FEW", 1)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(
         st.lists(st.sampled_from([*keys, "r/0", "r/11", "t"]), min_size=1, unique=True),
         st.integers(5, 13), st.sampled_from([3, 500]), st.booleans(),
