@@ -271,20 +271,26 @@ def _says(search: Search, mapped: BoundTable, held: _Held, who: Who) -> sql.Comp
     return any_of(Question(search, who, link.persons).asked_of(link, "t") for link in naming)
 
 
+def _by_theirs(search: Search, mapped: BoundTable, held: _Held, said: sql.Composable = TRUE) -> sql.Composed:
+    """None of the subject's found rows holds the key; `said`: none of which this is so."""
+    return _BY_THEIRS.format(
+        place=held.place.table,
+        found=search.table(mapped.name),
+        rows=held.rows,
+        found_row=same_row(mapped, "t", "f"),
+        same=and_(held.same, said),
+    )
+
+
 def _deleted(search: Search, mapped: BoundTable, held: _Held) -> sql.Composed:
     not_theirs: sql.Composable = TRUE
     if search.found.get(mapped.name):
-        not_theirs = _BY_THEIRS.format(
-            place=held.place.table,
-            found=search.table(mapped.name),
-            rows=held.rows,
-            found_row=same_row(mapped, "t", "f"),
-            same=held.same,
-        )
+        not_theirs = _by_theirs(search, mapped, held)
         of_others = _says(search, mapped, held, Who.OTHER)
-        if of_others is not FALSE:
+        if of_others is not FALSE:  # a row that the key alone led to does not say whose the key is
             alone = and_(of_others, not_(_says(search, mapped, held, Who.GOING)))
-            not_theirs = or_(not_theirs, _held_now(search, mapped, held, alone))
+            named = _by_theirs(search, mapped, held, _says(search, mapped, held, Who.ANYBODY))
+            not_theirs = or_(not_theirs, and_(_held_now(search, mapped, held, alone), named))
     return sql.SQL("DELETE FROM {} AS s WHERE {} RETURNING s.number, {}").format(
         held.place.table,
         and_(_given(held), _held_now(search, mapped, held), not_theirs),
