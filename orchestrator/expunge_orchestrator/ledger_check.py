@@ -83,7 +83,8 @@ def unmapped_names(hold: Hold, data_map: DataMap) -> list[str]:
 def names_read_alike(hold: Hold, data_map: DataMap) -> list[str]:
     """Identities that the map reads, since the hold was placed, in a place where it reads one by which it holds."""
     alike = {other for name in hold.identities for other in others_read_alike(data_map, name)}
-    return sorted(alike - hold.identities.keys())
+    known = {name for name in alike if hold.read_alike.get(name) == data_map.identities[name].normaliser}
+    return sorted(alike - hold.identities.keys() - known)
 
 
 def _holds_read_alike(connection: Transaction, data_map: DataMap) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 uvicorn's own limit answers 503 to everybody once there are too many. Here whoever asks for nothing makes room for
 whoever comes, among those of one address as in all, and no address takes all places; if nobody asks for nothing, the
-one does whose body has not moved for longest. Whose call is at work stays.
+one does whose body has not moved for longest, on which a batch is watched, or a refusal is held back. Whose call is at
+work stays.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class ConnectionLimits:
     def admit(self, transport: asyncio.Transport, address: str | None) -> bool:
         """Whether there is room for a connection. In place of one on which nothing was asked for, there is.
 
-        And of one on which a body is waited for: its sender decides how long that takes. An address that has all of
+        And of one on which a body is waited for, a batch is watched or a refusal is held back: nothing is at work for
+        it, and its sender decides how long that takes. An address that has all of
         its places makes room itself.
         """
         counted = None if address is None or is_proxy(address, self._proxies) else network_of(address)

@@ -71,10 +71,15 @@ def recount(context: StepContext) -> StepWrite:
             by_now[item.id] = successive_looks.due_by_now(earlier, verified, found[item.id])
             found[item.id] = successive_looks.merge_counts(earlier, verified, found[item.id])
 
+    due = count_records.due_by_place(by_now.values())
+    most = max(map(count_records.all_due, by_now.values()), default=0)
+
     def write(connection: Transaction) -> Transition:
         planned = chunks.get(connection, context.chunk_id).planned
-        limits = context.workspace.data_map.limits
-        more = plan_limits_and_drift.beyond_plan(limits, context.batch.plan, planned, list(by_now.values()))
+        more = plan_limits_and_drift.drifted(planned or due, due, context.workspace.data_map.limits.drift_percent)
+        more += plan_limits_and_drift.exceeds_approved(
+            context.workspace.data_map.limits, context.batch.plan.get("max_records_per_person", most), most
+        )
         if not (more and context.touched):  # nobody erases what is found and not told: a later count begins anew
             update_items(connection, [{"id": number, "found": record} for number, record in found.items()])
         if not more:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Subject, SubjectKey
 from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.clock import now, stamp
@@ -113,8 +114,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             for key in set(map(member_proof.unmark, keys))
             if key.namespace in identities
         ]
-    persons = context.workspace.data_map.person_identities
-    planned = [context.known_by(item) for item in people if item.sealed_keys is not None]
+    persons, aliases = context.workspace.data_map.person_identities, Aliases.of(context.workspace.data_map)
+    planned = [context.known_by(item, aliases) for item in people if item.sealed_keys is not None]
     normalisers = {name: identities[name].normaliser for name in {entry["namespace"] for entry in entries}}
     counts = counted_of_others.taken_off(context, list(filter(people_meant.begun, people)), answers, keys_of)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,11 +18,12 @@ from expunge_orchestrator.execution import (
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
-from expunge_orchestrator.ledger import Transaction, chunks
+from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.items import Item, bulk_update
 from expunge_orchestrator.rules import count_records, outcomes, pipeline, plan_limits_and_drift, successive_looks
-from expunge_orchestrator.rules.count_records import CountRecord
+from expunge_orchestrator.rules.count_records import CountRecord, Place
 from expunge_orchestrator.rules.outcomes import Outcome
+from expunge_orchestrator.rules.plan_limits_and_drift import CameBack
 from expunge_orchestrator.rules.scope import restrict_to
 from expunge_orchestrator.subjects import attributions
 
@@ -82,45 +84,54 @@ def re_resolve(context: StepContext) -> StepWrite:
 def re_count(context: StepContext) -> StepWrite:
     """What their late keys lead to is found by now, durably, before it is erased: the review did not know of it.
 
-    All of the chunk that was erased and is due by now is held against the plan, as in each round before: nobody
-    approved the rest. Who it would be erased of fails; the others settle.
+    What would be erased again is held against what was found, as each round is against the plan: nobody approved the
+    rest. Of whom it is too much fails; the others settle.
     """
     again = [] if context.ending else [item for item in _looked_at_again(context) if item.reason is None]
     if not again:
         return lambda _connection: Transition()
     context = context.following()
     rows: dict[int, dict[str, Any]] = {item.id: {"id": item.id, "reviewed": dict(item.reviewed)} for item in again}
-    now: dict[int, dict[str, Any]] = {item.id: {} for item in again}
+    due: dict[int, Counter[Place]] = {item.id: Counter() for item in again}
     last = _last_looks(again)
     for store, names in context.actions.items():
         here = replace(context, store=store)
         here.require_planned_store()
+        may_go = hold_enforcement.groups_by_allowed_actions(here, again)
+        allowed = {item.id: actions for actions, people in may_go for item in people}
         for number, seen in restrict_to(look_again(here, again, last), context.batch.actions[store]).items():
             record = rows[number]["reviewed"]
             record[store] = count_records.pack(successive_looks.max_due(seen, record.get(store, {})), names)
-            now[number][store] = count_records.pack(seen, names)
-
-    by_now = [
-        successive_looks.due_by_now(
-            successive_looks.found_where(item.found, item.erased), item.verified, now.get(item.id, item.reviewed)
-        )
-        for item in context.concluded
-    ]
+            for name in seen.keys() & allowed.get(number, {}).keys():
+                due[number][store, name] += seen[name].due
+    came = {item.id: CameBack(*_found_and_staying(item.found, last[item.id]), due[item.id]) for item in again}
+    planned = context.batch.plan.get("max_records_per_person", 0)
+    too_much = plan_limits_and_drift.unapproved(context.workspace.data_map.limits, planned, came)
 
     def write(connection: Transaction) -> Transition:
-        planned = chunks.get(connection, context.chunk_id).planned
-        limits = context.workspace.data_map.limits
-        if more := plan_limits_and_drift.beyond_plan(limits, context.batch.plan, planned, by_now):
-            why = (
-                f"settling: more came back than was planned ({', '.join(more)}); it stays. `expunge end"
-                f" {context.batch.uid}` states it; then plan these people again."
-            )
-            failed = poison_isolation.failed_at(context, pipeline.REVIEW, why)
-            return poison_isolation.split_off(connection, context, list(rows), failed) or Transition()
-        bulk_update(connection, list(rows.values()))
-        return Transition()
+        bulk_update(connection, [row for number, row in rows.items() if number not in too_much])
+        if not too_much:
+            return Transition()
+        why = (
+            f"settling: more came back than was found ({'; '.join(sorted(set(too_much.values())))}); it stays."
+            f" `expunge end {context.batch.uid}` states it; then plan these people again."
+        )
+        failed = poison_isolation.failed_at(context, pipeline.REVIEW, why)
+        return poison_isolation.split_off(connection, context, list(too_much), failed) or Transition()
 
     return write
+
+
+def _found_and_staying(found: CountRecord, last: CountRecord) -> tuple[Counter[Place], Counter[Place]]:
+    """How many records were found of a person, by place; and how many the last look saw that stay."""
+    every: Counter[Place] = Counter()
+    stayed: Counter[Place] = Counter()
+    for store, collections in found.items():
+        every.update({(store, name): one.due + one.retained for name, one in count_records.unpack(collections).items()})
+    for store, collections in last.items():
+        here = count_records.unpack(collections)
+        stayed.update({(store, name): one.ambiguous + one.retained for name, one in here.items()})
+    return every, stayed
 
 
 def re_erase(context: StepContext) -> StepWrite:

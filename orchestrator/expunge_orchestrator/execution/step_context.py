@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import (
     Heartbeat,
     KnowsRelations,
@@ -309,10 +310,10 @@ class StepContext:
         """Values that an earlier resolution found in the person's own record and in another's."""
         return self.subject(item).shared
 
-    def known_by(self, item: Item) -> KnownBy:
+    def known_by(self, item: Item, aliases: Aliases) -> KnownBy:
         """By what the plan, or an earlier resolution, knew the person: holds ask by these."""
         sealed = self._unsealed(item, Sealed.KEYS, item.sealed_keys)
-        return hold_tags.known_by(sealed, self.workspace.data_map.identities)
+        return hold_tags.known_by(sealed, aliases)
 
     def foreseen(self, item: Item) -> frozenset[SubjectKey]:
         """What the plan foresaw that rows tell which people share, and that was not followed yet."""

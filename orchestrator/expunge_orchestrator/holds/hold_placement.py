@@ -82,7 +82,7 @@ def place(
     persons, tagger = data_map.person_identities, Tagger(keys.suppression)
     aliases, named = Aliases.of(data_map), frozenset[SubjectKey]().union(*wanted.people)
     identities = {key.namespace for key in named}
-    identities |= {other for name in identities for other in others_read_alike(data_map, name)}
+    alike = {other for name in identities for other in others_read_alike(data_map, name)} - identities
     serialise_writers(connection)
     uid = f"hd_{secrets.token_hex(6)}"
     hold_id = holds.insert(
@@ -92,6 +92,7 @@ def place(
             "kind": wanted.kind,
             "people": len(wanted.people),
             "identities": {name: data_map.identities[name].normaliser for name in sorted(identities)},
+            "read_alike": {name: data_map.identities[name].normaliser for name in sorted(alike)},
             "data_type": wanted.data_type,
             "controller": wanted.controller,
             "member": wanted.member,

@@ -8,9 +8,10 @@ was held stays held until the hold is lifted, also by an e-mail that was theirs 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.ledger import Transaction, holds
 from expunge_orchestrator.ledger.holds import Tag
@@ -25,10 +26,11 @@ class KnownBy(NamedTuple):
     not_followed: Collection[SubjectKey]
 
 
-def known_by(sealed: frozenset[SubjectKey], identities: Container[str]) -> KnownBy:
-    """A person of a chunk, by keys that were sealed together."""
-    keys = map(member_proof.unmark, member_proof.accepted(sealed))
-    return KnownBy([key for key in keys if key.namespace in identities], member_proof.not_followed(sealed))
+def known_by(sealed: frozenset[SubjectKey], aliases: Aliases) -> KnownBy:
+    """A person of a chunk, by keys that were sealed together, and by what else is read where their values stand."""
+    accepted = map(member_proof.unmark, member_proof.accepted(sealed))
+    keys = {key for key in accepted if key.namespace in aliases.identities}
+    return KnownBy(keys.union(*map(aliases.of_key, keys)), member_proof.not_followed(sealed))
 
 
 def matching_keys(

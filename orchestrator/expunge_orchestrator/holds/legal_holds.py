@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from expunge_config.datamap import DataMap
+from expunge_connectors.aliases import Aliases
 from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.holds import hold_tags
@@ -113,7 +114,7 @@ def learn_from_sealed(  # noqa: PLR0913, PLR0917 - who they are, and what opens 
     by_people = [one.id for one in of if one.people]
     if not by_people:
         return
-    cipher, known = ItemCipher(keys.wrapping), []
+    cipher, aliases, known = ItemCipher(keys.wrapping), Aliases.of(data_map), []
     for item in items:
         if item.wrapped_key is None or item.sealed_keys is None:
             continue
@@ -121,7 +122,7 @@ def learn_from_sealed(  # noqa: PLR0913, PLR0917 - who they are, and what opens 
         if sealed is None:
             sealed = cipher.open(item.wrapped_key, Sealed.KEYS, item.series, item.sealed_keys)
             opened.keys[item.sealed_keys] = sealed
-        if (person := hold_tags.known_by(sealed, data_map.identities)).not_followed:
+        if (person := hold_tags.known_by(sealed, aliases)).not_followed:
             known.append(person)
     if known:
         persons = data_map.person_identities

@@ -212,6 +212,7 @@ hold = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("people", sa.Integer, nullable=False),
     sa.Column("identities", sa.JSON, nullable=False),
+    sa.Column("read_alike", sa.JSON, nullable=False),
     sa.Column("data_type", sa.String(64)),
     sa.Column("controller", sa.String(64)),
     sa.Column("member", sa.String(200)),

@@ -87,8 +87,8 @@ UNSEEN = (
 
 
 UNEXPLAINED = (
-    "Ended by the operator: a search that knows no map found something in places that no declared link explains; they"
-    " are listed as left"
+    "Ended by the operator: a search that knows no map found something in places that no link explains which was"
+    " declared when the request was planned; they are listed as left"
 )
 ENDED_BY_OPERATOR = (ENDED, ENDED_WHOLE, UNSEEN, UNEXPLAINED)
 

@@ -19,6 +19,8 @@ class Hold:
     Attributes:
         people: How many it was placed for, 0 if it names none.
         identities: By which these are known -> the normaliser that read their values.
+        read_alike: The same of the identities that the map read in the same places when it was placed: it holds by
+            these as well.
     """
 
     id: int
@@ -26,6 +28,7 @@ class Hold:
     kind: str
     people: int
     identities: Mapping[str, str]
+    read_alike: Mapping[str, str]
     data_type: str | None
     controller: str | None
     member: str | None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from expunge_config.datamap import Limits
-from expunge_orchestrator.rules.count_records import CountRecord, all_due, due_by_place
+from expunge_orchestrator.rules.count_records import Place
 
 SHARE_FROM = 100
 """A share of a collection is judged from so many records due on: of a table of ten rows, one is a tenth."""
@@ -114,23 +116,49 @@ def describe(excess: Mapping[str, Any]) -> str:
             return f"{excess['value']} % of {excess['place']}{when}; the map allows {excess['allowed']} %"
 
 
-def beyond_plan(
-    limits: Limits, plan: Mapping[str, Any], planned: Due | None, by_now: Collection[CountRecord]
-) -> list[str]:
-    """In words, how clearly more of a chunk is there to be erased than was planned and approved.
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """What of one person is there again after the answer, in what may be erased.
+
+    Attributes:
+        found: (store, collection) -> how many records were found until the answer.
+        stayed: The same of those that were seen to stay, as ambiguous or retained: it may be decided since, or over.
+        due: The same of what is due by now.
+    """
+
+    found: Mapping[Place, int]
+    stayed: Mapping[Place, int]
+    due: Mapping[Place, int]
+
+
+def unapproved(limits: Limits, planned: int, people: Mapping[int, CameBack]) -> dict[int, str]:
+    """Of whom clearly more came back than was ever found, in words; of those with any.
+
+    Each is judged alone, and those who are left together: so it does not matter with whom a chunk was cut.
 
     Args:
         limits: The map's.
-        plan: The batch's.
-        planned: What it counted of the chunk; None: nothing yet.
-        by_now: Of each of its people what is gone and what is due by now (`successive_looks.due_by_now`).
+        planned: Records of the person who had most in the plan.
+        people: By item, of whom something would be erased again.
     """
-    due = due_by_place(by_now)
-    most = max(map(all_due, by_now), default=0)
-    return [
-        *drifted(planned or due, due, limits.drift_percent),
-        *exceeds_approved(limits, plan.get("max_records_per_person", most), most),
+    found = {number: said for number, one in people.items() if (said := _beyond(limits, planned, [one]))}
+    rest = {number: one for number, one in people.items() if number not in found}
+    return found | (dict.fromkeys(rest, said) if (said := _beyond(limits, planned, list(rest.values()))) else {})
+
+
+def _beyond(limits: Limits, planned: int, people: Sequence[CameBack]) -> str:
+    found: Counter[Place] = Counter()
+    came: Counter[Place] = Counter()
+    for one in people:
+        found.update(one.found)
+        came.update({place: max(0, now - one.stayed.get(place, 0)) for place, now in one.due.items()})
+    most = max((sum((Counter(one.found) + Counter(one.due)).values()) for one in people), default=0)
+    more = [
+        f"{store}.{name}: {found[store, name]} found, {now} came since"
+        for (store, name), now in sorted(came.items())
+        if now > max(DRIFT_FROM, found[store, name] * limits.drift_percent // 100)
     ]
+    return ", ".join([*more, *exceeds_approved(limits, planned, most)] if more or len(people) == 1 else more)
 
 
 def exceeds_approved(limits: Limits, planned: int, found: int) -> list[str]:

@@ -112,7 +112,7 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     accepted = accepted.difference(trail.held).union(
         *(persons_behind(key, trail, rules) for key in accepted & trail.held)
     )
-    if not accepted:
+    if not accepted and (not trail.known or trail.given <= trail.held):
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     let_go = _strangers(trail, rules) | trail.hearsay | trail.held | trail.of_another
     unfollowed = let_go | _through_these_alone(let_go, trail, rules) | trail.others

@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 
 from expunge_config.datamap import Limits
-from expunge_orchestrator.rules.plan_limits_and_drift import describe, drifted, exceeded, of_day
+from expunge_orchestrator.rules.plan_limits_and_drift import (
+    CameBack,
+    describe,
+    drifted,
+    exceeded,
+    of_day,
+    unapproved,
+)
 
+MESSAGES, LEADS = ("main", "messages"), ("main", "leads")
 DUE = {"main": {"users": 200, "notes": 90}}
 
 
@@ -74,3 +82,32 @@ def test_a_replacement_is_judged_by_its_first_plan_and_counts_what_is_beyond() -
 
 def test_a_limit_that_is_new_in_the_map_is_judged_on_the_day_of_the_replacement() -> None:
     assert of_day({"people": 1}, {"people": 5}, {"before": {}, "counted": {}})["before"] == {"people": 5}
+
+
+@pytest.mark.parametrize(
+    ("people", "too_much"),
+    [
+        ({1: CameBack({MESSAGES: 1}, {}, {MESSAGES: 11})}, {1: "main.messages: 1 found, 11 came since"}),
+        ({1: CameBack({MESSAGES: 1}, {}, {MESSAGES: 10})}, {}),
+        ({1: CameBack({MESSAGES: 60}, {}, {MESSAGES: 15})}, {}),
+        # Of what was ambiguous it was said since whose it is; or the day came until which it was kept.
+        ({1: CameBack({}, {MESSAGES: 30}, {MESSAGES: 30})}, {}),
+        # One does not hide behind others, and many who have a little are many.
+        (
+            {1: CameBack({MESSAGES: 1}, {}, {MESSAGES: 40}), 2: CameBack({MESSAGES: 90}, {}, {MESSAGES: 1})},
+            {1: "main.messages: 1 found, 40 came since"},
+        ),
+        (
+            dict.fromkeys((1, 2), CameBack({MESSAGES: 4}, {}, {MESSAGES: 6})),
+            dict.fromkeys((1, 2), "main.messages: 8 found, 12 came since"),
+        ),
+        (
+            {1: CameBack({MESSAGES: 80}, {}, {MESSAGES: 20, LEADS: 1})},
+            {1: "101 records of one person; the map allows 100"},
+        ),
+    ],
+)
+def test_what_came_back_of_whom_is_more_than_anybody_approved(
+    people: dict[int, CameBack], too_much: dict[int, str]
+) -> None:
+    assert unapproved(Limits(rows_per_person=100), 20, people) == too_much
