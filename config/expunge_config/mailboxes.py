@@ -170,7 +170,9 @@ def spellings() -> Spellings:
 
 def _texts_compared() -> TextsCompared:
     """Two texts, neither of which is read: what is left empty of one, because SQL cannot say it, may be anybody's."""
-    visible = f"translate({{column}}::text COLLATE \"C\", E'{_escaped(_SIGNS + _INVISIBLE)}', '{'@' * len(_SIGNS)}')"
+    blanks = "".join(one for one in _SPACES if not one.isascii() and one not in _INVISIBLE)
+    put = "@" * len(_SIGNS) + " " * len(blanks)
+    visible = f"translate({{column}}::text COLLATE \"C\", E'{_escaped(_SIGNS + blanks + _INVISIBLE)}', '{put}')"
     spaces = f"[{_escaped(_SPACES)}]*"
     signs = f"regexp_replace({visible}, E'[([{{<]{spaces}at{spaces}[])}}>]', '@', 'gi')"
     plain = f"regexp_replace({signs}, E'{spaces}@{spaces}', '@', 'g')"

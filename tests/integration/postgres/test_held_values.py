@@ -173,19 +173,20 @@ _OF_BOB = [
     "Bob@X.EXAMPLE.",
     "b\u00adob@x.example",
     "bob\uff20x.example",
+    "\u00a0bob@x.example\t",
     "x bob@x.example",
     "bob (at) x.example",
     "Bob[AT]x.example",
 ]
 _OF_JO = ["jo@m\u00fcnchen.example", "ann@x.example, jo@m\u00fcnchen.example", "jo@xn--mnchen-3ya.example"]
-_OF_NOBODY = ["unknown", "n/a", "carl@x.example", "joe@x.example", "bob@y.example"]
+_OF_NOBODY = ["unknown", "n/a", "carl@x.example", "joe@x.example", "bob@y.example", "\u00a0carl@x.example\u3000"]
 _UNREAD = ["guest@m\u00fcnchen.example", "j\u00f6rg@y.example", "bob@", "@home"]
 _ANNS = ["ann@k\u00f6ln.example", "Ann <ann @x.example>", "ann@xn--kln-sna.example"]
 
 
 @pytest.mark.parametrize("indexed", [False, True])
 @pytest.mark.parametrize(
-    "held", [("bob@x.example", "jo@xn--mnchen-3ya.example"), ("bob @x.example.", "jo@m\u00fcnchen.example")]
+    "held", [("bob@x.example", "jo@xn--mnchen-3ya.example"), ("\u00a0bob @x.example.", "jo@m\u00fcnchen.example")]
 )
 def test_texts_that_sql_compares_say_whose_a_row_is_as_those_do_that_are_read(
     database: str, held: tuple[str, str], *, indexed: bool
