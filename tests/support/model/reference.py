@@ -370,7 +370,11 @@ class Reference:
             if leads or beside:
                 holders = self._anybody if self._passes_on(name, ours, lead, theirs) else frozenset()
                 of_another = self._names(name, link, holders, cells, state)
-                of_another = of_another or self._beside(name, link, cells, state, people)
+                of_another = (
+                    of_another
+                    or self._beside(name, link, cells, state, people)
+                    or self._held_beside(name, link, cells, state, keys, claims, people)
+                )
                 firm, joint = firm or (leads and not of_another), joint or (beside and not of_another)
                 theirs_firmly = theirs_firmly or of_another
             if not leads and known and claims is not None:
@@ -422,16 +426,16 @@ class Reference:
         claims: Claims | None,
         people: Keys | None,
     ) -> bool:
-        """A row that names nobody by a key holds, beside the value that led there, one of somebody who does not go.
+        """A row that names nobody itself by a person's key holds a value of somebody who does not go.
 
-        Not a value that is known to be the person's, and that nobody claims who does not go.
+        Not the value that led there, nor one that is known to be the person's, and that nobody claims who does not go.
         """
         spec = self._collections[name]
         if (
             "person" in spec
             or "goes_with_any" in spec
             or self._by_elements(name)
-            or not self._alone(name, cells, state)
+            or any(self._of_itself(name, one) and self._names_by(name, one, cells, state) for one in spec["found_by"])
         ):
             return False
         going = keys | (people or frozenset())
