@@ -80,6 +80,7 @@ def test_what_a_tombstone_calls_and_the_role_may_not_is_granted_by_the_remedy(co
         "CREATE INDEX ON users (id) WHERE fine(phone)",
         "ALTER TABLE users ADD is_fine bool GENERATED ALWAYS AS (fine(phone)) STORED",
         "ALTER TABLE users ADD CHECK (phone ~~~ phone)",
+        "CREATE DOMAIN number AS text CHECK (fine(VALUE)); ALTER TABLE users ALTER phone TYPE number",
     ],
 )
 def test_what_a_row_calls_that_is_overwritten_may_be_executed(company, called):

@@ -20,9 +20,20 @@ WITH RECURSIVE tree (root, oid) AS (
     SELECT c.oid, c.oid FROM pg_catalog.pg_class c WHERE c.oid = ANY (%s::oid[])
     UNION
     SELECT tree.root, i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
+), kind (root, oid) AS (
+    SELECT tree.root, a.atttypid
+      FROM tree JOIN pg_catalog.pg_attribute a ON a.attrelid = tree.oid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION
+    SELECT kind.root, below.oid
+      FROM kind
+      JOIN pg_catalog.pg_type t ON t.oid = kind.oid
+      JOIN pg_catalog.pg_type below ON below.oid IN (t.typbasetype, t.typelem)
 ), part (root, classid, objid) AS (
     SELECT tree.root, 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid
       FROM tree JOIN pg_catalog.pg_constraint c ON c.conrelid = tree.oid AND c.contype = 'c'
+    UNION ALL
+    SELECT kind.root, 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid
+      FROM kind JOIN pg_catalog.pg_constraint c ON c.contypid = kind.oid
     UNION ALL
     SELECT tree.root, 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
       FROM tree JOIN pg_catalog.pg_index i ON i.indrelid = tree.oid
@@ -48,14 +59,23 @@ SELECT DISTINCT called.root::bigint, p.oid::pg_catalog.regprocedure::text
 
 # What a column's values are compared by, and the type itself, which a cast names.
 _COMPARED = """
-SELECT DISTINCT a.attrelid::bigint, a.attname::text,
+WITH RECURSIVE kind (relation, name, oid, own) AS (
+    SELECT a.attrelid, a.attname, a.atttypid, true
+      FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION
+    SELECT kind.relation, kind.name, below.oid, false
+      FROM kind
+      JOIN pg_catalog.pg_type t ON t.oid = kind.oid
+      JOIN pg_catalog.pg_type below ON below.oid IN (t.typbasetype, t.typelem)
+)
+SELECT DISTINCT kind.relation::bigint, kind.name::text,
        CASE WHEN NOT pg_catalog.has_function_privilege(o.oprcode, 'EXECUTE')
             THEN o.oprcode::pg_catalog.regprocedure::text END,
-       CASE WHEN NOT pg_catalog.has_type_privilege(a.atttypid, 'USAGE')
-            THEN pg_catalog.format_type(a.atttypid, NULL) END
-  FROM pg_catalog.pg_attribute a
-  LEFT JOIN pg_catalog.pg_operator o ON o.oprname = '=' AND o.oprleft = a.atttypid AND o.oprright = a.atttypid
- WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+       CASE WHEN kind.own AND NOT pg_catalog.has_type_privilege(kind.oid, 'USAGE')
+            THEN pg_catalog.format_type(kind.oid, NULL) END
+  FROM kind
+  LEFT JOIN pg_catalog.pg_operator o ON o.oprname = '=' AND o.oprleft = kind.oid AND o.oprright = kind.oid
  ORDER BY 1, 2
 """
 

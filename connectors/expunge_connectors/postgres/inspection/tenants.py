@@ -242,8 +242,8 @@ def _elsewhere(
 def _by_schema(table: TableSpec, data_map: DataMap) -> Iterator[str]:
     for identity, source in table.yields.items():
         declared = data_map.identities[identity]
-        assured = declared.same_person if declared.kind is IdentityKind.PERSON else source.never_shared
-        if declared.kind is not IdentityKind.REUSABLE and assured is None:
+        assured = source.never_shared if declared.kind is IdentityKind.INTERNAL else declared.same_person
+        if assured is None:
             yield identity
 
 
