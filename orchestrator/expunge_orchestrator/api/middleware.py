@@ -150,6 +150,7 @@ class Guard:
                         replaced = True
                         return
                     await self._hold_back(scope, call.status)
+                await leave_line(scope)  # an answer that nobody takes keeps nobody else waiting
                 headers = [*message["headers"], (b"x-request-id", call.name.encode()), *_SAFE]
                 message = {**message, "headers": headers}
             await send(message)

@@ -52,17 +52,21 @@ class Server:
             await leave_line(scope)
             self.good.append(address)
             await self.over.wait()
-        status = 200 if key == GOOD or scope["path"] == "/healthz" else 401
+        status = 200 if key == GOOD or scope["path"] in {"/healthz", "/v1/log/checkpoint"} else 401
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body"})
 
-    async def call(self, address: str, key: bytes | None = WRONG, path: str = "/v1/follow_up") -> None:
+    async def call(
+        self, address: str, key: bytes | None = WRONG, path: str = "/v1/follow_up", *, taken: bool = True
+    ) -> None:
         async def receive() -> Message:
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.told[message["status"]] += 1
+            elif not taken:
+                await self.over.wait()
 
         headers = [] if key is None else [(b"authorization", key)]
         scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers, "state": {}}
@@ -139,5 +143,19 @@ def test_a_call_with_another_kind_of_credential_stands_in_no_line() -> None:
         server.most.clear()
         await asyncio.gather(*(server.call(VISITOR, b"Bearer x.y.z") for _ in range(5)))
         assert server.most == {VISITOR: 5}
+
+    asyncio.run(scene())
+
+
+def test_an_answer_that_nobody_takes_keeps_nobody_in_line() -> None:
+    """What is public is answered whatever key is brought, and the caller may read nothing of it."""
+
+    async def scene() -> None:
+        server = Server()
+        await server.owe(VISITOR)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.call(VISITOR, path="/v1/log/checkpoint", taken=False))
+            await asyncio.wait_for(server.call(VISITOR), 5)
+            server.over.set()
 
     asyncio.run(scene())
