@@ -156,6 +156,7 @@ def test_an_answer_that_nobody_takes_keeps_nobody_in_line() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.call(VISITOR, path="/v1/log/checkpoint", taken=False))
             await asyncio.wait_for(server.call(VISITOR), 5)
+            assert server.told == {200: 1, 401: AT_ONCE + 3}
             server.over.set()
 
     asyncio.run(scene())
