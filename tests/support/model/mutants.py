@@ -280,7 +280,7 @@ MUTANTS = (
     ),
     Mutant(
         "what rows of others tell is not followed",
-        f"{_POSTGRES}/resolve.py",
+        f"{_SQL}/row_yields.py",
         'and_(requested(search, mapped, path.link, "t", path.since), ',
         "and_(TRUE, ",
     ),

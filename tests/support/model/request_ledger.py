@@ -19,7 +19,7 @@ from expunge_orchestrator.execution import resolve_step
 from expunge_orchestrator.execution.step_context import StepContext
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import batch_by_uid
-from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Opened, Sealed
 from expunge_orchestrator.ledger.items import items_of_chunk, update_items
 from expunge_orchestrator.ledger.states import BatchState, ChunkState
 from expunge_orchestrator.rules.reachability import led, passing
@@ -106,7 +106,21 @@ class RequestLedger:
             batch = batch_by_uid(connection, str(name))
         held: Any = dict.fromkeys(item.id for item in items)
         context = StepContext(
-            self._with(store), batch, name, 1, 0, 0, False, items, _CUTOFFS, "resolve", "main", no_beat, held, {}, {}
+            self._with(store),
+            batch,
+            name,
+            1,
+            0,
+            0,
+            False,
+            items,
+            _CUTOFFS,
+            "resolve",
+            "main",
+            no_beat,
+            held,
+            Opened(),
+            {},
         )
         write = resolve_step.resolve_people(context, items)
         with self._ledger.begin() as connection:

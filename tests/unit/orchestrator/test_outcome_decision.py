@@ -32,7 +32,22 @@ from expunge_orchestrator.rules.retention_grounds import Grounds
 ACTIONS = {"main": {"posts": Action.DELETE, "users": Action.TOMBSTONE}, "cache": {"sessions": Action.DELETE}}
 POSTS, USERS, SESSIONS = ("main", "posts"), ("main", "users"), ("cache", "sessions")
 COURT = Hold(
-    1, "hd_1", "hold", 1, {"user_id": "exact/1"}, None, None, None, "4 C 17/26", None, False, "counsel", "", None, None
+    1,
+    "hd_1",
+    "hold",
+    1,
+    {"user_id": "exact/1"},
+    {},
+    None,
+    None,
+    None,
+    "4 C 17/26",
+    None,
+    False,
+    "counsel",
+    "",
+    None,
+    None,
 )
 ORDER = EffectiveHold((COURT,))
 OF_TYPE = EffectiveHold((replace(COURT, data_type="letters"),))
