@@ -104,7 +104,7 @@ def re_count(context: StepContext) -> StepWrite:
             record[store] = count_records.pack(successive_looks.max_due(seen, record.get(store, {})), names)
             for name in seen.keys() & allowed.get(number, {}).keys():
                 due[number][store, name] += seen[name].due
-    came = {item.id: CameBack(*_found_and_staying(item.found, last[item.id]), due[item.id]) for item in again}
+    came = {item.id: CameBack.of(item.found, last[item.id], due[item.id]) for item in again}
     planned = context.batch.plan.get("max_records_per_person", 0)
     too_much = plan_limits_and_drift.unapproved(context.workspace.data_map.limits, planned, came)
 
@@ -120,18 +120,6 @@ def re_count(context: StepContext) -> StepWrite:
         return poison_isolation.split_off(connection, context, list(too_much), failed) or Transition()
 
     return write
-
-
-def _found_and_staying(found: CountRecord, last: CountRecord) -> tuple[Counter[Place], Counter[Place]]:
-    """How many records were found of a person, by place; and how many the last look saw that stay."""
-    every: Counter[Place] = Counter()
-    stayed: Counter[Place] = Counter()
-    for store, collections in found.items():
-        every.update({(store, name): one.due + one.retained for name, one in count_records.unpack(collections).items()})
-    for store, collections in last.items():
-        here = count_records.unpack(collections)
-        stayed.update({(store, name): one.ambiguous + one.retained for name, one in here.items()})
-    return every, stayed
 
 
 def re_erase(context: StepContext) -> StepWrite:

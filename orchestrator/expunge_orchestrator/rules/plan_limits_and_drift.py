@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from expunge_config.datamap import Limits
-from expunge_orchestrator.rules.count_records import Place
+from expunge_connectors.contract import RecordCounts
+from expunge_orchestrator.rules.count_records import CountRecord, Place, unpack
 
 SHARE_FROM = 100
 """A share of a collection is judged from so many records due on: of a table of ten rows, one is a tenth."""
@@ -121,7 +122,7 @@ class CameBack:
     """What of one person is there again after the answer, in what may be erased.
 
     Attributes:
-        found: (store, collection) -> how many records were found until the answer.
+        found: (store, collection) -> how many records were due until the answer; what was retained was never erased.
         stayed: The same of those that were seen to stay, as ambiguous or retained: it may be decided since, or over.
         due: The same of what is due by now.
     """
@@ -129,6 +130,21 @@ class CameBack:
     found: Mapping[Place, int]
     stayed: Mapping[Place, int]
     due: Mapping[Place, int]
+
+    @classmethod
+    def of(cls, found: CountRecord, last: CountRecord, due: Mapping[Place, int]) -> Self:
+        """By a person's count records: what was found until the answer, and what the last look saw."""
+        return cls(
+            _by_place(found, lambda one: one.due), _by_place(last, lambda one: one.ambiguous + one.retained), due
+        )
+
+
+def _by_place(record: CountRecord, number: Callable[[RecordCounts], int]) -> dict[Place, int]:
+    return {
+        (store, name): number(counts)
+        for store, collections in record.items()
+        for name, counts in unpack(collections).items()
+    }
 
 
 def unapproved(limits: Limits, planned: int, people: Mapping[int, CameBack]) -> dict[int, str]:

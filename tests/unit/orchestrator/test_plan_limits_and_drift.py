@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from expunge_config.datamap import Limits
+from expunge_connectors.contract import RecordCounts
+from expunge_orchestrator.rules.count_records import pack
 from expunge_orchestrator.rules.plan_limits_and_drift import (
     CameBack,
     describe,
@@ -82,6 +84,24 @@ def test_a_replacement_is_judged_by_its_first_plan_and_counts_what_is_beyond() -
 
 def test_a_limit_that_is_new_in_the_map_is_judged_on_the_day_of_the_replacement() -> None:
     assert of_day({"people": 1}, {"people": 5}, {"before": {}, "counted": {}})["before"] == {"people": 5}
+
+
+@pytest.mark.parametrize(
+    ("found", "last", "due", "too_much"),
+    [
+        # A law keeps a hundred bills of hers, which no request erases: one late message is one.
+        (RecordCounts(due=1, retained=100), RecordCounts(retained=100), 1, False),
+        (RecordCounts(due=1, retained=100), RecordCounts(retained=100), 112, True),
+        (RecordCounts(due=1), RecordCounts(ambiguous=30), 30, False),
+        (RecordCounts(due=1), RecordCounts(ambiguous=30), 41, True),
+    ],
+)
+def test_what_stays_by_right_is_not_what_came_back(
+    found: RecordCounts, last: RecordCounts, due: int, *, too_much: bool
+) -> None:
+    records = ({"main": pack({"messages": one})} for one in (found, last))
+    people = {1: CameBack.of(*records, {MESSAGES: due})}
+    assert bool(unapproved(Limits(rows_per_person=50), 20, people)) is too_much
 
 
 @pytest.mark.parametrize(
