@@ -99,6 +99,19 @@ def test_what_a_row_calls_that_is_overwritten_may_be_executed(company, called):
         assert [one for one in findings(url) if one.code == "right-missing"] == []
 
 
+def test_what_a_domain_calls_matters_only_where_a_value_of_it_is_written(company):
+    execute(
+        company,
+        "CREATE FUNCTION fine(text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;"
+        "REVOKE EXECUTE ON FUNCTION fine FROM PUBLIC; CREATE DOMAIN shade AS text CHECK (fine(VALUE));"
+        "ALTER TABLE users ADD shade shade",
+    )
+    with role(company, *ENOUGH) as url:
+        assert [one for one in findings(url) if one.code == "right-missing"] == []
+        execute(company, "ALTER TABLE users ALTER phone TYPE shade")
+        assert [one.collection for one in findings(url) if one.code == "right-missing"] == ["users"]
+
+
 def test_what_values_are_compared_by_and_cast_to_may_be_used(company):
     execute(
         company,
