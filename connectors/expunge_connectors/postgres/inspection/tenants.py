@@ -20,6 +20,7 @@ from expunge_connectors.postgres.mapping.table_binding import store_spec
 from expunge_connectors.postgres.table_spec import TableSpec
 
 _NAMED = 5
+_MAY_BOTH = "Two members may each have one `{}`"
 
 
 def split(catalogue: Catalogue, tenants: Tenants) -> tuple[Catalogue, list[ForeignKey]]:
@@ -185,7 +186,8 @@ def _counted_anew(inspection: InspectionContext, data_map: DataMap) -> Iterator[
             continue
         for identity in sorted(_by_schema(table, data_map)):
             if places := list(_going_by(inspection.store, identity, table.owner.controller, data_map)):
-                counted = f"Each schema counts `{identity}` for itself"
+                reusable = data_map.identities[identity].kind is IdentityKind.REUSABLE
+                counted = _MAY_BOTH.format(identity) if reusable else f"Each schema counts `{identity}` for itself"
                 yield _elsewhere(inspection, name, identity, places, counted)
 
 
@@ -200,7 +202,7 @@ def by_owner(inspection: InspectionContext) -> Iterator[Finding]:
     for identity, (name, controller) in sorted(_values_of_members(inspection).items()):
         places = [one for one in _going_by(inspection.store, identity, controller, inspection.data_map) if "." in one]
         if places:  # of another store; of tables of this one `inherited-identity` tells
-            yield _elsewhere(inspection, name, identity, places, f"Two members may each have one `{identity}`")
+            yield _elsewhere(inspection, name, identity, places, _MAY_BOTH.format(identity))
 
 
 def _values_of_members(inspection: InspectionContext) -> Mapping[str, tuple[str, str]]:
@@ -245,6 +247,12 @@ def _by_schema(table: TableSpec, data_map: DataMap) -> Iterator[str]:
         assured = source.never_shared if declared.kind is IdentityKind.INTERNAL else declared.same_person
         if assured is None:
             yield identity
+    for link in table.found_by:
+        if link.identity is None or link.identity in table.yields:
+            continue
+        declared = data_map.identities[link.identity]
+        if declared.kind is IdentityKind.REUSABLE and declared.same_person is None:
+            yield link.identity
 
 
 def _going_by(store: str, identity: str, controller: str, data_map: DataMap) -> Iterator[str]:
