@@ -32,7 +32,6 @@ from expunge_orchestrator.rules import blind_findings, pipeline
 from expunge_orchestrator.rules.blind_findings import BlindFinding, Searched
 from expunge_orchestrator.rules.count_records import Place
 from expunge_orchestrator.rules.outcomes import REVIEWED
-from expunge_orchestrator.rules.scope import collections_in
 from expunge_orchestrator.subjects import followed_keys, member_proof
 from expunge_orchestrator.workspace import Workspace
 
@@ -147,7 +146,8 @@ def _begun(workspace: Workspace, of: Mapping[int, Batch]) -> _Pass:
             waiting = [one for one in items_of_chunk(connection, chunk) if one.outcome in REVIEWED]
             people |= {one.id: one for one in waiting}
             members |= {one.id: batch.scope.member for one in waiting}
-            added |= dict.fromkeys((one.id for one in waiting), _added(workspace, batch))
+            new = blind_findings.added_since(batch.scope, workspace.data_map, batch.actions)
+            added |= dict.fromkeys((one.id for one in waiting), new)
             of_batch.setdefault(batch.id, (batch, []))[1].extend(waiting)
     every = [one.series for one in people.values()]
     sampled = frozenset(blind_findings.sample(every, workspace.settings.search.people, seed))
@@ -155,15 +155,6 @@ def _begun(workspace: Workspace, of: Mapping[int, Batch]) -> _Pass:
     for batch, waiting in of_batch.values():
         chosen += _subjects(workspace, batch, [one for one in waiting if one.series in sampled])
     return _Pass(at, people, members, added, chosen, seed)
-
-
-def _added(workspace: Workspace, batch: Batch) -> frozenset[Place]:
-    """Collections of the batch's controller that came into the map since the plan: nothing of them was approved."""
-    return frozenset(
-        (store, name)
-        for store, specs in collections_in(batch.scope, workspace.data_map).items()
-        for name in specs.keys() - batch.actions.get(store, {}).keys()
-    )
 
 
 def _subjects(workspace: Workspace, batch: Batch, people: Sequence[Item]) -> list[Subject]:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
+from expunge_config.datamap import DataMap
 from expunge_connectors.blind_search.report import PlaceFinding, Standing
+from expunge_connectors.contract import Scope
+from expunge_orchestrator.rules.count_records import Place
+from expunge_orchestrator.rules.scope import Actions, collections_in
 
 
 class Searched(StrEnum):
@@ -132,6 +136,21 @@ def of_person(
         counts[Standing.MAPPED],
         tuple(left),
     )
+
+
+def added_since(scope: Scope, data_map: DataMap, actions: Actions) -> frozenset[Place]:
+    """(store, collection) of the controller that came into the map since a plan approved these actions.
+
+    And those of which a record can be the same: which of the collections of a table a place is told by, the order in
+    the map decides.
+    """
+    found: set[Place] = set()
+    for store, specs in collections_in(scope, data_map).items():
+        flows = data_map.stores[store].key_flow(store, data_map) or {}
+        for name in specs.keys() - actions.get(store, {}).keys():
+            same = flows[name].overlaps | flows[name].beside if name in flows else frozenset[str]()
+            found.update((store, one) for one in {name, *same})
+    return frozenset(found)
 
 
 def sample(series: Collection[str], most: int | None, seed: str) -> Sequence[str]:

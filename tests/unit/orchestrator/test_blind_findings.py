@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.postgres.company import actions, checked
+from tests.support.postgres.small_schemas import ACME, small_document
+
+from expunge_config.datamap import Action
 from expunge_connectors.blind_search.report import Findings, Hit, Kind, Place, Standing
 from expunge_orchestrator.rules import blind_findings
 from expunge_orchestrator.rules.blind_findings import BlindFinding, LeftPlace, Searched
@@ -43,6 +47,21 @@ def test_a_place_that_came_into_the_map_since_the_plan_is_left() -> None:
     added = {("main", "audit"), ("main", "bills"), ("crm", "users")}
     one = blind_findings.of_person(1, found.all(), COMMON, added=added)
     assert (one.left, one.mapped, one.retained) == ((LeftPlace("main", "public.audit.mail", 1),), 1, 1)
+
+
+def test_with_a_collection_that_was_added_go_those_of_its_table() -> None:
+    """A row that named nobody may name somebody by the new one, and be told by the one that was planned."""
+    users = "{table: public.users, person: user_id, found_by: [{column: id, identity: user_id}], yields: {user_id: id}}"
+    linked = (
+        "{table: public.%s, created: created_at, data_type: anchor, tombstone: {%s: 'NULL'},"
+        " found_by: [{column: %s, identity: email}]}"
+    )
+    names = {"clicks": ("events", "mail"), "notes": ("events", "note"), "news": ("news", "mail")}
+    collections = "".join(f"{name}: {linked % (table, column, column)}\n" for name, (table, column) in names.items())
+    data_map = checked(small_document(f"users: {users}\n{collections}"))
+    planned = {"main": dict.fromkeys(("users", "clicks", "news"), Action.DELETE)}
+    assert blind_findings.added_since(ACME, data_map, planned) == {("main", "notes"), ("main", "clicks")}
+    assert blind_findings.added_since(ACME, data_map, {"main": actions(data_map, "acme")}) == frozenset()
 
 
 def test_it_is_read_back_as_it_was_kept_and_stated_in_canonical_form() -> None:
