@@ -200,11 +200,11 @@ def test_the_clock_says_whole_seconds_and_is_never_fast(plain: World) -> None:
 def test_a_name_that_falls_on_a_log_is_refused(s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> None:
     name = bucket()
     made = world(s3, servers, name, weblog={"bucket": name, "prefix": "web/", "log": LOG})
-    made.put("web/2026.log")
+    made.put("web/visits.log")
     with pytest.raises(TerminalError, match="declared log") as caught:
-        made.connector.erase([person(object="web/2026.log")], ACTIONS, SCOPE, made.connector.now(), no_beat)
-    assert "2026" not in str(caught.value)
-    assert made.keys() == ["web/2026.log"]
+        made.connector.erase([person(object="web/visits.log")], ACTIONS, SCOPE, made.connector.now(), no_beat)
+    assert "visits" not in str(caught.value)
+    assert made.keys() == ["web/visits.log"]
     made.connector.close()
 
 

@@ -46,7 +46,7 @@ def test_names_as_they_were_typed(s3: S3Client, servers: Endpoints, bucket: Buck
     assert "1 of 2 names" in told["faces"]
     assert "2 of 4 names" in told["mails"]
     assert "objects below mails/{email}/" in told["mails"]
-    assert "ada" not in repr(found).lower(), "a value was told"
+    assert "ada" not in repr(found).lower().replace(name, ""), "a value was told"
     here = world(s3, servers, name)
     [tallies] = here.connector.count([person(1, email=ADA)], SCOPE, here.connector.now()).values()
     assert tallies["faces"].due + tallies["faces"].newer == 1, "so it is no false alarm"
