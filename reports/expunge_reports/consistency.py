@@ -239,8 +239,8 @@ def lowers_debt(event: str, owed: Open, before: Open) -> bool:
 def follows_by_itself(event: str, owed: Open) -> bool:
     """Tell whether a statement follows about what is open, on a day or one day, without a further request.
 
-    None does after the last check, or an end by the operator: what a storage keeps, or what was left, is looked at by a
-    later request alone, also where the storage lets it go on a stated day.
+    None does after the last check, or an end by the operator: what a law or a storage keeps, or what was left, is
+    looked at by a later request alone, also where it may go on a stated day.
     """
     return owed.items > 0 and (owed.expected_by is not None or event not in _LAST_LOOKS)
 

@@ -70,7 +70,7 @@ class Open:
 
     Attributes:
         items: the number of things that the request itself owes: its answer, the check after the settling time, places
-            that were left or that the storage keeps.
+            that were left, or in which a law or the storage keeps something.
         expected_by: by when a statement about them is owed; None if nothing is owed or no time can be given.
         copies: backup copies.
     """

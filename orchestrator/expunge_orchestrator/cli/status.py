@@ -127,11 +127,12 @@ def show(report: dict[str, Any]) -> None:
             out.print(f"[red]chunk {chunk['id']} {chunk['state']}[/] at {chunk['next']}: {escape(chunk['failure'])}")
     if number := report["left_in_part"]:
         out.print(
-            f"Of {output.people(number)} something is left. What was erased of them, if anything, may have taken the"
-            " way there with it: so what leads to the rest is kept, sealed, until a later request of the same person,"
-            " by an id that proves it, has erased it (expunge plan). One by e-mail or phone alone is only told of it."
+            f"Of {output.people(number)} something is left, or kept for a time. What was erased of them, if anything,"
+            " may have taken the way there with it: so what leads to the rest is kept, sealed, until a later request of"
+            " the same person, by an id that proves it, has erased it (expunge plan). One by e-mail or phone alone is"
+            " only told of it."
         )
         rows = [(name, one["people"], one["records"]) for name, one in report["left"].items()]
-        out.print(output.table("Left", ("collection", "people", "records when last seen"), rows))
+        out.print(output.table("Left or kept", ("collection", "people", "records when last seen"), rows))
     if report["settling"]:
         out.print(f"The settling check is due at {report['settles_at']}: expunge run-due")

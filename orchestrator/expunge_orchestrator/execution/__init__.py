@@ -14,7 +14,7 @@ conclude_step         gather, decide, and state outcomes, or go another round
 settle_step           the same at the end of the settling check
 evidence              what statements say beside outcomes
 outcome_writer        the only writer of what was decided
-residual_places       where something is left, and whether kept keys lead there
+residual_places       where something is left or kept, and whether the kept keys lead there
 failure_text          which collections of people who fail are not done, in words
 leftover_reasons      why something is left of people who fail
 settling_steps        the settling check: review, erase again

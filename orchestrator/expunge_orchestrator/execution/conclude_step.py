@@ -42,8 +42,7 @@ def conclude(context: StepContext) -> StepWrite:
 def _gather(context: StepContext) -> tuple[ChunkFacts, Mapping[int, Sequence[ResidualKeys]]]:
     """What is known of people without an outcome, and what ended requests about them left."""
     people = context.active
-    others, residual = concurrent_requests.unfinished(context, people)
-    before = concurrent_requests.left_before(context, people, residual)
+    about = concurrent_requests.about(context, people)
     # In the first round nothing is stated of anybody.
     gone = earlier_lines.gone_so_far(context.workspace.ledger, people) if context.round else {}
     known = {
@@ -52,13 +51,13 @@ def _gather(context: StepContext) -> tuple[ChunkFacts, Mapping[int, Sequence[Res
             item.verified,
             item.erased,
             gone=gone.get(item.series, {}),
-            others=others.get(item.id, ()),
-            before=before.get(item.id, ()),
+            others=about.unfinished.get(item.id, ()),
+            before=about.before.get(item.id, ()),
         )
         for item in people
     }
     may_go_on = context.repeats + 1 < MAX_ROUNDS and not context.ending
-    return outcome_facts.of_chunk(context, known, another_round=may_go_on), residual
+    return outcome_facts.of_chunk(context, known, another_round=may_go_on), about.residual
 
 
 def _not_yet(context: StepContext, move: Move) -> StepWrite:

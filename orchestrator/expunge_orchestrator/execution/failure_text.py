@@ -45,7 +45,7 @@ def describe(others: Sequence[ConcurrentRequest]) -> str:
     """What to tell who reads of the failure; nothing if there are none."""
     if not others:
         return ""
-    named = ", ".join(sorted({f"{one.batch}{one.remedy}" for one in others}))
+    named = ", ".join(sorted({one.batch for one in others}))
     return f"; another request of this person is not finished: {named}"
 
 

@@ -18,7 +18,7 @@ from expunge_orchestrator.subjects.residual_keys import ResidualPlace
 def reached_by_kept_keys(
     context: StepContext, people: Sequence[Item], lines: Mapping[int, Sequence[CollectionOutcome]]
 ) -> dict[int, list[ResidualPlace]]:
-    """Item -> where something is left of these people or kept by the storage, and whether the kept keys lead there.
+    """Item -> where something is left of these people or kept for a time, and whether the kept keys lead there.
 
     The stores are asked once more, by these keys alone: what only an e-mail led to is not found by them. A store that
     cannot be asked answers nothing: a later request judges by the data map, which says what leads there.
@@ -31,7 +31,7 @@ def reached_by_kept_keys(
         item.id: {
             (line.store, line.collection): line.verified
             for line in lines[item.id]
-            if line.verified is not None and (_left_here(line) or count_records.kept_by_storage(line.verified))
+            if line.verified is not None and (_left_here(line) or count_records.kept_for_a_time(line.verified))
         }
         for item in people
     }

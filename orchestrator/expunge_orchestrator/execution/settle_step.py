@@ -28,7 +28,6 @@ from expunge_orchestrator.rules import outcome_decision, owed, pipeline, success
 from expunge_orchestrator.rules.outcome_decision import ChunkDecision, ChunkFacts, PersonFacts, Way
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
-from expunge_orchestrator.subjects import residual_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,14 @@ class _Beside:
         evidence: As in every step that ends people.
         again: Who were looked at once more after the review (items).
         came_back: Those of them of whom more is gone than an earlier statement says.
-        locked: Of whom the storage keeps something: they settle, and the keys to it are kept.
+        kept: Of whom a law or the storage keeps something: they settle, and the keys to it are kept.
         samples: Item -> what became of planners' samples of the person.
     """
 
     evidence: Evidence
     again: Collection[int]
     came_back: Collection[int]
-    locked: Sequence[Item]
+    kept: Sequence[Item]
     samples: Mapping[int, Samples]
 
 
@@ -71,8 +70,7 @@ def _gather(context: StepContext, again: Collection[int]) -> ChunkFacts:
     """
     people = context.concluded
     partly = [item for item in people if item.outcome == Result.PARTIALLY_ERASED]
-    left = residual_keys.of_people(context.workspace, context.batch.scope, map(context.subject, partly))
-    before = concurrent_requests.left_before(context, partly, left)
+    before = concurrent_requests.about(context, partly).before
     searched = settling_search.findings_of(context, people)
     told = [item for item in people if item.id in again or (item.id in searched and searched[item.id].left)]
     gone = earlier_lines.gone_so_far(context.workspace.ledger, told)
@@ -95,10 +93,10 @@ def _explain(context: StepContext, decision: ChunkDecision, residue: Sequence[It
     """Ask what is stated beside the decision; people with residue were erased again together."""
     settled, again = decision.on_way(Way.ANSWERED), {item.id for item in residue}
     over = [item for item in context.concluded if item.id in settled]
-    locked = [item for item in over if collection_lines.storage_retained(settled[item.id].lines)]
+    kept = [item for item in over if collection_lines.kept_for_a_time(settled[item.id].lines)]
     came_back = {number for number in settled.keys() & again if collection_lines.more_is_gone(settled[number].lines)}
     samples = planner_samples.drawn_for(context, over, came_back)
-    return _Beside(evidence.gathered(context, decision, residue, locked), again, came_back, locked, samples)
+    return _Beside(evidence.gathered(context, decision, residue, kept), again, came_back, kept, samples)
 
 
 def _apply(context: StepContext, decision: ChunkDecision, beside: _Beside) -> StepWrite:
@@ -113,7 +111,7 @@ def _apply(context: StepContext, decision: ChunkDecision, beside: _Beside) -> St
         _erased_again(writer, beside.came_back)
         _settled(writer, beside)
         writer.end_people()
-        writer.keys_kept.extend(beside.locked)
+        writer.keys_kept.extend(beside.kept)
         return writer.apply(Transition(state=ChunkState.DONE))
 
     return write

@@ -191,8 +191,8 @@ entered_identity = sa.Table(
     sa.Column("normaliser", sa.String(64), nullable=False),
 )
 
-# What an ended request left of a person, or what the storage keeps: keys that lead there, sealed under a key of their
-# own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection]].
+# What an ended request left of a person, or a law or the storage keeps: keys that lead there, sealed under a key of
+# their own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection]].
 residual_keys = sa.Table(
     "residual_keys",
     metadata,

@@ -98,7 +98,7 @@ def _not_over() -> sa.ColumnElement[bool]:
     return sa.or_(
         item.outcome.is_(None),
         item.outcome.in_([one.value for one in _OPEN]),
-        # What the storage itself keeps is found by these keys alone until `settled` hands them on.
+        # What is kept for a time is found by these keys alone until `settled` hands them on.
         sa.and_(item.outcome == Result.PARTIALLY_ERASED.value, item.wrapped_key.is_not(None)),
     )
 

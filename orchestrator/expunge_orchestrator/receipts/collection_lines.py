@@ -118,12 +118,12 @@ def what_went(lines: Sequence[CollectionOutcome]) -> Went:
     return Went.SOME if reaches_level(lines) else Went.SOME_IN_PART
 
 
-def storage_retained(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
-    """(store, collection) in which the storage itself keeps something of a person, and will let it go one day."""
+def kept_for_a_time(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
+    """(store, collection) in which a law or the storage keeps something of a person that has to go one day."""
     return [
         (line.store, line.collection)
         for line in lines
-        if line.verified is not None and count_records.kept_by_storage(line.verified)
+        if line.verified is not None and count_records.kept_for_a_time(line.verified)
     ]
 
 
@@ -133,5 +133,5 @@ def left(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
 
 
 def still_there(lines: Sequence[CollectionOutcome]) -> list[tuple[str, str]]:
-    """(store, collection) in which something is left or the storage keeps it: the keys that lead there are kept."""
-    return list(dict.fromkeys([*left(lines), *storage_retained(lines)]))
+    """(store, collection) in which something is left or kept for a time: the keys that lead there are kept."""
+    return list(dict.fromkeys([*left(lines), *kept_for_a_time(lines)]))

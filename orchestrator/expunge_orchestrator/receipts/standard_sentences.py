@@ -94,8 +94,8 @@ ENDED_BY_OPERATOR = (ENDED, ENDED_WHOLE, UNSEEN, UNEXPLAINED)
 
 
 LEFT_BEFORE = (
-    "What is listed as left was left by an earlier request that was ended, as that one last saw it; how much of it this"
-    " one found is not known"
+    "What is listed as left was left by an earlier request, which was ended or had to keep it for a time, as that one"
+    " last saw it; how much of it this one found is not known"
 )
 
 LEDGER_LEVEL = (
@@ -106,7 +106,7 @@ LEDGER_LEVEL = (
 
 KEPT = (
     "What leads to the rest, sealed, so that a later request of the same person can still erase it: nothing looks at"
-    " the rest again by itself, also where the storage lets it go on a stated day"
+    " the rest again by itself, also where a law or the storage lets it go on a stated day"
 )
 
 CONTACT_KEPT = (

@@ -12,12 +12,6 @@ from expunge_connectors.contract import RecordCounts
 BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 """Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
 
-
-def kept_by_storage(seen: RecordCounts) -> bool:
-    """Whether the storage itself keeps something of what was seen."""
-    return seen.retained > 0 and seen.ground is not None and BY_STORAGE.issuperset(seen.ground.split("+"))
-
-
 TABLE_DROPPED = "table-dropped"
 """Ground on which nothing is there: the collection itself is gone, with whatever was in it."""
 
@@ -29,6 +23,15 @@ UNSEEN_EMPTY = "unseen-empty"
 
 SHARED = "shared"
 """Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
+
+
+def kept_for_a_time(seen: RecordCounts) -> bool:
+    """Whether a law or the storage keeps something of what was seen, which has to go one day.
+
+    What is shared goes with the last of its owners, by that one's request.
+    """
+    return seen.retained > 0 and seen.ground != SHARED
+
 
 Place = tuple[str, str]
 """(store, collection)"""

@@ -11,7 +11,7 @@ from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 
 @dataclass(frozen=True, slots=True)
 class LeftBefore:
-    """What an ended request about the same person left, and this one cannot be sure to find.
+    """What an earlier request about the same person left or had to keep, and this one cannot be sure to find.
 
     Attributes:
         batch: Its batch's uid.
@@ -31,14 +31,12 @@ class ConcurrentRequest:
         running: It is at work at this moment, and may be finished soon.
         places: (store, collection) in which it found something of which nobody saw that it is gone.
         known: This request has every key of that one and may use each: what this one finds is all there is.
-        remedy: What ends it, where that is not plain.
     """
 
     batch: str
     running: bool
     places: frozenset[Place]
     known: bool = False
-    remedy: str = ""
 
 
 def downgrade(lines: Sequence[CollectionOutcome], others: Sequence[ConcurrentRequest]) -> list[CollectionOutcome]:

@@ -34,5 +34,5 @@ def end_of_hold(copies: OpenCopies) -> Open:
 
 
 def places(number: int, copies: OpenCopies) -> Open:
-    """After `settled`, or an end by the operator: places that the storage keeps, or that were left."""
+    """After `settled`, or an end by the operator: places in which something is left, or kept for a time."""
     return Open(items=number, copies=copies)

@@ -13,7 +13,7 @@ unclear_counts  what stands under keys that are not followed
 index_keys      which keys only records under keys of others name
 joint_lookup    what rows lead to that people are found by together
 joint_owners    what rows lead to that people share who all go, for a plan
-residual_keys   sealed keys to what an ended request left (ADR 8)
+residual_keys   sealed keys to what a request left or had to keep (ADR 8)
 inherited_keys  resolve people with what their plan led to, and ended requests of theirs kept
 planned_keys    what a plan led to, while nothing is erased
 earlier_claims  since when an erased person had a value

@@ -1,6 +1,6 @@
 """Residual keys: encrypted keys to records that an ended request left, for a later request (ADR 8).
 
-An operator ended the request because a store refused, or the storage itself keeps an object. What led there is gone,
+An operator ended the request because a store refused, or a law or the storage keeps a record. What led there is gone,
 so these keys are the only way. They are sealed under a key of their own, are found by the request's suppression tags,
 and are destroyed when a later request of the same person has seen that nothing is left.
 """
@@ -158,7 +158,7 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
             without = frozenset(
                 place
                 for place, number_seen in records.items()
-                if not whole and number_seen and _led_to_by(lost, *place, workspace.data_map)
+                if not whole and number_seen and led_to_by(lost, *place, workspace.data_map)
             )
             one = ResidualKeys(
                 row.item_id,
@@ -176,16 +176,23 @@ def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> 
     return found
 
 
-def _led_to_by(namespaces: Collection[str], store: str, name: str, data_map: DataMap) -> bool:
-    """Whether a key of one of these namespaces can lead to records of a collection, as far as the map says it.
+def led_to_by(namespaces: Collection[str], store: str, name: str, data_map: DataMap) -> bool:
+    """Whether a key of one of these identities can lead to records of a collection, as far as the map says it.
 
-    Straight, that is: what the earlier request learnt on the way is among its own keys.
+    Straight, or through columns of the store's own, which have no tag. What the earlier request learnt on the way of
+    other identities is among its own tags.
     """
     spec = data_map.stores.get(store)
     flows = None if spec is None else spec.key_flow(store, data_map)
     if flows is None or name not in flows:
         return bool(namespaces)
-    return not flows[name].incoming.isdisjoint(namespaces)
+    reached, ahead = frozenset[str](), flows[name].incoming
+    while ahead:
+        reached |= ahead
+        inner = ahead - data_map.identities.keys()
+        above = (one.incoming for one in flows.values() if not inner.isdisjoint(one.outgoing))
+        ahead = frozenset[str]().union(*above) - reached
+    return not reached.isdisjoint(namespaces)
 
 
 def _of_others(said: Mapping[Pair, Decision], persons: Iterable[bytes], values: Collection[bytes]) -> set[bytes]:

@@ -17,7 +17,7 @@ from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 
 def _open(said: Said, _: datetime) -> Found:
-    """Open are a search's places and those for which keys are kept: what was left, or a storage keeps."""
+    """Open are a search's places and those for which keys are kept: what was left or is kept for a time."""
     ending = _ending(said)
     if ending is None or ending.identifiers is None:
         return

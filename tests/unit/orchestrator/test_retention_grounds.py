@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.rules.count_records import BY_STORAGE, SHARED, kept_by_storage
+from expunge_orchestrator.rules.count_records import BY_STORAGE, SHARED, kept_for_a_time
 from expunge_orchestrator.rules.retention_grounds import ground_of
 
 
@@ -39,8 +39,12 @@ def test_several_grounds_are_all_said() -> None:
         "Each is kept for one of these reasons, or for several: Legal hold on the object: the storage refuses to delete"
         " it; Object Lock: the storage refuses to delete it before its day"
     )
-    assert kept_by_storage(both)
     assert ground_of(RecordCounts(retained=1, ground="tax+trade"), "files", "files", {}) == "tax+trade"
-    assert not kept_by_storage(RecordCounts(retained=1, ground="legal-hold+tax"))
-    assert not kept_by_storage(RecordCounts(retained=1))
-    assert not kept_by_storage(replace(both, retained=0))
+
+
+def test_what_has_to_go_one_day_is_kept_for_a_time() -> None:
+    """What is shared goes with another person's request."""
+    by_law = RecordCounts(retained=1)
+    assert all(kept_for_a_time(replace(by_law, ground=code)) for code in (None, "tax", *BY_STORAGE))
+    assert not kept_for_a_time(replace(by_law, ground=SHARED))
+    assert not kept_for_a_time(replace(by_law, retained=0))
