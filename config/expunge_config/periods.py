@@ -42,6 +42,18 @@ class Period:
         day = min(start.day, calendar.monthrange(year, month + 1)[1])
         return date(year, month + 1, day) + timedelta(days=self.days)
 
+    def shorter_than(self, other: Period) -> bool:
+        """Whether it ends before the other one, of some day on which both begin.
+
+        A period of 365 days is shorter than a year that has a leap day. Years by which the calendar has no longer a leap day are among
+        those that are tried.
+        """
+        ours, theirs = self.years * 12 + self.months, other.years * 12 + other.months
+        if (ours, self.days) == (theirs, other.days) or (ours >= theirs and self.days >= other.days):
+            return False
+        days = (date(year, 1, 1) + timedelta(days=one) for year in (2000, 2096) for one in range(8 * 366))
+        return any(self.after(day) < other.after(day) for day in days)
+
     def __str__(self) -> str:
         parts = ((self.years, "Y"), (self.months, "M"), (self.days, "D"))
         return "P" + ("".join(f"{number}{unit}" for number, unit in parts if number) or "0D")

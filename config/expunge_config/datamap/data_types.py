@@ -32,12 +32,24 @@ class DeletionRule(Model):
     period: IsoPeriod
 
 
+class Floor(Model):
+    """How long a law demands at least that data is kept, and which."""
+
+    period: IsoPeriod
+    ground: Text
+
+
 class DataType(Model):
-    """Data of one purpose, with exactly one deletion rule and one answer to a request."""
+    """Data of one purpose, with exactly one deletion rule and one answer to a request.
+
+    Attributes:
+        at_least: A rule that ends sooner, of whatever start, is refused.
+    """
 
     purpose: Text
     categories: tuple[Text, ...] = Field(min_length=1)
     rule: DeletionRule
+    at_least: Floor | None = None
     on_request: Action
     ground: Text | None = None
 
@@ -46,5 +58,14 @@ class DataType(Model):
         if (self.on_request is Action.RETAIN) != (self.ground is not None):
             raise ValueError(
                 "`ground` is given exactly when `on_request` is `retain`: it names the law or reason to keep"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _as_long_as_the_law_says(self) -> DataType:
+        if self.at_least is not None and self.rule.period.shorter_than(self.at_least.period):
+            raise ValueError(
+                f"the rule's period {self.rule.period} is shorter than `at_least` {self.at_least.period}"
+                f" ({self.at_least.ground}), if only of some starts"
             )
         return self

@@ -14,6 +14,7 @@ counts        how many records of each subject there are, and which must go
 findings      what an inspection noticed, and whom it stops
 stores        StoreConnector: the verbs that every store has
 abilities     verbs that not every store has
+ages          how many records have had their time, and what stays of these
 samples       verbs that look beside the map: samples, and the blind search
 backups       BackupConnector, and what a listing says of each copy
 """
@@ -23,6 +24,7 @@ from __future__ import annotations
 from expunge_connectors.contract.abilities import (
     Adoptable,
     EstimatesSize,
+    KnowsAges,
     KnowsClaims,
     KnowsDependencies,
     KnowsObstacles,
@@ -34,6 +36,7 @@ from expunge_connectors.contract.abilities import (
     RelationChange,
     ReportsClock,
 )
+from expunge_connectors.contract.ages import WEEKS_AHEAD, Age, AgeCounts, GoesWith, NoAge
 from expunge_connectors.contract.backups import (
     LONGEST_COPY_ID,
     LONGEST_KIND,
@@ -82,7 +85,10 @@ __all__ = [
     "OBJECTS",
     "SINCE",
     "UNREAD",
+    "WEEKS_AHEAD",
     "Adoptable",
+    "Age",
+    "AgeCounts",
     "BackupConnector",
     "BackupCopy",
     "BackupType",
@@ -94,14 +100,17 @@ __all__ = [
     "DiscoveredKey",
     "EstimatesSize",
     "Finding",
+    "GoesWith",
     "Heartbeat",
     "Holders",
+    "KnowsAges",
     "KnowsClaims",
     "KnowsDependencies",
     "KnowsObstacles",
     "KnowsRelations",
     "KnowsSharedRows",
     "KnowsWaiting",
+    "NoAge",
     "Obstacle",
     "ReadSample",
     "RecordCounts",

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
+from expunge_connectors.contract.ages import Age
 from expunge_connectors.contract.counts import Counts
-from expunge_connectors.contract.stores import StoreConnector, StoreIdentity
+from expunge_connectors.contract.stores import Heartbeat, StoreConnector, StoreIdentity
 from expunge_connectors.contract.subjects import DiscoveredKey, Holders, Scope, Subject, SubjectKey
 
 
@@ -177,6 +178,18 @@ class KnowsWaiting(Protocol):
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, Mapping[str, Sequence[str]]]:
         """Subject number -> collection -> identities that its rows name and wait for. Reads only."""
+        ...
+
+
+@runtime_checkable
+class KnowsAges(Protocol):
+    """A store that can tell which of its records have had their time."""
+
+    def ages(self, beat: Heartbeat) -> Mapping[str, Age]:
+        """Collection that is no log -> its records by age, on the day of the store's clock (UTC). Reads only.
+
+        Of everybody: not of one controller's. In bounded pieces, each of which sees what is there at its time.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from expunge_connectors.blind_search.effort import Effort
 from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.report import StoreReport
 from expunge_connectors.contract import (
+    Age,
     Counts,
     DiscoveredKey,
     Finding,
@@ -47,6 +48,7 @@ from expunge_connectors.postgres import (
     resolve,
     store_identity,
 )
+from expunge_connectors.postgres.ages import age_counts, age_sources
 from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates
 from expunge_connectors.postgres.catalog.tables import Catalogue
@@ -351,6 +353,15 @@ class PostgresStore:
         }
         found = self._transactions.call(lambda connection: planner_statistics.refresh(connection, set(tables.values())))
         return {name: found[table] for name, table in tables.items() if table in found}
+
+    def ages(self, beat: Heartbeat) -> Mapping[str, Age]:
+        """Rows of every collection by age, slice by slice. Where members have schemas, nothing is looked at yet."""
+        without = age_sources.without_age(self._map)
+        if self._map.tenants is not None:
+            return without
+        live = self._transactions.look(self._structure.catalogue.read)
+        store = self._structure.bound(live, Scope(next(iter(self._data_map.controllers))))
+        return age_counts.ages(self._transactions, store, self._data_map, without, self.now().date(), beat)
 
     def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""

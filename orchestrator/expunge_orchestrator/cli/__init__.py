@@ -4,7 +4,7 @@ check, locate, plan, approve, erase, status           from the data map to a bat
 search                                                what is left, without the data map
 pause, resume, retry, cancel, end                     what operators do to a batch
 holds, attribute                                      what must stay, and whose it is
-run_due, copies, receipts                             what has come due, backup copies, receipts
+run_due, copies, retention, receipts                  what has come due, backup copies, ages, receipts
 keys, api_keys, adopt, map, serve                     installation, API keys, stores, the API
 
 commands     the verbs by name, and those that other packages add by entry point

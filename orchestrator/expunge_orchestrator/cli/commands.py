@@ -37,6 +37,7 @@ OURS = (
     "serve",
     "api-keys",
     "copies",
+    "retention",
     "receipts",
     "keys",
     "adopt",
