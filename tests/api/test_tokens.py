@@ -12,7 +12,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +30,7 @@ from tests.support.store_inspector import StoreInspector
 from tests.support.store_inspector import changed as differs
 
 from expunge_config.api_settings import ApiSettings, Issuer
+from expunge_orchestrator.api import refusal_pace
 from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.state import build_state
 from expunge_orchestrator.auth import api_keys, jwks
@@ -378,13 +379,13 @@ def test_calls_share_one_fetch() -> None:
             return published(signer)
 
         keys = jwks.JwksCache(fetch)
-        first, *others = [asyncio.create_task(keys.current(signer.key.kid)) for _ in range(20)]
+        first, *others = [asyncio.create_task(keys.current(signer.key.kid, nullcontext())) for _ in range(20)]
         await asyncio.sleep(0)
         first.cancel()
         answered.set()
         assert [[key.kid for key in one.keys] for one in await asyncio.gather(*others)] == [[signer.key.kid]] * 19
         for number in range(20):
-            await keys.current(f"unknown {number}")
+            await keys.current(f"unknown {number}", nullcontext())
 
     asyncio.run(calling())
     assert asked == 1
@@ -407,7 +408,7 @@ def test_whose_key_is_known_does_not_wait_for_a_slow_set(monkeypatch: pytest.Mon
             return sets.pop(0)
 
         async def known(one: TokenSigner) -> bool:
-            return one.key.kid in {key.kid for key in (await keys.current(one.key.kid)).keys}
+            return one.key.kid in {key.kid for key in (await keys.current(one.key.kid, nullcontext())).keys}
 
         keys = jwks.JwksCache(fetch)
         assert await known(signer)
@@ -430,7 +431,7 @@ def test_a_key_set_that_is_too_large_or_elsewhere_is_not_taken(monkeypatch: pyte
     signer = TokenSigner("https://app.example")
     with key_server() as (url, state):
         issuer = Issuer(kind="person", issuer=signer.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
-        current = lambda: asyncio.run(jwks.keys_of(issuer).current(None))  # noqa: E731
+        current = lambda: asyncio.run(jwks.keys_of(issuer).current(None, nullcontext()))  # noqa: E731
         state.update(body=published(signer))
         assert [one.kid for one in current().keys] == [signer.key.kid]
         state.update(location=url, status=302)
@@ -462,7 +463,7 @@ def test_a_key_set_that_names_a_member_twice_or_is_nested_too_deeply_is_none() -
             assert body != good
             state.update(body=body)
             with pytest.raises(KeysError):
-                asyncio.run(jwks.keys_of(issuer).current(None))
+                asyncio.run(jwks.keys_of(issuer).current(None, nullcontext()))
         assert state["asked"] == len(twice)
 
 
@@ -564,3 +565,40 @@ def test_settings_name_public_keys_only(tmp_path: Path) -> None:
         Issuer(kind="person", issuer="x", audience="y", jwks_file=tmp_path, algorithms=("HS256",))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="exactly one"):
         ApiSettings(issuers={"x": {"kind": "person", "issuer": "x", "audience": "y"}})  # type: ignore[dict-item]
+
+
+def test_who_waits_for_a_slow_key_set_keeps_nobody_else_waiting(
+    api: ApiHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where calls of the address are looked at one after another, for the number of tokens that were refused."""
+    monkeypatch.setattr(refusal_pace, "PACE", 3600 / refusal_pace.AT_ONCE)
+    monkeypatch.setattr("expunge_orchestrator.api.middleware.hold_back", _no_pause)
+    monkeypatch.setattr(jwks, "TIMEOUT", 3600.0)  # it answers when it is told to
+    other, answer = TokenSigner("https://slow.example"), threading.Event()
+    with key_server() as (url, state):
+        slow = Issuer(kind="person", issuer=other.issuer, audience=AUDIENCE, jwks_url=url)  # type: ignore[arg-type]
+        installation = build_state(api.installation.workspace, lambda: api.at)
+        object.__setattr__(installation.issuers, "by_name", {**installation.issuers.by_name, "slow": slow})
+        object.__setattr__(installation.issuers, "keys", {**installation.issuers.keys, "slow": jwks.keys_of(slow)})
+        with TestClient(build(installation)) as client, ThreadPoolExecutor() as pool:
+
+            def asked(signer: TokenSigner) -> int:
+                token = signer.sign({**api.claims(user_id="1"), "iss": signer.issuer})
+                return client.get(URL, headers=bearer(token)).status_code
+
+            for _ in range(refusal_pace.AT_ONCE + 2):
+                assert asked(TokenSigner(api.app.issuer)) == 401
+            state.update(body=published(other), silent=answer)
+            try:
+                waits = [pool.submit(asked, one) for one in (other, TokenSigner(other.issuer))]
+                soon(lambda: state["asked"] == 1)
+                others = [pool.submit(asked, one) for one in (api.app, TokenSigner(api.app.issuer), api.app)]
+                assert [one.result(20) for one in others] == [200, 401, 200]
+                assert not any(one.done() for one in waits)
+            finally:
+                answer.set()
+            assert [one.result(20) for one in waits] == [200, 401]
+
+
+async def _no_pause(_scope: object, _seconds: float) -> None:
+    """A refusal is told at once."""

@@ -20,7 +20,7 @@ from expunge_connectors.contract import Scope
 from expunge_orchestrator.api.query_parameters import refuse_unknown
 from expunge_orchestrator.api.rate_limit import RateLimiter
 from expunge_orchestrator.api.state import AppState
-from expunge_orchestrator.api.waiting_calls import in_line, leave_line
+from expunge_orchestrator.api.waiting_calls import in_line, leave_line, out_of_line
 from expunge_orchestrator.auth import api_keys, bearer_secrets
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
 from expunge_orchestrator.auth.principals import Principal, Role
@@ -65,7 +65,7 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
     at = state.clock()
     try:
         lookup = in_line(request.scope, request.app.state.lookups.taken(address))
-        principal = await principal_of(state, credential, at, lookup)
+        principal = await principal_of(state, credential, at, lookup, out_of_line(request.scope))
     except NotAuthenticatedError:
         await limiter.count_guess(kind_of(credential), address)
         raise
@@ -77,7 +77,11 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
 
 
 async def principal_of(
-    state: AppState, header: str | None, at: datetime, turn: AbstractAsyncContextManager[None]
+    state: AppState,
+    header: str | None,
+    at: datetime,
+    turn: AbstractAsyncContextManager[None],
+    waiting: AbstractAsyncContextManager[None],
 ) -> Principal:
     """Who brings the credential.
 
@@ -87,6 +91,7 @@ async def principal_of(
         at: When the call came in.
         turn: In which the ledger is asked. Many calls that come at once are looked up a few at a time, so that others'
             do not wait for all of them; tokens are not, for whoever waits for a set of keys would keep the others.
+        waiting: In which a set of keys is waited for.
 
     Raises:
         NotAuthenticatedError: It is missing or not accepted.
@@ -99,7 +104,7 @@ async def principal_of(
         async with turn:
             return await run_in_threadpool(_handed_out, state, given, at)
     # Here: to check a signature takes less time than to hand it to another thread.
-    return await state.issuers.principal_of(text, state.workspace.data_map, at)
+    return await state.issuers.principal_of(text, state.workspace.data_map, at, waiting)
 
 
 def _handed_out(state: AppState, given: bearer_secrets.PresentedSecret, at: datetime) -> Principal:

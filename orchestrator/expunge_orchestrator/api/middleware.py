@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from math import inf
 from typing import Any
@@ -31,7 +32,7 @@ from expunge_orchestrator.api.connection_limits import is_proxy
 from expunge_orchestrator.api.metrics import Metrics
 from expunge_orchestrator.api.problems import ProblemError, answer, not_there
 from expunge_orchestrator.api.rate_limit import RateLimiter, network_of
-from expunge_orchestrator.api.waiting_calls import LINE, hold_back, in_line, leave_line
+from expunge_orchestrator.api.waiting_calls import LINE, Line, hold_back, leave_line
 from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 
 _ACCESS = logging.getLogger("expunge.access")
@@ -195,7 +196,7 @@ class Guard:
         if pause > 0:
             await hold_back(scope, pause)
 
-    async def _stand_in_line(self, line: AsyncExitStack, scope: Scope) -> None:
+    async def _stand_in_line(self, held: AsyncExitStack, scope: Scope) -> None:
         """Let a call of a caller who is refused too often wait for the others, before anything of it is looked at.
 
         A caller who does not wait for refusals is not slowed down by their being held back.
@@ -204,8 +205,9 @@ class Guard:
         if scope["path"] in HEALTH or is_proxy(address, self._settings.proxies):
             return
         if self._limiter.owes(kind, address):
-            await line.enter_async_context(in_line(scope, self._lines.taken((kind, network_of(address)))))
-            scope["state"][LINE] = line
+            line = scope["state"][LINE] = Line(scope, partial(self._lines.taken, (kind, network_of(address))))
+            held.push_async_callback(line.leave)
+            await line.stand()
 
     async def _bounded(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> bool:
         """Have a call answered, within its limits: whether it went well."""
@@ -237,8 +239,8 @@ class Guard:
             await answer(refused)(scope, receive, send)
             return False
         try:
-            async with asyncio.timeout(None if upload else patience), AsyncExitStack() as line:
-                await self._stand_in_line(line, scope)
+            async with asyncio.timeout(None if upload else patience), AsyncExitStack() as held:
+                await self._stand_in_line(held, scope)
                 await self._app(scope, receiving, send)
         except _TooLargeError:
             wrong = _TOO_LARGE

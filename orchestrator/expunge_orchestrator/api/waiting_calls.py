@@ -23,7 +23,7 @@ WAITS = "expunge.waits"
 as by a cancellation."""
 
 LINE = "line"
-"""In the state of a call that stands in the line of `leave_line`: what leaves it."""
+"""In the state of a call that stands in a line of callers who are refused too often: its `Line`."""
 
 Waits = Callable[[bool], AbstractContextManager[None]]
 
@@ -54,8 +54,44 @@ async def in_line(scope: Scope, turn: AbstractAsyncContextManager[None]) -> Asyn
         yield
 
 
+class Line:
+    """A call's place among those of a caller who is refused too often (`Guard`), of which one is looked at at a time.
+
+    Args:
+        scope: Of the call.
+        turn: Makes a turn in the line.
+    """
+
+    def __init__(self, scope: Scope, turn: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self._scope, self._turn, self._place = scope, turn, AsyncExitStack()
+
+    async def stand(self) -> None:
+        """Wait for a turn, behind those who wait already."""
+        await self._place.enter_async_context(in_line(self._scope, self._turn()))
+
+    async def leave(self) -> None:
+        """The next one is looked at."""
+        await self._place.aclose()
+
+
 async def leave_line(scope: Scope) -> None:
-    """Leave the line of calls of a caller who is refused too often (`Guard`): the next one is looked at."""
-    line: AsyncExitStack | None = scope["state"].pop(LINE, None)
+    """Leave the line for good, where the call stands in one."""
+    line: Line | None = scope["state"].pop(LINE, None)
     if line is not None:
-        await line.aclose()
+        await line.leave()
+
+
+@asynccontextmanager
+async def out_of_line(scope: Scope) -> AsyncIterator[None]:
+    """While a call waits for an answer from elsewhere (an issuer's keys), whose delay is not its caller's doing.
+
+    Others of the line are looked at meanwhile, and the call stands at its end afterwards. Nobody knows yet who calls: a
+    new connection that finds no place has the call's.
+    """
+    line: Line | None = scope["state"].get(LINE)
+    if line is not None:
+        await line.leave()
+    with waits(scope, makes_room=True):
+        yield
+    if line is not None:
+        await line.stand()

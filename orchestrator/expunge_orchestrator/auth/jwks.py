@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,8 +53,12 @@ class JwksCache:
     _failed: bool = False
     _fetching: asyncio.Task[None] | None = None
 
-    async def current(self, key_id: str | None) -> KeySet:
+    async def current(self, key_id: str | None, waiting: AbstractAsyncContextManager[None]) -> KeySet:
         """The set, asked for again when it is old or has no such key. All who wait for that share one fetch.
+
+        Args:
+            key_id: Of the wanted key; None where its token names none.
+            waiting: In which the set is waited for, where it is.
 
         Raises:
             KeysError: It cannot be had, and there is none from the last day, or none with such a key: that the key
@@ -65,7 +70,8 @@ class JwksCache:
             if self._fetching is None or self._fetching.done():
                 self._fetching = asyncio.create_task(self._refresh())
             if not known or moment - self._tried_at > 2 * GOOD_FOR:
-                await asyncio.shield(self._fetching)  # a call that is given up does not end the fetch of others
+                async with waiting:
+                    await asyncio.shield(self._fetching)  # a call that is given up does not end the fetch of others
         unknown = self._failed and not self._has(key_id)
         if self._set is None or unknown or time.monotonic() - self._fetched_at > BELIEVED_FOR:
             raise KeysError(

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,15 +57,23 @@ class TokenVerifier:
         """From the settings. Nothing is read yet."""
         return cls(issuers, {name: jwks.keys_of(one) for name, one in issuers.items()}, lookup_key)
 
-    async def principal_of(self, text: str, data_map: DataMap, at: datetime) -> Principal:
+    async def principal_of(
+        self, text: str, data_map: DataMap, at: datetime, waiting: AbstractAsyncContextManager[None]
+    ) -> Principal:
         """Who brings this token.
+
+        Args:
+            text: The token.
+            data_map: Says which identities a person's token may assert.
+            at: When the call came in.
+            waiting: In which the issuer's keys are waited for.
 
         Raises:
             NotAuthenticatedError: It is not accepted: unknown issuer, wrong signature or algorithm, expired, too
                 long-lived, signed in too long ago, without identifiers that the map knows.
             KeysError: Its issuer's keys cannot be had, so that it is not known whether it is good.
         """
-        issuer, claims = await self._verified(text)
+        issuer, claims = await self._verified(text, waiting)
         moment = int(at.timestamp())
         _check_times(claims, moment)
         if issuer.audience not in _audiences(claims.get("aud")):
@@ -73,7 +82,7 @@ class TokenVerifier:
             return self._staff(claims, issuer, data_map)
         return _person(claims, issuer, data_map, moment)
 
-    async def _verified(self, text: str) -> tuple[Issuer, dict[str, Any]]:
+    async def _verified(self, text: str, waiting: AbstractAsyncContextManager[None]) -> tuple[Issuer, dict[str, Any]]:
         """Who signed it, and the claims. Whose keys to check with is read before the signature is checked."""
         try:
             if len(text) > MAX_TOKEN:
@@ -90,7 +99,8 @@ class TokenVerifier:
             issuer = self.by_name[name]
             if header["alg"] not in issuer.algorithms:
                 raise not_accepted()
-            if not jws.validate_compact(token, await self.keys[name].current(key_id), issuer.algorithms):
+            keys = await self.keys[name].current(key_id, waiting)
+            if not jws.validate_compact(token, keys, issuer.algorithms):
                 raise not_accepted()
         except (JoseError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             raise not_accepted() from None
