@@ -147,8 +147,13 @@ def kept_until_past(line: Collection, cutoff: datetime | None) -> bool:
 
     Each look judges by the store's clock, as the cutoff is; a hold's last day is the operator's, so a day is let pass.
     """
-    until = stated_time.moment(line.until)
-    return bool(line.retained) and until is not None and cutoff is not None and until < cutoff - timedelta(days=1)
+    return bool(line.retained) and over_by(line.until, cutoff)
+
+
+def over_by(until: str | None, moment: datetime | None) -> bool:
+    """Tell whether a stated day was over, by more than another day, at a moment; not where either is not known."""
+    over = stated_time.moment(until)
+    return over is not None and moment is not None and over < moment - timedelta(days=1)
 
 
 def owes_no_day(event: str, owed: Open, *, ended: bool) -> bool:

@@ -51,7 +51,7 @@ class IdentityEvidence:
     """How the controller knows that it is the person."""
 
     kind: str = "not stated"
-    checked_at: str | None = None
+    checked_at: Time | None = None
     reference: str | None = None
     further: Members
 
@@ -137,7 +137,7 @@ class Accepted(Body):
 
     received_at: Time
     received_at_is: Literal["planning", "day"] | None = None
-    identity_evidence: Members | None = None
+    identity_evidence: IdentityEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

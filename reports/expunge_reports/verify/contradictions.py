@@ -22,7 +22,9 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "outcome-against-counts": "what happened in a collection and its counts exclude each other",
     "kept-without-ground": "records are kept and no ground is named",
     "outcome-against-plan": "a record is said to be emptied where the plan erases, or erased where it empties",
-    "place-twice": "a store, a collection or a copy is stated twice",
+    "place-twice": (
+        "a store, a collection, a copy or a clock is stated twice, or a collection as a log that is left alone, too"
+    ),
     "document-twice": "two documents of one kind are cited",
     "due-left": "something due is left where nothing may be, or where it is not said, or the reverse",
     "event-against-outcome": "the event and the outcome stated beside it are different ones",
@@ -44,6 +46,12 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "something is said to be gone from a store, and no time from which on records there are another's"
     ),
     "cutoff-changes": "another time than before is stated from which on records in a store are another's",
+    "begins-after-receipt": (
+        "the controller is said to have received the request after the operator, or a clock to begin later than that"
+    ),
+    "days-not-counted": (
+        "a clock passes over a day that is none of its own, or over one twice, or its end is moved to no later day"
+    ),
     "deadline-before-receipt": "a deadline is over before the request was received from which it runs",
     "receipt-differs": "the request and the deadlines stated for it are dated differently",
     "answer-day-differs": (
@@ -79,7 +87,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",
     "taken-after-listed": "a copy is said to have been taken after the listing that shows it",
     "kept-when-closed": "everything is said to be over, and a record is kept beyond that day, or a copy may hold one",
-    "kept-until-past": "a record is kept until a day that was over before it was looked for",
+    "kept-until-past": "a record is kept, or a hold in force, until a day that was over before it was looked for",
     "check-too-late": "the check after the answer is due later than any settling time that can be set",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
     "goes-on-nowhere": (

@@ -20,6 +20,9 @@ def _documents(said: Said, _: datetime) -> Found:
     for plan in said.new_of(Plan):
         stores = Counter(store.store for store in plan.stores)
         yield from (("place-twice", store) for store, number in stores.items() if number > 1)
+        places = Counter(f"{one.store}.{one.collection}" for one in plan.logs_left_alone)
+        places.update(f"{store.store}.{name}" for store in plan.stores for name in store.collections)
+        yield from some(("place-twice", place) for place, number in places.items() if number > 1)
         unclear = (one.store for one in plan.stores if bool(one.backup_places) == (one.no_backups is not None))
         yield from some(("backups-unclear", store) for store in unclear)
     for search in said.new_of(SearchedStores):

@@ -7,7 +7,7 @@ from typing import Final
 from expunge_reports import consistency
 from expunge_reports.consistency import ANSWERED, LINES
 from expunge_reports.forms import bodies, form_reader
-from expunge_reports.forms.bodies import BlindSearch, Settled
+from expunge_reports.forms.bodies import BlindSearch, OnHold, Settled
 from expunge_reports.forms.shared_documents import BackupCopies
 from expunge_reports.statement import NOTHING_OPEN, Statement
 from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
@@ -54,6 +54,13 @@ def _lines(said: Said, _: datetime) -> Found:
             yield "level-against-lines", store.store
     if len({store.store for store in said.stores}) < len(said.stores):
         yield "place-twice", ""
+
+
+def _held(said: Said, _: datetime) -> Found:
+    """A hold's last day is the operator's, as that of a line is."""
+    held = form_reader.read(OnHold, said.statement.body) if said.statement.event == "on-hold" else None
+    if held is not None and consistency.over_by(held.until, stated(held.verified_at)):
+        yield "kept-until-past", ""
 
 
 def _claim(said: Said, _: datetime) -> Found:
@@ -181,5 +188,6 @@ def _closed(said: Said, _: datetime) -> Found:
 
 
 RULES: Final = tuple(
-    Rule(since=1, check=one) for one in (_form, _counts, _lines, _claim, _planned, _event, _going_on, _subject, _closed)
+    Rule(since=1, check=one)
+    for one in (_form, _counts, _lines, _held, _claim, _planned, _event, _going_on, _subject, _closed)
 )

@@ -1,10 +1,13 @@
 """Time rules: times in an order that time does not have, and deadlines that are not the request's."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
 from expunge_reports.consistency import STORES_DIFFER
+from expunge_reports.forms import form_reader
+from expunge_reports.forms.bodies import IdentityEvidence
 from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Clock, Deadlines, SearchedStores
 from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
@@ -44,7 +47,9 @@ def _looks(said: Said, _: datetime) -> Found:
     looks = [verified, counted, stated(search.get("at")) if isinstance(search, dict) else None]
     looks += [stated(one.at) for document in said.new_of(BackupCopies) for one in document.listings]
     looks += [stated(document.at) for document in said.new_of(SearchedStores)]
-    if any(one is not None and one > at + CLOCKS_DIFFER for one in looks):
+    evidence = form_reader.read(IdentityEvidence, body.get("identityEvidence"))
+    checked = None if evidence is None else stated(evidence.checked_at)
+    if any(one is not None and one > at + CLOCKS_DIFFER for one in [*looks, checked]):
         yield "looked-later-than-stated", ""
     if first is not None and any(one is not None and one < first - CLOCKS_DIFFER for one in looks):
         yield "looked-before-receipt", ""
@@ -134,6 +139,15 @@ def _beyond_law(clock: Clock) -> bool:
 def _deadlines(clocks: Deadlines) -> Found:
     if any(ended < began for began, ended in _periods(clocks)):
         yield "deadline-before-receipt", ""
+    begun = [
+        ("", stated(clocks.controller_received_at)),
+        *((one.clock, stated(one.received_at)) for one in clocks.clocks),
+    ]
+    received = stated(clocks.received_at)
+    yield from some(("begins-after-receipt", one) for one, began in begun if began and received and began > received)
+    twice = Counter(one.clock for one in clocks.clocks)
+    yield from some(("place-twice", one) for one, number in twice.items() if number > 1)
+    yield from some(("days-not-counted", one.clock) for one in clocks.clocks if _counts_otherwise(one))
     yield from (("clock-beyond-law", one.clock) for one in clocks.clocks if _beyond_law(one))
     ends = [(one.clock, stated(one.extended_to or one.due_at)) for one in clocks.clocks if one.clock != "confirmation"]
     by = stated(clocks.answer_by)
@@ -143,6 +157,18 @@ def _deadlines(clocks: Deadlines) -> Found:
         yield "answer-day-differs", clocks.first
     days = ((one.clock, stated(day), stated(end)) for one in clocks.clocks for day, end in _last_days(one))
     yield from (("answer-day-differs", clock) for clock, day, end in days if day and end and abs(end - day) > _ZONES)
+
+
+def _counts_otherwise(clock: Clock) -> bool:
+    """Whether it passes over a day that is none of its own, or over one twice, or its end is moved to no later day.
+
+    Its own are those after its receipt, in its zone, up to its last.
+    """
+    began, off = stated(clock.received_at), [one.day for one in clock.not_counted]
+    if clock.moved_from is not None and clock.moved_from >= clock.last_day:
+        return True
+    earliest = "" if began is None else (began - _ZONES).date().isoformat()
+    return len(set(off)) < len(off) or any(not earliest <= day <= clock.last_day for day in off)
 
 
 def _last_days(clock: Clock) -> Iterator[tuple[str, str | None]]:

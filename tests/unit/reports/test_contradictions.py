@@ -420,6 +420,13 @@ def dated(text: str) -> Callable[[Receipt], None]:
     return lambda receipt: receipt["documents"]["extended"]["clocks"][0].update(extension=extension)
 
 
+def logs_left_alone(*collections: str) -> Callable[[Receipt], None]:
+    """The plan leaves these collections of the first store alone."""
+    more = dict.fromkeys(("purpose", "ground", "retention", "approvedBy"), "x")
+    left = [{"store": "main", "collection": one, **more} for one in collections]
+    return lambda receipt: receipt["documents"]["plan"].update(logsLeftAlone=left)
+
+
 def drop_store(receipt: Receipt) -> None:
     del receipt["documents"]["plan"]["stores"][1]
 
@@ -640,6 +647,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             "a reason that is a number": body(1, reason=5),
             "normalisers as a text": body(1, normalisers="x"),
             "evidence as a text": body(0, identityEvidence="x"),
+            "evidence of no time": body(0, identityEvidence={"kind": "callback", "checkedAt": "soon"}),
             "destroyed at no level": body(2, identifiers=DESTROYED | {"level": None}),
             "destroyed, and no word on its level": body(
                 2, identifiers={name: one for name, one in DESTROYED.items() if name != "levelMeans"}
@@ -1236,6 +1244,35 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             of_last(2, outcome="erased", retained=0, gone=6),
         ),
     ),
+    "the person's identity was checked after that was stated": (
+        "looked-later-than-stated",
+        body(0, identityEvidence={"kind": "callback", "checkedAt": at(0.2)}),
+    ),
+    "on hold until a day before it was looked for": (
+        "kept-until-past",
+        both(instead(1, "on-hold", body={"until": "2026-11-22"}), of_last(2, until=None)),
+    ),
+    "received by the controller after the operator": (
+        "begins-after-receipt",
+        of_deadlines(controllerReceivedAt=at(-0.5)),
+    ),
+    "a clock that begins after the request was received": ("begins-after-receipt", of_clock(receivedAt=at(-0.5))),
+    "a clock twice": (
+        "place-twice",
+        lambda r: r["documents"]["deadlines"]["clocks"].append(dict(r["documents"]["deadlines"]["clocks"][0])),
+    ),
+    "a last day that was moved to an earlier one": ("days-not-counted", of_clock(movedFrom="2026-12-25")),
+    "a last day that was moved to itself": ("days-not-counted", of_clock(movedFrom="2026-12-24")),
+    **{
+        f"a day that is not counted {name}": ("days-not-counted", of_clock(notCounted=[{"day": day, "name": "x"}]))
+        for name, day in {"before the clock begins": "2026-11-22", "after its last": "2026-12-25"}.items()
+    },
+    "a day that is not counted twice": (
+        "days-not-counted",
+        of_clock(notCounted=[{"day": "2026-12-08", "name": "x"}] * 2),
+    ),
+    "a log that is left alone, and erased": ("place-twice", logs_left_alone("posts")),
+    "a log that is left alone twice": ("place-twice", logs_left_alone("access", "access")),
     "a copy taken half a year after it was listed": (
         "taken-after-listed",
         of_copy(2, takenBetween=["2027-06-01T00:00:00Z", "2027-06-02T00:00:00Z"]),
@@ -1266,7 +1303,7 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     ),
     "another receipt of the extended deadlines": (
         "receipt-differs",
-        both(instead(1, "extended"), extended_to("2026-12-24T23:00:00Z", receivedAt=at(-9))),
+        both(instead(1, "extended"), extended_to("2026-12-24T23:00:00Z", receivedAt=at(-0.5))),
     ),
     "extended to an earlier day": ("extended-by-nothing", both(instead(1, "extended"), extended_to(at(24 * 9)))),
     "extended without deadlines": ("extended-by-nothing", instead(1, "extended", cites=[])),
@@ -1859,6 +1896,21 @@ TRUE = {
     "cancelled, and goes on elsewhere": instead(1, "cancelled", body={"continuedIn": OTHER, "identifiers": SEALED}),
     "cancelled, and is over where it went on": instead(1, "cancelled", body={"continuedIn": OTHER}),
     "kept until the day before by a store whose clock runs behind": of_line(2, until="2026-11-23"),
+    "logs left alone": logs_left_alone("access", "audit"),
+    "the person's identity was checked within ten minutes of the statement": body(
+        0, identityEvidence={"kind": "callback", "checkedAt": at(0.1)}
+    ),
+    "on hold until the day before, by a store whose clock runs ahead": both(
+        instead(1, "on-hold", open=Open(1, None, COPIES), body={"until": "2026-11-23"}),
+        of_last(2, until="2026-11-23"),
+    ),
+    "two clocks, one from when the controller received it": both(
+        of_deadlines(controllerReceivedAt=at(-24)),
+        lambda r: r["documents"]["deadlines"]["clocks"].append(
+            {**r["documents"]["deadlines"]["clocks"][0], "clock": "promise"}
+        ),
+        of_clock(receivedAt=at(-24), movedFrom="2026-12-20", notCounted=[{"day": "2026-12-08", "name": "x"}]),
+    ),
     "kept by the plan until its period was over, and erased": erased,
     "checked after the longest time that can be set": member(1, open=Open(1, T0 + timedelta(days=7301), COPIES)),
     # By when it was done is the latest time, from when on it goes the earliest.
