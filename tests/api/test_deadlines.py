@@ -180,6 +180,16 @@ def test_how_the_person_was_identified_stands_on_the_receipt(api: ApiHarness) ->
     assert "Signed in to the account" in page
 
 
+def test_nobody_was_identified_in_the_future(api: ApiHarness) -> None:
+    client = api.installation.calltrack.company.clients[0].id
+    wish = {"controller": f"client:{client}", "identifiers": {"caller_id": "1"}}
+    for seconds, status in ((1, 422), (0, 201)):
+        checked = {"kind": "callback", "checked_at": (api.at + timedelta(seconds=seconds)).isoformat()}
+        told = api.client.post(URL, json=wish | {"evidence": checked}, headers=once(api.key(Role.REQUESTER)))
+        assert told.status_code == status, told.text
+        assert (told.json().get("type", "").rpartition("/")[2] == "checked-later") == (status == 422)
+
+
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "1999-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
 def test_instants_beyond_every_calendar_are_refused(api: ApiHarness, moment: str) -> None:
     client = api.installation.calltrack.company.clients[0].id

@@ -15,7 +15,7 @@ from expunge_orchestrator.api.idempotency_header import IdempotencyKeyHeader
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.openapi import repeated
 from expunge_orchestrator.api.pagination import Cursor, Limit, after
-from expunge_orchestrator.api.problems import not_received_then, not_there
+from expunge_orchestrator.api.problems import ProblemError, not_received_then, not_there
 from expunge_orchestrator.api.receipt_responses import RECEIPT, openings, receipt
 from expunge_orchestrator.api.request_responses import response, submit
 from expunge_orchestrator.api.schemas.batches import Plan
@@ -67,7 +67,7 @@ def create_erasure_request(
         data_types=None if chosen is None else tuple(sorted(chosen)),
         controller_received_at=earlier,
         deadlines=response_deadlines.clocks_of(scope, workspace.data_map, call.at, earlier),
-        evidence=None if wish.evidence is None else _on_file(wish.evidence),
+        evidence=None if wish.evidence is None else _on_file(wish.evidence, call.at),
     )
     intake = submission.prepare(asked, idempotency_key, workspace.keys, workspace.data_map)
     received, members = call.write(lambda connection: submit(call, connection, intake)).result()
@@ -239,7 +239,18 @@ def _plausible(told: datetime | None, at: datetime) -> datetime | None:
     return told
 
 
-def _on_file(evidence: IdentityEvidence) -> dict[str, str]:
-    """As it stands on the receipt: UTC, and nothing that was not given."""
+def _on_file(evidence: IdentityEvidence, at: datetime) -> dict[str, str]:
+    """As it stands on the receipt: UTC, and nothing that was not given.
+
+    Raises:
+        ProblemError: Nobody can have checked it then.
+    """
+    if evidence.checked_at > at:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "checked-later",
+            "evidence.checked_at is in the future.",
+            remedy="Say when the person was identified.",
+        )
     reference = {} if evidence.reference is None else {"reference": evidence.reference}
     return {"kind": evidence.kind, "checkedAt": stamp(evidence.checked_at), **reference}
