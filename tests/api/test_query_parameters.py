@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.api import ApiHarness, open_api
+from tests.support.api import ApiHarness, once, open_api
 from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
 
@@ -65,3 +65,17 @@ def test_an_unknown_name_is_not_repeated(api: ApiHarness, name: str) -> None:
     answer = api.client.get("/v1/erasure_requests", params={name: "1"}, headers=api.key(Role.OPERATOR))
     assert (answer.status_code, answer.json()["parameter"]) == (400, "*")
     assert name not in answer.text
+
+
+def test_what_is_said_twice_is_refused_where_one_is_wanted(api: ApiHarness) -> None:
+    """Whoever looks at a call before us may read the first one, and we the last: of another client, for instance."""
+    operator = api.key(Role.OPERATOR)
+    for query in ("limit=1&limit=2", "state=scheduled&limit=1&state=scheduled"):
+        answer = api.client.get(f"/v1/erasure_requests?{query}", headers=operator)
+        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "query-parameter-repeated")
+        assert answer.json()["parameter"] == query.partition("=")[0]
+    twice = "/v1/batches?controller=client:43&controller=client:42"
+    assert api.client.post(twice, content="caller_id\n1\n", headers=once(operator)).status_code == 400
+    listed = "/v1/batches?controller=client:42&data_type=calls&data_type=unknown"
+    answer = api.client.post(listed, content="caller_id\n1\n", headers=once(operator))
+    assert not answer.json()["type"].endswith("query-parameter-repeated"), "a list may be longer than one"

@@ -217,6 +217,10 @@ NO_CALL = {
     "a NUL in a line": b"GET /a HTTP/1.1\r\nHost: x\r\nX-A: a\0b\r\n\r\n",
     "no host": b"GET /a HTTP/1.1\r\n\r\n",
     "two hosts": b"GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    **{
+        f"{name.decode()} twice": b"GET /a HTTP/1.1\r\n" + HOST + name + b": a\r\n" + name.lower() + b": b\r\n\r\n"
+        for name in (b"Authorization", b"Idempotency-Key", b"Content-Type")
+    },
     "HTTP/0.9": b"GET /a\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "HTTP/2 by name": b"GET /a HTTP/2.0\r\n" + HOST + b"\r\n",

@@ -46,6 +46,9 @@ LONGEST_TARGET = 4 * 1024
 LONGEST_REST = 64 * 1024
 """Bytes of a body that are read although its call was answered: they are on their way anyhow."""
 
+_SAID_ONCE = frozenset({b"authorization", b"content-type", b"idempotency-key"})
+"""Lines of which whoever looks at a call before us may read another one than we do."""
+
 LINGERING = 1.0
 """Seconds in which whoever still sends what was refused may read the answer: one that is closed may lose it."""
 
@@ -178,9 +181,10 @@ class HttpProtocol(HttpToolsProtocol):
 
         Raises:
             _Refused: Its body comes in a coding that is not read here.
-            ValueError: It says not once whose it is, or its length in a way that its version does not have (RFC 9112,
-                3.2 and 6.1), or it has a body and asks to go on in another protocol. Or another one waits already
-                behind the one that is answered: thousands come in one piece, and each takes memory and a turn.
+            ValueError: It says not once which host it is for, or twice who calls or what it is, or its length in a way
+                that its version does not have (RFC 9112, 3.2 and 6.1), or it has a body and asks to go on in another
+                protocol. Or another one waits already behind the one that is answered: thousands come in one piece, and
+                each takes memory and a turn.
         """
         self._in_head, self._unfinished = False, 0
         assert self.parser is not None
@@ -189,6 +193,8 @@ class HttpProtocol(HttpToolsProtocol):
         modern = version == "1.1" and hosts == 1
         if not modern and (version != "1.0" or hosts > 1 or b"transfer-encoding" in names):
             raise ValueError("no call of HTTP/1.1 or HTTP/1.0")
+        if any(names.count(one) > 1 for one in _SAID_ONCE):
+            raise ValueError("one thing said twice")
         if any(value.lower() != b"chunked" for name, value in self.headers if name == b"transfer-encoding"):
             raise _Refused(HTTPStatus.NOT_IMPLEMENTED)
         if self.parser.should_upgrade() and any(_is_body(name, value) for name, value in self.headers):
