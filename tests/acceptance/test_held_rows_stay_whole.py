@@ -1,4 +1,4 @@
-"""A hold on the data type of any collection of a table keeps the row whole, whichever collection asks (ADR 6)."""
+"""A hold keeps a row whole, whichever collection of its table asks, and the rows that it needs (law 3, ADR 6)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ from typing import Any
 from tests.support.cli import CliResult, CliRunner
 from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
+from tests.support.holds import due, key, lift, place
+from tests.support.installation import Installation
+from tests.support.people import make_caller, make_holder
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.statements import lines_of, statements_of
+from tests.support.store_inspector import StoreInspector
+
+from expunge_orchestrator.ledger.states import BatchState
 
 COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
@@ -76,3 +83,58 @@ def test_a_hold_on_a_row_keeps_its_parts(database: str, tmp_path: Path, fork_ser
     assert execute(database, DOCS) == before[:2]
     assert left(database, "letters", "id, sender, recipient") == [(1, 2, 2)]
     assert left(database, "users") == [3]
+
+
+def test_a_held_data_type_is_retained_with_what_it_needs(installation: Installation, inspector: StoreInspector) -> None:
+    """Calls are held: they and the caller whom they refer to stay, the leads go."""
+    caller = make_caller(inspector)
+    placed = place(installation, data_type="calls")
+    batch = installation.plan(caller.csv, caller.controller)
+    assert installation.erase(batch).state is BatchState.ON_HOLD, installation.failures(batch)
+    left = due(caller, inspector)
+    assert "main.leads" not in left
+    assert {"main.calls", "main.callers", "main.recordings", "recordings.recordings"} <= left.keys()
+    (said,) = statements_of(installation, batch, "on-hold")
+    lines = lines_of(said.body)
+    assert lines["main.leads"][0] == "erased"
+    assert lines["main.calls"][0] == lines["main.callers"][0] == "retained"
+    lift(installation, placed)
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert due(caller, inspector) == {}
+    assert installation.events(batch) == [["accepted", "on-hold", "erased"]]
+
+
+def test_a_parent_under_a_held_child_stays(installation: Installation, inspector: StoreInspector) -> None:
+    """Leads are held; they refer to the caller, whose table is another data type and would be deleted."""
+    caller = make_caller(inspector)
+    placed = place(installation, data_type="leads")
+    batch = installation.plan(caller.csv, caller.controller)
+    assert installation.erase(batch).state is BatchState.ON_HOLD, installation.failures(batch)
+    left = due(caller, inspector)
+    assert {"main.leads", "main.lead_answers", "main.callers"} == {name for name in left if name.startswith("main.")}
+    lift(installation, placed)
+    assert installation.erase(batch).state is BatchState.ERASED, installation.failures(batch)
+    assert due(caller, inspector) == {}
+
+
+def test_a_shared_row_that_is_held_for_one_of_two_stays_with_what_makes_it_theirs(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """Its own type is held for Bob. His row that points to it went, then it was Ann's alone, and went with her."""
+    text = Path(installation.settings.data_map).read_text("utf-8")
+    kept = "table: public.addresses\n        data_type: messages"
+    other = installation.home / "datamap.yaml"
+    other.write_text(text.replace("table: public.addresses\n        data_type: account", kept, 1), "utf-8")
+    installation.close()
+    installation.settings = installation.settings.model_copy(update={"data_map": other})
+    ann, bob = make_holder(inspector), make_holder(inspector)
+    home = inspector.one("SELECT address_id FROM user_addresses WHERE user_id = %s", bob.id)
+    inspector.sql("INSERT INTO user_addresses VALUES (%s, %s)", ann.id, home)
+    placed = place(installation, [key("user_id", bob.id)], data_type="messages")
+    batch = installation.plan(f"user_id\n{ann.id}\n{bob.id}\n")
+    installation.erase(batch)
+    assert inspector.one("SELECT count(*) FROM addresses WHERE id = %s", home) == 1
+    assert inspector.one("SELECT count(*) FROM user_addresses WHERE user_id = %s", bob.id) == 1
+    lift(installation, placed)
+    installation.erase(batch)
+    assert inspector.one("SELECT count(*) FROM user_addresses WHERE user_id = %s", bob.id) == 0

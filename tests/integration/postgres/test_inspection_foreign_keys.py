@@ -1,4 +1,4 @@
-"""Foreign keys that the server does not hold: `check` says so, and nothing is left to them."""
+"""Foreign keys that write into a log, and those that the server does not hold: `check` says so."""
 
 from __future__ import annotations
 
@@ -50,6 +50,24 @@ def off(url):
 
 def unguarded(url):
     return [one for one in findings(url, shape(SHARED)) if one.code == "shared-unguarded"]
+
+
+def test_no_deletion_may_reach_a_log_through_a_foreign_key(database):
+    """CASCADE, SET NULL and SET DEFAULT: whatever the server would do to the log's rows."""
+    effects = {"gone": "CASCADE", "empty": "SET NULL", "other": "SET DEFAULT"}
+    execute(database, "CREATE TABLE users (id int PRIMARY KEY)")
+    logs = ""
+    for table, effect in effects.items():
+        execute(database, f"CREATE TABLE {table} (u int REFERENCES users ON DELETE {effect})")
+        logs += f"{table}: {{table: public.{table}, log: {{purpose: p, ground: g, retention: P1Y, approved_by: a}}}}\n"
+    users = (
+        "users: {table: public.users, person: user_id, found_by: [{column: id, identity: user_id}],"
+        " yields: {user_id: id}}\n"
+    )
+    told = [one for one in findings(database, shape(users + logs)) if one.code == "cascade-into-log"]
+    assert {one.severity for one in told} == {Severity.ERROR}
+    assert {one.collection for one in told} == {"users"}
+    assert {table for table in effects if any(f"public.{table} " in one.message for one in told)} == set(effects)
 
 
 @pytest.mark.parametrize(("statement", "said"), OFF.values(), ids=OFF)

@@ -283,6 +283,26 @@ def test_a_log_cannot_be_accepted():
     assert "names a log" in what
 
 
+def test_a_log_that_is_a_part_of_an_accepted_table_is_not_accepted_with_it(database):
+    execute(
+        database,
+        "CREATE TABLE notes (id int PRIMARY KEY, user_id int); INSERT INTO notes VALUES (1, 1), (2, 2);"
+        "CREATE TABLE events (body text); CREATE TABLE trail () INHERITS (events);"
+        + fired("DELETE", "INSERT INTO public.trail VALUES (1)", "notes"),
+    )
+    loaded = shape(
+        "notes: {table: public.notes, found_by: [{column: user_id, identity: user_id}],"
+        " triggers_ok: [{trigger: act, writes: [public.events], reason: r, approved_by: a}]}\n"
+        "trail: {table: public.trail, log: {purpose: p, ground: g, retention: P90D, approved_by: a}}"
+    )
+    before = dump(database)
+    with opened(database, loaded) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACME)
+        with pytest.raises(TerminalError, match=rf"the log public\.trail.*{ROLLED_BACK}"):
+            store.erase(ada, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+    assert dump(database) == before
+
+
 def test_a_server_that_counts_nothing_is_refused(company):
     execute(company, f"ALTER DATABASE {company.rpartition('/')[2]} SET track_counts = off")
     with opened(company) as store:
