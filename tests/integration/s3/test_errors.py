@@ -16,7 +16,7 @@ from expunge_connectors.contract import RemovalNotice, no_beat, no_notice
 from expunge_connectors.errors import ConnectorError, SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.s3 import S3Connection, S3Store
 from expunge_connectors.s3.deletion import Removal
-from expunge_connectors.s3.errors import NotSupportedError, RefusedError
+from expunge_connectors.s3.errors import NOT_THERE, NotSupportedError, RefusedError
 from expunge_connectors.s3.found_versions import Entry, Found, Target
 
 OK = (200, b"")
@@ -67,6 +67,21 @@ def test_what_will_never_pass_is_asked_once(status: int, code: str, kind: type[C
             connector.identity()
         assert len(script.seen) == 1
         assert "secret" not in f"{caught.value!r}{caught.value}{caught.value.remedy}"
+
+
+def test_only_what_is_said_not_to_be_there_is_absent() -> None:
+    """What may not be looked at, or cannot be now, is not gone (law 4): HEAD tells nothing but the status."""
+
+    def looked(status: int) -> object:
+        with connected((status, b"")) as (connector, _):
+            return connector._service.call(
+                "bucket bkt", "head_object", absent=NOT_THERE, Bucket="bkt", Key="users/1/secret"
+            )
+
+    assert looked(404) is None
+    for status in (400, 401, 403, 405, 409, 412, 501, 503):
+        with pytest.raises(ConnectorError, match=str(status)):
+            looked(status)
 
 
 def test_an_answer_that_is_no_s3_is_not_taken_for_one() -> None:
