@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 import pytest
+import sqlalchemy as sa
 
 from expunge_connectors.contract import (
     LONGEST_COPY_ID,
@@ -20,12 +21,14 @@ from expunge_connectors.errors import TerminalError
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import copies as copies_verb
 from expunge_orchestrator.clock import exact, stamp
+from expunge_orchestrator.ledger import tables
 from expunge_reports import consistency
 from expunge_reports.forms import shared_documents
 from expunge_reports.statement import OpenCopies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
 AT = datetime(2026, 11, 29, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -55,11 +58,18 @@ def copy(
 
 
 class Place:
-    def __init__(self, *held: BackupCopy) -> None:
-        self.held = held
+    def __init__(self, *held: BackupCopy, control: str | None = "entries below the prefix") -> None:
+        self.held, self.control = held, control
 
     def copies(self) -> CopyListing:
-        return CopyListing("dumps", "id", AT, self.held, "entries below the prefix")
+        return CopyListing("dumps", "id", AT, self.held, self.control)
+
+
+class AskedPlace(Place):
+    """A place whose listing leaves out what is there by name."""
+
+    def still_there(self, ids: Collection[str]) -> frozenset[str]:
+        return frozenset(ids)
 
 
 def observed(*held: BackupCopy) -> list[BackupCopy]:
@@ -86,6 +96,38 @@ def test_a_copy_that_is_seen_after_its_last_day_is_overdue(expected_by: datetime
 @pytest.mark.parametrize("status", [CopyStatus.NEVER, CopyStatus.HELD, CopyStatus.CONDITIONAL, CopyStatus.UNKNOWN])
 def test_what_has_no_day_is_never_overdue(status: CopyStatus) -> None:
     assert [one.status for one in observed(copy(None, status))] == [status]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[sa.Engine]:
+    """Knows one copy, which was listed before."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger'}")
+    tables.metadata.create_all(engine, tables=[tables.backup_copy])
+    with engine.begin() as connection:
+        backup_copies.record(connection, [Place(copy(AT + DAY)).copies()])
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("place", "gone"),
+    [
+        (Place(), True),
+        (Place(control=None), False),
+        (AskedPlace(), False),
+        (Place(copy(AT + DAY)), False),
+    ],
+    ids=["not listed beside something that is", "nothing listed", "not listed and there by name", "listed"],
+)
+def test_a_copy_is_gone_when_it_was_looked_for_and_not_there(ledger: sa.Engine, place: Place, *, gone: bool) -> None:
+    """Beside something in the same listing that is (law 8)."""
+    listings = backup_copies.observe(cast("Mapping[str, BackupConnector]", {"dumps": place}), ledger)
+    assert [listing.gone for listing in listings] == [frozenset({copy().id} if gone else ())]
+    assert len(backup_copies.unseen(listings, ledger)) == (not gone and not place.held), "it counts as there"
+    with ledger.begin() as connection:
+        backup_copies.record(connection, listings)
+    with ledger.connect() as connection:
+        assert (connection.scalar(sa.select(tables.backup_copy.c.observed_gone_at)) is not None) is gone
 
 
 def test_an_overdue_copy_is_open_and_gives_no_day_ahead() -> None:
