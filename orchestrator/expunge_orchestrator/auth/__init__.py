@@ -2,7 +2,7 @@
 
 principals       roles, and for which controllers somebody speaks
 permissions      the table: operation by role
-api_keys         issue, list, revoke and check API keys
+api_keys         issue, confirm, list, revoke and check API keys
 persons          who stands behind an actor
 bearer_secrets   secrets that are given out once and kept as a hash
 jwt              signed tokens: of a person's application, of staff's identity provider

@@ -7,7 +7,7 @@ batches            lists of people: planned, and what came of them
 batch_control      approve, start, pause, resume, retry, cancel, end
 legal_holds        what must not be erased for now
 locate             what is held of a person
-api_keys           create, list, revoke
+api_keys           create, confirm, list, revoke
 audit_log          who did what
 transparency_log   the published log and the trust file
 health             liveness, readiness, metrics
