@@ -53,8 +53,8 @@ def add(  # noqa: PLR0913, PLR0917 - options
 ) -> None:
     """Issue an API key. The secret is shown once and is nowhere else; the ledger keeps a hash.
 
-    Whoever issues a key is one of the persons behind it: what it asks for, they cannot approve. One with the role
-    approver approves nothing before somebody else has confirmed it.
+    The person who issues a key counts as one behind it, and cannot approve what it asks for. A key with the role
+    approver approves nothing before a second person has confirmed it.
 
     Example: expunge api-keys add --role requester --controller client:42
     """
@@ -92,7 +92,7 @@ def add(  # noqa: PLR0913, PLR0917 - options
 
 
 def confirm(key: Annotated[str, typer.Argument(help="A key's id, as `expunge api-keys list` shows it.")]) -> None:
-    """Say, as somebody else than who issued it, that a key is with whom it is for: from then on it may approve.
+    """Confirm, as a second person, that a key is in the hands of its holder: from then on it may approve.
 
     Exit codes: 0 confirmed, 2 there is none such in force, 7 you issued it yourself, or it is yours.
 

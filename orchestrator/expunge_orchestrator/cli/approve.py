@@ -28,9 +28,9 @@ def approve(
     digest: Annotated[str, typer.Option(help="The digest of the plan that was looked at.")],
     as_json: output.Json = False,
 ) -> None:
-    """Approve exactly this plan, as somebody other than who asked for it. Nothing is carried out.
+    """Approve exactly this plan, as a second person: not the one who asked for it. It erases nothing.
 
-    Who is at work is EXPUNGE_ACTOR or the login name. Exit codes: 0 approved (by you before, too), 2 it waits for no
+    You are known by EXPUNGE_ACTOR or by your login name. Exit codes: 0 approved (by you before, too), 2 it waits for no
     approval, 7 the digest is not the plan's, or it is your own request.
 
     Example: expunge approve bt_1f0c3a5b7d9e --digest 5fb46d0e…

@@ -87,7 +87,7 @@ def approve(
     ],
     as_json: output.Json = False,
 ) -> None:
-    """Put an attribution in force, as somebody other than who proposed it, with the list that was looked at.
+    """Put an attribution in force, as a second person who did not propose it, with the list looked at.
 
     It counts for plans that are made and steps that are begun from now on. People of a batch that settles are looked at
     again by their settling check, by which they have to be erased: afterwards their identifiers are gone. `theirs`

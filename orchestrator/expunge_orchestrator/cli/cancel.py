@@ -29,7 +29,7 @@ def cancel(batch: Batch, as_json: output.Json = False) -> None:
 
     The identifiers of these people are destroyed in the ledger. Everybody else is finished as if there had been no
     cancel: who is erased settles, who is at work is erased, who failed is for `expunge retry`, or `expunge end` where a
-    store refuses for good. Exit codes: 0 withdrawn, 11 nobody can be withdrawn, and the batch stays what it is.
+    store refuses for good. Exit codes: 0 withdrawn, 11 no person can be withdrawn, and the batch is unchanged.
 
     Example: expunge cancel bt_1f0c3a5b7d9e
     """

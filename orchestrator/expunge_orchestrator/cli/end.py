@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def end(
-    batch: Annotated[str, typer.Argument(help="A batch (bt_…) of which somebody failed after erasing had begun.")],
+    batch: Annotated[str, typer.Argument(help="A batch (bt_…) with people who failed after erasing had begun.")],
     confirm: Annotated[
         str | None, typer.Option(help="The plan's digest, instead of the question. For scripts.", metavar="DIGEST")
     ] = None,
@@ -34,13 +34,13 @@ def end(
 ) -> None:
     """End people whom a store refuses or keeps waiting. Nothing more is erased; the receipt lists what is left.
 
-    Shows what is left, asks, and looks at every place once more. Who has something due left ends `partially-erased`:
-    each place is named, and what leads there is kept, sealed, for a later request of the same person. Who has nothing
-    due left ends as anybody. People of whom no store was asked to erase anything (`expunge cancel` withdraws them), or
-    under a hold, stay what they are. Nobody has to resume a paused batch for it. Was the command killed, it goes on
-    when it is typed again. Exit codes: 0 ended, 1 somebody is not ended yet: a store could not be looked at (it is
-    named; `expunge end` or `expunge retry` again), or cannot be yet (`expunge run-due` ends them); 7 not confirmed, 11
-    nobody can be ended.
+    Shows what is left, asks, and looks at every place once more. A person with something due left ends
+    `partially-erased`: the receipt names each place, and the ledger keeps the keys to it, sealed, for a later request
+    of the same person. A person with nothing due left ends as after any erasure. People for whom no store was asked to
+    erase (`expunge cancel` withdraws them), and people on hold, are not ended. A paused batch need not be resumed. If
+    the command is killed, give it again: it goes on. Exit codes: 0 ended, 1 not all are ended yet: a store could not be
+    looked at (it is named; `expunge end` or `expunge retry` again), or `expunge run-due` ends them later; 7 not
+    confirmed, 11 no person can be ended.
 
     Example: expunge end bt_1f0c3a5b7d9e
     """

@@ -55,10 +55,10 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
 ) -> None:
     r"""Forbid erasing people, a data type, what a controller asks for, or what all that is named agree on.
 
-    In force when the command ends: from then on no erasing step begins that it forbids. Whoever is in a step that is
-    running is counted as too late. People are kept as keyed hashes only. Give the internal id where there is one: an
-    e-mail that several people share holds all of them. A hold on a person does not keep rows that another person's
-    request takes, though they name the held one: hold that person, too, or the data type.
+    In force when the command ends: from then on no erasing step begins that it forbids. For people in a step that is
+    running it comes too late; they are counted. People are kept as keyed hashes only. Give the internal id where there
+    is one: an e-mail that several people share holds all of them. A hold on a person does not keep rows that another
+    person's request takes, though they name the held one: hold that person, too, or the data type.
 
     Exit codes: 0 in force, 2 or 4 nothing was placed.
 

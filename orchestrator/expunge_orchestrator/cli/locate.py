@@ -37,7 +37,7 @@ def located(people: plan_verb.People, controller: plan_verb.Controller, as_json:
 
     Counts per collection with data types, grounds and periods; never a value. Logs, other controllers' records and the
     inside of backup copies are not looked into, and are listed as such. The list is that of `plan`, of 100 people at
-    most. Ends 1 if somebody is ambiguous, or if a request about somebody began to erase and is not done.
+    most. Ends 1 if a person is ambiguous, or if a request about one began to erase and is not done.
 
     Example: printf 'email\nann@mail.example\n' | expunge locate - --controller calltrack
     """

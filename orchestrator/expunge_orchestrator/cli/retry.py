@@ -32,10 +32,10 @@ def register(app: typer.Typer) -> None:
 def retry(batch: Annotated[str, typer.Argument(help="A batch (bt_…).")], as_json: output.Json = False) -> None:
     """Take up people whose hold is over, then the failed part of a batch. The rest of it is not touched.
 
-    Whoever is still at work is let end first: what failed may wait for them. What was verified before the failure is
-    asked again; nothing is stated twice. A request's plan that was not begun is begun; if it is void (another store
+    People who are still at work end first: what failed may wait for them. What was verified before the failure is
+    verified again; nothing is stated twice. A request's plan that was not begun is begun; if it is void (another store
     answers, and it is the right one), it is planned anew first. What a store refuses for good is ended by
-    `expunge end`. Exit codes as for `expunge erase`; 2 if nobody failed, was on hold or is at work.
+    `expunge end`. Exit codes as for `expunge erase`; 2 if no person failed, was on hold or is at work.
 
     Example: expunge retry bt_1f0c3a5b7d9e
     """
