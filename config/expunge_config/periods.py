@@ -45,8 +45,7 @@ class Period:
     def shorter_than(self, other: Period) -> bool:
         """Whether it ends before the other one, of some day on which both begin.
 
-        A period of 365 days is shorter than a year that has a leap day. Years by which the calendar has no longer a leap day are among
-        those that are tried.
+        A period of 365 days is shorter than a year that has a leap day. Years of a century without one are tried, too.
         """
         ours, theirs = self.years * 12 + self.months, other.years * 12 + other.months
         if (ours, self.days) == (theirs, other.days) or (ours >= theirs and self.days >= other.days):
