@@ -167,11 +167,12 @@ BY_DAY = "ALTER TABLE users ALTER created_at TYPE date"
 NEWBORN = "DELETE FROM users WHERE id = 1; INSERT INTO users VALUES (1, 'new@x.example', CURRENT_DATE)"
 
 
+@pytest.mark.parametrize("listed", [FIRST, WITH_ADDRESS], ids=["by the id", "by the id and an address"])
 def test_so_it_does_where_the_day_alone_is_known_and_no_value_is_what_the_plan_saw(
-    cli: CliRunner, database: str
+    cli: CliRunner, database: str, listed: bytes
 ) -> None:
     execute(database, BY_DAY)
-    assert erased_after(cli, database, NEWBORN) == {"ambiguous": 1}
+    assert erased_after(cli, database, NEWBORN, listed) == {"ambiguous": 1}
     assert left(database, "users") == left(database, "newsletter") == left(database, "orders", "user_id") == [1, 2, 3]
 
 

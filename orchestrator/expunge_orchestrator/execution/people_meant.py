@@ -127,8 +127,8 @@ def _planned(context: StepContext, people: Sequence[Item], known: Keys, again: K
     scope = context.batch.scope
 
     def owns_given_again(asked: Keys) -> Keys:
-        homes = {item.id: context.subject(item).at_home for item in people if item.id in asked}
-        owns = [Subject(number, keys, at_home=homes[number]) for number, keys in asked.items()] if know else []
+        planned = {item.id: context.subject(item) for item in people if item.id in asked} if know else {}
+        owns = [_by_own_keys(one, asked[number]) for number, one in planned.items()]
         return followed_keys.given_again(owns, scope, context.workspace, know, later)
 
     def named_by_others(let_go: Keys) -> Keys:
@@ -148,3 +148,9 @@ def _planned(context: StepContext, people: Sequence[Item], known: Keys, again: K
             name for name, one in context.workspace.data_map.identities.items() if one.kind is IdentityKind.REUSABLE
         ),
     )
+
+
+def _by_own_keys(one: Subject, owns: frozenset[SubjectKey]) -> Subject:
+    """The person by these keys alone. The others lead nowhere: of a row of the plan's day they say whose it is."""
+    others = frozenset(map(member_proof.unmark, one.keys - owns)) | one.unclear | (one.refused or frozenset())
+    return Subject(one.number, owns, others, at_home=one.at_home)

@@ -75,8 +75,7 @@ class Whose:
         if now is None or self._plans is None:
             return now
         before, says_who = (self._of_persons(one) for one in (plan.keys, given))
-        known = frozenset[Key]() if plan.keys <= now else plan.keys
-        if given in self._plans and self._reference.given_again(self._state, says_who, PLANNED, known):
+        if given in self._plans and self._reference.given_again(self._state, says_who, PLANNED, plan.keys):
             return None
         inherited = self.inherited(given)
         if inherited is not NOTHING:
