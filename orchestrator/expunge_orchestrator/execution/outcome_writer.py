@@ -93,6 +93,7 @@ class OutcomeWriter:
                     at=self.seen,
                     context=self.cited,
                     searched=searched if searched is not None and searched.left else None,
+                    unread=self.context.unread(item),
                 )
                 still_open = owed.end_of_hold(self.evidence.copies)
                 drafts.append(StatementDraft(item.id, item.series, end.result.value, item.subjects, body, still_open))
@@ -131,6 +132,7 @@ class OutcomeWriter:
                 contact_kept=contact_kept,
                 openable_until=self.evidence.openable_until,
                 searched=searched,
+                unread=self.context.unread(item),
             )
             left = len(still_there) + (0 if searched is None else len(searched.left))
             still_open = owed.places(left, self.evidence.copies)

@@ -137,7 +137,13 @@ def _erased_again(writer: OutcomeWriter, came_back: Collection[int]) -> None:
     for item, end in writer.on_way(Way.ANSWERED):
         if item.id in came_back:
             body = statement_bodies.re_erased(
-                context.batch, end.lines, grounds, writer.seen, writer.cited, cutoffs=context.cutoffs
+                context.batch,
+                end.lines,
+                grounds,
+                writer.seen,
+                writer.cited,
+                cutoffs=context.cutoffs,
+                unread=context.unread(item),
             )
             drafts.append(StatementDraft(item.id, item.series, "re-erased", item.subjects, body, still_open))
     writer.statements.append(drafts)
@@ -157,6 +163,7 @@ def _settled(writer: OutcomeWriter, beside: _Beside) -> None:
             contact_kept=contact_kept,
             openable_until=told.openable_until,
             samples=beside.samples.get(item.id, {}),
+            unread=context.unread(item),
         )
         still_open = owed.places(len(collection_lines.still_there(end.lines)), told.copies)
         drafts.append(StatementDraft(item.id, item.series, "settled", item.subjects, body, still_open))

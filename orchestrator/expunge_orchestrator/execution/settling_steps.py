@@ -19,13 +19,13 @@ from expunge_orchestrator.execution.step_context import StepContext, StepWrite, 
 from expunge_orchestrator.execution.store_erasure import erase_in_store
 from expunge_orchestrator.execution.verify_step import look_again, record_counts
 from expunge_orchestrator.ledger import Transaction
-from expunge_orchestrator.ledger.items import Item, bulk_update
+from expunge_orchestrator.ledger.items import Item, bulk_update, update_items
 from expunge_orchestrator.rules import count_records, outcomes, pipeline, plan_limits_and_drift, successive_looks
 from expunge_orchestrator.rules.count_records import CountRecord, Place
 from expunge_orchestrator.rules.outcomes import Outcome
 from expunge_orchestrator.rules.plan_limits_and_drift import CameBack
 from expunge_orchestrator.rules.scope import restrict_to
-from expunge_orchestrator.subjects import attributions
+from expunge_orchestrator.subjects import attributions, unread_values
 
 
 def review(context: StepContext) -> StepWrite:
@@ -48,15 +48,37 @@ def review(context: StepContext) -> StepWrite:
         if item.id in counts
     }
     reviewed = record_counts(context, context.concluded, found, "reviewed")
-    if not context.ending:
-        return reviewed
-    seen = record_counts(context, context.concluded, counts, "reverified")
+    late = [] if context.ending else _unread_by_now(context)
+    seen = record_counts(context, context.concluded, counts, "reverified") if context.ending else reviewed
 
     def write(connection: Transaction) -> Transition:
         reviewed(connection)
+        update_items(connection, late)
         return seen(connection)
 
     return write
+
+
+def _unread_by_now(context: StepContext) -> list[dict[str, Any]]:
+    """Of whom the store tells values that nobody can read and that were not told before: what is known by now.
+
+    A text that came late is found by no statement, so nothing of it is due; as in plan and answer, it is counted.
+    """
+    people = {item.id: item for item in context.concluded if item.sealed_keys is not None}
+    if not people or not context.mapped(context.store):
+        return []
+    subjects = context.subjects(list(people.values()), to_look=True)
+    store, cutoff = context.workspace.stores[context.store], context.cutoffs[context.store]
+    told = unread_values.told(subjects, store.resolve(subjects, context.batch.scope, cutoff))
+    return [
+        {
+            "id": number,
+            "sealed_keys": context.sealed_with_unread(people[number], values),
+            "unread": unread_values.by_place(context.unread(people[number]) | values),
+        }
+        for number, values in told.items()
+        if not values <= context.unread(people[number])
+    ]
 
 
 def _last_looks(people: Sequence[Item]) -> dict[int, CountRecord]:

@@ -321,7 +321,15 @@ class StepContext:
 
     def unread(self, item: Item) -> frozenset[SubjectKey]:
         """What records of the person named and nobody could read, by store and collection."""
-        return self.subject(item).unread
+        return frozenset() if item.sealed_keys is None else self.subject(item).unread
+
+    def sealed_with_unread(self, item: Item, unread: frozenset[SubjectKey]) -> bytes:
+        """The person's keys, sealed anew with more of what nobody could read among them."""
+        assert item.wrapped_key is not None
+        keys = self._unsealed(item, Sealed.KEYS, item.sealed_keys) | unread
+        closed = self.seal().close(item.wrapped_key, Sealed.KEYS, item.series, keys)
+        self.opened.keys[closed] = keys
+        return closed
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:
         """Item id -> the identifiers of the request, unsealed."""

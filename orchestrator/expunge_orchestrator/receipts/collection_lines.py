@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.receipts.standard_sentences import Went
@@ -19,16 +20,28 @@ def by_store(
     lines: Iterable[CollectionOutcome],
     cutoffs: Mapping[str, datetime],
     grounds: Grounds,
+    unread: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> list[dict[str, object]]:
-    """What a statement says of one person, by store."""
+    """What a statement says of one person, by store; with how many values nobody could read (`unread_values`)."""
     stores: dict[str, list[CollectionOutcome]] = {}
     for line in lines:
         stores.setdefault(line.store, []).append(line)
     return [
         in_store(store, cutoffs, reached=reaches_level(theirs))
-        | {"collections": [in_collection(line, grounds, cutoffs.get(store)) for line in theirs]}
+        | {
+            "collections": [
+                _with_unread(in_collection(line, grounds, cutoffs.get(store)), line, unread) for line in theirs
+            ]
+        }
         for store, theirs in stores.items()
     ]
+
+
+def _with_unread(
+    told: dict[str, object], line: CollectionOutcome, unread: Mapping[tuple[str, str], int]
+) -> dict[str, object]:
+    values = unread.get((line.store, line.collection), 0)
+    return told | {"unread": values} if values else told
 
 
 def in_store(store: str, cutoffs: Mapping[str, datetime], *, reached: bool) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
+from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts import collection_lines
@@ -25,6 +26,7 @@ from expunge_orchestrator.rules.blind_findings import BlindFinding
 from expunge_orchestrator.rules.effective_holds import EffectiveHold
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome, Result
 from expunge_orchestrator.rules.retention_grounds import Grounds
+from expunge_orchestrator.subjects import unread_values
 from expunge_reports import consistency
 
 
@@ -88,6 +90,7 @@ def ended(  # noqa: PLR0913 - the statement's own parts
     contact_kept: bool,
     openable_until: date | None,
     searched: BlindFinding | None,
+    unread: Iterable[SubjectKey],
 ) -> dict[str, object]:
     """Body of the `partially-erased` of a person whom an operator ended: what is gone, and what is left."""
     return {
@@ -96,7 +99,7 @@ def ended(  # noqa: PLR0913 - the statement's own parts
         "reason": reason,
         "verifiedAt": stamp(at),
         **_identifiers(kept=kept, contact_kept=contact_kept, openable_until=openable_until),
-        "stores": by_store(lines, cutoffs, grounds),
+        "stores": by_store(lines, cutoffs, grounds, unread_values.counted(unread)),
         **_searched(searched),
         "context": _cited(context, searched),
     }
@@ -147,6 +150,7 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
     at: datetime,
     context: str,
     searched: BlindFinding | None,
+    unread: Iterable[SubjectKey],
 ) -> dict[str, object]:
     """Body of `on-hold`: what is erased so far and verified, and what the hold keeps, also of what a search left."""
     return {
@@ -155,7 +159,7 @@ def on_hold(  # noqa: PLR0913 - the statement's own parts
         "reason": held.ground,
         "until": held.until and held.until.isoformat(),
         "verifiedAt": stamp(at),
-        "stores": by_store(lines, cutoffs, grounds),
+        "stores": by_store(lines, cutoffs, grounds, unread_values.counted(unread)),
         **_searched(searched),
         "context": _cited(context, searched),
     }
@@ -169,12 +173,13 @@ def re_erased(  # noqa: PLR0913 - the statement's own parts
     context: str,
     *,
     cutoffs: Mapping[str, datetime],
+    unread: Iterable[SubjectKey],
 ) -> dict[str, object]:
     """Body of `re-erased`: something due was there at settling time and was erased again."""
     return {
         **subject_of_request(batch),
         "verifiedAt": stamp(at),
-        "stores": by_store(lines, cutoffs, grounds),
+        "stores": by_store(lines, cutoffs, grounds, unread_values.counted(unread)),
         "context": [context],
     }
 
@@ -189,6 +194,7 @@ def settled(  # noqa: PLR0913 - the statement's own parts
     contact_kept: bool,
     openable_until: date | None,
     samples: Mapping[tuple[str, str], str | None],
+    unread: Iterable[SubjectKey],
 ) -> dict[str, object]:
     """Body of `settled`: the check after the settling time, and the end of the sealed identifiers.
 
@@ -202,6 +208,7 @@ def settled(  # noqa: PLR0913 - the statement's own parts
         "verifiedAt": stamp(at),
         "due": sum(line.verified.due for line in lines if line.verified is not None),
         **({"ambiguous": ambiguous} if ambiguous else {}),
+        **({"unread": values} if (values := sum(unread_values.counted(unread).values())) else {}),
         **({"left": left, "leftMeans": LEFT_BEFORE} if left else {}),
         **({"dropped": dropped, "droppedMeans": TABLES_DROPPED} if dropped else {}),
         **_identifiers(

@@ -195,6 +195,7 @@ class Settled(Body):
     verified_at: Time
     due: int
     ambiguous: int | None = None
+    unread: int | None = None
     left: Names = NO_NAMES
     left_means: str | None = None
     dropped: Names | None = None

@@ -100,6 +100,7 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
     "normalisers": "Identifiers were compared in these spellings",
     "due": "Records still due",
     "ambiguous": "Records left that may be other people's, or are so on the word of two of the operator's staff",
+    "unread": "Values or texts in the person's records that could not be read, by which nothing was searched for",
     "left": "Collections in which an earlier request left something",
     "leftMeans": "Why it is left",
     "dropped": "Collections whose tables were dropped",

@@ -20,12 +20,16 @@ _NOT_SEARCHED: Final = {
     "ended": "not made before the operator ended the request",
 }
 _SEARCH_COUNTS: Final = ("places", "values", "logs", "retained", "mapped", "gaps")
-_LEFT: Final[dict[str, object]] = {"due": 0, "ambiguous": 0, "dropped": [], "left": []}
+_LEFT: Final[dict[str, object]] = {"due": 0, "ambiguous": 0, "unread": 0, "dropped": [], "left": []}
 _LEFT_WORDS: Final = (
     ("record still due", "records still due"),
     (
         "record left that may be another person's, or is so on the word of two of the operator's staff",
         "records left that may be other people's, or are so on the word of two of the operator's staff",
+    ),
+    (
+        "value or text that could not be read, and nothing was searched for by it",
+        "values or texts that could not be read, and nothing was searched for by them",
     ),
     ("collection whose table was dropped", "collections whose tables were dropped"),
     (
@@ -97,13 +101,15 @@ def says_more(said: object) -> bool:
 
 def left(current: Statement) -> str | None:
     """Return what a statement as a whole counts as left; None if that is nothing, or it says nothing of it."""
-    due, ambiguous, dropped, earlier = (current.body.get(name, empty) for name, empty in _LEFT.items())
-    counted = all(type(one) is int and one >= 0 for one in (due, ambiguous))
+    due, ambiguous, unread, dropped, earlier = (current.body.get(name, empty) for name, empty in _LEFT.items())
+    counted = all(type(one) is int and one >= 0 for one in (due, ambiguous, unread))
     if not counted or not isinstance(dropped, list) or not isinstance(earlier, list):
         return UNKNOWN_LEFT
     said = [
         f"{number} {one if number == 1 else several}"
-        for number, (one, several) in zip((due, ambiguous, len(dropped), len(earlier)), _LEFT_WORDS, strict=True)
+        for number, (one, several) in zip(
+            (due, ambiguous, unread, len(dropped), len(earlier)), _LEFT_WORDS, strict=True
+        )
         if number
     ]
     return "; ".join(said) or None
