@@ -115,7 +115,6 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
             if key.namespace in identities
         ]
     persons, aliases = context.workspace.data_map.person_identities, Aliases.of(context.workspace.data_map)
-    planned = [context.known_by(item, aliases) for item in people if item.sealed_keys is not None]
     normalisers = {name: identities[name].normaliser for name in {entry["namespace"] for entry in entries}}
     counts = counted_of_others.taken_off(context, list(filter(people_meant.begun, people)), answers, keys_of)
 
@@ -124,6 +123,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         update_items(connection, counts)
         update_items(connection, not_read)
         replace_entries(connection, [item["id"] for item in sealed], entries)
+        planned = (context.known_by(item, aliases) for item in people if item.sealed_keys is not None)  # if holds ask
         legal_holds.learn_from_plan(connection, context.batch.scope, tagger, planned, persons)
         entered_identities.enter(connection, normalisers)
         return Transition()
