@@ -5,7 +5,7 @@ Every step is harmless when it runs twice: stores answer the same, and the ledge
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Any
 
 from expunge_orchestrator import store_calls
@@ -102,9 +102,8 @@ def erase(context: StepContext) -> StepWrite:
     if context.store not in context.actions:
         return lambda _connection: _ON
 
-    def due(item: Item, names: Container[str]) -> bool:
-        found = count_records.due_places({context.store: item.found.get(context.store, {})})
-        return any(name in names for _, name in found)
+    def due(item: Item, names: Collection[str]) -> bool:
+        return not count_records.due_in(item.found.get(context.store, {})).isdisjoint(names)
 
     allowed = hold_enforcement.groups_by_allowed_actions(context, context.active)
     groups = [(names, [item for item in people if due(item, names)]) for names, people in allowed]

@@ -100,8 +100,7 @@ def _counted(step: str, item: Item) -> Mapping[str, list[object]]:
 
 def _due(item: Item, step: str) -> set[str]:
     """Collections of the step's store in which something of the person was counted as due."""
-    store = pipeline.split(step)[1]
-    return {name for _, name in count_records.due_places({store: _counted(step, item)})}
+    return count_records.due_in(_counted(step, item))
 
 
 def _shared(item: Item, step: str) -> set[str]:

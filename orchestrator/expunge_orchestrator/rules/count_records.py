@@ -97,9 +97,14 @@ def due_places(record: CountRecord) -> dict[Place, int]:
     }
 
 
+def due_in(collections: Mapping[str, list[object]]) -> set[str]:
+    """In which collections of one store a record is due."""
+    return {name for name, (due, *_) in collections.items() if due}
+
+
 def shared_in(collections: Mapping[str, list[object]]) -> set[str]:
     """In which collections of one store a record is kept that goes with the last one that leads to it."""
-    return {name for name, one in unpack(collections).items() if one.retained and one.ground == SHARED}
+    return {name for name, (_, retained, _, _, ground, _) in collections.items() if retained and ground == SHARED}
 
 
 def records_in(record: CountRecord, store: str, name: str) -> int:
