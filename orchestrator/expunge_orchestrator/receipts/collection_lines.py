@@ -27,7 +27,7 @@ def by_store(
     for line in lines:
         stores.setdefault(line.store, []).append(line)
     return [
-        in_store(store, cutoffs, reached=reaches_level(theirs))
+        in_store(store, cutoffs, reached=bool(stores_reached(theirs)))
         | {
             "collections": [
                 _with_unread(in_collection(line, grounds, cutoffs.get(store)), line, unread) for line in theirs
@@ -50,15 +50,15 @@ def in_store(store: str, cutoffs: Mapping[str, datetime], *, reached: bool) -> d
     Args:
         store: Its name.
         cutoffs: Store -> the batch's cutoff there.
-        reached: Whether `reaches_level` holds of its lines.
+        reached: Whether it is among the `stores_reached` by its lines.
     """
     level = {"level": "deleted"} if reached else {}
     return {"store": store, **level, "cutoff": exact(cutoffs[store]) if store in cutoffs else None}
 
 
-def reaches_level(lines: Iterable[CollectionOutcome]) -> bool:
-    """Whether a store has a level at all: only what was erased or tombstoned there is deleted."""
-    return any(line.outcome.value in consistency.GONE_OUTCOMES for line in lines)
+def stores_reached(lines: Iterable[CollectionOutcome]) -> set[str]:
+    """The stores that have a level at all: only where something was erased or tombstoned it is deleted."""
+    return {line.store for line in lines if line.outcome in consistency.GONE_OUTCOMES}
 
 
 def gone(line: CollectionOutcome) -> int:
@@ -127,8 +127,8 @@ def what_went(lines: Sequence[CollectionOutcome]) -> Went:
     if nothing_went(lines):
         return Went.NOTHING_BUT_DROPPED if Outcome.DROPPED in outcomes_seen else Went.NOTHING
     if left(lines):
-        return Went.SOME_AND_LEFT if reaches_level(lines) else Went.SOME_IN_PART_AND_LEFT
-    return Went.SOME if reaches_level(lines) else Went.SOME_IN_PART
+        return Went.SOME_AND_LEFT if stores_reached(lines) else Went.SOME_IN_PART_AND_LEFT
+    return Went.SOME if stores_reached(lines) else Went.SOME_IN_PART
 
 
 def kept_for_a_time(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from expunge_connectors.contract import SubjectKey
 from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger.batches import Batch
-from expunge_orchestrator.receipts.collection_lines import in_collection, in_store, reaches_level, what_went
+from expunge_orchestrator.receipts.collection_lines import in_collection, in_store, stores_reached, what_went
 from expunge_orchestrator.receipts.standard_sentences import CLAIMS
 from expunge_orchestrator.receipts.statement_bodies import subject_of_request
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Result
@@ -87,7 +87,7 @@ class OutcomeBodies:
             raise ContradictionError(f"event-against-lines: {result.value}")
         values = unread_values.counted(unread)
         stores: dict[str, list[bytes]] = {}
-        reached = {line.store for line in lines if reaches_level([line])}
+        reached = stores_reached(lines)
         for line in lines:
             number = values.get((line.store, line.collection), 0)
             part = self._part(line) if not number else self._with_unread(line, number)
