@@ -7,7 +7,6 @@ is nobody can say then: it is not followed, and what stands under it is told as 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import Subject, SubjectKey
@@ -83,8 +82,7 @@ def _unclear(answer: Resolved, keys: frozenset[SubjectKey], data_map: DataMap) -
     values = {
         key for key in keys if key.namespace in identities and identities[key.namespace].kind is IdentityKind.REUSABLE
     }
-    return replace(
-        answer,
+    return answer._replace(
         refused=answer.refused | keys,
         shared=answer.shared | (keys - values),
         doubtful=answer.doubtful | values,

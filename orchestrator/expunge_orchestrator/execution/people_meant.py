@@ -63,8 +63,7 @@ def proofs_among(context: StepContext, keys: frozenset[SubjectKey]) -> frozenset
 def with_remembered(context: StepContext, item: Item, answer: Resolved) -> Resolved:
     """With what was unclear or unread before: the records that told it may be gone by now."""
     before = context.subject(item)
-    return replace(
-        answer,
+    return answer._replace(
         shared=answer.shared | before.shared,
         doubtful=answer.doubtful | before.doubtful,
         unread=answer.unread | context.unread(item),

@@ -8,7 +8,6 @@ another person afterwards was passed on, and nothing of that person is touched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from expunge_connectors.aliases import Aliases
@@ -89,8 +88,7 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         keys = without(keys_of[item.id], answer.others | answer.of_another)
         keys = attributions.without_ages(keys, answer.attributed)
         decided = keys | answer.others
-        unclear = replace(
-            answer,
+        unclear = answer._replace(
             shared=answer.shared - decided - answer.of_another,
             doubtful=answer.doubtful - decided - answer.shared,
             at_home=answer.at_home | context.subject(item).at_home,  # a record may be gone by now, or move
@@ -162,7 +160,7 @@ def _told_together(
 def _refusing(answer: Resolved, kept: frozenset[SubjectKey]) -> Resolved:
     """The answer without following what was kept of the person, of whom nothing is to be learnt."""
     others = frozenset(map(member_proof.unmark, kept)) - set(map(member_proof.unmark, answer.keys))
-    return replace(answer, refused=answer.refused | others, shared=answer.shared | others)
+    return answer._replace(refused=answer.refused | others, shared=answer.shared | others)
 
 
 def _remembered(context: StepContext, item: Item, known: frozenset[SubjectKey]) -> Resolved:
@@ -185,6 +183,6 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved, kept: froze
     )
     if found <= before | (ended if same_person(before, ended) else set()):
         return answer
-    return replace(
-        answer, keys=frozenset(), ambiguity=Ambiguity.MOVED if people_meant.begun(item) else Ambiguity.OTHERWISE
+    return answer._replace(
+        keys=frozenset(), ambiguity=Ambiguity.MOVED if people_meant.begun(item) else Ambiguity.OTHERWISE
     )

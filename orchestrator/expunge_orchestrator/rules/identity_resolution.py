@@ -17,7 +17,7 @@ the given ones do by now, it is not followed, nor is what by now only such keys 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
@@ -139,11 +139,10 @@ def _follow_nobody_elses(
     As with hearsay, whose a record is can be said when every key of a person is known. Without a key others may be
     nobody's of the person's: so it is asked until nothing more turns out to be somebody else's.
     """
-    lasting = rules.person | rules.reusable
     ahead = set(resolved) if indexes.stores else set()
     while ahead:
         between = {
-            number: {key for key in keys - trails[number].given if key.namespace not in lasting}
+            number: {key for key in keys - trails[number].given if key.namespace not in rules.lasting}
             for number in ahead
             if (keys := trails[number].between_indexes(resolved[number].keys, indexes.stores))
         }
@@ -191,7 +190,7 @@ def _follow_no_hearsay(
         trails[one.number].hearsay = held.get(one.number, frozenset())
         decided = decide(trails[one.number], rules)
         followed = (SubjectKey(f"{HEARSAY}{key.namespace}", key.value) for key in one.doubtful & decided.keys)
-        resolved[one.number] = replace(decided, keys=decided.keys.union(followed))
+        resolved[one.number] = decided._replace(keys=decided.keys.union(followed))
 
 
 def _merely_told(answer: Resolved, trail: KeyGraph, rules: IdentityRules) -> frozenset[SubjectKey]:
@@ -204,4 +203,4 @@ def _merely_told(answer: Resolved, trail: KeyGraph, rules: IdentityRules) -> fro
 def _with_unread(answer: Resolved, trail: KeyGraph) -> Resolved:
     """With what records say that keys of the person led to."""
     found = [told for via, told in trail.unread.items() if via in answer.keys]
-    return replace(answer, unread=frozenset().union(*found)) if found else answer
+    return answer._replace(unread=frozenset().union(*found)) if found else answer

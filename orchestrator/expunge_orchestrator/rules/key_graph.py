@@ -23,6 +23,7 @@ class IdentityRules:
         shared: Those of them that agree or disagree, and never select.
         merging: Those of them that make persons of two kinds one human, as the map says (`same_person`).
         persons: (store, collection) of the records that are persons.
+        lasting: The identities of both kinds: every other key is of a thing.
     """
 
     person: AbstractSet[str]
@@ -30,6 +31,7 @@ class IdentityRules:
     shared: AbstractSet[str]
     merging: AbstractSet[str]
     persons: AbstractSet[tuple[str, str]]
+    lasting: AbstractSet[str]
 
     @classmethod
     def of(cls, data_map: DataMap) -> IdentityRules:
@@ -47,11 +49,13 @@ class IdentityRules:
             frozenset(
                 (store, name) for store, name, spec in data_map.collections() if spec.person_identity is not None
             ),
+            frozenset(name for name, one in identities if one.kind in {IdentityKind.PERSON, IdentityKind.REUSABLE}),
         )
 
     def nominates(self, key: SubjectKey) -> bool:
         """It may select records, and makes no persons of two kinds one human."""
-        return key.namespace in self.reusable - self.shared - self.merging
+        name = key.namespace
+        return name in self.reusable and name not in self.shared and name not in self.merging
 
     def shareable(self, key: SubjectKey) -> bool:
         """People share it: it agrees or disagrees with other keys, and never selects."""
@@ -114,7 +118,7 @@ class KeyGraph:
 
     def own(self, accepted: Iterable[SubjectKey]) -> set[SubjectKey]:
         """What the person's own records hold, by the keys accepted."""
-        return set().union(*(self.told_of_person.get(key, ()) for key in accepted))
+        return set[SubjectKey]().union(*[self.told_of_person[key] for key in accepted if key in self.told_of_person])
 
     def denied(self, rules: IdentityRules) -> dict[SubjectKey, set[SubjectKey]]:
         """Value -> keys that it leads to, of persons whose own record says another value of that identity.
@@ -151,10 +155,9 @@ class KeyGraph:
 
         They are other people, unless the map says that the value makes one human of such.
         """
-        held = {key.namespace for key in persons_among(self.told_of_person.get(value, _NOWHERE), rules)}
-        if not held or not rules.nominates(value):
-            return set()
-        return {person for person in persons if person.namespace not in held}
+        held = persons_among(self.told_of_person.get(value, _NOWHERE), rules) if rules.nominates(value) else ()
+        kinds = {key.namespace for key in held}
+        return {person for person in persons if person.namespace not in kinds} if kinds else set()
 
     def _denies(self, person: SubjectKey, value: SubjectKey, rules: IdentityRules) -> bool:
         """The person's own records, by whatever key of theirs, say values of that identity, and none is this one."""
@@ -174,8 +177,8 @@ class KeyGraph:
 
     def told_by_attributed(self) -> set[SubjectKey]:
         """What rows name that are known by an attributed value alone: not those that are persons, who are others."""
-        told = [self.edges.get(key, set()) - self.told_of_person.get(key, set()) for key in self.attributed]
-        return set().union(*told)
+        told = (self.edges.get(key, _NOWHERE) - self.told_of_person.get(key, _NOWHERE) for key in self.attributed)
+        return set[SubjectKey]().union(*told)
 
 
 def _persons_of(key: SubjectKey, trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
@@ -185,7 +188,7 @@ def _persons_of(key: SubjectKey, trail: KeyGraph, rules: IdentityRules) -> set[S
 
 def persons_behind(key: SubjectKey, trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
     """The person keys that one key leads to through internal keys only."""
-    return persons_among(reached([key], trail.edges, rules.reusable | rules.person), rules)
+    return persons_among(reached([key], trail.edges, rules.lasting), rules)
 
 
 def persons_among(keys: AbstractSet[SubjectKey], rules: IdentityRules) -> set[SubjectKey]:

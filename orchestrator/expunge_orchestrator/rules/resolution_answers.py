@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from expunge_connectors.contract import CoHolder, SubjectKey
 
@@ -48,9 +49,8 @@ def what_helps(told: Iterable[str]) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """The answer for one subject.
+class Resolved(NamedTuple):
+    """The answer for one subject. A tuple: a resolution decides several times about each person of a chunk.
 
     Attributes:
         keys: Every key accepted: what count, erase and verify work with.

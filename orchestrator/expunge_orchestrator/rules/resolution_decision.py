@@ -24,10 +24,10 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
     """Keys worth asking about: those given, and those reached without passing through a key that was rejected."""
     if decided.ambiguity is not None:
         return set(trail.given)
-    followed = set(trail.given) | trail.known | decided.keys
+    followed = {*trail.given, *trail.known, *decided.keys}
     # A yielded reusable key must be asked about before it can be accepted or rejected, or is known to be another's; and
     # a person to whom a key leads that is known from before, for their own record may say that it does not.
-    return followed | {target for key in decided.keys | trail.known for target in trail.edges.get(key, ())}
+    return followed.union(*[trail.edges[key] for key in decided.keys | trail.known if key in trail.edges])
 
 
 def decide(trail: KeyGraph, rules: IdentityRules) -> Resolved:
@@ -108,10 +108,10 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     if denied:
         trail = replace(trail, edges={key: told - denied.get(key, set()) for key, told in trail.edges.items()})
     accepted = {key for key in trail.given - trail.of_another if not rules.shareable(key)}
-    # Of a given value that another person holds under another name nothing is followed but whom it names.
-    accepted = accepted.difference(trail.held).union(
-        *(persons_behind(key, trail, rules) for key in accepted & trail.held)
-    )
+    if trail.held:
+        # Of a given value that another person holds under another name nothing is followed but whom it names.
+        named = (persons_behind(key, trail, rules) for key in accepted & trail.held)
+        accepted = accepted.difference(trail.held).union(*named)
     if not accepted and (not trail.known or trail.given <= trail.held):
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
     let_go = _strangers(trail, rules) | trail.hearsay | trail.held | trail.of_another
@@ -119,7 +119,8 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     nominated = trail.known - unfollowed
     accepted |= nominated
     told_of = trail.told_by_attributed() - trail.held
-    accepted |= trail.attributed | {key for key in told_of if key.namespace not in rules.person | rules.reusable}
+    accepted |= trail.attributed
+    accepted |= {key for key in told_of if key.namespace not in rules.lasting}
     unfollowed -= trail.attributed
     # Whose the person's own records say that they are, before an address in them is asked whose it is.
     told = _walk(trail, accepted - trail.known - trail.attributed, accepted, unfollowed, rules)
@@ -177,9 +178,9 @@ def _through_these_alone(let_go: AbstractSet[SubjectKey], trail: KeyGraph, rules
     """Of the keys known from before those of things, and hearsay, that by now only keys lead to that are let go."""
     if not let_go or not trail.known:
         return set()
-    lasting, hearsay = rules.person | rules.reusable, Subject(0, trail.known).hearsay
-    things = {key for key in trail.known - let_go if key in hearsay or key.namespace not in lasting}
-    named = reached(let_go, trail.edges, lasting) & things
+    hearsay = Subject(0, trail.known).hearsay
+    things = {key for key in trail.known - let_go if key in hearsay or key.namespace not in rules.lasting}
+    named = reached(let_go, trail.edges, rules.lasting) & things
     rest = (trail.given | trail.known | trail.attributed) - let_go - named
     return named - reached(rest, trail.edges, rules.reusable, let_go) - trail.attributed
 

@@ -267,8 +267,7 @@ def applied(resolved: Mapping[int, Resolved], ask: Ask, workspace: Workspace, sc
     return {
         **resolved,
         **{
-            number: replace(
-                one,
+            number: one._replace(
                 keys=without_ages(one.keys, one.attributed),
                 co_holders=frozenset(held for held in said[number].co_holders if held.value in one.attributed),
             )

@@ -8,7 +8,6 @@ stands under it is ambiguous.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_orchestrator.ledger.database import reading
@@ -80,7 +79,7 @@ def _keys_of(left: Mapping[int, Sequence[ResidualKeys]]) -> dict[int, frozenset[
 
 def _with_homes(answer: Resolved, left: Sequence[ResidualKeys]) -> Resolved:
     """What was the member's when an ended request kept it, and is another's by now, is inherited by nobody."""
-    return replace(answer, at_home=answer.at_home.union(*(one.at_home for one in left))) if left else answer
+    return answer._replace(at_home=answer.at_home.union(*(one.at_home for one in left))) if left else answer
 
 
 def _left(answers: Mapping[int, Resolved], workspace: Workspace, scope: Scope) -> dict[int, Sequence[ResidualKeys]]:

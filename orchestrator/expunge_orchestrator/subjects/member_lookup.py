@@ -132,11 +132,11 @@ class ProvingLookup:
         """The answer with a mark on every key without standing, and with those that are at home."""
         if self.at_home:
             theirs = ((place, key) for place, key in self.at_home.get(number, ()) if key in answer.keys)
-            answer = replace(answer, at_home=frozenset(SubjectKey(place, key.value) for place, key in theirs))
+            answer = answer._replace(at_home=frozenset(SubjectKey(place, key.value) for place, key in theirs))
         if self.scope.member is None or not (unproven := self._without_standing(number, answer.keys)):
             return answer
         marked = frozenset(SubjectKey(f"{UNPROVEN}{key.namespace}", key.value) for key in unproven)
-        return replace(answer, keys=answer.keys.difference(unproven) | marked)
+        return answer._replace(keys=answer.keys.difference(unproven) | marked)
 
     def _without_standing(self, number: int, keys: Iterable[SubjectKey]) -> list[SubjectKey]:
         """Keys without standing. A person key that a record merely names is no better than one that was given."""

@@ -168,7 +168,9 @@ def _marked_as(mark: str, keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
 
 def unmark(key: SubjectKey) -> SubjectKey:
     """The key without its mark."""
-    return SubjectKey(key.namespace.removeprefix(UNPROVEN), key.value) if _marked(key) else key
+    if key.namespace.startswith(UNPROVEN):
+        return SubjectKey(key.namespace.removeprefix(UNPROVEN), key.value)
+    return key
 
 
 def merged(known: frozenset[SubjectKey], found: frozenset[SubjectKey]) -> frozenset[SubjectKey]:

@@ -14,7 +14,7 @@ One that was erased says nothing, and nothing changes for its keys.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from expunge_connectors.contract import HEARSAY, SubjectKey
 from expunge_orchestrator.rules.key_graph import same_person
@@ -151,13 +151,12 @@ class PlannedKeys:
 
     def _told(self, number: int, answer: Resolved) -> Resolved:
         if number in self.of_others:
-            return replace(answer, keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
+            return answer._replace(keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
         known = _plain(answer.keys) | answer.others
         unclear, passed_on = (one.get(number, frozenset()) - known for one in (self.given_up, self.passed_on))
         if not unclear | passed_on:
             return answer
-        return replace(
-            answer,
+        return answer._replace(
             refused=answer.refused | unclear | passed_on,
             shared=answer.shared | passed_on,
             doubtful=answer.doubtful | unclear,
