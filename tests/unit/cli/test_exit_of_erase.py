@@ -38,22 +38,22 @@ def refused(of: dict[str, Any]) -> type[ExpungeError] | None:
     return None
 
 
-@pytest.mark.parametrize("state", DONE)
+@pytest.mark.parametrize("state", sorted(DONE))
 def test_whose_people_are_all_erased(state: BatchState) -> None:
     assert refused(view(state)) is None
 
 
-@pytest.mark.parametrize("state", [BatchState.FAILED, *RUNNING])
+@pytest.mark.parametrize("state", [BatchState.FAILED, *sorted(RUNNING)])
 def test_what_failed_or_is_not_finished(state: BatchState) -> None:
     assert refused(view(state)) is NotErasedError
 
 
-@pytest.mark.parametrize("state", BLOCKED)
+@pytest.mark.parametrize("state", sorted(BLOCKED))
 def test_what_waits_for_somebody(state: BatchState) -> None:
     assert refused(view(state)) is BatchBlockedError
 
 
-@pytest.mark.parametrize("state", DONE)
+@pytest.mark.parametrize("state", sorted(DONE))
 @pytest.mark.parametrize("outcome", [Result.CANCELLED, Result.AMBIGUOUS])
 def test_a_person_of_whom_nothing_was_erased(state: BatchState, outcome: Result) -> None:
     assert refused(view(state, outcome.value)) is NotErasedError
