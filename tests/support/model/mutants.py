@@ -123,8 +123,8 @@ MUTANTS = (
     Mutant(
         "a value leads to no person of another kind than those whose own records hold it",
         f"{_RULES}/key_graph.py",
-        "        if not held or not rules.nominates(value):\n",
-        "        if True:\n",
+        "        return {person for person in persons if person.namespace not in kinds} if kinds else set()\n",
+        "        return set()\n",
         "tests/acceptance/test_rows_of_another_kind.py::test_so_it_is_by_an_index_of_guests_by_address",
     ),
     # Whom it was said of that a value is not theirs.
@@ -377,8 +377,8 @@ MUTANTS = (
     Mutant(
         "an id that was given again since the plan is somebody else's",
         f"{_SUBJECTS}/planned_keys.py",
-        "        if number in self.of_others:\n            return replace",
-        "        if False:\n            return replace",
+        "        if number in self.of_others:\n            return answer",
+        "        if False:\n            return answer",
     ),
     Mutant(
         "it is asked of everybody whether somebody else has got the id since the plan",
