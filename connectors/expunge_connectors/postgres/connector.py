@@ -79,6 +79,9 @@ T = TypeVar("T")
 # So many members' views are kept: each remembers the catalogue, and statements.
 _TENANTS = 20
 
+# What is of everybody is of no controller's request; none of a map is called so.
+_NOBODY = Scope("")
+
 
 class PostgresStore:
     """One database. Safe to use from several threads; each call takes a connection of its own.
@@ -360,7 +363,7 @@ class PostgresStore:
         if self._map.tenants is not None:
             return without
         live = self._transactions.look(self._structure.catalogue.read)
-        store = self._structure.bound(live, Scope(next(iter(self._data_map.controllers))))
+        store = self._structure.bound(live, _NOBODY)
         return age_counts.ages(self._transactions, store, self._data_map, without, self.now().date(), beat)
 
     def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:

@@ -14,7 +14,7 @@ from expunge_connectors.postgres.catalog.tables import ForeignKey
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.comparison import of_kind
 from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, any_of, column, comma_list, not_, or_
+from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, not_, or_
 from expunge_connectors.postgres.sql.retention import ends
 
 
@@ -69,9 +69,8 @@ class AgeRules:
             sql.SQL("count(*) FILTER (WHERE {})").format(or_(*needs)),
             *(sql.SQL("count(*) FILTER (WHERE {})").format(name) for name in needs),
         )
-        of_kinds = or_(*(of_kind(link.where, "t") for link in mapped.links))
         statement = sql.SQL("SELECT {} FROM (SELECT {} FROM {} WHERE {} AND {} OFFSET 0) AS r").format(
-            columns, facts, source, of_kinds, not_(is_erased(self.store, mapped, "t"))
+            columns, facts, source, _of_kinds(mapped, "t"), not_(is_erased(self.store, mapped, "t"))
         )
         return statement, list(needing)
 
@@ -99,33 +98,38 @@ class AgeRules:
                 continue
             there = [one for one in self.store.collections.values() if one.table.text == key.child]
             along = [one for one in there if self._goes_along(one, mapped.name, *seen)]
-            if not along:
-                name = next((one.name for one in there), self._log(key.child) or key.child)
-                found.setdefault(name, []).append(_refers(key, inner, alias, self._stays(there, inner)))
+            name = next((one.name for one in there), self._log(key.child) or key.child)
+            if (stays := self._stays(there, along, inner)) is not FALSE:
+                found.setdefault(name, []).append(_refers(key, inner, alias, stays))
             for child in along:
                 if child.name not in seen:
-                    for name, needed in self._needing(child, inner, (*seen, mapped.name)).items():
-                        found.setdefault(name, []).append(_refers(key, inner, alias, needed))
+                    for further, needed in self._needing(child, inner, (*seen, mapped.name)).items():
+                        found.setdefault(further, []).append(_refers(key, inner, alias, needed))
         return {name: or_(*conditions) for name, conditions in found.items()}
 
     def _goes_along(self, child: BoundTable, *above: str) -> bool:
         goes = self.without.get(child.name)
         return isinstance(goes, GoesWith) and goes.collection in above
 
-    def _stays(self, there: list[BoundTable], alias: str) -> sql.Composable:
-        """The row has no age, or not yet that of its own rule."""
-        goes = any_of(
-            and_(
-                or_(*(of_kind(link.where, alias) for link in one.links)),
-                sql.SQL("{} <= {}").format(self._until(one, alias), sql.Literal(self.today)),
-            )
+    def _stays(self, there: list[BoundTable], along: list[BoundTable], alias: str) -> sql.Composable:
+        """The row is of no collection that goes along, and has no age, or not yet that of its own rule."""
+        if any(not link.where for one in along for link in one.links):
+            return FALSE
+        going = [_of_kinds(one, alias) for one in along]
+        going += [
+            and_(_of_kinds(one, alias), sql.SQL("{} <= {}").format(self._until(one, alias), sql.Literal(self.today)))
             for one in there
             if one.name not in self.without and one.action is not Action.TOMBSTONE
-        )
-        return TRUE if goes is FALSE else not_(goes)
+        ]
+        return not_(or_(*going)) if going else TRUE
 
     def _log(self, table: str) -> str | None:
         return next((name for name, (text, _) in self.store.logs.items() if text == table), None)
+
+
+def _of_kinds(mapped: BoundTable, alias: str) -> sql.Composed:
+    """The row `alias` of the table is of the collection."""
+    return or_(*(of_kind(link.where, alias) for link in mapped.links))
 
 
 def _refers(key: ForeignKey, child: str, parent: str, condition: sql.Composable) -> sql.Composed:
