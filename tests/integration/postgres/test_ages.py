@@ -98,6 +98,16 @@ def test_what_has_no_day_is_due_on_none_and_counted(database: str) -> None:
     assert found.ahead == 2
 
 
+def test_check_says_what_an_empty_start_means(database: str) -> None:
+    """Of a retained type such a row is kept without end; any other is erased on request, and due by no age."""
+    kept = CALLS.replace("start: made,", "start: made, data_type: kept,", 1)
+    execute(database, TABLES)
+    for collections, words in ((CALLS, "such rows are due by no age."), (kept, "such rows are retained without end.")):
+        with opened(database, aged(collections)) as store:
+            [found] = [one for one in store.inspect() if one.code == "date-nullable"]
+        assert words in found.message
+
+
 def test_rows_without_a_start_go_with_what_they_hang_on(database: str) -> None:
     execute(database, TABLES)
     found = ages(database, aged(CALLS))

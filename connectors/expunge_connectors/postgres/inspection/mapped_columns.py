@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from expunge_config.datamap import IdentityKind
+from expunge_config.datamap import Action, IdentityKind
 from expunge_connectors.contract import Finding
 from expunge_connectors.postgres.catalog.column_names import textual
 from expunge_connectors.postgres.catalog.key_types import comparable, names_people
@@ -91,10 +91,13 @@ def _dates(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
         if live is None or live.not_null or role == "since":
             continue
         if role == "start":
+            data_type = inspection.data_map.data_types[spec.data_type or ""]
+            retained = data_type.on_request is Action.RETAIN
+            without = "retained without end" if retained else "due by no age"
             yield inspection.warning(
                 "date-nullable",
                 name,
-                f"`start` names {live.name}, which may be empty: such rows are retained without end.",
+                f"`start` names {live.name}, which may be empty: such rows are {without}.",
                 "Fill the column and make it NOT NULL.",
             )
         elif spec.undated is None and _by_reusable(inspection, spec):
