@@ -342,17 +342,18 @@ def test_what_a_request_by_email_alone_left(mailroom: Installation, inspector: S
 def kept_by_law(inspector: StoreInspector) -> SeededPerson:
     """An account holder whose invoices and objection to marketing a law keeps for some years yet."""
     ann = make_holder(inspector)
-    invoiced(inspector, ann, "2026-01-01")
-    inspector.sql("UPDATE marketing_optouts SET created_at = '2026-01-01' WHERE email = %s", ann.email)
+    invoiced(inspector, ann, years_ago=1)
+    inspector.sql("UPDATE marketing_optouts SET created_at = now() - interval '1 year' WHERE email = %s", ann.email)
     return ann
 
 
-def invoiced(inspector: StoreInspector, ann: SeededPerson, day: str) -> None:
+def invoiced(inspector: StoreInspector, ann: SeededPerson, *, years_ago: int) -> None:
     """Date the person's invoices."""
-    inspector.sql("UPDATE invoices SET issued_at = %s WHERE user_id = %s", day, ann.id)
+    then = "now() - make_interval(years => %s)"
+    inspector.sql(f"UPDATE invoices SET issued_at = {then} WHERE user_id = %s", years_ago, ann.id)
     inspector.sql(
-        "UPDATE invoice_lines SET issued_at = %s WHERE invoice_id IN (SELECT id FROM invoices WHERE user_id = %s)",
-        day,
+        f"UPDATE invoice_lines SET issued_at = {then} WHERE invoice_id IN (SELECT id FROM invoices WHERE user_id = %s)",
+        years_ago,
         ann.id,
     )
 
@@ -389,7 +390,7 @@ def test_who_says_the_own_id_takes_over_what_a_law_keeps(installation: Installat
     ann = kept_by_law(inspector)
     installation.erase(installation.plan(ann.csv))
     installation.settle()
-    invoiced(inspector, ann, "2001-01-01")
+    invoiced(inspector, ann, years_ago=20)
     second = installation.plan(f"user_id,email\n{ann.id},{ann.email}\n")
     assert installation.erase(second).state is BatchState.ERASED, installation.failures(second)
     assert inspector.one("SELECT count(*) FROM invoices WHERE user_id = %s", ann.id) == 0
