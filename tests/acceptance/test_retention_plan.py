@@ -96,4 +96,8 @@ def test_a_hold_on_a_data_type_or_a_controller_keeps_all_of_it(
         assert {name for name, one in found.items() if one.held and one.goes == 0} >= held
         assert not found["messages"].held
         lift(installation, hold)
+    hold = place(installation, controller="client:42")
+    assert not places()["calls"].held, "of one client's records it keeps some"
+    assert age_plan(installation.workspace, now().date(), lambda: None).holds_on_some == 1
+    lift(installation, hold)
     assert places()["calls"].goes > 0

@@ -27,11 +27,11 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(as_json: output.Json = False) -> None:
-    """Show what is due by age in every place, since when, what stays and why. Reads only: no age deletes anything yet.
+    """Show what is due by age, since when, what stays and why. Reads only: nothing is deleted by age yet.
 
     A record is due from the day on which its data type's period ends (UTC). It stays while a hold keeps its data type
-    or controller, or something that stays needs it; records of people on hold are not counted apart. Places of which
-    the age is not known are listed: nothing of them is due that anybody could tell.
+    or controller, or something that stays needs it; what a hold on people or on one member keeps is not counted apart.
+    Places of which the age is not known are listed: nothing of them is due that anybody could tell.
 
     Example: expunge retention plan
     """
@@ -47,7 +47,7 @@ def plan(as_json: output.Json = False) -> None:
 def _document(found: AgePlan) -> dict[str, Any]:
     return {
         "goes": found.goes,
-        "holds_on_people": found.holds_on_people,
+        "holds_on_some": found.holds_on_some,
         "places": [_place(one) for one in found.places],
     }
 
@@ -85,9 +85,9 @@ def _show(found: AgePlan) -> None:
     counted = [(one, one.age) for one in found.places if isinstance(one.age, AgeCounts)]
     along = {one.collection: one.age.collection for one in found.places if isinstance(one.age, GoesWith)}
     out.print(f"[bold]{output.number_of(found.goes, 'record')} would go by age[/], with what hangs on them.")
-    if found.holds_on_people:
-        number = output.number_of(found.holds_on_people, "hold")
-        out.print(f"{number} on people in force: what is theirs stays, and is not taken off here.")
+    if found.holds_on_some:
+        number = output.number_of(found.holds_on_some, "hold")
+        out.print(f"{number} on people or single members in force: what they keep stays, and is not taken off here.")
     if counted:
         rows = [
             (

@@ -23,7 +23,7 @@ class AgePlace:
     Attributes:
         data_type: Its name; what it says is in `rule`.
         controller: Whose records they are.
-        held: A hold keeps all that is due here: of this data type, of this controller, or of everybody.
+        held: A hold keeps all that is due here: of this data type, or of this controller with all its members.
     """
 
     store: str
@@ -36,7 +36,7 @@ class AgePlace:
 
     @property
     def goes(self) -> int:
-        """How many records a sweep would take, but for those of people on hold."""
+        """How many records a sweep would take, but for what a hold on some of them keeps."""
         if not isinstance(self.age, AgeCounts) or self.held:
             return 0
         return self.age.due - self.age.stays
@@ -48,11 +48,12 @@ class AgePlan:
 
     Attributes:
         places: What has been due for the longest first; then what has no age.
-        holds_on_people: How many holds on people are in force: what is theirs stays, and is not counted here.
+        holds_on_some: How many holds on people or on one member are in force: what they keep stays, and is not counted
+            apart here.
     """
 
     places: Sequence[AgePlace]
-    holds_on_people: int
+    holds_on_some: int
 
     @property
     def goes(self) -> int:
@@ -74,7 +75,7 @@ def age_plan(workspace: Workspace, today: date, beat: Heartbeat) -> AgePlan:
     with reading(workspace.ledger) as connection:
         in_force = holds.in_force(connection, today, None)
     places = [place for store in workspace.data_map.stores for place in _in_store(workspace, store, in_force, beat)]
-    return AgePlan(sorted(places, key=_oldest_first), sum(one.people > 0 for one in in_force))
+    return AgePlan(sorted(places, key=_oldest_first), sum(_on_some(one) for one in in_force))
 
 
 def _in_store(workspace: Workspace, store: str, in_force: Sequence[Hold], beat: Heartbeat) -> Iterator[AgePlace]:
@@ -88,9 +89,13 @@ def _in_store(workspace: Workspace, store: str, in_force: Sequence[Hold], beat: 
             yield AgePlace(store, name, spec.data_type, rule, spec.owner.controller, age, whole)
 
 
+def _on_some(hold: Hold) -> bool:
+    """It keeps what is of some people, or of one member of a controller, and not a whole collection."""
+    return hold.people > 0 or hold.member is not None
+
+
 def _keeps(hold: Hold, data_type: str, controller: str) -> bool:
-    """Whether a hold keeps whole collections. One for a member's records alone keeps all there: nobody counts apart."""
-    return hold.people == 0 and hold.data_type in {None, data_type} and hold.controller in {None, controller}
+    return not _on_some(hold) and hold.data_type in {None, data_type} and hold.controller in {None, controller}
 
 
 def _oldest_first(place: AgePlace) -> tuple[bool, date, str, str]:
