@@ -15,6 +15,7 @@ findings      what an inspection noticed, and whom it stops
 stores        StoreConnector: the verbs that every store has
 abilities     verbs that not every store has
 ages          how many records have had their time, and what stays of these
+sweeps        records go by age, piece by piece
 samples       verbs that look beside the map: samples, and the blind search
 backups       BackupConnector, and what a listing says of each copy
 """
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from expunge_connectors.contract.abilities import (
     Adoptable,
+    DeletesByAge,
     EstimatesSize,
     KnowsAges,
     KnowsClaims,
@@ -36,7 +38,7 @@ from expunge_connectors.contract.abilities import (
     RelationChange,
     ReportsClock,
 )
-from expunge_connectors.contract.ages import WEEKS_AHEAD, Age, AgeCounts, GoesWith, NoAge
+from expunge_connectors.contract.ages import WEEKS_AHEAD, Age, AgeCounts, DueLeft, GoesWith, NoAge
 from expunge_connectors.contract.backups import (
     LONGEST_COPY_ID,
     LONGEST_KIND,
@@ -75,6 +77,7 @@ from expunge_connectors.contract.subjects import (
     claim_text,
     with_holders,
 )
+from expunge_connectors.contract.sweeps import BeforePiece, Keeping, PieceNotice, SweptPiece
 
 __all__ = [
     "FACTS",
@@ -92,17 +95,21 @@ __all__ = [
     "BackupConnector",
     "BackupCopy",
     "BackupType",
+    "BeforePiece",
     "CoHolder",
     "ConfirmsCopies",
     "CopyListing",
     "CopyStatus",
     "Counts",
+    "DeletesByAge",
     "DiscoveredKey",
+    "DueLeft",
     "EstimatesSize",
     "Finding",
     "GoesWith",
     "Heartbeat",
     "Holders",
+    "Keeping",
     "KnowsAges",
     "KnowsClaims",
     "KnowsDependencies",
@@ -112,6 +119,7 @@ __all__ = [
     "KnowsWaiting",
     "NoAge",
     "Obstacle",
+    "PieceNotice",
     "ReadSample",
     "RecordCounts",
     "RefreshesStatistics",
@@ -128,6 +136,7 @@ __all__ = [
     "StoreType",
     "Subject",
     "SubjectKey",
+    "SweptPiece",
     "claim_text",
     "no_beat",
     "no_notice",

@@ -5,15 +5,16 @@ The core asks `isinstance(store, KnowsClaims)` and goes on without where it has 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol, runtime_checkable
 
-from expunge_connectors.contract.ages import Age
+from expunge_connectors.contract.ages import Age, DueLeft
 from expunge_connectors.contract.counts import Counts
 from expunge_connectors.contract.stores import Heartbeat, StoreConnector, StoreIdentity
 from expunge_connectors.contract.subjects import DiscoveredKey, Holders, Scope, Subject, SubjectKey
+from expunge_connectors.contract.sweeps import BeforePiece, PieceNotice
 
 
 @runtime_checkable
@@ -190,6 +191,62 @@ class KnowsAges(Protocol):
 
         Of everybody: not of one controller's. In bounded pieces, each of which sees what is there at its time.
         """
+        ...
+
+
+@runtime_checkable
+class DeletesByAge(KnowsAges, Protocol):
+    """A store from which records go by age (ADR 30).
+
+    `ages` names its collections in the order in which they are to be swept: what needs other records before those.
+    """
+
+    def delete_due(  # noqa: PLR0913, PLR0917 - what goes, and who is asked and told on the way
+        self,
+        collection: str,
+        today: date,
+        before: BeforePiece,
+        notice: PieceNotice,
+        beat: Heartbeat,
+        after: str | None,
+        busy: float,
+    ) -> bool:
+        """Delete or overwrite, as the map says, every record whose period is over, with those that go with it.
+
+        A record stays that a hold keeps, or that one needs which stays. In pieces, each in a transaction of its own.
+
+        Args:
+            collection: One that has an age of its own.
+            today: The day (UTC). None that the store's own clock has not reached.
+            before: Asked before each piece.
+            notice: Told of each piece before it is committed; of one that is done again, once more.
+            beat: Called after each piece.
+            after: Where to begin (`SweptPiece.after`); None: at the beginning.
+            busy: The share of the time, at most, in which it is at work: above 0, at most 1.
+
+        Returns:
+            Whether it came to the end; False: `before` stopped it.
+
+        Raises:
+            TerminalError: A right is missing, or other records would change. What was committed before stays.
+        """
+        ...
+
+    def committed(self, mark: str) -> bool:
+        """Whether the transaction of a piece (`SweptPiece.mark`) was committed. Its process may be dead.
+
+        Raises:
+            TransientError: It has not ended.
+            TerminalError: The store does not know any more.
+        """
+        ...
+
+    def people(self, identities: Collection[str], beat: Heartbeat) -> Iterator[Sequence[frozenset[SubjectKey]]]:
+        """By which keys each person's own record knows the person, in pieces; of records that say one of these."""
+        ...
+
+    def due_left(self, collection: str, today: date, beat: Heartbeat) -> DueLeft:
+        """What is due there still, seen by statements that share nothing with those that delete (law 1)."""
         ...
 
 

@@ -53,6 +53,24 @@ class AgeCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class DueLeft:
+    """What is due of one collection on a day, and is there.
+
+    Attributes:
+        records: How many.
+        oldest: The earliest start of them; None: there is none.
+    """
+
+    records: int = 0
+    oldest: date | None = None
+
+    def __add__(self, other: DueLeft) -> DueLeft:
+        """What two parts of a collection come to."""
+        starts = [one for one in (self.oldest, other.oldest) if one is not None]
+        return DueLeft(self.records + other.records, min(starts, default=None))
+
+
+@dataclass(frozen=True, slots=True)
 class GoesWith:
     """A collection without a start whose records go with those of another one, of the same data type."""
 

@@ -6,9 +6,10 @@ transaction, under the map of which scope.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from tenacity.wait import wait_base
@@ -19,12 +20,15 @@ from expunge_connectors.blind_search.matcher import Matcher
 from expunge_connectors.blind_search.report import StoreReport
 from expunge_connectors.contract import (
     Age,
+    BeforePiece,
     Counts,
     DiscoveredKey,
+    DueLeft,
     Finding,
     Heartbeat,
     Holders,
     Obstacle,
+    PieceNotice,
     ReadSample,
     RelationChange,
     RemovalNotice,
@@ -48,7 +52,9 @@ from expunge_connectors.postgres import (
     resolve,
     store_identity,
 )
-from expunge_connectors.postgres.ages import age_counts, age_sources
+from expunge_connectors.postgres.ages import age_counts, age_sources, age_sweep, held_people
+from expunge_connectors.postgres.ages.age_sweep import AgeSweep
+from expunge_connectors.postgres.ages.due_rows import AgeRules
 from expunge_connectors.postgres.blind_search import BlindReader
 from expunge_connectors.postgres.catalog import relations, row_estimates
 from expunge_connectors.postgres.catalog.tables import Catalogue
@@ -68,7 +74,7 @@ from expunge_connectors.postgres.sql import claimed_keys, person_rows
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.tenant_view import TenantView
 from expunge_connectors.postgres.transactions import Transactions
-from expunge_connectors.postgres.verify import verification
+from expunge_connectors.postgres.verify import due_left, verification
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
 from expunge_connectors.postgres.verify.replicas import Replicas
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
@@ -365,6 +371,65 @@ class PostgresStore:
         live = self._transactions.look(self._structure.catalogue.read)
         store = self._structure.bound(live, _NOBODY)
         return age_counts.ages(self._transactions, store, self._data_map, without, self.now().date(), beat)
+
+    def delete_due(  # noqa: PLR0913, PLR0917 - the verb of the contract
+        self,
+        collection: str,
+        today: date,
+        before: BeforePiece,
+        notice: PieceNotice,
+        beat: Heartbeat,
+        after: str | None,
+        busy: float,
+    ) -> bool:
+        """Delete or overwrite what is due, slice by slice, each in a transaction of its own.
+
+        Raises:
+            TerminalError: The collection has no age of its own, a right is missing, or other rows would change.
+            StructureChangedError: The tables are not built as they were when this connector last inspected them.
+        """
+        without = age_sources.without_age(self._map)
+        if collection in without or collection not in self._map.collections:
+            raise TerminalError(f"store {self.name}, collection {collection}: its rows have no age of their own.")
+        if today > self.now().date():
+            raise TerminalError(f"store {self.name}: its clock has not reached the day of this sweep.")
+        store = self._structure.checked(lambda live: self._structure.bound(live, _NOBODY), self.inspect)
+        sweep = AgeSweep(
+            AgeRules(store, self._data_map, without, today),
+            store.collections[collection],
+            self._data_map,
+            self._transactions,
+            self._foreground,
+            self._connections.lease,
+            self._replicas.await_calm,
+            beat,
+            busy,
+        )
+        return sweep.sweep(before, notice, after)
+
+    def committed(self, mark: str) -> bool:
+        """Whether the transaction of a piece was committed."""
+        return self._transactions.look(lambda connection: age_sweep.committed(connection, mark))
+
+    def people(self, identities: Collection[str], beat: Heartbeat) -> Iterator[Sequence[frozenset[SubjectKey]]]:
+        """The keys of each person's own row, slice by slice."""
+        live = self._transactions.look(self._structure.catalogue.read)
+        store = self._structure.bound(live, _NOBODY)
+        return held_people.people(self._transactions, store, self._data_map, identities, beat)
+
+    def due_left(self, collection: str, today: date, beat: Heartbeat) -> DueLeft:
+        """Rows that are due still, by statements of the verifying side."""
+        live = self._transactions.look(self._structure.catalogue.read)
+        statements = self._transactions.look(
+            lambda connection: due_left.statements(connection, self._map, self._data_map, live, collection, today)
+        )
+        found = DueLeft()
+        for one in statements:
+            found += self._transactions.look(
+                partial(due_left.counted, store=self.name, collection=collection, statement=one)
+            )
+            beat()
+        return found
 
     def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""

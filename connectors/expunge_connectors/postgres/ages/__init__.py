@@ -1,7 +1,12 @@
-"""Ages: which rows have had their time, whoever they are of, and why some of these stay (ADR 30).
+"""Ages: which rows have had their time, whoever they are of, why some of these stay, and how the others go (ADR 30).
 
-age_counts    rows of every collection by age
-age_sources   where the period of a collection's rows starts; or with what they go
-due_rows      the SQL: due, coming due, needed by what stays
-table_slices  a table in ranges of blocks that no statement timeout ends
+age_counts        rows of every collection by age
+age_sources       where the period of a collection's rows starts; or with what they go
+age_sweep         what is due goes, piece by piece
+due_rows          the SQL: due, coming due, needed by what stays
+held_people       the keys of each person's own row, for holds
+row_names         by which keys rows that are due say whose they are, for holds
+row_needs         which rows that stay need a row
+sweep_statements  the SQL of one piece of a sweep
+table_slices      a table in ranges of blocks that no statement timeout ends
 """

@@ -6,12 +6,11 @@ import time
 from collections.abc import Mapping
 from datetime import date
 
-from psycopg import sql
-
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import WEEKS_AHEAD, Age, AgeCounts, GoesWith, Heartbeat, NoAge
 from expunge_connectors.postgres.ages.due_rows import AgeRules
-from expunge_connectors.postgres.ages.table_slices import TableSlices, leaves
+from expunge_connectors.postgres.ages.row_needs import needing_first
+from expunge_connectors.postgres.ages.table_slices import TableSlice, TableSlices, leaves
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
@@ -26,7 +25,7 @@ def ages(  # noqa: PLR0913, PLR0917 - what is counted, by what, when, and how it
     today: date,
     beat: Heartbeat,
 ) -> dict[str, Age]:
-    """Collection -> its rows by age; of `without` as that says.
+    """Collection -> its rows by age; of `without` as that says. In the order in which they can go.
 
     Args:
         transactions: To read with: one for each slice.
@@ -38,8 +37,8 @@ def ages(  # noqa: PLR0913, PLR0917 - what is counted, by what, when, and how it
     """
     rules = AgeRules(store, data_map, without, today)
     return {
-        name: without[name] if name in without else _counted(transactions, rules, mapped, beat)
-        for name, mapped in store.collections.items()
+        name: without[name] if name in without else _counted(transactions, rules, store.collections[name], beat)
+        for name in needing_first(store)
     }
 
 
@@ -56,7 +55,7 @@ def _counted(transactions: Transactions, rules: AgeRules, mapped: BoundTable, be
     return total
 
 
-def _of_slice(transactions: Transactions, rules: AgeRules, mapped: BoundTable, part: sql.Composed) -> AgeCounts:
+def _of_slice(transactions: Transactions, rules: AgeRules, mapped: BoundTable, part: TableSlice) -> AgeCounts:
     statement, needing = rules.counting(mapped, part)
 
     def counted(connection: Connection) -> AgeCounts:

@@ -1,0 +1,54 @@
+"""Sweeps: records go by age, piece by piece; what is kept of them, and what is told before each piece is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from expunge_connectors.contract.subjects import SubjectKey
+
+
+class Keeping(Protocol):
+    """What holds keep of one collection, whatever its age.
+
+    Attributes:
+        identities: By keys of these a hold knows people; empty: no hold names anybody here.
+        members: Some holds are on members of the controller: each record is asked for its member.
+    """
+
+    identities: frozenset[str]
+    members: bool
+
+    def keeps(self, keys: Collection[SubjectKey], member: str | None) -> bool:
+        """Whether a record stays that is found by these keys.
+
+        Args:
+            keys: All by which a request would find it.
+            member: The controller's member whose record it is, as the store writes it; None: nothing says it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SweptPiece:
+    """What one transaction takes away.
+
+    Attributes:
+        after: Where the next piece begins, in the store's own words; None: this was the last one.
+        gone: Collection -> records deleted or overwritten: of the one that is swept, and of those that go with it.
+        held: Records that are due, that nothing needs, and that a hold keeps.
+        mark: What the store knows the transaction by (`committed`); None: it wrote nothing.
+    """
+
+    after: str | None
+    gone: Mapping[str, int] = field(default_factory=dict)
+    held: int = 0
+    mark: str | None = None
+
+
+PieceNotice = Callable[[SweptPiece], None]
+"""Told of each piece before it is committed: what it raises rolls the piece back."""
+
+BeforePiece = Callable[[], Keeping | None]
+"""Asked before each piece what is to be kept as of now; None: stop here."""

@@ -1,0 +1,193 @@
+"""Age sweep: what has had its time goes, piece by piece, each in a transaction of its own (ADR 30)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import BeforePiece, Heartbeat, Keeping, PieceNotice, SweptPiece
+from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.postgres.ages import row_names
+from expunge_connectors.postgres.ages.due_rows import AgeRules
+from expunge_connectors.postgres.ages.row_names import RowReader
+from expunge_connectors.postgres.ages.sweep_statements import STAGED, SweepStatements
+from expunge_connectors.postgres.ages.table_slices import Leaf, TableSlice, TableSlices, leaves
+from expunge_connectors.postgres.connection import Connection, only_row
+from expunge_connectors.postgres.erase.redacted_writes import execute
+from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
+from expunge_connectors.postgres.erase.throttle import LoadMonitor
+from expunge_connectors.postgres.errors import translated
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.transactions import Transactions
+
+_MARK = "SELECT pg_catalog.pg_current_xact_id()::text"
+_SPARED = sql.SQL("DELETE FROM pg_temp.expunge_going AS g WHERE g.place = ANY (%s::tid[])")
+_STAGED = sql.SQL("SELECT count(*) FROM pg_temp.expunge_going")
+
+
+@dataclass(frozen=True, slots=True)
+class AgeSweep:
+    """The sweep of one collection.
+
+    Attributes:
+        rules: By what its rows go.
+        mapped: The collection.
+        data_map: How keys are read.
+        transactions: Those of the store.
+        load: How the database's own users fare.
+        others: Lends a session besides a transaction's.
+        await_calm: Waits until the replicas keep up.
+        beat: Called after each piece.
+        busy: The share of the time, at most, in which a transaction of ours is at work.
+    """
+
+    rules: AgeRules
+    mapped: BoundTable
+    data_map: DataMap
+    transactions: Transactions
+    load: LoadMonitor
+    others: Callable[[], AbstractContextManager[Connection]]
+    await_calm: Callable[[Connection, Heartbeat], None]
+    beat: Heartbeat
+    busy: float = 1.0
+
+    def sweep(self, before: BeforePiece, notice: PieceNotice, after: str | None) -> bool:
+        """Take away what is due, from a place on (`SweptPiece.after`); False: `before` stopped it.
+
+        A table that refers to itself is gone through from its end, and again as long as rows of it went: one that goes
+        may have kept the next one.
+        """
+        itself = self._refers_to_itself()
+        parts = self.transactions.look(lambda connection: leaves(connection, self.mapped.table.oid))
+        here = [leaf for leaf in parts if leaf.blocks is not None]  # rows on other servers are not written from here
+        if itself:
+            here.reverse()
+        while True:
+            went = 0
+            for slices, leaf, rest in self._from(here, after, backwards=itself):
+                for part in slices:
+                    keeping = before()
+                    if keeping is None:
+                        return False
+                    went += self._piece(slices, part, keeping, notice, _after(leaf, part, rest, backwards=itself))
+            after = None
+            if not itself or not went:
+                return True
+
+    def _from(
+        self, here: list[Leaf], after: str | None, *, backwards: bool
+    ) -> Iterator[tuple[TableSlices, Leaf, list[Leaf]]]:
+        name, _, block = (after or "").rpartition("|")
+        names = [leaf.text for leaf in here]
+        at = names.index(name) if name in names else 0
+        size: int | None = None
+        for number, leaf in enumerate(here[at:], at):
+            begin = int(block) if leaf.text == name else None
+            slices = TableSlices(leaf, backwards=backwards, begin=begin)
+            if size is not None:
+                slices.size = size
+            yield slices, leaf, here[number + 1 :]
+            size = slices.size
+
+    def _piece(
+        self, slices: TableSlices, part: TableSlice, keeping: Keeping, notice: PieceNotice, after: str | None
+    ) -> int:
+        started = time.monotonic()
+        went = self.transactions.write(lambda connection: self._taken(connection, part, keeping, notice, after))
+        took = time.monotonic() - started
+        slices.took(took)
+        self.beat()
+        self.load.rest(self.beat)
+        if self.busy < 1:
+            time.sleep(took * (1 / self.busy - 1))
+        if went:
+            self.transactions.call(lambda connection: self.await_calm(connection, self.beat))
+        return went
+
+    def _taken(
+        self, connection: Connection, part: TableSlice, keeping: Keeping, notice: PieceNotice, after: str | None
+    ) -> int:
+        """One transaction's work; returns how many rows of the collection went."""
+        store, statements = self.rules.store, SweepStatements(self.rules, self.mapped)
+        watch = SideEffectGuard.begun(connection, store, self.others)
+        with self.load.watched(connection), translated(store.name, self.mapped.name):
+            connection.execute(statements.stage(part))
+            (found,) = only_row(connection.execute(_STAGED))
+            held = self._spare_held(connection, part, keeping) if found else 0
+            if (needed := statements.spare_needed(part)) is not None and found > held:
+                while connection.execute(needed).rowcount:
+                    pass  # a row that stays keeps the one to which it points
+            (going,) = only_row(connection.execute(_STAGED))
+            if not going:
+                notice(SweptPiece(after, held=held))
+                return 0
+            gone: Counter[str] = Counter()
+            for child, statement in statements.along(part):
+                rows = execute(connection, statement)
+                watch.reported([child.name], rows)
+                gone[child.name] += rows
+            rows = execute(connection, statements.take(part))
+            watch.reported([self.mapped.name], rows)
+            gone[self.mapped.name] += rows
+        if rows != going:
+            raise TransientError(
+                f"store {store.name}, collection {self.mapped.name}: rows that were to go by age changed meanwhile, or"
+                " a trigger or a rule left them as they were; nothing of this piece is kept, and it is done again.",
+                remedy="If it stays like this, look for a trigger or a rule on the table that holds us back.",
+            )
+        watch.settle(connection)
+        (mark,) = only_row(connection.execute(_MARK))
+        notice(SweptPiece(after, {name: number for name, number in gone.items() if number}, held, mark))
+        return rows
+
+    def _spare_held(self, connection: Connection, part: TableSlice, keeping: Keeping) -> int:
+        """Take out the rows that holds keep; returns how many."""
+        ways = row_names.ways(self.rules.store, self.mapped, keeping.identities, members=keeping.members)
+        if not ways:
+            return 0
+        said = connection.execute(row_names.statement(ways, part.table, STAGED)).fetchall()
+        kept = row_names.kept(said, RowReader.of(ways, self.data_map), keeping)
+        if kept:
+            connection.execute(_SPARED, (kept,))
+        return len(kept)
+
+    def _refers_to_itself(self) -> bool:
+        table = self.mapped.table.text
+        return bool(self.mapped.own) or any(one.child == one.parent == table for one in self.rules.store.foreign_keys)
+
+
+def committed(connection: Connection, mark: str) -> bool:
+    """Whether the transaction with that mark (`SweptPiece.mark`) committed.
+
+    Raises:
+        TransientError: It is still at work: its session has not ended yet.
+        TerminalError: The server is another one, or has forgotten it.
+    """
+    (status,) = only_row(connection.execute("SELECT pg_catalog.pg_xact_status(%s::xid8)", (mark,)))
+    if status == "in progress":
+        raise TransientError(
+            "A transaction of an earlier sweep is still at work.", remedy="Wait for it; then run again."
+        )
+    if status is None:
+        raise TerminalError(
+            "The server does not know any more whether the last piece of an earlier sweep was committed.",
+            remedy="`expunge retention report` states its records as not known; the next sweep counts anew.",
+        )
+    return bool(status == "committed")
+
+
+def _after(leaf: Leaf, part: TableSlice, rest: list[Leaf], *, backwards: bool) -> str | None:
+    """Where the next piece begins."""
+    if backwards and part.begins > 0:
+        return f"{leaf.text}|{part.begins}"
+    if not backwards and part.ends is not None:
+        return f"{leaf.text}|{part.ends}"
+    if not rest:
+        return None
+    return f"{rest[0].text}|{(rest[0].blocks or 0) + 1 if backwards else 0}"

@@ -1,0 +1,126 @@
+"""Row names: the texts by which rows that are about to go say whose they are, for holds that know people by keys."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from expunge_config.datamap import DataMap
+from expunge_connectors.contract import Keeping, SubjectKey
+from expunge_connectors.postgres.ages.row_needs import hangs
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
+from expunge_connectors.postgres.sql.comparison import of_its_kind, taken_out, values
+from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
+
+_LEVELS = 4
+"""So many rows above are asked whose a row is, as `sql.member_rows` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBy:
+    """One way on which a row says a key, or its member alone.
+
+    Attributes:
+        link: By which it holds the identity; None: the way is for the member.
+        beside: What stands behind `FROM part AS t`: the rows above it.
+        text: The text that is read.
+        member: The text of the owner's column; NULL where no row on the way has one.
+    """
+
+    link: BoundLink | None
+    beside: sql.Composable
+    text: sql.Composable
+    member: sql.Composable
+    condition: sql.Composable
+
+
+def ways(store: BoundStore, mapped: BoundTable, identities: Collection[str], *, members: bool) -> list[NamedBy]:
+    """The ways from a row `t` of the collection to texts of these identities, straight or through rows above it."""
+    found = list(_ways(store, mapped, "t", sql.SQL(""), None, identities, 0, members=members))
+    nothing = sql.SQL("NULL::text")
+    return [*found, NamedBy(None, sql.SQL(""), nothing, nothing, TRUE)] if members else found
+
+
+def _ways(  # noqa: PLR0913, PLR0917 - where the way has come to
+    store: BoundStore,
+    mapped: BoundTable,
+    alias: str,
+    beside: sql.Composable,
+    member: sql.Composable | None,
+    identities: Collection[str],
+    level: int,
+    *,
+    members: bool,
+) -> Iterator[NamedBy]:
+    owner = mapped.spec.owner
+    named = None if owner is None else owner.column
+    whose = member if member is not None or named is None else sql.SQL("{}::text").format(column(alias, named))
+    null = sql.SQL("NULL::text")
+    if members and whose is not None and member is None:
+        yield NamedBy(None, beside, null, whose, TRUE)
+    for link in mapped.selecting:
+        if link.source is not None and link.namespace in identities:
+            if link.source.several:
+                inside = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(beside, values(link.source, alias))
+                yield NamedBy(link, inside, sql.SQL("v.value::text"), whose or null, TRUE)
+            else:
+                text = sql.SQL("{}::text").format(taken_out(link.source, column(alias, link.columns[0].name)))
+                yield NamedBy(link, beside, text, whose or null, of_its_kind(link, alias))
+        elif link.of is not None and level < _LEVELS:
+            lead, above = store.collections[link.of[0]], f"u{level}"
+            joined = sql.SQL("{} JOIN {} AS {} ON {}").format(
+                beside, lead.table.identifier, sql.Identifier(above), hangs(link, alias, lead, above)
+            )
+            yield from _ways(store, lead, above, joined, whose, identities, level + 1, members=members)
+
+
+def statement(found: Collection[NamedBy], part: sql.Composable, within: sql.Composable) -> sql.Composed:
+    """(place of the row, number of the way, text, member) of rows `t` of a part of the table."""
+    selects = (
+        sql.SQL("SELECT t.ctid::text, {}, {}, {} FROM {} AS t{} WHERE {}").format(
+            sql.Literal(at), one.text, one.member, part, one.beside, and_(within, one.condition)
+        )
+        for at, one in enumerate(found)
+    )
+    return sql.SQL(" UNION ALL ").join(selects)
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Reads such texts as keys, each text once."""
+
+    found: list[NamedBy]
+    data_map: DataMap
+    _read: dict[tuple[int, str], frozenset[SubjectKey]]
+
+    @classmethod
+    def of(cls, found: list[NamedBy], data_map: DataMap) -> RowReader:
+        """A reader of these ways."""
+        return cls(found, data_map, {})
+
+    def keys(self, at: int, text: str | None) -> frozenset[SubjectKey]:
+        """The keys in a text found on a way."""
+        link = self.found[at].link
+        if link is None or text is None:
+            return frozenset()
+        known = self._read.get((at, text))
+        if known is None:
+            assert link.source is not None
+            reading = link.source.read(self.data_map.identities[link.namespace].rule, text)
+            known = self._read[at, text] = frozenset(SubjectKey(link.namespace, value) for value in reading.values)
+        return known
+
+
+def kept(rows: Collection[tuple[str, int, str | None, str | None]], reader: RowReader, keeping: Keeping) -> list[str]:
+    """The places of the rows that holds keep. A row of which nothing says whose member's it is may be anybody's."""
+    said: dict[str, dict[str | None, set[SubjectKey]]] = defaultdict(lambda: defaultdict(set))
+    for place, at, text, member in rows:
+        said[place][member] |= reader.keys(at, text)
+    for by_member in said.values():
+        if len(by_member) > 1 and not by_member.get(None):
+            by_member.pop(None, None)
+    return [place for place, one in said.items() if any(keeping.keeps(keys, member) for member, keys in one.items())]

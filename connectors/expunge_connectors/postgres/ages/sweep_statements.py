@@ -1,0 +1,126 @@
+"""Sweep statements: SQL of one piece of a sweep: stage what goes, look again, take it away with what goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from expunge_config.datamap import Action
+from expunge_connectors.postgres.ages.due_rows import AgeRules
+from expunge_connectors.postgres.ages.row_needs import RowNeeds, hangs, of_kinds
+from expunge_connectors.postgres.ages.table_slices import TableSlice
+from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.sql.erased_rows import is_erased
+from expunge_connectors.postgres.sql.fragments import FALSE, and_, comma_list, not_, or_
+from expunge_connectors.postgres.sql.tombstones import put
+
+_GOING = sql.SQL("pg_temp.expunge_going")
+STAGED = sql.SQL("t.ctid = ANY (ARRAY(SELECT place FROM pg_temp.expunge_going))")
+"""The row `t` of the piece is to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStatements:
+    """The statements of one collection.
+
+    Attributes:
+        rules: By what its rows go.
+        mapped: The collection.
+    """
+
+    rules: AgeRules
+    mapped: BoundTable
+
+    def stage(self, part: TableSlice) -> sql.Composed:
+        """Make the table of the rows that go: where each of them stands."""
+        mapped = self.mapped
+        free = not_(self._needed("t", lambda one, alias: self.rules.due(one, alias) if one is mapped else FALSE))
+        return sql.SQL(
+            "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT t.ctid AS place FROM {} AS t WHERE {}"
+        ).format(
+            _GOING,
+            part.table,
+            and_(part.within, self.rules.due(mapped, "t"), self.rules.at_hand(mapped, "t"), free),
+        )
+
+    def spare_needed(self, part: TableSlice) -> sql.Composed | None:
+        """Take out what a row needs that stays, as of this statement; None: nothing can need a row.
+
+        In a table that refers to itself one that stays keeps the next one, so it is asked until it finds none.
+        """
+        needed = self._needed("t", lambda one, alias: _staged(alias, part) if one is self.mapped else FALSE)
+        if needed is FALSE:
+            return None
+        return sql.SQL("DELETE FROM {} AS g WHERE EXISTS (SELECT FROM {} AS t WHERE t.ctid = g.place AND {})").format(
+            _GOING, part.table, needed
+        )
+
+    def along(self, part: TableSlice) -> list[tuple[BoundTable, sql.Composed]]:
+        """What goes with them, the rows furthest below first: each collection with its statement."""
+        found: list[tuple[BoundTable, sql.Composed]] = []
+        source = sql.SQL("{} AS t").format(part.table)
+        self._below(self.mapped, "t", source, STAGED, 0, found)
+        return found
+
+    def take(self, part: TableSlice) -> sql.Composed:
+        """Delete or overwrite the rows themselves."""
+        still = and_(part.within, STAGED, self.rules.due(self.mapped, "t"), of_kinds(self.mapped, "t"))
+        if self.mapped.action is Action.TOMBSTONE:
+            return _overwrite(self.mapped, part.table, "t", None, still)
+        return sql.SQL("DELETE FROM {} AS t WHERE {}").format(part.table, still)
+
+    def _below(  # noqa: PLR0913, PLR0917 - how far down it is, and by which rows
+        self,
+        mapped: BoundTable,
+        alias: str,
+        source: sql.Composable,
+        condition: sql.Composable,
+        level: int,
+        found: list[tuple[BoundTable, sql.Composed]],
+    ) -> None:
+        for child, link in self._needs().along(mapped):
+            inner = f"b{level}"
+            here = and_(condition, hangs(link, inner, mapped, alias))
+            further = sql.SQL("{}, {} AS {}").format(source, child.table.identifier, sql.Identifier(inner))
+            self._below(child, inner, further, here, level + 1, found)
+            only = and_(here, of_kinds(child, inner), not_(is_erased(self.rules.store, child, inner)))
+            if child.action is Action.TOMBSTONE:
+                found.append((child, _overwrite(child, child.table.identifier, inner, source, only)))
+            else:
+                found.append(
+                    (
+                        child,
+                        sql.SQL("DELETE FROM {} AS {} USING {} WHERE {}").format(
+                            child.table.identifier, sql.Identifier(inner), source, only
+                        ),
+                    )
+                )
+
+    def _needs(self) -> RowNeeds:
+        return RowNeeds(self.rules.store, self.rules.without, lambda *_: FALSE)
+
+    def _needed(self, alias: str, goes: Callable[[BoundTable, str], sql.Composable]) -> sql.Composable:
+        needing = RowNeeds(self.rules.store, self.rules.without, goes).of_row(self.mapped, alias)
+        return or_(*needing.values()) if needing else FALSE
+
+
+def _staged(alias: str, part: TableSlice) -> sql.Composed:
+    """The row `alias` of the table is of the same piece and goes as well."""
+    return sql.SQL("{0}.tableoid = {1} AND {0}.ctid = ANY (ARRAY(SELECT place FROM pg_temp.expunge_going))").format(
+        sql.Identifier(alias), sql.Literal(part.oid)
+    )
+
+
+def _overwrite(
+    mapped: BoundTable, table: sql.Composable, alias: str, source: sql.Composable | None, condition: sql.Composable
+) -> sql.Composed:
+    sets = (sql.SQL("{} = {}").format(sql.Identifier(name), put(mapped, name, alias)) for name in mapped.spec.tombstone)
+    return sql.SQL("UPDATE {} AS {} SET {}{} WHERE {}").format(
+        table,
+        sql.Identifier(alias),
+        comma_list(*sets),
+        sql.SQL("") if source is None else sql.SQL(" FROM {}").format(source),
+        condition,
+    )

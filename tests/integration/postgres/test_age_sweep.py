@@ -1,0 +1,317 @@
+"""What has had its time goes, and nothing else: children along, what stays keeps what it needs, holds keep people."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from tests.integration.postgres.test_ages import CALLS, TABLES, aged, setting, with_long_rule
+from tests.support.postgres.age_sweeps import Held, Swept, left, swept
+from tests.support.postgres.company import execute, opened
+
+from expunge_config.periods import Period
+from expunge_connectors.contract import SubjectKey, SweptPiece, no_beat
+from expunge_connectors.postgres.ages import table_slices
+
+OLD = "'2001-01-01'"
+
+
+def rows_of(url: str, table: str) -> list[Any]:
+    """Every row, in the order of the first column."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()  # type: ignore[arg-type]
+
+
+def ids(url: str, table: str) -> list[int]:
+    return [row[0] for row in rows_of(url, table)]
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+@pytest.mark.parametrize(
+    ("today", "zone"),
+    [
+        (date(2024, 2, 29), "Pacific/Auckland"),
+        (date(2023, 2, 28), "America/Los_Angeles"),
+        (date(2024, 3, 31), "Europe/Berlin"),
+        (date(2025, 3, 30), "Asia/Kolkata"),
+        (date(2024, 12, 31), "UTC"),
+    ],
+)
+def test_each_row_goes_on_its_day_by_the_calendar(database: str, kind: str, today: date, zone: str) -> None:
+    """At midnight and a second before it, by UTC, whatever the database's own zone: month ends, leap days, DST."""
+    days = [today - timedelta(days=one) for one in range(-40, 800)]
+    execute(
+        database,
+        f"{TABLES.replace('timestamptz', kind)}{setting('timezone', zone)}"
+        "CREATE TABLE of_days AS SELECT row_number() OVER () AS id, 1, made FROM unnest(ARRAY["
+        + ", ".join(f"'{day} 00:00:00+00', '{day} 23:59:59+00'" for day in days)
+        + f"]::{kind}[]) AS made",
+    )
+    starts = [day for day in days for _ in range(2)]
+    for period in ("P1M", "P1Y", "P1Y1M1D", "P90D"):
+        execute(database, "DELETE FROM calls; INSERT INTO calls SELECT * FROM of_days")
+        stay = [at for at, start in enumerate(starts, 1) if Period.parse(period).after(start) > today]
+        loaded = aged(CALLS, period)
+        assert left(database, loaded, "calls", today) == len(starts) - len(stay)
+        assert swept(database, loaded, "calls", today=today).gone == {"calls": len(starts) - len(stay)}
+        assert ids(database, "calls") == stay
+        assert left(database, loaded, "calls", today) == 0
+
+
+def test_children_go_along_to_any_depth(database: str) -> None:
+    execute(
+        database,
+        f"{TABLES} INSERT INTO calls SELECT i, 1, CASE WHEN i % 2 = 0 THEN date {OLD} ELSE now() END"
+        " FROM generate_series(1, 8) i; INSERT INTO notes SELECT i, (i + 1) / 2 FROM generate_series(1, 16) i;"
+        " INSERT INTO words SELECT i, (i + 1) / 2 FROM generate_series(1, 32) i",
+    )
+    assert swept(database, aged(CALLS)).gone == {"calls": 4, "notes": 8, "words": 16}
+    assert ids(database, "calls") == [1, 3, 5, 7]
+    assert ids(database, "notes") == [1, 2, 5, 6, 9, 10, 13, 14]
+
+
+def test_what_stays_keeps_what_it_needs(database: str) -> None:
+    """A bill of a longer rule, a log's row two tables below, a table outside of the map, a row found by the key."""
+    collections = (
+        f"{CALLS}\nbills: {{table: public.bills, start: made, data_type: long,"
+        " found_by: [{column: person, identity: user_id}]}"
+        "\nlog: {table: public.log, log: {purpose: p, ground: g, retention: P90D, approved_by: A. Officer}}"
+    )
+    execute(
+        database,
+        f"""{TABLES}
+        CREATE TABLE bills (id int PRIMARY KEY, person int, call int REFERENCES calls, made date);
+        CREATE TABLE log (id int PRIMARY KEY, word int REFERENCES words);
+        CREATE TABLE other (call int REFERENCES calls ON DELETE CASCADE);
+        INSERT INTO calls SELECT i, 1, {OLD} FROM generate_series(1, 6) i;
+        INSERT INTO calls VALUES (7, 1, now());
+        INSERT INTO notes SELECT i, i FROM generate_series(1, 7) i;
+        INSERT INTO words SELECT i, i FROM generate_series(1, 7) i;
+        INSERT INTO bills VALUES (1, 1, 1, now()), (2, 1, 2, {OLD}), (3, 1, 7, now());
+        INSERT INTO log VALUES (1, 3), (2, 3), (3, 7);
+        INSERT INTO other VALUES (4), (1)""",
+    )
+    loaded = aged(collections, change=with_long_rule)
+    assert swept(database, loaded).gone == {"bills": 1, "calls": 3, "notes": 3, "words": 3}
+    assert ids(database, "calls") == [1, 3, 4, 7]
+    assert left(database, loaded, "calls") == 3
+    assert swept(database, loaded).gone == {}
+
+
+def test_what_hangs_on_a_row_without_a_foreign_key_keeps_it_too(database: str) -> None:
+    """It is found through that row alone: nobody would find it again."""
+    collections = (
+        "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}],"
+        " yields: {token: id}}\n"
+        "bills: {table: public.bills, start: made, data_type: long, found_by: [{column: call, of: calls.id}]}\n"
+        "marks: {table: public.marks, start: made, data_type: long, found_by: [{column: token, identity: token}]}"
+    )
+    execute(
+        database,
+        f"""CREATE TABLE calls (id int PRIMARY KEY, person int, made date);
+        CREATE TABLE bills (id int PRIMARY KEY, call int, made date);
+        CREATE TABLE marks (id int PRIMARY KEY, token int, made date);
+        INSERT INTO calls SELECT i, 1, {OLD} FROM generate_series(1, 4) i;
+        INSERT INTO bills VALUES (1, 1, now()), (2, 2, {OLD});
+        INSERT INTO marks VALUES (1, 3, now())""",
+    )
+    loaded = aged(collections, change=with_long_rule)
+    assert swept(database, loaded).gone == {"bills": 1, "calls": 2}
+    assert ids(database, "calls") == [1, 3]
+
+
+def test_a_note_that_points_to_a_second_call_keeps_that_one(database: str) -> None:
+    """It goes with the call on which it hangs, and not with the one that it merely points to."""
+    execute(
+        database,
+        f"""{TABLES.replace("call int REFERENCES calls", "call int REFERENCES calls, next int REFERENCES calls")}
+        INSERT INTO calls VALUES (1, 1, {OLD}), (2, 1, now()), (3, 1, {OLD});
+        INSERT INTO notes VALUES (1, 2, 1), (2, 3, NULL)""",
+    )
+    assert swept(database, aged(CALLS)).gone == {"calls": 1, "notes": 1}
+    assert ids(database, "calls") == [1, 2]
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+def test_a_tree_goes_from_its_leaves(database: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In slices of one block each, however the rows lie; what a younger row hangs on stays, up to the root."""
+    monkeypatch.setattr(table_slices, "_MOST", 1)
+    monkeypatch.setattr(table_slices.TableSlices.__init__, "__defaults__", (1, None))
+    tree = "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}"
+    execute(
+        database,
+        f"""CREATE TABLE calls (id int PRIMARY KEY, person int, made date, above int);
+        INSERT INTO calls SELECT i, 1, CASE WHEN i = 1500 THEN current_date ELSE {OLD} END, nullif(i - 1, 0) / 2 * 2
+          FROM generate_series(1, 2000) i ORDER BY i {order};
+        UPDATE calls SET above = NULL WHERE above = 0;
+        ALTER TABLE calls ADD FOREIGN KEY (above) REFERENCES calls; CREATE INDEX ON calls (above)""",
+    )
+    rows = {row[0]: row[3] for row in rows_of(database, "calls")}
+    keep, at = [], 1500
+    while at is not None:
+        keep.append(at)
+        at = rows[at]
+    assert swept(database, aged(tree)).gone == {"calls": 2000 - len(keep)}
+    assert ids(database, "calls") == sorted(keep)
+
+
+PEOPLE = (
+    "people: {table: public.people, start: made, person: user_id, yields: {user_id: id, email: mail},"
+    " found_by: [{column: id, identity: user_id}, {column: mail, identity: email}],"
+    " created: made, undated: keep, data_type: long}\n"
+    "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}\n"
+    "notes: {table: public.notes, found_by: [{column: call, of: calls.id}]}\n"
+    "later: {table: public.later, start: made, found_by: [{column: call, of: calls.id}]}"
+)
+PEOPLE_TABLES = f"""
+    CREATE TABLE people (id int PRIMARY KEY, mail text, made date);
+    CREATE TABLE calls (id int PRIMARY KEY, person int, made date);
+    CREATE TABLE notes (id int PRIMARY KEY, call int REFERENCES calls);
+    CREATE TABLE later (id int PRIMARY KEY, call int REFERENCES calls, made date);
+    INSERT INTO people SELECT i, 'p' || i || '@x.example', now() FROM generate_series(1, 4) i;
+    INSERT INTO calls SELECT i, (i + 1) / 2, {OLD} FROM generate_series(1, 8) i;
+    INSERT INTO notes SELECT i, i FROM generate_series(1, 8) i;
+    INSERT INTO later SELECT i, i, {OLD} FROM generate_series(1, 8) i;
+"""
+
+
+def test_what_is_a_held_persons_stays_with_what_hangs_on_it(database: str) -> None:
+    execute(database, PEOPLE_TABLES)
+    loaded = aged(PEOPLE, change=with_long_rule)
+    done = swept(database, loaded, held=Held(frozenset({SubjectKey("user_id", "2")})))
+    assert done.gone == {"later": 6, "calls": 6, "notes": 6}
+    assert done.held == 2 + 0, "two rows below; the calls are needed by these"
+    for table in ("calls", "notes", "later"):
+        assert ids(database, table) == [3, 4]
+
+
+def test_a_hold_that_comes_while_it_sweeps_keeps_what_is_left(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_slices, "_MOST", 1)
+    monkeypatch.setattr(table_slices.TableSlices.__init__, "__defaults__", (1, None))
+    execute(
+        database,
+        f"{TABLES} INSERT INTO calls SELECT i, i % 2, {OLD} FROM generate_series(1, 3000) i;"
+        " CREATE INDEX ON notes (call)",
+    )
+    asked: list[Held] = []
+
+    def before() -> Held:
+        asked.append(Held() if len(asked) < 3 else Held(frozenset({SubjectKey("user_id", "1")})))
+        return asked[-1]
+
+    done = swept(database, aged(CALLS), before=before)
+    assert 0 < done.gone["calls"] < 3000
+    rows = rows_of(database, "calls")
+    assert {row[1] for row in rows} == {1}
+    assert len(rows) == 3000 - done.gone["calls"] == done.held
+
+
+def test_what_is_a_held_members_stays(database: str) -> None:
+    def of_clients(document: dict[str, Any]) -> None:
+        document["controllers"] = {"client": {"name": "Clients", "many": True}}
+        calls, notes = (document["stores"]["main"]["collections"][one] for one in ("calls", "later"))
+        calls["owner"] = {"controller": "client", "column": "client"}
+        notes["owner"] = {"controller": "client", "inherited": True}
+
+    loaded = aged(
+        "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}\n"
+        "later: {table: public.later, start: made, found_by: [{column: call, of: calls.id}]}",
+        change=of_clients,
+    )
+    execute(
+        database,
+        "CREATE TABLE calls (id int PRIMARY KEY, person int, client int, made date);"
+        "CREATE TABLE later (id int PRIMARY KEY, call int, made date);"
+        f"INSERT INTO calls VALUES (1, 1, 1, {OLD}), (2, 1, 2, {OLD}), (3, 1, NULL, {OLD});"
+        f"INSERT INTO later VALUES (1, 1, {OLD}), (2, 2, {OLD}), (3, 3, {OLD}), (4, NULL, {OLD})",
+    )
+    assert swept(database, loaded, held=Held(of=frozenset({"1"}))).gone == {"calls": 1, "later": 1}
+    assert ids(database, "calls") == [1, 3], "of whom nobody says whose it is may be the held one's"
+    assert ids(database, "later") == [1, 3, 4]
+
+
+def test_what_is_to_be_overwritten_is_overwritten_and_its_children_go(database: str) -> None:
+    people = (
+        "people: {table: public.people, data_type: anchor, start: left_at, person: user_id,"
+        " found_by: [{column: id, identity: user_id}], yields: {user_id: id}, tombstone: {name: \"'gone-' || id\"}}"
+    )
+    execute(
+        database,
+        "CREATE TABLE people (id int PRIMARY KEY, name text, left_at date);"
+        "CREATE TABLE pages (owner int REFERENCES people);"
+        f"INSERT INTO people VALUES (1, 'Ann', {OLD}), (2, 'gone-2', {OLD}), (3, 'Bob', now());"
+        "INSERT INTO pages VALUES (1)",
+    )
+    loaded = aged(people)
+    assert swept(database, loaded).gone == {"people": 1}
+    assert [row[1] for row in rows_of(database, "people")] == ["gone-1", "gone-2", "Bob"]
+    assert swept(database, loaded).gone == {}
+    assert left(database, loaded, "people") == 0
+
+
+@pytest.mark.parametrize("how", ["partitioned", "inherited"])
+def test_partitions_are_swept_one_by_one(database: str, how: str) -> None:
+    if how == "partitioned":
+        tables = (
+            "CREATE TABLE calls (id int, person int, made date) PARTITION BY RANGE (made);"
+            "CREATE TABLE old PARTITION OF calls FOR VALUES FROM ('2000-01-01') TO ('2010-01-01')"
+            " PARTITION BY LIST (person);"
+            "CREATE TABLE old1 PARTITION OF old FOR VALUES IN (1); CREATE TABLE rest PARTITION OF calls DEFAULT;"
+        )
+    else:
+        tables = "CREATE TABLE calls (id int, person int, made date); CREATE TABLE more () INHERITS (calls);"
+    into = "calls" if how == "partitioned" else "more"
+    execute(
+        database,
+        f"{tables} INSERT INTO {into} SELECT i, 1, {OLD} FROM generate_series(1, 500) i;"
+        f"INSERT INTO calls SELECT i, 1, {OLD} FROM generate_series(1, 300) i;"
+        f"INSERT INTO {into} SELECT i, 1, current_date FROM generate_series(1, 200) i",
+    )
+    loaded = aged("calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}")
+    assert left(database, loaded, "calls") == 800
+    assert swept(database, loaded).gone == {"calls": 800}
+    assert len(rows_of(database, "calls")) == 200
+    assert left(database, loaded, "calls") == 0
+
+
+def test_stopped_it_goes_on_where_it_was(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_slices, "_MOST", 1)
+    monkeypatch.setattr(table_slices.TableSlices.__init__, "__defaults__", (1, None))
+    rows = random.Random(7).choices(["2001-01-01", "2100-01-01"], k=3000)
+    values = ", ".join(f"({at}, 1, '{day}')" for at, day in enumerate(rows))
+    execute(database, f"{TABLES} INSERT INTO calls VALUES {values}; CREATE INDEX ON notes (call)")
+    told = Swept()
+    with opened(database, aged(CALLS)) as store:
+        store.inspect()
+        today = datetime.now(UTC).date()
+        after, runs = None, 0
+        done = False
+        while not done:
+            allowed = iter([Held()] * 4)
+            done = store.delete_due(
+                "calls", today, lambda left=allowed: next(left, None), told.notice, no_beat, after, 1.0
+            )
+            after, runs = told.pieces[-1].after, runs + 1
+            assert all(store.committed(one.mark) for one in told.pieces if one.mark)
+    assert runs > 3
+    assert told.gone == {"calls": rows.count("2001-01-01")}
+    assert len(rows_of(database, "calls")) == rows.count("2100-01-01")
+
+
+def test_a_piece_of_which_the_notice_fails_is_not_kept(database: str) -> None:
+    execute(database, f"{TABLES} INSERT INTO calls VALUES (1, 1, {OLD})")
+    marks: list[str] = []
+
+    def fails(piece: SweptPiece) -> None:
+        marks.append(piece.mark or "")
+        raise RuntimeError
+
+    with opened(database, aged(CALLS)) as store:
+        store.inspect()
+        with pytest.raises(RuntimeError):
+            store.delete_due("calls", datetime.now(UTC).date(), Held, fails, no_beat, None, 1.0)
+        assert not store.committed(marks[0])
+    assert ids(database, "calls") == [1]
