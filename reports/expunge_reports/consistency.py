@@ -208,8 +208,12 @@ class Past(NamedTuple):
             self.answered or event in ANSWERED,
             self.denied or event == "denied",
             self.cancelled or event == "cancelled",
-            self.over or event in {"settled", "denied", "copy-gone"},
+            self.over or event in {"settled", "denied", *SINGLE_ENDS.values()},
         )
+
+
+SINGLE_ENDS: Final[Mapping[str, str]] = {"copy-seen": "copy-gone", "sweep-begun": "swept"}
+"""What opens a series that is no request's -> the one event that can follow."""
 
 
 def follows(event: str, before: Past) -> bool:
@@ -218,8 +222,8 @@ def follows(event: str, before: Past) -> bool:
         return before.first is None and event in FIRST_EVENTS
     if event in {"closed", "correction"}:
         return before.over or event == "correction"
-    if before.first == "copy-seen":
-        return event == "copy-gone"
+    if before.first in SINGLE_ENDS:
+        return event == SINGLE_ENDS[before.first] and not before.over
     if event in SETTLED:
         return before.answered and not before.denied
     if event in {"partially-erased", "on-hold"}:

@@ -1,4 +1,4 @@
-"""Statements: one event in the history of a request or a backup copy, as an in-toto Statement v1.
+"""Statements: one event in the history of a request, a backup copy or a sweep by age, as an in-toto Statement v1.
 
 A series is a random 128-bit id. Its statements are numbered from 0, each names the SHA-256 of the payload before it,
 and each says what is still open and by when. After a final statement nothing follows.
@@ -23,8 +23,8 @@ PREDICATES: Final[Mapping[str, int]] = {PREDICATE_TYPE: 1}
 UNANSWERED: Final = frozenset({"accepted", "extended", "on-hold"})
 """After these alone a request has not been answered, and its deadlines run."""
 
-FIRST_EVENTS: Final = frozenset({"accepted", "copy-seen"})
-"""What opens a series: a request's or a backup copy's."""
+FIRST_EVENTS: Final = frozenset({"accepted", "copy-seen", "sweep-begun"})
+"""What opens a series: a request's, a backup copy's, or that of a sweep by age."""
 
 EVENTS: Final = FIRST_EVENTS | {
     "extended",
@@ -40,6 +40,7 @@ EVENTS: Final = FIRST_EVENTS | {
     "correction",
     "closed",
     "copy-gone",
+    "swept",
 }
 
 _SERIES: Final = re.compile(r"er_[0-9a-f]{32}", re.ASCII)
@@ -207,7 +208,7 @@ def check_rules(  # noqa: PLR0913, PLR0917 - fields of a statement
     if (seq == 0) != (prev is None):
         raise StatementError("exactly the first statement of a series has no previous one")
     if (seq == 0) != (event in FIRST_EVENTS):
-        raise StatementError("a series opens with accepted or copy-seen, and only there")
+        raise StatementError("a series opens with accepted, copy-seen or sweep-begun, and only there")
     if final and (owed != NOTHING_OPEN or event in FIRST_EVENTS):
         raise StatementError("a final statement leaves nothing open and does not open a series")
     if owed.items == 0 and owed.expected_by is not None:

@@ -15,7 +15,8 @@ from tests.support.people import make_caller
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.retention.age_plan import AgePlace, age_plan
+from expunge_orchestrator.retention import age_plan
+from expunge_orchestrator.retention.age_plan import AgePlace
 
 RULES = {
     "invoices": ("issued_at", "10 years"),
@@ -82,7 +83,7 @@ def test_a_hold_on_a_data_type_or_a_controller_keeps_all_of_it(
     old_caller(inspector)
 
     def places() -> dict[str, AgePlace]:
-        found = age_plan(installation.workspace, now().date(), lambda: None)
+        found = age_plan.age_plan(installation.workspace, now().date(), lambda: None)
         assert found.goes == sum(one.goes for one in found.places)
         return {one.collection: one for one in found.places if one.store == "main"}
 
@@ -98,6 +99,6 @@ def test_a_hold_on_a_data_type_or_a_controller_keeps_all_of_it(
         lift(installation, hold)
     hold = place(installation, controller="client:42")
     assert not places()["calls"].held, "of one client's records it keeps some"
-    assert age_plan(installation.workspace, now().date(), lambda: None).holds_on_some == 1
+    assert age_plan.age_plan(installation.workspace, now().date(), lambda: None).holds_on_some == 1
     lift(installation, hold)
     assert places()["calls"].goes > 0

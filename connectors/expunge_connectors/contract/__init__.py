@@ -77,7 +77,7 @@ from expunge_connectors.contract.subjects import (
     claim_text,
     with_holders,
 )
-from expunge_connectors.contract.sweeps import BeforePiece, Keeping, PieceNotice, SweptPiece
+from expunge_connectors.contract.sweeps import BeforePiece, Keeping, NamedThing, PieceNotice, SweptPiece
 
 __all__ = [
     "FACTS",
@@ -117,6 +117,7 @@ __all__ = [
     "KnowsRelations",
     "KnowsSharedRows",
     "KnowsWaiting",
+    "NamedThing",
     "NoAge",
     "Obstacle",
     "PieceNotice",

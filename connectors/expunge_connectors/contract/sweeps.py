@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from expunge_connectors.contract.subjects import SubjectKey
 
 
+class NamedThing(NamedTuple):
+    """A key that records which are about to go alone lead to, and the member whose they are, as the store writes it."""
+
+    key: SubjectKey
+    member: str | None
+
+
 class Keeping(Protocol):
-    """What holds keep of one collection, whatever its age.
+    """What holds keep of one collection, whatever its age."""
 
-    Attributes:
-        identities: By keys of these a hold knows people; empty: no hold names anybody here.
-        members: Some holds are on members of the controller: each record is asked for its member.
-    """
+    @property
+    def identities(self) -> frozenset[str]:
+        """By keys of these a hold knows people; empty: no hold names anybody here."""
+        ...
 
-    identities: frozenset[str]
-    members: bool
+    @property
+    def members(self) -> bool:
+        """Some holds are on members of the controller: each record is asked for its member."""
+        ...
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Identities by which records of other stores are found: whose record tells one may be the only way there."""
+        ...
+
+    def clear(self, named: Collection[NamedThing]) -> frozenset[SubjectKey]:
+        """Have what these name in other stores go before they do, where it is of the same data type.
+
+        Returns:
+            Those of the keys by which nothing is left in any other store: a record that names another one stays.
+        """
+        ...
 
     def keeps(self, keys: Collection[SubjectKey], member: str | None) -> bool:
         """Whether a record stays that is found by these keys.

@@ -365,11 +365,11 @@ class PostgresStore:
 
     def ages(self, beat: Heartbeat) -> Mapping[str, Age]:
         """Rows of every collection by age, slice by slice. Where members have schemas, nothing is looked at yet."""
-        without = age_sources.without_age(self._map)
         if self._map.tenants is not None:
-            return without
+            return age_sources.without_age(self._map)
         live = self._transactions.look(self._structure.catalogue.read)
         store = self._structure.bound(live, _NOBODY)
+        without = age_sources.without_way(store, self._data_map)
         return age_counts.ages(self._transactions, store, self._data_map, without, self.now().date(), beat)
 
     def delete_due(  # noqa: PLR0913, PLR0917 - the verb of the contract
@@ -388,12 +388,13 @@ class PostgresStore:
             TerminalError: The collection has no age of its own, a right is missing, or other rows would change.
             StructureChangedError: The tables are not built as they were when this connector last inspected them.
         """
-        without = age_sources.without_age(self._map)
-        if collection in without or collection not in self._map.collections:
-            raise TerminalError(f"store {self.name}, collection {collection}: its rows have no age of their own.")
+        if self._map.tenants is not None or collection not in self._map.collections:
+            raise self._ageless(collection)
         if today > self.now().date():
             raise TerminalError(f"store {self.name}: its clock has not reached the day of this sweep.")
         store = self._structure.checked(lambda live: self._structure.bound(live, _NOBODY), self.inspect)
+        if collection in (without := age_sources.without_way(store, self._data_map)):
+            raise self._ageless(collection)
         sweep = AgeSweep(
             AgeRules(store, self._data_map, without, today),
             store.collections[collection],
@@ -406,6 +407,9 @@ class PostgresStore:
             busy,
         )
         return sweep.sweep(before, notice, after)
+
+    def _ageless(self, collection: str) -> TerminalError:
+        return TerminalError(f"store {self.name}, collection {collection}: its rows have no age of their own.")
 
     def committed(self, mark: str) -> bool:
         """Whether the transaction of a piece was committed."""

@@ -26,6 +26,7 @@ MEANINGS = {
     12: "an old receipt, or an overdue one",
     13: "not everything was searched",
     14: "leftovers were found",
+    15: "deletion by age is behind",
     INTERNAL_ERROR: "a defect",
     INTERRUPTED: "interrupted",
 }

@@ -55,14 +55,20 @@ class KeptCollections:
         return self._of_types[store, data_type]
 
     def _with_needed(self, store: str, data_type: str) -> frozenset[str]:
-        specs = self.data_map.stores[store].collection_specs()
-        named = frozenset(name for name, spec in specs.items() if spec.data_type == data_type)
-        if not named:
-            return named
-        flows = self.data_map.stores[store].key_flow(store, self.data_map)
-        if flows is None:
-            return frozenset(specs)  # it does not say what shares a record with what
-        met = (name for name, one in flows.items() if (one.overlaps | one.beside) & named)
-        kept = named.union(met, *(flows[name].overlaps for name in named))
-        connector = self.stores[store]
-        return kept | connector.needed_by(kept, self.scope) if isinstance(connector, KnowsDependencies) else kept
+        kept, connector = sharing_records(self.data_map, store, data_type), self.stores[store]
+        if not kept or not isinstance(connector, KnowsDependencies):
+            return kept
+        return kept | connector.needed_by(kept, self.scope)
+
+
+def sharing_records(data_map: DataMap, store: str, data_type: str) -> frozenset[str]:
+    """The collections of a data type, and those of which a record can be the same one, or a part of it."""
+    specs = data_map.stores[store].collection_specs()
+    named = frozenset(name for name, spec in specs.items() if spec.data_type == data_type)
+    if not named:
+        return named
+    flows = data_map.stores[store].key_flow(store, data_map)
+    if flows is None:
+        return frozenset(specs)  # it does not say what shares a record with what
+    met = (name for name, one in flows.items() if (one.overlaps | one.beside) & named)
+    return named.union(met, *(flows[name].overlaps for name in named))

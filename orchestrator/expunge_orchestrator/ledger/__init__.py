@@ -6,6 +6,8 @@ bulk_writes             one statement with the parameters of thousands of rows
 schema_upgrade          create the tables, or bring them to the newest revision
 tables                  batches, chunks, items, statements, holds, backup copies
 request_tables          requests, access, audit, notifications
+sweep_tables            plans by age, leave to delete, sweeps
+sweeps                  their rows: what went of each collection, piece by piece
 request_states          states of a request, until its batch takes over
 requests                Request, and queries
 requests_due            requests whose time has come: to be started, answered, planned anew

@@ -139,6 +139,12 @@ def tags_of(connection: sa.Connection, hold_ids: Collection[int]) -> list[Tag]:
     return [Tag(bytes(row.tag), row.hold_id, bool(row.weak), row.namespace) for row in connection.execute(query)]
 
 
+def how_many_tags(connection: sa.Connection, hold_ids: Collection[int]) -> int:
+    """By how many tags these holds know their people: more, once they have learnt."""
+    query = sa.select(sa.func.count()).select_from(tables.hold_tag).where(tables.hold_tag.c.hold_id.in_(hold_ids))
+    return int(connection.execute(query).scalar_one())
+
+
 def learn(connection: sa.Connection, tags: Iterable[Tag]) -> None:
     """Let holds know people by these as well; what they know already stays as it is."""
     if learnt := [one._asdict() for one in tags]:

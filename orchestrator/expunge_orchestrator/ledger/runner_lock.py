@@ -2,7 +2,7 @@
 
 That two workers of it do not take one step is `execution.fencing`.
 
-And one at a time searches its stores without the map, beside that.
+And one at a time searches its stores without the map, and one sweeps them by age, beside that.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from expunge_orchestrator.errors import LedgerBusyError
 
 _RUNNER = 0x65787067  # "expg"
 _SEARCH = 0x65787073  # "exps"
+_SWEEP = 0x65787072  # "expr"
 
 
 @contextmanager
@@ -41,6 +42,17 @@ def search_lock(engine: sa.Engine) -> Iterator[None]:
         LedgerBusyError: Another process holds it.
     """
     with _alone(engine, "search-lock", _SEARCH):
+        yield
+
+
+@contextmanager
+def sweep_lock(engine: sa.Engine) -> Iterator[None]:
+    """Hold the right to delete by age what this ledger's stores have.
+
+    Raises:
+        LedgerBusyError: Another process holds it.
+    """
+    with _alone(engine, "sweep-lock", _SWEEP):
         yield
 
 

@@ -30,9 +30,9 @@ _LARGEST_DOCUMENT = canonical.MAX_BYTES // 4  # a receipt encloses those of all 
 
 @dataclass(frozen=True, slots=True)
 class StatementDraft:
-    """A statement before it has a number, a predecessor and a signature."""
+    """A statement before it has a number, a predecessor and a signature. `item_id`: of whom it is; None: of nobody."""
 
-    item_id: int
+    item_id: int | None
     series: str
     event: str
     subjects: Sequence[str]
@@ -78,7 +78,10 @@ def issue(connection: Transaction, keys: KeyRing, drafts: Sequence[StatementDraf
             head = before.get(draft.series, _Head())
             moment = issued if head.issued_at is None else max(issued, head.issued_at)
             dated = at if moment == issued else parse(moment)
-            _require_possible(draft, head.past, dated)
+            past = head.past
+            if past.first is not None and draft.item_id is None:
+                past = past._replace(first="sweep-begun")
+            _require_possible(draft, past, dated)
             payload = statement_payload.build(
                 series=draft.series,
                 seq=head.seq,

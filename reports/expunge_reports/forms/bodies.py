@@ -209,6 +209,61 @@ class Settled(Body):
             raise MalformedError("something is left, and nothing says what that means")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedPlace:
+    """What is due by age of one collection; `undated` have no start, and so no day on which they are due."""
+
+    store: str
+    collection: str
+    data_type: str
+    start_event: str
+    period: str
+    due: int
+    undated: int
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepBegun(Body):
+    """That records are being deleted by age: whose period was over on `day`. `not_by_age`: nothing goes there."""
+
+    day: Day
+    data_map: Digest
+    places: tuple[PlannedPlace, ...]
+    not_by_age: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptPlace:
+    """What came of one collection.
+
+    Attributes:
+        gone_along: how many records of other collections went with those that are gone.
+        left: how many that were due are there still, as a check saw that shares nothing with what deletes.
+        held: for how many of these a hold is why; the others are needed by records that stay, or came meanwhile.
+        oldest_left: the earliest start of what is left.
+    """
+
+    store: str
+    collection: str
+    data_type: str
+    gone: int
+    gone_along: int
+    left: int
+    held: int
+    oldest_left: Day | None
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept(Body):
+    """What a sweep took away, and what it left."""
+
+    day: Day
+    verified_at: Time
+    places: tuple[SweptPlace, ...]
+
+
 BODIES: Final[Mapping[str, type[Body]]] = {
     "accepted": Accepted,
     "extended": Body,
@@ -220,6 +275,8 @@ BODIES: Final[Mapping[str, type[Body]]] = {
     "settled": Settled,
     "denied": Ended,
     "cancelled": Cancelled,
+    "sweep-begun": SweepBegun,
+    "swept": Swept,
 }
 """Event -> the form of its body; of the others none is known."""
 

@@ -23,6 +23,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "closed": "Closed: nothing is open any more",
     "copy-seen": "Backup copy seen",
     "copy-gone": "Backup copy looked for and not there any more",
+    "sweep-begun": "Deletion by age begun",
+    "swept": "Deletion by age done and checked",
 }
 NOTHING_ERASED: Final[Mapping[str, str]] = {
     "partially-erased": "Nothing erased; what is kept, left or gone with its table is listed",

@@ -12,7 +12,7 @@ from expunge_reports.forms import bodies, form_reader
 from expunge_reports.forms.bodies import Store
 from expunge_reports.forms.shared_documents import Plan
 from expunge_reports.statement import Statement
-from expunge_reports.verify import document_rules, ending_rules, outcome_rules, time_rules
+from expunge_reports.verify import document_rules, ending_rules, outcome_rules, sweep_rules, time_rules
 from expunge_reports.verify.series_reader import Before, Cited, Said
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
@@ -117,6 +117,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "search-not-limited": (
         "no search was made because the request is limited, and it is not; or it is, and something else is said"
     ),
+    "sweep-against-plan": "a sweep by age ends on another day, or in other places, than it was begun for",
     "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
 }
 
@@ -168,4 +169,4 @@ def contradictions(
     return tuple(found)
 
 
-RULES: Final = (*outcome_rules.RULES, *document_rules.RULES, *time_rules.RULES, *ending_rules.RULES)
+RULES: Final = (*outcome_rules.RULES, *document_rules.RULES, *time_rules.RULES, *ending_rules.RULES, *sweep_rules.RULES)

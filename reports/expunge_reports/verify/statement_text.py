@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from expunge_reports import consistency
+from expunge_reports.forms import form_reader
+from expunge_reports.forms.bodies import PlannedPlace, SweepBegun, Swept, SweptPlace
 from expunge_reports.statement import OpenCopies, Statement, is_series
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
@@ -43,6 +45,7 @@ _NOTHING_FOLLOWS: Final = (
 )
 UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
 UNKNOWN_SERIES: Final = "(in a form that this version does not know)"
+UNKNOWN_SWEEP: Final = "sweep by age: (in a form that this version does not know)"
 UNKNOWN_SEARCH: Final = "blind search: (in a form that this version does not know)"
 
 
@@ -51,11 +54,35 @@ def lines(current: Statement) -> list[str]:
     owed = "final" if current.final else "; ".join([own_debt(current), *open_copies(current.open.copies)])
     limited = "" if limited_to(current) is None else ", of the data types asked for"
     on = continued_in(current)
-    said = (None if on is None else f"goes on in another receipt: {on}", left(current), blind_search(current))
+    goes_on = None if on is None else f"goes on in another receipt: {on}"
+    said = (goes_on, left(current), blind_search(current), *by_age(current))
     return [
         f"  {current.seq} {current.issued_at.isoformat()} {current.event}{limited} ({owed})",
         *(f"    {one}" for one in said if one is not None),
     ]
+
+
+def by_age(current: Statement) -> list[str]:
+    """Return what a statement says of each place of a sweep by age; nothing if it is about none."""
+    if current.event == "sweep-begun":
+        begun = form_reader.read(SweepBegun, current.body)
+        return [UNKNOWN_SWEEP] if begun is None else [f"{_named(one)}: {one.due} due" for one in begun.places]
+    if current.event == "swept":
+        swept = form_reader.read(Swept, current.body)
+        return [UNKNOWN_SWEEP] if swept is None else [_of_sweep(one) for one in swept.places]
+    return []
+
+
+def _of_sweep(one: SweptPlace) -> str:
+    along = f", and {one.gone_along} with them" if one.gone_along else ""
+    held = f" ({one.held} on hold)" if one.held else ""
+    left = f"{one.left} left{held}, the oldest from {one.oldest_left}" if one.left else "nothing due left"
+    return f"{_named(one)}: {one.gone} gone{along}; {left}"
+
+
+def _named(one: PlannedPlace | SweptPlace) -> str:
+    names = one.store, one.collection
+    return ".".join(names) if all(map(_NAME.fullmatch, names)) else "(a place)"
 
 
 def limited_to(current: Statement) -> tuple[str, ...] | None:

@@ -129,6 +129,8 @@ def other_form(seq: int) -> str:
 
 def binding(verdict: Verdict) -> str:
     """Return the line that says whether the receipt was shown to be about a person."""
+    if verdict.statements[0].event == "sweep-begun":
+        return "about a sweep by age, of whomever the records were"
     if not verdict.openings:
         return "no opening given: not bound to a person"
     return f"bound to the person of the openings given: {verdict.openings} of {len(verdict.statements[0].subjects)}"

@@ -315,3 +315,25 @@ def test_a_piece_of_which_the_notice_fails_is_not_kept(database: str) -> None:
             store.delete_due("calls", datetime.now(UTC).date(), Held, fails, no_beat, None, 1.0)
         assert not store.committed(marks[0])
     assert ids(database, "calls") == [1]
+
+
+THINGS = (
+    "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}\n"
+    "files: {table: public.files, found_by: [{column: call, of: calls.id}], yields: {token: name}}"
+)
+
+
+def test_a_row_stays_while_what_it_names_elsewhere_is_there(database: str) -> None:
+    """A file's row goes with its call, and says alone where the file is: the call stays too."""
+    execute(
+        database,
+        "CREATE TABLE calls (id int PRIMARY KEY, person int, made date);"
+        "CREATE TABLE files (id int PRIMARY KEY, call int REFERENCES calls, name text UNIQUE);"
+        f"INSERT INTO calls SELECT i, 1, {OLD} FROM generate_series(1, 3) i;"
+        "INSERT INTO files SELECT i, i, 'file-' || i FROM generate_series(1, 3) i",
+    )
+    stays = Held(elsewhere=frozenset({SubjectKey("token", "file-2")}))
+    assert swept(database, aged(THINGS), held=stays).gone == {"calls": 2, "files": 2}
+    assert {one.key.value for one in stays.asked} == {"file-1", "file-2", "file-3"}
+    assert ids(database, "calls") == ids(database, "files") == [2]
+    assert swept(database, aged(THINGS), held=Held(cleared=frozenset({"token"}))).gone == {"calls": 1, "files": 1}

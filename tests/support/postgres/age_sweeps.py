@@ -10,15 +10,18 @@ from datetime import UTC, date, datetime
 from tests.support.postgres.company import opened
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import AgeCounts, SubjectKey, SweptPiece, no_beat
+from expunge_connectors.contract import AgeCounts, NamedThing, SubjectKey, SweptPiece, no_beat
 
 
 @dataclass
 class Held:
-    """Whom a hold keeps: by keys, or of members."""
+    """Whom a hold keeps: by keys, or of members; and what stands in other stores, and stays, or goes."""
 
     keys: frozenset[SubjectKey] = frozenset()
     of: frozenset[str] = frozenset()
+    elsewhere: frozenset[SubjectKey] = frozenset()
+    cleared: frozenset[str] = frozenset()
+    asked: list[NamedThing] = field(default_factory=list)
 
     @property
     def identities(self) -> frozenset[str]:
@@ -27,6 +30,14 @@ class Held:
     @property
     def members(self) -> bool:
         return bool(self.of)
+
+    @property
+    def named(self) -> frozenset[str]:
+        return frozenset(key.namespace for key in self.elsewhere) | self.cleared
+
+    def clear(self, named: Collection[NamedThing]) -> frozenset[SubjectKey]:
+        self.asked.extend(named)
+        return frozenset(one.key for one in named) - self.elsewhere
 
     def keeps(self, keys: Collection[SubjectKey], member: str | None) -> bool:
         return not self.keys.isdisjoint(keys) or (self.members and (member is None or member in self.of))

@@ -1,15 +1,23 @@
-"""Age sources: where the period of a collection's rows starts, or with which other rows they go. Pure."""
+"""Age sources: where the period of a collection's rows starts, or with which other rows they go; or why none goes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import GoesWith, NoAge
+from expunge_connectors.postgres.ages.row_needs import stands_for
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore
+from expunge_connectors.postgres.mapping.table_binding import store_spec
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
 
 NO_START = "No `start` names a column in which the period begins"
 BY_PATTERN = "Where members have schemas of their own, no table is looked at by age yet"
+NAMED_AGAIN = (
+    "Rows name things of other stores by a column that is not unique: which of them is the last one to name a thing is"
+    " not known"
+)
 PARTS = "Only parts of rows are this collection's, and parts have no age"
 
 
@@ -26,6 +34,29 @@ def without_age(spec: PostgresSpec) -> dict[str, GoesWith | NoAge]:
             above = _goes_with(name, data)
             found[name] = NoAge(NO_START) if above is None else GoesWith(above)
     return found
+
+
+def without_way(store: BoundStore, data_map: DataMap) -> dict[str, GoesWith | NoAge]:
+    """The same of the live tables, with what must not go by age: rows that others name as well lead to one thing."""
+    spec = store_spec(store.name, data_map)
+    without = without_age(spec)
+    elsewhere = {
+        identity
+        for name, other in data_map.stores.items()
+        if name != store.name
+        for flow in (other.key_flow(name, data_map) or {}).values()
+        for identity in flow.incoming
+        if identity in data_map.identities and data_map.identities[identity].kind is IdentityKind.INTERNAL
+    }
+    again = {
+        name
+        for name, mapped in store.collections.items()
+        if any(one in elsewhere and not stands_for(mapped, one) for one in mapped.yields)
+    }
+    above = {one.collection for name, one in without.items() if name in again and isinstance(one, GoesWith)}
+    stays = again | above
+    stays |= {name for name, one in without.items() if isinstance(one, GoesWith) and one.collection in stays}
+    return without | dict.fromkeys(stays, NoAge(NAMED_AGAIN))
 
 
 def _goes_with(name: str, data: Mapping[str, TableSpec]) -> str | None:

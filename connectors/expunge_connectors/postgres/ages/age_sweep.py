@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import BeforePiece, Heartbeat, Keeping, PieceNotice, SweptPiece
+from expunge_connectors.contract import (
+    BeforePiece,
+    Heartbeat,
+    Keeping,
+    NamedThing,
+    PieceNotice,
+    SubjectKey,
+    SweptPiece,
+)
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.ages import row_names
 from expunge_connectors.postgres.ages.due_rows import AgeRules
-from expunge_connectors.postgres.ages.row_names import RowReader
+from expunge_connectors.postgres.ages.row_names import NamedBy, RowReader
 from expunge_connectors.postgres.ages.sweep_statements import STAGED, SweepStatements
 from expunge_connectors.postgres.ages.table_slices import Leaf, TableSlice, TableSlices, leaves
 from expunge_connectors.postgres.connection import Connection, only_row
@@ -99,7 +107,13 @@ class AgeSweep:
         self, slices: TableSlices, part: TableSlice, keeping: Keeping, notice: PieceNotice, after: str | None
     ) -> int:
         started = time.monotonic()
-        went = self.transactions.write(lambda connection: self._taken(connection, part, keeping, notice, after))
+        cleared: frozenset[SubjectKey] = frozenset()
+        if things := row_names.things(self.rules, self.mapped, keeping.named):
+            named = self.transactions.look(lambda connection: self._named(connection, part, keeping, things))
+            cleared = keeping.clear(named) if named else cleared
+        went = self.transactions.write(
+            lambda connection: self._taken(connection, part, keeping, notice, after, things, cleared)
+        )
         took = time.monotonic() - started
         slices.took(took)
         self.beat()
@@ -110,19 +124,43 @@ class AgeSweep:
             self.transactions.call(lambda connection: self.await_calm(connection, self.beat))
         return went
 
-    def _taken(
-        self, connection: Connection, part: TableSlice, keeping: Keeping, notice: PieceNotice, after: str | None
+    def _named(
+        self, connection: Connection, part: TableSlice, keeping: Keeping, things: list[NamedBy]
+    ) -> frozenset[NamedThing]:
+        """What the rows that would go name in other stores."""
+        with translated(self.rules.store.name, self.mapped.name):
+            self._stage(connection, part, keeping)
+            said = connection.execute(row_names.statement(things, part.table, STAGED)).fetchall()
+        return frozenset().union(*row_names.named_things(said, RowReader.of(things, self.data_map)).values())
+
+    def _stage(self, connection: Connection, part: TableSlice, keeping: Keeping) -> int:
+        """Stage the rows that go; returns how many more a hold keeps."""
+        statements = SweepStatements(self.rules, self.mapped)
+        connection.execute(statements.stage(part))
+        (found,) = only_row(connection.execute(_STAGED))
+        held = self._spare_held(connection, part, keeping) if found else 0
+        if (needed := statements.spare_needed(part)) is not None and found > held:
+            while connection.execute(needed).rowcount:
+                pass  # a row that stays keeps the one to which it points
+        return held
+
+    def _taken(  # noqa: PLR0913, PLR0917 - what goes, and who is asked and told
+        self,
+        connection: Connection,
+        part: TableSlice,
+        keeping: Keeping,
+        notice: PieceNotice,
+        after: str | None,
+        things: list[NamedBy],
+        cleared: frozenset[SubjectKey],
     ) -> int:
         """One transaction's work; returns how many rows of the collection went."""
         store, statements = self.rules.store, SweepStatements(self.rules, self.mapped)
         watch = SideEffectGuard.begun(connection, store, self.others)
         with self.load.watched(connection), translated(store.name, self.mapped.name):
-            connection.execute(statements.stage(part))
-            (found,) = only_row(connection.execute(_STAGED))
-            held = self._spare_held(connection, part, keeping) if found else 0
-            if (needed := statements.spare_needed(part)) is not None and found > held:
-                while connection.execute(needed).rowcount:
-                    pass  # a row that stays keeps the one to which it points
+            held = self._stage(connection, part, keeping)
+            if things:
+                self._spare_naming(connection, part, things, cleared)
             (going,) = only_row(connection.execute(_STAGED))
             if not going:
                 notice(SweptPiece(after, held=held))
@@ -145,6 +183,19 @@ class AgeSweep:
         (mark,) = only_row(connection.execute(_MARK))
         notice(SweptPiece(after, {name: number for name, number in gone.items() if number}, held, mark))
         return rows
+
+    def _spare_naming(
+        self, connection: Connection, part: TableSlice, things: list[NamedBy], cleared: frozenset[SubjectKey]
+    ) -> None:
+        """Take out the rows that name something of which not all is gone."""
+        said = connection.execute(row_names.statement(things, part.table, STAGED)).fetchall()
+        named = row_names.named_things(said, RowReader.of(things, self.data_map))
+        kept = [place for place, found in named.items() if any(one.key not in cleared for one in found)]
+        if kept:
+            connection.execute(_SPARED, (kept,))
+            statements = SweepStatements(self.rules, self.mapped)
+            while (needed := statements.spare_needed(part)) is not None and connection.execute(needed).rowcount:
+                pass
 
     def _spare_held(self, connection: Connection, part: TableSlice, keeping: Keeping) -> int:
         """Take out the rows that holds keep; returns how many."""

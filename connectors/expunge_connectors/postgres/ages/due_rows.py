@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,9 +12,10 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import WEEKS_AHEAD, GoesWith, NoAge
 from expunge_connectors.postgres.ages.row_needs import RowNeeds, of_kinds
 from expunge_connectors.postgres.ages.table_slices import TableSlice
+from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql.erased_rows import is_erased
-from expunge_connectors.postgres.sql.fragments import FALSE, and_, column, comma_list, not_, or_
+from expunge_connectors.postgres.sql.fragments import and_, column, comma_list, not_, or_
 from expunge_connectors.postgres.sql.retention import ends
 
 
@@ -91,10 +92,9 @@ class AgeRules:
         """The row `alias` of the table is of the collection, and is not overwritten already."""
         return and_(of_kinds(mapped, alias), not_(is_erased(self.store, mapped, alias)))
 
-    def needed(self, mapped: BoundTable, alias: str) -> sql.Composable:
-        """A row that is there needs the row `alias`, or one that goes with it: whatever had to go before is gone."""
-        needing = RowNeeds(self.store, self.without, lambda *_: FALSE).of_row(mapped, alias)
-        return or_(*needing.values()) if needing else FALSE
+    def along(self, mapped: BoundTable) -> Iterator[tuple[BoundTable, BoundLink]]:
+        """The collections whose rows go with rows of this one, and the link by which each hangs on them."""
+        return RowNeeds(self.store, self.without, self._due).along(mapped)
 
     def _due(self, mapped: BoundTable, alias: str) -> sql.Composable:
         return self.due(mapped, alias)

@@ -1,4 +1,8 @@
-"""Row names: the texts by which rows that are about to go say whose they are, for holds that know people by keys."""
+"""Row names: the texts by which rows that are about to go say whose they are, and what they name in other stores.
+
+Holds know people by keys (ADR 6). And what a row names elsewhere, as a recording, must go before it: nothing would lead
+there any more.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,13 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Keeping, SubjectKey
-from expunge_connectors.postgres.ages.row_needs import hangs
-from expunge_connectors.postgres.mapping.bound_links import BoundLink
+from expunge_connectors.contract import Keeping, NamedThing, SubjectKey
+from expunge_connectors.postgres.ages.due_rows import AgeRules
+from expunge_connectors.postgres.ages.row_needs import hangs, stands_for
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import of_its_kind, taken_out, values
+from expunge_connectors.postgres.sql.comparison import of_its_kind, taken_out, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
+from expunge_connectors.postgres.table_links import Source
 
 _LEVELS = 4
 """So many rows above are asked whose a row is, as `sql.member_rows` has it."""
@@ -25,13 +30,15 @@ class NamedBy:
     """One way on which a row says a key, or its member alone.
 
     Attributes:
-        link: By which it holds the identity; None: the way is for the member.
+        identity: Of which it is a key; None: the way is for the member.
+        source: Where it stands.
         beside: What stands behind `FROM part AS t`: the rows above it.
         text: The text that is read.
         member: The text of the owner's column; NULL where no row on the way has one.
     """
 
-    link: BoundLink | None
+    identity: str | None
+    source: Source | None
     beside: sql.Composable
     text: sql.Composable
     member: sql.Composable
@@ -42,7 +49,7 @@ def ways(store: BoundStore, mapped: BoundTable, identities: Collection[str], *, 
     """The ways from a row `t` of the collection to texts of these identities, straight or through rows above it."""
     found = list(_ways(store, mapped, "t", sql.SQL(""), None, identities, 0, members=members))
     nothing = sql.SQL("NULL::text")
-    return [*found, NamedBy(None, sql.SQL(""), nothing, nothing, TRUE)] if members else found
+    return [*found, NamedBy(None, None, sql.SQL(""), nothing, nothing, TRUE)] if members else found
 
 
 def _ways(  # noqa: PLR0913, PLR0917 - where the way has come to
@@ -61,21 +68,58 @@ def _ways(  # noqa: PLR0913, PLR0917 - where the way has come to
     whose = member if member is not None or named is None else sql.SQL("{}::text").format(column(alias, named))
     null = sql.SQL("NULL::text")
     if members and whose is not None and member is None:
-        yield NamedBy(None, beside, null, whose, TRUE)
+        yield NamedBy(None, None, beside, null, whose, TRUE)
     for link in mapped.selecting:
         if link.source is not None and link.namespace in identities:
             if link.source.several:
                 inside = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(beside, values(link.source, alias))
-                yield NamedBy(link, inside, sql.SQL("v.value::text"), whose or null, TRUE)
+                yield NamedBy(link.namespace, link.source, inside, sql.SQL("v.value::text"), whose or null, TRUE)
             else:
                 text = sql.SQL("{}::text").format(taken_out(link.source, column(alias, link.columns[0].name)))
-                yield NamedBy(link, beside, text, whose or null, of_its_kind(link, alias))
+                yield NamedBy(link.namespace, link.source, beside, text, whose or null, of_its_kind(link, alias))
         elif link.of is not None and level < _LEVELS:
             lead, above = store.collections[link.of[0]], f"u{level}"
             joined = sql.SQL("{} JOIN {} AS {} ON {}").format(
                 beside, lead.table.identifier, sql.Identifier(above), hangs(link, alias, lead, above)
             )
             yield from _ways(store, lead, above, joined, whose, identities, level + 1, members=members)
+
+
+def things(rules: AgeRules, mapped: BoundTable, identities: Collection[str]) -> list[NamedBy]:
+    """The ways from a row `t` of the collection to keys that it, or a row that goes with it, alone leads to.
+
+    The key of the person that a row is, and of a thing of which no two rows tell the same one.
+    """
+    found: list[NamedBy] = []
+    owners = [one for one in ways(rules.store, mapped, (), members=True) if one.identity is None]
+    member = owners[0] if owners else None
+    _things(rules, mapped, "t", sql.SQL(""), identities, member, 0, found)
+    return found
+
+
+def _things(  # noqa: PLR0913, PLR0917 - where the way has come to
+    rules: AgeRules,
+    mapped: BoundTable,
+    alias: str,
+    beside: sql.Composable,
+    identities: Collection[str],
+    member: NamedBy | None,
+    level: int,
+    found: list[NamedBy],
+) -> None:
+    above = sql.SQL("") if member is None else member.beside
+    whose: sql.Composable = sql.SQL("NULL::text") if member is None else member.member
+    for identity, (source, _) in mapped.yields.items():
+        if identity in identities and stands_for(mapped, identity):
+            there = sql.SQL("{}{}").format(above, beside)
+            text = sql.SQL("{}::text").format(taken_out(source, column(alias, source.column)))
+            found.append(NamedBy(identity, source, there, text, whose, tells(source.where, alias)))
+    for child, link in rules.along(mapped):
+        inner = f"b{level}"
+        joined = sql.SQL("{} JOIN {} AS {} ON {}").format(
+            beside, child.table.identifier, sql.Identifier(inner), hangs(link, inner, mapped, alias)
+        )
+        _things(rules, child, inner, joined, identities, member, level + 1, found)
 
 
 def statement(found: Collection[NamedBy], part: sql.Composable, within: sql.Composable) -> sql.Composed:
@@ -104,15 +148,24 @@ class RowReader:
 
     def keys(self, at: int, text: str | None) -> frozenset[SubjectKey]:
         """The keys in a text found on a way."""
-        link = self.found[at].link
-        if link is None or text is None:
+        way = self.found[at]
+        if way.identity is None or way.source is None or text is None:
             return frozenset()
         known = self._read.get((at, text))
         if known is None:
-            assert link.source is not None
-            reading = link.source.read(self.data_map.identities[link.namespace].rule, text)
-            known = self._read[at, text] = frozenset(SubjectKey(link.namespace, value) for value in reading.values)
+            reading = way.source.read(self.data_map.identities[way.identity].rule, text)
+            known = self._read[at, text] = frozenset(SubjectKey(way.identity, value) for value in reading.values)
         return known
+
+
+def named_things(
+    rows: Collection[tuple[str, int, str | None, str | None]], reader: RowReader
+) -> dict[str, set[NamedThing]]:
+    """Place of a row -> what it names."""
+    found: dict[str, set[NamedThing]] = defaultdict(set)
+    for place, at, text, member in rows:
+        found[place] |= {NamedThing(key, member) for key in reader.keys(at, text)}
+    return found
 
 
 def kept(rows: Collection[tuple[str, int, str | None, str | None]], reader: RowReader, keeping: Keeping) -> list[str]:

@@ -90,7 +90,7 @@ class RowNeeds:
                     if link.towards_parent or (child.table.text, same) in pointing:
                         continue  # such a row needs nobody, or the foreign key says it
                     leads = hangs(link, inner, mapped, alias)
-                elif child is not mapped and link.source is not None and link.namespace in mapped.binding:
+                elif child is not mapped and link.source is not None and stands_for(mapped, link.namespace):
                     leads = _names(link, inner, mapped, alias)
                 else:
                     continue
@@ -137,10 +137,18 @@ def needing_first(store: BoundStore) -> tuple[str, ...]:
         (one.name, other.name)
         for one in collections
         for other in collections
-        if any(link.source is not None and link.namespace in other.binding for link in one.links)
+        if any(link.source is not None and stands_for(other, link.namespace) for link in one.links)
     ]
     persons = [one.name for one in collections if one.spec.person is not None]
     return tuple(name for group in children_first(store.collections, edges, (), persons).groups for name in group)
+
+
+def stands_for(mapped: BoundTable, identity: str) -> bool:
+    """A row of the collection is what such a key names: the person, or a thing that no two rows tell."""
+    if mapped.spec.person is not None or identity not in mapped.binding:
+        return identity == mapped.spec.person
+    source, _ = mapped.yields[identity]
+    return not source.several and source.column in mapped.table.alone
 
 
 def of_kinds(mapped: BoundTable, alias: str) -> sql.Composed:

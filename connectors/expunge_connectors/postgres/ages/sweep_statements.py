@@ -80,7 +80,7 @@ class SweepStatements:
         level: int,
         found: list[tuple[BoundTable, sql.Composed]],
     ) -> None:
-        for child, link in self._needs().along(mapped):
+        for child, link in self.rules.along(mapped):
             inner = f"b{level}"
             here = and_(condition, hangs(link, inner, mapped, alias))
             further = sql.SQL("{}, {} AS {}").format(source, child.table.identifier, sql.Identifier(inner))
@@ -97,9 +97,6 @@ class SweepStatements:
                         ),
                     )
                 )
-
-    def _needs(self) -> RowNeeds:
-        return RowNeeds(self.rules.store, self.rules.without, lambda *_: FALSE)
 
     def _needed(self, alias: str, goes: Callable[[BoundTable, str], sql.Composable]) -> sql.Composable:
         needing = RowNeeds(self.rules.store, self.rules.without, goes).of_row(self.mapped, alias)

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from expunge_orchestrator.ledger import request_tables
+from expunge_orchestrator.ledger import sweep_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=request_tables.metadata,
+    target_metadata=sweep_tables.metadata,
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -1,7 +1,7 @@
 """First schema revision: all tables, and triggers that keep the audit log append-only.
 
-Nothing is released, so there is one revision, and it makes what `tables` and `request_tables` say. The release of 0.1.0
-freezes it: from then on a change of a table is a revision of its own.
+Nothing is released, so there is one revision, and it makes what `tables`, `request_tables` and `sweep_tables` say. The
+release of 0.1.0 freezes it: from then on a change of a table is a revision of its own.
 
 Revision ID: 0001
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from expunge_orchestrator.ledger import request_tables
+from expunge_orchestrator.ledger import sweep_tables
 
 revision = "0001"
 down_revision = None
@@ -35,7 +35,7 @@ _POSTGRES = (
 
 def upgrade() -> None:
     """Make the tables and the triggers."""
-    request_tables.metadata.create_all(op.get_bind())
+    sweep_tables.metadata.create_all(op.get_bind())
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("update", "delete"):
             op.execute(_SQLITE.format(verb=verb))
@@ -46,6 +46,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them: every request and every statement that is not in the log."""
-    request_tables.metadata.drop_all(op.get_bind())
+    sweep_tables.metadata.drop_all(op.get_bind())
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION audit_append_only()")

@@ -1,0 +1,192 @@
+"""`expunge retention arm`, `run`, `report`: what is due goes, once somebody gave leave, and what is left is stated."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.test_retention_plan import old_caller
+from tests.support.cli import CliRunner
+from tests.support.fork_server import ForkServer
+from tests.support.holds import key, lift, place
+from tests.support.installation import Installation
+from tests.support.store_inspector import StoreInspector, changed
+
+from expunge_orchestrator.installation_setup import TRUST_FILE
+
+BLOCKED, NOT_CONFIRMED, KILL = 11, 7, -9
+
+
+@pytest.fixture
+def cli(installation: Installation, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
+    return CliRunner(tmp_path, installation.calltrack.environment(installation.home), fork_server)
+
+
+def told(cli: CliRunner, *words: str, code: int = 0) -> Any:
+    done = cli.run("retention", *words, "--json")
+    assert done.code == code, done.output
+    return json.loads(done.out)
+
+
+def arm(cli: CliRunner, *words: str) -> dict[str, Any]:
+    plan: dict[str, Any] = told(cli, "plan")
+    told(cli, "arm", plan["id"], "--confirm", plan["digest"], *words)
+    return plan
+
+
+def test_nothing_goes_before_somebody_gave_leave(cli: CliRunner, inspector: StoreInspector) -> None:
+    old_caller(inspector)
+    before = inspector.contents()
+    done = cli.run("retention", "run")
+    assert done.code == BLOCKED
+    assert "not armed" in done.output
+    plan = told(cli, "plan")
+    assert cli.run("retention", "arm", plan["id"], "--confirm", "0" * 64).code == NOT_CONFIRMED
+    assert cli.run("retention", "run").code == BLOCKED
+    assert changed(before, inspector.contents()) == {}
+
+
+def test_what_is_due_goes_and_what_is_left_is_told(cli: CliRunner, inspector: StoreInspector) -> None:
+    old_caller(inspector)
+    due = {
+        table: inspector.one(f"SELECT count(*) FROM {table} WHERE {column} < now() - interval '{years} years'")
+        for table, column, years in (("calls", "started_at", 2), ("messages", "created_at", 2))
+    }
+    young = inspector.one("SELECT count(*) FROM calls WHERE started_at >= now() - interval '2 years'")
+    plan = arm(cli)
+    swept = told(cli, "run", "--busy", "1")
+    assert swept["state"] == "done"
+    places = {one["collection"]: one for one in swept["places"]}
+    assert places["calls"]["gone"]["calls"] == due["calls"] > 0
+    assert places["messages"]["gone"].get("messages", 0) == due["messages"]
+    assert places["calls"]["left"] == 0
+    assert swept["gone"] == plan["goes"]
+    assert inspector.one("SELECT count(*) FROM calls") == young
+    assert (
+        inspector.one("SELECT count(*) FROM call_notes n LEFT JOIN calls c ON c.id = n.call_id WHERE c.id IS NULL") == 0
+    )
+    again = told(cli, "run", "--busy", "1")
+    assert again["gone"] == 0
+    report = told(cli, "report", "--period", str(datetime.now(UTC).year))
+    assert report["gone"] == plan["goes"]
+    assert len(report["sweeps"]) == 2
+
+
+def test_a_sweep_is_stated_and_verified_offline(
+    cli: CliRunner, installation: Installation, inspector: StoreInspector, tmp_path: Path
+) -> None:
+    old_caller(inspector)
+    arm(cli)
+    series = told(cli, "run", "--busy", "1")["series"]
+    trust = installation.settings.keys / TRUST_FILE
+    assert set(series) == {"calltrack", "client"}
+    for one in series.values():
+        path = tmp_path / f"{one}.json"
+        assert cli.run("receipts", "export", one, "--output", str(path)).code == 0
+        done = cli.run("receipts", "verify", str(path), "--trust", str(trust), "--allow-unanchored")
+        assert done.code == 0, done.output
+        assert "about a sweep by age" in done.output
+
+
+def test_more_than_leave_was_given_for_does_not_go(cli: CliRunner, inspector: StoreInspector) -> None:
+    """Starts that were set back make a table due that was not: nothing goes, and somebody is asked."""
+    old_caller(inspector)
+    arm(cli)
+    inspector.sql("UPDATE calls SET started_at = now() - interval '4 years'")
+    inspector.sql(
+        "INSERT INTO calls (client_id, caller_id, from_number, seconds, started_at)"
+        " SELECT client_id, caller_id, from_number, 9, started_at FROM calls, generate_series(1, 200)"
+    )
+    before = inspector.contents()
+    done = cli.run("retention", "run")
+    assert done.code == BLOCKED
+    assert "foresaw" in done.output or "leave was given" in done.output
+    assert changed(before, inspector.contents()) == {}
+
+
+def test_a_held_callers_calls_stay_by_an_address_alone(
+    cli: CliRunner, installation: Installation, inspector: StoreInspector
+) -> None:
+    """The hold names a phone; the calls name the caller's id."""
+    old_caller(inspector)
+    phone = inspector.one("SELECT phone FROM callers ORDER BY id DESC LIMIT 1")
+    ann = inspector.one("SELECT id FROM callers ORDER BY id DESC LIMIT 1")
+    calls = inspector.one("SELECT count(*) FROM calls WHERE caller_id = %s", ann)
+    hold = place(installation, [key("phone", phone)])
+    arm(cli)
+    told(cli, "run", "--busy", "1")
+    assert inspector.one("SELECT count(*) FROM calls WHERE caller_id = %s", ann) == calls
+    lift(installation, hold)
+    arm(cli)
+    told(cli, "run", "--busy", "1")
+    assert inspector.one("SELECT count(*) FROM calls WHERE caller_id = %s", ann) < calls
+
+
+def test_what_a_row_names_in_other_stores_goes_before_it(cli: CliRunner, inspector: StoreInspector) -> None:
+    """The recording's object, and the caller's key in the cache: nothing would lead there any more."""
+    old_caller(inspector)
+    before = inspector.contents()
+    gone = inspector.one(
+        "SELECT count(*) FROM recordings r JOIN calls c ON c.id = r.call_id"
+        " WHERE c.started_at < now() - interval '2 years'"
+    )
+    assert gone > 0
+    arm(cli)
+    told(cli, "run", "--busy", "1")
+    left = {row[0] for row in inspector.sql("SELECT object_key FROM recordings")}
+    assert left == {version[0] for version in inspector.versions("calltrack-recordings")}
+    assert "bucket calltrack-recordings" in changed(before, inspector.contents())
+
+
+SMALL_PIECES = """
+from expunge_connectors.postgres.ages import age_sweep, table_slices
+table_slices._MOST = 1
+table_slices.TableSlices.__init__.__defaults__ = (1, None)
+"""
+KILLED = {
+    "told and not committed": """
+from expunge_orchestrator.retention.sweep_run import SweepRun
+SweepRun.noted, SweepRun.pieces = SweepRun._note, 0
+def note(self, sweep, place, *, seconds=0.0, **values):
+    import os
+    done = self.noted(sweep, place, seconds=seconds, **values)
+    if values.get("piece") and values["piece"]["gone"]:
+        type(self).pieces += 1
+        if type(self).pieces == 3:
+            os.kill(os.getpid(), 9)
+    return done
+SweepRun._note = note
+""",
+    "committed and not noted": """
+age_sweep.AgeSweep.taken, age_sweep.AgeSweep.pieces = age_sweep.AgeSweep._piece, 0
+def piece(self, *words):
+    import os
+    went = self.taken(*words)
+    type(self).pieces += bool(went)
+    if type(self).pieces == 3:
+        os.kill(os.getpid(), 9)
+    return went
+age_sweep.AgeSweep._piece = piece
+""",
+}
+
+
+@pytest.mark.parametrize("at", KILLED)
+def test_killed_it_goes_on_with_the_same_counts(cli: CliRunner, inspector: StoreInspector, at: str) -> None:
+    """Whether the last piece was committed is asked of the store: what went is counted once, and nothing is missed."""
+    old_caller(inspector)
+    inspector.sql(
+        "INSERT INTO calls (client_id, caller_id, from_number, seconds, started_at)"
+        " SELECT client_id, caller_id, from_number, 9, now() - interval '4 years' FROM calls, generate_series(1, 10)"
+    )
+    due = inspector.one("SELECT count(*) FROM calls WHERE started_at < now() - interval '2 years'")
+    arm(cli)
+    for _ in range(3):
+        assert cli.run("retention", "run", "--busy", "1", code=SMALL_PIECES + KILLED[at]).code == KILL
+    assert cli.run("retention", "run", "--busy", "1", code=SMALL_PIECES).code == 0
+    report = told(cli, "report")
+    assert {one["collection"]: one["gone"] for one in report["places"]}["calls"] == due
+    assert len(report["sweeps"]) == 1
