@@ -1,4 +1,12 @@
-"""Retention: data goes when its time has come (ADR 30). What is due is shown; nothing is deleted by age yet.
+"""Retention: data goes when its time has come (ADR 30).
 
-age_plan  what is due by age in every place of the data map, and what stays of it
+age_plan          what is due by age in every place of the data map, and what stays of it
+hold_keeping      what holds keep of a collection that is swept
+named_elsewhere   what a record names in other stores goes before it, or keeps it
+sweep_run         carries out a sweep, and takes up one that was interrupted
+sweep_statements  what is stated of a sweep, for each controller
+sweep_view        a sweep as people and machines are told of it
+sweep_report      what went in a period, what is left, whether it keeps up
+period            a year, a quarter or a month
+errors            not armed, too much, behind
 """

@@ -26,4 +26,6 @@ blind_findings          what a blind search found of one person, and what of tha
 owed                    what a request owes after each statement, and by when
 times_of_receipt        when a request was received, as somebody says, and what is not believed
 retention_grounds       why something is kept, in words
+runaway_limit           how much may come due until a day, by what a plan foresaw
+backlog_forecast        on which day nothing is overdue any more, at the rate measured
 """

@@ -535,6 +535,26 @@ LEFT = body(2, left=["main.posts"], leftMeans="x")
 ENDED_WHOLE = "Ended by the operator, and nothing of the rest is known to have been deleted"
 
 
+def sweep(**of_end: object) -> Callable[[Receipt], None]:
+    """A sweep by age in place of the request: one place, of which six records of ten are gone; changed at its end."""
+
+    def change(receipt: Receipt) -> None:
+        names = {"store": "main", "collection": "calls", "dataType": "calls"}
+        rule = {"startEvent": "collected", "period": "P2Y", "due": 10, "undated": 0}
+        done = {"gone": 6, "goneAlong": 9, "left": 4, "held": 1, "oldestLeft": "2024-01-01"}
+        of_day = {"controller": "client", "day": "2026-11-24", "context": []}
+        begun = {**of_day, "dataMap": f"sha256:{'a' * 64}", "places": [{**names, **rule}], "notByAge": []}
+        place = {**names, **done, **{name: one for name, one in of_end.items() if name not in of_day}}
+        end = {**of_day, "verifiedAt": at(1), "places": [place], **{n: o for n, o in of_end.items() if n in of_day}}
+        receipt["documents"].clear()
+        receipt["series"][:] = [
+            {"event": "sweep-begun", "at": 0, "open": Open(1), "body": begun, "cites": []},
+            {"event": "swept", "at": 1, "open": Open(), "body": end, "cites": [], "final": True},
+        ]
+
+    return change
+
+
 def left_and_closed(receipt: Receipt) -> None:
     """An earlier request left something; the copies are gone, and the series is closed."""
     of_line(2, outcome="ambiguous", retained=0, ambiguous=2, gone=2, ground=None, until=None)(receipt)
@@ -545,6 +565,11 @@ def left_and_closed(receipt: Receipt) -> None:
 OPEN = member(2, open=Open(1, None, COPIES))
 
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
+    "a sweep that ends on another day": ("sweep-against-plan", sweep(day="2026-11-25")),
+    "a sweep that ends in another place": ("sweep-against-plan", sweep(collection="invoices")),
+    "a sweep of which more is on hold than is left": ("sum-wrong", sweep(held=5)),
+    "a sweep that left something from no day on": ("sum-wrong", sweep(oldestLeft=None)),
+    "a sweep with which more went though nothing did": ("sum-wrong", sweep(gone=0)),
     # forms: what no rule can read, no rule would refuse
     "a store without collections": ("form-unknown", lambda r: r["series"][1]["body"]["stores"].append({"store": "x"})),
     "stores as a text": ("form-unknown", body(2, stores="none")),
@@ -1912,6 +1937,8 @@ TRUE = {
         of_clock(receivedAt=at(-24), movedFrom="2026-12-20", notCounted=[{"day": "2026-12-08", "name": "x"}]),
     ),
     "kept by the plan until its period was over, and erased": erased,
+    "a sweep by age that left some": sweep(),
+    "a sweep by age that left nothing": sweep(left=0, held=0, oldestLeft=None),
     "checked after the longest time that can be set": member(1, open=Open(1, T0 + timedelta(days=7301), COPIES)),
     # By when it was done is the latest time, from when on it goes the earliest.
     "a copy that was begun, went and may have been done later": of_copy(0, due=at(-19.5)),

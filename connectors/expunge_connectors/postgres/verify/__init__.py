@@ -10,6 +10,7 @@ claimed_values       values that another person's row holds by now
 held_values          by which values in it a found row is another's
 row_owners           whom a row names by the keys in it and in the rows above it
 shared_rows          whether anything still points to a row that people share
+due_left             rows that are due by age still
 erased_rows          tombstones that cannot be a living person's row
 stored_texts         texts that a library reads as keys that were asked for
 expressions          SQL expressions of the verifying side
