@@ -170,6 +170,12 @@ def named_things(
 
 def kept(rows: Collection[tuple[str, int, str | None, str | None]], reader: RowReader, keeping: Keeping) -> list[str]:
     """The places of the rows that holds keep. A row of which nothing says whose member's it is may be anybody's."""
+    if len(reader.found) == 1:  # as mostly: each text is judged once, however many rows hold it
+        judged = {
+            (text, member): keeping.keeps(reader.keys(0, text), member)
+            for text, member in {(text, member) for _, _, text, member in rows}
+        }
+        return [place for place, _, text, member in rows if judged[text, member]]
     said: dict[str, dict[str | None, set[SubjectKey]]] = defaultdict(lambda: defaultdict(set))
     for place, at, text, member in rows:
         said[place][member] |= reader.keys(at, text)
