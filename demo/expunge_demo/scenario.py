@@ -122,6 +122,17 @@ def erase(shell: Shell, people: Path, controller: str) -> str:
     return made[0]
 
 
+def delete_by_age(shell: Shell) -> None:
+    """Plan what has had its time, give leave, let it go, and report."""
+    planned = shell.tell("retention", "plan")
+    made, digest = re.search(r"\brp_[0-9a-f]+", planned), re.search(r"^digest ([0-9a-f]{64})$", planned, re.MULTILINE)
+    if made is None or digest is None:
+        raise DemoError("`expunge retention plan` did not print a plan and a digest.")
+    shell.run("retention", "arm", made[0], "--confirm", digest[1])
+    shell.run("retention", "run", "--busy", "1")
+    shell.run("retention", "report")
+
+
 def verify_receipt(shell: Shell, batch: str, people: Path) -> None:
     """Export the receipt of a batch of one, make its opening, and verify both offline."""
     (receipt,) = shell.ask("receipts", "list", "--batch", batch)["receipts"]

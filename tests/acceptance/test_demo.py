@@ -26,6 +26,8 @@ def test_the_demo_shows_the_whole_promise(tmp_path: Path) -> None:
         "Authentic statement by Calltrack Ltd.",
         "unanchored",
         "The laws hold.",
+        "deleted by age",
+        "none is left.",
     ):
         assert told in done.stdout, told
     assert (kept / "receipt.json").exists()

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from expunge_demo import ground_truth, loader, scenario
 from expunge_demo.calltrack import Company
-from expunge_demo.dev_servers import stack
+from expunge_demo.dev_servers import Endpoints, stack
 from expunge_demo.errors import DemoError
 from expunge_orchestrator.cli import output, run
 
@@ -35,7 +35,7 @@ def demo(
         Path | None, typer.Option(help="Keep ledger, keys, receipts and openings in this directory.", metavar="DIR")
     ] = None,
 ) -> None:
-    r"""Show the whole promise on three real servers: one person, then a batch of 500, then the judge.
+    r"""Show the whole promise on three real servers: one person, a batch of 500, the judge, and deletion by age.
 
     Starts Postgres, Valkey and an S3 server on loopback, loads a made-up call-tracking company, and types the commands
     that you would type. At the end a judge that shares no code with the connectors compares everything with how it was
@@ -96,9 +96,20 @@ def demo(
             f"[bold green]The laws hold.[/] Nothing due of the {size + 1} is left; every other person's rows, keys and "
             "objects are as they were; both logs are as they were."
         )
+        heading("What has had its time, whoever it is of")
+        _delete_by_age(shell, servers.endpoints, said.print)
     said.print(f"[dim]{time.monotonic() - started:.0f} s in all; nothing is left running.[/]")
     if keep is not None:
         said.print(f"Kept in {keep}: receipt.html, receipt.json, openings, trust.json, ledger and log.")
+
+
+def _delete_by_age(shell: scenario.Shell, places: Endpoints, say: Callable[[str], None]) -> None:
+    due = ground_truth.due_by_age(places)
+    scenario.delete_by_age(shell)
+    if left := ground_truth.due_by_age(places):
+        raise DemoError(f"Of {', '.join(left)} rows are there that have had their time.")
+    of = f"{sum(due.values())} rows had had their time, of {', '.join(due)}"
+    say(f"[bold green]The judge, again:[/] {of}; none is left.")
 
 
 def _erased(made: Company, batch: Path) -> ground_truth.Erased:

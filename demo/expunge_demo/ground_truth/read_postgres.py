@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from expunge_demo.ground_truth.models import (
     Caller,
@@ -50,6 +51,13 @@ def today(connection: psycopg.Connection[Any]) -> date:
         raise JudgeError("The database does not know which day it is.")
     day: date = row[0]
     return day
+
+
+def older(connection: psycopg.Connection[Any], name: str, column: str, years: int) -> int:
+    """Return how many rows of a table began so many years ago, or more."""
+    query = sql.SQL("SELECT count(*) FROM {} WHERE {}::date + make_interval(years => %s) <= now()::date")
+    row = connection.execute(query.format(sql.Identifier(name), sql.Identifier(column)), (years,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def table(connection: psycopg.Connection[Any], name: str) -> Iterator[tuple[Key, Record, str]]:

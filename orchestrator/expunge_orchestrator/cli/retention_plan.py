@@ -38,9 +38,9 @@ def plan(as_json: output.Json = False) -> None:
         output.emit(_document(kept, found))
     else:
         _show(found)
-        output.console().print(
-            f"Plan {kept.uid}, digest {kept.digest[:16]}. To let it go: expunge retention arm {kept.uid}"
-        )
+        out = output.console()
+        out.print(f"Plan {kept.uid}. To let it go: expunge retention arm {kept.uid}")
+        out.print(f"digest {kept.digest}")
 
 
 def _document(kept: AgePlanRow, found: AgePlan) -> dict[str, Any]:
