@@ -289,18 +289,23 @@ def test_killed_after_any_step_the_log_has_its_old_or_its_new_size(tmp_path, sta
     assert sizes == sorted(sizes)
 
 
+def copied_as_documented(served_from: Path, at: Path) -> subprocess.CompletedProcess[str]:
+    """What the commands of the page on receipts do with a log that a web site serves."""
+    text = (Path(__file__).parents[3] / "docs" / "receipts.md").read_text()
+    block = text[text.index("    LOG=https://") : text.index("\n### What the words mean")]
+    at.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served_from))) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        here = block.replace("https://privacy.example.org/v1/log", f"http://127.0.0.1:{served.server_port}")
+        ran = subprocess.run(["bash", "-euc", here], cwd=at, check=False, capture_output=True, text=True)
+        served.shutdown()
+    return ran
+
+
 @pytest.mark.parametrize("size", [1, 256, 300, 600])
 def test_the_documented_commands_copy_a_log(writer, directory, tmp_path, size):
     writer.append(leaves(0, size))
-    text = (Path(__file__).parents[3] / "docs" / "receipts.md").read_text()
-    block = text[text.index("    LOG=https://") : text.index("\n### What the words mean")]
-    (tmp_path / "copy").mkdir()
-    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory)))
-    with served:
-        threading.Thread(target=served.serve_forever, daemon=True).start()
-        here = block.replace("https://privacy.example.org/v1/log", f"http://127.0.0.1:{served.server_port}")
-        subprocess.run(["bash", "-euc", here], cwd=tmp_path / "copy", check=True)
-        served.shutdown()
+    assert copied_as_documented(directory, tmp_path / "copy").returncode == 0
     copy = tmp_path / "copy" / "log"
     assert contents(copy).items() <= contents(directory).items()
     log = Log.open(copy, VERIFIER)
@@ -308,9 +313,19 @@ def test_the_documented_commands_copy_a_log(writer, directory, tmp_path, size):
     assert list(log.leaves(0)) == leaves(0, size)
 
 
+@pytest.mark.parametrize("line", ["a[$(touch ran)]", "x[`touch ran`]", "PATH", "", "-1", "09", "1 1", "1" * 17])
+def test_the_documented_commands_take_a_size_for_nothing_but_a_number(tmp_path, line):
+    """Bash's arithmetic runs what it is given: the web site of a hostile operator would run it on an auditor's."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "checkpoint").write_text(f"{ORIGIN}\n{line}\nAAAA\n\n")
+    ran = copied_as_documented(tmp_path / "site", tmp_path / "copy")
+    assert [one.name for one in (tmp_path / "copy").rglob("*")] == ["log", "checkpoint"]
+    assert (ran.returncode, ran.stderr) == (1, "no checkpoint\n")
+
+
 def test_the_documented_copy_of_a_log_names_its_tiles_as_they_are():
     text = (Path(__file__).parents[3] / "docs" / "receipts.md").read_text()
-    function = text[text.index("    name() {") : text.index("    tiles tile/entries")]
+    function = text[text.index("    name() {") : text.index("    if [[ $size")]
     numbers = (0, 7, 999, 1000, 1001, 999_999, 1_000_000, 1_234_067, 10**9 + 5)
     script = f"{function}\nfor one in {' '.join(map(str, numbers))}; do name $one; done"
     ran = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
