@@ -1,4 +1,4 @@
-"""Ledger check: is it behind its log, and what it names that the data map does not have or means otherwise by now.
+"""Ledger check: is it behind its log, are these its keys, what the data map does not have or means otherwise by now.
 
 A hold on such a name holds nothing (ADR 6). And kept under a name of an identity are the hashes of a person's values,
 since when one was theirs, whose it is as two people said, and what an ended request left: under another name, or read
@@ -7,18 +7,24 @@ by another normaliser, none of it is found, and nobody would be told (ADR 18).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
 
 from expunge_config.datamap import DataMap, others_read_alike
 from expunge_config.settings import Settings
 from expunge_connectors.contract import Finding, Severity
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.errors import RECONCILE, LedgerBehindError, LedgerError
-from expunge_orchestrator.ledger import Ledger, Transaction, holds, statements
+from expunge_orchestrator.errors import RECONCILE, KeysError, LedgerBehindError, LedgerError
+from expunge_orchestrator.ledger import Ledger, Transaction, holds, known_keys, statements
 from expunge_orchestrator.ledger.database import open_read_only, reading
 from expunge_orchestrator.ledger.entered_identities import entered
 from expunge_orchestrator.rules.effective_holds import Hold
+from expunge_reports import keys as key_files
+from expunge_reports.errors import ReportError
+from expunge_reports.keys import KeyRing
 from expunge_reports.log.transparency_log import Log
+
+_PUT_BACK = "Point EXPUNGE_KEYS_DIR at this ledger's keys, or put the files back from their own backup."
 
 _IDENTITY = "an identity"
 _KEPT = (
@@ -44,6 +50,46 @@ def require_log_in_sync(ledger: Ledger, log: Log) -> None:
             raise LedgerBehindError(remedy=RECONCILE)
 
 
+def require_own_keys(ledger: Ledger, ring: KeyRing) -> None:
+    """Make sure that these are the keys under which this ledger tags and seals; a new ledger is told them.
+
+    Under another key no hold would be found that a person is under, no request, and nothing that is kept of anybody.
+
+    Raises:
+        KeysError: One is another ledger's.
+    """
+    own = _fingerprints(ring)
+    with reading(ledger) as connection:
+        known = known_keys.known(connection)
+    if not own.keys() <= known.keys():
+        with ledger.begin() as connection:
+            known_keys.remember(connection, own)
+            known = known_keys.known(connection)
+    if foreign := _foreign(known, own):
+        raise KeysError(_of_another_ledger(foreign), remedy=_PUT_BACK)
+
+
+def _fingerprints(ring: KeyRing) -> dict[str, bytes]:
+    """File -> what the key in it is known by: its HMAC of a text, from which nobody learns the key."""
+    secrets = {
+        key_files.SUPPRESSION_FILE: ring.suppression,
+        key_files.LOOKUP_FILE: ring.lookup,
+        key_files.WRAPPING_FILE: ring.wrapping,
+    }
+    return {
+        name: hmac.digest(secret, f"expunge-known-key/1\x00{name}".encode(), "sha256")
+        for name, secret in secrets.items()
+    }
+
+
+def _foreign(known: Mapping[str, bytes], own: Mapping[str, bytes]) -> list[str]:
+    return sorted(name for name, fingerprint in own.items() if known.get(name, fingerprint) != fingerprint)
+
+
+def _of_another_ledger(files: Sequence[str]) -> str:
+    return f"Not this ledger's: {', '.join(files)}. What it keeps of people, holds too, would not be found."
+
+
 def findings(connection: Transaction, data_map: DataMap) -> list[Finding]:
     """Errors: a hold in force names what is missing, or what is kept of people does."""
     return [
@@ -59,7 +105,7 @@ def ledger_findings(settings: Settings, data_map: DataMap) -> list[Finding]:
         with open_read_only(settings.ledger) as connection:
             if connection is None:
                 return []
-            return findings(connection, data_map)
+            return [*_keys_of_another_ledger(connection, settings), *findings(connection, data_map)]
     except LedgerError:
         return [
             Finding(
@@ -73,6 +119,15 @@ def ledger_findings(settings: Settings, data_map: DataMap) -> list[Finding]:
                 " EXPUNGE_LEDGER_URL and EXPUNGE_HOME.",
             )
         ]
+
+
+def _keys_of_another_ledger(connection: Transaction, settings: Settings) -> Iterator[Finding]:
+    try:
+        own = _fingerprints(key_files.load(settings.keys))
+    except ReportError:  # not there, or not to be read: every command that needs them says so
+        return
+    if foreign := _foreign(known_keys.known(connection), own):
+        yield Finding(Severity.ERROR, "keys-of-another-ledger", "keys", None, _of_another_ledger(foreign), _PUT_BACK)
 
 
 def unmapped_names(hold: Hold, data_map: DataMap) -> list[str]:

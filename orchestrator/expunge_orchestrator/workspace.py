@@ -137,7 +137,7 @@ def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
 
     Raises:
         ConfigError: Settings or data map cannot be used.
-        KeysError: There are no keys yet, or they cannot be read.
+        KeysError: There are no keys yet, they cannot be read, or they are another ledger's.
         LedgerError: The ledger cannot be opened; or (LedgerBehindError) it was deleted or restored: its log knows more.
     """
     data_map = load_map(settings, registry)
@@ -147,6 +147,7 @@ def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
         ledger = open_ledger(settings.ledger)
         try:
             ledger_check.require_log_in_sync(ledger, log)
+            ledger_check.require_own_keys(ledger, keys)
             indexes = frozenset(name for name, one in stores.items() if not isinstance(one, KnowsClaims))
             passed = passing(data_map), led(data_map, indexes)
             yield Workspace(settings, data_map, digest(data_map), stores, backups, ledger, keys, *passed)

@@ -49,6 +49,7 @@ kept_keys               sealed keys to what ended requests left
 unfinished_people       whom a request began to erase and is not done with
 people_at_work          who is open in a batch that runs
 entered_identities      by which names, read how, the ledger knows people
+known_keys              by what the installation's keys are known again
 key_rows                API keys: rows, with the hash of each secret
 key_chains              by whom and for whom API keys were issued
 statements              signed statements, the documents they cite, their places in the log

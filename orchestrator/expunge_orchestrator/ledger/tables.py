@@ -191,6 +191,14 @@ entered_identity = sa.Table(
     sa.Column("normaliser", sa.String(64), nullable=False),
 )
 
+# By what the keys are known again under which tags were made and identifiers are sealed here (`known_keys`).
+known_key = sa.Table(
+    "known_key",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+)
+
 # What an ended request left of a person, or a law or the storage keeps: keys that lead there, sealed under a key of
 # their own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection]].
 residual_keys = sa.Table(
