@@ -59,10 +59,15 @@ def open_ledger(url: str) -> sa.Engine:
         if version != schema_upgrade.HEAD:
             schema_upgrade.upgrade(engine)
     except (SQLAlchemyError, OSError) as error:
+        engine.dispose()
         raise LedgerError(
             f"The ledger cannot be opened ({type(error).__name__}).",
-            remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME, and the ledger's disk or server.",
+            remedy="Check EXPUNGE_LEDGER_URL and EXPUNGE_HOME, and the ledger's disk or server; of one that was"
+            " restored in part, restore the rest.",
         ) from None
+    except LedgerError:
+        engine.dispose()
+        raise
     return engine
 
 

@@ -13,11 +13,11 @@ HEAD = "0001"
 
 
 def version(connection: sa.Connection) -> str | None:
-    """The revision of the tables that are there; None: there are none."""
+    """The revision of the tables that are there; None: there are none. Of several, which is none of ours, all."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    return None if found is None else str(found)
+    found = connection.scalars(sa.text("SELECT version_num FROM alembic_version")).all()
+    return " ".join(sorted(map(str, found))) or None
 
 
 def upgrade(engine: sa.Engine) -> None:

@@ -119,6 +119,33 @@ def test_a_second_runner_is_refused(url: str) -> None:
     second.dispose()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_tables_that_are_gone_are_not_made_anew(url: str, database: str, kind: str) -> None:
+    """Of a ledger that was restored in part: empty tables of holds would hold nobody."""
+    ledger = url if kind == "sqlite" else database.replace("postgresql:", "postgresql+psycopg:")
+    engine = open_ledger(ledger)
+    with engine.begin() as connection:
+        for name in ("alembic_version", "hold_tag", "hold", "audit"):
+            connection.execute(sa.text(f"DROP TABLE {name}"))
+        if kind == "postgres":
+            connection.execute(sa.text("DROP FUNCTION audit_append_only"))
+    engine.dispose()
+    with pytest.raises(LedgerError):
+        open_ledger(ledger)
+    engine = sa.create_engine(ledger)
+    assert not {"hold", "audit", "alembic_version"} & set(sa.inspect(engine).get_table_names())
+    engine.dispose()
+
+
+def test_a_ledger_of_two_versions_is_refused(url: str) -> None:
+    engine = open_ledger(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES ('0002')"))
+    engine.dispose()
+    with pytest.raises(LedgerError, match="newer"):
+        open_ledger(url)
+
+
 def test_a_ledger_of_a_newer_version_is_refused(url: str) -> None:
     engine = open_ledger(url)
     with engine.begin() as connection:

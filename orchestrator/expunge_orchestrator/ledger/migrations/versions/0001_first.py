@@ -34,8 +34,8 @@ _POSTGRES = (
 
 
 def upgrade() -> None:
-    """Make the tables and the triggers."""
-    sweep_tables.metadata.create_all(op.get_bind())
+    """Make the tables and the triggers, where there are none: of a ledger in part nobody knows what it held."""
+    sweep_tables.metadata.create_all(op.get_bind(), checkfirst=False)
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("update", "delete"):
             op.execute(_SQLITE.format(verb=verb))
