@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from fastapi.testclient import TestClient
 from joserfc import jwe, jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
-from tests.support.api import AUDIENCE, ApiHarness, TokenSigner, bearer, once, open_api, raw, signed_by_hand
+from tests.support.api import APP, AUDIENCE, ApiHarness, TokenSigner, bearer, once, open_api, raw, signed_by_hand
 from tests.support.installation import CompanyStack
 from tests.support.store_inspector import StoreInspector
 from tests.support.store_inspector import changed as differs
@@ -475,6 +475,41 @@ def soon(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not true():
         assert time.monotonic() < deadline
+
+
+def odd_keys() -> dict[str, Any]:
+    """Members of a set of keys that nobody here can read."""
+    good = {**ECKey.generate_key("P-256", private=False).as_dict(private=False), "kid": "odd"}
+    return {
+        "EC without a curve": {name: one for name, one in good.items() if name != "crv"},
+        "EC of a curve that nobody knows": {**good, "crv": "P-999"},
+        "EC beside its curve": {**good, "x": good["y"]},
+        "OKP of a kind that nobody knows": {"kty": "OKP", "crv": "Z", "x": "AA"},
+        "RSA without its exponent": {"kty": "RSA", "n": "AQ"},
+        "RSA of two bytes": {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+        "RSA that is even": {"kty": "RSA", "n": "4" * 342, "e": "Ag"},
+        "a name that is a number": {**good, "kid": 5},
+        "a name that is null": {**good, "kid": None},
+        "a use that is a number": {**good, "use": 7},
+        "a kind that is a list": {"kty": ["EC"]},
+        "a kind that is new": {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+        "a shared secret": {"kty": "oct", "k": "AA"},
+        "a text": "key",
+        "null": None,
+    }
+
+
+def test_a_key_that_cannot_be_read_takes_no_other_one_with_it() -> None:
+    """RFC 7517, 5. Issuers publish keys of new kinds before anybody signs with them."""
+    signer = TokenSigner(APP)
+    good = signer.key.as_dict(private=False)
+    for name, odd in odd_keys().items():
+        for keys in ([good, odd], [odd, good]):
+            found = jwks.public_only(json.dumps({"keys": keys}).encode())
+            assert [one.kid for one in found.keys] == [signer.key.kid], name
+    unread = [one for name, one in odd_keys().items() if name.startswith(("EC", "OKP", "RSA"))]
+    with pytest.raises(ValueError, match="no key of the set"):
+        jwks.public_only(json.dumps({"keys": unread}).encode())
 
 
 def test_keys_change_at_the_issuer(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:

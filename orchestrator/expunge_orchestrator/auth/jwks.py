@@ -13,9 +13,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet
 
 from expunge_config import regular_files
 from expunge_config.api_settings import Issuer
@@ -34,6 +36,8 @@ NOT_BEFORE = 10.0
 
 TIMEOUT = 5.0
 MAX_BYTES = 256 * 1024
+
+_ASYMMETRIC = ("EC", "RSA", "OKP")
 
 Fetch = Callable[[], Awaitable[bytes]]
 
@@ -97,12 +101,26 @@ def public_only(data: bytes) -> KeySet:
     """Read a set and keep its asymmetric keys: a shared secret in it would let whoever has it sign as the issuer.
 
     Raises:
-        ValueError: It is no set of keys, or names a member twice.
+        ValueError: It is no set of keys, names a member twice, or has asymmetric keys and none that can be read.
     """
     document = strict_json.parse(data)
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         raise ValueError("no set of keys")  # noqa: TRY004 - for the caller it is a value that cannot be used
-    return KeySet.import_key_set({"keys": [one for one in document["keys"] if one.get("kty") in {"EC", "RSA", "OKP"}]})
+    asymmetric = [one for one in document["keys"] if isinstance(one, dict) and one.get("kty") in _ASYMMETRIC]
+    read = [key for one in asymmetric if (key := _read_key(one)) is not None]
+    if asymmetric and not read:
+        raise ValueError("no key of the set can be read")
+    return KeySet(read)
+
+
+def _read_key(one: dict[str, Any]) -> Key | None:
+    """Read one key of a set; None where nobody here can, as RFC 7517, 5 has it: the others are good without it."""
+    try:
+        if not isinstance(one.get("kid", ""), str):
+            return None
+        return KeySet.import_key_set({"keys": [one]}).keys[0]
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError, JoseError, UnsupportedAlgorithm):
+        return None
 
 
 def keys_of(issuer: Issuer) -> JwksCache:
