@@ -169,6 +169,8 @@ def of_other(error: Exception) -> ProblemError:
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger-unavailable", "The ledger cannot be used now.")
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that nobody can parse; what it can, it answers 422
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug, told = _PLAIN.get(status, (status.phrase.lower().replace(" ", "-"), status.description or status.phrase))
     return ProblemError(status, slug, told, headers=error.headers)
 
@@ -206,7 +208,7 @@ def _place(where: tuple[int | str, ...], known: frozenset[str]) -> str:
 
 
 _PLAIN = {
-    HTTPStatus.BAD_REQUEST: ("call-unusable", "The call is not of the documented form."),
+    HTTPStatus.UNPROCESSABLE_ENTITY: ("call-unusable", "The call is not of the documented form."),
     HTTPStatus.NOT_FOUND: ("not-found", "There is nothing of that name."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body-too-large", "The body is too large."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("took-too-long", "The call took too long."),
