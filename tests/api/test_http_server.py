@@ -446,6 +446,30 @@ def test_what_is_not_said_to_be_json_is_not_read_as_json(server: ApiProcess, kin
     assert create(server, json.dumps(wish()).encode(), kind).status in {400, 422}
 
 
+@pytest.mark.parametrize(
+    "coding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "gzip, identity", "nonsense", '"']
+)
+def test_a_body_in_a_coding_that_is_not_read_is_not_taken_as_it_is(server: ApiProcess, coding: str) -> None:
+    """It may say something else once it is unfolded, and a proxy between may do that."""
+    list_of_people = {"Content-Type": "text/csv", "Content-Encoding": coding, "Idempotency-Key": "coded"}
+    who = server.staff("operator")
+    answer = server.call("POST", "/v1/batches?controller=client:42", {**who, **list_of_people}, b"caller_id\n1\n")
+    assert (answer.status, answer.slug, answer.headers["accept-encoding"]) == (415, "coding-unusable", "identity")
+    answer = server.call(
+        "POST", "/v1/erasure_requests", {**who, "Content-Encoding": coding}, json.dumps(wish()).encode()
+    )
+    assert (answer.status, answer.slug) == (415, "coding-unusable")
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", '"Latin1"', "utf-16", "nonsense"])
+def test_a_list_that_says_that_it_is_no_utf_8_is_not_read_as_utf_8(server: ApiProcess, charset: str) -> None:
+    """It might be: then its letters are others than the sender's."""
+    told = {"Content-Type": f"text/csv; header=present; charset={charset}", "Idempotency-Key": "other letters"}
+    who = server.staff("operator")
+    answer = server.call("POST", "/v1/batches?controller=client:42", {**who, **told}, "email\né@x.example\n".encode())
+    assert (answer.status, answer.slug) == (415, "coding-unusable")
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "utf-16", "nonsense", '"'])
 def test_charsets_mean_nothing_in_json(server: ApiProcess, charset: str) -> None:
     """RFC 8259, 8.1 and 11: it is UTF-8, whatever a parameter says."""

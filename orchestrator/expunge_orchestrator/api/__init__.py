@@ -19,6 +19,7 @@ refusal_pace           refusals are told one after another
 waiting_calls          whose client is gone waits no longer
 call_slots             so many heavy calls at a time
 readiness              whether the ledger answers
+body_codings           what is said to be no plain bytes is refused
 middleware             size, time and access log around every call
 http_protocol          strict HTTP/1.1, and no connection for who neither sends nor reads
 connection_limits      connections in all and from one address

@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from expunge_config.api_settings import ApiSettings
-from expunge_orchestrator.api import answer_streams, refusal_pace
+from expunge_orchestrator.api import answer_streams, body_codings, refusal_pace
 from expunge_orchestrator.api.answer_streams import AnswerStream, Listener
 from expunge_orchestrator.api.authentication import kind_of
 from expunge_orchestrator.api.call_slots import CallTurns
@@ -234,7 +234,7 @@ class Guard:
                 raise _TooLargeError
             return message
 
-        refused = await self._refusal(scope, limit)
+        refused = await self._refusal(scope, limit) or body_codings.refusal(scope, a_list=upload)
         if refused is not None:
             await answer(refused)(scope, receive, send)
             return False

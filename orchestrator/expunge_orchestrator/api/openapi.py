@@ -77,6 +77,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (404, "It does not exist or is not yours"),
         (409, "Not possible in the present state"),
         (413, "The body is too large"),
+        (415, "The body is in a coding that is not read"),
         (422, "Not of the documented form"),
         (429, "Too many calls"),
         (503, "Expunge or a store cannot do it now"),

@@ -67,6 +67,7 @@ _REFUSED: tuple[tuple[int, str, bool], ...] = (
     (404, "Not there, or not yours", True),
     (409, "Not possible as things stand", False),
     (413, "Too large", True),
+    (415, "In a coding that is not read", True),
     (429, "Too many calls", True),
     (503, "The installation cannot do it now", True),
 )
