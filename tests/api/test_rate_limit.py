@@ -10,22 +10,26 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from starlette.types import Receive, Scope, Send
-from tests.support.api import ApiHarness, bearer, open_api
+from tests.support.api import APP, AUDIENCE, ApiHarness, bearer, open_api
 from tests.support.api_permissions import EVERYBODY, MAY
 from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
 from tests.support.servers import Keyspace
 
-from expunge_config.api_settings import ApiSettings
+from expunge_config.api_settings import ApiSettings, Issuer
 from expunge_orchestrator.api import middleware, rate_limit, refusal_pace
+from expunge_orchestrator.api.app import build
 from expunge_orchestrator.api.problems import ProblemError
 from expunge_orchestrator.api.rate_limit import RateLimiter
+from expunge_orchestrator.api.state import build_state
+from expunge_orchestrator.auth import jwks
 from expunge_orchestrator.auth.principals import Role
 from expunge_orchestrator.cli.serve import configured
 from expunge_orchestrator.requests.submission import FOLLOW_UP
@@ -142,6 +146,23 @@ def test_refusals_of_who_is_not_known_are_told_one_after_another(
     here.get(path, headers=GUESSES["token" if kind == "none" else "none"])
     assert here.get("/healthz").status_code == 200
     assert pauses == []
+
+
+def test_refusals_of_whom_nobody_can_judge_are_told_one_after_another_too(
+    api: ApiHarness, pauses: list[float], tmp_path: Path
+) -> None:
+    """While an issuer's keys cannot be had. They are no guesses, and so never too many; whoever is known waits not."""
+    nowhere = Issuer(kind="person", issuer=APP, audience=AUDIENCE, jwks_file=tmp_path / "nowhere")
+    state = build_state(api.installation.workspace, lambda: api.at)
+    object.__setattr__(state.issuers, "keys", {**state.issuers.keys, "app": jwks.keys_of(nowhere)})
+    with TestClient(build(state), client=(f"192.0.2.{next(_PLACES)}", 1)) as here:
+        path, token = "/v1/me/erasure_requests", api.person(user_id=1)
+        for number in range(refusal_pace.AT_ONCE + 3):
+            assert here.get(path, headers=token).status_code == 503
+            assert len(pauses) == max(0, number - refusal_pace.AT_ONCE)
+        assert 5.0 < pauses[-1] <= 10.0
+        assert here.get("/v1/erasure_requests", headers=api.key(Role.OPERATOR)).status_code == 200
+        assert len(pauses) == 2
 
 
 @pytest.mark.parametrize("path", [*OPEN, "/opendsr/v2/openapi.json"])

@@ -24,9 +24,14 @@ from expunge_orchestrator.api.waiting_calls import in_line, leave_line, out_of_l
 from expunge_orchestrator.auth import api_keys, bearer_secrets
 from expunge_orchestrator.auth.errors import NotAuthenticatedError, no_credential, not_accepted
 from expunge_orchestrator.auth.principals import Principal, Role
+from expunge_orchestrator.errors import KeysError, LedgerError
 from expunge_orchestrator.ledger import requests
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 from expunge_orchestrator.requests.submission import FOLLOW_UP
+
+UNJUDGED = "unjudged"
+"""In the state of a call whose credential nobody could judge: its issuer's keys, or the ledger, could not be had."""
 
 
 class CredentialFirst(APIRoute):
@@ -68,6 +73,9 @@ async def authenticated(request: Request) -> tuple[Principal, datetime]:
         principal = await principal_of(state, credential, at, lookup, out_of_line(request.scope))
     except NotAuthenticatedError:
         await limiter.count_guess(kind_of(credential), address)
+        raise
+    except (KeysError, LedgerError, LedgerDatabaseError):
+        setattr(request.state, UNJUDGED, True)
         raise
     request.state.actor = principal.actor
     await leave_line(request.scope)

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from expunge_config.api_settings import ApiSettings
 from expunge_orchestrator.api import answer_streams, body_codings, refusal_pace
 from expunge_orchestrator.api.answer_streams import AnswerStream, Listener
-from expunge_orchestrator.api.authentication import kind_of
+from expunge_orchestrator.api.authentication import UNJUDGED, kind_of
 from expunge_orchestrator.api.call_slots import CallTurns
 from expunge_orchestrator.api.connection_limits import is_proxy
 from expunge_orchestrator.api.metrics import Metrics
@@ -181,10 +181,12 @@ class Guard:
     async def _hold_back(self, scope: Scope, status: int) -> None:
         """Let a refusal wait that is one of many: for the number of calls, or of a caller whom nobody knows.
 
-        A named proxy speaks for many, and whatever of it waits keeps others' calls waiting there.
+        What the installation cannot do is told at once, unless it is to say whose the call is: it may be anybody's. A
+        named proxy speaks for many, and whatever of it waits keeps others' calls waiting there.
         """
         known, too_many = scope["state"].get("actor"), status == HTTPStatus.TOO_MANY_REQUESTS
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or (known is not None and not too_many):
+        ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR and UNJUDGED not in scope["state"]
+        if ours or (known is not None and not too_many):
             return
         kind, address = _credential_and_address(scope)
         pause = refusal_pace.HELD_BACK if too_many else 0.0
