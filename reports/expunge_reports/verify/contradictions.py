@@ -36,7 +36,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "time-backwards": "the statement is dated before the one that it follows",
     "in-the-future": "the statement is dated later than the reader's clock",
     "looked-later-than-stated": "a look is dated after the statement that tells of it",
-    "looks-backwards": "the stores are said to have been asked before a statement that it follows says that they were",
+    "looks-backwards": "the stores are said to have been asked again before it was stated that they had been asked",
     "counted-after-verified": "the count before erasing is dated after the check that followed it",
     "received-after-stated": "the request is dated after the statement that it was accepted",
     "looked-before-receipt": "a look is dated before the request was received",

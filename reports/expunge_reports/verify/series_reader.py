@@ -96,7 +96,8 @@ class Before:
         left: the places that `settled` says an earlier request left.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
-        verified: the latest time at which one says that the stores were asked.
+        told: when the statements were made that say when the stores were asked: the times of the last two, which are of
+            one moment where several were made at once.
         copies: the last list of backup copies that was cited.
         clocks: the last deadlines that were cited.
         plan: the last plan that was cited.
@@ -113,7 +114,7 @@ class Before:
     ended: bool = False
     left: Sequence[str] = ()
     kept: Sequence[tuple[datetime | None, str]] = ()
-    verified: datetime | None = None
+    told: tuple[datetime | None, datetime | None] = (None, None)
     copies: Cited | None = None
     clocks: Deadlines | None = None
     plan: Cited | None = None
@@ -164,12 +165,21 @@ class Said:
         settled = form_reader.read(Settled, self.statement.body) if self.statement.event == "settled" else None
         return () if settled is None else settled.left
 
+    @property
+    def told_before(self) -> datetime | None:
+        """When the last statement was made, before this one was, that says when the stores were asked."""
+        earlier, last = self.before.told
+        return earlier if last == self.statement.issued_at else last
+
+    def _told(self) -> tuple[datetime | None, datetime | None]:
+        at, (_, last) = self.statement.issued_at, self.before.told
+        return self.before.told if at == last or stated(self.statement.body.get("verifiedAt")) is None else (last, at)
+
     def then(self) -> Before:
         """Return what is known before the next one."""
         of_stores = "stores" in self.statement.body
         lines = [(f"{store.store}.{line.collection}", line) for store in self.stores for line in store.collections]
         answers = self.before.answer is None and self.statement.event in consistency.ANSWERS
-        looks = (stated(self.statement.body.get("verifiedAt")), self.before.verified)
         return Before(
             first=self.first,
             last=self.statement,
@@ -182,7 +192,7 @@ class Said:
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             left=self._left_at_settling() or self.before.left,
             kept=_kept(self.stores) if of_stores else self.before.kept,
-            verified=max((one for one in looks if one is not None), default=None),
+            told=self._told(),
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),
             plan=self.plan,

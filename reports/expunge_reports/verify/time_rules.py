@@ -36,12 +36,12 @@ def _times(said: Said, now: datetime) -> Found:
 
 
 def _looks(said: Said, _: datetime) -> Found:
-    """Verifications are in the order of their statements.
+    """A verification is made after the statement that told of the one before it, where they were not stated at once.
 
     Other looks need not be: a count is of the first round, also after a hold, and a search precedes what is erased
     again.
     """
-    at, body, first, before = said.statement.issued_at, said.statement.body, _received(said), said.before.verified
+    at, body, first, before = said.statement.issued_at, said.statement.body, _received(said), said.told_before
     verified, counted = (stated(body.get(name)) for name in ("verifiedAt", "countedAt"))
     search = body.get("blindSearch")
     looks = [verified, counted, stated(search.get("at")) if isinstance(search, dict) else None]
