@@ -115,6 +115,7 @@ class Verdict:
         overdue_since: the time by which the request itself owed a statement, if that time has passed.
         answered_late: the answer, or the cancel instead, if it came after one was due; None if not, or there is none.
         copies_past: how many of the backup copies that were stated last should be gone by now.
+        places_not_listed: the places with backup copies that the plan names and the last list of copies does not have.
         openings: how many subject entries were opened.
         quorum: how many witnesses the trust file demands.
         untimely_witnesses: how many signed the checkpoint only before a statement in it was issued, or after now.
@@ -132,6 +133,7 @@ class Verdict:
     overdue_since: datetime | None = None
     answered_late: LateAnswer | None = None
     copies_past: int = 0
+    places_not_listed: tuple[str, ...] = ()
     openings: int = 0
     quorum: int = 0
     untimely_witnesses: int = 0

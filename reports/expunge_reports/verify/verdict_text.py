@@ -16,6 +16,8 @@ _PLACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
 _KIND: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _KINDS: Final = 10
 
+_PLACES: Final = 10
+
 _COUNTS_NOT: Final = "that counts for nothing"
 _NO_FURTHER: Final = "no further statement of this series"
 
@@ -60,6 +62,7 @@ def grounds(verdict: Verdict) -> list[str]:
         binding(verdict),
         completeness(verdict),
         *limit(verdict),
+        *places_not_listed(verdict),
         *unknown_documents(verdict),
         *(other_form(seq) for seq in verdict.high_s),
     ]
@@ -154,6 +157,22 @@ def limit(verdict: Verdict) -> list[str]:
     return [f"limited to data of these types: {', '.join(named)}; {consistency.OTHER_DATA}"]
 
 
+def places_not_listed(verdict: Verdict) -> list[str]:
+    """Return the line that counts the planned places of copies that no list has; none if there are none."""
+    number, named = len(verdict.places_not_listed), _places(verdict)
+    if not number:
+        return []
+    many = "1 place" if number == 1 else f"{number} places"
+    said = f"{many} with backup copies that the plan names {'was' if number == 1 else 'were'} not listed"
+    names = ", ".join([*named, "…"] if len(named) < number else named)
+    return [f"{said}, and nothing is said of the copies there: {names}"]
+
+
+def _places(verdict: Verdict) -> list[str]:
+    """The first of the places that are not listed: what is no name is not printed."""
+    return [one for one in verdict.places_not_listed if _PLACE.fullmatch(one)][:_PLACES]
+
+
 def unknown_documents(verdict: Verdict) -> list[str]:
     """Return the line that counts the documents of kinds that are not known; none if there are none."""
     number, named = sum(verdict.unknown_kinds.values()), _kinds(verdict)
@@ -200,6 +219,7 @@ def to_object(verdict: Verdict) -> dict[str, object]:
         "answered_late": None if late is None or late.cancelled else _late(late),
         "cancelled_late": _late(late) if late is not None and late.cancelled else None,
         "copies_past": verdict.copies_past,
+        "places_not_listed": _places(verdict),
         "openings": verdict.openings,
         "quorum": verdict.quorum,
         "untimely_witnesses": verdict.untimely_witnesses,

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from expunge_reports.consistency import Past
 from expunge_reports.forms import shared_documents, stated_time
-from expunge_reports.forms.shared_documents import BackupCopies, Deadlines
+from expunge_reports.forms.shared_documents import BackupCopies, Deadlines, Plan
 from expunge_reports.statement import Statement
 
 Documents: TypeAlias = Mapping[str, shared_documents.Document | None]
@@ -81,6 +81,17 @@ def copies_past(statements: Sequence[Statement], documents: Documents, now: date
         for copy in listed.may_hold_the_records
         if (until := stated_time.moment(copy.last_day)) is not None and until < now
     )
+
+
+def places_not_listed(statements: Sequence[Statement], documents: Documents) -> tuple[str, ...]:
+    """Return the places with copies that the last plan names and the last list of copies does not have, in order.
+
+    None before there is such a list. The data map may have lost a place since the plan.
+    """
+    listed = _last(_cited(statements, documents), BackupCopies)
+    plans = _last(_cited(statements, documents), Plan)
+    planned = {place for plan in plans for store in plan.stores for place in store.backup_places}
+    return tuple(sorted(planned - {one.place for copies in listed for one in copies.listings})) if listed else ()
 
 
 def _cited(statements: Sequence[Statement], documents: Documents) -> Iterator[shared_documents.Document]:
