@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from expunge_reports.errors import KeyFileError
-from expunge_reports.log.durable_files import make_private
+from expunge_reports.log.durable_files import make_private, without_waiting
 
 RECEIPT_FILE: Final = "receipt-signing.pem"
 LOG_FILE: Final = "log-signing.pem"
@@ -128,7 +128,7 @@ def _load_secret(path: Path) -> bytes:
 
 def _read_private(path: Path) -> bytes:
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=without_waiting) as file:
             # Checked on what was opened, so that the name cannot be pointed elsewhere in between.
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
@@ -137,10 +137,6 @@ def _read_private(path: Path) -> bytes:
             return file.read(_MAX_FILE)
     except OSError as error:
         raise KeyFileError(f"{path.name} cannot be read ({error.strerror})") from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # of a pipe that nobody writes into as well
 
 
 def _check_private(found: os.stat_result, what: str) -> None:

@@ -6,6 +6,7 @@ Many files are placed first and settled together: the file system then writes it
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,13 @@ class DurableDirectory:
         """Return a file's bytes, or None if there is no such file; `most`: so many it has at most.
 
         Raises:
-            LogError: the file is there and cannot be read.
+            LogError: the file is there and cannot be read, or is no regular file: a pipe keeps its reader waiting.
             LogCorruptError: it has more bytes; they are not read.
         """
         try:
-            with (self.root / path).open("rb") as file:
+            with open(self.root / path, "rb", opener=without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise LogError("a file of the log is no regular file")
                 data = file.read(most + 1)
         except FileNotFoundError:
             return None
@@ -140,6 +143,11 @@ def make_private(directory: Path) -> None:
     if not directory.is_dir():
         make_private(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """An opener: of a pipe that nobody writes into as well."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _flush(path: Path) -> None:

@@ -289,6 +289,25 @@ def test_killed_after_any_step_the_log_has_its_old_or_its_new_size(tmp_path, sta
     assert sizes == sorted(sizes)
 
 
+@pytest.mark.parametrize("name", ["checkpoint", "tile/entries/000", "tile/0/000", "tile/1/000.p/1"])
+def test_a_log_of_pipes_is_not_waited_for(writer, directory, name):
+    """An archive that an operator hands out may hold one, and nobody would ever write into it."""
+    writer.append(leaves(0, 256))
+    (directory / name).unlink()
+    os.mkfifo(directory / name)
+    reading = "import sys; from pathlib import Path; from expunge_reports.log import signed_note as s"
+    reading += "; from expunge_reports.log.transparency_log import Log"
+    reading += "; log = Log.open(Path(sys.argv[1]), s.parse_vkey(sys.argv[2])); log.audit(); list(log.leaves())"
+    ran = subprocess.run(
+        [sys.executable, "-c", reading, str(directory), VERIFIER.vkey],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert "LogError: a file of the log is no regular file" in ran.stderr
+
+
 def copied_as_documented(served_from: Path, at: Path) -> subprocess.CompletedProcess[str]:
     """What the commands of the page on receipts do with a log that a web site serves."""
     text = (Path(__file__).parents[3] / "docs" / "receipts.md").read_text()
