@@ -1,7 +1,8 @@
-"""Opens what the settings name: a regular file, or a link to one, as Kubernetes mounts secrets.
+"""Opens what the settings name: a regular file that not everybody writes, or a link to one, as Kubernetes mounts.
 
 A pipe that nobody writes into keeps its reader waiting for ever, a device has no end, and both say something else when
-they are read again, as some of these files are. `expunge_reports.keys`, which stands alone, reads key files by the same
+they are read again, as some of these files are. What everybody may write is not to be obeyed: a data map says what is
+erased, a set of keys who is believed. `expunge_reports.keys`, which stands alone, reads key files by the same
 rule; a test holds both to it.
 """
 
@@ -17,11 +18,15 @@ class NotRegularFileError(OSError):
     """It is a pipe, a device, a socket or a directory."""
 
 
+class WritableByEverybodyError(OSError):
+    """Everybody on the machine may write it."""
+
+
 def opened(path: Path) -> BinaryIO:
     """Open a file to be read. What was opened is looked at, so that the name cannot be pointed elsewhere in between.
 
     Raises:
-        OSError: It cannot be opened, or is no regular file.
+        OSError: It cannot be opened, is no regular file, or is everybody's to write.
     """
     return open(path, "rb", opener=_without_waiting)
 
@@ -30,7 +35,7 @@ def read(path: Path) -> bytes:
     """Read a file whole.
 
     Raises:
-        OSError: It cannot be read, or is no regular file.
+        OSError: It cannot be read, is no regular file, or is everybody's to write.
     """
     with opened(path) as file:
         return file.read()
@@ -38,7 +43,8 @@ def read(path: Path) -> bytes:
 
 def _without_waiting(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode) or mode & stat.S_IWOTH:
         os.close(descriptor)
-        raise NotRegularFileError
+        raise WritableByEverybodyError if stat.S_ISREG(mode) else NotRegularFileError
     return descriptor

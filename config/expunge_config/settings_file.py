@@ -16,6 +16,9 @@ from dotenv.parser import parse_stream
 from expunge_config import regular_files
 from expunge_config.errors import ConfigError
 
+_READ = stat.S_IRWXO | stat.S_IWGRP
+"""Modes that a file with secrets has not."""
+
 
 def refuse_unreadable(path: Path) -> None:
     """Make sure that every line of a settings file (.env syntax) says something.
@@ -29,12 +32,14 @@ def refuse_unreadable(path: Path) -> None:
         with regular_files.opened(path) as file:
             found = os.fstat(file.fileno())
             content = file.read()
+    except regular_files.WritableByEverybodyError:
+        raise _open_to_others(path, _READ) from None
     except OSError as error:
         raise ConfigError(
             f"The settings file {path} cannot be read ({type(error).__name__}).",
             remedy="Correct EXPUNGE_SETTINGS_FILE, or the rights on the file.",
         ) from None
-    _refuse_others(path, found, stat.S_IRWXO | stat.S_IWGRP)
+    _refuse_others(path, found, _READ)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -64,9 +69,9 @@ def refuse_unreadable_directory(path: Path) -> None:
         found = path.stat()
         _refuse_others(path, found, 0 if found.st_mode & stat.S_ISVTX else stat.S_IWOTH | stat.S_IWGRP)
         for one in files:
-            regular_files.opened(one).close()
             # Docker and Kubernetes let everybody of the container read them: the container is what keeps them.
             _refuse_others(one, one.stat(), stat.S_IWOTH | stat.S_IWGRP)
+            regular_files.opened(one).close()
     except OSError as error:
         raise ConfigError(
             f"The secrets directory {path} cannot be read ({type(error).__name__}).",
@@ -86,7 +91,9 @@ def _refuse_others(path: Path, found: os.stat_result, closed: int) -> None:
             remedy=f"Give it to the user who runs expunge, or to root: chown {os.geteuid()} {path}",
         )
     if found.st_mode & closed:
-        rights = "o=,g-w" if closed & stat.S_IROTH else "go-w"
-        raise ConfigError(
-            f"{path} is open to others: what stands in it may be a secret.", remedy=f"chmod {rights} {path}"
-        )
+        raise _open_to_others(path, closed)
+
+
+def _open_to_others(path: Path, closed: int) -> ConfigError:
+    rights = "o=,g-w" if closed & stat.S_IROTH else "go-w"
+    return ConfigError(f"{path} is open to others: what stands in it may be a secret.", remedy=f"chmod {rights} {path}")

@@ -172,3 +172,13 @@ def test_a_link_to_a_regular_file_is_followed(what: str, directory: Path, monkey
     (directory / name).rename(directory / "..data" / name)
     (directory / name).symlink_to(f"..data/{name}")
     assert read(directory / name, monkeypatch)
+
+
+@pytest.mark.parametrize("what", READERS)
+def test_what_everybody_may_write_is_refused(what: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be obeyed: a map says what is erased, an issuer's keys who is believed."""
+    name, read = READERS[what]
+    _fill(directory, name)
+    (directory / name).chmod(0o602)
+    with pytest.raises((ExpungeError, keys.KeyFileError, OSError)):
+        read(directory / name, monkeypatch)

@@ -165,6 +165,11 @@ def open_questions(text: str) -> list[Problem]:
 def _read(path: Path) -> str:
     try:
         content = regular_files.read(path)
+    except regular_files.WritableByEverybodyError:
+        raise DataMapError(
+            f"The data map {path} is everybody's to write: whoever does says what is erased.",
+            remedy=f"chmod o-w {path}",
+        ) from None
     except OSError as error:
         raise DataMapError(
             f"The data map {path} cannot be read ({type(error).__name__}).",
