@@ -6,11 +6,12 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from expunge_config import regular_files
 from expunge_config.datamap import Operator
 from expunge_config.settings import Settings
 from expunge_orchestrator.errors import KeysError, LedgerBusyError
+from expunge_reports import dsse, trust
 from expunge_reports import keys as key_files
-from expunge_reports import trust
 from expunge_reports.errors import LogBusyError, LogError, ReportError
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import signed_note
@@ -18,6 +19,7 @@ from expunge_reports.log.durable_files import make_private
 from expunge_reports.log.transparency_log import Log, LogWriter
 
 TRUST_FILE = "trust.json"
+_PUT_BACK = f"Put {key_files.RECEIPT_FILE} and {TRUST_FILE} back beside the other keys, as they belong together."
 _NO_LOG = "`expunge keys init` makes the log; EXPUNGE_LOG_DIR says where."
 
 
@@ -44,6 +46,31 @@ def build_trust(ring: KeyRing, operator: Operator, at: datetime) -> trust.Trust:
     """What an auditor needs to know: the operator's receipt key and log key. No witness yet: unanchored."""
     verifier = signed_note.log_key(operator.log_origin, ring.log.public_key())
     return trust.single_key(operator.name, ring.receipt.public_key(), at, verifier)
+
+
+def require_trusted(settings: Settings, ring: KeyRing, at: datetime) -> None:
+    """Make sure that the trust file beside the keys believes what the receipt key signs now.
+
+    Otherwise no receipt could ever show what is done: a statement is signed once. Where there is no such file, exports
+    and auditors are told.
+
+    Raises:
+        KeysError: It does not have the receipt key, or not at this time; or it cannot be used.
+    """
+    try:
+        trusted = trust.parse(regular_files.read(settings.keys / TRUST_FILE))
+    except OSError:
+        return
+    except ReportError as error:
+        raise KeysError(f"{TRUST_FILE}: {error}", remedy=_PUT_BACK) from None
+    key = trusted.receipt_keys.get(dsse.key_id(ring.receipt.public_key()))
+    if key is None:
+        raise KeysError(f"The trust file ({TRUST_FILE}) does not have the receipt key.", remedy=_PUT_BACK)
+    if at < key.valid_from or (key.valid_until is not None and key.valid_until < at):
+        raise KeysError(
+            f"The trust file ({TRUST_FILE}) does not believe the receipt key at the time that the clock here shows.",
+            remedy="Set the clock; or put the key in its place that is used now, and name it in the trust file.",
+        )
 
 
 def read_log(settings: Settings, operator: Operator, ring: KeyRing) -> Log:

@@ -15,10 +15,11 @@ from expunge_config.settings import Settings
 from expunge_connectors.contract import BackupConnector, KnowsClaims, Scope, StoreConnector
 from expunge_connectors.registry import Registry
 from expunge_orchestrator import ledger_check
+from expunge_orchestrator.clock import now
 from expunge_orchestrator.data_map_check import InspectionCache, raise_on_errors
 from expunge_orchestrator.errors import KeysError
 from expunge_orchestrator.installation_check import installation_findings
-from expunge_orchestrator.installation_setup import read_log
+from expunge_orchestrator.installation_setup import read_log, require_trusted
 from expunge_orchestrator.ledger import Ledger
 from expunge_orchestrator.ledger.batch_sums import BatchSums
 from expunge_orchestrator.ledger.batches import Erasing
@@ -142,6 +143,7 @@ def opened(settings: Settings, registry: Registry) -> Iterator[Workspace]:
     """
     data_map = load_map(settings, registry)
     keys = load_keys(settings)
+    require_trusted(settings, keys, now())
     with connected(settings, data_map, registry) as (stores, backups):
         log = read_log(settings, data_map.operator, keys)
         ledger = open_ledger(settings.ledger)
