@@ -15,7 +15,7 @@ from expunge_connectors.contract import (
     StoreConnector,
     StoreIdentity,
 )
-from expunge_connectors.errors import StoreClockError
+from expunge_connectors.errors import ConnectorError, StoreClockError
 from expunge_orchestrator.clock import now
 from expunge_reports.consistency import STORES_DIFFER
 
@@ -38,6 +38,24 @@ def identity_and_time(name: str, store: StoreConnector) -> tuple[StoreIdentity, 
             remedy="Set the one that is wrong; nothing was touched.",
         )
     return identity, at
+
+
+def require_clocks(stores: Mapping[str, StoreConnector], at_once: int) -> None:
+    """Make sure that no clock is wrong by days, where what was begun goes on. A store that cannot say is told later.
+
+    Raises:
+        StoreClockError: As of `identity_and_time`.
+    """
+
+    def ask(name: str) -> None:
+        try:
+            identity_and_time(name, stores[name])
+        except StoreClockError:
+            raise
+        except ConnectorError:  # the step that asks it says so
+            return
+
+    gather(stores, ask, at_once)
 
 
 def relations(store: StoreConnector, scope: Scope) -> Mapping[str, Mapping[str, Any]]:

@@ -19,6 +19,9 @@ ANSWERED: Final = ANSWERS | SETTLED
 OWING: Final = UNANSWERED | ANSWERS | {"re-erased"}
 """After these a further statement is owed."""
 
+CLOCKS_DIFFER: Final = timedelta(minutes=10)
+"""Between the clock of the operator and that of a reader, or of a storage, or its own before it was set."""
+
 STORES_DIFFER: Final = timedelta(days=1)
 """By so much a store's clock may be ahead of the operator's, or behind: nobody holds it against a receipt."""
 

@@ -17,6 +17,7 @@ from tests.support.plan_replacement import plan_only, planned_under_another_map
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator.auth.principals import Role
+from expunge_orchestrator.execution import start_preconditions
 from expunge_orchestrator.planning import planner
 
 PEOPLE = 3
@@ -122,9 +123,10 @@ def test_a_plan_that_replaces_another_counts_once(
 
 
 def days_on(monkeypatch: pytest.MonkeyPatch, api: ApiHarness, days: int) -> None:
-    """Plans are made so many days later; whoever works is called then."""
+    """Plans are made so many days later, and begun; whoever works is called then."""
     at = planner.now() + timedelta(days=days)
-    monkeypatch.setattr(planner, "now", lambda: at)
+    for module in (planner, start_preconditions):
+        monkeypatch.setattr(module, "now", lambda: at)
     api.at += timedelta(days=days)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import ConnectorError
+from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.execution import settling_search, stores_followed
 from expunge_orchestrator.execution.batch_lifecycle import sync_state
@@ -38,7 +39,7 @@ def start_due(workspace: Workspace) -> int:
         FindingsError: `check` would show an error otherwise: a look through a map that no longer fits proves nothing.
             What it does not concern was started. What rows say that stand there now concerns nobody who only is looked
             at (`Finding.of_rows`).
-        ConnectorError: A store cannot be asked.
+        ConnectorError: A store cannot be asked, or a clock is wrong by days.
     """
     with reading(workspace.ledger) as connection:
         if not open_chunks.any_due_to_settle(connection):
@@ -47,7 +48,9 @@ def start_due(workspace: Workspace) -> int:
     with reading(workspace.ledger) as connection:
         due = open_chunks.due_to_settle(connection)
         found = batches_by_id(connection, sorted({one.batch_id for one in due}))
+    planned = {name for one in found for name in one.identities} & workspace.stores.keys()
     try:
+        store_calls.require_clocks({name: workspace.stores[name] for name in sorted(planned)}, 1)
         fit, refused = stores_followed.fit_to_settle(workspace, found)
     except ConnectorError as error:
         _note_refused(workspace, due, error)

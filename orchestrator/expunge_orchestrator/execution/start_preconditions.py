@@ -6,9 +6,10 @@ not carried out. Refused is, in this order:
 
 - what waits for approval, or is paused;
 - a ledger that is older than its log;
-- of a plan: what `check` calls an error; another map than the plan's; a plan that is too old; another store, or other
-  tables, than the plan was made for;
-- of a batch that was begun: a map that decides otherwise than the plan's; what `check` calls an error;
+- of a plan: what `check` calls an error; another map than the plan's; a plan that is too old, or that was made or asked
+  for later than now; another store, or other tables, than the plan was made for; a clock that is wrong by days;
+- of a batch that was begun: a map that decides otherwise than the plan's; what `check` calls an error; a clock that is
+  wrong by days;
 - a request limited to data types whose rest hangs on what it would erase.
 
 Nothing here writes. What a step looks at again, hours later, is in `step_context` (ADR 9).
@@ -18,18 +19,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from expunge_connectors.errors import StoreClockError
 from expunge_orchestrator import data_type_closure, store_calls
 from expunge_orchestrator.clock import now, parse
 from expunge_orchestrator.errors import BatchBlockedError, PlanChangedError, StoreMismatchError
 from expunge_orchestrator.execution import plans_map, stores_followed
 from expunge_orchestrator.execution.step_context import describe_changed
 from expunge_orchestrator.installation_setup import read_log
+from expunge_orchestrator.ledger import requests
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.ledger_check import require_log_in_sync
 from expunge_orchestrator.planning import approval
 from expunge_orchestrator.workspace import Workspace
+from expunge_reports.consistency import CLOCKS_DIFFER
 
 
 def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
@@ -39,7 +43,7 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
         BatchBlockedError: It waits for approval, or is paused.
         LedgerBehindError: The ledger is older than its log.
         FindingsError: `check` would show an error now; what was fine at planning time need not be.
-        ConnectorError: A store cannot be asked.
+        ConnectorError: A store cannot be asked, or its clock is wrong by days.
         PlanChangedError: The data map decides otherwise than the batch was planned with.
         IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
     """
@@ -58,6 +62,8 @@ def refuse_unfit(workspace: Workspace, batch: Batch) -> None:
             f" more: expunge end {batch.uid}, or expunge cancel {batch.uid}. Then plan these people again.",
         )
     stores_followed.refuse_errors(workspace, batch)
+    planned = {name: workspace.stores[name] for name in batch.identities if name in workspace.stores}
+    store_calls.require_clocks(planned, workspace.settings.stores_at_once)
     data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
 
 
@@ -67,11 +73,12 @@ def planned_ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
     Raises:
         PlanChangedError: The data map is another one than at planning time, or the plan is too old.
         StoreMismatchError: A store or its tables are others than at planning time.
-        ConnectorError: A store cannot be asked, or its clock is wrong by days.
+        ConnectorError: A store cannot be asked, its clock is wrong by days, or ours was set back.
         IncompleteSelectionError: What the request leaves out hangs on what it would erase by now.
     """
     if batch.map_digest != workspace.map_digest:
         raise PlanChangedError("The data map changed since the plan was made.", remedy="Make a new plan.")
+    _require_asked_for(workspace, batch)
     if parse(batch.created_at) < now() - workspace.settings.plan_lifetime:
         raise PlanChangedError("The plan is too old: what it counted is no longer what is there.", remedy="Plan anew.")
     found = store_calls.gather(
@@ -96,3 +103,20 @@ def planned_ground(workspace: Workspace, batch: Batch) -> dict[str, datetime]:
             )
     data_type_closure.require_closed(batch.scope, workspace.data_map, workspace.stores, batch.data_types)
     return {store: at for store, (_, at, _) in found.items()}
+
+
+def _require_asked_for(workspace: Workspace, batch: Batch) -> None:
+    """No receipt may say that people were looked for before they asked (`looked-before-receipt`).
+
+    Raises:
+        StoreClockError: By our clock the plan was made, or its request received, later than now.
+    """
+    with reading(workspace.ledger) as connection:
+        request = requests.of_batch(connection, batch.id)
+    times = [batch.created_at, *([] if request is None else [request.received_at])]
+    if max(map(parse, times)) > now() + CLOCKS_DIFFER:
+        raise StoreClockError(
+            "The request was received later than the clock of this machine shows: it was set back.",
+            remedy="Set the clock, if it is wrong now; otherwise wait, or cancel the batch and plan these people again."
+            " Nothing was touched.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from expunge_config.datamap import DataMap
+from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger import Transaction
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.items import Item
@@ -18,6 +19,8 @@ def drafts(
     connection: Transaction, batch: Batch, data_map: DataMap, people: Sequence[Item], plan: str
 ) -> list[StatementDraft]:
     """One for each person. Whoever asked at one time, or on one day, shares the body and the document of deadlines.
+
+    None is dated before they asked, if a clock was set back since.
 
     Args:
         connection: Documents are stored in its transaction, in the order of these times: two chunks do not wait for
@@ -36,4 +39,14 @@ def drafts(
             EncodedBody.of(statement_bodies.accepted(batch, received, cited)),
             owed.answer([] if clocks is None else [clocks]),
         )
-    return [StatementDraft(item.id, item.series, "accepted", item.subjects, *said[item.received_at]) for item in people]
+    return [
+        StatementDraft(
+            item.id,
+            item.series,
+            "accepted",
+            item.subjects,
+            *said[item.received_at],
+            not_before=parse(facts[item.received_at].operator),
+        )
+        for item in people
+    ]

@@ -30,7 +30,12 @@ _LARGEST_DOCUMENT = canonical.MAX_BYTES // 4  # a receipt encloses those of all 
 
 @dataclass(frozen=True, slots=True)
 class StatementDraft:
-    """A statement before it has a number, a predecessor and a signature. `item_id`: of whom it is; None: of nobody."""
+    """A statement before it has a number, a predecessor and a signature.
+
+    Attributes:
+        item_id: Of whom it is; None: of nobody, as that of a sweep by age.
+        not_before: No earlier is it dated, whatever the clock shows.
+    """
 
     item_id: int | None
     series: str
@@ -39,6 +44,7 @@ class StatementDraft:
     body: Mapping[str, object] | EncodedBody
     still_open: Open = field(default=NOTHING_OPEN)
     final: bool = False
+    not_before: datetime | None = None
 
 
 def store_document(connection: Transaction, body: Mapping[str, object]) -> str:
@@ -76,7 +82,8 @@ def issue(connection: Transaction, keys: KeyRing, drafts: Sequence[StatementDraf
             if draft.body is not said:  # where a batch says the same of everybody, it is one object
                 said, encoded = draft.body, _encoded(draft.body)
             head = before.get(draft.series, _Head())
-            moment = issued if head.issued_at is None else max(issued, head.issued_at)
+            earliest = "" if draft.not_before is None else stamp(draft.not_before)
+            moment = max(issued, head.issued_at or "", earliest)
             dated = at if moment == issued else parse(moment)
             past = head.past
             if past.first is not None and draft.item_id is None:

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from expunge_reports.consistency import STORES_DIFFER
+from expunge_reports.consistency import CLOCKS_DIFFER, STORES_DIFFER
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.bodies import IdentityEvidence
 from expunge_reports.forms.shared_documents import BackupCopies, BackupCopy, Clock, Deadlines, SearchedStores
 from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
-
-CLOCKS_DIFFER: Final = timedelta(minutes=10)
-"""Between the clock of the operator and that of a reader, or of a storage."""
 
 LONGEST_LAW: Final = timedelta(days=366)
 """Longer than any law lets an answer, or a confirmation, take: three months with the extension, or ninety days."""
