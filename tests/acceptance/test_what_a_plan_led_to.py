@@ -388,3 +388,40 @@ def test_nor_does_one_of_two_owners_who_is_nobody_for_certain(
     assert not status["collections"]["cache.images"]["ambiguous"]
     assert (left(database, "users"), left(database, "households")) == ([1, 3], [5, 6])
     assert b"image:d5" in keyspace.client.keys("image:*")
+
+
+MOVED_OUT = "UPDATE users SET household_id = NULL WHERE id = 1"
+TAKEN_OVER = "UPDATE users SET email = '1@x.example' WHERE id = 2"
+
+
+@pytest.mark.parametrize("meanwhile", [MOVED_OUT, f"{MOVED_OUT}; {TAKEN_OVER}"], ids=["moved out", "address taken"])
+def test_a_shared_row_stays_told_whoever_else_of_its_owners_took_an_address(
+    shared_door: CliRunner, database: str, meanwhile: str
+) -> None:
+    """The household hung on her own record when it was planned, and on no address."""
+    plan = planned(shared_door, FIRST)
+    execute(database, meanwhile)
+    household = carried_out(shared_door, plan)["collections"]["main.households"]
+    assert (household["retained"], household["ambiguous"], left(database, "households")) == (1, 0, [5, 6])
+
+
+@pytest.mark.parametrize("meanwhile", ["SELECT 1", TAKEN_OVER], ids=["handed over", "address taken"])
+def test_so_it_does_where_a_row_that_pointed_to_it_was_handed_over(
+    shared_door: CliRunner, database: str, tmp_path: Path, meanwhile: str
+) -> None:
+    """To the one who took the address. Once nobody points to the household it goes with her, as it would have."""
+    execute(
+        database,
+        "CREATE TABLE keys (id int PRIMARY KEY, user_id int, household_id int REFERENCES households);"
+        "INSERT INTO keys VALUES (1, 1, 5); UPDATE users SET household_id = NULL",
+    )
+    keys = "keys: {table: public.keys, found_by: [{column: user_id, of: users.id}]}\n"
+    written(tmp_path, COLLECTIONS + keys + HOUSEHOLD.replace("users.household_id", "keys.household_id"))
+    plan = planned(shared_door, FIRST)
+    execute(database, f"UPDATE keys SET user_id = 2; {meanwhile}")
+    succeeded(shared_door.run("erase", plan["id"], "--confirm", plan["digest"]))
+    household = json.loads(succeeded(shared_door.run("status", plan["id"], "--json")))["collections"]["main.households"]
+    assert (household["retained"], household["ambiguous"], left(database, "households")) == (1, 0, [5, 6])
+    execute(database, "DELETE FROM keys")
+    succeeded(shared_door.run("run-due"))
+    assert left(database, "households") == [6]

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from expunge_config.datamap import DataMap, IdentityKind
-from expunge_connectors.contract import SINCE, UNREAD, SubjectKey
+from expunge_connectors.contract import FACTS, SINCE, UNREAD, SubjectKey
 
 _NOWHERE = frozenset[SubjectKey]()
 
@@ -24,6 +24,7 @@ class IdentityRules:
         merging: Those of them that make persons of two kinds one human, as the map says (`same_person`).
         persons: (store, collection) of the records that are persons.
         lasting: The identities of both kinds: every other key is of a thing.
+        things: The internal identities of the map, known to several stores.
     """
 
     person: AbstractSet[str]
@@ -32,6 +33,7 @@ class IdentityRules:
     merging: AbstractSet[str]
     persons: AbstractSet[tuple[str, str]]
     lasting: AbstractSet[str]
+    things: AbstractSet[str]
 
     @classmethod
     def of(cls, data_map: DataMap) -> IdentityRules:
@@ -50,12 +52,18 @@ class IdentityRules:
                 (store, name) for store, name, spec in data_map.collections() if spec.person_identity is not None
             ),
             frozenset(name for name, one in identities if one.kind in {IdentityKind.PERSON, IdentityKind.REUSABLE}),
+            frozenset(name for name, one in identities if one.kind is IdentityKind.INTERNAL),
         )
 
     def nominates(self, key: SubjectKey) -> bool:
         """It may select records, and makes no persons of two kinds one human."""
         name = key.namespace
         return name in self.reusable and name not in self.shared and name not in self.merging
+
+    def link(self, key: SubjectKey) -> bool:
+        """It leads between rows of one store, which says itself whose they are."""
+        name = key.namespace
+        return name not in self.lasting and name not in self.things and not name.startswith(FACTS)
 
     def shareable(self, key: SubjectKey) -> bool:
         """People share it: it agrees or disagrees with other keys, and never selects."""

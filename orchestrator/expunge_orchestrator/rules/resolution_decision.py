@@ -175,12 +175,20 @@ def _nobodys(key: SubjectKey, trail: KeyGraph, rules: IdentityRules, persons: Ab
 
 
 def _through_these_alone(let_go: AbstractSet[SubjectKey], trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
-    """Of the keys known from before those of things, and hearsay, that by now only keys lead to that are let go."""
+    """Of the keys known from before those of things, and hearsay, that by now only keys lead to that are let go.
+
+    Not links that hang on the own record of whom a value passed on to: nobody was led there by the value before, and
+    of the rows that they lead to their store says whose they are (`given_again`), or that these are shared (ADR 26).
+    """
     if not let_go or not trail.known:
         return set()
     hearsay = Subject(0, trail.known).hearsay
     things = {key for key in trail.known - let_go if key in hearsay or key.namespace not in rules.lasting}
     named = reached(let_go, trail.edges, rules.lasting) & things
+    if links := {key for key in named if rules.link(key)}:
+        values = {key: trail.told_of_person.get(key, set()) for key in let_go if key.namespace in rules.reusable}
+        edges = {**trail.edges, **{key: trail.edges.get(key, set()) - told for key, told in values.items()}}
+        named -= links - reached(let_go, edges, rules.lasting)
     rest = (trail.given | trail.known | trail.attributed) - let_go - named
     return named - reached(rest, trail.edges, rules.reusable, let_go) - trail.attributed
 

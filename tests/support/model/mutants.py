@@ -375,6 +375,14 @@ MUTANTS = (
         "tests/acceptance/test_keys_below_let_go_keys.py::test_an_address_that_passes_on_takes_what_its_index_names",
     ),
     Mutant(
+        "a link that hangs on the record of a value's new holder does not hang on the value",
+        f"{_RULES}/resolution_decision.py",
+        "        named -= links - reached(let_go, edges, rules.lasting)\n",
+        "",
+        "tests/acceptance/test_what_a_plan_led_to.py::"
+        "test_a_shared_row_stays_told_whoever_else_of_its_owners_took_an_address",
+    ),
+    Mutant(
         "an id that was given again since the plan is somebody else's",
         f"{_SUBJECTS}/planned_keys.py",
         "        if number in self.of_others:\n            return answer",

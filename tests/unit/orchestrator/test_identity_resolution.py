@@ -23,7 +23,8 @@ OTHER_EMAIL = SubjectKey("email", "bob@mail.example")
 PHONE = SubjectKey("phone", "+4930000001")
 TOLD_PHONE = SubjectKey(f"{HEARSAY}phone", PHONE.value)
 HOME = SubjectKey("postal_address", "1 elm street")
-ROW_7 = SubjectKey("main.users.id", "7")
+ROW_7, ROW_9 = SubjectKey("main.users.id", "7"), SubjectKey("main.users.id", "9")
+SHARED = SubjectKey("main.members.household_id", "5")
 TOKEN = SubjectKey("session_token", "t1")
 
 
@@ -534,3 +535,24 @@ def test_a_person_who_is_given_is_not_denied(data_map: DataMap) -> None:
     lookup, stores = own_and_told({USER_9: {OTHER_EMAIL}}, {EMAIL: {USER_9}})
     both = data_map.model_copy(update={"stores": stores.stores})
     assert USER_9 in resolve({1: frozenset({EMAIL, USER_9})}, lookup, nothing_told, both)[1].keys
+
+
+@pytest.mark.parametrize("own", [{ROW_7}, set()], ids=["her record is there", "it is gone"])
+@pytest.mark.parametrize("told", [{SHARED}, {ROW_9, USER_9}], ids=["by the record itself", "by a row below it"])
+def test_a_link_that_hangs_on_the_record_of_the_values_new_holder_is_kept(
+    data_map: DataMap, own: set[SubjectKey], told: set[SubjectKey]
+) -> None:
+    """Both own a shared row: it hangs on each of them, and on no phone. What an index names under that is let go."""
+    lookup, stores = own_and_told({PHONE: {USER_9, *told}, USER_7: own}, {ROW_9: {SHARED}, PHONE: {TOKEN}})
+    both = data_map.model_copy(update={"stores": stores.stores})
+    known = frozenset({PHONE, SHARED, TOKEN, *own})
+    found = resolve({1: frozenset({USER_7})}, lookup, nothing_told, both, known={1: known})[1]
+    assert (found.keys, found.shared) == ({USER_7, SHARED, *own}, {PHONE, TOKEN})
+
+
+def test_one_that_another_record_under_the_value_tells_is_let_go(data_map: DataMap) -> None:
+    """Booked by phone alone: by now nobody can say whose the booking is, nor its room."""
+    lookup, stores = own_and_told({PHONE: {USER_9}}, {PHONE: {SHARED}})
+    both = data_map.model_copy(update={"stores": stores.stores})
+    found = resolve({1: frozenset({USER_7})}, lookup, nothing_told, both, known={1: frozenset({PHONE, SHARED})})[1]
+    assert (found.keys, found.shared) == ({USER_7}, {PHONE, SHARED})
