@@ -11,7 +11,7 @@ from tests.support.postgres.scans import scans_of_users
 from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import no_beat
+from expunge_connectors.contract import Scope, no_beat
 
 _TABLES = """
 CREATE TABLE users (id text PRIMARY KEY, email text, created_at timestamptz DEFAULT '2025-01-01');
@@ -63,6 +63,45 @@ def test_both_sides_leave_a_row_whose_value_somebody_else_holds(
         for counts in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
             assert due(counts) == {}
     assert (left(database, "posts"), left(database, "users")) == ([2, 9], ["2", "9"])
+
+
+_STAFF = """
+staff: {table: public.staff, person: staff_id, yields: {staff_id: id}, undated: keep,
+  found_by: [{column: id, identity: staff_id}, {column: email, identity: email}]}
+"""
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize(
+    ("bob", "stay"),
+    [
+        ("INSERT INTO users VALUES ('2', 'bob@x.example')", [2, 9]),
+        ("INSERT INTO users (id, email, client) VALUES ('2', 'bob@x.example', 2)", [9]),
+        ("INSERT INTO staff VALUES ('2', 'bob@x.example')", [9]),
+    ],
+    ids=["of the same client", "of another client", "of another controller"],
+)
+def test_whoever_holds_the_value_for_somebody_else_says_nothing(
+    database: str, normaliser: str, bob: str, stay: list[int], *, indexed: bool
+) -> None:
+    """Of another client, or of the firm that the clients are of (ADR 28)."""
+    client = "ALTER TABLE users ADD client int DEFAULT 1; CREATE TABLE staff (id text PRIMARY KEY, email text)"
+    execute(database, f"{_TABLES}{client}; {bob}")
+    document = small_document(_MAP.replace("BELOW", "") + _STAFF, email=normaliser)
+    document["identities"]["staff_id"] = {"kind": "person", "normaliser": "exact/1"}
+    for name in ("users", "threads", "posts"):
+        whose = {"column": "client"} if name == "users" else {"inherited": True}
+        document["stores"]["main"]["collections"][name]["owner"] = {"controller": "client", **whose}
+    loaded, scope = checked(document), Scope("client", "1")
+    if indexed:
+        index(database, loaded)
+    with opened(database, loaded) as store:
+        ann = resolved(store, [subject(1, user_id="1")], scope)
+        for counts in (store.count(ann, scope, CUTOFF), store.verify(ann, scope, CUTOFF)):
+            assert (counts[1]["posts"].due, counts[1]["posts"].ambiguous) == (4 - len(stay), len(stay) - 1)
+        store.erase(ann, actions(loaded, "client"), scope, CUTOFF, no_beat)
+    assert left(database, "posts") == stay
 
 
 @pytest.mark.parametrize("normaliser", NORMALISERS)

@@ -121,6 +121,13 @@ MUTANTS = (
         "for here, there in ()",
     ),
     Mutant(
+        "whoever holds a value for another member says nothing of this one's rows",
+        f"{_SQL}/held_values.py",
+        '        in_scope(lead, "holder"),\n',
+        "",
+        "tests/integration/postgres/test_held_values.py::test_whoever_holds_the_value_for_somebody_else_says_nothing",
+    ),
+    Mutant(
         "a value leads to no person of another kind than those whose own records hold it",
         f"{_RULES}/key_graph.py",
         "        return {person for person in persons if person.namespace not in kinds} if kinds else set()\n",

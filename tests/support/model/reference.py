@@ -425,15 +425,18 @@ class Reference:
         keys: Keys,
         claims: Claims | None,
         people: Keys | None,
+        *,
+        goes: bool = True,
     ) -> bool:
         """A row that names nobody itself by a person's key holds a value of somebody who does not go.
 
         Not the value that led there, nor one that is known to be the person's, and that nobody claims who does not go.
+        Where the question is not whether it goes (`goes`), but whose what it tells is, one counts that goes with any.
         """
         spec = self._collections[name]
         if (
             "person" in spec
-            or "goes_with_any" in spec
+            or (goes and "goes_with_any" in spec)
             or self._by_elements(name)
             or any(self._of_itself(name, one) and self._names_by(name, one, cells, state) for one in spec["found_by"])
         ):
@@ -447,18 +450,18 @@ class Reference:
             if _several(link) or any(link.get(one) != found_by.get(one) for one in ("column", "path"))
             for one in sought(self._identities[link["identity"]]["normaliser"], link, cells)
         } - known
-        return any(self._holds(one, beside, going, state) for one in self._collections if self._is_person(one))
+        return any(self._holds(one, beside, going, state) for one in self.scope if self._is_person(one))
 
     def _holds(self, name: str, values: AbstractSet[tuple[str, str]], going: Keys, state: State) -> bool:
-        """A living person who does not go holds one of these values in a row of their own."""
-        spec, table = self._collections[name], self._tables[name]
+        """A living person of this member who does not go holds one of these values in a row of their own."""
+        spec = self._collections[name]
         links = [link for link in spec["found_by"] if self._passing(link.get("identity"))]
         own = [link for link in spec["found_by"] if link.get("identity") == spec["person"]]
         return any(
             not values.isdisjoint(self._keys_by(links, cells))
             and going.isdisjoint(self._keys_by(own, cells))
             and not self._erased(name, cells, state)
-            for cells in state[table.text].values()
+            for _, cells in self._owned(name, state)
         )
 
     def _keys_by(self, links: Iterable[Mapping[str, Any]], cells: Cells) -> set[tuple[str, str]]:
@@ -900,17 +903,20 @@ class Reference:
         """Those of the values that rows hold which say by a key whose they are, and are not these keys' rows."""
         found = self.found(state, keys, began=self.began(state), people=people | keys) if values else {}
         return frozenset(
-            one
+            value
             for name in self.scope
             if values and "person" not in self._collections[name]
             for table in [[one for one in self.scope if self._tables[one] is self._tables[name]]]
             for row, cells in self._owned(name, state)
+            for value in values & (self._declared(name, cells) | self._sought(name, cells))
             if any(self._passing_on(one) and self._anothers(one, cells, state, people | keys, ()) for one in table)
             or (
                 not any(row in found[one] and found[one][row].belongs for one in table)
-                and any(self._says_whose(one, cells, state) for one in table)
+                and (
+                    any(self._says_whose(one, cells, state) for one in table)
+                    or self._says_by_value(name, value, cells, state, keys, people)
+                )
             )
-            for one in values & (self._declared(name, cells) | self._sought(name, cells))
         )
 
     def _says_whose(self, name: str, cells: Cells, state: State) -> bool:
@@ -918,6 +924,20 @@ class Reference:
         links = [one for one in self._collections[name]["found_by"] if "of" in one and self._of_itself(name, one)]
         by_row = any(of_kind(one, cells) and says(one, _of(one)[1], cells) for one in links)
         return by_row or not self._alone(name, cells, state)
+
+    def _says_by_value(  # noqa: PLR0917 - a row, what is told of it, and who goes
+        self, name: str, value: tuple[str, str], cells: Cells, state: State, keys: Keys, people: Keys
+    ) -> bool:
+        """The row in which this value stands says whose it is by another one, which a person's own row holds."""
+        spec, identity = self._collections[name], value[0]
+        place = spec.get("yields", {}).get(identity)
+        told = [] if place is None else [place if isinstance(place, dict) else {"column": place}]
+        links = [link for link in spec["found_by"] if link.get("identity") == identity]
+        return self._passing(identity) and any(
+            value in self._keys_by([link], cells)
+            and self._held_beside(name, link, cells, state, keys, None, people, goes=False)
+            for link in [*links, *({"identity": identity, **one} for one in told)]
+        )
 
     def _sought(self, name: str, cells: Cells) -> set[tuple[str, str]]:
         """The keys of identities that a row is found by."""
