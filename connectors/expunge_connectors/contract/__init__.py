@@ -51,7 +51,7 @@ from expunge_connectors.contract.backups import (
     CopyListing,
     CopyStatus,
 )
-from expunge_connectors.contract.counts import Counts, RecordCounts
+from expunge_connectors.contract.counts import DATA_TYPE, SHARED, Counts, RecordCounts, ground_of_rows
 from expunge_connectors.contract.findings import Finding, Severity
 from expunge_connectors.contract.samples import ReadSample, Sampleable, SamplesReadings, SearchesBlind
 from expunge_connectors.contract.stores import (
@@ -80,12 +80,14 @@ from expunge_connectors.contract.subjects import (
 from expunge_connectors.contract.sweeps import BeforePiece, Keeping, NamedThing, PieceNotice, SweptPiece
 
 __all__ = [
+    "DATA_TYPE",
     "FACTS",
     "HEARSAY",
     "LONGEST_COPY_ID",
     "LONGEST_KIND",
     "LONGEST_WORDS",
     "OBJECTS",
+    "SHARED",
     "SINCE",
     "UNREAD",
     "WEEKS_AHEAD",
@@ -139,6 +141,7 @@ __all__ = [
     "SubjectKey",
     "SweptPiece",
     "claim_text",
+    "ground_of_rows",
     "no_beat",
     "no_notice",
     "with_holders",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from psycopg import sql
 
-from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject
+from expunge_connectors.contract import Counts, RecordCounts, Scope, Subject, ground_of_rows
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
@@ -51,13 +51,14 @@ def count(search: Search, subjects: Sequence[Subject]) -> Counts:
     nothing = dict.fromkeys(store.scoped, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
     combined = answers(search, "count", partial(_combined, search)) if search.staged.few and store.scoped else None
-    seen: dict[tuple[int, int, int, date | None, str | None, int], RecordCounts] = {}  # there are few different ones
+    seen: dict[tuple[Any, ...], RecordCounts] = {}  # there are few different ones
     counted = _one_by_one(search) if combined is None else combined
-    for name, number, due, retained, newer, until, shared, ambiguous in counted:
-        tally = (due, retained, newer, until, "shared" if shared else None, ambiguous)
-        if tally not in seen:
-            seen[tally] = RecordCounts(*tally)
-        tallies[number][name] = seen[tally]
+    for name, number, *tally in counted:
+        if (key := tuple(tally)) not in seen:
+            due, retained, newer, until, shared, by_type, ambiguous = key
+            ground = ground_of_rows(shared=shared, by_type=by_type)
+            seen[key] = RecordCounts(due, retained, newer, until, ground, ambiguous)
+        tallies[number][name] = seen[key]
     return tallies
 
 
@@ -100,17 +101,18 @@ _STATEMENT = sql.SQL(
     " count(*) FILTER (WHERE NOT asked AND NOT unclear),"
     " CASE WHEN bool_and(until IS NOT NULL) FILTER (WHERE asked AND stays)"
     " THEN max(until) FILTER (WHERE asked AND stays) END,"
-    " bool_or(asked AND stays AND shared),"
+    " bool_or(asked AND stays AND shared), bool_or(asked AND stays AND by_type),"
     " count(*) FILTER (WHERE NOT asked AND unclear)"
     " FROM {} AS f WHERE NOT tombstone GROUP BY number"
 )
-# What merely hangs on a row of others stays with it, without an end, whatever its own data type says.
+# What merely hangs on a row of others stays with it, without an end; its own data type may keep it beside that.
 _TOGETHER = sql.SQL(
     "(SELECT number, asked OR joint AS asked, unclear, CASE WHEN asked THEN stays ELSE joint END AS stays,"
-    " {} OR NOT asked AS shared, CASE WHEN asked THEN until END AS until, tombstone FROM {} AS f)"
+    " {} OR NOT asked AS shared, {} AND stays AS by_type, CASE WHEN asked THEN until END AS until, tombstone"
+    " FROM {} AS f)"
 )
 # Of no row: a table that may not be read is not one that holds nothing.
-_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date, false, 0 FROM {} WHERE false")
+_NOTHING = sql.SQL("SELECT {}, NULL::integer, 0, 0, 0, NULL::date, false, false, 0 FROM {} WHERE false")
 
 
 def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) -> sql.Composed:
@@ -120,7 +122,8 @@ def _statement(search: Search, mapped: BoundTable, paths: Sequence[SearchPath]) 
     rows: sql.Composable = search.table(mapped.name)
     if not kept(search.store, mapped):
         rows = sql.SQL("({})").format(found(search, mapped, paths))
-    return _STATEMENT.format(name, _TOGETHER.format(FALSE if mapped.spec.sharing is None else TRUE, rows))
+    shared, by_type = (FALSE, TRUE) if mapped.spec.sharing is None else (TRUE, FALSE)
+    return _STATEMENT.format(name, _TOGETHER.format(shared, by_type, rows))
 
 
 def _may_be_joint(store: BoundStore, mapped: BoundTable) -> bool:

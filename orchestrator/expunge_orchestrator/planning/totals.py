@@ -14,7 +14,7 @@ from expunge_orchestrator.holds.kept_collections import KeptCollections
 from expunge_orchestrator.ledger import people_at_work
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger
-from expunge_orchestrator.rules.count_records import SHARED
+from expunge_orchestrator.rules.count_records import is_shared
 from expunge_orchestrator.rules.scope import Actions, restrict_to
 from expunge_orchestrator.subjects import member_proof, unread_values
 from expunge_orchestrator.subjects.joint_owners import Resolution
@@ -111,7 +111,7 @@ class PlanTotals:
                 for collection, tally in tallies.items():
                     self._count(name, collection, tally)
                     rows[number] += tally.due
-                    if tally.retained and tally.ground == SHARED:
+                    if tally.retained and is_shared(tally.ground):
                         shared[name, collection] += tally.retained
                         owners.add(number)
             for one in (one for one in obstacles if one.collection in self.actions[name]):
@@ -169,7 +169,7 @@ def _may_be_due(tally: RecordCounts | None) -> int:
     """Of one person: what is due, and what is retained as long as others own it as well."""
     if tally is None:
         return 0
-    return tally.due + (tally.retained if tally.ground == SHARED else 0)
+    return tally.due + (tally.retained if is_shared(tally.ground) else 0)
 
 
 def sizes(workspace: Workspace, actions: Actions, scope: Scope) -> dict[str, Mapping[str, int]]:

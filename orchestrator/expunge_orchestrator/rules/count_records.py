@@ -7,7 +7,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from expunge_connectors.contract import RecordCounts
+from expunge_connectors.contract import SHARED, RecordCounts
 
 BY_STORAGE = frozenset({"object-lock", "legal-hold", "event-hold"})
 """Grounds on which the storage itself keeps a record: it will let it go one day, without anybody of ours."""
@@ -21,14 +21,16 @@ DROPPED_EMPTY = "table-dropped-empty"
 UNSEEN_EMPTY = "unseen-empty"
 """Ground on which nothing is counted: nobody can look there any more, and the last look saw nothing of the person."""
 
-SHARED = "shared"
-"""Ground on which a record is kept that goes with the last one that leads to it, whosever that is."""
+
+def is_shared(ground: object) -> bool:
+    """Whether it is among the grounds that something goes with the last one that leads to it."""
+    return isinstance(ground, str) and SHARED in ground.split("+")
 
 
 def kept_for_a_time(seen: RecordCounts) -> bool:
     """Whether a law or the storage keeps something of what was seen, which has to go one day.
 
-    What is shared goes with the last of its owners, by that one's request.
+    What is shared alone goes with the last of its owners, by that one's request.
     """
     return seen.retained > 0 and seen.ground != SHARED
 
@@ -104,7 +106,7 @@ def due_in(collections: Mapping[str, list[object]]) -> set[str]:
 
 def shared_in(collections: Mapping[str, list[object]]) -> set[str]:
     """In which collections of one store a record is kept that goes with the last one that leads to it."""
-    return {name for name, (_, retained, _, _, ground, _) in collections.items() if retained and ground == SHARED}
+    return {name for name, (_, retained, _, _, ground, _) in collections.items() if retained and is_shared(ground)}
 
 
 def records_in(record: CountRecord, store: str, name: str) -> int:

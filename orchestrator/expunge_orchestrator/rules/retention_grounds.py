@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.rules.count_records import SHARED
+from expunge_connectors.contract import DATA_TYPE, SHARED, RecordCounts
 
 # Reasons that lie in the record itself, not in its data type; connectors give them as codes.
 _REASONS = {
@@ -36,10 +35,14 @@ def grounds_of(data_map: DataMap) -> Grounds:
 
 def ground_of(tally: RecordCounts, store: str, collection: str, grounds: Grounds) -> str | None:
     """Why `retained` of a tally is kept: the record's own reason, or its data type's."""
-    reasons = [_REASONS.get(one) for one in (tally.ground or "").split("+")]
+    by_type = grounds.get((store, collection))
+    codes = (tally.ground or "").split("+")
+    if DATA_TYPE in codes and by_type is None:  # it is not retained any more
+        codes.remove(DATA_TYPE)
+    reasons = [by_type if one == DATA_TYPE else _REASONS.get(one) for one in codes]
     if len(reasons) > 1 and all(reasons):
         return any_of(map(str, reasons))
-    return reasons[0] or tally.ground or grounds.get((store, collection))
+    return reasons[0] or tally.ground or by_type
 
 
 def any_of(reasons: Iterable[str]) -> str:

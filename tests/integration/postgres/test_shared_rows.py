@@ -637,7 +637,7 @@ def test_what_hangs_below_a_row_that_others_own_is_retained_with_it(database: st
         chunk = with_keys_of_their_own(store, chunk)
         for counted in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
             assert facts(counted, "tx") == (1, 2, 1, "shared")
-            assert facts(counted, "notes")[1] == 3
+            assert facts(counted, "notes") == (0, 3, 0, "data-type+shared")
         store.erase(chunk, actions(loaded, "acme"), ACME, CUTOFF, no_beat)
         after = store.verify(chunk, ACME, CUTOFF)
         assert store.count(chunk, ACME, CUTOFF) == after
@@ -645,10 +645,38 @@ def test_what_hangs_below_a_row_that_others_own_is_retained_with_it(database: st
         assert facts(after, "accounts") == (0, 1, 0, "shared")
         assert facts(after, "tx") == (0, 2, 1, "shared")
         # The note of the one that went is found by its key, and is kept for its own period.
-        assert facts(after, "notes") == (0, 3, 0, "shared")
+        assert facts(after, "notes") == (0, 3, 0, "data-type+shared")
         assert after[1]["notes"].until is None
     assert left(database, "tx") == [1, 3, 4]
     assert left(database, "notes") == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("people", [1, 300])
+@pytest.mark.parametrize(
+    ("hers", "joint", "said"),
+    [
+        ("2025-01-01", None, (0, 1, None)),
+        (None, "2025-01-01", (0, 1, "data-type+shared")),
+        (None, "2001-01-01", (0, 1, "shared")),
+        ("2025-01-01", "2001-01-01", (0, 2, "data-type+shared")),
+        ("2001-01-01", "2001-01-01", (1, 1, "shared")),
+    ],
+)
+def test_what_a_law_keeps_beside_what_others_own_is_told_as_both(
+    database: str, people: int, hers: str | None, joint: str | None, said: tuple[int, int, str | None]
+) -> None:
+    """One note of her own transaction, one of the joint account: a law keeps a note, or its period is over."""
+    written = [f"UPDATE notes SET written = '{day}' WHERE id = {at}" for at, day in ((5, hers), (1, joint)) if day]
+    gone = [f"DELETE FROM notes WHERE id = {at}" for at, day in ((5, hers), (1, joint)) if day is None]
+    own = "INSERT INTO owners VALUES (2, 1); INSERT INTO tx VALUES (5, NULL, 1, NULL); INSERT INTO notes VALUES (5, 5)"
+    execute(database, f"{UNDERNEATH}{own}; DELETE FROM notes WHERE id IN (2, 3, 4); {'; '.join([*written, *gone])}")
+    with opened(database, company_map(KEPT_WITH_THE_ACCOUNT)) as store:
+        asked = [subject(n, user_id=str(n)) for n in (1, *range(100, 99 + people))]
+        chunk = resolved(store, asked, ACME)
+        for counted in (store.count(chunk, ACME, CUTOFF), store.verify(chunk, ACME, CUTOFF)):
+            notes = counted[1]["notes"]
+            assert (notes.due, notes.retained, notes.ground) == said
+            assert (notes.until is None) is ("shared" in (notes.ground or ""))
 
 
 def test_a_row_that_others_own_leads_to_nothing_by_its_own_key_either(database: str) -> None:

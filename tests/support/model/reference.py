@@ -1242,25 +1242,30 @@ class Reference:
         count, spec = Count(), self._collections[name]
         rows = state[self._tables[name].text]
         days: list[date | None] = []
+        grounds: set[str] = set()
         for row, how in found.items():
             cells = rows[row]
             if self.action(name) == "tombstone" and self.tombstoned(name, cells, keys) == cells:
                 continue  # of a list, nobody's element is in it any more, not one that is unclear either
             if how.joint:
                 count.retained.add(row)
-                count.ground = "shared"
+                grounds.add("shared")
                 days.append(None)
+                if self.action(name) == "retain" and not self._expired(spec, cells, []):
+                    grounds.add("data-type")
             elif how.unclear:
                 count.ambiguous.add(row)
             elif not how.belongs:
                 count.newer.add(row)
             elif "sharing" in spec and self._other_owners(name, cells, state, no_owners):
                 count.retained.add(row)
-                count.ground = "shared"
+                grounds.add("shared")
             elif self.action(name) == "retain" and not self._expired(spec, cells, days):
                 count.retained.add(row)
+                grounds.add("data-type")
             else:
                 count.due.add(row)
+        count.ground = None if grounds <= {"data-type"} else "+".join(sorted(grounds))
         named = [day for day in days if day is not None]
         count.until = (
             max(named) if named and len(named) == len(days) else None

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from expunge_connectors.contract import RecordCounts
-from expunge_orchestrator.rules.count_records import BY_STORAGE, SHARED, kept_for_a_time
+from expunge_connectors.contract import DATA_TYPE, SHARED, RecordCounts
+from expunge_orchestrator.rules.count_records import BY_STORAGE, is_shared, kept_for_a_time
 from expunge_orchestrator.rules.retention_grounds import ground_of
 
 
@@ -40,6 +40,18 @@ def test_several_grounds_are_all_said() -> None:
         " it; Object Lock: the storage refuses to delete it before its day"
     )
     assert ground_of(RecordCounts(retained=1, ground="tax+trade"), "files", "files", {}) == "tax+trade"
+
+
+def test_so_is_the_data_types_own_beside_that_of_other_people() -> None:
+    """An invoice of the person, and one of an account that is somebody else's as well."""
+    both = RecordCounts(retained=2, ground=f"{DATA_TYPE}+{SHARED}")
+    said = str(ground_of(both, "main", "invoices", {("main", "invoices"): "Tax law"}))
+    assert said.startswith("Each is kept for one of these reasons, or for several: Tax law; Other people's right")
+    assert str(ground_of(both, "main", "invoices", {})).startswith("Other people's right"), (
+        "it is not retained any more"
+    )
+    assert kept_for_a_time(both)
+    assert is_shared(both.ground)
 
 
 def test_what_has_to_go_one_day_is_kept_for_a_time() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import sql
 
-from expunge_connectors.contract import FACTS, Counts, RecordCounts, Subject, SubjectKey
+from expunge_connectors.contract import FACTS, Counts, RecordCounts, Subject, SubjectKey, ground_of_rows
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
@@ -133,8 +133,8 @@ def tallied(
     """What the statement's rows say, zeros included."""
     nothing = dict.fromkeys(names, RecordCounts())
     tallies = {subject.number: dict(nothing) for subject in subjects}
-    for name, number, due, retained, newer, until, shared, ambiguous in found:
-        ground = "shared" if shared else None
+    for name, number, due, retained, newer, until, shared, by_type, ambiguous in found:
+        ground = ground_of_rows(shared=shared, by_type=by_type)
         tallies[number][name] = RecordCounts(due, retained, newer, until, ground, ambiguous)
     return tallies
 

@@ -93,19 +93,20 @@ class VerificationQuery:
         ways = dict.fromkeys(one for name in names for one in store.way(name))
         tallies = (
             sql.SQL(
-                "SELECT {} AS collection, subject,"
+                "SELECT {0} AS collection, subject,"
                 " count(*) FILTER (WHERE asked AND NOT stays),"
                 " count(*) FILTER (WHERE asked AND stays),"
                 " count(*) FILTER (WHERE NOT asked AND NOT unclear),"
                 # Where one has no end, no day is the last.
                 " CASE WHEN count(until) FILTER (WHERE asked AND stays) = count(*) FILTER (WHERE asked AND stays)"
                 " THEN max(until) FILTER (WHERE asked AND stays) END,"
-                " bool_or(asked AND stays AND shared),"
+                " bool_or(asked AND stays AND shared), bool_or(asked AND by_type),"
                 " count(*) FILTER (WHERE NOT asked AND unclear)\n"
                 "FROM (SELECT subject, relation, place, bool_or(asked OR joint) AS asked, bool_or(unclear) AS unclear,"
                 # What only hangs on a row of others stays with it, without an end.
-                " bool_or(stays) OR NOT bool_or(asked) AS stays, {} OR NOT bool_or(asked) AS shared,"
-                " CASE WHEN bool_or(asked) THEN max(until) END AS until FROM {} WHERE NOT tombstone"
+                " bool_or(stays) OR NOT bool_or(asked) AS stays, {1} OR NOT bool_or(asked) AS shared,"
+                " bool_or(stays) AND NOT {1} AS by_type,"
+                " CASE WHEN bool_or(asked) THEN max(until) END AS until FROM {2} WHERE NOT tombstone"
                 " GROUP BY subject, relation, place) AS one"
                 " GROUP BY subject"
             ).format(
