@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from tests.support.cancellation import end, refused
 from tests.support.cli import CliRunner
+from tests.support.data_map_text import write_document
+from tests.support.faulty_connector import FaultyConnector
 from tests.support.fork_server import ForkServer
+from tests.support.holds import key, lift, place
+from tests.support.installation import CompanyStack, Installation, fresh_installation
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.small_company import installed, only_receipt, succeeded
+from tests.support.statements import statements_of
+
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.states import BatchState
 
 COLLECTIONS = """
 users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
@@ -86,3 +96,43 @@ def test_what_was_told_before_counts_once(cli: CliRunner, database: str) -> None
 def test_of_whom_all_could_be_read_nothing_is_said(cli: CliRunner, database: str) -> None:
     _, bodies = settled(cli, database, "INSERT INTO news VALUES (3, 'mailto:bob@x.example')")
     assert "unread" not in str(bodies)
+
+
+@pytest.fixture
+def acme(database: str, calltrack: CompanyStack, tmp_path: Path) -> Iterator[Installation]:
+    execute(database, SCHEMA)
+    write_document(tmp_path / "datamap.yaml", small_document(COLLECTIONS, email="email/3"))
+    stores = {"main": {"url": SecretStr(database)}}
+    with fresh_installation(calltrack, tmp_path / "expunge", data_map=tmp_path / "datamap.yaml", stores=stores) as made:
+        yield made
+
+
+def erased(acme: Installation, database: str) -> Batch:
+    """A request after whose erasure records came that name what nobody can read: one is due, one is a stranger's."""
+    batch = acme.plan("user_id\n1\n", "acme")
+    assert acme.erase(batch).state is BatchState.ERASED
+    execute(database, f"{IN_NEWS}; {IN_AN_ORDER}")
+    return batch
+
+
+def test_whoever_is_on_hold_by_then_is_told_it(acme: Installation, database: str) -> None:
+    batch = erased(acme, database)
+    hold = place(acme, [key("user_id", "1")])
+    acme.settle()
+    (said,) = statements_of(acme, batch, "on-hold")
+    assert (unread(said.body), left(database, "orders")) == ({"orders": 1, "news": 1}, [2, 3])
+    lift(acme, hold)
+    acme.settle()
+    (said,) = statements_of(acme, batch, "settled")
+    assert (said.body["unread"], left(database, "orders")) == (2, [2])
+
+
+def test_an_operators_end_tells_it(acme: Installation, database: str) -> None:
+    """The store refuses to let the order go."""
+    batch = erased(acme, database)
+    stuck = FaultyConnector(acme.workspace.stores["main"], erase=refused)
+    acme.settle(acme.with_stores({"main": stuck}))  # type: ignore[dict-item]
+    assert acme.again(batch).state is BatchState.FAILED
+    assert end(acme, batch).state is BatchState.SETTLED, acme.failures(batch)
+    (said,) = statements_of(acme, batch, "partially-erased")
+    assert (unread(said.body), left(database, "orders")) == ({"orders": 1, "news": 1}, [2, 3])
