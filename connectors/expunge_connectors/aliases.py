@@ -7,7 +7,7 @@ link, another one in Austria by a second one, and a line's name by a third.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from expunge_config.datamap import DataMap, Identity, Reader, read_alike
@@ -39,6 +39,12 @@ class Aliases:
             for text in self.identities[key.namespace].rule.written(key.value, here.region)
             for value in self.identities[there.identity].rule.read(text, there.region).values
         ) - {key}
+
+    def among(self, keys: Iterable[SubjectKey]) -> dict[SubjectKey, frozenset[SubjectKey]]:
+        """Key -> what it is called otherwise; of those with any."""
+        if not self.alike:  # as in most maps: nobody looks at each key of a chunk
+            return {}
+        return {key: names for key in keys if (names := self.of_key(key))}
 
     def everywhere(self, key: SubjectKey) -> frozenset[SubjectKey]:
         """The key, and its aliases."""

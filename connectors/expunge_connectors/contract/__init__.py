@@ -75,6 +75,7 @@ from expunge_connectors.contract.subjects import (
     Subject,
     SubjectKey,
     claim_text,
+    hearsay_of,
     with_holders,
 )
 from expunge_connectors.contract.sweeps import BeforePiece, Keeping, NamedThing, PieceNotice, SweptPiece
@@ -142,6 +143,7 @@ __all__ = [
     "SweptPiece",
     "claim_text",
     "ground_of_rows",
+    "hearsay_of",
     "no_beat",
     "no_notice",
     "with_holders",

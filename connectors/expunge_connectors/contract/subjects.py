@@ -64,9 +64,7 @@ class Subject:
     @property
     def hearsay(self) -> frozenset[SubjectKey]:
         """Those of the keys that records merely tell: theirs only while no record of somebody else holds one."""
-        told = (key for key in self.keys if key.namespace.startswith(HEARSAY))
-        values = {SubjectKey(key.namespace.removeprefix(HEARSAY), key.value) for key in told}
-        return self.keys & values - self.attributed if values else frozenset()
+        return hearsay_of(self.keys) - self.attributed
 
     @property
     def unclear(self) -> frozenset[SubjectKey]:
@@ -108,6 +106,11 @@ HEARSAY = "hearsay:"
 
 A record merely told it. It is sealed with the keys, for the record goes, and never asked for by itself.
 """
+
+
+def hearsay_of(keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
+    """Those of some keys that records merely told."""
+    return keys & {SubjectKey(name.removeprefix(HEARSAY), value) for name, value in keys if name.startswith(HEARSAY)}
 
 
 FACTS = (SINCE, HEARSAY)

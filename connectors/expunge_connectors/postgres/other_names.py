@@ -42,7 +42,7 @@ def held_by_others(
         subjects: Everybody of the transaction.
         scope: For whom the request speaks.
     """
-    names = {key: names for one in subjects for key in one.keys if (names := store.aliases.of_key(key))}
+    names = store.aliases.among(key for one in subjects for key in one.keys)
     if not names:
         return {}
     with connection.transaction(force_rollback=True), translated(store.name):  # staged for this question alone

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey
+from expunge_connectors.contract import HEARSAY, SINCE, DiscoveredKey, Subject, SubjectKey, hearsay_of
 from expunge_orchestrator.rules.key_graph import IdentityRules, KeyGraph
 from expunge_orchestrator.rules.resolution_answers import Ambiguity, Resolved, Said
 from expunge_orchestrator.rules.resolution_decision import decide, next_keys
@@ -64,7 +64,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     said: Mapping[int, Said] = MappingProxyType({}),
     joint: Mapping[str, Iterable[DiscoveredKey]] = MappingProxyType({}),
     indexes: Indexes = NO_INDEXES,
-    by_other_names: HeldByOthers = lambda _subjects: {},
+    by_other_names: HeldByOthers | None = None,
 ) -> dict[int, Resolved]:
     """Resolve a whole chunk: a few rounds over all stores, whatever the number of subjects.
 
@@ -78,7 +78,7 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         joint: Store -> what it says beyond its answers, of records that these people share (`resolve_together`).
         indexes: The stores of which one is asked by what another one told.
         by_other_names: Asked when everything is known of a person: of values under every identity that is read where
-            they are.
+            they are; None: no place is read by two.
     """
     rules = IdentityRules.of(data_map)
     nothing = frozenset[SubjectKey]()
@@ -95,15 +95,14 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
     frontier = [Subject(number, trail.given | trail.known | trail.attributed) for number, trail in trails.items()]
     for _ in range(MAX_ROUNDS):
         for subject in frontier:
-            trails[subject.number].asked |= subject.keys
-        before = {subject.number: trails[subject.number].since() for subject in frontier}
+            trails[subject.number].ask(subject.keys)
         asked = {subject.number for subject in frontier}
         others = [
             Subject(number, frozenset(), known=one.keys) for number, one in resolved.items() if number not in asked
         ]
         _take_note(trails, lookup([*frontier, *others]), rules)
         for subject in frontier:
-            trails[subject.number].ask_again(before[subject.number])
+            trails[subject.number].ask_again()
         ahead: list[Subject] = []
         for subject in frontier:
             trail = trails[subject.number]
@@ -117,7 +116,8 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
         if not frontier:
             break
     _follow_nobody_elses(resolved, trails, indexes, rules)
-    _follow_by_no_other_name(resolved, trails, by_other_names, rules)
+    if by_other_names is not None:
+        _follow_by_no_other_name(resolved, trails, by_other_names, rules)
     _follow_no_hearsay(resolved, trails, told_by_others, rules)
     answers = {number: resolved.get(number, Resolved(frozenset(), Ambiguity.TOO_DEEP)) for number in given}
     return {number: _with_unread(answer, trails[number]) for number, answer in answers.items()}
@@ -183,9 +183,11 @@ def _follow_no_hearsay(
         if told := _merely_told(answer, trail, rules):
             trail.hearsay = told
             asked.append(Subject(number, decide(trail, rules).keys, doubtful=told))
+    if not asked:
+        return
     numbers = {one.number for one in asked}
     others = [Subject(number, frozenset(), known=one.keys) for number, one in resolved.items() if number not in numbers]
-    held = told_by_others([*asked, *others]) if asked else {}
+    held = told_by_others([*asked, *others])
     for one in asked:
         trails[one.number].hearsay = held.get(one.number, frozenset())
         decided = decide(trails[one.number], rules)
@@ -195,12 +197,14 @@ def _follow_no_hearsay(
 
 def _merely_told(answer: Resolved, trail: KeyGraph, rules: IdentityRules) -> frozenset[SubjectKey]:
     """The values accepted that the request does not give, nor the person's own records hold, or are known to have."""
-    known = trail.known - Subject(0, trail.known).hearsay
+    known = trail.known - hearsay_of(trail.known)
     told = {key for key in answer.keys if key.namespace in rules.reusable} - trail.given - known
     return frozenset(told - trail.attributed - trail.own(answer.keys) if told else told)
 
 
 def _with_unread(answer: Resolved, trail: KeyGraph) -> Resolved:
     """With what records say that keys of the person led to."""
+    if not trail.unread:
+        return answer
     found = [told for via, told in trail.unread.items() if via in answer.keys]
-    return answer._replace(unread=frozenset().union(*found)) if found else answer
+    return answer._replace(unread=frozenset().union(*found))

@@ -11,6 +11,7 @@ from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import FACTS, SINCE, UNREAD, SubjectKey
 
 _NOWHERE = frozenset[SubjectKey]()
+_NO_KEYS = (SINCE, UNREAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class IdentityRules:
     Attributes:
         person: Identities whose keys are proof.
         reusable: Identities whose keys only nominate.
-        shared: Those of them that agree or disagree, and never select.
-        merging: Those of them that make persons of two kinds one human, as the map says (`same_person`).
+        shared: Those of them that people share: they agree or disagree with other keys, and never select.
+        nominating: Those of the others that make no persons of two kinds one human, as the map may say (`same_person`).
         persons: (store, collection) of the records that are persons.
         lasting: The identities of both kinds: every other key is of a thing.
         things: The internal identities of the map, known to several stores.
@@ -30,7 +31,7 @@ class IdentityRules:
     person: AbstractSet[str]
     reusable: AbstractSet[str]
     shared: AbstractSet[str]
-    merging: AbstractSet[str]
+    nominating: AbstractSet[str]
     persons: AbstractSet[tuple[str, str]]
     lasting: AbstractSet[str]
     things: AbstractSet[str]
@@ -46,7 +47,8 @@ class IdentityRules:
             frozenset(
                 name
                 for name, identity in identities
-                if identity.kind is IdentityKind.REUSABLE and identity.same_person is not None
+                if identity.kind is IdentityKind.REUSABLE
+                if not identity.shareable and identity.same_person is None
             ),
             frozenset(
                 (store, name) for store, name, spec in data_map.collections() if spec.person_identity is not None
@@ -55,19 +57,10 @@ class IdentityRules:
             frozenset(name for name, one in identities if one.kind is IdentityKind.INTERNAL),
         )
 
-    def nominates(self, key: SubjectKey) -> bool:
-        """It may select records, and makes no persons of two kinds one human."""
-        name = key.namespace
-        return name in self.reusable and name not in self.shared and name not in self.merging
-
     def link(self, key: SubjectKey) -> bool:
         """It leads between rows of one store, which says itself whose they are."""
         name = key.namespace
         return name not in self.lasting and name not in self.things and not name.startswith(FACTS)
-
-    def shareable(self, key: SubjectKey) -> bool:
-        """People share it: it agrees or disagrees with other keys, and never selects."""
-        return key.namespace in self.shared
 
 
 @dataclass(slots=True)
@@ -91,32 +84,38 @@ class KeyGraph:
     under an identity that is read in the same place: they lead nowhere."""
     tellers: dict[SubjectKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Key -> the stores that said what it leads to; of since when a value is the person's, that said so."""
+    dated: set[SubjectKey] = field(default_factory=set)
+    """Since when values are the person's, as far as this round told it and none before."""
 
     def add(self, via: SubjectKey, key: SubjectKey, store: str, *, of_person: bool) -> None:
         """Take note that one key leads to another, through a record that may itself be a person."""
         if key == via:
             return
-        self.tellers[key if key.namespace.startswith(SINCE) else via].add(store)
-        if key.namespace.startswith(UNREAD):
-            self.unread[via].add(key)
-        else:
-            self.edges[via].add(key)
-            if of_person:
-                self.told_of_person[via].add(key)
+        teller = via
+        if key.namespace.startswith(_NO_KEYS):
+            if key.namespace.startswith(UNREAD):
+                self.tellers[via].add(store)
+                self.unread[via].add(key)
+                return
+            if key not in self.tellers:
+                self.dated.add(key)
+            teller = key
+        self.tellers[teller].add(store)
+        self.edges[via].add(key)
+        if of_person:
+            self.told_of_person[via].add(key)
 
-    def since(self) -> set[SubjectKey]:
-        """Since when values are the person's, as far as that was told."""
-        return {key for key in self.tellers if key.namespace.startswith(SINCE)}
+    def ask(self, keys: AbstractSet[SubjectKey]) -> None:
+        """Take note that a round asks about these keys."""
+        self.asked |= keys
+        self.dated.clear()
 
-    def ask_again(self, before: AbstractSet[SubjectKey]) -> None:
+    def ask_again(self) -> None:
         """Of a value that other stores were asked about, one says by now since when the person has it.
 
         What records lead to that are older is not theirs, and the other stores could not tell: they are asked again.
-
-        Args:
-            before: What was told of that before this round.
         """
-        for since in self.since() - before:
+        for since in self.dated:
             value = SubjectKey(since.namespace.removeprefix(SINCE), since.value.partition("|")[2])
             if value in self.asked and self.tellers[value] - self.tellers[since]:
                 self.edges[value] = {key for key in self.edges[value] if key.namespace.startswith(SINCE)}
@@ -143,9 +142,10 @@ class KeyGraph:
             if value.namespace not in rules.reusable:
                 continue
             held = self.told_of_person.get(value, _NOWHERE)
-            lost = {
+            beside = self.edges[value] - held
+            lost = beside and {
                 target
-                for target in self.edges[value] - held
+                for target in beside
                 if target.namespace not in rules.reusable
                 if any(
                     self._denies(person, value, rules) or person in self.of_other_kinds(value, {person}, rules)
@@ -163,8 +163,9 @@ class KeyGraph:
 
         They are other people, unless the map says that the value makes one human of such.
         """
-        held = persons_among(self.told_of_person.get(value, _NOWHERE), rules) if rules.nominates(value) else ()
-        kinds = {key.namespace for key in held}
+        if value.namespace not in rules.nominating:
+            return set()
+        kinds = {key.namespace for key in persons_among(self.told_of_person.get(value, _NOWHERE), rules)}
         return {person for person in persons if person.namespace not in kinds} if kinds else set()
 
     def _denies(self, person: SubjectKey, value: SubjectKey, rules: IdentityRules) -> bool:
@@ -214,9 +215,11 @@ def reached(
     found: set[SubjectKey] = set()
     ahead = list(keys)
     while ahead:
-        fresh = edges.get(ahead.pop(), _NOWHERE) - found - barred
-        found |= fresh
-        ahead += [key for key in fresh if key.namespace not in ends]
+        for key in edges.get(ahead.pop(), _NOWHERE):
+            if key not in found and key not in barred:
+                found.add(key)
+                if key.namespace not in ends:
+                    ahead.append(key)
     return found
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from expunge_connectors.contract import Subject, SubjectKey
+from expunge_connectors.contract import SubjectKey, hearsay_of
 from expunge_orchestrator.rules.key_graph import (
     IdentityRules,
     KeyGraph,
@@ -33,29 +33,36 @@ def next_keys(trail: KeyGraph, decided: Resolved) -> set[SubjectKey]:
 def decide(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     """Whose keys these are, or why nobody may be touched."""
     reach: list[set[SubjectKey]] = []
-    people = [persons_among(trail.given, rules)]  # known to be one human, each
+    by_values: list[set[SubjectKey]] = []
+    nominated = False
     for key in sorted(trail.given, key=lambda one: one.namespace not in rules.person):
         found = persons_behind(key, trail, rules)
         if key.namespace in rules.person:
             found.add(key)
             if several(found):
                 return _leads_to_several(trail, rules)
-        found -= trail.of_other_kinds(key, found, rules)
-        if several(found) or (rules.nominates(key) and apart([{one} for one in found], trail, rules)):
+        elif key.namespace in rules.nominating:
+            found -= trail.of_other_kinds(key, found, rules)
+            if several(found) or apart([{one} for one in found], trail, rules):
+                return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
+            nominated = True
+        elif several(found):
             return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
         reach.append(found)
-        if key.namespace in rules.reusable and not rules.shareable(key):
-            people.append(found)
+        if key.namespace in rules.reusable and key.namespace not in rules.shared:
+            by_values.append(found)
     together: set[SubjectKey] = set().union(*reach)
     one_leads_nowhere = together and trail.given <= trail.asked and not all(reach)
     nobody_and_apart = not together and len(trail.given) > 1 and not _meet(trail)
-    by_value = any(map(rules.nominates, trail.given)) and apart(people, trail, rules)
-    if several(together) or one_leads_nowhere or nobody_and_apart or by_value:
+    # Each is known to be one human, as those are whom the request names.
+    others_by_value = nominated and apart([persons_among(trail.given, rules), *by_values], trail, rules)
+    if several(together) or one_leads_nowhere or nobody_and_apart or others_by_value:
         return Resolved(frozenset(), Ambiguity.KEYS_DISAGREE)
-    if all(rules.shareable(key) or key in trail.of_another for key in trail.given):
+    selecting = {key for key in trail.given - trail.of_another if key.namespace not in rules.shared}
+    if not selecting:
         of_another = trail.given & trail.of_another
         return Resolved(frozenset(), Ambiguity.OF_ANOTHER_ALONE if of_another else Ambiguity.SHAREABLE_ALONE)
-    return _follow(trail, rules)
+    return _follow(selecting, trail, rules)
 
 
 def _leads_to_several(trail: KeyGraph, rules: IdentityRules) -> Resolved:
@@ -80,8 +87,10 @@ def _walk(
     rules: IdentityRules,
 ) -> set[SubjectKey] | None:
     """Accept the persons and things that keys lead to; the reusable keys told on the way. None: several persons."""
-    persons = persons_among(accepted - trail.known, rules)
     told: set[SubjectKey] = set()
+    if not start:
+        return told
+    persons = persons_among(accepted - trail.known, rules)
     ahead = list(start)  # in any order: two persons of one kind stay two
     while ahead:
         for target in trail.edges.get(ahead.pop(), ()):
@@ -97,8 +106,8 @@ def _walk(
     return told
 
 
-def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
-    """Walk from the given keys; what is reached over a yielded reusable key alone is followed no further.
+def _follow(accepted: set[SubjectKey], trail: KeyGraph, rules: IdentityRules) -> Resolved:
+    """Walk from given keys (`accepted`); what is reached over a yielded reusable key alone is followed no further.
 
     The phone in the person's own record is the person's; the e-mail in a record that only this phone led to may be
     anybody's. So such records belong to the person (they were not found to be another's), and name nobody else's.
@@ -107,7 +116,6 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     denied = trail.denied(rules)
     if denied:
         trail = replace(trail, edges={key: told - denied.get(key, set()) for key, told in trail.edges.items()})
-    accepted = {key for key in trail.given - trail.of_another if not rules.shareable(key)}
     if trail.held:
         # Of a given value that another person holds under another name nothing is followed but whom it names.
         named = (persons_behind(key, trail, rules) for key in accepted & trail.held)
@@ -118,32 +126,26 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     unfollowed = let_go | _through_these_alone(let_go, trail, rules) | trail.others
     nominated = trail.known - unfollowed
     accepted |= nominated
-    told_of = trail.told_by_attributed() - trail.held
-    accepted |= trail.attributed
-    accepted |= {key for key in told_of if key.namespace not in rules.lasting}
-    unfollowed -= trail.attributed
+    values: set[SubjectKey] = set()
+    if trail.attributed:
+        told_of = trail.told_by_attributed() - trail.held
+        values = {key for key in told_of if key.namespace in rules.reusable}
+        accepted |= trail.attributed
+        accepted |= {key for key in told_of if key.namespace not in rules.lasting}
+        unfollowed -= trail.attributed
     # Whose the person's own records say that they are, before an address in them is asked whose it is.
     told = _walk(trail, accepted - trail.known - trail.attributed, accepted, unfollowed, rules)
     if told is None:
         return _leads_to_several(trail, rules)
-    persons = persons_among(accepted - trail.known, rules)
-    own = trail.own(accepted)
-    for target in sorted(told - accepted - unfollowed):
-        # By keys, to the end: of a person whose key leads to another one nothing can be erased, by whatever value.
-        leads_to = persons_among(reached([target], trail.edges, rules.reusable), rules)
-        # What a record merely tells (another's address on an order) leads to nobody who was not found without it.
-        strangers = target not in own and not leads_to <= persons
-        if target not in trail.asked or rules.shareable(target) or strangers or several(persons | leads_to):
-            unfollowed.add(target)
-            continue
-        persons |= leads_to
-        accepted.add(target)
-        nominated |= {target}
+    if told := told - accepted - unfollowed:
+        theirs = _theirs(told & trail.asked, accepted, trail, rules)
+        unfollowed |= told - theirs
+        accepted |= theirs
+        nominated |= theirs
     told = _walk(trail, nominated, accepted, unfollowed, rules)
     if told is None:
         return Resolved(frozenset(), Ambiguity.SEVERAL_PERSONS)
-    values = {key for key in told_of if key.namespace in rules.reusable}
-    strayed = set().union(*(keys for value, keys in denied.items() if value in accepted)) - accepted
+    strayed = set().union(*[keys for value, keys in denied.items() if value in accepted]) - accepted
     unfollowed |= ((told | values) - accepted) | strayed
     if not unfollowed:
         return Resolved(frozenset(accepted), attributed=trail.attributed)
@@ -166,9 +168,26 @@ def _follow(trail: KeyGraph, rules: IdentityRules) -> Resolved:
     )
 
 
+def _theirs(
+    told: AbstractSet[SubjectKey], accepted: AbstractSet[SubjectKey], trail: KeyGraph, rules: IdentityRules
+) -> set[SubjectKey]:
+    """Those of the reusable keys that records of the person told that lead to nobody else."""
+    persons, own = persons_among(accepted - trail.known, rules), trail.own(accepted)
+    theirs: set[SubjectKey] = set()
+    for value in sorted(told):
+        # By keys, to the end: of a person whose key leads to another one nothing can be erased, by whatever value.
+        leads_to = persons_among(reached([value], trail.edges, rules.reusable), rules)
+        # What a record merely tells (another's address on an order) leads to nobody who was not found without it.
+        strangers = value not in own and not leads_to <= persons
+        if value.namespace not in rules.shared and not strangers and not several(persons | leads_to):
+            persons |= leads_to
+            theirs.add(value)
+    return theirs
+
+
 def _nobodys(key: SubjectKey, trail: KeyGraph, rules: IdentityRules, persons: AbstractSet[SubjectKey]) -> bool:
     """It may lead to records of this person: nobody else is found by it, or this person as well."""
-    if key.namespace not in rules.reusable or rules.shareable(key):
+    if key.namespace not in rules.reusable or key.namespace in rules.shared:
         return False
     leads_to = persons_behind(key, trail, rules)
     return not leads_to or not leads_to.isdisjoint(persons)
@@ -182,7 +201,7 @@ def _through_these_alone(let_go: AbstractSet[SubjectKey], trail: KeyGraph, rules
     """
     if not let_go or not trail.known:
         return set()
-    hearsay = Subject(0, trail.known).hearsay
+    hearsay = hearsay_of(trail.known)
     things = {key for key in trail.known - let_go if key in hearsay or key.namespace not in rules.lasting}
     named = reached(let_go, trail.edges, rules.lasting) & things
     if links := {key for key in named if rules.link(key)}:
@@ -200,7 +219,7 @@ def _strangers(trail: KeyGraph, rules: IdentityRules) -> set[SubjectKey]:
     """
     if not trail.known:
         return set()
-    named = {key for key in trail.given if not rules.shareable(key)}
+    named = {key for key in trail.given if key.namespace not in rules.shared}
     ours = reached(named, trail.edges, rules.reusable) | named
     found = persons_among(ours, rules)
     before = found | persons_among(trail.given | trail.known, rules)

@@ -96,7 +96,7 @@ class ProvingLookup:
 
     def held_by_other_names(self, aliases: Aliases, subjects: Sequence[Subject]) -> Mapping[int, frozenset[SubjectKey]]:
         """Of each one's values those that another person has in any store, under any identity that is read there."""
-        asked = frozenset(key for one in subjects for key in one.keys if aliases.of_key(key))
+        asked = aliases.among(key for one in subjects for key in one.keys).keys()
         held = holders([self.stores[name] for name in self.names], asked, self.scope)
         theirs = {
             one.number: frozenset(key for key in one.keys & held.keys() if held[key].keys() - one.keys)

@@ -250,6 +250,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
     indexes = Indexes(
         frozenset(name for name in names if not isinstance(stores[name], KnowsClaims)), round_.held_by_others
     )
+    aliases = Aliases.of(data_map)
     resolved = identity_resolution.resolve(
         given,
         round_.lookup,
@@ -259,7 +260,7 @@ def resolve(  # noqa: PLR0913 - the stores and what is asked of them
         said=said,
         joint=joint,
         indexes=indexes,
-        by_other_names=partial(round_.held_by_other_names, Aliases.of(data_map)),
+        by_other_names=partial(round_.held_by_other_names, aliases) if aliases.alike else None,
     )
     unfound = {
         number: given[number]

@@ -97,7 +97,7 @@ class Eraser:
         if any(one.hearsay for one in subjects):
             with self.others() as session:
                 hearsay.refuse_new(session, self.store, subjects, self.scope, self.cutoff)
-        if any(map(self.store.aliases.of_key, chain.from_iterable(one.keys for one in subjects))):
+        if self.store.aliases.among(chain.from_iterable(one.keys for one in subjects)):
             with self.others() as session:
                 other_names.refuse_new(session, self.store, subjects, self.scope)
         return done
