@@ -12,7 +12,7 @@ from typing import cast
 
 from expunge_connectors.contract import SINCE, Subject, SubjectKey
 from expunge_connectors.postgres.catalog.key_types import KeyType
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, OwnKey
 from expunge_connectors.postgres.sql.staged_keys import Ages, Wanted, from_the_start, known_as
 from expunge_connectors.postgres.sql.stored_spellings import Said, StoredSpellings
 
@@ -28,15 +28,13 @@ def staged_rows(
     wanted = list(wanted)
     accepted: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
     unclear: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
-    for subject in subjects:
-        given = (
-            *(_led_by(subject, store), subject.unclear, _own_keys(subject, store)),
-            *(_known_keys(subject), _deciding_keys(subject, store)),
-        )
-        for known, keys in zip((accepted, unclear, accepted, accepted, accepted), given, strict=True):
-            for namespace, value in keys:
-                if (listed := known.get(namespace)) is not None:
-                    listed.append((subject.number, value))
+    for number, namespace, value in _followed(subjects, store):
+        if (listed := accepted.get(namespace)) is not None:
+            listed.append((number, value))
+    for subject in subjects if unclear else ():
+        for namespace, value in subject.unclear:
+            if (listed := unclear.get(namespace)) is not None:
+                listed.append((subject.number, value))
     for namespace, types in wanted:
         found: list[Row]
         if (namespace, types) in spelt.rows:
@@ -49,34 +47,36 @@ def staged_rows(
         yield (namespace, types), found
 
 
-def _own_keys(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
-    """What rows refer to a person by whose own row may be gone, where the resolution did not tell it."""
-    for namespace, of in store.own_keys.items():
-        for key in subject.keys if of.told else ():
-            if key.namespace == of.identity and (own := SubjectKey(namespace, key.value)) not in subject.keys:
-                yield own
+def _followed(subjects: Iterable[Subject], store: BoundStore) -> Iterator[tuple[int, str, str]]:
+    """Number, namespace as it is staged, and value of every key that is followed.
 
-
-def _led_by(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
-    """The keys, without those by which rows refer to a person who is somebody else by now (see `OwnKey`)."""
-    theirs = subject.keys | subject.known
-    identities = {key.namespace for key in theirs}
-    for key in subject.keys:
-        of = store.own_keys.get(key.namespace)
-        if of is None or (SubjectKey(of.identity, key.value) in theirs if of.same else of.identity in identities):
-            yield key
-
-
-def _known_keys(subject: Subject) -> Iterator[SubjectKey]:
-    for namespace, value in subject.known:
-        yield SubjectKey(known_as(namespace), value)
-
-
-def _deciding_keys(subject: Subject, store: BoundStore) -> Iterator[SubjectKey]:
+    Without those by which rows refer to a person who is somebody else by now (see `OwnKey`); and with what rows refer
+    to a person by whose own row may be gone, where the resolution did not tell it.
+    """
+    told = [(namespace, of.identity) for namespace, of in store.own_keys.items() if of.told]
     deciding = {namespace for namespace, _ in store.deciding}
-    for namespace, value in subject.keys | subject.known if deciding else ():
-        if namespace in deciding:
-            yield SubjectKey(from_the_start(namespace), value)
+    for subject in subjects:
+        number, keys = subject.number, subject.keys
+        theirs = keys | subject.known if subject.known else keys
+        for key in keys:
+            of = store.own_keys.get(key.namespace)
+            if of is None or _is_theirs(key.value, of, theirs):
+                yield number, key.namespace, key.value
+        for namespace, identity in told:
+            for key in keys:
+                if key.namespace == identity and (namespace, key.value) not in keys:
+                    yield number, namespace, key.value
+        for namespace, value in subject.known:
+            yield number, known_as(namespace), value
+        for namespace, value in theirs if deciding else ():
+            if namespace in deciding:
+                yield number, from_the_start(namespace), value
+
+
+def _is_theirs(value: str, of: OwnKey, theirs: frozenset[SubjectKey]) -> bool:
+    if of.same:
+        return SubjectKey(of.identity, value) in theirs
+    return any(key.namespace == of.identity for key in theirs)
 
 
 def claim_ages(subjects: Sequence[Subject], aged: Container[str]) -> Ages:

@@ -99,7 +99,9 @@ def stage(  # noqa: PLR0913 - whose keys, and how
 
 def _co_holders(connection: Connection, subjects: Sequence[Subject]) -> bool:
     """Put them into their table; whether there are any."""
-    rows = [(one.number, *held.value, *held.person) for one in subjects for held in sorted(one.co_holders)]
+    rows = [
+        (one.number, *held.value, *held.person) for one in subjects if one.co_holders for held in sorted(one.co_holders)
+    ]
     if rows:
         columns = {"number": "integer"} | dict.fromkeys(("identity", "value", "kind", "person"), "text")
         connection.execute(staging_tables.temporary_table(CO_HOLDERS, map(" ".join, columns.items())))

@@ -9,7 +9,7 @@ reads the texts anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
@@ -177,16 +177,16 @@ def _places(store: BoundStore) -> Iterator[_Place]:
                 yield _Place(mapped, link.source, link.namespace, link.spellings, link.staged, link.of_several)
 
 
-def _holders(subjects: Iterable[Subject], identities: Container[str], passing: Container[str]) -> Holders:
+def _holders(subjects: Iterable[Subject], identities: Collection[str], passing: Container[str]) -> Holders:
     """Whose the keys are. Of those that are not followed only such as pass on are looked for."""
     found: dict[str, dict[str, list[tuple[int, bool]]]] = {}
-    for subject in subjects:
-        unclear = {key for key in subject.unclear if key.namespace in passing}
-        for keys, of_others in ((subject.keys, False), (unclear, True)):
-            for namespace, value in keys:
-                if namespace in identities:
-                    held = found.setdefault(namespace, {}).setdefault(value, [])
-                    held.append((subject.number, of_others))
+    for subject in subjects if identities else ():
+        for namespace, value in subject.keys:
+            if namespace in identities:
+                found.setdefault(namespace, {}).setdefault(value, []).append((subject.number, False))
+        for namespace, value in subject.unclear:
+            if namespace in identities and namespace in passing:
+                found.setdefault(namespace, {}).setdefault(value, []).append((subject.number, True))
     return found
 
 
