@@ -103,7 +103,7 @@ def erase(context: StepContext) -> StepWrite:
         return lambda _connection: _ON
 
     def due(item: Item, names: Collection[str]) -> bool:
-        return not count_records.due_in(item.found.get(context.store, {})).isdisjoint(names)
+        return not count_records.going_in(item.found.get(context.store, {})).due.isdisjoint(names)
 
     allowed = hold_enforcement.groups_by_allowed_actions(context, context.active)
     groups = [(names, [item for item in people if due(item, names)]) for names, people in allowed]

@@ -26,7 +26,7 @@ from expunge_orchestrator.ledger import Transaction, claims
 from expunge_orchestrator.ledger.database import serialise_writers
 from expunge_orchestrator.ledger.items import Item, bulk_update, items_of_chunk, note_erased
 from expunge_orchestrator.rules import count_records, pipeline
-from expunge_orchestrator.rules.count_records import CountRecord
+from expunge_orchestrator.rules.count_records import Going
 
 
 def erase_in_store(
@@ -46,15 +46,16 @@ def erase_in_store(
         for actions, people in groups
         if people
     ]
+    counted = _counted(context.step, context.items)
     going: dict[int, set[str]] = defaultdict(set)
-    shared = {item.id: _shared(item, context.step) & actions.keys() for actions, people in wanted for item in people}
+    shared = {item.id: counted[item.id].shared & actions.keys() for actions, people in wanted for item in people}
 
     def notice(told: Mapping[int, Collection[str]]) -> None:
         for number, names in told.items():
             going[number].update(names, shared[number])
 
     note = partial(_note, chunk_id=context.chunk_id, epoch=context.epoch, step=context.step, going=going)
-    touched = _touch(context, wanted)
+    touched = _touch(context, wanted, counted)
     try:
         for actions, people in wanted:
             if subjects := context.subjects([item for item in people if item.id in touched], to_erase=True):
@@ -78,11 +79,12 @@ def note_interrupted(connection: Transaction, chunk_id: int, epoch: int, step: s
         epoch: Of that claim.
         step: Whose store was asked (`chunk.asked`): no other one removed anything.
     """
-    going: dict[int, set[str]] = {}
-    for item in items_of_chunk(connection, chunk_id):
+    people = items_of_chunk(connection, chunk_id)
+    counted, going = _counted(step, people), dict[int, set[str]]()
+    for item in people:
         kept = item.unasked.get(step, ())
-        if item.touched and (names := _due(item, step).difference(kept)):
-            going[item.id] = names | _shared(item, step).difference(kept)
+        if item.touched and (names := counted[item.id].due.difference(kept)):
+            going[item.id] = names | counted[item.id].shared.difference(kept)
     _note(connection, chunk_id, epoch, step, going)
 
 
@@ -91,39 +93,30 @@ def _note(connection: Transaction, chunk_id: int, epoch: int, step: str, going: 
     claims.noted(connection, chunk_id, epoch)
 
 
-def _counted(step: str, item: Item) -> Mapping[str, list[object]]:
-    """What was counted of a person in the store of an erasing step before it."""
+def _counted(step: str, people: Sequence[Item]) -> dict[int, Going]:
+    """Item -> where something goes of what was counted, before an erasing step, in its store."""
     verb, store = pipeline.split(step)
-    counted: CountRecord = item.reviewed if verb == pipeline.RE_ERASE else item.found
-    return counted.get(store, {})
-
-
-def _due(item: Item, step: str) -> set[str]:
-    """Collections of the step's store in which something of the person was counted as due."""
-    return count_records.due_in(_counted(step, item))
-
-
-def _shared(item: Item, step: str) -> set[str]:
-    """Those in which something was counted that people share, and that goes with the last of them."""
-    return count_records.shared_in(_counted(step, item))
+    again = verb == pipeline.RE_ERASE
+    return {item.id: count_records.going_in((item.reviewed if again else item.found).get(store, {})) for item in people}
 
 
 def _unasked(
-    context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Sequence[Item]]]
+    context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Sequence[Item]]], counted: Mapping[int, Going]
 ) -> list[dict[str, object]]:
     """What the items are to say of what the store is not asked for, where that is not what they say already."""
     asked = {item.id: actions.keys() for actions, people in wanted for item in people}
     rows: list[dict[str, object]] = []
     for item in context.items:
         if item.touched or item.id in asked:
-            counted = _due(item, context.step) | _shared(item, context.step)
-            names = sorted(counted.difference(asked.get(item.id, ())))
+            names = sorted(set().union(*counted[item.id]).difference(asked.get(item.id, ())))
             if names != item.unasked.get(context.step, []):
                 rows.append({"id": item.id, "unasked": {**item.unasked, context.step: names}})
     return rows
 
 
-def _touch(context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Sequence[Item]]]) -> set[int]:
+def _touch(
+    context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Sequence[Item]]], counted: Mapping[int, Going]
+) -> set[int]:
     """Note that the store is asked, for whom, and for what it is not; returns those for whom it may be.
 
     A cancel that came since the step was taken is met here: nobody is touched any more who was not before.
@@ -131,7 +124,7 @@ def _touch(context: StepContext, wanted: Sequence[tuple[Mapping[str, Action], Se
     people = [item for _, group in wanted for item in group]
     if not people:
         return set()
-    unasked = _unasked(context, wanted)
+    unasked = _unasked(context, wanted, counted)
     touched = {item.id for item in people if item.touched}
     fresh = [item.id for item in people if not item.touched]
     with context.workspace.ledger.begin() as connection:

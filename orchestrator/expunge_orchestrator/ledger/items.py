@@ -260,12 +260,12 @@ def note_erased(connection: sa.Connection, step: str, going: Mapping[int, Collec
     """
     if not going:
         return
-    noted = connection.execute(_ERASED, {"people": list(going)}).all()
-    rows: list[dict[str, object]] = []
-    for number, text in noted:
+    alike: dict[tuple[str | None, frozenset[str]], list[int]] = {}
+    for number, text in connection.execute(_ERASED, {"people": list(going)}).all():
+        alike.setdefault((text, frozenset(going[number])), []).append(number)
+    for (text, names), people in alike.items():
         erased = _record(text)
-        rows.append({"id": number, "erased": {**erased, step: sorted({*erased.get(step, ()), *going[number]})}})
-    bulk_update(connection, rows)
+        _update_alike(connection, {"erased": {**erased, step: sorted({*erased.get(step, ()), *names})}}, people)
 
 
 def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
@@ -286,9 +286,10 @@ def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]])
     update_items(connection, [group[0] for group in alike.values() if len(group) == 1])
     for group in alike.values():
         if len(group) > 1:
-            first, *_ = group
-            connection.execute(
-                _updating_alike(tuple(name for name in first if name != "id")),
-                {f"new_{name}": value for name, value in first.items() if name != "id"}
-                | {"alike": [row["id"] for row in group]},
-            )
+            columns = {name: value for name, value in group[0].items() if name != "id"}
+            _update_alike(connection, columns, [row["id"] for row in group])
+
+
+def _update_alike(connection: sa.Connection, columns: Mapping[str, object], people: Sequence[object]) -> None:
+    new = {f"new_{name}": value for name, value in columns.items()}
+    connection.execute(_updating_alike(tuple(columns)), {**new, "alike": people})

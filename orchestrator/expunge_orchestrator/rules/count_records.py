@@ -99,14 +99,27 @@ def due_places(record: CountRecord) -> dict[Place, int]:
     }
 
 
-def due_in(collections: Mapping[str, list[object]]) -> set[str]:
-    """In which collections of one store a record is due."""
-    return {name for name, (due, *_) in collections.items() if due}
+class Going(NamedTuple):
+    """In which collections of one store something is counted that goes.
+
+    Attributes:
+        due: A record is due.
+        shared: A record is kept that goes with the last one that leads to it.
+    """
+
+    due: set[str]
+    shared: set[str]
 
 
-def shared_in(collections: Mapping[str, list[object]]) -> set[str]:
-    """In which collections of one store a record is kept that goes with the last one that leads to it."""
-    return {name for name, (_, retained, _, _, ground, _) in collections.items() if retained and is_shared(ground)}
+def going_in(collections: Mapping[str, list[object]]) -> Going:
+    """Where something goes of what was counted in one store."""
+    going = Going(set(), set())
+    for name, (due, retained, _, _, ground, _) in collections.items():
+        if due:
+            going.due.add(name)
+        if retained and is_shared(ground):
+            going.shared.add(name)
+    return going
 
 
 def records_in(record: CountRecord, store: str, name: str) -> int:

@@ -110,7 +110,7 @@ class ChunkErasure:
             with self.load.watched(connection):
                 result = self.eraser.at(self.load.pace).step(connection, subjects)
             if result.collections:
-                self.notice(dict.fromkeys((one.number for one in subjects), result.collections))
+                self.notice(dict.fromkeys([one.number for one in subjects], result.collections))
             return result
 
         return self.transactions.write(step)
