@@ -6,7 +6,7 @@ nobody, it is nobody who took a value since they asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from expunge_config.datamap import IdentityKind
@@ -32,7 +32,8 @@ from expunge_orchestrator.subjects.planned_keys import Keys, PlannedKeys, withou
 def meant(context: StepContext, people: Sequence[Item], known: Keys, again: Keys) -> dict[int, Resolved]:
     """The answers; of those for whom the plan found nobody, nobody who took a value since they asked is meant."""
     answers = _ask_decided(context, people, known, again)
-    unknown = [item for item in people if not begun(item) and not _planned_for(context, item)]
+    persons = context.workspace.data_map.person_identities
+    unknown = [item for item in people if not begun(item) and not _planned_for(context, item, persons)]
     if not unknown:
         return answers
     with reading(context.workspace.ledger) as connection:
@@ -44,9 +45,9 @@ def meant(context: StepContext, people: Sequence[Item], known: Keys, again: Keys
     return holders_at_receipt.meant(answers, given, received, context.workspace, scope)
 
 
-def _planned_for(context: StepContext, item: Item) -> bool:
+def _planned_for(context: StepContext, item: Item, persons: Collection[str]) -> bool:
     """The plan led to a person."""
-    return item.sealed_keys is not None and bool(proofs_among(context, context.unsealed(item)))
+    return item.sealed_keys is not None and bool(proofs_among(context.unsealed(item), persons))
 
 
 def begun(item: Item) -> bool:
@@ -54,19 +55,20 @@ def begun(item: Item) -> bool:
     return item.sealed_keys is not None and (item.touched or item.outcome is not None)
 
 
-def proofs_among(context: StepContext, keys: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
-    """The persons' keys among them, without their marks."""
-    persons = context.workspace.data_map.person_identities
+def proofs_among(keys: frozenset[SubjectKey], persons: Collection[str]) -> frozenset[SubjectKey]:
+    """The keys of these identities among them, without their marks."""
     return frozenset(key for key in map(member_proof.unmark, keys) if key.namespace in persons)
 
 
 def with_remembered(context: StepContext, item: Item, answer: Resolved) -> Resolved:
     """With what was unclear or unread before: the records that told it may be gone by now."""
     before = context.subject(item)
+    if not (before.shared or before.doubtful or before.unread):
+        return answer
     return answer._replace(
         shared=answer.shared | before.shared,
         doubtful=answer.doubtful | before.doubtful,
-        unread=answer.unread | context.unread(item),
+        unread=answer.unread | before.unread,
     )
 
 
@@ -95,8 +97,9 @@ def _ask(
     workspace, scope = context.workspace, context.batch.scope
     given = context.identifiers(people)
     known = {number: keys for number, keys in known.items() if number in given}
+    persons = workspace.data_map.person_identities
     for number, keys in known.items():
-        if proofs := proofs_among(context, keys) - again.get(number, frozenset()):
+        if proofs := proofs_among(keys, persons) - again.get(number, frozenset()):
             given[number] = proofs
 
     def told(given: Keys, known: Keys) -> Mapping[int, Resolved]:

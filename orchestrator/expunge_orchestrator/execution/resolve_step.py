@@ -7,7 +7,7 @@ another person afterwards was passed on, and nothing of that person is touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from expunge_connectors.aliases import Aliases
@@ -18,7 +18,6 @@ from expunge_orchestrator.execution import counted_of_others, foreseen_keys, peo
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
 from expunge_orchestrator.holds import legal_holds
 from expunge_orchestrator.ledger import Transaction, entered_identities
-from expunge_orchestrator.ledger.identifier_encryption import Sealed
 from expunge_orchestrator.ledger.items import Item, update_items
 from expunge_orchestrator.ledger.suppression_list import Tagger, replace_entries
 from expunge_orchestrator.rules.key_graph import same_person
@@ -59,7 +58,8 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     known = {item.id: context.unsealed(item) for item in people if people_meant.begun(item)}
     again = context.given_again(known, [item for item in people if item.sealed_keys is not None])
     # Under ids that are all somebody else's there is nothing to be learnt of the person, and under their keys neither.
-    proofs = {number: people_meant.proofs_among(context, known[number]) for number in again.keys() & known.keys()}
+    persons = context.workspace.data_map.person_identities
+    proofs = {number: people_meant.proofs_among(known[number], persons) for number in again.keys() & known.keys()}
     gone = {number for number, keys in proofs.items() if keys and keys <= again[number]}
     asked = people_meant.meant(context, [item for item in people if item.id not in gone], known, again)
     asked |= {item.id: _remembered(context, item, known[item.id]) for item in people if item.id in gone}
@@ -72,10 +72,10 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
     keys_of = {item.id: member_proof.merged(known.get(item.id, frozenset()), answers[item.id].keys) for item in people}
     for number, told in _told_together(context, people, keys_of, answers).items():
         keys_of[number] |= told
-    seal, tagger = context.seal(), Tagger(context.workspace.keys.suppression)
+    tagger = Tagger(context.workspace.keys.suppression)
     identities = context.workspace.data_map.identities
     entered = stamp(now())
-    sealed: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
     unread = {item.id: answers[item.id].unread for item in people}
     not_read = [{"id": number, "unread": unread_values.by_place(keys)} for number, keys in unread.items() if keys]
     entries = []
@@ -95,38 +95,35 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         )
         ahead = foreseen.get(item.id, frozenset()) - keys
         sealing = member_proof.with_foreseen(member_proof.sealed_together(keys, unclear), ahead)
-        assert item.wrapped_key is not None
-        closed = seal.close(item.wrapped_key, Sealed.KEYS, item.series, sealing)
-        context.opened.keys[closed] = sealing  # the next steps of this drive need them
-        sealed.append(
-            {
-                "id": item.id,
-                "sealed_keys": closed,
-                "outcome": item.outcome if settling or answer.ambiguity is None else Result.AMBIGUOUS.value,
-                "reason": answer.ambiguity,
-            }
-        )
-        claims = earlier_claims.claims_of(keys)
-        entries += [
-            tagger.entry(item.id, key, entered, claims.get(key))
-            for key in set(map(member_proof.unmark, keys))
-            if key.namespace in identities
-        ]
-    persons, aliases = context.workspace.data_map.person_identities, Aliases.of(context.workspace.data_map)
+        outcome = item.outcome if settling or answer.ambiguity is None else Result.AMBIGUOUS.value
+        columns = {"sealed_keys": context.sealed(item, sealing), "outcome": outcome, "reason": answer.ambiguity}
+        if any(value != getattr(item, name) for name, value in columns.items()):
+            changed.append({"id": item.id, **columns})
+        entries += _entries(item, keys, tagger, entered, identities)
+    aliases = Aliases.of(context.workspace.data_map)
     normalisers = {name: identities[name].normaliser for name in {entry["namespace"] for entry in entries}}
     counts = counted_of_others.taken_off(context, list(filter(people_meant.begun, people)), answers, keys_of)
 
     def write(connection: Transaction) -> Transition:
-        update_items(connection, sealed)
+        update_items(connection, changed)
         update_items(connection, counts)
         update_items(connection, not_read)
-        replace_entries(connection, [item["id"] for item in sealed], entries)
+        replace_entries(connection, [item.id for item in people], entries)
         planned = (context.known_by(item, aliases) for item in people if item.sealed_keys is not None)  # if holds ask
         legal_holds.learn_from_plan(connection, context.batch.scope, tagger, planned, persons)
         entered_identities.enter(connection, normalisers)
         return Transition()
 
     return write
+
+
+def _entries(
+    item: Item, keys: frozenset[SubjectKey], tagger: Tagger, entered: str, identities: Container[str]
+) -> list[dict[str, Any]]:
+    """The person's entries on the suppression list."""
+    claims = earlier_claims.claims_of(keys)
+    plain = set(map(member_proof.unmark, keys))
+    return [tagger.entry(item.id, key, entered, claims.get(key)) for key in plain if key.namespace in identities]
 
 
 def _shared(context: StepContext, item: Item, answer: Resolved) -> frozenset[SubjectKey]:
@@ -142,9 +139,10 @@ def _told_together(
 ) -> dict[int, frozenset[SubjectKey]]:
     """Item -> what is led to by values that people of the chunk share who all go."""
     going = [item for item in people if answers[item.id].ambiguity is None and item.id not in context.held]
-    subjects = [Subject(item.id, keys_of[item.id], shared=_shared(context, item, answers[item.id])) for item in going]
-    if not any(one.shared for one in subjects):
+    shared = {item.id: _shared(context, item, answers[item.id]) for item in going}
+    if not any(shared.values()):
         return {}
+    subjects = [Subject(number, keys_of[number], shared=theirs) for number, theirs in shared.items()]
     here = {item.id for item in going}
     staying = [
         _shared(context, item, answers[item.id]) if item.id in answers else context.shared(item)
@@ -174,7 +172,7 @@ def _of_the_same(context: StepContext, item: Item, answer: Resolved, kept: froze
 
     A request of the same person that was ended since (it `kept` keys) had found who these are.
     """
-    if item.sealed_keys is None:
+    if item.sealed_keys is None or answer.keys <= context.unsealed(item):
         return answer
     persons = context.workspace.data_map.person_identities
     before, ended, found = (

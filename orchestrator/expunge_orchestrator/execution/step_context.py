@@ -325,10 +325,15 @@ class StepContext:
 
     def sealed_with_unread(self, item: Item, unread: frozenset[SubjectKey]) -> bytes:
         """The person's keys, sealed anew with more of what nobody could read among them."""
+        return self.sealed(item, self._unsealed(item, Sealed.KEYS, item.sealed_keys) | unread)
+
+    def sealed(self, item: Item, keys: frozenset[SubjectKey]) -> bytes:
+        """The keys sealed for the person: as the ledger has them where they are the same."""
         assert item.wrapped_key is not None
-        keys = self._unsealed(item, Sealed.KEYS, item.sealed_keys) | unread
+        if item.sealed_keys is not None and self._unsealed(item, Sealed.KEYS, item.sealed_keys) == keys:
+            return item.sealed_keys
         closed = self.seal().close(item.wrapped_key, Sealed.KEYS, item.series, keys)
-        self.opened.keys[closed] = keys
+        self.opened.keys[closed] = keys  # the next steps of this drive need them
         return closed
 
     def identifiers(self, items: Sequence[Item]) -> dict[int, frozenset[SubjectKey]]:

@@ -81,13 +81,13 @@ def resolve(  # noqa: PLR0913 - what is given, what is asked, and what is known 
             they are; None: no place is read by two.
     """
     rules = IdentityRules.of(data_map)
-    nothing = frozenset[SubjectKey]()
+    nothing, undecided = frozenset[SubjectKey](), Said()
     trails = {
         number: KeyGraph(
             keys, known.get(number, nothing) - keys, decided.theirs, decided.others - keys, decided.of_another
         )
         for number, keys in given.items()
-        for decided in [said.get(number, Said())]
+        for decided in [said.get(number, undecided)]
     }
     _take_note(trails, joint.items(), rules)
     resolved: dict[int, Resolved] = {}
@@ -197,9 +197,10 @@ def _follow_no_hearsay(
 
 def _merely_told(answer: Resolved, trail: KeyGraph, rules: IdentityRules) -> frozenset[SubjectKey]:
     """The values accepted that the request does not give, nor the person's own records hold, or are known to have."""
-    known = trail.known - hearsay_of(trail.known)
-    told = {key for key in answer.keys if key.namespace in rules.reusable} - trail.given - known
-    return frozenset(told - trail.attributed - trail.own(answer.keys) if told else told)
+    told = {key for key in answer.keys if key.namespace in rules.reusable} - trail.given - trail.attributed
+    if told and trail.known:
+        told -= trail.known - hearsay_of(trail.known)
+    return frozenset(told - trail.own(answer.keys) if told else told)
 
 
 def _with_unread(answer: Resolved, trail: KeyGraph) -> Resolved:

@@ -19,7 +19,7 @@ from expunge_orchestrator.workspace import Workspace
 
 def claims_of(keys: frozenset[SubjectKey]) -> dict[SubjectKey, str]:
     """Value -> since when it is the person's, of sealed keys that say so; the earliest of several times."""
-    told = ((key.namespace.removeprefix(SINCE), *key.value.split("|", 1)) for key in keys if _is_claim(key))
+    told = [(name.removeprefix(SINCE), *value.split("|", 1)) for name, value in keys if name.startswith(SINCE)]
     return {SubjectKey(namespace, value): when for namespace, when, value in sorted(told, reverse=True)}
 
 
@@ -49,7 +49,3 @@ def since_before(answers: Mapping[int, Resolved], workspace: Workspace, scope: S
         for number, keys in untold.items()
     }
     return {number: keys for number, keys in found.items() if keys}
-
-
-def _is_claim(key: SubjectKey) -> bool:
-    return key.namespace.startswith(SINCE)

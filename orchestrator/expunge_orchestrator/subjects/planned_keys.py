@@ -69,6 +69,8 @@ class PlannedKeys:
         """
         found = {}
         for number, keys in self.keys.items():
+            if not any(key.namespace in self.reusable for key in self.given[number]):
+                continue
             followed = frozenset(key for key in keys if member_proof.unmark(key) in self.given[number])
             values = {key for key in followed if member_proof.unmark(key).namespace in self.reusable}
             if values and self._persons(followed):
@@ -87,7 +89,10 @@ class PlannedKeys:
         """
         same = {number: keys for number, keys in self.keys.items() if self._same(keys, answers[number])}
         more = {number: keys for number, keys in same.items() if not keys <= answers[number].keys}
-        owns = {number: self._persons(self.given[number]) for number in self.keys}
+        owns = {
+            number: frozenset(key for key in self.given[number] if key.namespace in self.persons)
+            for number in self.keys
+        }
         again = {
             **self.owns_given_again(
                 {number: self._as_planned(number, own) for number, own in owns.items() if own and number not in more}
@@ -128,8 +133,10 @@ class PlannedKeys:
 
     def _same(self, keys: frozenset[SubjectKey], now: Resolved) -> bool:
         """Whether this is who was planned. Where what is given leads to nobody any more, nobody else is meant."""
+        if now.ambiguity is not None or keys == now.keys:
+            return now.ambiguity is None
         found = self._persons(now.keys)
-        return now.ambiguity is None and (not found or same_person(self._persons(keys), found))
+        return not found or same_person(self._persons(keys), found)
 
     def _values(self, answer: Resolved) -> frozenset[SubjectKey]:
         """The values that pass on in records that are the person, without their marks."""
@@ -143,7 +150,8 @@ class PlannedKeys:
 
     def _as_planned(self, number: int, owns: frozenset[SubjectKey]) -> frozenset[SubjectKey]:
         """A person's own keys with the marks under which they were sealed: an unproven one is told to few stores."""
-        return frozenset(key for key in self.keys[number] if member_proof.unmark(key) in owns)
+        keys = self.keys[number]
+        return owns if owns <= keys else frozenset(key for key in keys if member_proof.unmark(key) in owns)
 
     def told(self, answers: Mapping[int, Resolved]) -> dict[int, Resolved]:
         """The answers, with whom the request names no more, and with values of which nobody can say whose they are."""
@@ -152,6 +160,8 @@ class PlannedKeys:
     def _told(self, number: int, answer: Resolved) -> Resolved:
         if number in self.of_others:
             return answer._replace(keys=frozenset(), ambiguity=Ambiguity.OTHERWISE)
+        if number not in self.given_up and number not in self.passed_on:
+            return answer
         known = _plain(answer.keys) | answer.others
         unclear, passed_on = (one.get(number, frozenset()) - known for one in (self.given_up, self.passed_on))
         if not unclear | passed_on:

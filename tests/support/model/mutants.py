@@ -410,8 +410,8 @@ MUTANTS = (
     Mutant(
         "whom a plan led to is meant still where nothing leads to anybody any more",
         f"{_SUBJECTS}/planned_keys.py",
-        "(not found or same_person(self._persons(keys), found))",
-        "same_person(self._persons(keys), found)",
+        "return not found or same_person(self._persons(keys), found)",
+        "return same_person(self._persons(keys), found)",
         "tests/acceptance/test_taken_up_again.py::test_what_changed_since_the_plan_ends_the_same_whenever_it_changed",
     ),
     # What changes once it was decided who it is, and nothing is erased.
