@@ -49,7 +49,7 @@ def object_of(members: Mapping[str, bytes]) -> bytes:
     Raises:
         MalformedError: a key is not ASCII.
     """
-    return b"{%b}" % b",".join(b"%b:%b" % (_name(key), members[key]) for key in sorted(members))
+    return b"{%b}" % b",".join([b"%b:%b" % (_name(key), members[key]) for key in sorted(members)])
 
 
 @lru_cache(maxsize=256)  # the names of members are few

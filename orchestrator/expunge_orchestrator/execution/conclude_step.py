@@ -117,7 +117,8 @@ def _answer(writer: OutcomeWriter, facts: ChunkFacts) -> None:
         for item in _not_denied(writer)
     ]
     for item, end in writer.on_way(Way.ANSWERED):
-        before = facts.people[item.id].before if any(line.left_before for line in end.lines) else ()
+        before = facts.people[item.id].before
+        before = before if before and any(line.left_before for line in end.lines) else ()
         body = conclusions.body(
             end.lines, end.result, context.unread(item), standard_sentences.LEFT_BEFORE if before else None
         )

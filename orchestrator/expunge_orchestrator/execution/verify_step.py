@@ -75,7 +75,7 @@ def _due_of_them(context: StepContext, people: Sequence[Item]) -> Counts:
     """What is seen of people. What is due under a key that somebody else has since is ambiguous."""
     subjects = context.subjects(people, to_look=True)
     counts = _seen(context, subjects)
-    some = [number for number, tallies in counts.items() if any(tally.due for tally in tallies.values())]
+    some = {number for number, tallies in counts.items() for tally in tallies.values() if tally.due}
     again = context.given_again(some, people)
     if not again:
         return counts

@@ -278,9 +278,11 @@ def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]])
     alike: dict[tuple[object, ...], list[Mapping[str, object]]] = {}
     for row in rows:
         values = tuple(
-            json.dumps(value) if isinstance(value, (dict, list)) else value
-            for name, value in row.items()
-            if name != "id"
+            [
+                json.dumps(value) if isinstance(value, (dict, list)) else value
+                for name, value in row.items()
+                if name != "id"
+            ]
         )
         alike.setdefault(values, []).append(row)
     update_items(connection, [group[0] for group in alike.values() if len(group) == 1])

@@ -123,9 +123,9 @@ def nothing_went(lines: Iterable[CollectionOutcome]) -> bool:
 
 def what_went(lines: Sequence[CollectionOutcome]) -> Went:
     """What may be claimed of these lines together."""
-    outcomes_seen = {line.outcome for line in lines}
     if nothing_went(lines):
-        return Went.NOTHING_BUT_DROPPED if Outcome.DROPPED in outcomes_seen else Went.NOTHING
+        dropped = any(line.outcome is Outcome.DROPPED for line in lines)
+        return Went.NOTHING_BUT_DROPPED if dropped else Went.NOTHING
     if left(lines):
         return Went.SOME_AND_LEFT if stores_reached(lines) else Went.SOME_IN_PART_AND_LEFT
     return Went.SOME if stores_reached(lines) else Went.SOME_IN_PART

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from expunge_connectors.contract import SubjectKey
@@ -60,6 +61,7 @@ class OutcomeBodies:
         }
         EncodedBody.of(shared)  # refuses what no statement may say
         self._shared = _encoded(shared)
+        self._results = {result: canonical.encode(result.value) for result in Result}
         self._claims = {went: canonical.encode(claim) for went, claim in CLAIMS[batch.data_types is not None].items()}
         self._stores = {
             (store, reached): _encoded(in_store(store, cutoffs, reached=reached))
@@ -75,7 +77,7 @@ class OutcomeBodies:
         self,
         lines: Sequence[CollectionOutcome],
         result: Result,
-        unread: Iterable[SubjectKey] = (),
+        unread: Collection[SubjectKey] = (),
         reason: str | None = None,
     ) -> EncodedBody:
         """What is said of one person: the result in all and why, each collection, and what could not be read.
@@ -83,21 +85,20 @@ class OutcomeBodies:
         Raises:
             ContradictionError: It cannot be true: a defect of ours.
         """
-        if consistency.in_answer(result.value, frozenset(line.outcome.value for line in lines)):
+        if consistency.in_answer(result, frozenset([line.outcome for line in lines])):
             raise ContradictionError(f"event-against-lines: {result.value}")
-        values = unread_values.counted(unread)
-        stores: dict[str, list[bytes]] = {}
+        values = unread_values.counted(unread) if unread else {}
+        stores: dict[str, list[bytes]] = defaultdict(list)
         reached = stores_reached(lines)
         for line in lines:
-            number = values.get((line.store, line.collection), 0)
-            part = self._part(line) if not number else self._with_unread(line, number)
-            stores.setdefault(line.store, []).append(part)
+            number = values.get((line.store, line.collection), 0) if values else 0
+            stores[line.store].append(self._part(line) if not number else self._with_unread(line, number))
         told = canonical.list_of(
             canonical.object_of(self._stores[store, store in reached] | {"collections": canonical.list_of(collections)})
             for store, collections in stores.items()
         )
         claim = self._claims[what_went(lines)]
-        said = {"outcome": canonical.encode(result.value), "claim": claim, "stores": told}
+        said = {"outcome": self._results[result], "claim": claim, "stores": told}
         if reason is not None:
             said["reason"] = canonical.encode(reason)
         return EncodedBody(canonical.object_of(self._shared | said))

@@ -73,7 +73,7 @@ def pack(tallies: Mapping[str, RecordCounts], names: Container[str] | None = Non
 def all_due(record: CountRecord) -> int:
     """How many records of one person are due in all."""
     return sum(
-        values[0] for collections in record.values() for values in collections.values() if isinstance(values[0], int)
+        [values[0] for collections in record.values() for values in collections.values() if isinstance(values[0], int)]
     )
 
 

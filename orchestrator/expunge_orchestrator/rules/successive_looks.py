@@ -132,8 +132,9 @@ def found_of(found: CountRecord, seen: CountRecord, erased: Container[Place]) ->
     anew = [
         {store: {name: values}}
         for store, collections in seen.items()
+        for counted in [found.get(store, {})]
         for name, values in collections.items()
-        if values != found.get(store, {}).get(name) and (store, name) not in erased and TABLE_DROPPED not in values
+        if values != counted.get(name) and (store, name) not in erased and TABLE_DROPPED not in values
     ]
     return last_seen(found, *anew) if anew else found  # a chunk has thousands of people, of whom mostly nothing changed
 

@@ -97,5 +97,8 @@ def _under_unclear(store: str, subjects: Sequence[Subject], workspace: Workspace
             return key.namespace in passing and not knows
         return True
 
-    alone = [Subject(one.number, frozenset(filter(uncounted, one.unclear))) for one in subjects]
-    return [one for one in alone if one.keys]
+    return [
+        Subject(one.number, keys)
+        for one in subjects
+        if (unclear := one.unclear) and (keys := frozenset(filter(uncounted, unclear)))
+    ]

@@ -43,7 +43,7 @@ def claim_ages(subjects: Iterable[Subject]) -> dict[tuple[int | None, str, str],
     """Number, identity and value -> since when that person has it, as far back as any of their rows said."""
     found: dict[tuple[int | None, str, str], datetime] = {}
     for one in subjects:
-        told = (key for key in one.keys if key.namespace.startswith(SINCE))
+        told = [key for key in one.keys if key.namespace.startswith(SINCE)]
         for key in sorted(told, reverse=True):  # the earliest last
             when, value = key.value.split("|", 1)
             found[one.number, key.namespace.removeprefix(SINCE), value] = datetime.fromisoformat(when)

@@ -45,7 +45,8 @@ def verify(connection: Connection, verifier: VerificationQuery, subjects: Sequen
     tables = store.tables(names)
     with translated(store.name):
         rows = [*asked_rows(subjects, store), *_texts(connection, store.read_columns(names), subjects)]
-        short = all(len(text) <= _SHORT for row in rows for text in (row.namespace, row.value, row.said or ""))
+        texts = [*[row.value for row in rows], *{row.namespace for row in rows}, *{row.said or "" for row in rows}]
+        short = max(map(len, texts), default=0) <= _SHORT
         aged = any(row.since is not None for row in rows)
         columns = {"number": "integer", "namespace": "text", "value": "text", "followed": "boolean", "said": "text"}
         columns |= {"since": "timestamptz"} if aged else {}
