@@ -176,7 +176,7 @@ def _ever_known(one: Subject) -> frozenset[SubjectKey]:
 def _moved(search: Search, mapped: BoundTable, link: BoundLink, subjects: Sequence[Subject]) -> list[int]:
     """The subjects whose own record was the member's, and is not any more: no other row can hold its key."""
     place = f"{search.store.name}.{mapped.name}"
-    at_home = {one.number for one in subjects if any(key.namespace == place for key in one.at_home)}
+    at_home = {one.number for one in subjects for key in one.at_home if key.namespace == place}
     alone = any(live.name in mapped.table.alone for live in link.columns)
     if not at_home or not alone or mapped.member_column is None:
         return []

@@ -103,7 +103,8 @@ def erase(context: StepContext) -> StepWrite:
         return lambda _connection: _ON
 
     def due(item: Item, names: Collection[str]) -> bool:
-        return not count_records.going_in(item.found.get(context.store, {})).due.isdisjoint(names)
+        counted = item.found.get(context.store, {})
+        return any(values[0] and name in names for name, values in counted.items())
 
     allowed = hold_enforcement.groups_by_allowed_actions(context, context.active)
     groups = [(names, [item for item in people if due(item, names)]) for names, people in allowed]

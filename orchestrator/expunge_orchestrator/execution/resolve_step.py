@@ -96,9 +96,9 @@ def resolve_people(context: StepContext, people: Sequence[Item]) -> StepWrite:
         ahead = foreseen.get(item.id, frozenset()) - keys
         sealing = member_proof.with_foreseen(member_proof.sealed_together(keys, unclear), ahead)
         outcome = item.outcome if settling or answer.ambiguity is None else Result.AMBIGUOUS.value
-        columns = {"sealed_keys": context.sealed(item, sealing), "outcome": outcome, "reason": answer.ambiguity}
-        if any(value != getattr(item, name) for name, value in columns.items()):
-            changed.append({"id": item.id, **columns})
+        closed = context.sealed(item, sealing)
+        if (closed, outcome, answer.ambiguity) != (item.sealed_keys, item.outcome, item.reason):
+            changed.append({"id": item.id, "sealed_keys": closed, "outcome": outcome, "reason": answer.ambiguity})
         entries += _entries(item, keys, tagger, entered, identities)
     aliases = Aliases.of(context.workspace.data_map)
     normalisers = {name: identities[name].normaliser for name in {entry["namespace"] for entry in entries}}

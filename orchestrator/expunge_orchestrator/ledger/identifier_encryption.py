@@ -74,7 +74,7 @@ class ItemCipher:
                 "A sealed record of the ledger does not open: it was altered or moved.",
                 remedy="Find out who wrote to the ledger; restore it from its own backup together with its log.",
             ) from None
-        return frozenset(SubjectKey(namespace, value) for namespace, value in json.loads(plain))
+        return frozenset(SubjectKey(namespace, value) for namespace, value in json.loads(plain.decode()))
 
     def _unwrap(self, wrapped: bytes) -> bytes:
         try:

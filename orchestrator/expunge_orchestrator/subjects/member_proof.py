@@ -204,8 +204,11 @@ def visible_to(store: str, subjects: Sequence[Subject], scope: Scope, data_map: 
     """The subjects with the keys that this store may be told, without marks."""
     if scope.member is None:
         return list(subjects)
+    marked = {one.number for one in subjects for key in one.keys if key.namespace.startswith(UNPROVEN)}
+    if not marked:
+        return list(subjects)
     checks = store in owned_collections(scope, data_map)
-    return [_visible(one, checks=checks) if any(map(_marked, one.keys)) else one for one in subjects]
+    return [_visible(one, checks=checks) if one.number in marked else one for one in subjects]
 
 
 def _visible(one: Subject, *, checks: bool) -> Subject:

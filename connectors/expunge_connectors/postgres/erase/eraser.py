@@ -74,8 +74,9 @@ class Eraser:
 
     def step(self, connection: Connection, subjects: Sequence[Subject]) -> TransactionResult:
         """Run one transaction's worth; the caller commits and calls again until complete."""
-        held = hearsay.held_by_now(connection, self.store, subjects, self.scope, self.cutoff)
-        subjects = hearsay.without(subjects, held)
+        if hearsaid := any(one.hearsay for one in subjects):
+            held = hearsay.held_by_now(connection, self.store, subjects, self.scope, self.cutoff)
+            subjects = hearsay.without(subjects, held)
         elsewhere = other_names.held_by_others(connection, self.store, subjects, self.scope)
         subjects = hearsay.without(subjects, elsewhere)
         watch = SideEffectGuard.begun(connection, self.store, self.others)
@@ -94,7 +95,7 @@ class Eraser:
         for mapped in self.store.scoped.values():
             held_values.refuse_new(search, mapped)
         keys_given_again.refuse(search, subjects)  # while we waited for somebody's lock
-        if any(one.hearsay for one in subjects):
+        if hearsaid:
             with self.others() as session:
                 hearsay.refuse_new(session, self.store, subjects, self.scope, self.cutoff)
         if self.store.aliases.among(chain.from_iterable(one.keys for one in subjects)):
