@@ -23,8 +23,6 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.spec import PostgresConnection
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
 CONNECT_TIMEOUT_SECONDS = 10
 APPLICATION = "expunge"
 
@@ -78,14 +76,15 @@ def only_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...]:
 class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection whose transactions begin by saying their settings, in one message with what is asked first.
 
-    A transaction in which nothing is asked is none, and sends nothing.
+    A transaction in which nothing is asked is none, and sends nothing. So it is with what merely prepares a question
+    (`before_next`): it goes in the message of the next one.
     """
 
     settings: Sequence[bytes] = ()
     """What says them, as the server gets it."""
 
-    _beginning: Sequence[bytes] = ()
-    """What begins the transaction, as long as nothing was asked in it."""
+    _ahead: Sequence[bytes] = ()
+    """What goes before the next statement: what begins the transaction, as long as nothing was asked in it."""
 
     @contextmanager
     def transaction(
@@ -97,21 +96,24 @@ class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
 
         An outermost transaction takes no `psycopg.Rollback`: none of ours is left by one.
         """
-        self._begin()
+        self._send_ahead()
         if self.info.transaction_status is not TransactionStatus.IDLE:
             with super().transaction(savepoint_name, force_rollback) as begun:
-                yield begun
+                try:
+                    yield begun
+                finally:
+                    self._ahead = ()
             return
-        self._beginning = (_BEGIN[self.isolation_level], *self.settings)
+        self._ahead = (_BEGIN[self.isolation_level], *self.settings)
         try:
             yield psycopg.Transaction(self)
         except BaseException:
-            self._beginning = ()
+            self._ahead = ()
             # A lost connection has ended the transaction already; why it was lost is what the caller must hear.
             with suppress(psycopg.Error):
                 self.rollback()
             raise
-        self._beginning = ()
+        self._ahead = ()
         if force_rollback:
             self.rollback()
         else:
@@ -120,15 +122,15 @@ class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
     def execute(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no templates here
         self, query: QueryNoTemplate, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
     ) -> psycopg.Cursor[tuple[Any, ...]]:
-        """As of psycopg; one without parameters goes in the message that begins the transaction.
+        """As of psycopg; one without parameters goes in one message with what is to go before it.
 
-        Not with a backslash: the server reads a message before it carries out any of it, and how it reads a backslash
-        in a literal is one of the settings.
+        Not one with a backslash in that which begins the transaction: the server reads a message before it carries out
+        any of it, and how it reads a backslash in a literal is one of the settings.
         """
-        text = _text(query, self) if params is None and self._beginning else None
-        if text is None or b"\\" in text:
+        text = _text(query, self) if params is None and self._ahead else None
+        if text is None or (b"\\" in text and self.info.transaction_status is TransactionStatus.IDLE):
             return super().execute(query, params, prepare=prepare, binary=binary)
-        before, self._beginning = self._beginning, ()
+        before, self._ahead = self._ahead, ()
         cursor = super().execute(b"; ".join((*before, text)), binary=binary)
         for _ in before:
             cursor.nextset()
@@ -136,13 +138,23 @@ class PinnedConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - psycopg has a signature for each kind
         """As of psycopg; the transaction has begun then."""
-        self._begin()
+        self._send_ahead()
         return super().cursor(*args, **kwargs)
 
-    def _begin(self) -> None:
-        before, self._beginning = self._beginning, ()
+    def before_next(self, statement: sql.Composable) -> None:
+        """Have a statement without an answer carried out before the next one of the transaction, in its message.
+
+        Where none follows it is left out.
+        """
+        self._ahead = (*self._ahead, statement.as_bytes(self))
+
+    def _send_ahead(self) -> None:
+        before, self._ahead = self._ahead, ()
         if before:
             super().execute(b"; ".join(before))
+
+
+Connection = PinnedConnection
 
 
 class Connections:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from expunge_connectors.postgres.connection import Connection, Connections
@@ -86,6 +88,30 @@ def test_a_cursor_and_an_inner_transaction_begin_it(connection: Connection) -> N
             connection.execute("CREATE TEMPORARY TABLE scratch (id int)")
         assert connection.execute("SELECT pg_catalog.to_regclass('pg_temp.scratch')").fetchall() == [(None,)]
         assert connection.execute(ZONE).fetchall() == [("UTC",)]
+
+
+def test_what_prepares_a_question_goes_in_its_message(connection: Connection, sent: list[str]) -> None:
+    with connection.transaction():
+        connection.execute("CREATE TEMPORARY TABLE staged ON COMMIT DROP AS SELECT 1 AS n")
+        sent.clear()
+        connection.before_next(sql.SQL("INSERT INTO staged VALUES (2)"))
+        assert not sent
+        assert connection.execute("SELECT count(*) FROM staged").fetchall() == [(2,)]
+        assert len(sent) == 1
+        connection.before_next(sql.SQL("INSERT INTO staged VALUES (3)"))
+        assert connection.execute("SELECT count(*) FROM staged WHERE n < %s", (9,)).fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_and_is_left_out_where_no_question_follows(connection: Connection, sent: list[str], inner: bool) -> None:  # noqa: FBT001
+    with connection.transaction():
+        connection.execute("CREATE TEMPORARY TABLE staged (n integer) ON COMMIT DROP")
+        with connection.transaction(force_rollback=True) if inner else nullcontext():
+            sent.clear()
+            connection.before_next(sql.SQL("INSERT INTO staged VALUES (2)"))
+        if inner:
+            assert connection.execute("SELECT count(*) FROM staged").fetchall() == [(0,)]
+    assert not any("INSERT" in one for one in sent)
 
 
 @pytest.mark.parametrize("rolled_back", [True, False])

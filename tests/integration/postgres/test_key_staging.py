@@ -23,6 +23,7 @@ from tests.support.postgres.company import (
 from tests.support.postgres.small_schemas import shape
 
 from expunge_connectors.contract import Scope, no_beat
+from expunge_connectors.postgres.connection import PinnedConnection
 from expunge_connectors.postgres.sql import key_staging, staging_tables
 from expunge_connectors.postgres.sql.key_staging import stage
 
@@ -82,7 +83,7 @@ def test_a_long_key_is_found_as_a_short_one_is(company: str, length: int) -> Non
 
 @pytest.mark.parametrize(("length", "pieces"), [(20, 0), (3_000, 1)])
 def test_a_table_of_short_keys_has_no_second_one(company: str, length: int, pieces: int) -> None:
-    with opened(company) as store, psycopg.connect(company) as connection:
+    with opened(company) as store, PinnedConnection.connect(company) as connection:
         mapped = store._mapped(connection, ACCOUNT)
         stage(connection, mapped, [subject(1, email="a" * length, user_id="3")], ACCOUNT)
         [(found,)] = connection.execute(

@@ -181,4 +181,4 @@ def count_rows(connection: Connection, tables: Iterable[tuple[sql.Identifier, in
     """Tell the planner how many rows each of these temporary tables has, where it would not guess it."""
     unguessed = [sql.SQL("{} (number)").format(table) for table, rows in tables if rows < _GUESSED_WELL]
     if unguessed:
-        connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(unguessed)))
+        connection.before_next(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(unguessed)))
