@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import FACTS, SINCE, UNREAD, SubjectKey
@@ -72,17 +73,17 @@ class KeyGraph:
     attributed: frozenset[SubjectKey] = frozenset()
     others: frozenset[SubjectKey] = frozenset()
     of_another: frozenset[SubjectKey] = frozenset()
-    edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    edges: dict[SubjectKey, set[SubjectKey]] = field(default_factory=partial(defaultdict, set))
     asked: set[SubjectKey] = field(default_factory=set)
-    unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
-    told_of_person: dict[SubjectKey, set[SubjectKey]] = field(default_factory=lambda: defaultdict(set))
+    unread: dict[SubjectKey, set[SubjectKey]] = field(default_factory=partial(defaultdict, set))
+    told_of_person: dict[SubjectKey, set[SubjectKey]] = field(default_factory=partial(defaultdict, set))
     """Of the edges, those through a record that is a person."""
     hearsay: frozenset[SubjectKey] = frozenset()
     """Values that records merely tell, and that records of somebody else hold: they lead to nobody."""
     held: frozenset[SubjectKey] = frozenset()
     """Keys of things that a row of somebody else holds, and none of the person's, and values that another person holds
     under an identity that is read in the same place: they lead nowhere."""
-    tellers: dict[SubjectKey, set[str]] = field(default_factory=lambda: defaultdict(set))
+    tellers: dict[SubjectKey, set[str]] = field(default_factory=partial(defaultdict, set))
     """Key -> the stores that said what it leads to; of since when a value is the person's, that said so."""
     dated: set[SubjectKey] = field(default_factory=set)
     """Since when values are the person's, as far as this round told it and none before."""

@@ -137,8 +137,11 @@ def _follow(accepted: set[SubjectKey], trail: KeyGraph, rules: IdentityRules) ->
     told = _walk(trail, accepted - trail.known - trail.attributed, accepted, unfollowed, rules)
     if told is None:
         return _leads_to_several(trail, rules)
-    if told := told - accepted - unfollowed:
-        theirs = _theirs(told & trail.asked, accepted, trail, rules)
+    told -= accepted
+    told -= unfollowed
+    unfollowed |= told - trail.asked
+    if told := told & trail.asked:
+        theirs = _theirs(told, accepted, trail, rules)
         unfollowed |= told - theirs
         accepted |= theirs
         nominated |= theirs
