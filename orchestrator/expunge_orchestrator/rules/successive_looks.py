@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from expunge_connectors.contract import RecordCounts
 from expunge_orchestrator.rules.count_records import (
@@ -15,6 +16,9 @@ from expunge_orchestrator.rules.count_records import (
     is_dropped,
     unpack,
 )
+
+Values = tuple[object, ...]
+"""What a count record says of one collection."""
 
 
 def last_seen(*records: CountRecord | None) -> dict[str, dict[str, list[object]]]:
@@ -41,12 +45,13 @@ def merge_counts(found: CountRecord, verified: CountRecord, counted: CountRecord
     for store, collections in found.items():
         seen, now = verified.get(store, {}), merged.setdefault(store, {})
         for name, earlier in collections.items():
-            now[name] = _grown(earlier, seen.get(name), now.get(name))
+            now[name] = list(_grown(tuple(earlier), _values(seen.get(name)), _values(now.get(name))))
     # In the order of the earlier record: what did not change is written as it was.
     return {store: dict(sorted(merged[store].items())) for store in [*found, *(counted.keys() - found.keys())]}
 
 
-def _grown(found: list[object], verified: list[object] | None, counted: list[object] | None) -> list[object]:
+@lru_cache(maxsize=4096)  # a chunk has thousands, and few that differ
+def _grown(found: Values, verified: Values | None, counted: Values | None) -> Values:
     due, retained, *rest = found
     assert isinstance(due, int)
     assert isinstance(retained, int)
@@ -63,10 +68,10 @@ def _grown(found: list[object], verified: list[object] | None, counted: list[obj
         else:
             due, every = due + max(0, now_due - seen_due), every + max(0, now - seen)
     due = min(due, every)
-    return [due, every - due, *rest]
+    return (due, every - due, *rest)
 
 
-def _never_theirs(found: list[object], verified: list[object] | None, counted: list[object], seen: int) -> int:
+def _never_theirs(found: Values, verified: Values | None, counted: Values, seen: int) -> int:
     """How many of those ambiguous now are none of those found: others that became so are, and are there.
 
     They were ambiguous from the start; or are more than became so of what the verification had `seen` there still.
@@ -183,17 +188,21 @@ def _seen_empty(last: RecordCounts) -> bool:
     return last.ground != TABLE_DROPPED and last.due + last.retained + last.ambiguous == 0
 
 
-def _due(values: list[object] | None) -> int:
+def _values(values: list[object] | None) -> Values | None:
+    return None if values is None else tuple(values)
+
+
+def _due(values: Sequence[object] | None) -> int:
     return 0 if values is None else _due_and_all(values)[0]
 
 
-def _ambiguous(values: list[object]) -> int:
+def _ambiguous(values: Sequence[object]) -> int:
     *_, ambiguous = values
     assert isinstance(ambiguous, int)
     return ambiguous
 
 
-def _due_and_all(values: list[object]) -> tuple[int, int]:
+def _due_and_all(values: Sequence[object]) -> tuple[int, int]:
     due, retained, *_ = values
     assert isinstance(due, int)
     assert isinstance(retained, int)
