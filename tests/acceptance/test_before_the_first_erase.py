@@ -50,6 +50,23 @@ def test_intent_keys_and_suppression_entries_are_durable(installation: Installat
     assert events == ["accepted"]
 
 
+def test_what_the_plan_found_stays_as_it_was_sealed(installation: Installation, inspector: StoreInspector) -> None:
+    """A resolution that finds the same writes nothing of a person: it is durable since the plan."""
+    batch = installation.plan(make_holder(inspector).csv)
+
+    def sealed() -> bytes:
+        with reading(installation.workspace.ledger) as connection:
+            chosen = sa.select(tables.item.c.sealed_keys).where(tables.item.c.batch_id == batch.id)
+            return bytes(connection.execute(chosen).scalar_one())
+
+    planned, moments = sealed(), list[bytes]()
+    stores = installation.workspace.stores
+    watched = {name: before_call(store, "erase", lambda: moments.append(sealed())) for name, store in stores.items()}
+    ended = installation.erase(batch, installation.with_stores(watched))  # type: ignore[arg-type] - passes on all verbs
+    assert ended.state is BatchState.ERASED, installation.failures(batch)
+    assert set(moments) == {planned}
+
+
 def test_each_stores_cutoff_is_its_own_time_and_is_set_once(
     installation: Installation, inspector: StoreInspector
 ) -> None:
