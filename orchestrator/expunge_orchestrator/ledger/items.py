@@ -263,9 +263,12 @@ def note_erased(connection: sa.Connection, step: str, going: Mapping[int, Collec
     alike: dict[tuple[str | None, frozenset[str]], list[int]] = {}
     for number, text in connection.execute(_ERASED, {"people": list(going)}).all():
         alike.setdefault((text, frozenset(going[number])), []).append(number)
-    for (text, names), people in alike.items():
-        erased = _record(text)
-        _update_alike(connection, {"erased": {**erased, step: sorted({*erased.get(step, ()), *names})}}, people)
+    _update_groups(connection, [(_with_erased(text, step, names), people) for (text, names), people in alike.items()])
+
+
+def _with_erased(text: str | None, step: str, names: Collection[str]) -> Mapping[str, object]:
+    erased = _record(text)
+    return {"erased": {**erased, step: sorted({*erased.get(step, ()), *names})}}
 
 
 def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
@@ -285,13 +288,17 @@ def bulk_update(connection: sa.Connection, rows: Sequence[Mapping[str, object]])
             ]
         )
         alike.setdefault(values, []).append(row)
-    update_items(connection, [group[0] for group in alike.values() if len(group) == 1])
-    for group in alike.values():
-        if len(group) > 1:
-            columns = {name: value for name, value in group[0].items() if name != "id"}
-            _update_alike(connection, columns, [row["id"] for row in group])
+    groups = [
+        ({name: value for name, value in group[0].items() if name != "id"}, [row["id"] for row in group])
+        for group in alike.values()
+    ]
+    _update_groups(connection, groups)
 
 
-def _update_alike(connection: sa.Connection, columns: Mapping[str, object], people: Sequence[object]) -> None:
-    new = {f"new_{name}": value for name, value in columns.items()}
-    connection.execute(_updating_alike(tuple(columns)), {**new, "alike": people})
+def _update_groups(connection: sa.Connection, groups: Sequence[tuple[Mapping[str, object], Sequence[object]]]) -> None:
+    """Columns and whose they are, of everybody: one statement for each group, and one for all who are like nobody."""
+    update_items(connection, [{"id": people[0], **columns} for columns, people in groups if len(people) == 1])
+    for columns, people in groups:
+        if len(people) > 1:
+            new = {f"new_{name}": value for name, value in columns.items()}
+            connection.execute(_updating_alike(tuple(columns)), {**new, "alike": people})
