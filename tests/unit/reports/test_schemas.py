@@ -128,6 +128,8 @@ FORMS = {
     ("statement", "body-settled"): bodies.Settled,
     ("statement", "body-denied"): bodies.Ended,
     ("statement", "body-cancelled"): bodies.Cancelled,
+    ("statement", "body-sweep-begun"): bodies.SweepBegun,
+    ("statement", "body-swept"): bodies.Swept,
     **{("document", kind): form for kind, form in shared_documents.DOCUMENTS.items()},
 }
 JUDGED_BY_RULES = {"kind", "outcome", "level"}
