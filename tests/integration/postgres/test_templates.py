@@ -154,6 +154,16 @@ def test_a_yield_takes_the_key_out_of_the_text(database: str) -> None:
     assert left(database, "orders", "n") == [6, 9]
 
 
+@pytest.mark.parametrize(("template", "hers", "other"), [("v.{}", "v.5", "vx6"), ("[v]+{}", "[v]+5", "vv6")])
+def test_the_words_around_it_are_no_pattern(database: str, template: str, hers: str, other: str) -> None:
+    """Both tasks are hers; the text of the second one names no order."""
+    tasks = f"DELETE FROM tasks; INSERT INTO tasks VALUES (1, 7, '{hers}'), (2, 7, '{other}')"
+    execute(database, f"{_USERS}{_ORDERS}; {tasks}")
+    orders = ORDERS.replace("order/{number}", template.format("{number}"))
+    erased(database, shape(USERS + orders), user_id="7", expected={"users": 1, "tasks": 2, "orders": 1})
+    assert left(database, "orders", "n") == [6, 9]
+
+
 def test_a_value_that_two_tables_hold_is_one_value_also_with_a_text_around_it(database: str) -> None:
     execute(database, _USERS + _ORDERS + "UPDATE orders SET owner = 8 WHERE n = 5")
     orders = ORDERS.replace("found_by: [{column: n, identity: number}]", "found_by: [{column: owner, of: users.id}]")

@@ -210,6 +210,7 @@ MUTANTS = (
         f"{_SQL}/comparison.py",
         r'(re.sub(r"(\W)", r"\\\1", one) for one in ends)',
         "ends",
+        "tests/integration/postgres/test_templates.py::test_the_words_around_it_are_no_pattern",
     ),
     Mutant(
         "numbers are compared as numbers",
