@@ -143,7 +143,7 @@ def test_what_a_row_names_in_other_stores_goes_before_it(cli: CliRunner, inspect
 
 SMALL_PIECES = """
 from expunge_connectors.postgres.ages import age_sweep, table_slices
-table_slices._MOST = 1
+table_slices._MOST = table_slices._LEAST = 1
 table_slices.TableSlices.__init__.__defaults__ = (1, None)
 """
 KILLED = {

@@ -153,4 +153,4 @@ notice = sa.Table(
     sqlite_autoincrement=True,
 )
 
-text_bounds.hold_on_sqlite(metadata)
+text_bounds.hold_on_sqlite(metadata.sorted_tables)

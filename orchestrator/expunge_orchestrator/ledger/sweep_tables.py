@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from expunge_orchestrator.ledger import text_bounds
 from expunge_orchestrator.ledger.request_tables import metadata as metadata  # noqa: PLC0414 - handed on, with all tables
 from expunge_orchestrator.ledger.tables import LONGEST_REASON
 
@@ -81,3 +82,5 @@ sweep_series = sa.Table(
     sa.Column("controller", sa.String(64), primary_key=True),
     sa.Column("series", sa.String(40), nullable=False, unique=True),
 )
+
+text_bounds.hold_on_sqlite((age_plan, arming, sweep, sweep_place, sweep_series))

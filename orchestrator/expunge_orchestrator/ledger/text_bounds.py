@@ -6,12 +6,14 @@ where tests on SQLite see that somebody does not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 
-def hold_on_sqlite(metadata: sa.MetaData) -> None:
-    """Give every text column of SQLite's tables its bound as a constraint."""
-    for table in metadata.sorted_tables:
+def hold_on_sqlite(tables: Iterable[sa.Table]) -> None:
+    """Give every text column of these tables on SQLite its bound as a constraint."""
+    for table in tables:
         for column in table.c:
             if isinstance(column.type, sa.String):
                 fits = sa.func.length(column) <= column.type.length

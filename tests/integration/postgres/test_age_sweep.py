@@ -139,6 +139,7 @@ def test_a_note_that_points_to_a_second_call_keeps_that_one(database: str) -> No
 def test_a_tree_goes_from_its_leaves(database: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In slices of one block each, however the rows lie; what a younger row hangs on stays, up to the root."""
     monkeypatch.setattr(table_slices, "_MOST", 1)
+    monkeypatch.setattr(table_slices, "_LEAST", 1)
     monkeypatch.setattr(table_slices.TableSlices.__init__, "__defaults__", (1, None))
     tree = "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}"
     execute(
@@ -190,6 +191,7 @@ def test_what_is_a_held_persons_stays_with_what_hangs_on_it(database: str) -> No
 
 def test_a_hold_that_comes_while_it_sweeps_keeps_what_is_left(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_slices, "_MOST", 1)
+    monkeypatch.setattr(table_slices, "_LEAST", 1)
     monkeypatch.setattr(table_slices.TableSlices.__init__, "__defaults__", (1, None))
     execute(
         database,
@@ -279,6 +281,7 @@ def test_partitions_are_swept_one_by_one(database: str, how: str) -> None:
 
 def test_stopped_it_goes_on_where_it_was(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_slices, "_MOST", 1)
+    monkeypatch.setattr(table_slices, "_LEAST", 1)
     monkeypatch.setattr(table_slices.TableSlices.__init__, "__defaults__", (1, None))
     rows = random.Random(7).choices(["2001-01-01", "2100-01-01"], k=3000)
     values = ", ".join(f"({at}, 1, '{day}')" for at, day in enumerate(rows))

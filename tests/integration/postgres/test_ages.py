@@ -255,6 +255,7 @@ def test_partitions_are_counted_one_by_one_and_each_row_once(database: str, how:
 def test_slices_come_to_the_whole(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one block each; rows of a slice are counted once, wherever the next one begins."""
     monkeypatch.setattr(table_slices, "_MOST", 1)
+    monkeypatch.setattr(table_slices, "_LEAST", 1)
     monkeypatch.setattr(table_slices.TableSlices.__init__, "__defaults__", (1, None))
     rows = random.Random(7).choices(["2001-01-01", "2100-01-01"], k=3000)
     values = ", ".join(f"({at}, 1, '{day}')" for at, day in enumerate(rows))
