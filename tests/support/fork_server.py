@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 IN, OUT, APPEND = os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
+_THREAD_SECONDS = 30.0
+
 
 @dataclass(slots=True)
 class ForkedCommand:
@@ -232,6 +234,9 @@ def run_here(job: dict[str, Any]) -> None:
         sys.stdin, sys.stdout, sys.stderr = usual[2]
         os.write(answers, f"{code}\n".encode())
         os.close(answers)
+    for thread in threading.enumerate():  # of the command's own: one may not have come to its end yet
+        if thread is not threading.current_thread():
+            thread.join(_THREAD_SECONDS)
     assert threading.active_count() == 1, "a process that forks must have one thread"
     keep_what_is_there()
 

@@ -51,7 +51,7 @@ def _told(mapped: BoundTable) -> Iterator[tuple[str, Source]]:
 
 
 def _statement(told: dict[str, Source], table: sql.Composable, within: sql.Composable) -> sql.Composed:
-    selects = []
+    selects: list[sql.Composed] = []
     for identity, source in told.items():
         beside: sql.Composable = sql.SQL("")
         text: sql.Composable = taken_out(source, column("t", source.column))
