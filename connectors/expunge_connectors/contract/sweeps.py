@@ -60,6 +60,7 @@ class SweptPiece:
         after: Where the next piece begins, in the store's own words; None: this was the last one.
         gone: Collection -> records deleted or overwritten: of the one that is swept, and of those that go with it.
         held: Records that are due, that nothing needs, and that a hold keeps.
+        begins: It is the first one of the collection; what was told as held before is told anew.
         mark: What the store knows the transaction by (`committed`); None: it wrote nothing.
     """
 
@@ -67,6 +68,7 @@ class SweptPiece:
     gone: Mapping[str, int] = field(default_factory=dict)
     held: int = 0
     mark: str | None = None
+    begins: bool = False
 
 
 PieceNotice = Callable[[SweptPiece], None]

@@ -37,7 +37,8 @@ def arm(
     """Let `expunge retention run` delete what is due by age, under this data map, until it is disarmed.
 
     Bound to the plan, to the data map, and to a number of records for each sweep: a sweep that would take more, or
-    finds more due than the last plan foresaw, deletes nothing and asks. Armed before, it is armed anew.
+    finds more due than the last plan foresaw, deletes nothing and asks. Rows that go with others, as a note with its
+    call, and what rows name in other stores are not counted in it. Armed before, it is armed anew.
 
     Example: expunge retention arm rp_1f0c3a5b7d9e --at-most 20000
     """

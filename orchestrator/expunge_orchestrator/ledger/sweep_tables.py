@@ -53,7 +53,7 @@ sweep = sa.Table(
 
 # One collection of a sweep. `after`: where the next piece begins. `gone`: collection -> records, as far as they are
 # known to be committed. `piece`: what was told of the last one before its commit, of which that is still to be asked.
-# `left`: what the verifying side saw afterwards, [records, oldest start]; `needed_by`: of these, by what.
+# `left`: what the verifying side saw afterwards, [records, oldest start, when]; `needed_by`: of these, by what.
 sweep_place = sa.Table(
     "sweep_place",
     metadata,

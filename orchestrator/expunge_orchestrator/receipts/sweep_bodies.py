@@ -38,11 +38,15 @@ def sweep_begun(
 
 
 def swept(sweep: Sweep, controller: str, places: Iterable[SweepPlace], at: datetime) -> dict[str, object]:
-    """Body of `swept`: what is gone, and what of that which was due is there still, by statements of their own."""
+    """Body of `swept`: what is gone, and what of that which was due is there still, by statements of their own.
+
+    Verified it is as of the earliest of these looks: each place was looked at when its own sweep ended.
+    """
+    ours = [(one, one.left) for one in places if one.controller == controller and one.left is not None]
     return {
         "controller": controller,
         "day": sweep.day.isoformat(),
-        "verifiedAt": stamp(at),
+        "verifiedAt": min((left[2] for _, left in ours), default=stamp(at)),
         "places": [
             {
                 "store": one.store,
@@ -50,12 +54,11 @@ def swept(sweep: Sweep, controller: str, places: Iterable[SweepPlace], at: datet
                 "dataType": one.data_type,
                 "gone": one.swept,
                 "goneAlong": sum(one.gone.values()) - one.swept,
-                "left": 0 if one.left is None else one.left[0],
+                "left": left[0],
                 "held": one.held,
-                "oldestLeft": None if one.left is None else one.left[1],
+                "oldestLeft": left[1],
             }
-            for one in places
-            if one.controller == controller
+            for one, left in ours
         ],
         "context": [],
     }

@@ -89,7 +89,12 @@ class NamedElsewhere:
     def _left_in(self, name: str, subjects: list[Subject], scope: Scope) -> set[int]:
         store = self.workspace.stores[name]
         actions = actions_for(scope, self.workspace.data_map, {self.data_type}).get(name, {})
-        ours = {one: action for one, action in actions.items() if action is not Action.RETAIN}
+        specs = self.workspace.data_map.stores[name].collection_specs()
+        ours = {
+            one: action
+            for one, action in actions.items()
+            if action is not Action.RETAIN and getattr(specs[one], "start", None) is None  # such go by their own age
+        }
         try:
             store_calls.relations(store, scope)
             cutoff = store.now()

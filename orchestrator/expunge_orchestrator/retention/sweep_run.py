@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from expunge_connectors.contract import DeletesByAge, Keeping, SweptPiece, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError
-from expunge_orchestrator.clock import now
+from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import sweeps
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.sweeps import AgePlanRow, Arming, Sweep, SweepPlace, SweepState
@@ -22,7 +22,7 @@ from expunge_orchestrator.rules.runaway_limit import beyond
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import new_series
 
-NOT_COUNTED = "what the last piece of an interrupted sweep took away is not known"
+ANOTHER_MAP = "the data map became another one before it was done: nothing more is stated of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ class SweepRun:
             sweep = sweeps.unfinished(connection)
         if sweep is None:
             sweep = self._begun(arming)
+        elif self._of_another_map(sweep):
+            with self.workspace.ledger.begin() as connection:
+                sweeps.change(connection, sweep.id, SweepState.DONE, now(), ANOTHER_MAP)
+            sweep = self._begun(arming)
         elif sweep.arming_id != arming.id:
             with self.workspace.ledger.begin() as connection:  # somebody looked at what it stopped at, and armed anew
                 sweeps.rearm(connection, sweep.id, arming.id)
@@ -80,7 +84,7 @@ class SweepRun:
                 try:
                     if not self._swept(sweep, place, arming):
                         return self._stopped(sweep, SweepState.RUNNING, "its time was over")
-                except RunawayError as error:
+                except (NotArmedError, RunawayError) as error:
                     self._stopped(sweep, SweepState.STOPPED, error.message)
                     raise
                 except ConnectorError as error:
@@ -90,6 +94,10 @@ class SweepRun:
             self._stopped(sweep, SweepState.RUNNING, failures[0].message)
             raise failures[0]
         return self._done(sweep)
+
+    def _of_another_map(self, sweep: Sweep) -> bool:
+        with reading(self.workspace.ledger) as connection:
+            return sweeps.plan_of(connection, sweep.age_plan_id).map_digest != self.workspace.map_digest
 
     def _armed(self) -> Arming:
         with reading(self.workspace.ledger) as connection:
@@ -111,7 +119,7 @@ class SweepRun:
         plan = age_plan.age_plan(self.workspace, today, lambda: self.beat(0))
         before = self._last_plan(arming)
         found = age_plan.document(plan)
-        if more := beyond(before.places, before.at.date(), found, today):
+        if more := beyond(self._less_gone(before), before.at.date(), found, today):
             said = "; ".join(
                 f"{place}: {due} due, {'not planned' if expected is None else f'at most {expected} foreseen'}"
                 for place, due, expected in more
@@ -134,6 +142,17 @@ class SweepRun:
             state_begun(connection, self.workspace, sweep, kept, now())
         return sweep
 
+    def _less_gone(self, plan: AgePlanRow) -> list[Mapping[str, Any]]:
+        """The places of a plan, with what is due of them less what went since."""
+        with reading(self.workspace.ledger) as connection:
+            last = sweeps.last(connection)
+            places = [] if last is None or last.age_plan_id != plan.id else sweeps.places(connection, last.id)
+        gone = {(one.store, one.collection): one.swept for one in places}
+        return [
+            {**one, "due": max(0, one["due"] - gone.get((one["store"], one["collection"]), 0))} if "due" in one else one
+            for one in plan.places
+        ]
+
     def _last_plan(self, arming: Arming) -> AgePlanRow:
         """What was seen last: of the sweep before, or that which was armed."""
         with reading(self.workspace.ledger) as connection:
@@ -153,6 +172,13 @@ class SweepRun:
 
         def before() -> Keeping | None:
             at_work.began = time.monotonic()
+            with reading(self.workspace.ledger) as connection:
+                still = sweeps.armed(connection)
+            if still is None or still.id != arming.id:
+                raise NotArmedError(
+                    "Retention was disarmed, or armed anew, while it swept: the sweep stopped.",
+                    remedy="expunge retention run goes on with it once it is armed.",
+                )
             if self.pace.until is not None and now() >= self.pace.until:
                 return None
             self._holds = hold_keeping.in_force(self.workspace, now().date(), self._holds, no_beat)
@@ -169,7 +195,13 @@ class SweepRun:
                     f"More would go than leave was given for ({arming.at_most}): the sweep stopped before it.",
                     remedy="Look at `expunge retention plan`, then: expunge retention arm PLAN --at-most NUMBER",
                 )
-            told = {"after": piece.after, "gone": dict(piece.gone), "held": piece.held, "mark": piece.mark}
+            told = {
+                "after": piece.after,
+                "gone": dict(piece.gone),
+                "held": piece.held,
+                "mark": piece.mark,
+                "begins": piece.begins,
+            }
             at_work.place = self._note(sweep, known, piece=told, seconds=time.monotonic() - at_work.began)
 
         complete = store.delete_due(
@@ -178,6 +210,7 @@ class SweepRun:
         place = self._settled(sweep, at_work.place, store)
         self._count_gone(sweep)
         if complete or at_work.whole:
+            seen = now()
             left = store.due_left(place.collection, sweep.day, no_beat)
             held = left.records if at_work.whole else min(place.held, left.records)
             self._note(
@@ -186,7 +219,7 @@ class SweepRun:
                 state=SweepState.DONE.value,
                 failure=None,
                 held=held,
-                left=[left.records, left.oldest and left.oldest.isoformat()],
+                left=[left.records, left.oldest and left.oldest.isoformat(), stamp(seen)],
             )
         return complete or at_work.whole
 
@@ -202,7 +235,8 @@ class SweepRun:
         if piece["mark"] is not None and not store.committed(piece["mark"]):
             return self._note(sweep, place, piece=None)
         gone = {name: place.gone.get(name, 0) + piece["gone"].get(name, 0) for name in {**place.gone, **piece["gone"]}}
-        return self._note(sweep, place, piece=None, gone=gone, held=place.held + piece["held"], after=piece["after"])
+        held = piece["held"] + (0 if piece["begins"] else place.held)
+        return self._note(sweep, place, piece=None, gone=gone, held=held, after=piece["after"])
 
     def _note(self, sweep: Sweep, place: SweepPlace, *, seconds: float = 0.0, **values: Any) -> SweepPlace:  # noqa: ANN401
         with self.workspace.ledger.begin() as connection:

@@ -8,13 +8,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.integration.postgres.test_ages import CALLS, TABLES, aged, setting, with_long_rule
+from tests.integration.postgres.test_ages import CALLS, TABLES, aged, ages, setting, with_long_rule
 from tests.support.postgres.age_sweeps import Held, Swept, left, swept
 from tests.support.postgres.company import execute, opened
 
 from expunge_config.periods import Period
-from expunge_connectors.contract import SubjectKey, SweptPiece, no_beat
+from expunge_connectors.contract import NoAge, SubjectKey, SweptPiece, no_beat
 from expunge_connectors.postgres.ages import table_slices
+from expunge_connectors.postgres.ages.age_sources import ANOTHERS_TOO
 
 OLD = "'2001-01-01'"
 
@@ -340,3 +341,84 @@ def test_a_row_stays_while_what_it_names_elsewhere_is_there(database: str) -> No
     assert {one.key.value for one in stays.asked} == {"file-1", "file-2", "file-3"}
     assert ids(database, "calls") == ids(database, "files") == [2]
     assert swept(database, aged(THINGS), held=Held(cleared=frozenset({"token"}))).gone == {"calls": 1, "files": 1}
+
+
+def test_rows_that_are_another_collections_as_well_go_by_no_age(database: str) -> None:
+    """By the shorter rule of the sender the recipient's would go, whose hold nobody asks."""
+    collections = (
+        "sent: {table: public.mails, start: made, found_by: [{column: sender, identity: user_id}]}\n"
+        'got: {table: public.mails, start: made, data_type: anchor, tombstone: {recipient: "NULL"},'
+        " found_by: [{column: recipient, identity: user_id}]}"
+    )
+    execute(database, "CREATE TABLE mails (id int PRIMARY KEY, sender int, recipient int, made date)")
+    found = ages(database, aged(collections))
+    assert found["sent"] == found["got"] == NoAge(ANOTHERS_TOO)
+
+
+def test_rows_that_hang_on_two_rows_go_with_neither(database: str) -> None:
+    """With the older call the younger one would lose what hangs on it."""
+    collections = (
+        "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}\n"
+        "merges: {table: public.merges,"
+        " found_by: [{column: a, of: calls.id}, {column: b, of: calls.id}]}"
+    )
+    execute(
+        database,
+        "CREATE TABLE calls (id int PRIMARY KEY, person int, made date);"
+        "CREATE TABLE merges (id int PRIMARY KEY, a int REFERENCES calls, b int REFERENCES calls)",
+    )
+    found = ages(database, aged(collections))
+    assert found["calls"] == found["merges"] == NoAge(ANOTHERS_TOO)
+
+
+@pytest.mark.parametrize("tombstone", [True, False])
+def test_what_an_overwritten_or_deleted_row_alone_leads_to_keeps_it(database: str, *, tombstone: bool) -> None:
+    """A bill hangs on the call, which says whose it is: without that nobody finds the bill for nine years."""
+    action = ', data_type: anchor, tombstone: {person: "NULL"}' if tombstone else ""
+    collections = (
+        f"calls: {{table: public.calls, start: made{action}, found_by: [{{column: person, identity: user_id}}]}}\n"
+        "bills: {table: public.bills, start: made, data_type: long, found_by: [{column: call, of: calls.id}]}"
+    )
+    execute(
+        database,
+        "CREATE TABLE calls (id int PRIMARY KEY, person int, made date);"
+        "CREATE TABLE bills (id int PRIMARY KEY, call int, made date);"
+        f"INSERT INTO calls VALUES (1, 1, {OLD}), (2, 1, {OLD}); INSERT INTO bills VALUES (1, 1, now())",
+    )
+    assert swept(database, aged(collections, change=with_long_rule)).gone == {"calls": 1}
+    assert rows_of(database, "calls")[0][1] == 1
+
+
+def test_a_key_of_a_persons_row_that_others_are_found_by_keeps_the_row(database: str) -> None:
+    collections = (
+        "people: {table: public.people, start: made, person: user_id, yields: {user_id: id, token: customer},"
+        " found_by: [{column: id, identity: user_id}]}\n"
+        "bills: {table: public.bills, start: made, data_type: long, found_by: [{column: customer, identity: token}]}"
+    )
+    execute(
+        database,
+        "CREATE TABLE people (id int PRIMARY KEY, customer text, made date);"
+        "CREATE TABLE bills (id int PRIMARY KEY, customer text, made date);"
+        f"INSERT INTO people VALUES (1, 'c1', {OLD}), (2, 'c2', {OLD}); INSERT INTO bills VALUES (1, 'c1', now())",
+    )
+    assert swept(database, aged(collections, change=with_long_rule)).gone == {"people": 1}
+    assert ids(database, "people") == [1]
+
+
+def test_while_a_person_is_held_what_may_be_theirs_by_another_key_stays(database: str) -> None:
+    """Which call a token names is not read: whose the marks are nobody knows."""
+    collections = (
+        "calls: {table: public.calls, start: made, data_type: long, yields: {token: id},"
+        " found_by: [{column: person, identity: user_id}]}\n"
+        "marks: {table: public.marks, start: made, found_by: [{column: token, identity: token}]}"
+    )
+    execute(
+        database,
+        "CREATE TABLE calls (id int PRIMARY KEY, person int, made date);"
+        "CREATE TABLE marks (id int PRIMARY KEY, token int, made date);"
+        f"INSERT INTO calls VALUES (1, 1, now()), (2, 2, now()); INSERT INTO marks VALUES (1, 1, {OLD}), (2, 2, {OLD})",
+    )
+    loaded = aged(collections, change=with_long_rule)
+    done = swept(database, loaded, held=Held(frozenset({SubjectKey("user_id", "1")})))
+    assert (done.gone, done.held) == ({}, 2)
+    assert swept(database, loaded).gone == {"marks": 2}

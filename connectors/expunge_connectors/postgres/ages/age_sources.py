@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from expunge_config.datamap import DataMap, IdentityKind
 from expunge_connectors.contract import GoesWith, NoAge
 from expunge_connectors.postgres.ages.row_needs import stands_for
-from expunge_connectors.postgres.mapping.bound_tables import BoundStore
+from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.mapping.table_binding import store_spec
 from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.table_spec import TableSpec
@@ -16,6 +16,10 @@ NO_START = "No `start` names a column in which the period begins"
 BY_PATTERN = "Where members have schemas of their own, no table is looked at by age yet"
 NAMED_AGAIN = (
     "Rows name things of other stores by a column that is not unique: which of them is the last one to name a thing is"
+    " not known"
+)
+ANOTHERS_TOO = (
+    "Rows of it, or that go with it, can be another collection's as well, or hang on two rows: which rule they go by is"
     " not known"
 )
 PARTS = "Only parts of rows are this collection's, and parts have no age"
@@ -55,8 +59,28 @@ def without_way(store: BoundStore, data_map: DataMap) -> dict[str, GoesWith | No
     }
     above = {one.collection for name, one in without.items() if name in again and isinstance(one, GoesWith)}
     stays = again | above
+    joint = {
+        name
+        for name, mapped in store.collections.items()
+        if _is_anothers_too(store, mapped) or _hangs_otherwise(without, mapped)
+    }
+    joint |= {one.collection for name, one in without.items() if name in joint and isinstance(one, GoesWith)}
+    joint |= {name for name, one in without.items() if isinstance(one, GoesWith) and one.collection in joint}
     stays |= {name for name, one in without.items() if isinstance(one, GoesWith) and one.collection in stays}
-    return without | dict.fromkeys(stays, NoAge(NAMED_AGAIN))
+    return without | dict.fromkeys(joint, NoAge(ANOTHERS_TOO)) | dict.fromkeys(stays, NoAge(NAMED_AGAIN))
+
+
+def _is_anothers_too(store: BoundStore, mapped: BoundTable) -> bool:
+    """A row of it can be a record of another collection as well, of another rule or under another person's hold."""
+    others = (one for one in store.collections.values() if one is not mapped and one.table.oid == mapped.table.oid)
+    return any(not one.spec.apart(mapped.spec) for one in others)
+
+
+def _hangs_otherwise(without: Mapping[str, GoesWith | NoAge], mapped: BoundTable) -> bool:
+    """It goes with rows on which it does not hang alone: by two columns, or as what such a row points to."""
+    if not isinstance(without.get(mapped.name), GoesWith):
+        return False
+    return len(mapped.links) != 1 or mapped.links[0].towards_parent or mapped.spec.sharing is not None
 
 
 def _goes_with(name: str, data: Mapping[str, TableSpec]) -> str | None:

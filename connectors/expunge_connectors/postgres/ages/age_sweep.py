@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from psycopg import sql
 
@@ -36,6 +37,7 @@ from expunge_connectors.postgres.transactions import Transactions
 
 _MARK = "SELECT pg_catalog.pg_current_xact_id()::text"
 _SPARED = sql.SQL("DELETE FROM pg_temp.expunge_going AS g WHERE g.place = ANY (%s::tid[])")
+_SPARED_ALL = "DELETE FROM pg_temp.expunge_going"
 _STAGED = sql.SQL("SELECT count(*) FROM pg_temp.expunge_going")
 
 
@@ -77,13 +79,15 @@ class AgeSweep:
         if itself:
             here.reverse()
         while True:
-            went = 0
+            went, begins = 0, after is None
             for slices, leaf, rest in self._from(here, after, backwards=itself):
                 for part in slices:
                     keeping = before()
                     if keeping is None:
                         return False
-                    went += self._piece(slices, part, keeping, notice, _after(leaf, part, rest, backwards=itself))
+                    told = partial(_told, notice, begins)
+                    begins = False
+                    went += self._piece(slices, part, keeping, told, _after(leaf, part, rest, backwards=itself))
             after = None
             if not itself or not went:
                 return True
@@ -199,6 +203,8 @@ class AgeSweep:
 
     def _spare_held(self, connection: Connection, part: TableSlice, keeping: Keeping) -> int:
         """Take out the rows that holds keep; returns how many."""
+        if keeping.identities and row_names.beyond(self.rules.store, self.mapped, keeping.identities):
+            return connection.execute(_SPARED_ALL).rowcount  # whose they are is not read here: they may be held
         ways = row_names.ways(self.rules.store, self.mapped, keeping.identities, members=keeping.members)
         if not ways:
             return 0
@@ -211,6 +217,10 @@ class AgeSweep:
     def _refers_to_itself(self) -> bool:
         table = self.mapped.table.text
         return bool(self.mapped.own) or any(one.child == one.parent == table for one in self.rules.store.foreign_keys)
+
+
+def _told(notice: PieceNotice, begins: bool, piece: SweptPiece) -> None:  # noqa: FBT001 - of a partial
+    notice(replace(piece, begins=begins))
 
 
 def committed(connection: Connection, mark: str) -> bool:

@@ -79,10 +79,24 @@ def _ways(  # noqa: PLR0913, PLR0917 - where the way has come to
                 yield NamedBy(link.namespace, link.source, beside, text, whose or null, of_its_kind(link, alias))
         elif link.of is not None and level < _LEVELS:
             lead, above = store.collections[link.of[0]], f"u{level}"
-            joined = sql.SQL("{} JOIN {} AS {} ON {}").format(
+            joined = sql.SQL("{} LEFT JOIN {} AS {} ON {}").format(
                 beside, lead.table.identifier, sql.Identifier(above), hangs(link, alias, lead, above)
             )
             yield from _ways(store, lead, above, joined, whose, identities, level + 1, members=members)
+
+
+def beyond(store: BoundStore, mapped: BoundTable, identities: Collection[str], level: int = 0) -> bool:
+    """A row may be somebody's by what is not read here: a key of a thing, or rows further above than is looked."""
+    for link in mapped.selecting:
+        if link.source is not None:
+            if link.namespace not in identities and link.namespace in store.internal:
+                return True
+        elif link.of is not None and not link.below:
+            if level >= _LEVELS or beyond(store, store.collections[link.of[0]], identities, level + 1):
+                return True
+        elif link.below:
+            return True
+    return False
 
 
 def things(rules: AgeRules, mapped: BoundTable, identities: Collection[str]) -> list[NamedBy]:

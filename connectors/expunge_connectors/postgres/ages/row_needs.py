@@ -56,15 +56,26 @@ class RowNeeds:
         """Where rows may be that need the row `alias`, or one that goes with it -> that one of them stays."""
         found: dict[str, list[sql.Composable]] = {}
         inner = f"c{level}"
-        if mapped.action is not Action.TOMBSTONE:  # a row that is overwritten is there afterwards
-            for name, needed in (*self._by_keys(mapped, alias, inner), *self._by_links(mapped, alias, inner)):
-                found.setdefault(name, []).append(needed)
+        there = mapped.action is Action.TOMBSTONE  # a row that is overwritten is there afterwards
+        needing = [] if there else list(self._by_keys(mapped, alias, inner))
+        if not there or self._cut(mapped):
+            needing += self._by_links(mapped, alias, inner)
+        for name, needed in needing:
+            found.setdefault(name, []).append(needed)
         for child, link in self.along(mapped):
             for name, needed in self.of_row(child, inner, level + 1).items():
                 found.setdefault(name, []).append(
                     _one_of(child.table.identifier, inner, hangs(link, inner, mapped, alias), needed)
                 )
         return {name: or_(*conditions) for name, conditions in found.items()}
+
+    def _cut(self, mapped: BoundTable) -> bool:
+        """A tombstone replaces what finds its rows, or what leads on from them."""
+        links = (one for child in self.store.collections.values() for one in child.links if one.of is not None)
+        compared = {name for one in links if one.of is not None and one.of[0] == mapped.name for name in one.of[1]}
+        compared |= {column.name for link in mapped.links for column in link.columns}
+        compared |= {source.column for source, _ in mapped.yields.values()}
+        return not compared.isdisjoint(mapped.spec.tombstone)
 
     def _by_keys(self, mapped: BoundTable, alias: str, inner: str) -> Iterator[tuple[str, sql.Composable]]:
         """By foreign keys, of whatever table."""
@@ -90,7 +101,7 @@ class RowNeeds:
                     if link.towards_parent or (child.table.text, same) in pointing:
                         continue  # such a row needs nobody, or the foreign key says it
                     leads = hangs(link, inner, mapped, alias)
-                elif child is not mapped and link.source is not None and stands_for(mapped, link.namespace):
+                elif child is not mapped and link.source is not None and link.namespace in mapped.binding:
                     leads = _names(link, inner, mapped, alias)
                 else:
                     continue
@@ -137,7 +148,7 @@ def needing_first(store: BoundStore) -> tuple[str, ...]:
         (one.name, other.name)
         for one in collections
         for other in collections
-        if any(link.source is not None and stands_for(other, link.namespace) for link in one.links)
+        if any(link.source is not None and link.namespace in other.binding for link in one.links)
     ]
     persons = [one.name for one in collections if one.spec.person is not None]
     return tuple(name for group in children_first(store.collections, edges, (), persons).groups for name in group)
