@@ -227,7 +227,7 @@ def follows(event: str, before: Past) -> bool:
         return before.over or event == "correction"
     if before.first in SINGLE_ENDS:
         return event == SINGLE_ENDS[before.first] and not before.over
-    if event in SETTLED:
+    if event in SETTLED or event == "kept-gone":
         return before.answered and not before.denied
     if event in {"partially-erased", "on-hold"}:
         return not before.denied
@@ -251,8 +251,8 @@ def lowers_debt(event: str, owed: Open, before: Open) -> bool:
 def follows_by_itself(event: str, owed: Open) -> bool:
     """Tell whether a statement follows about what is open, on a day or one day, without a further request.
 
-    None does after the last check, or an end by the operator: what a law or a storage keeps, or what was left, is
-    looked at by a later request alone, also where it may go on a stated day.
+    None is promised after the last check, or an end by the operator: what a law keeps goes by age where the operator
+    sweeps, and `kept-gone` says so then; what was left, or has no day, is looked at by a later request alone.
     """
     return owed.items > 0 and (owed.expected_by is not None or event not in _LAST_LOOKS)
 

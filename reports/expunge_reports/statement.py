@@ -37,6 +37,7 @@ EVENTS: Final = FIRST_EVENTS | {
     "on-hold",
     "settled",
     "re-erased",
+    "kept-gone",
     "correction",
     "closed",
     "copy-gone",

@@ -25,7 +25,9 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.planning import forgotten_plans
+from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.requests import scheduler
+from expunge_orchestrator.retention import kept_gone
 from expunge_orchestrator.workspace import Workspace, opened
 
 
@@ -54,6 +56,7 @@ def run_due(as_json: output.Json = False) -> None:
         searched, unsearched = _search_and_settle(workspace)
         done = len(unsettled & _in_state(workspace, [BatchState.SETTLED]))  # also what an interrupted run had begun
         scheduler.close_ended(workspace)
+        kept_over = _state_kept_gone(workspace)
         outbox.enqueue_changes(workspace, now())
         while delivery.deliver_due(workspace, now):
             pass  # slow receivers get a little each time; there is no next look here
@@ -70,6 +73,7 @@ def run_due(as_json: output.Json = False) -> None:
         "erasure_requests_started": begun,
         "people_searched_for": searched,
         "settling_checks": done,
+        "people_of_whom_what_was_kept_is_gone": kept_over,
         "stale_plans_discarded": forgotten,
         "people_released_from_hold": released,
         "notices_waiting": unsent.waiting,
@@ -120,6 +124,8 @@ def _show(report: Mapping[str, Any]) -> None:
     told.print(
         f"{output.number_of(done, 'settling check')} done, {output.number_of(forgotten, 'stale plan')} forgotten."
     )
+    if kept := report["people_of_whom_what_was_kept_is_gone"]:
+        told.print(f"What a law kept is gone, and stated so: {output.people(kept)}.")
     if released := report["people_released_from_hold"]:
         told.print(f"Taken up after a hold: {output.people(released)}.")
     if uids := report["batches_waiting_for_check"]:
@@ -149,6 +155,17 @@ def _run(workspace: Workspace) -> None:
             run(workspace, writer, RunObserver())
     except LedgerBusyError:
         output.stderr_console().print("Another process is running this ledger; it does what is due.")
+
+
+def _state_kept_gone(workspace: Workspace) -> int:
+    stated = kept_gone.state_gone(workspace)
+    if stated:
+        try:
+            with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+                publish(workspace.ledger, writer, lambda _: None)
+        except LedgerBusyError:
+            pass  # who runs this ledger publishes it
+    return stated
 
 
 def _start_settling(workspace: Workspace) -> ExpungeError | None:

@@ -170,7 +170,8 @@ class OutcomeWriter:
             bulk_update(self.connection, rows)
         for item in self.keys_kept:
             places, person = self.evidence.places[item.id], self.context.subject(item)
-            residual_keys.keep(self.connection, self.context.workspace, item, places, person)
+            look_on = collection_lines.kept_until(self.decision.people[item.id].lines)
+            residual_keys.keep(self.connection, self.context.workspace, item, places, person, look_on)
         kept_keys.destroy(self.connection, seen_to_the_end)
         for way, people in self.apart.items():
             if way != onward and poison_isolation.split_off(self.connection, self.context, people, way) is not None:

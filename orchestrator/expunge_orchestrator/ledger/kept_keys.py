@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,14 +41,81 @@ class KeptKeys:
     seen: Mapping[str, Any]
 
 
-def insert(
-    connection: sa.Connection, item_id: int, wrapped: bytes, sealed: bytes, places: Iterable[tuple[str, str, bool]]
+@dataclass(frozen=True, slots=True)
+class KeptUntil:
+    """What one person's request kept, and has had its day by now (see `KeptKeys`).
+
+    Attributes:
+        subjects: What the series of statements is about.
+    """
+
+    item_id: int
+    batch_id: int
+    series: str
+    subjects: Sequence[str]
+    wrapped_key: bytes = field(repr=False)
+    sealed_keys: bytes = field(repr=False)
+    places: Sequence[tuple[str, str, bool]]
+
+
+def insert(  # noqa: PLR0913, PLR0917 - the row's columns
+    connection: sa.Connection,
+    item_id: int,
+    wrapped: bytes,
+    sealed: bytes,
+    places: Iterable[tuple[str, str, bool]],
+    look_on: date | None,
 ) -> None:
     """Keep a person's sealed keys, in the transaction that ends the request."""
     connection.execute(
         sa.insert(tables.residual_keys).values(
-            item_id=item_id, wrapped_key=wrapped, sealed_keys=sealed, places=sorted(map(list, places)), at=stamp(now())
+            item_id=item_id,
+            wrapped_key=wrapped,
+            sealed_keys=sealed,
+            places=sorted(map(list, places)),
+            look_on=look_on and look_on.isoformat(),
+            at=stamp(now()),
         )
+    )
+
+
+def due_for_look(connection: sa.Connection, today: date, after: int, most: int) -> list[KeptUntil]:
+    """People of whom everything that is kept has had its day, in the order of their items, beyond one of them."""
+    kept, item = tables.residual_keys.c, tables.item.c
+    query = (
+        sa.select(
+            kept.item_id, item.batch_id, item.series, item.subjects, kept.wrapped_key, kept.sealed_keys, kept.places
+        )
+        .join(tables.item, item.id == kept.item_id)
+        .where(kept.look_on <= today.isoformat(), kept.item_id > after)
+        .order_by(kept.item_id)
+        .limit(most)
+    )
+    return [
+        KeptUntil(
+            row.item_id,
+            row.batch_id,
+            row.series,
+            list(row.subjects),
+            row.wrapped_key,
+            row.sealed_keys,
+            [(store, name, reached) for store, name, reached in row.places],
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def put_off_look(connection: sa.Connection, items: Collection[int], day: date) -> None:
+    """Look at them again on that day."""
+    kept = tables.residual_keys
+    connection.execute(sa.update(kept).where(kept.c.item_id.in_(items)).values(look_on=day.isoformat()))
+
+
+def take(connection: sa.Connection, items: Collection[int]) -> frozenset[int]:
+    """Destroy what leads to what was kept of these people; returns of whom it was there still."""
+    kept = tables.residual_keys
+    return frozenset(
+        connection.scalars(sa.delete(kept).where(kept.c.item_id.in_(items)).returning(kept.c.item_id)).all()
     )
 
 

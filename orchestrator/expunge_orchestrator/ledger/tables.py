@@ -200,7 +200,8 @@ known_key = sa.Table(
 )
 
 # What an ended request left of a person, or a law or the storage keeps: keys that lead there, sealed under a key of
-# their own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection]].
+# their own (ADR 8). Found by the tags in `suppression`. `places`: [[store, collection, whether they lead there]].
+# `look_on`: the day from which on it is looked whether all of it is gone; null: it has no such day.
 residual_keys = sa.Table(
     "residual_keys",
     metadata,
@@ -208,6 +209,7 @@ residual_keys = sa.Table(
     sa.Column("wrapped_key", sa.LargeBinary, nullable=False),
     sa.Column("sealed_keys", sa.LargeBinary, nullable=False),
     sa.Column("places", sa.JSON, nullable=False),
+    sa.Column("look_on", sa.String(10), index=True),
     sa.Column("at", sa.String(32), nullable=False),
 )
 

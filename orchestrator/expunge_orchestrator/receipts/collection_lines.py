@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 
 from expunge_orchestrator.clock import exact
@@ -138,6 +138,17 @@ def kept_for_a_time(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]
         for line in lines
         if line.verified is not None and count_records.kept_for_a_time(line.verified)
     ]
+
+
+def kept_until(lines: Sequence[CollectionOutcome]) -> date | None:
+    """From which day on nothing of what is `still_there` is to be there; None: something has no such day."""
+    days = [
+        line.verified.until
+        for line in lines
+        if line.verified is not None and count_records.kept_for_a_time(line.verified)
+    ]
+    known = [day for day in days if day is not None]
+    return None if left(lines) or len(known) < len(days) else max(known, default=None)
 
 
 def left(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:

@@ -220,6 +220,22 @@ def settled(  # noqa: PLR0913 - the statement's own parts
     }
 
 
+def kept_gone(  # noqa: PLR0913 - the statement's own parts
+    batch: Batch, places: Sequence[str], at: datetime, context: str, *, contact_kept: bool, openable_until: date | None
+) -> dict[str, object]:
+    """Body of `kept-gone`: what was kept for a time after the last check is gone, and so is what led there.
+
+    `places`: store.collection.
+    """
+    return {
+        **subject_of_request(batch),
+        "verifiedAt": stamp(at),
+        "places": list(places),
+        **_identifiers(kept=False, contact_kept=contact_kept, openable_until=openable_until),
+        "context": [context],
+    }
+
+
 def _samples(drawn: Mapping[tuple[str, str], str | None]) -> dict[str, object]:
     stores = {
         store: {

@@ -7,6 +7,7 @@ sweep_run         carries out a sweep, and takes up one that was interrupted
 sweep_statements  what is stated of a sweep, for each controller
 sweep_view        a sweep as people and machines are told of it
 sweep_report      what went in a period, what is left, whether it keeps up
+kept_gone         what a law kept of people whose requests ended is seen and stated to be gone
 period            a year, a quarter or a month
 errors            not armed, too much, behind
 """

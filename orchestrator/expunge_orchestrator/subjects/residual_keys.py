@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
 
 from expunge_config.datamap import DataMap, IdentityKind
@@ -80,12 +81,13 @@ def lasting(keys: Iterable[SubjectKey], data_map: DataMap) -> frozenset[SubjectK
     )
 
 
-def keep(
+def keep(  # noqa: PLR0913, PLR0917 - the parts of a row
     connection: Transaction,
     workspace: Workspace,
     item: Item,
     places: Iterable[ResidualPlace],
     person: Subject,
+    look_on: date | None,
 ) -> None:
     """Seal anew what leads to a person's records for good, with the places in which something is left.
 
@@ -95,6 +97,7 @@ def keep(
         item: The person in the ledger.
         places: In which something is left.
         person: The same person with every key, marked.
+        look_on: From which day on all of it is to be gone; None: nobody knows.
 
     Of an e-mail or a number the tag alone stays, so that a request by it is told that something is left.
     """
@@ -102,7 +105,7 @@ def keep(
     wrapped = seal.new_key()
     keys = member_proof.with_at_home(lasting(person.keys, workspace.data_map), person.at_home)
     sealed = seal.close(wrapped, Sealed.RESIDUAL_KEYS, item.series, keys)
-    kept_keys.insert(connection, item.id, wrapped, sealed, places)
+    kept_keys.insert(connection, item.id, wrapped, sealed, places, look_on)
 
 
 def of_people(workspace: Workspace, scope: Scope, people: Iterable[Subject]) -> dict[int, list[ResidualKeys]]:

@@ -210,6 +210,15 @@ class Settled(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptGone(Body):
+    """That what was kept for a time after the last check is gone: `places` are `store.collection`, as seen then."""
+
+    verified_at: Time
+    places: Names
+    identifiers: Identifiers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPlace:
     """What is due by age of one collection; `undated` have no start, and so no day on which they are due."""
 
@@ -273,6 +282,7 @@ BODIES: Final[Mapping[str, type[Body]]] = {
     "on-hold": OnHold,
     "re-erased": ReErased,
     "settled": Settled,
+    "kept-gone": KeptGone,
     "denied": Ended,
     "cancelled": Cancelled,
     "sweep-begun": SweepBegun,

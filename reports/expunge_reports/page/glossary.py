@@ -20,6 +20,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "settled": "Checked again after the settling time",
     "re-erased": "Erased, because something due was there when asked again",
     "correction": "Correction of an earlier statement",
+    "kept-gone": "What was kept for a time was looked for and is gone",
     "closed": "Closed: nothing is open any more",
     "copy-seen": "Backup copy seen",
     "copy-gone": "Backup copy looked for and not there any more",

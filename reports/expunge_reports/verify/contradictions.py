@@ -118,6 +118,10 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "no search was made because the request is limited, and it is not; or it is, and something else is said"
     ),
     "sweep-against-plan": "a sweep by age ends on another day, or in other places, than it was begun for",
+    "kept-gone-unheard": (
+        "something that was kept is said to be gone of which it is not said before that it is kept, or before its day,"
+        " or twice, or as many places are open as before"
+    ),
     "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
 }
 

@@ -48,7 +48,7 @@ def _owed(said: Said, _: datetime) -> Found:
     if consistency.checked_too_late(current.event, current.open, current.issued_at):
         yield "check-too-late", ""
     listed = [one.open_copies for one in said.cited if isinstance(one.form, BackupCopies)]
-    if not listed and current.event not in LINES.keys() | {"settled"}:
+    if not listed and current.event not in LINES.keys() | {"settled", "kept-gone"}:
         listed = [OpenCopies()]
     if said.known and (not listed or any(current.open.copies != one for one in listed)):
         yield "copies-not-counted", ""

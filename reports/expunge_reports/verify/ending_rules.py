@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Final
 
 from expunge_reports import consistency
-from expunge_reports.consistency import SETTLED
+from expunge_reports.consistency import CLOCKS_DIFFER, SETTLED
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.bodies import Answer, BlindSearch, Collection, Identifiers, Settled
+from expunge_reports.forms.bodies import Answer, BlindSearch, Collection, Identifiers, KeptGone, Settled
 from expunge_reports.forms.shared_documents import BackupCopies, SearchedStores
 from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
@@ -141,10 +141,32 @@ def _order(said: Said, _: datetime) -> Found:
         yield "event-order", ""
 
 
+def _kept_gone(said: Said, _: datetime) -> Found:
+    """Gone is what was kept when it was last looked at, on its day or later; that many places fewer are open."""
+    current, before = said.statement, said.before
+    gone = form_reader.read(KeptGone, current.body) if current.event == "kept-gone" else None
+    if gone is None:
+        return
+    days = {place: until for until, place in before.kept}
+    latest = current.issued_at + CLOCKS_DIFFER
+    unheard = [one for one in gone.places if (day := days.get(one)) is None or day > latest]
+    owed = 0 if before.last is None else before.last.open.items
+    if (
+        not before.ended
+        or not gone.places
+        or unheard
+        or len(set(gone.places)) < len(gone.places)
+        or current.open.items != max(0, owed - len(gone.places))
+    ):
+        yield "kept-gone-unheard", ""
+
+
 def _ending(said: Said) -> Answer | Settled | None:
     if said.statement.event == "settled":
         return form_reader.read(Settled, said.statement.body)
     return form_reader.read(Answer, said.statement.body) if said.is_end else None
 
 
-RULES: Final = tuple(Rule(since=1, check=one) for one in (_open, _openable, _settled, _found, _gone, _search, _order))
+RULES: Final = tuple(
+    Rule(since=1, check=one) for one in (_open, _openable, _settled, _found, _gone, _search, _order, _kept_gone)
+)

@@ -14,7 +14,7 @@ from typing import Final
 from expunge_reports import consistency
 from expunge_reports.consistency import Past
 from expunge_reports.forms import form_reader, shared_documents, stated_time
-from expunge_reports.forms.bodies import Collection, Settled, Store
+from expunge_reports.forms.bodies import Collection, KeptGone, Settled, Store
 from expunge_reports.forms.shared_documents import AnyDocument, BackupCopies, Deadlines, Plan
 from expunge_reports.statement import OpenCopies, Statement
 
@@ -165,6 +165,10 @@ class Said:
         settled = form_reader.read(Settled, self.statement.body) if self.statement.event == "settled" else None
         return () if settled is None else settled.left
 
+    def _kept_still(self) -> Sequence[tuple[datetime | None, str]]:
+        gone = form_reader.read(KeptGone, self.statement.body) if self.statement.event == "kept-gone" else None
+        return self.before.kept if gone is None else [one for one in self.before.kept if one[1] not in gone.places]
+
     @property
     def told_before(self) -> datetime | None:
         """When the last statement was made, before this one was, that says when the stores were asked."""
@@ -191,7 +195,7 @@ class Said:
             cutoffs={store.store: store.cutoff for store in self.stores} if self.stores else self.before.cutoffs,
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             left=self._left_at_settling() or self.before.left,
-            kept=_kept(self.stores) if of_stores else self.before.kept,
+            kept=_kept(self.stores) if of_stores else self._kept_still(),
             told=self._told(),
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),

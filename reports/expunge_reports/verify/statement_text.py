@@ -7,7 +7,7 @@ from typing import Final
 
 from expunge_reports import consistency
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.bodies import PlannedPlace, SweepBegun, Swept, SweptPlace
+from expunge_reports.forms.bodies import KeptGone, PlannedPlace, SweepBegun, Swept, SweptPlace
 from expunge_reports.statement import OpenCopies, Statement, is_series
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
@@ -40,8 +40,8 @@ _LEFT_WORDS: Final = (
     ),
 )
 _NOTHING_FOLLOWS: Final = (
-    "no statement about it follows by itself, also where a last day is stated: a later request looks again where its"
-    " data map leads"
+    "no statement about it follows by itself but where it is seen to be gone after a stated last day; a later request"
+    " looks again where its data map leads"
 )
 UNKNOWN_LEFT: Final = "something is left (in a form that this version does not know)"
 UNKNOWN_SERIES: Final = "(in a form that this version does not know)"
@@ -55,7 +55,7 @@ def lines(current: Statement) -> list[str]:
     limited = "" if limited_to(current) is None else ", of the data types asked for"
     on = continued_in(current)
     goes_on = None if on is None else f"goes on in another receipt: {on}"
-    said = (goes_on, left(current), blind_search(current), *by_age(current))
+    said = (goes_on, left(current), blind_search(current), kept_gone(current), *by_age(current))
     return [
         f"  {current.seq} {current.issued_at.isoformat()} {current.event}{limited} ({owed})",
         *(f"    {one}" for one in said if one is not None),
@@ -71,6 +71,17 @@ def by_age(current: Statement) -> list[str]:
         swept = form_reader.read(Swept, current.body)
         return [UNKNOWN_SWEEP] if swept is None else [_of_sweep(one) for one in swept.places]
     return []
+
+
+def kept_gone(current: Statement) -> str | None:
+    """Return what a statement says to be gone that was kept; None if it says nothing of it."""
+    if current.event != "kept-gone":
+        return None
+    said = form_reader.read(KeptGone, current.body)
+    if said is None:
+        return f"gone: {UNKNOWN_SERIES}"
+    named = [one if all(map(_NAME.fullmatch, one.split("."))) else "(a place)" for one in said.places]
+    return f"gone, as seen at {said.verified_at}: {', '.join(named)}"
 
 
 def _of_sweep(one: SweptPlace) -> str:

@@ -565,7 +565,30 @@ def left_and_closed(receipt: Receipt) -> None:
 
 OPEN = member(2, open=Open(1, None, COPIES))
 
+
+def kept_gone(until: str = "2026-11-25", items: int = 0, **members: object) -> Callable[[Receipt], None]:
+    """What is kept until a day is stated to be gone, two days after it was received."""
+    subject = {"controller": "client:42", "dataTypes": ["account", "invoices"]}
+    gone = {"verifiedAt": at(47.9), "places": ["main.invoices"], "identifiers": DESTROYED}
+    said = {**subject, **gone, **members}
+    return both(
+        of_line(2, until=until),
+        body(2, identifiers=KEPT),
+        member(2, open=Open(1, None, COPIES)),
+        then("kept-gone", 48, open=Open(items, None, COPIES), cites=["copies"], body=said),
+    )
+
+
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
+    "gone before its day": ("kept-gone-unheard", kept_gone("2026-12-25")),
+    "gone, and it was kept without a day": ("kept-gone-unheard", kept_gone(until=None)),  # type: ignore[arg-type]
+    "gone, and nothing was kept there": ("kept-gone-unheard", kept_gone(places=["main.posts"])),
+    "gone twice": ("kept-gone-unheard", kept_gone(places=["main.invoices", "main.invoices"])),
+    "gone, and as much is open as before": ("kept-gone-unheard", kept_gone(items=1)),
+    "gone, and gone once more": (
+        "kept-gone-unheard",
+        both(kept_gone(), lambda r: r["series"].append(r["series"][-1] | {"at": 49})),
+    ),
     "a sweep that ends on another day": ("sweep-against-plan", sweep(day="2026-11-25")),
     "a sweep that ends in another place": ("sweep-against-plan", sweep(collection="invoices")),
     "a sweep of which more is on hold than is left": ("sum-wrong", sweep(held=5)),
@@ -1956,6 +1979,7 @@ TRUE = {
         of_clock(receivedAt=at(-24), movedFrom="2026-12-20", notCounted=[{"day": "2026-12-08", "name": "x"}]),
     ),
     "kept by the plan until its period was over, and erased": erased,
+    "kept until a day, and gone after it": kept_gone(),
     "a sweep by age that left some": sweep(),
     "a sweep by age that left nothing": sweep(left=0, held=0, oldestLeft=None),
     "checked after the longest time that can be set": member(1, open=Open(1, T0 + timedelta(days=7301), COPIES)),

@@ -13,8 +13,8 @@ from expunge_reports.verify import verdict_text
 
 DAY = datetime(2026, 12, 24, tzinfo=UTC)
 NOTHING = (
-    "no statement about it follows by itself, also where a last day is stated: a later request looks again where its"
-    " data map leads"
+    "no statement about it follows by itself but where it is seen to be gone after a stated last day; a later request"
+    " looks again where its data map leads"
 )
 LOCKED = {
     "collection": "calls",

@@ -1,0 +1,138 @@
+"""Kept gone: what a law kept of people whose requests ended is looked for once its day is over, and stated to be gone.
+
+The keys that lead there were kept for this (ADR 8). A sweep deletes by age, whoever the rows are of; this look says it
+of the one person, in the series of their request, and then these keys are destroyed, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+from expunge_connectors.contract import RecordCounts, Subject
+from expunge_connectors.errors import ConnectorError
+from expunge_orchestrator import backup_copies
+from expunge_orchestrator.clock import now
+from expunge_orchestrator.ledger import kept_keys
+from expunge_orchestrator.ledger.batch_cutoffs import cutoffs_of
+from expunge_orchestrator.ledger.batches import Batch, batches_by_id
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
+from expunge_orchestrator.ledger.kept_keys import KeptUntil
+from expunge_orchestrator.receipts import request_facts, shared_documents, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts.statement_issuer import StatementDraft
+from expunge_orchestrator.rules import map_differences, owed
+from expunge_orchestrator.subjects import member_proof
+from expunge_orchestrator.workspace import Workspace
+
+_AT_ONCE = 500
+_AGAIN = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A batch's people of whom everything that is kept has had its day, with the stores in which it was."""
+
+    batch: Batch
+    people: Sequence[KeptUntil]
+    cutoffs: Mapping[str, datetime]
+
+
+def state_gone(workspace: Workspace) -> int:
+    """Look for what had to go by today, and state of whom it is all gone. Returns of how many.
+
+    Of whom something is there still, or whose places this map leads to otherwise than their request's, nothing is said;
+    they are looked at again tomorrow. So are those of a store that cannot be asked.
+    """
+    today, after, stated = now().date(), 0, 0
+    while looks := _next(workspace, today, after):
+        after = max(one.item_id for look in looks for one in look.people)
+        seen = now()
+        gone = [(look, _gone(workspace, look)) for look in looks]
+        if any(people for _, people in gone):
+            stated += _state(workspace, [(look.batch, people) for look, people in gone if people], seen)
+        done = {one.item_id for _, people in gone for one in people}
+        rest = [one.item_id for look in looks for one in look.people if one.item_id not in done]
+        with workspace.ledger.begin() as connection:
+            kept_keys.put_off_look(connection, rest, today + _AGAIN)
+    return stated
+
+
+def _next(workspace: Workspace, today: date, after: int) -> list[_Look]:
+    with reading(workspace.ledger) as connection:
+        found = kept_keys.due_for_look(connection, today, after, _AT_ONCE)
+        known = {one.id: one for one in batches_by_id(connection, {one.batch_id for one in found})}
+        return [
+            _Look(known[number], list(people), cutoffs_of(connection, number))
+            for number, people in groupby(sorted(found, key=lambda one: one.batch_id), lambda one: one.batch_id)
+        ]
+
+
+def _gone(workspace: Workspace, look: _Look) -> list[KeptUntil]:
+    """Of whom the kept keys lead to everything that was kept, and to nothing any more."""
+    differences = map_differences.differences(look.batch.decided, workspace.data_map)
+    cipher = ItemCipher(workspace.keys.wrapping)
+    asked = [one for one in look.people if all(reached for _, _, reached in one.places)]
+    there: set[int] = set()
+    for store in sorted({store for one in asked for store, _, _ in one.places}):
+        people = {one.item_id: _names(one, store) for one in asked if _names(one, store)}
+        if store not in workspace.stores or store not in look.cutoffs:
+            there |= people.keys()
+            continue
+        unseen = map_differences.unseen(differences, store, workspace.data_map)
+        subjects = [_subject(cipher, one) for one in asked if one.item_id in people]
+        try:
+            seen = workspace.stores[store].verify(subjects, look.batch.scope, look.cutoffs[store])
+        except ConnectorError:
+            there |= people.keys()
+            continue
+        there |= {
+            number
+            for number, names in people.items()
+            if names & unseen or any(name not in seen[number] or _is_there(seen[number][name]) for name in names)
+        }
+    return [one for one in asked if one.item_id not in there]
+
+
+def _names(one: KeptUntil, store: str) -> frozenset[str]:
+    return frozenset(name for of, name, _ in one.places if of == store)
+
+
+def _is_there(seen: RecordCounts) -> bool:
+    return bool(seen.due or seen.retained or seen.ambiguous)
+
+
+def _subject(cipher: ItemCipher, one: KeptUntil) -> Subject:
+    opened = cipher.open(one.wrapped_key, Sealed.RESIDUAL_KEYS, one.series, one.sealed_keys)
+    keys = member_proof.accepted(opened)
+    return Subject(one.item_id, keys, at_home=member_proof.at_home(opened))
+
+
+def _state(workspace: Workspace, gone: Iterable[tuple[Batch, Sequence[KeptUntil]]], seen: datetime) -> int:
+    """State it and destroy the keys, of those whom no later request took up meanwhile."""
+    listings, missing = backup_copies.observe_with_missing(workspace.backups, workspace.ledger)
+    at, number = now(), 0
+    openable_until = backup_copies.last_day_of_ledger(listings, at, missing)
+    with workspace.ledger.begin() as connection:
+        backup_copies.record(connection, listings)
+        for batch, people in gone:
+            held = backup_copies.possibly_containing(listings, dict.fromkeys(batch.actions, at), missing)
+            document = shared_documents.copies_document(listings, held, workspace.data_map)
+            cited = statement_issuer.store_document(connection, document)
+            still_open = owed.places(0, backup_copies.outstanding(held))
+            contact_kept = request_facts.contact_kept(connection, batch)
+            left = kept_keys.take(connection, [one.item_id for one in people])
+            drafts = []
+            for one in people:
+                if one.item_id in left:
+                    places = sorted(f"{store}.{name}" for store, name, _ in one.places)
+                    body = statement_bodies.kept_gone(
+                        batch, places, seen, cited, contact_kept=contact_kept, openable_until=openable_until
+                    )
+                    drafts.append(StatementDraft(one.item_id, one.series, "kept-gone", one.subjects, body, still_open))
+            if drafts:
+                statement_issuer.issue(connection, workspace.keys, drafts, at)
+            number += len(drafts)
+    return number

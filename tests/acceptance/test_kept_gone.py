@@ -1,0 +1,112 @@
+"""What a law kept until a day goes by age on that day, and the request's receipt says so (`kept-gone`)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.cli import CliResult, CliRunner
+from tests.support.fork_server import ForkServer
+from tests.support.postgres.company import execute
+from tests.support.postgres.small_schemas import left, small_document
+from tests.support.small_company import installed, succeeded
+
+from expunge_reports import trust
+from expunge_reports.verify import verifier
+
+_COLLECTIONS = """
+users: {table: public.users, person: user_id, yields: {user_id: id}, found_by: [{column: id, identity: user_id}]}
+invoices: {table: public.invoices, data_type: kept, start: issued, found_by: [{column: user_id, identity: user_id}]}
+lines: {table: public.lines, data_type: kept, start: issued, found_by: [{column: invoice_id, of: invoices.id}]}
+"""
+_SCHEMA = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE invoices (id int PRIMARY KEY, user_id int, issued date);
+CREATE TABLE lines (id int PRIMARY KEY, invoice_id int NOT NULL REFERENCES invoices, issued date);
+INSERT INTO users VALUES (1), (2);
+INSERT INTO invoices SELECT n, n, (now() AT TIME ZONE 'UTC')::date - interval '10 years' + interval '2 days'
+  FROM generate_series(1, 2) n;
+INSERT INTO invoices VALUES (3, 2, (now() AT TIME ZONE 'UTC')::date);
+INSERT INTO lines SELECT id, id, issued FROM invoices;
+"""
+DAYS = timedelta(days=3)
+LATER = """
+import sys
+from datetime import timedelta
+from expunge_orchestrator import clock
+ours = clock.now
+def later(ours=ours, days=timedelta(days=3)):
+    return ours() + days
+for module in list(sys.modules.values()):
+    if getattr(module, "now", None) is ours:
+        module.now = later
+from expunge_connectors.postgres.connector import PostgresStore
+def store_later(self, ours=PostgresStore.now, days=timedelta(days=3)):
+    return ours(self) + days
+PostgresStore.now = store_later
+"""
+
+
+@pytest.fixture
+def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
+    """Two customers with an invoice each of almost ten years ago; the second one has a new one as well."""
+    execute(database, _SCHEMA)
+    made = installed(tmp_path, fork_server, small_document(_COLLECTIONS, user_id="integer/2"), {"main": database})
+    plan = json.loads(succeeded(made.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n2\n")))
+    succeeded(made.run("erase", plan["id"], "--confirm", plan["digest"]))
+    succeeded(made.run("run-due"))
+    return made
+
+
+def later(cli: CliRunner, *words: str) -> CliResult:
+    """A command three days from now."""
+    return cli.run(*words, code=LATER)
+
+
+def sweep(cli: CliRunner) -> None:
+    plan = json.loads(succeeded(later(cli, "retention", "plan", "--json")))
+    succeeded(later(cli, "retention", "arm", plan["id"], "--confirm", plan["digest"]))
+    succeeded(later(cli, "retention", "run", "--busy", "1"))
+
+
+def receipts(cli: CliRunner) -> list[list[Any]]:
+    """The statements of each person's receipt, as an auditor reads them three days from now."""
+    found = []
+    for one in json.loads(succeeded(cli.run("receipts", "list", "--json")))["receipts"]:
+        name = f"{one['id']}.json"
+        succeeded(later(cli, "receipts", "export", one["id"], "-o", name))
+        data, vouched = ((cli.directory / file).read_bytes() for file in (name, "trust.json"))
+        verdict = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC) + DAYS)
+        assert (verdict.reason, verdict.contradictions) == (None, ())
+        found.append(list(verdict.statements))
+    return sorted(found, key=len)
+
+
+def test_on_its_day_it_goes_and_the_receipt_says_so(cli: CliRunner, database: str) -> None:
+    assert left(database, "invoices") == [1, 2, 3]
+    assert [[one.event for one in said][-1] for said in receipts(cli)] == ["settled", "settled"]
+    sweep(cli)
+    assert left(database, "invoices") == [3]
+    assert left(database, "lines") == [3]
+    told = json.loads(succeeded(later(cli, "run-due", "--json")))
+    assert told["people_of_whom_what_was_kept_is_gone"] == 1
+    of_two, of_one = receipts(cli)
+    assert [one.event for one in of_one] == ["accepted", "partially-erased", "settled", "kept-gone"]
+    assert of_one[-1].body["places"] == ["main.invoices", "main.lines"]
+    assert of_one[-1].open.items == 0
+    assert of_one[-2].open.items == 2
+    assert of_one[-1].body["identifiers"]["destroyedInLedger"] is True
+    assert of_two[-1].event == "settled", "an invoice of today is kept for ten years"
+    assert json.loads(succeeded(later(cli, "run-due", "--json")))["people_of_whom_what_was_kept_is_gone"] == 0
+
+
+def test_what_is_there_still_is_not_stated_to_be_gone(cli: CliRunner, database: str) -> None:
+    """Its day is over, and nobody swept."""
+    told = json.loads(succeeded(later(cli, "run-due", "--json")))
+    assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert {said[-1].event for said in receipts(cli)} == {"settled"}
+    sweep(cli)
+    assert left(database, "invoices") == [3]
