@@ -16,6 +16,7 @@ stores        StoreConnector: the verbs that every store has
 abilities     verbs that not every store has
 ages          how many records have had their time, and what stays of these
 sweeps        records go by age, piece by piece
+drift         what stores end by themselves, against what the map declares
 samples       verbs that look beside the map: samples, and the blind search
 backups       BackupConnector, and what a listing says of each copy
 """
@@ -52,6 +53,7 @@ from expunge_connectors.contract.backups import (
     CopyStatus,
 )
 from expunge_connectors.contract.counts import DATA_TYPE, SHARED, Counts, RecordCounts, ground_of_rows
+from expunge_connectors.contract.drift import Drift, DriftReport, ReportsDrift
 from expunge_connectors.contract.findings import Finding, Severity
 from expunge_connectors.contract.samples import ReadSample, Sampleable, SamplesReadings, SearchesBlind
 from expunge_connectors.contract.stores import (
@@ -106,6 +108,8 @@ __all__ = [
     "Counts",
     "DeletesByAge",
     "DiscoveredKey",
+    "Drift",
+    "DriftReport",
     "DueLeft",
     "EstimatesSize",
     "Finding",
@@ -130,6 +134,7 @@ __all__ = [
     "RelationChange",
     "RemovalNotice",
     "ReportsClock",
+    "ReportsDrift",
     "Sampleable",
     "SamplesReadings",
     "Scope",

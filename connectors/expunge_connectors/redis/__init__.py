@@ -14,6 +14,7 @@ index_cleanup          which members an index may lose
 lookup                 which records exist, before erasing
 verify/                what is left, by other commands and other code
 scan                   one SCAN pass for a whole chunk, before erasing
+ttl_drift              keys that stay for longer than the map declares
 streams                stream entries of a person
 deletion               UNLINK, SREM, HDEL, LREM, XDEL
 blind_search           `search_blind`: SCAN on one connection, and what keys are in the map

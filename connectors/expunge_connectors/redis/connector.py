@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar
@@ -18,6 +18,7 @@ from expunge_connectors.blind_search.report import StoreReport
 from expunge_connectors.contract import (
     Counts,
     DiscoveredKey,
+    DriftReport,
     Finding,
     Heartbeat,
     RemovalNotice,
@@ -30,7 +31,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.redis import blind_search, draft, store_identity, unmapped_identifiers
+from expunge_connectors.redis import blind_search, draft, store_identity, ttl_drift, unmapped_identifiers
 from expunge_connectors.redis.client import PinnedClient, PipelineClient, new_client
 from expunge_connectors.redis.deletion import remove, removed
 from expunge_connectors.redis.errors import translated
@@ -107,6 +108,10 @@ class RedisStore:
             effort=effort,
             beat=beat,
         )
+
+    def drift(self, held: Collection[str], beat: Heartbeat) -> DriftReport:
+        """Keys without a time to live, or with a longer one than the map declares: by one pass over the database."""
+        return ttl_drift.drift(self._conversation(beat), self._pinned, self.now(), self._spec, self._map, held)
 
     def identity(self) -> StoreIdentity:
         """The sentinel that `adopt` planted, and the number of the database.

@@ -1,0 +1,111 @@
+"""Redis: keys that stay for longer than the map declares, and the printed command that gives them an end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tenacity import wait_none
+from tests.support.contract_maps import COMPANY, LOG, data_map
+from tests.support.servers import Keyspace
+
+from expunge_config.datamap import DeletionRule, StartEvent
+from expunge_config.periods import Period
+from expunge_connectors.contract import DriftReport, no_beat
+from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
+
+DAY = 86_400
+DATA = {"data_type": "account", "owner": COMPANY}
+COLLECTIONS: dict[str, dict[str, object]] = {
+    "users": {"key": "user:{user_id}", "type": "string", **DATA},
+    "sessions": {"key": "user:{user_id}:sessions", "type": "set", "yields": "token", **DATA},
+    "online": {"key": "online", "type": "zset", "member": "{user_id}", **DATA},
+    "devices": {"key": "device-(%d):{token}", "type": "string", **DATA},
+    "kept": {"key": "device-(%d):log:{*}", "type": "string", "log": LOG},
+}
+# redis-cli, as far as the printed command uses it: the machines of these tests have none.
+REDIS_CLI = f"""#!{sys.executable}
+import sys, redis
+assert sys.argv[1] == "-u" and sys.argv[3] == "EVAL"
+print(redis.Redis.from_url(sys.argv[2]).execute_command(*sys.argv[3:]).decode())
+"""
+
+
+@pytest.fixture
+def store(keyspace: Keyspace) -> Iterator[RedisStore]:
+    spec = RedisSpec.model_validate({"connector": "redis", "collections": COLLECTIONS})
+    made = data_map({"cache": spec})
+    rule = DeletionRule(start=StartEvent.COLLECTED, period=Period(days=30))
+    account = made.data_types["account"].model_copy(update={"rule": rule})
+    made = made.model_copy(update={"data_types": {**made.data_types, "account": account}})
+    connector = RedisStore("cache", made, RedisConnection.model_validate({"url": keyspace.url}), wait=wait_none())
+    yield connector
+    connector.close()
+
+
+def found(report: DriftReport) -> dict[tuple[str, str], int | None]:
+    return {(one.collection, one.found): one.records for one in report.drifts}
+
+
+def apply(fix: str, url: str, directory: Path) -> None:
+    """Run it as it is printed."""
+    shown = directory / "redis-cli"
+    shown.write_text(REDIS_CLI)
+    shown.chmod(0o700)
+    environment = {**os.environ, "URL": url, "PATH": f"{directory}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", fix], env=environment, check=False, capture_output=True, timeout=60)
+
+
+def test_the_printed_command_ends_the_drift_and_nothing_else(
+    store: RedisStore, keyspace: Keyspace, tmp_path: Path
+) -> None:
+    client = keyspace.client
+    for number in range(2500):
+        client.set(f"user:{number}", "x")
+    client.set("user:9000", "x", ex=300 * DAY)
+    client.set("user:9001", "x", ex=DAY)
+    client.sadd("user:1:sessions", "a1")
+    client.sadd("user:9002", "of another type")
+    client.zadd("online", {"1": 1})
+    client.set("device-(%d):a\nb '\"", "x")
+    client.set("device-(%d):log:a", "x")
+    client.set("device-(1):a", "another one's, which a pattern that is not escaped would take")
+    report = store.drift((), no_beat)
+    assert found(report) == {
+        ("users", "keys without a time to live"): 2500,
+        ("users", "keys that end later"): 1,
+        ("devices", "keys without a time to live"): 1,
+    }
+    assert report.unjudged.keys() == {"sessions", "online", "kept", "devices"}
+    for one in report.drifts:
+        assert one.declared == "P30D"
+        assert one.fix is not None
+        apply(one.fix, keyspace.url, tmp_path)
+    assert found(store.drift((), no_beat)) == {}
+    assert 29 * DAY < client.ttl("user:1") <= 30 * DAY
+    assert client.ttl("user:9000") <= 30 * DAY
+    assert client.ttl("user:9001") <= DAY, "an end is never made later"
+    for key in ("user:1:sessions", "user:9002", "online", "device-(%d):log:a", "device-(1):a"):
+        assert client.ttl(key) == -1
+
+
+def test_where_a_hold_keeps_something_no_command_is_given(store: RedisStore, keyspace: Keyspace) -> None:
+    keyspace.client.set("user:1", "x")
+    (one,) = store.drift({"users"}, no_beat).drifts
+    assert one.fix is None
+    assert "hold" in one.remedy
+
+
+def test_where_a_period_starts_with_an_event_nothing_is_judged(keyspace: Keyspace) -> None:
+    spec = RedisSpec.model_validate({"connector": "redis", "collections": {"users": COLLECTIONS["users"]}})
+    connection = RedisConnection.model_validate({"url": keyspace.url})
+    connector = RedisStore("cache", data_map({"cache": spec}), connection, wait=wait_none())
+    keyspace.client.set("user:1", "x")
+    report = connector.drift((), no_beat)
+    connector.close()
+    assert not report.drifts
+    assert "relationship_ended" in report.unjudged["users"]
