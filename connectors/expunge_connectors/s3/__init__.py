@@ -13,6 +13,8 @@ listing                what is there, before erasing
 range_listing          many names with few LIST requests
 xml_names              keys that XML cannot say, and how listings have them (pure)
 upload_aliases         unfinished uploads that a service lists under another name
+lifecycle_rules        lifecycle rules parsed (pure)
+lifecycle_drift        what lifecycles leave for longer than the map declares
 object_lock            storage locks: retention dates and legal holds
 deletion               DeleteObjects, or DeleteObject; delete markers, uploads; the ETag check without versioning
 verification           what is left, by other requests

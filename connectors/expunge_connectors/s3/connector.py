@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from expunge_connectors.blind_search.report import StoreReport
 from expunge_connectors.contract import (
     Counts,
     DiscoveredKey,
+    DriftReport,
     Finding,
     Heartbeat,
     RemovalNotice,
@@ -27,7 +28,7 @@ from expunge_connectors.contract import (
 from expunge_connectors.draft import StoreDraft
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.keyspace.template_rules import Tallies, check_actions
-from expunge_connectors.s3 import blind_search, draft, unmapped_identifiers
+from expunge_connectors.s3 import blind_search, draft, lifecycle_drift, unmapped_identifiers
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.deletion import Removal
 from expunge_connectors.s3.inspection import findings
@@ -90,6 +91,10 @@ class S3Store:
     def search_blind(self, matcher: Matcher, effort: Effort, beat: Heartbeat) -> StoreReport:
         """Search the names, metadata and tags of all objects in the buckets that the map names."""
         return blind_search.search(self._service, self.now(), self._spec, self._map, matcher, effort=effort, beat=beat)
+
+    def drift(self, held: Collection[str], beat: Heartbeat) -> DriftReport:
+        """What lifecycles leave for longer than the map declares: objects, versions, unfinished uploads."""
+        return lifecycle_drift.drift(self._service, self._spec, self._map, held, beat)
 
     def identity(self) -> StoreIdentity:
         """The account, and the buckets with their creation dates; independent of the endpoint."""

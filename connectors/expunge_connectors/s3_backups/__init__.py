@@ -4,7 +4,6 @@ connector         the contract of backup places
 spec              what the data map says
 bucket_reader     bucket settings and versions, read
 bucket_versions   what these are (data)
-lifecycle_rules   lifecycle rules parsed (pure)
 expiry_forecast   when S3 removes a version (pure)
 inspection        `check`
 """

@@ -16,10 +16,10 @@ from expunge_connectors.errors import TerminalError
 from expunge_connectors.s3.client import VERSION_MARKERS, Answer, Service
 from expunge_connectors.s3.errors import NOT_THERE, NotSupportedError, RefusedError
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
+from expunge_connectors.s3.lifecycle_rules import enabled_rules
 from expunge_connectors.s3.object_lock import NO_LOCK, lockable
 from expunge_connectors.s3.ttl_cache import TtlCache
 from expunge_connectors.s3_backups.bucket_versions import BucketState, Newer, Protection, Version, Versioning
-from expunge_connectors.s3_backups.lifecycle_rules import enabled_rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from expunge_connectors.s3_backups.lifecycle_rules import Rule
+from expunge_connectors.s3.lifecycle_rules import Rule
 
 
 class Versioning(StrEnum):

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from expunge_connectors.contract import CopyStatus
+from expunge_connectors.s3.lifecycle_rules import Matches, Rule
 from expunge_connectors.s3_backups.bucket_versions import BucketState, Protection, Version, Versioning
-from expunge_connectors.s3_backups.lifecycle_rules import Matches, Rule
 
 _DAY = timedelta(days=1)
 _SUSPENDED = (

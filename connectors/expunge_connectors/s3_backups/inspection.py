@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from expunge_connectors.contract import Finding, Severity
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.inspection import NO_LIFECYCLE, NO_REPLICATION, BucketFindings
-from expunge_connectors.s3_backups.lifecycle_rules import enabled_rules
+from expunge_connectors.s3.lifecycle_rules import enabled_rules
 from expunge_connectors.s3_backups.spec import S3BackupsSpec
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge_connectors.contract import LONGEST_WORDS, CopyStatus
+from expunge_connectors.s3.lifecycle_rules import Matches, Rule, enabled_rules
 from expunge_connectors.s3_backups.bucket_versions import BucketState, Newer, Protection, Version, Versioning
 from expunge_connectors.s3_backups.expiry_forecast import Forecast, forecast, midnight_after
-from expunge_connectors.s3_backups.lifecycle_rules import Matches, Rule, enabled_rules
 
 LAG = timedelta(hours=48)
 OFF, ENABLED, SUSPENDED = Versioning.OFF, Versioning.ENABLED, Versioning.SUSPENDED
