@@ -7,7 +7,7 @@ holds, attribute                                      what must stay, and whose 
 run_due, copies, retention, receipts                  what has come due, backup copies, ages, receipts
 keys, api_keys, adopt, map, serve                     installation, API keys, stores, the API
 
-retention_plan, retention_arm, retention_run, retention_report   the verbs of `retention`
+retention_plan, retention_arm, retention_run, retention_report, retention_drift   the verbs of `retention`
 commands     the verbs by name, and those that other packages add by entry point
 app          typer, and the one place where errors are printed
 exit_codes   exit codes and their meanings

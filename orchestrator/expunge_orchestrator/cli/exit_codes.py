@@ -27,6 +27,7 @@ MEANINGS = {
     13: "not everything was searched",
     14: "leftovers were found",
     15: "deletion by age is behind",
+    16: "stores drift from the map",
     INTERNAL_ERROR: "a defect",
     INTERRUPTED: "interrupted",
 }

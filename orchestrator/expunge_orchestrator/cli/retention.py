@@ -1,10 +1,10 @@
-"""`expunge retention`: what has had its time: plan, arm, run, report. A module for each verb."""
+"""`expunge retention`: what has had its time: plan, arm, run, report, drift. A module for each verb."""
 
 from __future__ import annotations
 
 import typer
 
-from expunge_orchestrator.cli import retention_arm, retention_plan, retention_report, retention_run
+from expunge_orchestrator.cli import retention_arm, retention_drift, retention_plan, retention_report, retention_run
 
 
 def register(app: typer.Typer) -> None:
@@ -15,4 +15,5 @@ def register(app: typer.Typer) -> None:
     group.command("disarm")(retention_arm.disarm)
     group.command("run")(retention_run.run)
     group.command("report")(retention_report.report)
+    group.command("drift")(retention_drift.drift)
     app.add_typer(group, name="retention")

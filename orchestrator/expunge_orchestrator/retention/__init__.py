@@ -8,6 +8,7 @@ sweep_statements  what is stated of a sweep, for each controller
 sweep_view        a sweep as people and machines are told of it
 sweep_report      what went in a period, what is left, whether it keeps up
 kept_gone         what a law kept of people whose requests ended is seen and stated to be gone
+drift             what stores end by themselves, against what the map declares
 period            a year, a quarter or a month
-errors            not armed, too much, behind
+errors            not armed, too much, behind, drift
 """

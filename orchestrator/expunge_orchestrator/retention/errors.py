@@ -20,3 +20,9 @@ class RetentionBehindError(ExpungeError):
     """What is due is not going: nothing went although something could, or no sweep ran in time."""
 
     exit_code: ClassVar[int] = 15
+
+
+class DriftError(ExpungeError):
+    """A store keeps records for longer than the data map declares."""
+
+    exit_code: ClassVar[int] = 16

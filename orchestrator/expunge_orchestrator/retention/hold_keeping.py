@@ -93,7 +93,7 @@ class HoldsInForce:
     def whole(self, workspace: Workspace, store: str, names: Collection[str], controller: str) -> bool:
         """A hold keeps all of these collections, which go together: of their data type, or of the controller."""
         return any(
-            not one.people and one.member is None and _concerns(one, workspace, store, names, controller)
+            not one.people and one.member is None and concerns(one, workspace, store, names, controller)
             for one in self.holds
         )
 
@@ -104,7 +104,7 @@ class HoldsInForce:
         some = {
             one.id: one
             for one in self.holds
-            if (one.people or one.member is not None) and _concerns(one, workspace, store, names, controller)
+            if (one.people or one.member is not None) and concerns(one, workspace, store, names, controller)
         }
         people = any(one.people for one in some.values())
         return HoldKeeping(
@@ -179,7 +179,8 @@ def _held_by(keys: Iterable[SubjectKey], known: Mapping[bytes, set[tuple[int, bo
     return {hold_id for key in keys for hold_id, weak in known.get(tagger.tag(key), ()) if not weak}
 
 
-def _concerns(hold: Hold, workspace: Workspace, store: str, names: Collection[str], controller: str) -> bool:
+def concerns(hold: Hold, workspace: Workspace, store: str, names: Collection[str], controller: str) -> bool:
+    """Whether a hold keeps anything of these collections of a controller."""
     if hold.controller not in {None, controller}:
         return False
     return hold.data_type is None or not sharing_records(workspace.data_map, store, hold.data_type).isdisjoint(names)
