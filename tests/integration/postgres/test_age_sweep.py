@@ -371,8 +371,11 @@ def test_rows_that_hang_on_two_rows_go_with_neither(database: str) -> None:
     assert found["calls"] == found["merges"] == NoAge(ANOTHERS_TOO)
 
 
+@pytest.mark.parametrize("key", ["", " REFERENCES calls"])
 @pytest.mark.parametrize("tombstone", [True, False])
-def test_what_an_overwritten_or_deleted_row_alone_leads_to_keeps_it(database: str, *, tombstone: bool) -> None:
+def test_what_an_overwritten_or_deleted_row_alone_leads_to_keeps_it(
+    database: str, *, tombstone: bool, key: str
+) -> None:
     """A bill hangs on the call, which says whose it is: without that nobody finds the bill for nine years."""
     action = ', data_type: anchor, tombstone: {person: "NULL"}' if tombstone else ""
     collections = (
@@ -382,7 +385,7 @@ def test_what_an_overwritten_or_deleted_row_alone_leads_to_keeps_it(database: st
     execute(
         database,
         "CREATE TABLE calls (id int PRIMARY KEY, person int, made date);"
-        "CREATE TABLE bills (id int PRIMARY KEY, call int, made date);"
+        f"CREATE TABLE bills (id int PRIMARY KEY, call int{key}, made date);"
         f"INSERT INTO calls VALUES (1, 1, {OLD}), (2, 1, {OLD}); INSERT INTO bills VALUES (1, 1, now())",
     )
     assert swept(database, aged(collections, change=with_long_rule)).gone == {"calls": 1}

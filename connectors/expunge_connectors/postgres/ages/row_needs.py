@@ -91,8 +91,10 @@ class RowNeeds:
 
     def _by_links(self, mapped: BoundTable, alias: str, inner: str) -> Iterator[tuple[str, sql.Composable]]:
         """By what the map alone says."""
+        overwritten = mapped.action is Action.TOMBSTONE  # then foreign keys are not asked
         pointing = {
-            (key.child, frozenset(zip(key.columns, key.parent_columns, strict=True))) for key in self._keys_to(mapped)
+            (key.child, frozenset(zip(key.columns, key.parent_columns, strict=True)))
+            for key in (() if overwritten else self._keys_to(mapped))
         }
         for child in self.store.collections.values():
             for link in child.links:
