@@ -48,6 +48,8 @@ _RULES = "orchestrator/expunge_orchestrator/rules"
 _LEDGER = "orchestrator/expunge_orchestrator/ledger"
 _SUBJECTS = "orchestrator/expunge_orchestrator/subjects"
 _EXECUTION = "orchestrator/expunge_orchestrator/execution"
+_AGES = f"{_POSTGRES}/ages"
+_AGED = "tests/model/test_age_agreement.py::test_the_database_and_the_model_agree_on_what_has_had_its_time"
 _CLAIMANTS = "tests/acceptance/test_attribution_claimants.py"
 
 MUTANTS = (
@@ -492,5 +494,76 @@ MUTANTS = (
         'sql.SQL("FALSE")',
         "tests/integration/postgres/test_shared_rows.py::"
         "test_who_comes_to_own_a_shared_row_of_two_who_go_keeps_what_hangs_below_it",
+    ),
+    # What has had its time.
+    Mutant(
+        "what is due on a day goes on that day",
+        f"{_AGES}/due_rows.py",
+        'sql.SQL("{} <= {}").format(self.until(mapped, alias)',
+        'sql.SQL("{} < {}").format(self.until(mapped, alias)',
+        _AGED,
+    ),
+    Mutant(
+        "a start before all calendars is none",
+        f"{_AGES}/due_rows.py",
+        "CASE WHEN {} >= date '0001-01-01'",
+        "CASE WHEN {} >= date '-infinity'",
+        _AGED,
+    ),
+    Mutant(
+        "a hold keeps rows of its people from a sweep",
+        f"{_AGES}/age_sweep.py",
+        "held = self._spare_held(connection, part, keeping) if found else 0",
+        "held = 0",
+        _AGED,
+    ),
+    Mutant(
+        "a row below another one is whose that one is, for holds",
+        f"{_AGES}/row_names.py",
+        "_LEVELS = 4",
+        "_LEVELS = 0",
+        _AGED,
+    ),
+    Mutant(
+        "a foreign key from a row that stays keeps a row from a sweep",
+        f"{_AGES}/row_needs.py",
+        "needing = [] if there else list(self._by_keys(mapped, alias, inner))",
+        "needing = []",
+        _AGED,
+    ),
+    Mutant(
+        "what hangs on a row by the map alone keeps it",
+        f"{_AGES}/row_needs.py",
+        "        if not there or self._cut(mapped):\n",
+        "        if False:\n",
+        _AGED,
+    ),
+    Mutant(
+        "what hangs on a row by a foreign key keeps it from being overwritten",
+        f"{_AGES}/row_needs.py",
+        "for key in (() if overwritten else self._keys_to(mapped))",
+        "for key in self._keys_to(mapped)",
+        _AGED,
+    ),
+    Mutant(
+        "what keeps a row that goes along keeps the row above",
+        f"{_AGES}/row_needs.py",
+        "in self.of_row(child, inner, level + 1).items():",
+        "in {}.items():",
+        _AGED,
+    ),
+    Mutant(
+        "rows of another data type do not go along",
+        f"{_AGES}/age_sources.py",
+        "or data[above].data_type != one.data_type:",
+        "or False:",
+        _AGED,
+    ),
+    Mutant(
+        "what needs rows is swept first",
+        f"{_AGES}/row_needs.py",
+        "children_first(store.collections, edges, (), persons)",
+        "children_first(store.collections, (), (), persons)",
+        _AGED,
     ),
 )
