@@ -392,6 +392,29 @@ def test_what_an_overwritten_or_deleted_row_alone_leads_to_keeps_it(
     assert rows_of(database, "calls")[0][1] == 1
 
 
+@pytest.mark.parametrize("first", ["calls", "topics"])
+def test_what_a_row_that_goes_along_needs_is_swept_after_what_it_goes_with(database: str, first: str) -> None:
+    """A note goes with its call and points to a topic, which was swept before the call and stayed for a day."""
+    written = {
+        "calls": "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}\n",
+        "topics": "topics: {table: public.topics, start: made, found_by: [{column: person, identity: user_id}]}\n",
+    }
+    collections = (
+        written.pop(first)
+        + "notes: {table: public.notes, found_by: [{column: call, of: calls.id}]}\n"
+        + "".join(written.values())
+    )
+    execute(
+        database,
+        "CREATE TABLE calls (id int PRIMARY KEY, person int, made date);"
+        "CREATE TABLE topics (id int PRIMARY KEY, person int, made date);"
+        "CREATE TABLE notes (id int PRIMARY KEY, call int REFERENCES calls, topic int REFERENCES topics);"
+        f"INSERT INTO calls VALUES (1, 1, {OLD}); INSERT INTO topics VALUES (1, 1, {OLD});"
+        "INSERT INTO notes VALUES (1, 1, 1)",
+    )
+    assert swept(database, aged(collections)).gone == {"calls": 1, "notes": 1, "topics": 1}
+
+
 def test_a_key_of_a_persons_row_that_others_are_found_by_keeps_the_row(database: str) -> None:
     collections = (
         "people: {table: public.people, start: made, person: user_id, yields: {user_id: id, token: customer},"

@@ -38,7 +38,7 @@ def ages(  # noqa: PLR0913, PLR0917 - what is counted, by what, when, and how it
     rules = AgeRules(store, data_map, without, today)
     return {
         name: without[name] if name in without else _counted(transactions, rules, store.collections[name], beat)
-        for name in needing_first(store)
+        for name in needing_first(store, without)
     }
 
 

@@ -136,8 +136,11 @@ class RowNeeds:
         return next((name for name, (text, _) in self.store.logs.items() if text == table), None)
 
 
-def needing_first(store: BoundStore) -> tuple[str, ...]:
-    """The collections in an order in which what needs rows of another one stands before that one, persons last."""
+def needing_first(store: BoundStore, without: Mapping[str, GoesWith | NoAge]) -> tuple[str, ...]:
+    """The collections in an order in which what needs rows of another one stands before that one, persons last.
+
+    What goes along needs them until that is swept with which it goes.
+    """
     collections = store.collections.values()
     edges = [
         (child.name, parent.name)
@@ -152,8 +155,11 @@ def needing_first(store: BoundStore) -> tuple[str, ...]:
         for other in collections
         if any(link.source is not None and link.namespace in other.binding for link in one.links)
     ]
+    swept = {name: one.collection for name, one in without.items() if isinstance(one, GoesWith)}
+    lifted = {(swept.get(child, child), swept.get(parent, parent)) for child, parent in edges}
+    needs = sorted((child, parent) for child, parent in lifted if child != parent)
     persons = [one.name for one in collections if one.spec.person is not None]
-    return tuple(name for group in children_first(store.collections, edges, (), persons).groups for name in group)
+    return tuple(name for group in children_first(store.collections, needs, (), persons).groups for name in group)
 
 
 def stands_for(mapped: BoundTable, identity: str) -> bool:
