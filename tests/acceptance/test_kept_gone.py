@@ -12,6 +12,7 @@ from tests.support.cli import CliResult, CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.servers import fresh_database
 from tests.support.small_company import installed, succeeded
 
 from expunge_reports import trust
@@ -52,18 +53,17 @@ PostgresStore.now = store_later
 
 @pytest.fixture
 def cli(database: str, tmp_path: Path, fork_server: ForkServer) -> CliRunner:
-    """Two customers with an invoice each of almost ten years ago; the second one has a new one as well."""
+    """Two customers, erased, with an invoice each of almost ten years ago; the second one has a new one as well."""
     execute(database, _SCHEMA)
     made = installed(tmp_path, fork_server, small_document(_COLLECTIONS, user_id="integer/2"), {"main": database})
     plan = json.loads(succeeded(made.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n2\n")))
     succeeded(made.run("erase", plan["id"], "--confirm", plan["digest"]))
-    succeeded(made.run("run-due"))
     return made
 
 
-def later(cli: CliRunner, *words: str) -> CliResult:
+def later(cli: CliRunner, *words: str, **settings: str) -> CliResult:
     """A command three days from now."""
-    return cli.run(*words, code=LATER)
+    return cli.run(*words, code=LATER, settings=settings)
 
 
 def sweep(cli: CliRunner) -> None:
@@ -86,6 +86,7 @@ def receipts(cli: CliRunner) -> list[list[Any]]:
 
 
 def test_on_its_day_it_goes_and_the_receipt_says_so(cli: CliRunner, database: str) -> None:
+    succeeded(cli.run("run-due"))
     assert left(database, "invoices") == [1, 2, 3]
     assert [[one.event for one in said][-1] for said in receipts(cli)] == ["settled", "settled"]
     sweep(cli)
@@ -103,10 +104,45 @@ def test_on_its_day_it_goes_and_the_receipt_says_so(cli: CliRunner, database: st
     assert json.loads(succeeded(later(cli, "run-due", "--json")))["people_of_whom_what_was_kept_is_gone"] == 0
 
 
+def test_what_is_there_under_another_name_is_not_stated_to_be_gone(cli: CliRunner, database: str) -> None:
+    """An archive by rename and create left the look nothing to see."""
+    succeeded(cli.run("run-due"))
+    execute(
+        database,
+        "ALTER TABLE lines RENAME TO lines_old; ALTER TABLE invoices RENAME TO invoices_old;"
+        "CREATE TABLE invoices (id int PRIMARY KEY, user_id int, issued date);"
+        "CREATE TABLE lines (id int PRIMARY KEY, invoice_id int NOT NULL REFERENCES invoices, issued date)",
+    )
+    told = json.loads(succeeded(later(cli, "run-due", "--json")))
+    assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert {said[-1].event for said in receipts(cli)} == {"settled"}
+
+
 def test_what_is_there_still_is_not_stated_to_be_gone(cli: CliRunner, database: str) -> None:
     """Its day is over, and nobody swept."""
+    succeeded(cli.run("run-due"))
     told = json.loads(succeeded(later(cli, "run-due", "--json")))
     assert told["people_of_whom_what_was_kept_is_gone"] == 0
     assert {said[-1].event for said in receipts(cli)} == {"settled"}
     sweep(cli)
     assert left(database, "invoices") == [3]
+
+
+def test_a_day_that_no_statement_names_is_none(cli: CliRunner, database: str) -> None:
+    """The start was changed between the answer and the settling check: nothing is stated of the other day."""
+    execute(database, "UPDATE invoices SET issued = issued - 1; UPDATE lines SET issued = issued - 1")
+    succeeded(cli.run("run-due"))
+    sweep(cli)
+    told = json.loads(succeeded(later(cli, "run-due", "--json")))
+    assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert {said[-1].event for said in receipts(cli)} == {"settled"}
+
+
+def test_another_store_at_the_address_says_nothing(cli: CliRunner, database: str) -> None:
+    """A store that was moved, or one of tests: the same tables, and nothing in them."""
+    succeeded(cli.run("run-due"))
+    with fresh_database(database) as other:
+        execute(other, _SCHEMA.split("INSERT", maxsplit=1)[0])
+        told = json.loads(later(cli, "run-due", "--json", EXPUNGE_STORES__MAIN__URL=other).out)
+    assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert {said[-1].event for said in receipts(cli)} == {"settled"}

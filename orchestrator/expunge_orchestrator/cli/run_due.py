@@ -56,10 +56,10 @@ def run_due(as_json: output.Json = False) -> None:
         searched, unsearched = _search_and_settle(workspace)
         done = len(unsettled & _in_state(workspace, [BatchState.SETTLED]))  # also what an interrupted run had begun
         scheduler.close_ended(workspace)
-        kept_over = _state_kept_gone(workspace)
         outbox.enqueue_changes(workspace, now())
         while delivery.deliver_due(workspace, now):
             pass  # slow receivers get a little each time; there is no next look here
+        kept_over = _state_kept_gone(workspace)
         listings = backup_copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
             backup_copies.record(connection, listings)

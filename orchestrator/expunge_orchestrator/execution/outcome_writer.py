@@ -170,7 +170,8 @@ class OutcomeWriter:
             bulk_update(self.connection, rows)
         for item in self.keys_kept:
             places, person = self.evidence.places[item.id], self.context.subject(item)
-            look_on = collection_lines.kept_until(self.decision.people[item.id].lines)
+            end = self.decision.people[item.id]
+            look_on = collection_lines.kept_until(end.lines, item.verified) if end.way is Way.ANSWERED else None
             residual_keys.keep(self.connection, self.context.workspace, item, places, person, look_on)
         kept_keys.destroy(self.connection, seen_to_the_end)
         for way, people in self.apart.items():

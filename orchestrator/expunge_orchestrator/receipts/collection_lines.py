@@ -9,6 +9,7 @@ from types import MappingProxyType
 from expunge_orchestrator.clock import exact
 from expunge_orchestrator.receipts.standard_sentences import Went
 from expunge_orchestrator.rules import count_records
+from expunge_orchestrator.rules.count_records import CountRecord, unpack
 from expunge_orchestrator.rules.outcomes import CollectionOutcome, Outcome
 from expunge_orchestrator.rules.retention_grounds import UNNAMED_GROUND, Grounds, ground_of
 from expunge_reports import consistency
@@ -140,15 +141,23 @@ def kept_for_a_time(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]
     ]
 
 
-def kept_until(lines: Sequence[CollectionOutcome]) -> date | None:
-    """From which day on nothing of what is `still_there` is to be there; None: something has no such day."""
-    days = [
-        line.verified.until
-        for line in lines
-        if line.verified is not None and count_records.kept_for_a_time(line.verified)
+def kept_until(lines: Sequence[CollectionOutcome], answered: CountRecord) -> date | None:
+    """From which day on nothing of what is `still_there` is to be there; None: that cannot be said of all of it.
+
+    Args:
+        lines: Of one person, by the last look.
+        answered: What the look before the answer saw, which stated the days: another day now is in no statement.
+    """
+    kept = [line for line in lines if line.verified is not None and count_records.kept_for_a_time(line.verified)]
+    seen = [line.verified for line in kept if line.verified is not None]
+    stated = {(store, name): one for store, names in answered.items() for name, one in unpack(names).items()}
+    days = [one.until for one in seen if one.until is not None and not one.ambiguous]
+    before = [
+        one.until
+        for line in kept
+        if (one := stated.get((line.store, line.collection))) is not None and count_records.kept_for_a_time(one)
     ]
-    known = [day for day in days if day is not None]
-    return None if left(lines) or len(known) < len(days) else max(known, default=None)
+    return max(days, default=None) if len(days) == len(kept) and days == before and not left(lines) else None
 
 
 def left(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:

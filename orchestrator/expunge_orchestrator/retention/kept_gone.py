@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
 
-from expunge_connectors.contract import RecordCounts, Subject
+from expunge_connectors.contract import Counts, RecordCounts, Subject
 from expunge_connectors.errors import ConnectorError
-from expunge_orchestrator import backup_copies
+from expunge_orchestrator import backup_copies, store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger import kept_keys
 from expunge_orchestrator.ledger.batch_cutoffs import cutoffs_of
@@ -43,17 +43,22 @@ class _Look:
 def state_gone(workspace: Workspace) -> int:
     """Look for what had to go by today, and state of whom it is all gone. Returns of how many.
 
-    Of whom something is there still, or whose places this map leads to otherwise than their request's, nothing is said;
-    they are looked at again tomorrow. So are those of a store that cannot be asked.
+    Of whom something is there still, or that is not known for certain, nothing is said; they are looked at again
+    tomorrow: this map leads there otherwise than their request's, the store is another one, or built otherwise, or
+    cannot be asked, or a place of backups cannot.
     """
     today, after, stated = now().date(), 0, 0
     while looks := _next(workspace, today, after):
         after = max(one.item_id for look in looks for one in look.people)
         seen = now()
         gone = [(look, _gone(workspace, look)) for look in looks]
+        done: set[int] = set()
         if any(people for _, people in gone):
-            stated += _state(workspace, [(look.batch, people) for look, people in gone if people], seen)
-        done = {one.item_id for _, people in gone for one in people}
+            try:
+                stated += _state(workspace, [(look.batch, people) for look, people in gone if people], seen)
+                done = {one.item_id for _, people in gone for one in people}
+            except ConnectorError:  # a place of backups cannot be listed: which copies there are is not known
+                pass
         rest = [one.item_id for look in looks for one in look.people if one.item_id not in done]
         with workspace.ledger.begin() as connection:
             kept_keys.put_off_look(connection, rest, today + _AGAIN)
@@ -74,34 +79,44 @@ def _gone(workspace: Workspace, look: _Look) -> list[KeptUntil]:
     """Of whom the kept keys lead to everything that was kept, and to nothing any more."""
     differences = map_differences.differences(look.batch.decided, workspace.data_map)
     cipher = ItemCipher(workspace.keys.wrapping)
-    asked = [one for one in look.people if all(reached for _, _, reached in one.places)]
+    asked = {one.item_id: one for one in look.people if all(reached for _, _, reached in one.places)}
+    subjects = {number: _subject(cipher, one) for number, one in asked.items()}
+    for number, one in subjects.items():
+        if any(member_proof.unmark(key) != key for key in one.keys):  # where it leads depends on whose the rows are
+            del asked[number]
     there: set[int] = set()
-    for store in sorted({store for one in asked for store, _, _ in one.places}):
-        people = {one.item_id: _names(one, store) for one in asked if _names(one, store)}
-        if store not in workspace.stores or store not in look.cutoffs:
-            there |= people.keys()
-            continue
-        unseen = map_differences.unseen(differences, store, workspace.data_map)
-        subjects = [_subject(cipher, one) for one in asked if one.item_id in people]
+    for store in sorted({store for one in asked.values() for store, _, _ in one.places}):
+        people = {number: names for number, one in asked.items() if (names := _names(one, store))}
         try:
-            seen = workspace.stores[store].verify(subjects, look.batch.scope, look.cutoffs[store])
+            seen = _seen(workspace, look, store, [subjects[number] for number in people])
         except ConnectorError:
-            there |= people.keys()
-            continue
+            seen = None
+        unseen = map_differences.unseen(differences, store, workspace.data_map) if seen is not None else frozenset()
         there |= {
             number
             for number, names in people.items()
-            if names & unseen or any(name not in seen[number] or _is_there(seen[number][name]) for name in names)
+            if seen is None or names & unseen or any(_is_there(seen[number].get(name)) for name in names)
         }
-    return [one for one in asked if one.item_id not in there]
+    return [one for number, one in asked.items() if number not in there]
+
+
+def _seen(workspace: Workspace, look: _Look, name: str, subjects: Sequence[Subject]) -> Counts | None:
+    """What the store says of people; None: it is not the one, or not built as it was, when they were erased from it."""
+    store, planned = workspace.stores.get(name), look.batch.identities.get(name)
+    if store is None or name not in look.cutoffs or store.identity().digest != planned:
+        return None
+    if store_calls.changed_relations(store, look.batch.relations.get(name, {}), look.batch.scope):
+        return None
+    return store.verify(subjects, look.batch.scope, look.cutoffs[name])
 
 
 def _names(one: KeptUntil, store: str) -> frozenset[str]:
     return frozenset(name for of, name, _ in one.places if of == store)
 
 
-def _is_there(seen: RecordCounts) -> bool:
-    return bool(seen.due or seen.retained or seen.ambiguous)
+def _is_there(seen: RecordCounts | None) -> bool:
+    """Newer ones as well: a copy that was put back may be dated by when that was done."""
+    return seen is None or bool(seen.due or seen.retained or seen.ambiguous or seen.newer)
 
 
 def _subject(cipher: ItemCipher, one: KeptUntil) -> Subject:

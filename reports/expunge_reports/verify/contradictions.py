@@ -120,7 +120,7 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "sweep-against-plan": "a sweep by age ends on another day, or in other places, than it was begun for",
     "kept-gone-unheard": (
         "something that was kept is said to be gone of which it is not said before that it is kept, or before its day,"
-        " or twice, or as many places are open as before"
+        " or twice, or as many places are open as before, or the keys are kept"
     ),
     "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
 }

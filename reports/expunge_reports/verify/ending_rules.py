@@ -148,7 +148,8 @@ def _kept_gone(said: Said, _: datetime) -> Found:
     if gone is None:
         return
     days = {place: until for until, place in before.kept}
-    latest = current.issued_at + CLOCKS_DIFFER
+    looked = stated(gone.verified_at)
+    latest = current.issued_at if looked is None else looked + CLOCKS_DIFFER
     unheard = [one for one in gone.places if (day := days.get(one)) is None or day > latest]
     owed = 0 if before.last is None else before.last.open.items
     if (
@@ -157,6 +158,7 @@ def _kept_gone(said: Said, _: datetime) -> Found:
         or unheard
         or len(set(gone.places)) < len(gone.places)
         or current.open.items != max(0, owed - len(gone.places))
+        or (current.open.items > 0) != (gone.identifiers.kept is not None)
     ):
         yield "kept-gone-unheard", ""
 

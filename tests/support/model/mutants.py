@@ -562,7 +562,7 @@ MUTANTS = (
     Mutant(
         "what needs rows is swept first",
         f"{_AGES}/row_needs.py",
-        "children_first(store.collections, edges, (), persons)",
+        "children_first(store.collections, needs, (), persons)",
         "children_first(store.collections, (), (), persons)",
         _AGED,
     ),

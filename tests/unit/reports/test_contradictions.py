@@ -582,6 +582,8 @@ def kept_gone(until: str = "2026-11-25", items: int = 0, **members: object) -> C
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "gone before its day": ("kept-gone-unheard", kept_gone("2026-12-25")),
     "gone, and it was kept without a day": ("kept-gone-unheard", kept_gone(until=None)),  # type: ignore[arg-type]
+    "gone when it was looked for before its day": ("kept-gone-unheard", kept_gone("2026-11-26", verifiedAt=at(27))),
+    "gone, and what led there is kept": ("kept-gone-unheard", kept_gone(identifiers=KEPT)),
     "gone, and nothing was kept there": ("kept-gone-unheard", kept_gone(places=["main.posts"])),
     "gone twice": ("kept-gone-unheard", kept_gone(places=["main.invoices", "main.invoices"])),
     "gone, and as much is open as before": ("kept-gone-unheard", kept_gone(items=1)),
