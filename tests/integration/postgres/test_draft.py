@@ -393,6 +393,13 @@ def test_persons_of_two_schemas_are_never_merged_by_their_name(database):
     assert "# DECIDE: crm.customers in main (main_crm_customer_id) and shop.customers in main" in question
 
 
+def test_a_range_of_days_is_no_time_at_which_a_row_was_made(database):
+    execute(database, "CREATE TABLE customers (id serial PRIMARY KEY, email text, created daterange, made_at date)")
+    drafted = collections(draft(database))["customers"].entries
+    assert "created" not in drafted
+    assert "undated" in drafted
+
+
 def test_persons_of_two_databases_are_never_merged_by_their_name(database):
     execute(database, "CREATE TABLE customers (id serial PRIMARY KEY, email text, created_at timestamptz NOT NULL)")
     connection = PostgresConnection.model_validate({"url": database})

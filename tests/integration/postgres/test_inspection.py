@@ -93,6 +93,13 @@ ERRORS = [
         None,
     ),
     ("date-type", "users", NOTHING, edit("users", created="status")),
+    ("date-type", "users", "ALTER TABLE users ADD days daterange", edit("users", start="days")),
+    (
+        "date-type",
+        "users",
+        "ALTER TABLE users ADD days timestamptz[] NOT NULL DEFAULT '{}'",
+        edit("users", created="days"),
+    ),
     ("collation", "users", LOOSE + "ALTER TABLE users ALTER email TYPE text COLLATE loose" + CALLED, None),
     (
         "collation",

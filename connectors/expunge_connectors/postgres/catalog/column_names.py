@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from expunge_connectors.postgres.catalog.tables import DATES
+
 _TEXTUAL = frozenset({"text", "character varying", "character", "name", "citext", "json", "jsonb", "xml", "hstore"})
 
 
@@ -77,6 +79,6 @@ def named(name: str, base: str) -> Kind | None:
     found = next((kind for kind, pattern in _BY_NAME if pattern.search(snake)), None)
     if found is Kind.PHONE and _NOT_A_PHONE.search(snake):
         found = next((kind for kind, pattern in _BY_NAME if kind is not found and pattern.search(snake)), None)
-    if found is Kind.BIRTH and base in {"date", "timestamp without time zone", "timestamp with time zone"}:
+    if found is Kind.BIRTH and base in DATES:
         return found
     return found if textual(base) or (found is Kind.SECRET and base == "bytea") else None

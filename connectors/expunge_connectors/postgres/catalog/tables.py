@@ -13,6 +13,8 @@ from psycopg import sql
 from expunge_connectors.errors import TerminalError
 
 T = TypeVar("T")
+DATES = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
+"""Types of which a value is one day, or one moment: a range of them, and an array, is neither."""
 _PRECISION = re.compile(r"timestamp\(([0-6])\)")
 _UNHASHED = frozenset({"bit", "bit varying", "money", "tsquery", "tsvector"})
 
@@ -71,6 +73,11 @@ class Column:
     def hashed(self) -> bool:
         """The server has a hash of its values; without one it has no recursive query over them."""
         return self.base not in _UNHASHED
+
+    @property
+    def dated(self) -> bool:
+        """A value of it is one day, or one moment."""
+        return self.base in DATES
 
     @property
     def uncut(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expunge_connectors.postgres.catalog.tables import Column, Table
+from expunge_connectors.postgres.catalog.tables import Table
 
 _CREATED = frozenset(
     """
@@ -16,11 +16,6 @@ _CREATED = frozenset(
 def creation_time(table: Table) -> dict[str, object]:
     """`created`, and `undated` where rows may have no time: to be decided."""
     columns = table.columns
-    found = next((name for name in columns if name.lower() in _CREATED and dated(columns[name])), None)
+    found = next((name for name in columns if name.lower() in _CREATED and columns[name].dated), None)
     open_ = found is None or not columns[found].not_null  # a row without a time would count as newer for ever
     return {**({} if found is None else {"created": found}), **({"undated": None} if open_ else {})}
-
-
-def dated(column: Column) -> bool:
-    """It holds times or days."""
-    return column.base.startswith(("timestamp", "date"))

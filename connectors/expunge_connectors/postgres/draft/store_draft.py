@@ -10,7 +10,7 @@ from expunge_connectors.postgres.catalog import reader
 from expunge_connectors.postgres.catalog.tables import Catalogue, Column, ForeignKey, Table
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.draft import excluded_tables, missing_rights
-from expunge_connectors.postgres.draft.creation_times import creation_time, dated
+from expunge_connectors.postgres.draft.creation_times import creation_time
 from expunge_connectors.postgres.draft.draft_names import DraftNames
 from expunge_connectors.postgres.draft.link_proposals import ADDRESS, REUSABLE, LinkProposals, elements, several, source
 from expunge_connectors.postgres.draft.polymorphic_keys import PolymorphicKey, polymorphic_keys
@@ -252,7 +252,7 @@ class _Drafter:
                 " `log: {purpose, ground, retention, approved_by}` in the place of data_type, owner and found_by"
             )
         elif kept_like(table):
-            starts = [name for name, column in self.tables[table].columns.items() if dated(column)]
+            starts = [name for name, column in self.tables[table].columns.items() if column.dated]
             questions["data_type"] = (
                 f"{PERSONAL}, or a retained type with its ground, if a law says so; then also"
                 f" `start: {starts[0] if starts else '<a date>'}`"

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
-from expunge_connectors.postgres.catalog.tables import Column
+from expunge_connectors.postgres.catalog.tables import DATES, Column
 from expunge_connectors.postgres.erase.erasing_statements import due, replacement
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
@@ -44,7 +44,6 @@ _FIXED = frozenset({
 """Types of which a value holds no other one: a stamp of today is no copy of a birthday."""
 
 _NUMBERS = frozenset({"smallint", "integer", "bigint", "numeric", "real", "double precision"})
-_TIMES = frozenset({"date", "timestamp without time zone", "timestamp with time zone"})
 _ONE_SPELLING = {
     **dict.fromkeys(
         _NUMBERS,
@@ -54,7 +53,7 @@ _ONE_SPELLING = {
     ),
     "money": sql.SQL("SELECT pg_catalog.trim_scale({value}::text::money::numeric)::text"),
     **dict.fromkeys(
-        _TIMES,
+        DATES,
         sql.SQL("SELECT CASE WHEN {value}::text !~ '^[0-9]{{6}}' THEN {value}::text::timestamptz::timestamp::text END"),
     ),
 }

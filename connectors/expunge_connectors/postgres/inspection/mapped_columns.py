@@ -74,7 +74,7 @@ def _dates(inspection: InspectionContext, name: str, spec: TableSpec, table: Tab
     of_claims = [("since", column) for column in spec.since.values()]
     for role, dated in (("created", spec.created), ("start", spec.start), *of_claims):
         live = table.columns.get(dated or "")
-        if live is not None and not live.base.startswith(("timestamp", "date")):
+        if live is not None and not live.dated:
             yield inspection.error(
                 "date-type", name, f"`{role}` names {live.name}, which is {live.type}.", "Name a date or timestamp."
             )
