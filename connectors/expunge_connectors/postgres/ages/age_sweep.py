@@ -25,10 +25,10 @@ from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.ages import row_names
 from expunge_connectors.postgres.ages.due_rows import AgeRules
 from expunge_connectors.postgres.ages.row_names import NamedBy, RowReader
-from expunge_connectors.postgres.ages.sweep_statements import STAGED, SweepStatements
+from expunge_connectors.postgres.ages.sweep_statements import STAGED, SweepStatements, Taking
 from expunge_connectors.postgres.ages.table_slices import Leaf, TableSlice, TableSlices, leaves
 from expunge_connectors.postgres.connection import Connection, only_row
-from expunge_connectors.postgres.erase.redacted_writes import execute
+from expunge_connectors.postgres.erase.redacted_writes import execute, overwrite
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
@@ -170,23 +170,41 @@ class AgeSweep:
                 notice(SweptPiece(after, held=held))
                 return 0
             gone: Counter[str] = Counter()
-            for child, statement in statements.along(part):
-                rows = execute(connection, statement)
-                watch.reported([child.name], rows)
-                gone[child.name] += rows
-            rows = execute(connection, statements.take(part))
-            watch.reported([self.mapped.name], rows)
-            gone[self.mapped.name] += rows
+            rows = 0
+            for one in (*statements.along(part), statements.take(part)):
+                rows = self._take(connection, one)
+                watch.reported([one.mapped.name], rows)
+                gone[one.mapped.name] += rows
         if rows != going:
-            raise TransientError(
-                f"store {store.name}, collection {self.mapped.name}: rows that were to go by age changed meanwhile, or"
-                " a trigger or a rule left them as they were; nothing of this piece is kept, and it is done again.",
-                remedy="If it stays like this, look for a trigger or a rule on the table that holds us back.",
-            )
+            raise self._left()
         watch.settle(connection)
         (mark,) = only_row(connection.execute(_MARK))
         notice(SweptPiece(after, {name: number for name, number in gone.items() if number}, held, mark))
         return rows
+
+    def _take(self, connection: Connection, taking: Taking) -> int:
+        """Take rows away; returns how many.
+
+        Raises:
+            TransientError: One of them is there, or not overwritten.
+        """
+        if taking.written is None:
+            rows = execute(connection, taking.statement)
+        elif (overwritten := overwrite(connection, taking.statement, taking.written)) is not None:
+            rows = overwritten
+        else:
+            raise self._left()
+        if taking.left is not None and only_row(connection.execute(taking.left)) != (0,):
+            raise self._left()
+        return rows
+
+    def _left(self) -> TransientError:
+        return TransientError(
+            f"store {self.rules.store.name}, collection {self.mapped.name}: rows that were to go by age, or with one"
+            " that does, changed meanwhile, or a trigger or a rule left them as they were; nothing of this piece is"
+            " kept, and it is done again.",
+            remedy="If it stays like this, look for a trigger or a rule on the table that holds us back.",
+        )
 
     def _spare_naming(
         self, connection: Connection, part: TableSlice, things: list[NamedBy], cleared: frozenset[SubjectKey]

@@ -14,11 +14,27 @@ from expunge_connectors.postgres.ages.table_slices import TableSlice
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import FALSE, and_, comma_list, not_, or_
-from expunge_connectors.postgres.sql.tombstones import put
+from expunge_connectors.postgres.sql.tombstones import is_tombstone, put
 
 _GOING = sql.SQL("pg_temp.expunge_going")
 STAGED = sql.SQL("t.ctid = ANY (ARRAY(SELECT place FROM pg_temp.expunge_going))")
 """The row `t` of the piece is to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Take rows of one collection away.
+
+    Attributes:
+        statement: A DELETE or an UPDATE.
+        written: Of a row that it overwrote: it is as it should be; None: the rows are deleted.
+        left: Counts rows that should be gone, or overwritten; None: who asks knows how many there were.
+    """
+
+    mapped: BoundTable
+    statement: sql.Composed
+    written: sql.Composable | None = None
+    left: sql.Composed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +73,20 @@ class SweepStatements:
             _GOING, part.table, needed
         )
 
-    def along(self, part: TableSlice) -> list[tuple[BoundTable, sql.Composed]]:
-        """What goes with them, the rows furthest below first: each collection with its statement."""
-        found: list[tuple[BoundTable, sql.Composed]] = []
+    def along(self, part: TableSlice) -> list[Taking]:
+        """What goes with them, the rows furthest below first."""
+        found: list[Taking] = []
         source = sql.SQL("{} AS t").format(part.table)
         self._below(self.mapped, "t", source, STAGED, 0, found)
         return found
 
-    def take(self, part: TableSlice) -> sql.Composed:
+    def take(self, part: TableSlice) -> Taking:
         """Delete or overwrite the rows themselves."""
         still = and_(part.within, STAGED, self.rules.due(self.mapped, "t"), of_kinds(self.mapped, "t"))
         if self.mapped.action is Action.TOMBSTONE:
-            return _overwrite(self.mapped, part.table, "t", None, still)
-        return sql.SQL("DELETE FROM {} AS t WHERE {}").format(part.table, still)
+            overwritten = _overwrite(self.mapped, part.table, "t", None, still)
+            return Taking(self.mapped, overwritten, is_tombstone(self.mapped, "t"))
+        return Taking(self.mapped, sql.SQL("DELETE FROM {} AS t WHERE {}").format(part.table, still))
 
     def _below(  # noqa: PLR0913, PLR0917 - how far down it is, and by which rows
         self,
@@ -78,7 +95,7 @@ class SweepStatements:
         source: sql.Composable,
         condition: sql.Composable,
         level: int,
-        found: list[tuple[BoundTable, sql.Composed]],
+        found: list[Taking],
     ) -> None:
         for child, link in self.rules.along(mapped):
             inner = f"b{level}"
@@ -86,17 +103,17 @@ class SweepStatements:
             further = sql.SQL("{}, {} AS {}").format(source, child.table.identifier, sql.Identifier(inner))
             self._below(child, inner, further, here, level + 1, found)
             only = and_(here, of_kinds(child, inner), not_(is_erased(self.rules.store, child, inner)))
+            table, written = child.table.identifier, is_tombstone(child, inner)
+            left = sql.SQL("SELECT count(*) FROM {}, {} AS {} WHERE {}").format(
+                source, table, sql.Identifier(inner), and_(here, of_kinds(child, inner), not_(written))
+            )
             if child.action is Action.TOMBSTONE:
-                found.append((child, _overwrite(child, child.table.identifier, inner, source, only)))
+                found.append(Taking(child, _overwrite(child, table, inner, source, only), written, left))
             else:
-                found.append(
-                    (
-                        child,
-                        sql.SQL("DELETE FROM {} AS {} USING {} WHERE {}").format(
-                            child.table.identifier, sql.Identifier(inner), source, only
-                        ),
-                    )
+                deleted = sql.SQL("DELETE FROM {} AS {} USING {} WHERE {}").format(
+                    table, sql.Identifier(inner), source, only
                 )
+                found.append(Taking(child, deleted, None, left))
 
     def _needed(self, alias: str, goes: Callable[[BoundTable, str], sql.Composable]) -> sql.Composable:
         needing = RowNeeds(self.rules.store, self.rules.without, goes).of_row(self.mapped, alias)

@@ -59,6 +59,16 @@ def execute(connection: Connection, statement: sql.Composed) -> int:
     return _run(connection, statement, _ROWS)
 
 
+def overwrite(connection: Connection, update: sql.Composed, written: sql.Composable) -> int | None:
+    """Run one UPDATE; returns how many rows it touched, or None: of one of them `written` does not hold now."""
+    statement = sql.SQL(
+        "WITH put AS ({} RETURNING ({}) IS TRUE AS written)"
+        " SELECT CASE WHEN bool_and(written) IS FALSE THEN -1 ELSE count(*) END INTO expunge_touched FROM put"
+    ).format(update, written)
+    touched = _run(connection, statement, sql.SQL(""))
+    return None if touched < 0 else touched
+
+
 def carry_out_together(connection: Connection, deletions: list[sql.Composed]) -> int:
     """Run several DELETEs as one statement, at whose end the server looks at its constraints; returns their rows."""
     gone = [
