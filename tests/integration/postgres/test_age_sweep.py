@@ -490,3 +490,21 @@ def test_a_row_stays_while_a_trigger_keeps_what_goes_along(database: str) -> Non
     with pytest.raises(TransientError, match="trigger"):
         swept(database, aged(collections))
     assert (ids(database, "calls"), ids(database, "notes")) == ([1], [1, 2])
+
+
+def test_while_a_person_is_held_an_address_that_cannot_be_read_keeps_its_row(database: str) -> None:
+    leads = "leads: {table: public.leads, start: made, undated: erase, found_by: [{column: contact, identity: email}]}"
+    execute(
+        database,
+        "CREATE TABLE leads (id int PRIMARY KEY, contact text, made date);"
+        f"INSERT INTO leads VALUES (1, 'write to ann@x.example', {OLD}), (2, 'bob@x.example', {OLD}),"
+        f" (3, 'unknown', {OLD}), (4, NULL, {OLD})",
+    )
+
+    def with_spellings(document: dict[str, Any]) -> None:
+        document["identities"]["email"]["normaliser"] = "email/3"
+
+    loaded = aged(leads, change=with_spellings)
+    done = swept(database, loaded, held=Held(frozenset({SubjectKey("email", "ann@x.example")})))
+    assert (done.held, ids(database, "leads")) == (1, [1])
+    assert swept(database, loaded).gone == {"leads": 1}

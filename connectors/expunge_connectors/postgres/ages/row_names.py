@@ -153,7 +153,7 @@ class RowReader:
 
     found: list[NamedBy]
     data_map: DataMap
-    _read: dict[tuple[int, str], frozenset[SubjectKey]]
+    _read: dict[tuple[int, str], tuple[frozenset[SubjectKey], bool]]
 
     @classmethod
     def of(cls, found: list[NamedBy], data_map: DataMap) -> RowReader:
@@ -162,13 +162,21 @@ class RowReader:
 
     def keys(self, at: int, text: str | None) -> frozenset[SubjectKey]:
         """The keys in a text found on a way."""
+        return self._reading(at, text)[0]
+
+    def alone(self, at: int, text: str | None) -> bool:
+        """What was not read of such a text can be no further key."""
+        return self._reading(at, text)[1]
+
+    def _reading(self, at: int, text: str | None) -> tuple[frozenset[SubjectKey], bool]:
         way = self.found[at]
         if way.identity is None or way.source is None or text is None:
-            return frozenset()
+            return frozenset(), True
         known = self._read.get((at, text))
         if known is None:
             reading = way.source.read(self.data_map.identities[way.identity].rule, text)
-            known = self._read[at, text] = frozenset(SubjectKey(way.identity, value) for value in reading.values)
+            keys = frozenset(SubjectKey(way.identity, value) for value in reading.values)
+            known = self._read[at, text] = (keys, reading.alone)
         return known
 
 
@@ -183,17 +191,28 @@ def named_things(
 
 
 def kept(rows: Collection[tuple[str, int, str | None, str | None]], reader: RowReader, keeping: Keeping) -> list[str]:
-    """The places of the rows that holds keep. A row of which nothing says whose member's it is may be anybody's."""
+    """The places of the rows that holds keep.
+
+    A row of which nothing says whose member's it is may be anybody's, and so may one with an address or a number in it
+    that cannot be read, while a hold names people by such.
+    """
     if len(reader.found) == 1:  # as mostly: each text is judged once, however many rows hold it
         judged = {
-            (text, member): keeping.keeps(reader.keys(0, text), member)
+            (text, member): not reader.alone(0, text) or keeping.keeps(reader.keys(0, text), member)
             for text, member in {(text, member) for _, _, text, member in rows}
         }
         return [place for place, _, text, member in rows if judged[text, member]]
     said: dict[str, dict[str | None, set[SubjectKey]]] = defaultdict(lambda: defaultdict(set))
+    unread: set[str] = set()
     for place, at, text, member in rows:
         said[place][member] |= reader.keys(at, text)
+        if not reader.alone(at, text):
+            unread.add(place)
     for by_member in said.values():
         if len(by_member) > 1 and not by_member.get(None):
             by_member.pop(None, None)
-    return [place for place, one in said.items() if any(keeping.keeps(keys, member) for member, keys in one.items())]
+    return [
+        place
+        for place, one in said.items()
+        if place in unread or any(keeping.keeps(keys, member) for member, keys in one.items())
+    ]
