@@ -2,7 +2,6 @@
 
 templates             `session:{token}` templates
 template_rules        which collection a name belongs to; where two overlap
-end_by_age         whether a store can end records by itself as the map says (pure)
 end_by_age            whether a store can end records by itself as the map says (pure)
 nested_names          one person's names within another's, where a value holds what ends it
 name_samples          sampled names held against the templates
