@@ -115,6 +115,7 @@ def test_what_is_there_under_another_name_is_not_stated_to_be_gone(cli: CliRunne
     )
     told = json.loads(succeeded(later(cli, "run-due", "--json")))
     assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert told["people_of_whom_what_was_kept_is_left_or_unknown"] == 1
     assert {said[-1].event for said in receipts(cli)} == {"settled"}
 
 
@@ -123,6 +124,7 @@ def test_what_is_there_still_is_not_stated_to_be_gone(cli: CliRunner, database: 
     succeeded(cli.run("run-due"))
     told = json.loads(succeeded(later(cli, "run-due", "--json")))
     assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert told["people_of_whom_what_was_kept_is_left_or_unknown"] == 1
     assert {said[-1].event for said in receipts(cli)} == {"settled"}
     sweep(cli)
     assert left(database, "invoices") == [3]
@@ -135,6 +137,7 @@ def test_a_day_that_no_statement_names_is_none(cli: CliRunner, database: str) ->
     sweep(cli)
     told = json.loads(succeeded(later(cli, "run-due", "--json")))
     assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert told["people_of_whom_what_was_kept_is_left_or_unknown"] == 0, "there is no day on which to look"
     assert {said[-1].event for said in receipts(cli)} == {"settled"}
 
 
@@ -145,4 +148,5 @@ def test_another_store_at_the_address_says_nothing(cli: CliRunner, database: str
         execute(other, _SCHEMA.split("INSERT", maxsplit=1)[0])
         told = json.loads(later(cli, "run-due", "--json", EXPUNGE_STORES__MAIN__URL=other).out)
     assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert told["people_of_whom_what_was_kept_is_left_or_unknown"] == 1
     assert {said[-1].event for said in receipts(cli)} == {"settled"}

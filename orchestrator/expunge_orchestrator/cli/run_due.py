@@ -28,6 +28,7 @@ from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.receipts.statement_issuer import publish
 from expunge_orchestrator.requests import scheduler
 from expunge_orchestrator.retention import kept_gone
+from expunge_orchestrator.retention.kept_gone import Looked
 from expunge_orchestrator.workspace import Workspace, opened
 
 
@@ -73,7 +74,8 @@ def run_due(as_json: output.Json = False) -> None:
         "erasure_requests_started": begun,
         "people_searched_for": searched,
         "settling_checks": done,
-        "people_of_whom_what_was_kept_is_gone": kept_over,
+        "people_of_whom_what_was_kept_is_gone": kept_over.gone,
+        "people_of_whom_what_was_kept_is_left_or_unknown": kept_over.left,
         "stale_plans_discarded": forgotten,
         "people_released_from_hold": released,
         "notices_waiting": unsent.waiting,
@@ -126,6 +128,11 @@ def _show(report: Mapping[str, Any]) -> None:
     )
     if kept := report["people_of_whom_what_was_kept_is_gone"]:
         told.print(f"What a law kept is gone, and stated so: {output.people(kept)}.")
+    if left := report["people_of_whom_what_was_kept_is_left_or_unknown"]:
+        told.print(
+            f"What a law kept has had its day, and is there or cannot be told to be gone: {output.people(left)}. Looked"
+            " for again tomorrow. Whether retention is armed and keeps up: expunge retention report"
+        )
     if released := report["people_released_from_hold"]:
         told.print(f"Taken up after a hold: {output.people(released)}.")
     if uids := report["batches_waiting_for_check"]:
@@ -157,15 +164,15 @@ def _run(workspace: Workspace) -> None:
         output.stderr_console().print("Another process is running this ledger; it does what is due.")
 
 
-def _state_kept_gone(workspace: Workspace) -> int:
-    stated = kept_gone.state_gone(workspace)
-    if stated:
+def _state_kept_gone(workspace: Workspace) -> Looked:
+    looked = kept_gone.state_gone(workspace)
+    if looked.gone:
         try:
             with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
                 publish(workspace.ledger, writer, lambda _: None)
         except LedgerBusyError:
             pass  # who runs this ledger publishes it
-    return stated
+    return looked
 
 
 def _start_settling(workspace: Workspace) -> ExpungeError | None:

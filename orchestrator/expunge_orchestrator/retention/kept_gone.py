@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 
 from expunge_connectors.contract import Counts, RecordCounts, Subject
 from expunge_connectors.errors import ConnectorError
@@ -40,14 +41,21 @@ class _Look:
     cutoffs: Mapping[str, datetime]
 
 
-def state_gone(workspace: Workspace) -> int:
-    """Look for what had to go by today, and state of whom it is all gone. Returns of how many.
+class Looked(NamedTuple):
+    """Of how many people what was kept is stated to be gone, and of how many it is there, or not known for certain."""
+
+    gone: int
+    left: int
+
+
+def state_gone(workspace: Workspace) -> Looked:
+    """Look for what had to go by today, and state of whom it is all gone.
 
     Of whom something is there still, or that is not known for certain, nothing is said; they are looked at again
     tomorrow: this map leads there otherwise than their request's, the store is another one, or built otherwise, or
     cannot be asked, or a place of backups cannot.
     """
-    today, after, stated = now().date(), 0, 0
+    today, after, stated, left = now().date(), 0, 0, 0
     while looks := _next(workspace, today, after):
         after = max(one.item_id for look in looks for one in look.people)
         seen = now()
@@ -62,7 +70,8 @@ def state_gone(workspace: Workspace) -> int:
         rest = [one.item_id for look in looks for one in look.people if one.item_id not in done]
         with workspace.ledger.begin() as connection:
             kept_keys.put_off_look(connection, rest, today + _AGAIN)
-    return stated
+        left += len(rest)
+    return Looked(stated, left)
 
 
 def _next(workspace: Workspace, today: date, after: int) -> list[_Look]:
