@@ -1,7 +1,7 @@
 """Retention: data goes when its time has come (ADR 30).
 
 age_plan          what is due by age in every place of the data map, and what stays of it
-hold_keeping      what holds keep of a collection that is swept
+holds_in_force    what holds keep of a collection that is swept
 named_elsewhere   what a record names in other stores goes before it, or keeps it
 sweep_run         carries out a sweep, and takes up one that was interrupted
 sweep_statements  what is stated of a sweep, for each controller

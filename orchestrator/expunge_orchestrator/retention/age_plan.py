@@ -13,8 +13,8 @@ from expunge_connectors.contract import Age, AgeCounts, GoesWith, Heartbeat, Kno
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger import Transaction, sweeps
 from expunge_orchestrator.ledger.sweeps import AgePlanRow
-from expunge_orchestrator.retention import hold_keeping
-from expunge_orchestrator.retention.hold_keeping import HoldsInForce
+from expunge_orchestrator.retention import holds_in_force
+from expunge_orchestrator.retention.holds_in_force import HoldsInForce
 from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports import canonical
@@ -80,7 +80,7 @@ def age_plan(workspace: Workspace, today: date, beat: Heartbeat) -> AgePlan:
     Raises:
         ConnectorError: A store cannot be asked: what is due there is not known.
     """
-    in_force = hold_keeping.in_force(workspace, today, None, beat)
+    in_force = holds_in_force.in_force(workspace, today, None, beat)
     places = [place for store in workspace.data_map.stores for place in _in_store(workspace, store, in_force, beat)]
     numbered = [replace(one, number=at) for at, one in enumerate(places)]
     return AgePlan(sorted(numbered, key=_oldest_first), sum(_on_some(one) for one in in_force.holds))

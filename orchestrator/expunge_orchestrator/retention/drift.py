@@ -10,7 +10,7 @@ from typing import Any
 from expunge_connectors.contract import Drift, Heartbeat, ReportsDrift
 from expunge_orchestrator.ledger import holds
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.retention.hold_keeping import concerns
+from expunge_orchestrator.retention.holds_in_force import concerns
 from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.workspace import Workspace
 

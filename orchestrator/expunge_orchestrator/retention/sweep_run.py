@@ -14,9 +14,9 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import sweeps
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.sweeps import AgePlanRow, Arming, Sweep, SweepPlace, SweepState
-from expunge_orchestrator.retention import age_plan, hold_keeping
+from expunge_orchestrator.retention import age_plan, holds_in_force
 from expunge_orchestrator.retention.errors import NotArmedError, RunawayError
-from expunge_orchestrator.retention.hold_keeping import HoldsInForce
+from expunge_orchestrator.retention.holds_in_force import HoldsInForce
 from expunge_orchestrator.retention.sweep_statements import state_begun, state_done
 from expunge_orchestrator.rules.runaway_limit import beyond
 from expunge_orchestrator.workspace import Workspace
@@ -181,7 +181,7 @@ class SweepRun:
                 )
             if self.pace.until is not None and now() >= self.pace.until:
                 return None
-            self._holds = hold_keeping.in_force(self.workspace, now().date(), self._holds, no_beat)
+            self._holds = holds_in_force.in_force(self.workspace, now().date(), self._holds, no_beat)
             if self._holds.whole(self.workspace, place.store, together, place.controller):
                 at_work.whole = True
                 return None

@@ -1,4 +1,4 @@
-"""Hold keeping: what holds keep of a collection that is swept by age, whomever and whatever they name.
+"""Holds in force: what they keep of a collection that is swept by age, whomever and whatever they name.
 
 A hold knows people by keyed hashes alone (ADR 6). So each record that is about to go says its keys, and these are held
 against the hashes; and the records of persons are read once, so that a hold by an e-mail keeps what is found by the id
