@@ -52,4 +52,5 @@ def test_drift_is_told_and_nothing_is_changed(
     held = {one["collection"]: one for one in told(cli)["drifts"]}
     assert held["caller_cache"]["fix"] is None
     assert held["exports"]["fix"] is not None
+    assert held["web_access_log"]["fix"] is None, "a log names whom a hold keeps, and nobody looks into it"
     lift(installation, hold)

@@ -65,11 +65,12 @@ def document(found: StoreDrifts) -> dict[str, Any]:
 
 
 def _held(workspace: Workspace, store: str, in_force: Sequence[Hold]) -> frozenset[str]:
-    """Collections of which a hold keeps anything, of whomever."""
+    """Collections of which a hold keeps anything, of whomever. A log may name anybody: any hold keeps it."""
     return frozenset(
         name
         for of, name, spec in workspace.data_map.collections()
         if of == store
-        and spec.owner is not None
-        and any(concerns(one, workspace, store, {name}, spec.owner.controller) for one in in_force)
+        and any(
+            spec.owner is None or concerns(one, workspace, store, {name}, spec.owner.controller) for one in in_force
+        )
     )
