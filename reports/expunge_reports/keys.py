@@ -80,7 +80,8 @@ def load(directory: Path) -> KeyRing:
     """Read the six keys of a directory.
 
     Raises:
-        KeyFileError: a file is missing, no regular file, readable by group or others, or not a key of its kind.
+        KeyFileError: a file is missing, no regular file, readable by group or others, another user's, or not a key of
+            its kind.
     """
     try:
         _check_private(directory.stat(), "the keys directory")
@@ -142,6 +143,8 @@ def _read_private(path: Path) -> bytes:
 def _check_private(found: os.stat_result, what: str) -> None:
     if open_to_others(found):
         raise KeyFileError(f"{what} is open to group or others; take their rights away (chmod go=)")
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise KeyFileError(f"{what} belongs to another user, who could sign in our name (chown {os.geteuid()})")
 
 
 def _write_new(path: Path, data: bytes) -> None:

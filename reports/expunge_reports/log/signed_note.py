@@ -24,6 +24,13 @@ MAX_NOTE: Final = 256 * 1024  # signed-note asks for 16 lines at least, of up to
 _KEY_ID_SIZE: Final = 4
 _TIME_SIZE: Final = 8
 _MAX_SIGNATURES: Final = 100
+# The y of the points that eight times themselves are nothing, also those that are not reduced (RFC 8032, 5.1.3). A
+# signature that anybody makes verifies under such a key.
+_FIELD: Final = 2**255 - 19
+_ORDER_EIGHT: Final = int.from_bytes(
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+)
+_SMALL_ORDER: Final = frozenset({0, 1, _FIELD - 1, _FIELD, _FIELD + 1, _ORDER_EIGHT, _FIELD - _ORDER_EIGHT})
 _KEY_HEX: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
@@ -78,7 +85,7 @@ def parse_vkey(vkey: str) -> VerifierKey:
     """Read a verifier key.
 
     Raises:
-        NoteError: malformed, an unknown kind of key, or a key id that does not belong to the key.
+        NoteError: malformed, an unknown kind of key, a key id that does not belong to the key, or a key of small order.
     """
     try:
         name, key_hex, encoded = vkey.split("+", 2)
@@ -92,6 +99,8 @@ def parse_vkey(vkey: str) -> VerifierKey:
         raise NoteError("the verifier key is of an unknown kind")
     if key.key_id.hex() != key_hex:
         raise NoteError("the verifier key's id does not belong to the key")
+    if int.from_bytes(key.public, "little") % 2**255 in _SMALL_ORDER:
+        raise NoteError("the verifier key is a point of small order, for which anybody can sign")
     return key
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -130,3 +131,18 @@ def test_no_key_shows_in_repr(directory):
 def test_a_missing_directory_is_an_error(tmp_path):
     with pytest.raises(KeyFileError):
         keys.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("what", ["directory", keys.WRAPPING_FILE, keys.RECEIPT_FILE])
+def test_keys_of_another_user_are_refused(directory, monkeypatch, what):
+    """Root can read them, and the one who wrote them would sign in our name."""
+    theirs = (directory if what == "directory" else directory / what).stat()
+    true_stat, true_fstat = Path.stat, os.fstat
+
+    def owned_by_another(found):
+        return os.stat_result((*found[:4], found.st_uid + 1000, *found[5:])) if found.st_ino == theirs.st_ino else found
+
+    monkeypatch.setattr(Path, "stat", lambda path, **options: owned_by_another(true_stat(path, **options)))
+    monkeypatch.setattr(os, "fstat", lambda descriptor: owned_by_another(true_fstat(descriptor)))
+    with pytest.raises(KeyFileError, match="belongs to another user"):
+        keys.load(directory)

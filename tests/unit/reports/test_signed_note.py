@@ -57,6 +57,51 @@ def test_no_mangled_verifier_key_is_read():
             signed_note.parse_vkey(mangled)
 
 
+P = 2**255 - 19
+
+
+def doubled(point):
+    """Edwards25519 (RFC 8032, 5.1.4), in affine coordinates."""
+    x, y = point
+    both = -121665 * pow(121666, -1, P) * x * x * y * y
+    return (2 * x * y * pow(1 + both, -1, P)) % P, ((y * y + x * x) * pow(1 - both, -1, P)) % P
+
+
+def points_of_small_order():
+    """Every point that eight times itself is nothing: eight of them."""
+    d = -121665 * pow(121666, -1, P) % P
+    found = set()
+    for y in (0, 1, P - 1, *(int.from_bytes(bytes.fromhex(one), "little") % 2**255 for one in ORDER_8)):
+        square = (y * y - 1) * pow(d * y * y + 1, -1, P) % P
+        root = pow(square, (P + 3) // 8, P)
+        x = root if root * root % P == square else root * pow(2, (P - 1) // 4, P) % P
+        found |= {(x, y), (-x % P, y)}
+    return found
+
+
+ORDER_8 = (
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+)
+
+
+def test_a_key_of_small_order_is_no_key():
+    """Anybody can sign for it (RFC 8032, 5.1.7; Chalkias and others, "Taming the many EdDSAs")."""
+    points = points_of_small_order()
+    assert len(points) == 8
+    encodings = set()
+    for point in points:
+        assert doubled(doubled(doubled(point))) == (0, 1)
+        sign = point[0] & 1
+        for y in {point[1], point[1] + P} & set(range(2**255 - 19, 2**255)) | {point[1]}:
+            encodings |= {(y | side << 255).to_bytes(32, "little") for side in {sign, 0, 1}}
+    assert len(encodings) == 14
+    for material in encodings:
+        for kind in (signed_note.LOG_KEY, signed_note.WITNESS_KEY):
+            with pytest.raises(NoteError, match="small order"):
+                signed_note.parse_vkey(signed_note.VerifierKey("witness.example", kind, material).vkey)
+
+
 def test_one_flipped_bit_in_a_note_is_noticed():
     data = signed_note.sign_checkpoint(HEAD, KEY).encode()
     assert signed_note.verify_checkpoint(data.decode(), VERIFIER) == HEAD
