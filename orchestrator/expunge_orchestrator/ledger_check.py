@@ -53,7 +53,8 @@ def require_log_in_sync(ledger: Ledger, log: Log) -> None:
 def require_own_keys(ledger: Ledger, ring: KeyRing) -> None:
     """Make sure that these are the keys under which this ledger tags and seals; a new ledger is told them.
 
-    Under another key no hold would be found that a person is under, no request, and nothing that is kept of anybody.
+    Under another key no hold would be found that a person is under, no request, and nothing that is kept of anybody;
+    and nobody could be shown which of the receipts so far is theirs.
 
     Raises:
         KeysError: One is another ledger's.
@@ -75,6 +76,7 @@ def _fingerprints(ring: KeyRing) -> dict[str, bytes]:
         key_files.SUPPRESSION_FILE: ring.suppression,
         key_files.LOOKUP_FILE: ring.lookup,
         key_files.WRAPPING_FILE: ring.wrapping,
+        key_files.OPENING_FILE: ring.opening,
     }
     return {
         name: hmac.digest(secret, f"expunge-known-key/1\x00{name}".encode(), "sha256")
@@ -87,7 +89,10 @@ def _foreign(known: Mapping[str, bytes], own: Mapping[str, bytes]) -> list[str]:
 
 
 def _of_another_ledger(files: Sequence[str]) -> str:
-    return f"Not this ledger's: {', '.join(files)}. What it keeps of people, holds too, would not be found."
+    return (
+        f"Not this ledger's: {', '.join(files)}. What it keeps of people, holds too, would not be found, or no opening"
+        " of its receipts be made."
+    )
 
 
 def findings(connection: Transaction, data_map: DataMap) -> list[Finding]:

@@ -1,7 +1,7 @@
 """Key files: one secret per file, in a directory readable by its owner only.
 
 Six keys with six roles: sign receipts, sign the log's head, derive openings, tag suppressions, tag look-ups, wrap the
-keys that seal a request. None can be computed from another, so each can be rotated or destroyed alone.
+keys that seal a request. None can be computed from another, so who has one has no other.
 """
 
 import os

@@ -41,7 +41,7 @@ def test_nobody_who_is_held_goes_under_a_suppression_key_of_another_ledger(
     assert due(ann, inspector) == had
 
 
-@pytest.mark.parametrize("name", [keys.SUPPRESSION_FILE, keys.LOOKUP_FILE, keys.WRAPPING_FILE])
+@pytest.mark.parametrize("name", [keys.SUPPRESSION_FILE, keys.LOOKUP_FILE, keys.WRAPPING_FILE, keys.OPENING_FILE])
 def test_no_command_works_with_it(
     installation: Installation, inspector: StoreInspector, cli: CliRunner, name: str
 ) -> None:
