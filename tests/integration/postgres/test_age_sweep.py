@@ -14,7 +14,6 @@ from tests.support.postgres.company import execute, opened
 
 from expunge_config.periods import Period
 from expunge_connectors.contract import NoAge, SubjectKey, SweptPiece, no_beat
-from expunge_connectors.errors import TransientError
 from expunge_connectors.postgres.ages import table_slices
 from expunge_connectors.postgres.ages.age_sources import ANOTHERS_TOO
 
@@ -449,47 +448,6 @@ def test_while_a_person_is_held_what_may_be_theirs_by_another_key_stays(database
     done = swept(database, loaded, held=Held(frozenset({SubjectKey("user_id", "1")})))
     assert (done.gone, done.held) == ({}, 2)
     assert swept(database, loaded).gone == {"marks": 2}
-
-
-KEEPS_NAMES = (
-    "CREATE FUNCTION keeps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := OLD.name; RETURN NEW; END';"
-    "CREATE TRIGGER keeps BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION keeps()"
-)
-
-
-def test_a_row_that_a_trigger_leaves_as_it_was_is_not_counted_as_overwritten(database: str) -> None:
-    people = (
-        "people: {table: public.people, data_type: anchor, start: left_at, person: user_id,"
-        " found_by: [{column: id, identity: user_id}], yields: {user_id: id},"
-        " tombstone: {name: \"'gone-' || id\", city: \"'gone-' || id\"}}"
-    )
-    execute(
-        database,
-        "CREATE TABLE people (id int PRIMARY KEY, name text, city text, left_at date);"
-        f"INSERT INTO people VALUES (1, 'Ann', 'Berlin', {OLD}); {KEEPS_NAMES}",
-    )
-    with pytest.raises(TransientError, match="trigger"):
-        swept(database, aged(people))
-    assert rows_of(database, "people")[0][1:3] == ("Ann", "Berlin"), "nothing of the piece is kept"
-
-
-def test_a_row_stays_while_a_trigger_keeps_what_goes_along(database: str) -> None:
-    """Nothing would lead to such a note any more, and no foreign key says so."""
-    collections = (
-        "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}\n"
-        "notes: {table: public.notes, found_by: [{column: call, of: calls.id}]}"
-    )
-    execute(
-        database,
-        "CREATE TABLE calls (id int PRIMARY KEY, person int, made date);"
-        "CREATE TABLE notes (id int PRIMARY KEY, call int);"
-        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
-        "CREATE TRIGGER nothing BEFORE DELETE ON notes FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION nothing();"
-        f"INSERT INTO calls VALUES (1, 1, {OLD}); INSERT INTO notes VALUES (1, 1), (2, 1)",
-    )
-    with pytest.raises(TransientError, match="trigger"):
-        swept(database, aged(collections))
-    assert (ids(database, "calls"), ids(database, "notes")) == ([1], [1, 2])
 
 
 def test_while_a_person_is_held_an_address_that_cannot_be_read_keeps_its_row(database: str) -> None:

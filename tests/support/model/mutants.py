@@ -518,6 +518,14 @@ MUTANTS = (
         _AGED,
     ),
     Mutant(
+        "what a sweep overwrites stands nowhere else in its row",
+        f"{_AGES}/copying_triggers.py",
+        "for one, triggers in self.rows:",
+        "for one, triggers in ():",
+        "tests/integration/postgres/test_triggers_of_sweeps.py"
+        "::test_a_copy_of_what_is_overwritten_is_rolled_back_and_named",
+    ),
+    Mutant(
         "a row below another one is whose that one is, for holds",
         f"{_AGES}/row_names.py",
         "_LEVELS = 4",

@@ -3,6 +3,7 @@
 age_counts        rows of every collection by age
 age_sources       where the period of a collection's rows starts; or with what they go
 age_sweep         what is due goes, piece by piece
+copying_triggers  what was overwritten stands nowhere else in its row
 due_rows          the SQL: due, coming due, needed by what stays
 held_people       the keys of each person's own row, for holds
 row_names         by which keys rows that are due say whose they are, for holds

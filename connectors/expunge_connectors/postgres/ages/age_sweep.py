@@ -23,6 +23,7 @@ from expunge_connectors.contract import (
 )
 from expunge_connectors.errors import TerminalError, TransientError
 from expunge_connectors.postgres.ages import row_names
+from expunge_connectors.postgres.ages.copying_triggers import CopyingTriggers
 from expunge_connectors.postgres.ages.due_rows import AgeRules
 from expunge_connectors.postgres.ages.row_names import NamedBy, RowReader
 from expunge_connectors.postgres.ages.sweep_statements import STAGED, SweepStatements, Taking
@@ -33,6 +34,7 @@ from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
 from expunge_connectors.postgres.erase.throttle import LoadMonitor
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.transactions import Transactions
 
 _MARK = "SELECT pg_catalog.pg_current_xact_id()::text"
@@ -170,14 +172,16 @@ class AgeSweep:
                 notice(SweptPiece(after, held=held))
                 return 0
             gone: Counter[str] = Counter()
-            rows = 0
-            for one in (*statements.along(part), statements.take(part)):
+            rows, takings = 0, [*statements.along(part), statements.take(part)]
+            copying = CopyingTriggers.of(connection, store, takings)
+            for one in takings:
                 rows = self._take(connection, one)
                 watch.reported([one.mapped.name], rows)
                 gone[one.mapped.name] += rows
         if rows != going:
             raise self._left()
         watch.settle(connection)
+        copying.refuse(connection)
         (mark,) = only_row(connection.execute(_MARK))
         notice(SweptPiece(after, {name: number for name, number in gone.items() if number}, held, mark))
         return rows
@@ -188,10 +192,10 @@ class AgeSweep:
         Raises:
             TransientError: One of them is there, or not overwritten.
         """
-        if taking.written is None:
+        if (going := taking.overwritten) is None:
             rows = execute(connection, taking.statement)
-        elif (overwritten := overwrite(connection, taking.statement, taking.written)) is not None:
-            rows = overwritten
+        elif (written := overwrite(connection, taking.statement, is_tombstone(going.mapped, going.alias))) is not None:
+            rows = written
         else:
             raise self._left()
         if taking.left is not None and only_row(connection.execute(taking.left)) != (0,):

@@ -11,6 +11,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.postgres.ages.due_rows import AgeRules
 from expunge_connectors.postgres.ages.row_needs import RowNeeds, hangs, of_kinds
 from expunge_connectors.postgres.ages.table_slices import TableSlice
+from expunge_connectors.postgres.erase.carried_values import OverwrittenRows
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import FALSE, and_, comma_list, not_, or_
@@ -27,13 +28,13 @@ class Taking:
 
     Attributes:
         statement: A DELETE or an UPDATE.
-        written: Of a row that it overwrote: it is as it should be; None: the rows are deleted.
+        overwritten: The rows that it overwrites; None: it deletes them.
         left: Counts rows that should be gone, or overwritten; None: who asks knows how many there were.
     """
 
     mapped: BoundTable
     statement: sql.Composed
-    written: sql.Composable | None = None
+    overwritten: OverwrittenRows | None = None
     left: sql.Composed | None = None
 
 
@@ -84,8 +85,8 @@ class SweepStatements:
         """Delete or overwrite the rows themselves."""
         still = and_(part.within, STAGED, self.rules.due(self.mapped, "t"), of_kinds(self.mapped, "t"))
         if self.mapped.action is Action.TOMBSTONE:
-            overwritten = _overwrite(self.mapped, part.table, "t", None, still)
-            return Taking(self.mapped, overwritten, is_tombstone(self.mapped, "t"))
+            rows = self._overwritten(self.mapped, sql.SQL("{} AS t").format(part.table), "t", still)
+            return Taking(self.mapped, _overwrite(rows, part.table, None), rows)
         return Taking(self.mapped, sql.SQL("DELETE FROM {} AS t WHERE {}").format(part.table, still))
 
     def _below(  # noqa: PLR0913, PLR0917 - how far down it is, and by which rows
@@ -103,17 +104,24 @@ class SweepStatements:
             further = sql.SQL("{}, {} AS {}").format(source, child.table.identifier, sql.Identifier(inner))
             self._below(child, inner, further, here, level + 1, found)
             only = and_(here, of_kinds(child, inner), not_(is_erased(self.rules.store, child, inner)))
-            table, written = child.table.identifier, is_tombstone(child, inner)
-            left = sql.SQL("SELECT count(*) FROM {}, {} AS {} WHERE {}").format(
-                source, table, sql.Identifier(inner), and_(here, of_kinds(child, inner), not_(written))
+            table = child.table.identifier
+            left = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
+                further, and_(here, of_kinds(child, inner), not_(is_tombstone(child, inner)))
             )
             if child.action is Action.TOMBSTONE:
-                found.append(Taking(child, _overwrite(child, table, inner, source, only), written, left))
+                rows = self._overwritten(child, further, inner, only)
+                found.append(Taking(child, _overwrite(rows, table, source), rows, left))
             else:
                 deleted = sql.SQL("DELETE FROM {} AS {} USING {} WHERE {}").format(
                     table, sql.Identifier(inner), source, only
                 )
                 found.append(Taking(child, deleted, None, left))
+
+    def _overwritten(
+        self, mapped: BoundTable, source: sql.Composable, alias: str, condition: sql.Composable
+    ) -> OverwrittenRows:
+        kept = sql.Identifier("pg_temp", f"expunge_before_{self.rules.store.place(mapped.name)}")
+        return OverwrittenRows(mapped, kept, source, alias, condition, lambda name: put(mapped, name, "t"))
 
     def _needed(self, alias: str, goes: Callable[[BoundTable, str], sql.Composable]) -> sql.Composable:
         needing = RowNeeds(self.rules.store, self.rules.without, goes).of_row(self.mapped, alias)
@@ -127,14 +135,16 @@ def _staged(alias: str, part: TableSlice) -> sql.Composed:
     )
 
 
-def _overwrite(
-    mapped: BoundTable, table: sql.Composable, alias: str, source: sql.Composable | None, condition: sql.Composable
-) -> sql.Composed:
-    sets = (sql.SQL("{} = {}").format(sql.Identifier(name), put(mapped, name, alias)) for name in mapped.spec.tombstone)
+def _overwrite(rows: OverwrittenRows, table: sql.Composable, source: sql.Composable | None) -> sql.Composed:
+    """UPDATE these rows of the table. `source`: what stands beside it."""
+    sets = (
+        sql.SQL("{} = {}").format(sql.Identifier(name), put(rows.mapped, name, rows.alias))
+        for name in rows.mapped.spec.tombstone
+    )
     return sql.SQL("UPDATE {} AS {} SET {}{} WHERE {}").format(
         table,
-        sql.Identifier(alias),
+        sql.Identifier(rows.alias),
         comma_list(*sets),
         sql.SQL("") if source is None else sql.SQL(" FROM {}").format(source),
-        condition,
+        rows.condition,
     )

@@ -12,20 +12,17 @@ itself compares each row with what it should be by now:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.catalog.tables import DATES, Column
-from expunge_connectors.postgres.erase.erasing_statements import due, replacement
-from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import named, place_names, row_id, same_row
 from expunge_connectors.postgres.sql.fragments import column, comma_list, raw
-from expunge_connectors.postgres.sql.subject_search import Search
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 
 _LONG = 6
@@ -103,41 +100,51 @@ _CARRIED = """SELECT DISTINCT c.place
  ORDER BY 1"""
 
 
-def remember(search: Search, mapped: BoundTable) -> None:
-    """Keep what rows should be that a tombstone is about to change, and what goes, until the transaction ends."""
-    if _compared(search, mapped):
-        search.connection.execute(search.compiled(("before", mapped.name), partial(_before, search, mapped)))
+@dataclass(frozen=True, slots=True)
+class OverwrittenRows:
+    """Rows of a collection that a tombstone is about to change.
+
+    Attributes:
+        mapped: The collection, of which rows can be told apart after they have changed (see `told_apart`).
+        kept: The temporary table of what they should be, until the transaction ends.
+        source: What stands behind `FROM`, with the table under the alias.
+        condition: Which rows of it.
+        left: Column -> what the tombstone leaves of it in a row `t`.
+    """
+
+    mapped: BoundTable
+    kept: sql.Identifier
+    source: sql.Composable
+    alias: str
+    condition: sql.Composable
+    left: Callable[[str], sql.Composable]
 
 
-def refuse_carried(search: Search, mapped: BoundTable, triggers: Sequence[str]) -> None:
-    """Compare the rows that have changed with what they should be.
+def told_apart(mapped: BoundTable) -> bool:
+    """Rows are overwritten, and can be told apart after they have changed."""
+    return bool(mapped.action is Action.TOMBSTONE and mapped.table.row_key)
+
+
+def refuse(store: str, mapped: BoundTable, found: Sequence[tuple[int]], triggers: Sequence[str]) -> None:
+    """Refuse what the statement `carried` found.
 
     Args:
-        search: Of this transaction.
-        mapped: The collection, remembered before.
+        store: Its name.
+        mapped: The collection.
+        found: What it found.
         triggers: What may have done it, as `trigger of schema.table`.
 
     Raises:
         TerminalError: A column has taken up what the tombstone took.
     """
-    if not _compared(search, mapped):
-        return
-    with translated(search.store.name, mapped.name):
-        statement = search.compiled(("carried", mapped.name), partial(_carried, search, mapped))
-        found = search.connection.execute(statement).fetchall()
     if found:
         columns = ", ".join(_others(mapped)[place] for (place,) in found)
         raise TerminalError(
-            f"store {search.store.name}, collection {mapped.name}: what the tombstone replaced stands in"
+            f"store {store}, collection {mapped.name}: what the tombstone replaced stands in"
             f" {columns} of {mapped.table.text} by now, by a trigger ({', '.join(triggers)}); it was rolled back.",
             remedy="Give the trigger a condition that leaves out Expunge's role (WHEN (current_user <> …)), and let"
             " `tombstone` name what it has kept before: the column, or the place in the document.",
         )
-
-
-def _compared(search: Search, mapped: BoundTable) -> bool:
-    """There are rows, which can be told apart after they have changed."""
-    return bool(mapped.action is Action.TOMBSTONE and search.found.get(mapped.name) and mapped.table.row_key)
 
 
 def _others(mapped: BoundTable) -> list[str]:
@@ -145,11 +152,9 @@ def _others(mapped: BoundTable) -> list[str]:
     return [name for name in mapped.table.columns if not isinstance(mapped.spec.tombstone.get(name), str)]
 
 
-def _table(search: Search, mapped: BoundTable) -> sql.Identifier:
-    return sql.Identifier(*search.schema, f"expunge_before_{search.store.place(mapped.name)}")
-
-
-def _before(search: Search, mapped: BoundTable) -> sql.Composed:
+def remember(rows: OverwrittenRows) -> sql.Composed:
+    """The statement that keeps what the rows should be, and what goes of them; before they are overwritten."""
+    mapped = rows.mapped
     replaced = {name: f"w{at}" for at, name in enumerate(mapped.spec.tombstone)}
     should_be = (
         sql.SQL("{} AS {}").format(
@@ -160,18 +165,15 @@ def _before(search: Search, mapped: BoundTable) -> sql.Composed:
     )
     return sql.SQL(
         "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {}, t.tableoid AS of_table, t.ctid AS stood FROM ("
-        " SELECT t.tableoid, t.ctid, {} FROM {} AS t WHERE EXISTS (SELECT FROM {} AS f WHERE {} AND {}) AND NOT ({})"
-        " OFFSET 0) AS t CROSS JOIN LATERAL (SELECT {} OFFSET 0) AS w"
+        " SELECT {} FROM {} WHERE {} AND NOT ({}) OFFSET 0) AS t CROSS JOIN LATERAL (SELECT {} OFFSET 0) AS w"
     ).format(
-        _table(search, mapped),
+        rows.kept,
         comma_list(*named(place_names(mapped), row_id(mapped, "t")), *should_be, _taken(mapped, replaced)),
-        comma_list(*(column("t", name) for name in mapped.table.columns)),
-        mapped.table.identifier,
-        search.table(mapped.name),
-        same_row(mapped, "t", "f"),
-        due("f"),
-        is_tombstone(mapped, "t"),
-        comma_list(*named([*replaced.values()], (replacement(search, mapped, name) for name in replaced))),
+        comma_list(*(column(rows.alias, name) for name in ("tableoid", "ctid", *mapped.table.columns))),
+        rows.source,
+        rows.condition,
+        is_tombstone(mapped, rows.alias),
+        comma_list(*named([*replaced.values()], (rows.left(name) for name in replaced))),
     )
 
 
@@ -193,8 +195,12 @@ def _taken(mapped: BoundTable, replaced: Mapping[str, str]) -> sql.Composed:
     )
 
 
-def _carried(search: Search, mapped: BoundTable) -> sql.Composed:
-    """The places of columns that hold more than they should of what goes, in some row that was written."""
+def carried(rows: OverwrittenRows) -> sql.Composed:
+    """The statement that finds the places (`refuse`) of columns that hold more than they should of what goes.
+
+    In some row that was overwritten, wherever it stands now.
+    """
+    mapped = rows.mapped
     changed = []
     for at, name in enumerate(_others(mapped)):
         live = mapped.table.columns[name]
@@ -211,7 +217,7 @@ def _carried(search: Search, mapped: BoundTable) -> sql.Composed:
         )
     return sql.SQL(_CARRIED).format(
         table=mapped.table.identifier,
-        before=_table(search, mapped),
+        before=rows.kept,
         same=same_row(mapped, "t", "b"),
         changed=sql.SQL(" UNION ALL ").join(changed),
         long=sql.Literal(_LONG),

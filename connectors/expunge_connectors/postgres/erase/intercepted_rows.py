@@ -6,7 +6,7 @@ calls none of them an error. So where a table has such, its rows are looked at a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,9 +16,11 @@ from expunge_config.datamap import Action
 from expunge_connectors.errors import TerminalError
 from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.erase import carried_values
-from expunge_connectors.postgres.erase.erasing_statements import still_due
+from expunge_connectors.postgres.erase.carried_values import OverwrittenRows
+from expunge_connectors.postgres.erase.erasing_statements import due, replacement, still_due
 from expunge_connectors.postgres.errors import RaisedError, translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
+from expunge_connectors.postgres.sql.comparison import same_row
 from expunge_connectors.postgres.sql.fragments import TRUE
 from expunge_connectors.postgres.sql.search_paths import search_paths
 from expunge_connectors.postgres.sql.shared_rows import unreferenced
@@ -75,8 +77,12 @@ class Interceptors:
     def remember(self, search: Search, collections: Iterable[BoundTable]) -> None:
         """Keep what stands in rows that are about to be overwritten, where something runs then."""
         for mapped in collections:
-            if mapped.name in self.named:
-                carried_values.remember(search, mapped)
+            if mapped.name in self.named and _compared(search, mapped):
+                search.connection.execute(
+                    search.compiled(
+                        ("before", mapped.name), partial(_of_found, carried_values.remember, search, mapped)
+                    )
+                )
 
     def reached(self, search: Search, names: Iterable[str]) -> Iterator[str]:
         """Those of these collections in which something ran on rows: a statement may report none, and they are gone."""
@@ -89,8 +95,13 @@ class Interceptors:
             TerminalError: Something wrote what was replaced into another column.
         """
         for mapped in collections:
-            if mapped.name in self.named:
-                carried_values.refuse_carried(search, mapped, self.named[mapped.name])
+            if mapped.name in self.named and _compared(search, mapped):
+                with translated(search.store.name, mapped.name):
+                    statement = search.compiled(
+                        ("carried", mapped.name), partial(_of_found, carried_values.carried, search, mapped)
+                    )
+                    found = search.connection.execute(statement).fetchall()
+                carried_values.refuse(search.store.name, mapped, found, self.named[mapped.name])
 
     def blame(self, error: RaisedError, names: Iterable[str]) -> None:
         """Name the triggers that may have raised an exception. What it said is not told: it quotes values.
@@ -127,6 +138,26 @@ class Interceptors:
                 remedy="Give it a condition that leaves out Expunge's role (WHEN (current_user <> …)); or write the"
                 " tombstone as the trigger leaves it.",
             )
+
+
+def _compared(search: Search, mapped: BoundTable) -> bool:
+    """There are rows that are held against what they should be."""
+    return bool(search.found.get(mapped.name)) and carried_values.told_apart(mapped)
+
+
+def _of_found(statement: Callable[[OverwrittenRows], sql.Composed], search: Search, mapped: BoundTable) -> sql.Composed:
+    """A statement of `carried_values`, of the found rows that are to be overwritten."""
+    rows = OverwrittenRows(
+        mapped,
+        kept=sql.Identifier(*search.schema, f"expunge_before_{search.store.place(mapped.name)}"),
+        source=sql.SQL("{} AS t").format(mapped.table.identifier),
+        alias="t",
+        condition=sql.SQL("EXISTS (SELECT FROM {} AS f WHERE {} AND {})").format(
+            search.table(mapped.name), same_row(mapped, "t", "f"), due("f")
+        ),
+        left=partial(replacement, search, mapped),
+    )
+    return statement(rows)
 
 
 def _statement(search: Search, mapped: BoundTable) -> sql.Composed:
