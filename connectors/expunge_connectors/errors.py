@@ -40,6 +40,10 @@ class SomeRecordsError(TransientError):
     """The store works and does not let go of some records now: whose they are can be found out."""
 
 
+class TookTooLongError(SomeRecordsError):
+    """The store ended what took too long: of fewer records at a time it may succeed."""
+
+
 class LockTimeoutError(SomeRecordsError):
     """A lock was not to be had in time: others are at work on the same records."""
 

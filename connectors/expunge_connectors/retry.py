@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 from tenacity.wait import wait_base
 
 from expunge_connectors.errors import TransientError
@@ -15,8 +21,17 @@ def backoff() -> wait_base:
     return wait_random_exponential(multiplier=0.1, max=5)
 
 
-def with_retries(wait: wait_base, attempts: int = ATTEMPTS) -> Retrying:
-    """A retry of `TransientError` only, for calls that are safe to repeat; the last error is raised as it is."""
+def with_retries(wait: wait_base, attempts: int = ATTEMPTS, but: tuple[type[TransientError], ...] = ()) -> Retrying:
+    """A retry of `TransientError` only, for calls that are safe to repeat; the last error is raised as it is.
+
+    Args:
+        wait: What to wait between attempts.
+        attempts: How many there are at most.
+        but: These are raised at once.
+    """
     return Retrying(
-        retry=retry_if_exception_type(TransientError), stop=stop_after_attempt(attempts), wait=wait, reraise=True
+        retry=retry_if_exception_type(TransientError) & retry_if_not_exception_type(but),
+        stop=stop_after_attempt(attempts),
+        wait=wait,
+        reraise=True,
     )

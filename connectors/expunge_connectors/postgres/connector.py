@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
-from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from tenacity.wait import wait_base
@@ -74,7 +73,8 @@ from expunge_connectors.postgres.sql import claimed_keys, person_rows
 from expunge_connectors.postgres.statement_cache import StatementCache
 from expunge_connectors.postgres.tenant_view import TenantView
 from expunge_connectors.postgres.transactions import Transactions
-from expunge_connectors.postgres.verify import due_left, verification
+from expunge_connectors.postgres.verify import verification
+from expunge_connectors.postgres.verify.due_left import DueQuestion, due_left
 from expunge_connectors.postgres.verify.quiescence import await_quiescence
 from expunge_connectors.postgres.verify.replicas import Replicas
 from expunge_connectors.postgres.verify.verification_query import VerificationQuery
@@ -424,16 +424,8 @@ class PostgresStore:
     def due_left(self, collection: str, today: date, beat: Heartbeat) -> DueLeft:
         """Rows that are due still, by statements of the verifying side."""
         live = self._transactions.look(self._structure.catalogue.read)
-        statements = self._transactions.look(
-            lambda connection: due_left.statements(connection, self._map, self._data_map, live, collection, today)
-        )
-        found = DueLeft()
-        for one in statements:
-            found += self._transactions.look(
-                partial(due_left.counted, store=self.name, collection=collection, statement=one)
-            )
-            beat()
-        return found
+        question = DueQuestion(self._map, self._data_map, live, collection, today)
+        return due_left(self._transactions.in_slices.look, self.name, question, beat)
 
     def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""

@@ -11,24 +11,28 @@ from expunge_connectors.errors import (
     SomeRecordsError,
     StillReferencedError,
     TerminalError,
+    TookTooLongError,
     TransientError,
 )
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_TIMEOUT = "55P03"  # lock_not_available
+_TOO_LONG = frozenset({
+    "25P04",  # transaction_timeout
+    "57014",  # query_canceled: statement_timeout, or an administrator
+})  # fmt: skip
 # Of class 53 too: a full disk has room again once somebody sees to it, and nobody's request should end by it.
 _TRANSIENT_CLASSES = ("08", "40", "53", "57P", "58")
 _TRANSIENT_STATES = frozenset(
     {
         "25P03",  # idle_in_transaction_session_timeout
-        "25P04",  # transaction_timeout
         "55006",  # object_in_use
         _LOCK_TIMEOUT,
-        "57014",  # query_canceled: statement_timeout, or an administrator
+        *_TOO_LONG,
     }
 )
 # Of these the server works: who else is at work on the records, or how many these are, is what it was about.
-_OF_RECORDS = ("40", "25P03", "25P04", "55006", "57014")
+_OF_RECORDS = ("40", "25P03", "55006")
 _FOREIGN_KEY = "23503"
 # restrict_violation: what servers from 18 on say where the key is ON DELETE RESTRICT.
 _REFERENCED = frozenset({_FOREIGN_KEY, "23001"})
@@ -110,7 +114,8 @@ def translate(error: psycopg.Error, store: str, collection: str | None = None) -
             text += f" of table {error.diag.schema_name}.{error.diag.table_name}"
     if state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES):
         passing = SomeRecordsError if state.startswith(_OF_RECORDS) else TransientError
-        return (LockTimeoutError if state == _LOCK_TIMEOUT else passing)(f"{text}.", remedy=_ADVICE.get(state))
+        ended = LockTimeoutError if state == _LOCK_TIMEOUT else TookTooLongError if state in _TOO_LONG else passing
+        return ended(f"{text}.", remedy=_ADVICE.get(state))
     kind = StillReferencedError if state in _REFERENCED else RightMissingError if state == _DENIED else TerminalError
     if state.startswith(_RAISED):
         kind = RaisedError

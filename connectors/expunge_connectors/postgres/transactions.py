@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from psycopg import IsolationLevel
 from tenacity.wait import wait_base
 
+from expunge_connectors.errors import TookTooLongError, TransientError
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.errors import translated
@@ -29,11 +30,18 @@ class Transactions:
         store: Its name, for messages.
         connections: Its pool.
         wait: What to wait between attempts.
+        once: Raised at once, and not tried again as it is.
     """
 
     store: str
     connections: Connections
     wait: wait_base
+    once: tuple[type[TransientError], ...] = ()
+
+    @property
+    def in_slices(self) -> Transactions:
+        """The same for work that is done in slices: what took too long is done in smaller ones."""
+        return replace(self, once=(TookTooLongError,))
 
     def look(self, work: Callable[[Connection], T]) -> T:
         """Run one transaction that sees what is committed meanwhile, and roll it back."""
@@ -60,7 +68,7 @@ class Transactions:
             with translated(self.store), self.connections.lease(isolation) as connection:
                 return work(connection)
 
-        return with_retries(self.wait)(leased)
+        return with_retries(self.wait, but=self.once)(leased)
 
 
 def _rolled_back(work: Callable[[Connection], T]) -> Callable[[Connection], T]:

@@ -16,6 +16,7 @@ from tests.support.postgres.small_schemas import small_document
 from expunge_config.datamap import DataMap
 from expunge_config.periods import Period
 from expunge_connectors.contract import WEEKS_AHEAD, Age, AgeCounts, GoesWith, NoAge, no_beat
+from expunge_connectors.errors import TookTooLongError
 from expunge_connectors.postgres.ages import table_slices
 
 CALLS = (
@@ -269,7 +270,7 @@ def test_slices_come_to_the_whole(database: str, monkeypatch: pytest.MonkeyPatch
     assert len(beats) > 10
 
 
-@pytest.mark.parametrize(("seconds", "then"), [(0.01, 200), (0.1, 100), (1.0, 50)])
+@pytest.mark.parametrize(("seconds", "then"), [(0.01, 200), (0.1, 100), (0.5, 50), (2.5, 10)])
 def test_a_slice_fits_the_time_that_the_last_one_took(seconds: float, then: int) -> None:
     """So each is far from any statement timeout, and a fast server is not asked for eight megabytes at a time."""
     slices = table_slices.TableSlices(table_slices.Leaf(sql.Identifier("calls"), 1000), 100)
@@ -278,6 +279,31 @@ def test_a_slice_fits_the_time_that_the_last_one_took(seconds: float, then: int)
     ranges = [sql.Composed([part.within]).as_string() for part in slices]
     assert len(ranges) == 1000 // then
     assert sum("ctid <" in one for one in ranges) == len(ranges) - 1, "the last one has no end"
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("allowed", [1, 3, 30, 200])
+def test_a_slice_that_took_too_long_is_done_in_smaller_ones(allowed: int, *, backwards: bool) -> None:
+    """Down to one block; each is done once, also those by which the table has grown meanwhile."""
+
+    def work(part: table_slices.TableSlice) -> range:
+        blocks = range(part.begins, part.ends or 120)
+        if len(blocks) > allowed:
+            raise TookTooLongError("The server ended it.")
+        return blocks
+
+    slices = table_slices.TableSlices(
+        table_slices.Leaf(sql.Identifier("calls"), 100), 64, backwards=backwards, grown=lambda: 120
+    )
+    assert sorted(block for one in slices.each(work) for block in one) == list(range(120))
+
+
+def test_of_one_block_that_takes_too_long_it_is_told() -> None:
+    def work(_: table_slices.TableSlice) -> None:
+        raise TookTooLongError("The server ended it.")
+
+    with pytest.raises(TookTooLongError):
+        list(table_slices.TableSlices(table_slices.Leaf(sql.Identifier("calls"), 100), 64).each(work))
 
 
 def test_where_members_have_schemas_nothing_is_counted_and_that_is_said(database: str) -> None:

@@ -518,6 +518,13 @@ MUTANTS = (
         _AGED,
     ),
     Mutant(
+        "what the server ends for the time it takes is done in smaller slices",
+        f"{_AGES}/table_slices.py",
+        "max(_LEAST, self._blocks // _CUT), True",
+        "max(_LEAST, self._blocks), True",
+        "tests/integration/postgres/test_ages.py::test_a_slice_that_took_too_long_is_done_in_smaller_ones",
+    ),
+    Mutant(
         "what a sweep overwrites stands nowhere else in its row",
         f"{_AGES}/copying_triggers.py",
         "for one, triggers in self.rows:",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import WEEKS_AHEAD, Age, AgeCounts, GoesWith, Heartbeat, NoAge
 from expunge_connectors.postgres.ages.due_rows import AgeRules
 from expunge_connectors.postgres.ages.row_needs import needing_first
-from expunge_connectors.postgres.ages.table_slices import TableSlice, TableSlices, leaves
+from expunge_connectors.postgres.ages.table_slices import TableSlice, TableSlices, grown, leaves
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
@@ -45,11 +45,10 @@ def ages(  # noqa: PLR0913, PLR0917 - what is counted, by what, when, and how it
 def _counted(transactions: Transactions, rules: AgeRules, mapped: BoundTable, beat: Heartbeat) -> AgeCounts:
     total, blocks = AgeCounts(), None
     for leaf in transactions.look(lambda connection: leaves(connection, mapped.table.oid)):
-        slices = TableSlices(leaf) if blocks is None else TableSlices(leaf, blocks)
-        for part in slices:
-            started = time.monotonic()
-            total += _of_slice(transactions, rules, mapped, part)
-            slices.took(time.monotonic() - started)
+        now = grown(transactions, leaf)
+        slices = TableSlices(leaf, grown=now) if blocks is None else TableSlices(leaf, blocks, grown=now)
+        for counts in slices.each(partial(_of_slice, transactions.in_slices, rules, mapped)):
+            total += counts
             beat()
         blocks = slices.size
     return total

@@ -21,13 +21,13 @@ from expunge_connectors.contract import (
     SubjectKey,
     SweptPiece,
 )
-from expunge_connectors.errors import TerminalError, TransientError
+from expunge_connectors.errors import TerminalError, TookTooLongError, TransientError
 from expunge_connectors.postgres.ages import row_names
 from expunge_connectors.postgres.ages.copying_triggers import CopyingTriggers
 from expunge_connectors.postgres.ages.due_rows import AgeRules
 from expunge_connectors.postgres.ages.row_names import NamedBy, RowReader
 from expunge_connectors.postgres.ages.sweep_statements import STAGED, SweepStatements, Taking
-from expunge_connectors.postgres.ages.table_slices import Leaf, TableSlice, TableSlices, leaves
+from expunge_connectors.postgres.ages.table_slices import Leaf, TableSlice, TableSlices, grown, leaves
 from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.erase.redacted_writes import execute, overwrite
 from expunge_connectors.postgres.erase.side_effect_guard import SideEffectGuard
@@ -36,6 +36,9 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.tombstones import is_tombstone
 from expunge_connectors.postgres.transactions import Transactions
+
+_FIRST = 50
+"""Blocks of the first piece: a row costs more when it goes than when it is read."""
 
 _MARK = "SELECT pg_catalog.pg_current_xact_id()::text"
 _SPARED = sql.SQL("DELETE FROM pg_temp.expunge_going AS g WHERE g.place = ANY (%s::tid[])")
@@ -76,20 +79,30 @@ class AgeSweep:
         may have kept the next one.
         """
         itself = self._refers_to_itself()
-        parts = self.transactions.look(lambda connection: leaves(connection, self.mapped.table.oid))
-        here = [leaf for leaf in parts if leaf.blocks is not None]  # rows on other servers are not written from here
-        if itself:
-            here.reverse()
         while True:
+            parts = self.transactions.look(lambda connection: leaves(connection, self.mapped.table.oid))
+            here = [leaf for leaf in parts if leaf.blocks is not None]  # no rows of other servers are written from here
+            if itself:
+                here.reverse()
             went, begins = 0, after is None
             for slices, leaf, rest in self._from(here, after, backwards=itself):
                 for part in slices:
                     keeping = before()
                     if keeping is None:
                         return False
+                    started = time.monotonic()
                     told = partial(_told, notice, begins)
-                    begins = False
-                    went += self._piece(slices, part, keeping, told, _after(leaf, part, rest, backwards=itself))
+                    try:
+                        rows = self._piece(part, keeping, told, _after(leaf, part, rest, backwards=itself))
+                    except TookTooLongError:
+                        if not slices.cut():
+                            raise
+                        rows = 0
+                    else:
+                        slices.took(time.monotonic() - started)
+                        begins = False
+                    self._rest(time.monotonic() - started, rows)
+                    went += rows
             after = None
             if not itself or not went:
                 return True
@@ -100,35 +113,36 @@ class AgeSweep:
         name, _, block = (after or "").rpartition("|")
         names = [leaf.text for leaf in here]
         at = names.index(name) if name in names else 0
-        size: int | None = None
+        size = _FIRST
         for number, leaf in enumerate(here[at:], at):
             begin = int(block) if leaf.text == name else None
-            slices = TableSlices(leaf, backwards=backwards, begin=begin)
-            if size is not None:
-                slices.size = size
+            slices = TableSlices(leaf, size, begin, backwards=backwards, grown=grown(self.transactions, leaf))
             yield slices, leaf, here[number + 1 :]
             size = slices.size
 
-    def _piece(
-        self, slices: TableSlices, part: TableSlice, keeping: Keeping, notice: PieceNotice, after: str | None
-    ) -> int:
-        started = time.monotonic()
+    def _piece(self, part: TableSlice, keeping: Keeping, notice: PieceNotice, after: str | None) -> int:
+        """Take away what is due in a slice; returns how many rows of the collection went.
+
+        Raises:
+            TookTooLongError: The server ended it for the time it took; nothing of it is kept.
+        """
+        transactions = self.transactions.in_slices
         cleared: frozenset[SubjectKey] = frozenset()
         if things := row_names.things(self.rules, self.mapped, keeping.named):
-            named = self.transactions.look(lambda connection: self._named(connection, part, keeping, things))
+            named = transactions.look(lambda connection: self._named(connection, part, keeping, things))
             cleared = keeping.clear(named) if named else cleared
-        went = self.transactions.write(
+        return transactions.write(
             lambda connection: self._taken(connection, part, keeping, notice, after, things, cleared)
         )
-        took = time.monotonic() - started
-        slices.took(took)
+
+    def _rest(self, took: float, rows: int) -> None:
+        """Between two pieces: leave the store to its users, and let replicas follow where rows went."""
         self.beat()
         self.load.rest(self.beat)
         if self.busy < 1:
             time.sleep(took * (1 / self.busy - 1))
-        if went:
+        if rows:
             self.transactions.call(lambda connection: self.await_calm(connection, self.beat))
-        return went
 
     def _named(
         self, connection: Connection, part: TableSlice, keeping: Keeping, things: list[NamedBy]

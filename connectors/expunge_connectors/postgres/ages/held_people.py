@@ -10,7 +10,7 @@ from psycopg import sql
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Heartbeat, SubjectKey
-from expunge_connectors.postgres.ages.table_slices import TableSlices, leaves
+from expunge_connectors.postgres.ages.table_slices import TableSlice, TableSlices, grown, leaves
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
@@ -29,16 +29,22 @@ def people(
         if mapped.spec.person is None or told.keys().isdisjoint(identities):
             continue
         for leaf in transactions.look(partial(leaves, oid=mapped.table.oid)):
-            for part in TableSlices(leaf):
-                statement = _statement(told, part.table, part.within)
-                with translated(store.name, mapped.name):
-                    rows = transactions.look(partial(_read, statement))
+            slices = TableSlices(leaf, grown=grown(transactions, leaf))
+            for rows in slices.each(partial(_of_slice, transactions.in_slices, store, mapped, told)):
                 yield _keys(rows, told, data_map)
                 beat()
 
 
-def _read(statement: sql.Composed, connection: Connection) -> list[tuple[str, str, str]]:
-    return connection.execute(statement).fetchall()
+def _of_slice(
+    transactions: Transactions, store: BoundStore, mapped: BoundTable, told: dict[str, Source], part: TableSlice
+) -> list[tuple[str, str, str]]:
+    statement = _statement(told, part.table, part.within)
+
+    def read(connection: Connection) -> list[tuple[str, str, str]]:
+        with translated(store.name, mapped.name):
+            return connection.execute(statement).fetchall()
+
+    return transactions.look(read)
 
 
 def _told(mapped: BoundTable) -> Iterator[tuple[str, Source]]:

@@ -6,20 +6,28 @@ from being cleaned. A range of blocks is read in a time that is known from the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import LiteralString, TypeVar
 
 from psycopg import sql
 
-from expunge_connectors.postgres.connection import Connection
+from expunge_connectors.errors import TookTooLongError
+from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.sql.fragments import TRUE, and_
+from expunge_connectors.postgres.transactions import Transactions
 
-_FIRST, _LEAST, _MOST = 1_000, 50, 100_000
+T = TypeVar("T")
+
+_FIRST, _LEAST, _MOST = 1_000, 1, 100_000
 """Blocks of a slice: of the first one, and between which bounds it grows and shrinks."""
 
 _FAST, _SLOW = 0.05, 0.25
-"""Seconds: a slice that takes less doubles the next one, one that takes more halves it."""
+"""Seconds: a slice that takes less doubles the next one, one that takes more makes it as much smaller."""
+
+_CUT = 8
+"""Of a slice that the server ended for the time it took, so much is tried at a time."""
 
 # Inheritance trees too: rows of the parent itself stand in its own blocks.
 _LEAVES = """
@@ -37,6 +45,7 @@ SELECT c.oid::bigint, n.nspname, c.relname,
  WHERE c.relkind IN ('r', 'f')
  ORDER BY 2, 3
 """
+_BLOCKS = "SELECT pg_catalog.pg_relation_size(%s::oid) / pg_catalog.current_setting('block_size')::bigint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,16 @@ def leaves(connection: Connection, oid: int) -> list[Leaf]:
     """The parts of a table."""
     rows = connection.execute(_LEAVES, (oid,)).fetchall()
     return [Leaf(sql.Identifier(schema, name), blocks, oid, f"{schema}.{name}") for oid, schema, name, blocks in rows]
+
+
+def grown(transactions: Transactions, leaf: Leaf) -> Callable[[], int]:
+    """Asks how many blocks it has by now."""
+
+    def asked(connection: Connection) -> int:
+        (blocks,) = only_row(connection.execute(_BLOCKS, (leaf.oid,)))
+        return int(blocks)
+
+    return lambda: transactions.look(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +104,43 @@ class TableSlices:
         blocks: How many the first slice has.
         begin: The block at which to begin; of slices from the end, the one at which those before it ended.
         backwards: From the end: rows that point to others of the table were mostly written after them.
+        grown: How many blocks the part has by now. New versions of rows that were overwritten stand at its end; None:
+            as many as it had.
     """
 
-    def __init__(self, leaf: Leaf, blocks: int = _FIRST, begin: int | None = None, *, backwards: bool = False) -> None:
+    def __init__(
+        self,
+        leaf: Leaf,
+        blocks: int = _FIRST,
+        begin: int | None = None,
+        *,
+        backwards: bool = False,
+        grown: Callable[[], int] | None = None,
+    ) -> None:
         self._leaf = leaf
         self._begin = begin
         self._backwards = backwards
-        self.size = blocks
+        self._grown = grown
+        self._blocks: int | None = None  # of the last slice
+        self._again = False
+        self.size = max(_LEAST, min(_MOST, blocks))
+
+    def each(self, work: Callable[[TableSlice], T]) -> Iterator[T]:
+        """Do work with every slice; what the server ends for the time it takes, in smaller ones.
+
+        Raises:
+            TookTooLongError: Of one block, or of a table on another server.
+        """
+        for part in self:
+            started = time.monotonic()
+            try:
+                found = work(part)
+            except TookTooLongError:
+                if not self.cut():
+                    raise
+                continue
+            self.took(time.monotonic() - started)
+            yield found
 
     def __iter__(self) -> Iterator[TableSlice]:
         leaf = self._leaf
@@ -100,18 +149,32 @@ class TableSlices:
         elif self._backwards:
             beyond = self._begin
             while beyond is None or beyond > 0:
-                at = max(0, (leaf.blocks if beyond is None else beyond) - self.size)
-                yield self._between(at, beyond)
-                beyond = at
+                end = self._end() if beyond is None else beyond
+                at = max(0, end - self.size)
+                yield self._between(at, beyond, end - at)
+                beyond = beyond if self._done_again() else at
         else:
-            at, last = self._begin or 0, False
+            at, there, last = self._begin or 0, leaf.blocks, False
             while not last:
                 beyond = at + self.size
-                last = beyond >= leaf.blocks
-                yield self._between(at, None if last else beyond)
-                at = beyond
+                if beyond >= there:
+                    there = self._end()
+                last = beyond >= there
+                yield self._between(at, None if last else beyond, min(self.size, there - at))
+                if self._done_again():
+                    last = False
+                else:
+                    at = beyond
 
-    def _between(self, at: int, beyond: int | None) -> TableSlice:
+    def _end(self) -> int:
+        return (self._leaf.blocks or 0) if self._grown is None else self._grown()
+
+    def _done_again(self) -> bool:
+        again, self._again = self._again, False
+        return again
+
+    def _between(self, at: int, beyond: int | None, blocks: int) -> TableSlice:
+        self._blocks = blocks
         ends = TRUE if beyond is None else _from("t.ctid < {}::tid", beyond)
         table = sql.SQL("ONLY {}").format(self._leaf.name)
         return TableSlice(table, and_(_from("t.ctid >= {}::tid", at), ends), self._leaf.oid, at, beyond)
@@ -121,7 +184,14 @@ class TableSlices:
         if seconds < _FAST:
             self.size = min(_MOST, self.size * 2)
         elif seconds > _SLOW:
-            self.size = max(_LEAST, self.size // 2)
+            self.size = max(_LEAST, int(self.size * _SLOW / seconds))
+
+    def cut(self) -> bool:
+        """Begin the last slice once more, smaller: it took too long. False: it cannot be smaller."""
+        if self._blocks is None or self._blocks <= _LEAST:
+            return False
+        self.size, self._again = max(_LEAST, self._blocks // _CUT), True
+        return True
 
 
 def _from(condition: LiteralString, block: int) -> sql.Composed:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from typing import Protocol, TypeVar
 
 from psycopg import sql
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import DueLeft
+from expunge_connectors.contract import DueLeft, Heartbeat
+from expunge_connectors.errors import TookTooLongError
 from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.errors import translated
@@ -15,8 +21,14 @@ from expunge_connectors.postgres.spec import PostgresSpec
 from expunge_connectors.postgres.verify.erased_rows import ErasedRows
 from expunge_connectors.postgres.verify.expressions import of_kind
 
-_BLOCKS = 5_000
-"""Of one statement: it ends long before any statement timeout."""
+_FIRST, _MOST = 500, 5_000
+"""Blocks that one statement reads: the first one, and at most."""
+
+_CUT = 10
+"""Where the server ends a statement for the time it takes, so many read what it was to read."""
+
+_FAST = 0.1
+"""Seconds: where a statement takes less, the next one reads twice as much."""
 
 _PARTS = """
 WITH RECURSIVE tree (oid) AS (
@@ -37,52 +49,92 @@ _LEFT = sql.SQL(
 )
 
 
-def statements(  # noqa: PLR0913, PLR0917 - what is counted, by what, and when
-    connection: Connection, spec: PostgresSpec, data_map: DataMap, live: Catalogue, collection: str, today: date
-) -> list[sql.Composed]:
-    """The queries that count them: one for each range of blocks of each part of the table.
+T = TypeVar("T")
 
-    Args:
-        connection: To see how many blocks there are.
+
+class Look(Protocol):
+    """Lends a connection for one statement; a statement that took too long is not tried again as it is."""
+
+    def __call__(self, work: Callable[[Connection], T], /) -> T:
+        """Run the work."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DueQuestion:
+    """Which rows of one collection are due on a day.
+
+    Attributes:
         spec: The store in the map.
         data_map: The periods.
         live: The live tables.
         collection: One with a `start`.
         today: UTC.
     """
-    table = spec.collections[collection]
-    parts = connection.execute(_PARTS, (live.tables[table.table].oid,)).fetchall()
-    return [
-        _LEFT.format(
+
+    spec: PostgresSpec
+    data_map: DataMap
+    live: Catalogue
+    collection: str
+    today: date
+
+    def statement(self, rows: sql.Composable) -> sql.Composed:
+        """The query that counts them among some rows of the table."""
+        table = self.spec.collections[self.collection]
+        return _LEFT.format(
             start=sql.Identifier(table.start or ""),
             rows=rows,
-            ours=_ours(spec, data_map, live, collection),
-            period=sql.Literal(str(data_map.data_types[table.data_type or ""].rule.period)),
-            tomorrow=sql.Literal(date.fromordinal(today.toordinal() + 1)),
+            ours=_ours(self.spec, self.data_map, self.live, self.collection),
+            period=sql.Literal(str(self.data_map.data_types[table.data_type or ""].rule.period)),
+            tomorrow=sql.Literal(date.fromordinal(self.today.toordinal() + 1)),
         )
-        for schema, name, elsewhere, blocks in parts
-        for part in [sql.Identifier(schema, name)]
-        for rows in ([part] if elsewhere else _ranges(part, blocks))
-    ]
 
 
-def counted(connection: Connection, store: str, collection: str, statement: sql.Composed) -> DueLeft:
-    """What one of them says."""
-    with translated(store, collection):
-        return DueLeft(*only_row(connection.execute(statement)))
+def due_left(look: Look, store: str, question: DueQuestion, beat: Heartbeat) -> DueLeft:
+    """Count them, a range of blocks at a time.
+
+    Args:
+        look: How to ask.
+        store: Its name, for messages.
+        question: Which.
+        beat: Called after each statement.
+
+    Raises:
+        TookTooLongError: The server does not let one block be read.
+    """
+    oid = question.live.tables[question.spec.collections[question.collection].table].oid
+    found, size = DueLeft(), _FIRST
+    for schema, name, elsewhere, blocks in look(lambda connection: connection.execute(_PARTS, (oid,)).fetchall()):
+        part, begin = sql.Identifier(schema, name), 0
+        while begin <= blocks or elsewhere:
+            rows = part if elsewhere else _range(part, begin, None if begin + size > blocks else begin + size)
+            counted = partial(_counted, store=store, question=question, rows=rows)
+            started = time.monotonic()
+            try:
+                found += look(counted)
+            except TookTooLongError:
+                if elsewhere or size == 1:
+                    raise
+                size = max(1, min(size, blocks) // _CUT)
+                continue
+            beat()
+            if elsewhere:
+                break
+            begin += size
+            if time.monotonic() - started < _FAST:
+                size = min(_MOST, 2 * size)
+    return found
 
 
-def _ranges(part: sql.Identifier, blocks: int) -> list[sql.Composed]:
-    return [
-        sql.SQL("(SELECT * FROM ONLY {} WHERE ctid >= {}::tid{})").format(
-            part,
-            sql.Literal(f"({begin},0)"),
-            sql.SQL("")
-            if begin + _BLOCKS > blocks
-            else sql.SQL(" AND ctid < {}::tid").format(sql.Literal(f"({begin + _BLOCKS},0)")),
-        )
-        for begin in range(0, blocks + 1, _BLOCKS)
-    ]
+def _counted(connection: Connection, *, store: str, question: DueQuestion, rows: sql.Composable) -> DueLeft:
+    with translated(store, question.collection):
+        return DueLeft(*only_row(connection.execute(question.statement(rows))))
+
+
+def _range(part: sql.Identifier, begin: int, end: int | None) -> sql.Composed:
+    """Rows of blocks; the last range has no end, for rows came since."""
+    ends = sql.SQL("") if end is None else sql.SQL(" AND ctid < {}::tid").format(sql.Literal(f"({end},0)"))
+    return sql.SQL("(SELECT * FROM ONLY {} WHERE ctid >= {}::tid{})").format(part, sql.Literal(f"({begin},0)"), ends)
 
 
 def _ours(spec: PostgresSpec, data_map: DataMap, live: Catalogue, collection: str) -> sql.Composed:
