@@ -9,7 +9,7 @@ from typing import TypeVar
 from psycopg import IsolationLevel
 from tenacity.wait import wait_base
 
-from expunge_connectors.errors import TookTooLongError, TransientError
+from expunge_connectors.errors import SomeRecordsError, TransientError
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.erase.lock_blockers import LockBlockers
 from expunge_connectors.postgres.errors import translated
@@ -40,8 +40,8 @@ class Transactions:
 
     @property
     def in_slices(self) -> Transactions:
-        """The same for work that is done in slices: what took too long is done in smaller ones."""
-        return replace(self, once=(TookTooLongError,))
+        """The same for work that is done in slices: what took too long, or others hold, is done in smaller ones."""
+        return replace(self, once=(SomeRecordsError,))
 
     def look(self, work: Callable[[Connection], T]) -> T:
         """Run one transaction that sees what is committed meanwhile, and roll it back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -466,3 +467,28 @@ def test_while_a_person_is_held_an_address_that_cannot_be_read_keeps_its_row(dat
     done = swept(database, loaded, held=Held(frozenset({SubjectKey("email", "ann@x.example")})))
     assert (done.held, ids(database, "leads")) == (1, [1])
     assert swept(database, loaded).gone == {"leads": 1}
+
+
+def test_rows_that_are_written_meanwhile_hold_nothing_up(database: str) -> None:
+    """What others write while a large piece is at work moves: in smaller ones everything goes."""
+    rows = 30_000
+    execute(database, f"{TABLES} INSERT INTO calls SELECT n, n % 1000, {OLD} FROM generate_series(1, {rows}) n")
+    execute(database, "CREATE INDEX ON notes (call)")
+    ended = threading.Event()
+
+    def others() -> None:
+        drawn = random.Random(5)
+        with psycopg.connect(database, autocommit=True) as connection:
+            while not ended.is_set():
+                connection.execute("UPDATE calls SET person = person WHERE id = %s", (drawn.randint(1, rows),))
+                ended.wait(0.002)
+
+    writer = threading.Thread(target=others)
+    writer.start()
+    try:
+        told = swept(database, aged(CALLS), "calls")
+    finally:
+        ended.set()
+        writer.join()
+    assert told.gone["calls"] == rows
+    assert ids(database, "calls") == []

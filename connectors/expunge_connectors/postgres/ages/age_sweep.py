@@ -21,7 +21,7 @@ from expunge_connectors.contract import (
     SubjectKey,
     SweptPiece,
 )
-from expunge_connectors.errors import TerminalError, TookTooLongError, TransientError
+from expunge_connectors.errors import SomeRecordsError, TerminalError, TransientError
 from expunge_connectors.postgres.ages import row_names
 from expunge_connectors.postgres.ages.copying_triggers import CopyingTriggers
 from expunge_connectors.postgres.ages.due_rows import AgeRules
@@ -93,8 +93,11 @@ class AgeSweep:
                     started = time.monotonic()
                     told = partial(_told, notice, begins)
                     try:
-                        rows = self._piece(part, keeping, told, _after(leaf, part, rest, backwards=itself))
-                    except TookTooLongError:
+                        transactions = self.transactions if slices.smallest else self.transactions.in_slices
+                        rows = self._piece(
+                            transactions, part, keeping, told, _after(leaf, part, rest, backwards=itself)
+                        )
+                    except SomeRecordsError:
                         if not slices.cut():
                             raise
                         rows = 0
@@ -120,13 +123,20 @@ class AgeSweep:
             yield slices, leaf, here[number + 1 :]
             size = slices.size
 
-    def _piece(self, part: TableSlice, keeping: Keeping, notice: PieceNotice, after: str | None) -> int:
+    def _piece(
+        self,
+        transactions: Transactions,
+        part: TableSlice,
+        keeping: Keeping,
+        notice: PieceNotice,
+        after: str | None,
+    ) -> int:
         """Take away what is due in a slice; returns how many rows of the collection went.
 
         Raises:
-            TookTooLongError: The server ended it for the time it took; nothing of it is kept.
+            SomeRecordsError: The server ended it for the time it took, or others wrote these rows; nothing of it is
+                kept.
         """
-        transactions = self.transactions.in_slices
         cleared: frozenset[SubjectKey] = frozenset()
         if things := row_names.things(self.rules, self.mapped, keeping.named):
             named = transactions.look(lambda connection: self._named(connection, part, keeping, things))
@@ -204,7 +214,7 @@ class AgeSweep:
         """Take rows away; returns how many.
 
         Raises:
-            TransientError: One of them is there, or not overwritten.
+            SomeRecordsError: One of them is there, or not overwritten.
         """
         if (going := taking.overwritten) is None:
             rows = execute(connection, taking.statement)
@@ -216,8 +226,8 @@ class AgeSweep:
             raise self._left()
         return rows
 
-    def _left(self) -> TransientError:
-        return TransientError(
+    def _left(self) -> SomeRecordsError:
+        return SomeRecordsError(
             f"store {self.rules.store.name}, collection {self.mapped.name}: rows that were to go by age, or with one"
             " that does, changed meanwhile, or a trigger or a rule left them as they were; nothing of this piece is"
             " kept, and it is done again.",

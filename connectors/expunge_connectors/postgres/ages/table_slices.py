@@ -13,7 +13,7 @@ from typing import LiteralString, TypeVar
 
 from psycopg import sql
 
-from expunge_connectors.errors import TookTooLongError
+from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.sql.fragments import TRUE, and_
 from expunge_connectors.postgres.transactions import Transactions
@@ -126,16 +126,16 @@ class TableSlices:
         self.size = max(_LEAST, min(_MOST, blocks))
 
     def each(self, work: Callable[[TableSlice], T]) -> Iterator[T]:
-        """Do work with every slice; what the server ends for the time it takes, in smaller ones.
+        """Do work with every slice; what cannot be had, or takes too long, in smaller ones.
 
         Raises:
-            TookTooLongError: Of one block, or of a table on another server.
+            SomeRecordsError: Of one block, or of a table on another server.
         """
         for part in self:
             started = time.monotonic()
             try:
                 found = work(part)
-            except TookTooLongError:
+            except SomeRecordsError:
                 if not self.cut():
                     raise
                 continue
@@ -186,9 +186,14 @@ class TableSlices:
         elif seconds > _SLOW:
             self.size = max(_LEAST, int(self.size * _SLOW / seconds))
 
+    @property
+    def smallest(self) -> bool:
+        """The last slice cannot be smaller."""
+        return self._blocks is None or self._blocks <= _LEAST
+
     def cut(self) -> bool:
-        """Begin the last slice once more, smaller: it took too long. False: it cannot be smaller."""
-        if self._blocks is None or self._blocks <= _LEAST:
+        """Begin the last slice once more, smaller. False: it cannot be smaller."""
+        if self._blocks is None or self.smallest:
             return False
         self.size, self._again = max(_LEAST, self._blocks // _CUT), True
         return True
