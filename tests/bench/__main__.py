@@ -30,6 +30,7 @@ from tests.bench.crowd import report, rounds
 from tests.bench.crowd.database import crowd
 from tests.bench.measurements import Stages, machine, median, ruled, spread
 from tests.bench.overload import scene
+from tests.bench.sweeps import alone
 from tests.support.installation import CompanyStack, Installation, fresh_installation
 
 from expunge_demo import dev_servers, loader
@@ -107,6 +108,7 @@ SECTIONS: Mapping[str, Callable[[Console, argparse.Namespace], None]] = {
     "objects": s3_deletion.bench,
     "keys": redis_scan.bench,
     "blind": blind_search.bench,
+    "ages": alone.bench,
     "api": api.bench,
     "overload": scene.bench,
 }
@@ -126,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--objects", type=int, default=5000, help="objects that are deleted from S3")
     made.add_argument("--keys", type=int, default=1_000_000, help="keys that Redis is searched through")
     made.add_argument("--rows", type=int, default=2_000_000, help="rows that Postgres is searched blindly in")
+    made.add_argument("--aged", type=int, default=1_000_000, help="rows of which a fifth has had its time")
     made.add_argument("--seconds", type=int, default=60, help="for which self-deletions are sent to the API")
     made.add_argument("--attacked", type=int, default=20, help="seconds for which each attack is measured")
     made.add_argument("--attack", default="", help="only attacks whose name holds this")
