@@ -11,9 +11,10 @@ from expunge_config.settings import load_settings
 from expunge_connectors.contract import AgeCounts, GoesWith, NoAge
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.cli.retention_report import show_backlog
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.ledger.sweeps import AgePlanRow
-from expunge_orchestrator.retention import age_plan
+from expunge_orchestrator.retention import age_plan, backlog
 from expunge_orchestrator.retention.age_plan import AgePlace, AgePlan
 from expunge_orchestrator.workspace import opened
 
@@ -34,10 +35,13 @@ def plan(as_json: output.Json = False) -> None:
         found = age_plan.age_plan(workspace, now().date(), lambda: show(next(read)))
         with workspace.ledger.begin() as connection:
             kept = age_plan.keep(connection, workspace, found)
+            left = backlog.of_plan(connection, kept)
     if as_json:
-        output.emit(_document(kept, found))
+        forecast = left.forecast and backlog.document(left.forecast)
+        output.emit({**_document(kept, found), "forecast": forecast})
     else:
         _show(found)
+        show_backlog(left)
         out = output.console()
         out.print(f"Plan {kept.uid}. To let it go: expunge retention arm {kept.uid}")
         out.print(f"digest {kept.digest}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -11,8 +12,10 @@ import typer
 from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
-from expunge_orchestrator.clock import now
+from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.runner_lock import sweeping
+from expunge_orchestrator.retention.backlog import Backlog
 from expunge_orchestrator.retention.errors import RetentionBehindError
 from expunge_orchestrator.retention.period import parse_period
 from expunge_orchestrator.retention.sweep_report import SweepReport, document, sweep_report
@@ -40,14 +43,15 @@ def report(
     """Show what went by age in a period, what is left and why, and on which day the backlog is gone. Reads the ledger.
 
     *left* is what a check found that shares no statement with what deletes: but for it, everything of the place whose
-    period was over on the day in *seen on* is gone. Ends 15 if retention is armed and no sweep began for two days, or
-    one stands still.
+    period was over on the day in *seen on* is gone. Ends 15 if retention is armed and no run began for 26 hours, if the
+    last one was killed, or if a sweep stands still.
 
     Example: expunge retention report --period 2026-Q4 --csv > retention-2026-Q4.csv
     """
     asked = parse_period(period or str(now().year))
     with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
         found = sweep_report(connection, asked, now())
+        killed = found.open is not None and not sweeping(workspace.ledger)
     if as_json:
         output.emit(document(found))
     elif as_csv:
@@ -58,8 +62,13 @@ def report(
         _show(found)
     if found.late is not None:
         raise RetentionBehindError(
-            f"Retention is armed, and no sweep began since {found.late.date().isoformat()}.",
+            f"Retention is armed, and no run began since {stamp(found.late)}.",
             remedy="Have cron run it: expunge retention run",
+        )
+    if killed and found.open is not None:
+        raise RetentionBehindError(
+            f"The run that began {stamp(found.open)} was killed, and none began since.",
+            remedy="expunge retention run goes on where it was.",
         )
     if found.stopped is not None:
         raise RetentionBehindError(
@@ -89,13 +98,28 @@ def _show(found: SweepReport) -> None:
     out = output.console()
     number = output.number_of(len(found.sweeps), "sweep")
     out.print(f"[bold]{output.number_of(found.gone, 'record')} deleted by age[/] in {found.period.text}, by {number}.")
-    forecast = found.forecast
-    if forecast is not None:
-        when = "not at this rate" if forecast.empty_on is None else f"by {forecast.empty_on.isoformat()}"
-        keeps = "keeps up" if forecast.keeps_up else "[yellow]does not keep up[/] with what comes due in the next weeks"
-        backlog = "" if not found.backlog else f" Backlog {found.backlog}: gone {when}."
-        out.print(f"{forecast.rate:.0f} records a second while at work: it {keeps}.{backlog}")
+    show_backlog(found.backlog)
     if found.places:
         out.print(output.table("By age", _COLUMNS, _rows(found)))
-    for day, due, gone in found.days:
-        out.print(f"{day.isoformat()}  {due} could go, {gone} went")
+    for one in found.windows:
+        ended = "did not end" if one.ended_at is None else f"in {one.window.seconds / 60:.0f} minutes"
+        out.print(
+            f"{one.window.day.isoformat()}  {one.window.gone} went {ended}; then {_left(one.backlog, one.empty_on)}"
+        )
+
+
+def show_backlog(found: Backlog) -> None:
+    """What can go is left, until when, and whether it keeps up."""
+    forecast, out = found.forecast, output.console()
+    if forecast is not None:
+        keeps = "keeps up" if forecast.keeps_up else "[yellow]does not keep up[/] with what comes due in the next weeks"
+        out.print(
+            f"{forecast.drain.per_second:.0f} records a second, {forecast.drain.seconds_a_day / 3600:.1f} hours a day:"
+            f" it {keeps}. Backlog: {_left(found.records, forecast.empty_on)}."
+        )
+
+
+def _left(records: int, empty_on: date | None) -> str:
+    if not records:
+        return "nothing left"
+    return f"{records} left, " + ("not gone at this rate" if empty_on is None else f"gone on {empty_on.isoformat()}")

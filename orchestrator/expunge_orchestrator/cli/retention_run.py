@@ -16,6 +16,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.runner_lock import sweep_lock
 from expunge_orchestrator.ledger.sweeps import SweepState
 from expunge_orchestrator.receipts.statement_issuer import publish
+from expunge_orchestrator.retention.backlog import window
 from expunge_orchestrator.retention.errors import RetentionBehindError
 from expunge_orchestrator.retention.sweep_run import Pace, SweepRun
 from expunge_orchestrator.retention.sweep_view import SweepView, sweep_view
@@ -43,18 +44,19 @@ def run(
     with opened(load_settings(), installed()) as workspace, sweep_lock(workspace.ledger):
         until = None if minutes is None else now() + timedelta(minutes=minutes)
         try:
-            with output.progress("Records deleted by age", None) as show:
-                sweep = SweepRun(workspace, Pace(busy, until), show).run()
+            with output.progress("Records deleted by age", None) as show, window(workspace, until) as measured:
+                swept = list(SweepRun(workspace, Pace(busy, until), show, measured).run())
         finally:
             with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
                 publish(workspace.ledger, writer, lambda _: None)
         with reading(workspace.ledger) as connection:
-            view = sweep_view(connection, sweep)
+            *earlier, view = [sweep_view(connection, one) for one in swept]
     if as_json:
-        output.emit(view.document)
+        output.emit({**view.document, "earlier": [one.document for one in earlier]})
     else:
-        show_sweep(view)
-    if view.stuck:
+        for one in (*earlier, view):
+            show_sweep(one)
+    if any(one.stuck for one in (*earlier, view)):
         raise RetentionBehindError(
             "Records that could go are due, and none went.",
             remedy="`expunge retention report` names the places; see what the failure there says.",

@@ -83,4 +83,22 @@ sweep_series = sa.Table(
     sa.Column("series", sa.String(40), nullable=False, unique=True),
 )
 
-text_bounds.hold_on_sqlite((age_plan, arming, sweep, sweep_place, sweep_series))
+# One run of `expunge retention run`, in which a sweep went on, ended or began. `allowed`: the seconds that it had;
+# NULL: until nothing was left. `full`: its time was over before. `backlog` and `empty_on`: what was left as it ended,
+# and the day that was forecast then. Without `ended_at` it is at work, or was killed.
+sweep_window = sa.Table(
+    "sweep_window",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("day", sa.String(10), nullable=False, index=True),
+    sa.Column("begun_at", sa.String(32), nullable=False),
+    sa.Column("ended_at", sa.String(32)),
+    sa.Column("allowed", sa.Float),
+    sa.Column("seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("gone", sa.BigInteger, nullable=False, default=0),
+    sa.Column("full", sa.Boolean, nullable=False, default=False),
+    sa.Column("backlog", sa.BigInteger, nullable=False, default=0),
+    sa.Column("empty_on", sa.String(10)),
+)
+
+text_bounds.hold_on_sqlite((age_plan, arming, sweep, sweep_place, sweep_series, sweep_window))

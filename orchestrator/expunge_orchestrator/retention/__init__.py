@@ -6,6 +6,7 @@ named_elsewhere   what a record names in other stores goes before it, or keeps i
 sweep_run         carries out a sweep, and takes up one that was interrupted
 sweep_statements  what is stated of a sweep, for each controller
 sweep_view        a sweep as people and machines are told of it
+backlog           what is due and could go, and the day on which nothing of it is left
 sweep_report      what went in a period, what is left, whether it keeps up
 kept_gone         what a law kept of people whose requests ended is seen and stated to be gone
 drift             what stores end by themselves, against what the map declares

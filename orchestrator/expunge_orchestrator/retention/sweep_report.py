@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from expunge_orchestrator.ledger import Transaction, sweeps
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.ledger import Transaction, sweep_windows, sweeps
+from expunge_orchestrator.ledger.sweep_windows import SweepWindow
 from expunge_orchestrator.ledger.sweeps import Sweep, SweepPlace, SweepState
+from expunge_orchestrator.retention import backlog
+from expunge_orchestrator.retention.backlog import Backlog
 from expunge_orchestrator.retention.period import ReportPeriod
-from expunge_orchestrator.rules import backlog_forecast
-from expunge_orchestrator.rules.backlog_forecast import Forecast
 
-LATE = timedelta(days=2)
-"""Armed, and no sweep for so long: nobody runs it."""
-
-_RATES = 20
+LATE = timedelta(hours=26)
+"""Armed, and no run for so long: nobody runs it. A day, and what one night begins later than the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +47,21 @@ class SweepReport:
     """A period.
 
     Attributes:
-        days: Day -> (due when a sweep began, gone by it), for a picture.
-        backlog: Due, and could go, when the last plan was made.
-        forecast: None: nothing was measured yet.
-        late: Armed, and no sweep began for two days; since when.
+        windows: The runs.
+        backlog: What is due and could go, and the day that is forecast.
+        late: Armed, and no run began for a day; since when.
         stopped: Why the sweep that is not done stands still.
+        open: When the last run began, if it has not ended. It is at work, or its process was killed.
     """
 
     period: ReportPeriod
     sweeps: Sequence[Sweep]
     places: Sequence[PlaceReport]
-    days: Sequence[tuple[date, int, int]]
-    backlog: int
-    forecast: Forecast | None
+    windows: Sequence[SweepWindow]
+    backlog: Backlog
     late: datetime | None
     stopped: str | None
+    open: datetime | None
 
     @property
     def gone(self) -> int:
@@ -85,20 +85,18 @@ def sweep_report(connection: Transaction, period: ReportPeriod, now: datetime) -
         for one in found
         for place in plans[one.id].places
     }
-    days = [(one.day, plans[one.id].goes, sum(place.swept for place in places)) for one, places in by_sweep]
-    last, armed = sweeps.last(connection), sweeps.armed(connection)
-    since = None if armed is None else max(armed.armed_at, armed.armed_at if last is None else last.begun_at)
+    last, armed = sweep_windows.recent(connection, 1), sweeps.armed(connection)
+    since = None if armed is None else max([armed.armed_at, *(one.begun_at for one in last)])
     unfinished = sweeps.unfinished(connection)
-    backlog, forecast = _forecast(connection, last, now.date())
     return SweepReport(
         period,
         found,
         _places(by_sweep, rules),
-        days,
-        backlog,
-        forecast,
+        sweep_windows.windows(connection, period.since.isoformat(), period.before.isoformat()),
+        backlog.backlog(connection, now.date()),
         since if since is not None and now - since > LATE else None,
         None if unfinished is None or unfinished.state is not SweepState.STOPPED else unfinished.why,
+        next((one.begun_at for one in last if one.ended_at is None), None),
     )
 
 
@@ -128,44 +126,33 @@ def _places(
     return list(found.values())
 
 
-def _forecast(connection: Transaction, last: Sweep | None, today: date) -> tuple[int, Forecast | None]:
-    if last is None:
-        return 0, None
-    plan = sweeps.plan_of(connection, last.age_plan_id)
-    places = sweeps.places(connection, last.id)
-    backlog = max(0, plan.goes - sum(one.swept for one in places))
-    recent = sweeps.sweeps(connection, "0001-01-01", "9999-12-31")[-_RATES:]
-    measured = []
-    for one in recent:
-        went = sum(place.swept for place in sweeps.places(connection, one.id))
-        if one.seconds > 0 and went:
-            measured.append((went / one.seconds, one.seconds))
-    rate = backlog_forecast.rate([one for one, _ in measured])
-    if rate is None:
-        return backlog, None
-    window = max(seconds for _, seconds in measured)
-    weeks = [sum(week) for week in zip(*(one["due_in_weeks"] for one in plan.places if "due" in one), strict=True)]
-    return backlog, backlog_forecast.forecast(backlog, weeks, rate, window, today)
-
-
 def document(report: SweepReport) -> dict[str, Any]:
     """As machines are told."""
-    forecast = report.forecast
+    forecast = report.backlog.forecast
     return {
         "period": report.period.text,
         "since": report.period.since.isoformat(),
         "before": report.period.before.isoformat(),
         "sweeps": [one.uid for one in report.sweeps],
         "gone": report.gone,
-        "backlog": report.backlog,
-        "forecast": forecast
-        and {
-            "records_per_second": round(forecast.rate, 1),
-            "empty_on": forecast.empty_on and forecast.empty_on.isoformat(),
-            "keeps_up": forecast.keeps_up,
-        },
-        "no_sweep_since": report.late and report.late.isoformat(),
+        "backlog": report.backlog.records,
+        "forecast": forecast and backlog.document(forecast),
+        "no_run_since": report.late and report.late.isoformat(),
         "stopped": report.stopped,
+        "windows": [
+            {
+                "day": one.window.day.isoformat(),
+                "begun_at": stamp(one.begun_at),
+                "ended_at": one.ended_at and stamp(one.ended_at),
+                "seconds": round(one.window.seconds, 1),
+                "allowed": one.window.allowed,
+                "gone": one.window.gone,
+                "full": one.window.full,
+                "backlog": one.backlog,
+                "empty_on": one.empty_on and one.empty_on.isoformat(),
+            }
+            for one in report.windows
+        ],
         "places": [
             {
                 "store": one.store,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from expunge_orchestrator.ledger import sweeps
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.sweeps import AgePlanRow, Arming, Sweep, SweepPlace, SweepState
 from expunge_orchestrator.retention import age_plan, holds_in_force
+from expunge_orchestrator.retention.backlog import OpenWindow
 from expunge_orchestrator.retention.errors import NotArmedError, RunawayError
 from expunge_orchestrator.retention.holds_in_force import HoldsInForce
 from expunge_orchestrator.retention.sweep_statements import state_begun, state_done
@@ -46,22 +47,35 @@ class SweepRun:
         workspace: Map, stores, ledger and keys.
         pace: How fast.
         beat: Called after each piece, with how many records went so far.
+        measured: What went in this run.
     """
 
     workspace: Workspace
     pace: Pace
     beat: Callable[[int], None]
+    measured: OpenWindow = field(default_factory=OpenWindow)
     _holds: HoldsInForce | None = field(default=None, repr=False)
     _gone: int = 0
 
-    def run(self) -> Sweep:
-        """Begin a sweep, or go on with the one that was begun.
+    def run(self) -> Iterator[Sweep]:
+        """Go on with the sweep that was begun, and begin one of today, while there is time. Each as far as it came.
 
         Raises:
             NotArmedError: Nobody gave leave under this data map.
             RunawayError: More would go than leave was given for.
             ConnectorError: A store cannot be worked on; what went before is noted, and the same command goes on.
         """
+        while True:
+            sweep = self._one()
+            yield sweep
+            if sweep.state is not SweepState.DONE or sweep.day >= now().date():
+                return
+            if self.pace.until is not None and now() >= self.pace.until:
+                self.measured.full = True
+                return
+
+    def _one(self) -> Sweep:
+        """Begin a sweep, or go on with the one that was begun."""
         arming = self._armed()
         self.workspace.refuse_errors()
         with reading(self.workspace.ledger) as connection:
@@ -75,6 +89,7 @@ class SweepRun:
         elif sweep.arming_id != arming.id:
             with self.workspace.ledger.begin() as connection:  # somebody looked at what it stopped at, and armed anew
                 sweeps.rearm(connection, sweep.id, arming.id)
+        self.measured.swept = True
         with reading(self.workspace.ledger) as connection:
             places = sweeps.places(connection, sweep.id)
         self._gone = sum(one.swept for one in places)
@@ -83,6 +98,7 @@ class SweepRun:
             if place.state is not SweepState.DONE:
                 try:
                     if not self._swept(sweep, place, arming):
+                        self.measured.full = True
                         return self._stopped(sweep, SweepState.RUNNING, "its time was over")
                 except (NotArmedError, RunawayError) as error:
                     self._stopped(sweep, SweepState.STOPPED, error.message)
@@ -236,6 +252,7 @@ class SweepRun:
             return self._note(sweep, place, piece=None)
         gone = {name: place.gone.get(name, 0) + piece["gone"].get(name, 0) for name in {**place.gone, **piece["gone"]}}
         held = piece["held"] + (0 if piece["begins"] else place.held)
+        self.measured.gone += piece["gone"].get(place.collection, 0)
         return self._note(sweep, place, piece=None, gone=gone, held=held, after=piece["after"])
 
     def _note(self, sweep: Sweep, place: SweepPlace, *, seconds: float = 0.0, **values: Any) -> SweepPlace:  # noqa: ANN401
