@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
-from tests.integration.postgres.test_ages import CALLS, TABLES, aged, ages, setting, with_long_rule
+from tests.integration.postgres.test_ages import CALLS, TABLES, aged, ages, with_long_rule
 from tests.support.postgres.age_sweeps import Held, Swept, left, swept
 from tests.support.postgres.company import execute, opened
 
@@ -31,36 +33,54 @@ def ids(url: str, table: str) -> list[int]:
     return [row[0] for row in rows_of(url, table)]
 
 
+ZONES = {
+    "Pacific/Auckland": (date(2024, 2, 29), date(2024, 4, 7)),
+    "America/Los_Angeles": (date(2023, 2, 28), date(2024, 11, 3)),
+    "Europe/Berlin": (date(2024, 3, 31), date(2024, 10, 27)),
+    "Asia/Kolkata": (date(2025, 3, 30), date(2024, 4, 30)),
+    "UTC": (date(2024, 12, 31), date(2025, 3, 1)),
+}
+"""At which days each is looked at: leap days, ends of months, days on which its clocks are changed."""
+
+
+def in_zone(database: str, zone: str, set_by: str) -> str:
+    """Have our sessions begin in a zone; the URL for them."""
+    if set_by == "session":
+        return f"{database}?options={quote(f'-c TimeZone={zone}')}"
+    whose = "ROLE postgres IN DATABASE %I" if set_by == "role" else "DATABASE %I"
+    change = f"ALTER {whose} SET timezone TO %L"
+    execute(database, f"DO $$ BEGIN EXECUTE format('{change}', current_database(), '{zone}'); END $$")
+    return database
+
+
+@pytest.mark.matrix(15)
 @pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
-@pytest.mark.parametrize(
-    ("today", "zone"),
-    [
-        (date(2024, 2, 29), "Pacific/Auckland"),
-        (date(2023, 2, 28), "America/Los_Angeles"),
-        (date(2024, 3, 31), "Europe/Berlin"),
-        (date(2025, 3, 30), "Asia/Kolkata"),
-        (date(2024, 12, 31), "UTC"),
-    ],
-)
-def test_each_row_goes_on_its_day_by_the_calendar(database: str, kind: str, today: date, zone: str) -> None:
-    """At midnight and a second before it, by UTC, whatever the database's own zone: month ends, leap days, DST."""
-    days = [today - timedelta(days=one) for one in range(-40, 800)]
+@pytest.mark.parametrize("set_by", ["database", "role", "session"])
+@pytest.mark.parametrize("zone", ZONES)
+def test_each_row_goes_on_its_day_by_the_calendar(database: str, kind: str, zone: str, set_by: str) -> None:
+    """At midnight and a second before it, by UTC, whatever zone a session begins in; as a query of our own has it."""
+    days = [min(ZONES[zone]) - timedelta(days=one) for one in range(-620, 800)]
     execute(
         database,
-        f"{TABLES.replace('timestamptz', kind)}{setting('timezone', zone)}"
+        f"{TABLES.replace('timestamptz', kind)}"
         "CREATE TABLE of_days AS SELECT row_number() OVER () AS id, 1, made FROM unnest(ARRAY["
         + ", ".join(f"'{day} 00:00:00+00', '{day} 23:59:59+00'" for day in days)
         + f"]::{kind}[]) AS made",
     )
+    ours = in_zone(database, zone, set_by)
+    assert execute(ours, "SHOW TimeZone") == [(zone,)]
     starts = [day for day in days for _ in range(2)]
-    for period in ("P1M", "P1Y", "P1Y1M1D", "P90D"):
+    began = "made AT TIME ZONE 'UTC'" if kind == "timestamptz" else "made"
+    for today, period in product(ZONES[zone], ("P1M", "P1Y", "P1Y1M1D", "P90D")):
         execute(database, "DELETE FROM calls; INSERT INTO calls SELECT * FROM of_days")
-        stay = [at for at, start in enumerate(starts, 1) if Period.parse(period).after(start) > today]
+        later = f"({began})::date + interval '{period}' > timestamp '{today}'"
+        stay = [number for (number,) in execute(database, f"SELECT id FROM of_days WHERE {later} ORDER BY id")]
+        assert stay == [at for at, start in enumerate(starts, 1) if Period.parse(period).after(start) > today]
         loaded = aged(CALLS, period)
-        assert left(database, loaded, "calls", today) == len(starts) - len(stay)
-        assert swept(database, loaded, "calls", today=today).gone == {"calls": len(starts) - len(stay)}
+        assert left(ours, loaded, "calls", today) == len(starts) - len(stay) > 0
+        assert swept(ours, loaded, "calls", today=today).gone == {"calls": len(starts) - len(stay)}
         assert ids(database, "calls") == stay
-        assert left(database, loaded, "calls", today) == 0
+        assert left(ours, loaded, "calls", today) == 0
 
 
 def test_children_go_along_to_any_depth(database: str) -> None:
