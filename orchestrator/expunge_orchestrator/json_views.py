@@ -131,7 +131,7 @@ def batch_view(workspace: Workspace, batch: Batch) -> dict[str, Any]:
 
 
 def legal_hold_view(hold: Hold) -> dict[str, Any]:
-    """A legal hold or exemption; who placed and lifted it is shown by the command line alone."""
+    """A legal hold, exemption or restriction; who placed and lifted it is shown by the command line alone."""
     return {
         "id": hold.uid,
         "kind": hold.kind,
@@ -143,6 +143,7 @@ def legal_hold_view(hold: Hold) -> dict[str, Any]:
         "undisclosed": hold.undisclosed,
         "placed_at": hold.placed_at,
         "lifted_at": hold.lifted_at,
+        "informed_on": None if hold.informed_on is None else hold.informed_on.isoformat(),
     }
 
 

@@ -30,17 +30,18 @@ def place(
     until: date | None = None,
     undisclosed: bool = False,
     ground: str = GROUND,
+    of: str = "hold",
 ) -> PlacementResult:
     kind, _, member = (controller or "").partition(":")
-    wanted = HoldRequest("hold", people, data_type, kind or None, member or None, ground, until, undisclosed)
+    wanted = HoldRequest(of, people, data_type, kind or None, member or None, ground, until, undisclosed)
     with installation.workspace.ledger.begin() as connection:
         workspace = installation.workspace
         return hold_placement.place(connection, wanted, workspace.keys, "counsel", workspace.data_map)
 
 
-def lift(installation: Installation, placed: PlacementResult) -> int:
+def lift(installation: Installation, placed: PlacementResult, *, informed_on: date | None = None) -> int:
     with installation.workspace.ledger.begin() as connection:
-        hold_placement.lift(connection, placed.hold.uid, "counsel")
+        hold_placement.lift(connection, placed.hold.uid, "counsel", informed_on)
     return hold_enforcement.release(installation.workspace.ledger)
 
 

@@ -150,10 +150,15 @@ def _watched_to_the_end(stock: Stock, role: str) -> Recipe:
 
 def _hold(stock: Stock, role: str) -> Recipe:
     turn = next(stock.turns)
-    more: tuple[dict[str, Any], ...] = ({"data_type": "calls"}, {"kind": "exemption", "undisclosed": True})
+    more: tuple[dict[str, Any], ...] = (
+        {"data_type": "calls"},
+        {"kind": "exemption", "undisclosed": True},
+        {"restriction": "accuracy"},
+    )
     people = [{"caller_id": str(stock.nobody())}]
     return Recipe(
-        stock.credential(role), body={**stock.controller, "people": people, "ground": f"No. {turn}", **more[turn % 2]}
+        stock.credential(role),
+        body={**stock.controller, "people": people, "ground": f"No. {turn}", **more[turn % len(more)]},
     )
 
 

@@ -1,4 +1,4 @@
-"""`expunge holds`: place, lift and list legal holds and exemptions."""
+"""`expunge holds`: place, lift and list legal holds, exemptions and restrictions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ from expunge_orchestrator.ledger import page_cursors
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger_check import names_read_alike, unmapped_names
 from expunge_orchestrator.rules.effective_holds import Hold
+from expunge_orchestrator.rules.restrictions import RESTRICTION, RestrictedFor, ground_in_words
 from expunge_orchestrator.subjects.csv_input import read_people
 from expunge_orchestrator.workspace import opened
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    group = typer.Typer(no_args_is_help=True, help="Holds and exemptions: what must not be erased for now.")
+    group = typer.Typer(
+        no_args_is_help=True, help="Holds, exemptions and restrictions: what must not be erased for now."
+    )
     group.command("place")(place)
     group.command("list")(list_holds)
     group.command("lift")(lift)
@@ -48,6 +51,12 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
     ] = None,
     until: Annotated[str | None, typer.Option(help="Last day, 2027-12-31; without it, until it is lifted.")] = None,
     exemption: Annotated[bool, typer.Option("--exemption", help="Call it an exemption, not a hold.")] = False,
+    restriction: Annotated[
+        RestrictedFor | None,
+        typer.Option(
+            help="These people obtained a restriction of processing, for this reason (GDPR Art. 18(1)(a)-(d))."
+        ),
+    ] = None,
     undisclosed: Annotated[
         bool, typer.Option("--undisclosed", help="No receipt and no state may tell that it exists.")
     ] = False,
@@ -59,6 +68,8 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
     running it comes too late; they are counted. People are kept as keyed hashes only. Give the internal id where there
     is one: an e-mail that several people share holds all of them. A hold on a person does not keep rows that another
     person's request takes, though they name the held one: hold that person, too, or the data type.
+
+    A restriction holds as a hold does, has no last day and is told; the people are informed before it is lifted.
 
     Exit codes: 0 in force, 2 or 4 nothing was placed.
 
@@ -75,13 +86,16 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         if data_type is not None and data_type not in workspace.data_map.data_types:
             raise InputError("The data map has no such data type.", remedy=_known(workspace.data_map.data_types))
         hold_placement.require_effective(data_type, name, workspace.data_map)
+        said = output.words(ground, "--ground says why", "--ground 'Court order 4 C 17/26'")
+        if exemption and restriction is not None:
+            raise UsageError("It is an exemption or a restriction, not both.", remedy="Leave one of the two out.")
         wanted = HoldRequest(
-            kind="exemption" if exemption else "hold",
+            kind=RESTRICTION if restriction is not None else "exemption" if exemption else "hold",
             people=listed,
             data_type=data_type,
             controller=name,
             member=member,
-            ground=output.words(ground, "--ground says why", "--ground 'Court order 4 C 17/26'"),
+            ground=said if restriction is None else ground_in_words(restriction, said),
             until=_day(until),
             undisclosed=undisclosed,
         )
@@ -103,6 +117,8 @@ def place(  # noqa: PLR0913, PLR0917 - the options of the command
         return
     out = output.console()
     out.print(f"{placed.hold.uid} is in force since {placed.hold.placed_at}.")
+    if restriction is not None:
+        out.print("Once the people are informed of its end: expunge holds lift", placed.hold.uid, "--informed DAY")
     if unchecked:
         out.print(
             f"[yellow]Stores that could not be asked: {escape(', '.join(unchecked))}.[/] If they spell the member"
@@ -124,7 +140,7 @@ def list_holds(
     cursor: output.Cursor = None,
     as_json: output.Json = False,
 ) -> None:
-    """List the holds and exemptions in force, those that may not be told included: mind who reads this.
+    """List the holds, exemptions and restrictions in force, those that may not be told included: mind who reads this.
 
     Example: expunge holds list --all
     """
@@ -164,18 +180,25 @@ def list_holds(
 
 def lift(
     hold: Annotated[str, typer.Argument(help="A hold (hd_…).")],
+    informed: Annotated[
+        str | None,
+        typer.Option(help="Of a restriction: the day on which its people were informed of its end, 2027-12-31."),
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """End a hold. People who waited for nothing else are taken up by the next `expunge run-due`.
 
-    Exit codes: 0 lifted, 2 there is no such hold in force.
+    What became due by its age while it was held goes with the next `expunge retention run`.
+
+    Exit codes: 0 lifted, 2 there is no such hold in force, or it is a restriction and nobody was informed.
 
     Example: expunge holds lift hd_1f0c3a5b7d9e
     """
+    informed_on = None if informed is None else _read_day(informed, "--informed")
     settings = load_settings()
     with opened(settings, installed()) as workspace:
         with workspace.ledger.begin() as connection:
-            lifted = hold_placement.lift(connection, hold, current_actor(settings))
+            lifted = hold_placement.lift(connection, hold, current_actor(settings), informed_on)
         released = hold_enforcement.release(workspace.ledger)
     if as_json:
         output.emit({**_view(lifted), "released": released})
@@ -200,13 +223,17 @@ def _what(one: Hold) -> str:
 def _day(text: str | None) -> date | None:
     if text is None:
         return None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise UsageError("--until is no day.", remedy="Write it as 2027-12-31.") from None
+    day = _read_day(text, "--until")
     if day < now().date():
         raise UsageError("--until is over already.", remedy="Give a day from today on.")
     return day
+
+
+def _read_day(text: str, option: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} is no day.", remedy="Write it as 2027-12-31.") from None
 
 
 def _known(names: object) -> str:

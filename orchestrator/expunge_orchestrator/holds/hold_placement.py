@@ -1,4 +1,4 @@
-"""Hold placement: place and lift a hold or an exemption, and refuse one that would hold nothing (ADR 6)."""
+"""Hold placement: place and lift holds, exemptions and restrictions; refuse one that would hold nothing (ADR 6)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from expunge_orchestrator.ledger.items import items_of_chunk
 from expunge_orchestrator.ledger.suppression_list import Tagger
 from expunge_orchestrator.rules import pipeline
 from expunge_orchestrator.rules.effective_holds import Hold
+from expunge_orchestrator.rules.restrictions import RESTRICTION, why_no_restriction, why_not_lifted
 from expunge_orchestrator.rules.scope import collections_in, types_of
 from expunge_reports.keys import KeyRing
 
@@ -32,7 +33,7 @@ class HoldRequest:
     """A hold before it is placed: all that is named must agree; nothing named holds nothing.
 
     Attributes:
-        kind: `hold` or `exemption`.
+        kind: `hold`, `exemption` or `restriction`.
         people: One set of identifiers per person; any one of them is enough.
         controller: Whose requests; `member` None means every member.
         until: Last day on which it holds; None until it is lifted.
@@ -72,13 +73,17 @@ def place(
     A value holds under every identity that the map reads where it stands: a request may name it by another one.
 
     Raises:
-        UsageError: It names neither people nor a data type nor a controller.
+        UsageError: It names neither people nor a data type nor a controller; or it is no restriction (ADR 32).
     """
     if not (wanted.people or wanted.data_type or wanted.controller):
         raise UsageError(
             "A hold names people, a data type or a controller, or several of these.",
             remedy="Give PEOPLE.csv, --data-type or --controller.",
         )
+    if wanted.kind == RESTRICTION:
+        number = len(wanted.people)
+        if why := why_no_restriction(people=number, until=wanted.until, undisclosed=wanted.undisclosed):
+            raise UsageError(why, remedy="Give PEOPLE.csv, and neither --until nor --undisclosed; or place a hold.")
     persons, tagger = data_map.person_identities, Tagger(keys.suppression)
     aliases, named = Aliases.of(data_map), frozenset[SubjectKey]().union(*wanted.people)
     identities = {key.namespace for key in named}
@@ -115,14 +120,24 @@ def place(
     return PlacementResult(hold, _running(connection, hold, keys, data_map), len(unproven))
 
 
-def lift(connection: Transaction, uid: str, actor: str) -> Hold:
+def lift(connection: Transaction, uid: str, actor: str, informed_on: date | None = None) -> Hold:
     """End a hold. Who waited for it is taken up by `release`.
 
+    Args:
+        connection: The transaction.
+        uid: Its name.
+        actor: Who lifts it.
+        informed_on: The day (UTC) on which the people of a restriction were informed of its end.
+
     Raises:
-        UsageError: There is no such hold, or it is lifted already.
+        UsageError: There is no such hold, or it is lifted already; or it is a restriction of whose end nobody was
+            informed.
     """
     serialise_writers(connection)
-    if not holds.lift(connection, uid, actor):
+    known = holds.find(connection, uid)
+    if known is not None and known.lifted_at is None and (why := why_not_lifted(known, informed_on, now().date())):
+        raise UsageError(why, remedy=f"`expunge holds list` says what {uid} is; `--informed DAY` is of a restriction.")
+    if not holds.lift(connection, uid, actor, informed_on):
         raise UsageError("There is no hold of that name in force.", remedy="`expunge holds list` lists them.")
     lifted = holds.find(connection, uid)
     assert lifted is not None

@@ -66,13 +66,13 @@ def insert_tags(connection: sa.Connection, hold_id: int, tags: Mapping[bytes, st
         connection.execute(sa.insert(tables.hold_tag), rows)
 
 
-def lift(connection: sa.Connection, uid: str, actor: str) -> bool:
+def lift(connection: sa.Connection, uid: str, actor: str, informed_on: date | None) -> bool:
     """End a hold. False: there is none of that name in force."""
     return bool(
         connection.execute(
             sa.update(tables.hold)
             .where(tables.hold.c.uid == uid, tables.hold.c.lifted_at.is_(None))
-            .values(lifted_at=stamp(now()), lifted_by=actor)
+            .values(lifted_at=stamp(now()), lifted_by=actor, informed_on=informed_on and informed_on.isoformat())
         ).rowcount
     )
 
@@ -219,4 +219,5 @@ def _insert(connection: sa.Connection) -> Any:  # noqa: ANN401 - each dialect ha
 
 
 def _hold(row: sa.RowMapping) -> Hold:
-    return Hold(**{**row, "until": date.fromisoformat(row["until"]) if row["until"] else None})
+    days = {name: date.fromisoformat(row[name]) if row[name] else None for name in ("until", "informed_on")}
+    return Hold(**{**row, **days})

@@ -226,13 +226,14 @@ hold = sa.Table(
     sa.Column("data_type", sa.String(64)),
     sa.Column("controller", sa.String(64)),
     sa.Column("member", sa.String(200)),
-    sa.Column("ground", sa.String(500), nullable=False),
+    sa.Column("ground", sa.String(700), nullable=False),
     sa.Column("until", sa.String(10)),
     sa.Column("undisclosed", sa.Boolean, nullable=False),
     sa.Column("placed_by", sa.String(200), nullable=False),
     sa.Column("placed_at", sa.String(32), nullable=False),
     sa.Column("lifted_by", sa.String(200)),
     sa.Column("lifted_at", sa.String(32)),
+    sa.Column("informed_on", sa.String(10)),
 )
 # `weak`: not as it was placed and no person key, but something else that a held person had (see `hold_tags`).
 hold_tag = sa.Table(

@@ -12,6 +12,7 @@ outcomes                from verification to what may be said of a collection an
 outcome_decision        what becomes of each person of a chunk, decided once
 other_requests          what other requests about a person leave uncertain
 effective_holds         Hold, and holds as they are in force on a person
+restrictions            a hold that people obtained for themselves, and when it may be lifted
 stuck_people            who can be ended, who withdrawn, and who is kept by a hold
 chunking                a batch cut into chunks
 pipeline                the steps of a chunk

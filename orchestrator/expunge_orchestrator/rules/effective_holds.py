@@ -9,7 +9,7 @@ from datetime import date
 from expunge_connectors.contract import Scope
 
 _LONGEST_GROUNDS = 1500
-"""Characters of joined grounds: three of the longest, and short enough for the reason of a person in the ledger."""
+"""Characters of joined grounds: two of the longest, and short enough for the reason of a person in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Hold:
         identities: By which these are known -> the normaliser that read their values.
         read_alike: The same of the identities that the map read in the same places when it was placed: it holds by
             these as well.
+        informed_on: Of a restriction that was lifted: when its people were informed, as was said then (see
+            `rules.restrictions`).
     """
 
     id: int
@@ -39,6 +41,7 @@ class Hold:
     placed_at: str
     lifted_by: str | None
     lifted_at: str | None
+    informed_on: date | None
 
     def holds_on(self, day: date) -> bool:
         """Whether it is in force on that day."""

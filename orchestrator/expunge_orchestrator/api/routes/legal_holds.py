@@ -1,4 +1,4 @@
-"""Legal holds and exemptions: what must not be erased for now."""
+"""Legal holds, exemptions and restrictions: what must not be erased for now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from expunge_orchestrator.api.call_context import CallContext, requires
 from expunge_orchestrator.api.identifiers import identifiers_of
 from expunge_orchestrator.api.pagination import Cursor, Limit, after
 from expunge_orchestrator.api.problems import ProblemError, not_there
-from expunge_orchestrator.api.schemas.legal_holds import CreateLegalHold, LegalHold, LegalHoldPage, PlacedLegalHold
+from expunge_orchestrator.api.schemas.legal_holds import (
+    CreateLegalHold,
+    LegalHold,
+    LegalHoldPage,
+    LiftLegalHold,
+    PlacedLegalHold,
+)
 from expunge_orchestrator.auth.api_keys import controller_scope
 from expunge_orchestrator.auth.permissions import Operation
 from expunge_orchestrator.auth.principals import Principal
@@ -23,6 +29,12 @@ from expunge_orchestrator.json_views import legal_hold_view
 from expunge_orchestrator.ledger import holds
 from expunge_orchestrator.ledger.page_cursors import cursor
 from expunge_orchestrator.rules.effective_holds import Hold
+from expunge_orchestrator.rules.restrictions import (
+    RESTRICTION,
+    ground_in_words,
+    why_no_restriction,
+    why_not_lifted,
+)
 from expunge_orchestrator.rules.scope import types_of
 
 router = APIRouter(prefix="/v1/legal_holds", tags=["legal holds"], route_class=CredentialFirst)
@@ -55,13 +67,15 @@ def create_legal_hold(
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "hold-names-nothing", "A hold names people, a data type or a controller."
         )
+    if why := _why_no_restriction(wish):
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "restriction-unusable", why)
     wanted = hold_placement.HoldRequest(
-        kind=wish.kind,
+        kind=wish.kind if wish.restriction is None else RESTRICTION,
         people=[identifiers_of(one, workspace.data_map) for one in wish.people],
         data_type=wish.data_type,
         controller=None if scope is None else scope.controller,
         member=None if scope is None else scope.member,
-        ground=wish.ground,
+        ground=wish.ground if wish.restriction is None else ground_in_words(wish.restriction, wish.ground),
         until=wish.until,
         undisclosed=wish.undisclosed,
     )
@@ -98,18 +112,31 @@ def list_legal_holds(
 
 @router.post("/{legal_hold_id}/lift", response_model=LegalHold)
 def lift_legal_hold(
-    call: Annotated[CallContext, Depends(requires(Operation.HOLD_LIFT))], legal_hold_id: str
+    call: Annotated[CallContext, Depends(requires(Operation.HOLD_LIFT))],
+    legal_hold_id: str,
+    wish: LiftLegalHold | None = None,
 ) -> LegalHold:
     """Lift a legal hold. The erasure of people whom no other hold covers continues."""
+    informed_on = None if wish is None else wish.informed_on
     with call.writing() as connection:
         known = holds.find(connection, legal_hold_id)
         if known is None or not _sees(call.principal, known):
             raise not_there()
-        lifted = hold_placement.lift(connection, legal_hold_id, call.principal.actor)
+        if known.lifted_at is None and (why := why_not_lifted(known, informed_on, call.at.date())):
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "not-informed", why)
+        lifted = hold_placement.lift(connection, legal_hold_id, call.principal.actor, informed_on)
         call.note(connection, lifted.uid)
     hold_enforcement.release(call.state.workspace.ledger)
     call.state.wake()
     return LegalHold(**legal_hold_view(lifted))
+
+
+def _why_no_restriction(wish: CreateLegalHold) -> str | None:
+    if wish.restriction is None:
+        return None
+    if wish.kind != "hold":
+        return "It is an exemption or a restriction, not both."
+    return why_no_restriction(people=len(wish.people), until=wish.until, undisclosed=wish.undisclosed)
 
 
 def _sees(principal: Principal, hold: Hold) -> bool:

@@ -193,6 +193,7 @@ HOLD: dict[str, Any] = {
     "undisclosed": False,
     "placed_at": "2026-11-25T11:17:47Z",
     "lifted_at": None,
+    "informed_on": None,
 }
 HOLDS: dict[str, Any] = {"items": [HOLD], "next_cursor": None}
 PLACED: dict[str, Any] = {**HOLD, "too_late": {}, "unproven": 0, "unchecked": []}

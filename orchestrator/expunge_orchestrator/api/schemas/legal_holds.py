@@ -1,4 +1,4 @@
-"""Legal holds and exemptions."""
+"""Legal holds, exemptions and restrictions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from expunge_orchestrator.api.schemas import examples
 from expunge_orchestrator.api.schemas.common import Identifiers, NameText, Schema, Words
 from expunge_orchestrator.api.schemas.examples import shown
+from expunge_orchestrator.rules.restrictions import RestrictedFor
 
 
 class CreateLegalHold(Schema):
@@ -18,6 +19,11 @@ class CreateLegalHold(Schema):
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD_WISH))
 
     kind: Literal["hold", "exemption"] = "hold"
+    restriction: RestrictedFor | None = Field(
+        default=None,
+        description="These people obtained a restriction of processing, for this reason (GDPR Art. 18(1)(a)-(d)). "
+        "It is of people, has no `until` and is disclosed.",
+    )
     people: tuple[Identifiers, ...] = Field(default=(), max_length=1000, fail_fast=True)
     data_type: NameText | None = None
     controller: Annotated[str, StringConstraints(min_length=1, max_length=264)] | None = None
@@ -27,7 +33,7 @@ class CreateLegalHold(Schema):
 
 
 class LegalHold(Schema):
-    """A legal hold or exemption. `people` is the number of people that it was placed for."""
+    """A legal hold, exemption or restriction (`kind`). `people` is the number of people that it was placed for."""
 
     model_config = ConfigDict(json_schema_extra=shown(examples.HOLD))
 
@@ -41,6 +47,18 @@ class LegalHold(Schema):
     undisclosed: bool
     placed_at: datetime
     lifted_at: datetime | None
+    informed_on: date | None = Field(description="When the people of a restriction were informed of its end.")
+
+
+class LiftLegalHold(Schema):
+    """What has to be said before a hold is lifted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"informed_on": "2026-12-01"}]})
+
+    informed_on: date | None = Field(
+        default=None,
+        description="Of a restriction: the day (UTC) on which its people were informed of its end (GDPR Art. 18(3)).",
+    )
 
 
 class LegalHoldPage(Schema):
