@@ -15,6 +15,7 @@ from tests.support.postgres.small_schemas import left, small_document
 from tests.support.servers import fresh_database
 from tests.support.small_company import installed, succeeded
 
+from expunge_connectors.errors import ConnectorError
 from expunge_reports import trust
 from expunge_reports.verify import verifier
 
@@ -34,7 +35,7 @@ INSERT INTO invoices VALUES (3, 2, (now() AT TIME ZONE 'UTC')::date);
 INSERT INTO lines SELECT id, id, issued FROM invoices;
 """
 DAYS = timedelta(days=3)
-LATER = """
+WRONG = """
 import sys
 from datetime import timedelta
 from expunge_orchestrator import clock
@@ -44,10 +45,13 @@ def later(ours=ours, days=timedelta(days=3)):
 for module in list(sys.modules.values()):
     if getattr(module, "now", None) is ours:
         module.now = later
+"""
+LATER = f"""{WRONG}
 from expunge_connectors.postgres.connector import PostgresStore
-def store_later(self, ours=PostgresStore.now, days=timedelta(days=3)):
-    return ours(self) + days
-PostgresStore.now = store_later
+def store_later(self, ours=PostgresStore.identity_at, days=timedelta(days=3)):
+    identity, at = ours(self)
+    return identity, at + days
+PostgresStore.identity_at = store_later
 """
 
 
@@ -139,6 +143,29 @@ def test_a_day_that_no_statement_names_is_none(cli: CliRunner, database: str) ->
     assert told["people_of_whom_what_was_kept_is_gone"] == 0
     assert told["people_of_whom_what_was_kept_is_left_or_unknown"] == 0, "there is no day on which to look"
     assert {said[-1].event for said in receipts(cli)} == {"settled"}
+
+
+def test_a_clock_that_is_wrong_by_days_says_nothing(cli: CliRunner, database: str) -> None:
+    """Its rows went before their day, by hand: on a day that is not there yet nobody says that they are gone."""
+    succeeded(cli.run("run-due"))
+    execute(database, "DELETE FROM lines WHERE id = 1; DELETE FROM invoices WHERE id = 1")
+    done = cli.run("run-due", code=WRONG)
+    assert done.code == ConnectorError.exit_code, done.output
+    assert "differ by more than a day" in done.output
+    assert {said[-1].event for said in receipts(cli)} == {"settled"}
+    assert json.loads(succeeded(later(cli, "run-due", "--json")))["people_of_whom_what_was_kept_is_gone"] == 1
+
+
+def test_no_sweep_begins_by_a_clock_that_is_wrong_by_days(cli: CliRunner, database: str) -> None:
+    """It would be of a day that is not there yet, and stand still until then."""
+    plan = json.loads(succeeded(cli.run("retention", "plan", "--json")))
+    succeeded(cli.run("retention", "arm", plan["id"], "--confirm", plan["digest"]))
+    done = cli.run("retention", "run", "--busy", "1", code=WRONG)
+    assert done.code == ConnectorError.exit_code, done.output
+    assert "differ by more than a day" in done.output
+    assert left(database, "invoices") == [1, 2, 3]
+    told = json.loads(succeeded(cli.run("retention", "run", "--busy", "1", "--json")))
+    assert (told["state"], told["day"]) == ("done", datetime.now(UTC).date().isoformat())
 
 
 def test_another_store_at_the_address_says_nothing(cli: CliRunner, database: str) -> None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from expunge_config.errors import ExpungeError
 from expunge_config.settings import load_settings
-from expunge_connectors.errors import ConnectorError
+from expunge_connectors.errors import ConnectorError, StoreClockError
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
@@ -60,7 +60,7 @@ def run_due(as_json: output.Json = False) -> None:
         outbox.enqueue_changes(workspace, now())
         while delivery.deliver_due(workspace, now):
             pass  # slow receivers get a little each time; there is no next look here
-        kept_over = _state_kept_gone(workspace)
+        kept_over, untold = _state_kept_gone(workspace)
         listings = backup_copies.observe(workspace.backups, workspace.ledger)
         with workspace.ledger.begin() as connection:
             backup_copies.record(connection, listings)
@@ -103,7 +103,7 @@ def run_due(as_json: output.Json = False) -> None:
         )
     else:
         held_up = None
-    refused = unsearched or refused or held_up
+    refused = unsearched or refused or held_up or untold
     if refused is not None:
         raise refused
     if failed:
@@ -164,15 +164,19 @@ def _run(workspace: Workspace) -> None:
         output.stderr_console().print("Another process is running this ledger; it does what is due.")
 
 
-def _state_kept_gone(workspace: Workspace) -> Looked:
-    looked = kept_gone.state_gone(workspace)
+def _state_kept_gone(workspace: Workspace) -> tuple[Looked, ExpungeError | None]:
+    """State of whom what was kept is gone. Returns of how many, and why nobody was looked for."""
+    try:
+        looked = kept_gone.state_gone(workspace)
+    except StoreClockError as error:
+        return Looked(0, 0), error
     if looked.gone:
         try:
             with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
                 publish(workspace.ledger, writer, lambda _: None)
         except LedgerBusyError:
             pass  # who runs this ledger publishes it
-    return looked
+    return looked, None
 
 
 def _start_settling(workspace: Workspace) -> ExpungeError | None:

@@ -54,9 +54,14 @@ def state_gone(workspace: Workspace) -> Looked:
     Of whom something is there still, or that is not known for certain, nothing is said; they are looked at again
     tomorrow: this map leads there otherwise than their request's, the store is another one, or built otherwise, or
     cannot be asked, or a place of backups cannot.
+
+    Raises:
+        StoreClockError: A clock is wrong by days: nobody knows whose day is over. Nothing was looked for.
     """
     today, after, stated, left = now().date(), 0, 0, 0
     while looks := _next(workspace, today, after):
+        if not after:
+            store_calls.require_clocks(workspace.stores, workspace.settings.stores_at_once)
         after = max(one.item_id for look in looks for one in look.people)
         seen = now()
         gone = [(look, _gone(workspace, look)) for look in looks]

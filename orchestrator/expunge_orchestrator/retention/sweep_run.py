@@ -10,6 +10,7 @@ from typing import Any
 
 from expunge_connectors.contract import DeletesByAge, Keeping, SweptPiece, no_beat
 from expunge_connectors.errors import ConnectorError, TerminalError
+from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import sweeps
 from expunge_orchestrator.ledger.database import reading
@@ -63,7 +64,8 @@ class SweepRun:
         Raises:
             NotArmedError: Nobody gave leave under this data map.
             RunawayError: More would go than leave was given for.
-            ConnectorError: A store cannot be worked on; what went before is noted, and the same command goes on.
+            ConnectorError: A store cannot be worked on; what went before is noted, and the same command goes on. Or a
+                clock is wrong by days: of what day it is and which holds are in force nothing is known.
         """
         while True:
             sweep = self._one()
@@ -78,6 +80,7 @@ class SweepRun:
         """Begin a sweep, or go on with the one that was begun."""
         arming = self._armed()
         self.workspace.refuse_errors()
+        store_calls.require_clocks(self.workspace.stores, self.workspace.settings.stores_at_once)
         with reading(self.workspace.ledger) as connection:
             sweep = sweeps.unfinished(connection)
         if sweep is None:
