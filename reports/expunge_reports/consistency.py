@@ -16,7 +16,7 @@ from expunge_reports.statement import FIRST_EVENTS, NOTHING_OPEN, UNANSWERED, Op
 ANSWERS: Final = frozenset({"erased", "partially-erased", "not-found"})
 SETTLED: Final = frozenset({"settled", "re-erased"})
 ANSWERED: Final = ANSWERS | SETTLED
-OWING: Final = UNANSWERED | ANSWERS | {"re-erased"}
+OWING: Final = UNANSWERED | ANSWERS | {"re-erased", "sweep-begun"}
 """After these a further statement is owed."""
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
@@ -28,7 +28,7 @@ STORES_DIFFER: Final = timedelta(days=1)
 LONGEST_WAIT: Final = timedelta(days=2 * 3650 + 1)
 """From an answer until its check is overdue: the longest settling time and wait for a search, and a day to begin in."""
 
-_LAST_LOOKS: Final = frozenset({"settled", "partially-erased"})
+_LAST_LOOKS: Final = frozenset({"settled", "partially-erased", "kept-gone"})
 """Events after which, where no day is given, nobody looks again."""
 
 GONE_OUTCOMES: Final = frozenset({"erased", "tombstoned"})
@@ -166,7 +166,9 @@ def owes_no_day(event: str, owed: Open, *, ended: bool) -> bool:
 
 def day_of_nothing(event: str, owed: Open, *, ended: bool) -> bool:
     """Tell whether a day is given for a statement that does not follow: nobody looks again (see `_LAST_LOOKS`)."""
-    return (event == "settled" or (event == "partially-erased" and ended)) and owed.expected_by is not None
+    return (
+        event in {"settled", "kept-gone"} or (event == "partially-erased" and ended)
+    ) and owed.expected_by is not None
 
 
 def checked_too_late(event: str, owed: Open, issued_at: datetime) -> bool:
@@ -259,7 +261,8 @@ def follows_by_itself(event: str, owed: Open) -> bool:
 
 def leaves_open(event: str, owed: Open, *, final: bool) -> bool:
     """Tell whether an event after which nothing will be done leaves something open, or lets something follow."""
-    return event in {"cancelled", "denied"} and (owed != NOTHING_OPEN or (event == "cancelled" and not final))
+    over = {"cancelled", "denied", "swept"}
+    return event in over and (owed != NOTHING_OPEN or (event != "denied" and not final))
 
 
 def open_copies(document: BackupCopies) -> OpenCopies:

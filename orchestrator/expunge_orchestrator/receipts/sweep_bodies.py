@@ -40,13 +40,14 @@ def sweep_begun(
 def swept(sweep: Sweep, controller: str, places: Iterable[SweepPlace], at: datetime) -> dict[str, object]:
     """Body of `swept`: what is gone, and what of that which was due is there still, by statements of their own.
 
-    Verified it is as of the earliest of these looks: each place was looked at when its own sweep ended.
+    Verified it is as of the earliest of these looks: each place was looked at when its own sweep ended. Where the clock
+    was set back meanwhile, that was when the sweep was begun.
     """
     ours = [(one, one.left) for one in places if one.controller == controller and one.left is not None]
     return {
         "controller": controller,
         "day": sweep.day.isoformat(),
-        "verifiedAt": min((left[2] for _, left in ours), default=stamp(at)),
+        "verifiedAt": max(min((left[2] for _, left in ours), default=stamp(at)), stamp(sweep.begun_at)),
         "places": [
             {
                 "store": one.store,

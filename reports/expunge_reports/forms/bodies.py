@@ -7,7 +7,7 @@ from typing import Final, Literal
 from expunge_reports.errors import MalformedError
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.form_reader import NO_NAMES, NULLABLE, Digest, Members, Names
-from expunge_reports.forms.stated_time import Day, Time
+from expunge_reports.forms.stated_time import Day, Period, Time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +226,7 @@ class PlannedPlace:
     collection: str
     data_type: str
     start_event: str
-    period: str
+    period: Period
     due: int
     undated: int
     further: Members

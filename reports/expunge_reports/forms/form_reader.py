@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, NewType, TypeVar, Union, cas
 from expunge_reports import json_fields
 from expunge_reports.errors import MalformedError
 from expunge_reports.forms import stated_time
-from expunge_reports.forms.stated_time import Day, Time
+from expunge_reports.forms.stated_time import Day, Period, Time
 
 Members = Mapping[str, object]
 NULLABLE: Final[Mapping[str, bool]] = {"nullable": True}
@@ -158,6 +158,7 @@ def _by_name(reader: _Reader, value: object, what: str) -> object:
 _LEAVES: Final[Mapping[Any, _Reader]] = {
     Time: stated_time.read_time,
     Day: stated_time.read_day,
+    Period: stated_time.read_period,
     str: _text,
     Digest: _digest,
     bool: json_fields.flag,

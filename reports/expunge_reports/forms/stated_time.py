@@ -1,7 +1,8 @@
-"""Stated times: times and days as receipts have them, which are texts."""
+"""Stated times: times, days and periods as receipts have them, which are texts."""
 
+import calendar
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NewType
 
 from expunge_reports import json_fields
@@ -19,6 +20,36 @@ Time = NewType("Time", str)
 
 Day = NewType("Day", str)
 """A text that is a day, `2026-11-29`."""
+
+
+Period = NewType("Period", str)
+"""A text that is a period of whole years, months and days (ISO 8601), as `P10Y`."""
+
+_PERIOD: Final = re.compile(r"P(?=\d)(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})D)?", re.ASCII)
+
+
+def after(start: str, period: str) -> str | None:
+    """Return the day on which a stated period ends that begins on a stated day; None beyond the calendar.
+
+    Months are added before days; a day that the month lacks becomes its last (Regulation (EEC) 1182/71 art. 3(2)(c)).
+    """
+    matched, began = _PERIOD.fullmatch(period), date.fromisoformat(start)
+    assert matched is not None
+    years, months, days = (int(one or 0) for one in matched.groups())
+    year, month = divmod(began.year * 12 + began.month - 1 + years * 12 + months, 12)
+    try:
+        last = calendar.monthrange(year, month + 1)[1]
+        return (date(year, month + 1, min(began.day, last)) + timedelta(days=days)).isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_period(value: object, what: str) -> str:
+    """Return a period as it is stated; `what` is named in the error."""
+    text = json_fields.text(value, what)
+    if not _PERIOD.fullmatch(text):
+        raise MalformedError(f"{what} is no period")
+    return text
 
 
 def moment(text: str | None) -> datetime | None:

@@ -23,7 +23,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "kept-without-ground": "records are kept and no ground is named",
     "outcome-against-plan": "a record is said to be emptied where the plan erases, or erased where it empties",
     "place-twice": (
-        "a store, a collection, a copy or a clock is stated twice, or a collection as a log that is left alone, too"
+        "a store, a collection, a copy or a clock is stated twice, or a collection as a log that is left alone, too, or"
+        " as one that goes by no age"
     ),
     "document-twice": "two documents of one kind are cited",
     "due-left": "something due is left where nothing may be, or where it is not said, or the reverse",
@@ -117,10 +118,14 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "search-not-limited": (
         "no search was made because the request is limited, and it is not; or it is, and something else is said"
     ),
+    "sweep-misdated": (
+        "a sweep by age is of a day that had not begun, or is said to have been looked at before it was begun, or to"
+        " have left what was not due on its day"
+    ),
     "sweep-against-plan": "a sweep by age ends on another day, or in other places, than it was begun for",
     "kept-gone-unheard": (
         "something that was kept is said to be gone of which it is not said before that it is kept, or before its day,"
-        " or twice, or as many places are open as before, or the keys are kept"
+        " or twice, or other places are open than these fewer, or the keys are kept, or none were"
     ),
     "search-left": "a search left something unexplained, and the event is neither a hold nor an end by the operator",
 }

@@ -142,7 +142,7 @@ def _order(said: Said, _: datetime) -> Found:
 
 
 def _kept_gone(said: Said, _: datetime) -> Found:
-    """Gone is what was kept when it was last looked at, on its day or later; that many places fewer are open."""
+    """Gone is what was kept when it was last looked at, on its day or later; that many of the open places fewer are."""
     current, before = said.statement, said.before
     gone = form_reader.read(KeptGone, current.body) if current.event == "kept-gone" else None
     if gone is None:
@@ -157,7 +157,7 @@ def _kept_gone(said: Said, _: datetime) -> Found:
         or not gone.places
         or unheard
         or len(set(gone.places)) < len(gone.places)
-        or current.open.items != max(0, owed - len(gone.places))
+        or current.open.items != owed - len(gone.places)
         or (current.open.items > 0) != (gone.identifiers.kept is not None)
     ):
         yield "kept-gone-unheard", ""

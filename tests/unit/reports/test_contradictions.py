@@ -556,6 +556,11 @@ def sweep(**of_end: object) -> Callable[[Receipt], None]:
     return change
 
 
+def planned_place(**members: object) -> Callable[[Receipt], None]:
+    """The place that a sweep was begun for."""
+    return lambda receipt: receipt["series"][0]["body"]["places"][0].update(members)
+
+
 def left_and_closed(receipt: Receipt) -> None:
     """An earlier request left something; the copies are gone, and the series is closed."""
     of_line(2, outcome="ambiguous", retained=0, ambiguous=2, gone=2, ground=None, until=None)(receipt)
@@ -591,6 +596,40 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "kept-gone-unheard",
         both(kept_gone(), lambda r: r["series"].append(r["series"][-1] | {"at": 49})),
     ),
+    "gone by keys that were destroyed": (
+        "kept-gone-unheard",
+        both(kept_gone(), body(2, identifiers=DESTROYED), member(2, open=Open(copies=COPIES))),
+    ),
+    "gone, and a day for more": (
+        "day-of-nothing",
+        both(
+            kept_gone(identifiers=KEPT),
+            member(2, open=Open(2, None, COPIES)),
+            member(3, open=Open(1, T0 + timedelta(days=9), COPIES)),
+        ),
+    ),
+    "a sweep of a day that had not begun": (
+        "sweep-misdated",
+        both(sweep(), lambda r: [one["body"].update(day="2026-11-25") for one in r["series"]]),  # type: ignore[func-returns-value]
+    ),
+    "a sweep that was looked at before it was begun": ("sweep-misdated", both(sweep(), body(1, verifiedAt=at(-0.2)))),
+    "a sweep that left what was not due": ("sweep-misdated", sweep(oldestLeft="2024-11-25")),
+    "a sweep that left what begins after the calendar": ("sweep-misdated", sweep(oldestLeft="9999-01-01")),
+    "a sweep by a period that is none": (
+        "form-unknown sweep-against-plan",
+        both(sweep(), planned_place(period="soon")),
+    ),
+    "a sweep of a place twice": (
+        "place-twice",
+        both(sweep(), lambda r: [one["body"]["places"].append(one["body"]["places"][0]) for one in r["series"]]),  # type: ignore[func-returns-value]
+    ),
+    "a sweep of a place that goes by no age": (
+        "place-twice",
+        both(sweep(), lambda r: r["series"][0]["body"]["notByAge"].append("main.calls")),
+    ),
+    "a sweep that owes nothing": ("nothing-owed", both(sweep(), member(0, open=Open()))),
+    "a sweep that owes twice": ("several-owed", both(sweep(), member(0, open=Open(2)))),
+    "a sweep that is done and not the last word": ("over-and-open", both(sweep(), member(1, final=False))),
     "a sweep that ends on another day": ("sweep-against-plan", sweep(day="2026-11-25")),
     "a sweep that ends in another place": ("sweep-against-plan", sweep(collection="invoices")),
     "a sweep of which more is on hold than is left": ("sum-wrong", sweep(held=5)),
@@ -1983,6 +2022,15 @@ TRUE = {
     "kept by the plan until its period was over, and erased": erased,
     "kept until a day, and gone after it": kept_gone(),
     "a sweep by age that left some": sweep(),
+    "a sweep by age that left what came due on its day": sweep(oldestLeft="2024-11-24"),
+    "a sweep by age that left what came due on the last day of a month": both(
+        sweep(oldestLeft="2025-08-31"),
+        planned_place(period="P6M"),
+        lambda r: [one["body"].update(day="2026-02-28") for one in r["series"]],  # type: ignore[func-returns-value]
+    ),
+    "a sweep by age that was looked at by a clock that was set back by minutes": both(
+        sweep(), body(1, verifiedAt=at(-0.1))
+    ),
     "a sweep by age that left nothing": sweep(left=0, held=0, oldestLeft=None),
     "checked after the longest time that can be set": member(1, open=Open(1, T0 + timedelta(days=7301), COPIES)),
     # By when it was done is the latest time, from when on it goes the earliest.

@@ -14,7 +14,7 @@ from tests.support.receipt_schemas import faults, schema
 from expunge_reports import statement, trust
 from expunge_reports.forms import bodies, form_reader, shared_documents
 from expunge_reports.forms.form_reader import Digest, Interval, Members, Names
-from expunge_reports.forms.stated_time import Day, Time
+from expunge_reports.forms.stated_time import Day, Period, Time
 
 NAMES = ("statement", "document", "export", "opening", "trust")
 
@@ -137,7 +137,7 @@ JUDGED_BY_RULES = {"kind", "outcome", "level"}
 """Of their words a reader decides by the kind, or a contradiction has a better reason than another form."""
 
 KINDS = {str: "string", int: "integer", bool: "boolean", Members: "object", Time: "time", Day: "day"}
-KINDS |= {Names: "names", Interval: "interval", Digest: "digest"}
+KINDS |= {Names: "names", Interval: "interval", Digest: "digest", Period: "period"}
 
 
 def test_there_is_a_form_for_each_body_that_a_schema_describes():
@@ -170,7 +170,7 @@ def of_schema(whole: dict[str, Any], node: dict[str, Any]) -> Any:
         return {"*": of_schema(whole, node["additionalProperties"])}
     words = node.get("enum") or [node[one] for one in ("const",) if one in node]
     pattern = node.get("pattern", "")
-    kinds = {"^sha256": "digest", r"^\d{4}-": "time" if "T" in pattern else "day"}
+    kinds = {"^sha256": "digest", "^P": "period", r"^\d{4}-": "time" if "T" in pattern else "day"}
     return set(words) or next((one for begun, one in kinds.items() if pattern.startswith(begun)), node["type"])
 
 
