@@ -15,6 +15,7 @@ from tests.support.holds import key, lift, place
 from tests.support.installation import Installation
 from tests.support.store_inspector import StoreInspector, changed
 
+from expunge_connectors.errors import TerminalError
 from expunge_orchestrator.installation_setup import TRUST_FILE
 
 BLOCKED, NOT_CONFIRMED, KILL = 11, 7, -9
@@ -106,6 +107,22 @@ def test_more_than_leave_was_given_for_does_not_go(cli: CliRunner, inspector: St
     assert done.code == BLOCKED
     assert "foresaw" in done.output or "leave was given" in done.output
     assert changed(before, inspector.contents()) == {}
+
+
+def test_much_to_say_of_why_a_store_refuses_stops_no_ledger(cli: CliRunner, inspector: StoreInspector) -> None:
+    """Rights that are missing on many tables: more than the ledger keeps of a reason."""
+    old_caller(inspector)
+    arm(cli)
+    refuses = """
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.connector import PostgresStore
+def refuse(*_, error=TerminalError):
+    raise error("store main: " + 400 * "a right, ")
+PostgresStore.delete_due = refuse
+"""
+    done = cli.run("retention", "run", "--busy", "1", code=refuses)
+    assert done.code == TerminalError.exit_code, done.output
+    assert told(cli, "run", "--busy", "1")["state"] == "done"
 
 
 def test_a_held_callers_calls_stay_by_an_address_alone(

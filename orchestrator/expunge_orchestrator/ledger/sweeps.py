@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.errors import UnknownBatchError
 from expunge_orchestrator.ledger import sweep_tables as tables
+from expunge_orchestrator.ledger.tables import LONGEST_REASON
 
 _PLACE = tables.sweep_place.c
 
@@ -243,7 +244,9 @@ def subject_of(connection: sa.Connection, name: str) -> str | None:
 
 
 def write_place(connection: sa.Connection, sweep: int, number: int, **values: Any) -> None:  # noqa: ANN401 - columns
-    """Change a collection's row."""
+    """Change a collection's row. Of a failure as much is kept as its column holds."""
+    if values.get("failure") is not None:
+        values["failure"] = values["failure"][:LONGEST_REASON]
     mine = (_PLACE.sweep_id == sweep, _PLACE.number == number)
     connection.execute(sa.update(tables.sweep_place).where(*mine).values(**values))
 
@@ -261,7 +264,8 @@ def rearm(connection: sa.Connection, sweep: int, arming: int) -> None:
 
 
 def change(connection: sa.Connection, sweep: int, state: SweepState, at: datetime, why: str | None = None) -> None:
-    """Set a sweep's state."""
+    """Set a sweep's state. Of why as much is kept as its column holds."""
+    why = why and why[:LONGEST_REASON]
     ended = stamp(at) if state is SweepState.DONE else None
     mine = sa.update(tables.sweep).where(tables.sweep.c.id == sweep)
     connection.execute(mine.values(state=state.value, why=why, ended_at=ended))
