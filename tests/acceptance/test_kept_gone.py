@@ -12,6 +12,7 @@ from tests.support.cli import CliResult, CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
+from tests.support.receipt_schemas import assert_has_published_form
 from tests.support.servers import fresh_database
 from tests.support.small_company import installed, succeeded
 
@@ -83,6 +84,7 @@ def receipts(cli: CliRunner) -> list[list[Any]]:
         name = f"{one['id']}.json"
         succeeded(later(cli, "receipts", "export", one["id"], "-o", name))
         data, vouched = ((cli.directory / file).read_bytes() for file in (name, "trust.json"))
+        assert_has_published_form(data)
         verdict = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC) + DAYS)
         assert (verdict.reason, verdict.contradictions) == (None, ())
         found.append(list(verdict.statements))

@@ -13,6 +13,7 @@ from tests.support.cli import CliRunner
 from tests.support.fork_server import ForkServer
 from tests.support.holds import key, lift, place
 from tests.support.installation import Installation
+from tests.support.receipt_schemas import assert_has_published_form
 from tests.support.store_inspector import StoreInspector, changed
 
 from expunge_connectors.errors import TerminalError
@@ -87,6 +88,7 @@ def test_a_sweep_is_stated_and_verified_offline(
     for one in series.values():
         path = tmp_path / f"{one}.json"
         assert cli.run("receipts", "export", one, "--output", str(path)).code == 0
+        assert_has_published_form(path.read_bytes())
         done = cli.run("receipts", "verify", str(path), "--trust", str(trust), "--allow-unanchored")
         assert done.code == 0, done.output
         assert "about a sweep by age" in done.output

@@ -88,6 +88,17 @@ def test_a_list_counts_for_the_day_and_not_for_the_next(
     assert listed(api, inspector, key, PEOPLE)["state"] == "planned"
 
 
+def test_each_controllers_people_are_counted_by_themselves(api: ApiHarness, inspector: StoreInspector) -> None:
+    """What one asked for a client leaves what the same one may ask for another."""
+    key = api.key(Role.OPERATOR)
+    assert listed(api, inspector, key, PEOPLE)["state"] == "planned"
+    assert listed(api, inspector, key)["state"] == "awaiting-approval"
+    ann = make_holder(inspector)
+    params = {"controller": "calltrack"}
+    made = api.client.post("/v1/batches", params=params, content=ann.csv, headers=once(key))
+    assert (made.json()["state"], made.json()["exceeded"]) == ("planned", [])
+
+
 def test_of_two_at_once_one_waits(api: ApiHarness, inspector: StoreInspector) -> None:
     admin = api.key(Role.ADMIN)
     issued = [api.client.post("/v1/api_keys", json={"roles": ["operator"]}, headers=admin).json() for _ in range(4)]

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from starlette.types import Receive, Scope, Send
-from tests.support.api import APP, AUDIENCE, ApiHarness, bearer, open_api
+from tests.support.api import ACCOUNT, APP, AUDIENCE, ApiHarness, bearer, once, open_api
 from tests.support.api_permissions import EVERYBODY, MAY
 from tests.support.installation import CompanyStack
 from tests.support.opendsr import certificate_in
@@ -199,6 +199,18 @@ def test_guesses_are_limited_by_kind_and_address(api: ApiHarness, kind: str) -> 
         assert here.get("/v1/erasure_requests", headers=good).status_code == 200
     other = GUESSES[list(GUESSES)[place - 1]]
     assert [one.get("/v1/erasure_requests", headers=other).status_code for one in (here, elsewhere)] == [401, 401]
+
+
+def test_nobody_with_a_follow_up_key_is_locked_out_by_bad_ones(api: ApiHarness) -> None:
+    """Through the application's page all come from one address: thousands of guesses, and those who are meant."""
+    here, follows = anew(api), "/v1/follow_up/erasure_request"
+    (holder,) = api.installation.calltrack.take_holders()
+    wish = {"headers": once(api.person(user_id=holder)), "json": ACCOUNT}
+    good = bearer(here.post("/v1/me/erasure_requests", **wish).json()["follow_up_token"])
+    for _ in range(10):
+        assert_refused(last_of(here, follows, UNKNOWN, GUESSES["follow-up key"]))
+        assert here.get(follows, headers=good).status_code == 200
+        assert here.get("/v1/me/erasure_requests", headers=api.person(user_id=holder)).status_code == 200
 
 
 @pytest.mark.parametrize(
