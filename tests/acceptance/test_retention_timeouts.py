@@ -39,8 +39,8 @@ INSERT INTO calls VALUES (0, 1, current_date, '');
 CREATE TRIGGER slow BEFORE DELETE ON calls FOR EACH ROW EXECUTE FUNCTION slow();
 """
 _SIZES = [
-    pytest.param(1, 150, 0.01, id="1 s"),
-    pytest.param(5, 1500, 0.005, id="5 s", marks=pytest.mark.heavy),
+    pytest.param(1, 110, 0.01, id="1 s"),
+    pytest.param(5, 1100, 0.005, id="5 s", marks=pytest.mark.heavy),
 ]
 
 

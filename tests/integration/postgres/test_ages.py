@@ -281,6 +281,19 @@ def test_a_slice_fits_the_time_that_the_last_one_took(seconds: float, then: int)
     assert sum("ctid <" in one for one in ranges) == len(ranges) - 1, "the last one has no end"
 
 
+@pytest.mark.parametrize(
+    ("fixed", "a_block", "blocks"), [(0.0, 0.01, 25), (0.1, 0.01, 15), (0.0, 1.0, 1), (2.0, 0.01, 800)]
+)
+def test_slices_become_smaller_where_that_helps(fixed: float, a_block: float, blocks: int) -> None:
+    """What takes the same time for each slice, however small, is not paid for each block."""
+    slices = table_slices.TableSlices(table_slices.Leaf(sql.Identifier("calls"), 10**6), 800)
+    sizes = []
+    for _ in range(30):
+        sizes.append(slices.size)
+        slices.took(fixed + a_block * slices.size)
+    assert max(sizes[10:]) == pytest.approx(blocks, rel=0.1)
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("allowed", [1, 3, 30, 200])
 def test_a_slice_that_took_too_long_is_done_in_smaller_ones(allowed: int, *, backwards: bool) -> None:

@@ -123,6 +123,7 @@ class TableSlices:
         self._grown = grown
         self._blocks: int | None = None  # of the last slice
         self._again = False
+        self._slow: tuple[int, float] | None = None  # blocks and seconds of one that took long; since then none did not
         self.size = max(_LEAST, min(_MOST, blocks))
 
     def each(self, work: Callable[[TableSlice], T]) -> Iterator[T]:
@@ -180,11 +181,23 @@ class TableSlices:
         return TableSlice(table, and_(_from("t.ctid >= {}::tid", at), ends), self._leaf.oid, at, beyond)
 
     def took(self, seconds: float) -> None:
-        """Fit the next slice to the time that the last one took."""
-        if seconds < _FAST:
-            self.size = min(_MOST, self.size * 2)
-        elif seconds > _SLOW:
+        """Fit the next slice to the time that the last one took.
+
+        Where that is not for its rows (a table without an index is read for each slice), a smaller one takes as long:
+        then they are as large as before.
+        """
+        if seconds <= _SLOW:
+            self._slow = None
+            self.size = min(_MOST, self.size * 2) if seconds < _FAST else self.size
+        elif self._slow is None:
+            self._slow = self.size, seconds
             self.size = max(_LEAST, int(self.size * _SLOW / seconds))
+        else:
+            larger, before = self._slow
+            if seconds <= before and self.size / seconds < larger / before / 2:
+                self.size, self._slow = larger, None
+            else:
+                self.size = max(_LEAST, int(self.size * _SLOW / seconds))
 
     @property
     def smallest(self) -> bool:
