@@ -21,4 +21,9 @@ def seed() -> int:
     given = os.environ.get("EXPUNGE_CHAOS_SEED")
     if given:
         return int(given)
-    return int(time.time()) if "EXPUNGE_MODEL_CASES" in os.environ else 1
+    # The workers are told the one of the report's head: drawn by each for itself, it named no world that failed.
+    return int(os.environ.setdefault("PYTEST_MODEL_SEED", _drawn()))
+
+
+def _drawn() -> str:
+    return str(int(time.time())) if "EXPUNGE_MODEL_CASES" in os.environ else "1"
