@@ -42,6 +42,19 @@ class Period:
         day = min(start.day, calendar.monthrange(year, month + 1)[1])
         return date(year, month + 1, day) + timedelta(days=self.days)
 
+    def begun_before(self, day: date) -> date | None:
+        """A day before which each period began that ends on `day` or earlier; None: no calendar has one.
+
+        Three days for the ends of months (one that began on the 31st may end on a 28th), one for the time of the day,
+        and one for the zones in which clocks are read.
+        """
+        try:
+            ends = day - timedelta(days=self.days)
+            year, month = divmod(ends.year * 12 + ends.month - 1 - self.years * 12 - self.months, 12)
+            return date(year, month + 1, min(ends.day, calendar.monthrange(year, month + 1)[1])) + timedelta(days=5)
+        except (ValueError, OverflowError):
+            return None
+
     def shorter_than(self, other: Period) -> bool:
         """Whether it ends before the other one, of some day on which both begin.
 

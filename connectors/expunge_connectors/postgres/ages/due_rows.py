@@ -85,8 +85,16 @@ class AgeRules:
         return sql.SQL("CASE WHEN {} >= date '0001-01-01' THEN {} END").format(start, ends(start, period))
 
     def due(self, mapped: BoundTable, alias: str) -> sql.Composed:
-        """The period of the row `alias` is over."""
-        return sql.SQL("{} <= {}").format(self.until(mapped, alias), sql.Literal(self.today))
+        """The period of the row `alias` is over.
+
+        Most rows of a table began too late for that, which is seen without adding anything.
+        """
+        over = sql.SQL("{} <= {}").format(self.until(mapped, alias), sql.Literal(self.today))
+        begun = self.data_map.data_types[mapped.spec.data_type or ""].rule.period.begun_before(self.today)
+        if begun is None:
+            return over
+        start = column(alias, mapped.spec.start or "")
+        return and_(sql.SQL("{} < {}").format(start, sql.Literal(begun.isoformat())), over)
 
     def at_hand(self, mapped: BoundTable, alias: str) -> sql.Composed:
         """The row `alias` of the table is of the collection, and is not overwritten already."""
