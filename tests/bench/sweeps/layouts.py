@@ -15,7 +15,7 @@ HELD = 50
 
 PEOPLE = 100_000
 _NOTE = "\n    notes: {table: public.notes, found_by: [{column: call, of: calls.id}]}"
-_MADE = "CASE WHEN hashint4(i) % {} = 0 THEN timestamptz '2001-01-01' + i % 90 * interval '1 day' ELSE now() END"
+_MADE = "CASE WHEN hashint4(i) % 5 = 0 THEN timestamptz '2001-01-01' + i % 90 * interval '1 day' ELSE now() END"
 # What pg_lz cannot make smaller, so that eight kilobytes are eight in the TOAST table.
 _BODY = ", (SELECT string_agg(md5(i::text || j::text), '') FROM generate_series(1, 250) j)"
 
@@ -29,7 +29,6 @@ class Layout:
         body: A column of eight kilobytes more.
         children: Each call has a note.
         held: Some people are on hold.
-        one_in: One row in so many has had its time.
         share: Of the rows that are asked for, one in so many is made: rows of 8 kB would fill the disk.
     """
 
@@ -37,7 +36,6 @@ class Layout:
     body: bool = False
     children: bool = False
     held: bool = False
-    one_in: int = 5
     share: int = 1
 
     @property
@@ -53,7 +51,7 @@ class Layout:
             for statement in self.create.format(body=", body text" if self.body else "").split(";"):
                 owner.execute(statement)  # type: ignore[call-overload]
             owner.execute(
-                f"INSERT INTO calls SELECT i, i % {PEOPLE}, {_MADE.format(self.one_in)}{_BODY if self.body else ''}"  # type: ignore[call-overload]
+                f"INSERT INTO calls SELECT i, i % {PEOPLE}, {_MADE}{_BODY if self.body else ''}"  # type: ignore[call-overload]
                 f" FROM generate_series(1, {rows}) i"
             )
             owner.execute("CREATE INDEX ON calls (person)")

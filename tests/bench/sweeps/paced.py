@@ -21,7 +21,7 @@ from tests.support.servers import fresh_database
 
 from expunge_connectors.contract import SweptPiece, no_beat
 
-BUSY = 0.25
+BUSY = 0.3
 PAIRS = 10
 SECONDS = 5.0
 WANTED, WANTED_RATE = 1.3, 0.2
@@ -55,7 +55,7 @@ class _Turns:
 
 def bench(out: Console, server: str, options: argparse.Namespace) -> None:
     """Alternating pairs: without, with."""
-    layout = Layout(one_in=1)  # so that it is not through before all pairs are
+    layout = Layout(children=True)
     with fresh_database(server) as url:
         layout.load(url, options.aged)
         alone = script.sweep(url, layout).rate
