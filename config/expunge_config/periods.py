@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -63,9 +64,30 @@ class Period:
         ours, theirs = self.years * 12 + self.months, other.years * 12 + other.months
         if (ours, self.days) == (theirs, other.days) or (ours >= theirs and self.days >= other.days):
             return False
-        days = (date(year, 1, 1) + timedelta(days=one) for year in (2000, 2096) for one in range(8 * 366))
-        return any(self.after(day) < other.after(day) for day in days)
+        return any(self.after(day) < other.after(day) for day in _days())
+
+    @property
+    def longest(self) -> int:
+        """Days: the longest that it can be, of whatever day it begins."""
+        return max((self.after(day) - day).days for day in _days())
+
+    @property
+    def shortest(self) -> int:
+        """Days: the shortest that it can be."""
+        return min((self.after(day) - day).days for day in _days())
+
+    def began(self, end: date) -> date:
+        """The last day of those on which a period began that is over on `end`."""
+        day = end - timedelta(days=self.shortest)
+        while self.after(day) > end:
+            day -= timedelta(days=1)
+        return day
 
     def __str__(self) -> str:
         parts = ((self.years, "Y"), (self.months, "M"), (self.days, "D"))
         return "P" + ("".join(f"{number}{unit}" for number, unit in parts if number) or "0D")
+
+
+def _days() -> Iterator[date]:
+    """Days on which a period may begin: of leap years and others, and of a century without a leap day."""
+    return (date(year, 1, 1) + timedelta(days=one) for year in (2000, 2096) for one in range(8 * 366))

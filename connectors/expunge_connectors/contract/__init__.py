@@ -53,7 +53,7 @@ from expunge_connectors.contract.backups import (
     CopyStatus,
 )
 from expunge_connectors.contract.counts import DATA_TYPE, SHARED, Counts, RecordCounts, ground_of_rows
-from expunge_connectors.contract.drift import Drift, DriftReport, ReportsDrift
+from expunge_connectors.contract.drift import HELD, Drift, DriftKind, DriftReport, ReportsDrift
 from expunge_connectors.contract.findings import Finding, Severity
 from expunge_connectors.contract.samples import ReadSample, Sampleable, SamplesReadings, SearchesBlind
 from expunge_connectors.contract.stores import (
@@ -86,6 +86,7 @@ __all__ = [
     "DATA_TYPE",
     "FACTS",
     "HEARSAY",
+    "HELD",
     "LONGEST_COPY_ID",
     "LONGEST_KIND",
     "LONGEST_WORDS",
@@ -109,6 +110,7 @@ __all__ = [
     "DeletesByAge",
     "DiscoveredKey",
     "Drift",
+    "DriftKind",
     "DriftReport",
     "DueLeft",
     "EstimatesSize",

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from expunge_connectors.contract.stores import Heartbeat
 
+HELD = "A hold keeps something here: look again once it is lifted"
+
+
+class DriftKind(StrEnum):
+    """In which way a store does not do as the map declares."""
+
+    TOO_LONG = "too long"
+    """Records are there after their period."""
+    TOO_EARLY = "too early"
+    """Records go before the time for which a law, or a hold, keeps them."""
+    EMPTY = "empty"
+    """Nothing is kept: a part of a table whose time is over, and which may be dropped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How a store keeps records of one collection for longer than the map declares.
+    """How a store keeps records of one collection otherwise than the map declares.
 
     Attributes:
         declared: The period (ISO 8601).
@@ -19,6 +34,8 @@ class Drift:
         records: How many records this concerns; None: not counted, it is about how the store is set up.
         fix: What an operator runs, as it is; None: nothing that is printed would be right, and `remedy` says why.
         remedy: What to do, in words.
+        kind: In which way it is otherwise.
+        oldest: The day (UTC) of the oldest record that is there for too long; None: it is not known.
     """
 
     collection: str
@@ -27,6 +44,8 @@ class Drift:
     records: int | None
     fix: str | None = field(repr=False)
     remedy: str
+    kind: DriftKind = DriftKind.TOO_LONG
+    oldest: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

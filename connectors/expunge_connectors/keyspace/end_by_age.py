@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from expunge_config.datamap import CollectionSpec, DataMap, StartEvent
 from expunge_config.periods import Period
-
-_LEAP_CYCLE = 8 * 366
-HELD = "A hold keeps something here: look again once it is lifted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +22,12 @@ class DeclaredEnd:
     @property
     def longest(self) -> int:
         """Days: the longest that the period can be."""
-        return max(self._lengths())
+        return self.period.longest
 
     @property
     def shortest(self) -> int:
         """Days: the shortest that the period can be; at least one."""
-        return max(1, min(self._lengths()))
-
-    def _lengths(self) -> list[int]:
-        days = (date(year, 1, 1) + timedelta(days=one) for year in (2000, 2096) for one in range(_LEAP_CYCLE))
-        return [(self.period.after(day) - day).days for day in days]
+        return max(1, self.period.shortest)
 
 
 def declared_end(data_map: DataMap, spec: CollectionSpec) -> DeclaredEnd | str:

@@ -23,6 +23,7 @@ planner_statistics samples of values that the planner keeps, drawn anew
 obstacles          rows that stay and point to rows that would be deleted
 references         by which foreign keys they may (pure)
 ages/              rows that have had their time, whoever they are of (ADR 30)
+drift/             what partitions and logs keep otherwise than the map declares (ADR 31)
 erase/             `erase`
 verify/            `verify`, by statements of its own (law 1)
 blind_search       where the blind search reads, and what its places are in the map

@@ -22,6 +22,7 @@ from expunge_connectors.contract import (
     BeforePiece,
     Counts,
     DiscoveredKey,
+    DriftReport,
     DueLeft,
     Finding,
     Heartbeat,
@@ -59,6 +60,7 @@ from expunge_connectors.postgres.catalog import relations, row_estimates
 from expunge_connectors.postgres.catalog.tables import Catalogue
 from expunge_connectors.postgres.connection import Connection, Connections
 from expunge_connectors.postgres.draft import store_draft
+from expunge_connectors.postgres.drift import store_drift
 from expunge_connectors.postgres.erase import awaited_keys
 from expunge_connectors.postgres.erase.chunk_erasure import ChunkErasure
 from expunge_connectors.postgres.erase.eraser import Eraser
@@ -426,6 +428,16 @@ class PostgresStore:
         live = self._transactions.look(self._structure.catalogue.read)
         question = DueQuestion(self._map, self._data_map, live, collection, today)
         return due_left(self._transactions.in_slices.look, self.name, question, beat)
+
+    def drift(self, held: Collection[str], beat: Heartbeat) -> DriftReport:
+        """Partitions whose time is over, detached ones, pg_partman's sets, and the oldest entries of logs."""
+        live = self._transactions.look(self._structure.catalogue.read)
+        if self._map.tenants is not None:
+            without = age_sources.without_age(self._map)
+        else:
+            without = age_sources.without_way(self._structure.bound(live, _NOBODY), self._data_map)
+        today = self.now().date()
+        return store_drift.drift(self._transactions, self._map, self._data_map, live, without, held, today, beat)
 
     def needed_by(self, collections: Collection[str], scope: Scope) -> frozenset[str]:
         """Collections to whose rows foreign keys lead from rows of these, and which would be deleted."""

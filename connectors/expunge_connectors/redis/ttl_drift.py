@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Drift, DriftReport
-from expunge_connectors.keyspace.end_by_age import HELD, DeclaredEnd, declared_end
+from expunge_connectors.contract import HELD, Drift, DriftReport
+from expunge_connectors.keyspace.end_by_age import DeclaredEnd, declared_end
 from expunge_connectors.keyspace.templates import ALPHABETS, Template
 from expunge_connectors.redis.client import BATCH, Command, PinnedClient, PipelineClient, Values
 from expunge_connectors.redis.records import SENTINEL

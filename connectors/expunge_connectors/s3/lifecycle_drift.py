@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Drift, DriftReport, Heartbeat
-from expunge_connectors.keyspace.end_by_age import HELD, DeclaredEnd, declared_end
+from expunge_connectors.contract import HELD, Drift, DriftReport, Heartbeat
+from expunge_connectors.keyspace.end_by_age import DeclaredEnd, declared_end
 from expunge_connectors.s3.client import Service
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.lifecycle_rules import Rule, enabled_rules

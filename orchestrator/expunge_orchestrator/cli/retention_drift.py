@@ -1,4 +1,4 @@
-"""`expunge retention drift`: where stores keep data for longer than the map declares, and what ends that."""
+"""`expunge retention drift`: where stores keep data for longer than the map declares, or drop it too early."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from expunge_orchestrator.workspace import opened
 
 
 def drift(as_json: output.Json = False) -> None:
-    """Hold times to live (Redis) and lifecycles (S3) against the data map, and print what ends each drift. Reads only.
+    """Hold times to live, lifecycles, partitions and ages of logs against the data map, and print what ends each drift.
 
-    The fix is printed to be run by an operator, as it is; nothing is changed here, and no fix lets data stay longer.
-    Places of which it cannot be told are listed. Ends 16 if there is drift.
+    The fix is printed to be run by an operator, as it is; nothing is changed here. No fix lets data stay longer than
+    the map declares. Places of which it cannot be told are listed. Ends 16 if there is drift; an empty partition that
+    may be dropped is none.
 
     Example: expunge retention drift
     """
@@ -31,12 +32,10 @@ def drift(as_json: output.Json = False) -> None:
         output.emit(store_drift.document(found))
     else:
         _show(found)
-    if found.drifts:
-        number = len({(store, one.collection) for store, one in found.drifts})
+    if found.not_kept:
+        number = output.number_of(len(found.not_kept), "collection")
         raise DriftError(
-            f"{output.number_of(number, 'collection')} stay for longer than the data map declares."
-            if number > 1
-            else "1 collection stays for longer than the data map declares.",
+            f"{number} {'is' if len(found.not_kept) == 1 else 'are'} not kept as long as the data map declares.",
             remedy="Run what is printed, then look again.",
         )
 
@@ -46,8 +45,11 @@ def _show(found: StoreDrifts) -> None:
     fixes: dict[str, list[str]] = {}
     for store, one in found.drifts:
         place = f"{store}.{one.collection}"
-        number = "" if one.records is None else f"{one.records} "
-        out.print(f"[yellow]{place}[/]: declared {one.declared}; {escape(f'{number}{one.found}')}.", soft_wrap=True)
+        number = f"{one.records} " if one.records else ""
+        out.print(
+            f"[yellow]{place}[/]: declared {one.declared}; {one.kind}: {escape(f'{number}{one.found}')}.",
+            soft_wrap=True,
+        )
         out.print(f"  {escape(one.remedy)}.", soft_wrap=True)
         if one.fix is not None and place not in fixes.setdefault(one.fix, []):
             fixes[one.fix].append(place)

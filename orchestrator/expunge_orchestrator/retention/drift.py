@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from expunge_connectors.contract import Drift, Heartbeat, ReportsDrift
+from expunge_connectors.contract import Drift, DriftKind, Heartbeat, ReportsDrift
 from expunge_orchestrator.ledger import holds
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.retention.holds_in_force import concerns
@@ -28,6 +28,11 @@ class StoreDrifts:
 
     drifts: Sequence[tuple[str, Drift]]
     unjudged: Mapping[str, str]
+
+    @property
+    def not_kept(self) -> frozenset[str]:
+        """The places (`store.collection`) in which the map's periods are not kept: an empty partition is in order."""
+        return frozenset(f"{store}.{one.collection}" for store, one in self.drifts if one.kind is not DriftKind.EMPTY)
 
 
 def drifts(workspace: Workspace, today: date, beat: Heartbeat) -> StoreDrifts:
@@ -59,7 +64,10 @@ def drifts(workspace: Workspace, today: date, beat: Heartbeat) -> StoreDrifts:
 def document(found: StoreDrifts) -> dict[str, Any]:
     """As machines are told. Counts and settings alone: no value, and no name of a record."""
     return {
-        "drifts": [{"store": store, **asdict(one)} for store, one in found.drifts],
+        "drifts": [
+            {"store": store, **asdict(one), "oldest": None if one.oldest is None else one.oldest.isoformat()}
+            for store, one in found.drifts
+        ],
         "unjudged": dict(found.unjudged),
     }
 

@@ -23,6 +23,6 @@ class RetentionBehindError(ExpungeError):
 
 
 class DriftError(ExpungeError):
-    """A store keeps records for longer than the data map declares."""
+    """A store keeps records for longer than the data map declares, or not for as long as a law or a hold demands."""
 
     exit_code: ClassVar[int] = 16
