@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.cli import CliResult, CliRunner
+from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
@@ -123,6 +124,27 @@ def test_what_is_there_under_another_name_is_not_stated_to_be_gone(cli: CliRunne
     assert told["people_of_whom_what_was_kept_is_gone"] == 0
     assert told["people_of_whom_what_was_kept_is_left_or_unknown"] == 1
     assert {said[-1].event for said in receipts(cli)} == {"settled"}
+
+
+def test_what_was_moved_to_a_table_that_was_mapped_since_is_not_stated_to_be_gone(
+    cli: CliRunner, database: str, tmp_path: Path
+) -> None:
+    """The kept keys lead there, too: nothing is left only where they lead to nothing."""
+    succeeded(cli.run("run-due"))
+    execute(
+        database,
+        "CREATE TABLE archive AS SELECT * FROM invoices WHERE id = 1; ALTER TABLE archive ADD PRIMARY KEY (id);"
+        "CREATE INDEX ON archive (user_id); DELETE FROM lines WHERE id = 1; DELETE FROM invoices WHERE id = 1",
+    )
+    by_user = "found_by: [{column: user_id, identity: user_id}]"
+    archive = f"archive: {{table: public.archive, data_type: kept, start: issued, {by_user}}}"
+    write_document(tmp_path / "datamap.yaml", small_document(_COLLECTIONS + archive, user_id="integer/2"))
+    told = json.loads(succeeded(later(cli, "run-due", "--json")))
+    assert told["people_of_whom_what_was_kept_is_gone"] == 0
+    assert told["people_of_whom_what_was_kept_is_left_or_unknown"] == 1
+    execute(database, "DELETE FROM archive")
+    told = json.loads(succeeded(cli.run("run-due", "--json", code=LATER.replace("days=3", "days=4"))))
+    assert told["people_of_whom_what_was_kept_is_gone"] == 1
 
 
 def test_what_is_there_still_is_not_stated_to_be_gone(cli: CliRunner, database: str) -> None:

@@ -24,7 +24,7 @@ from expunge_orchestrator.ledger.identifier_encryption import ItemCipher, Sealed
 from expunge_orchestrator.ledger.kept_keys import KeptUntil
 from expunge_orchestrator.receipts import request_facts, shared_documents, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
-from expunge_orchestrator.rules import map_differences, owed
+from expunge_orchestrator.rules import count_records, map_differences, owed
 from expunge_orchestrator.subjects import member_proof
 from expunge_orchestrator.workspace import Workspace
 
@@ -106,10 +106,14 @@ def _gone(workspace: Workspace, look: _Look) -> list[KeptUntil]:
         except ConnectorError:
             seen = None
         unseen = map_differences.unseen(differences, store, workspace.data_map) if seen is not None else frozenset()
+        planned = look.batch.decided["stores"].get(store, {})
         there |= {
             number
             for number, names in people.items()
-            if seen is None or names & unseen or any(_is_there(seen[number].get(name)) for name in names)
+            if seen is None
+            or names & unseen
+            or any(_is_there(seen[number].get(name)) for name in names)
+            or any(_was_moved(one, name in planned) for name, one in seen[number].items() if name not in names)
         }
     return [one for number, one in asked.items() if number not in there]
 
@@ -131,6 +135,11 @@ def _names(one: KeptUntil, store: str) -> frozenset[str]:
 def _is_there(seen: RecordCounts | None) -> bool:
     """Newer ones as well: a copy that was put back may be dated by when that was done."""
     return seen is None or bool(seen.due or seen.retained or seen.ambiguous or seen.newer)
+
+
+def _was_moved(seen: RecordCounts, planned: bool) -> bool:  # noqa: FBT001 - of one place
+    """What was kept may stand elsewhere by now: in what is new in the map anything, else what was not to be there."""
+    return bool(seen.due) or count_records.kept_for_a_time(seen) or (not planned and _is_there(seen))
 
 
 def _subject(cipher: ItemCipher, one: KeptUntil) -> Subject:
