@@ -301,6 +301,32 @@ def test_partitions_are_swept_one_by_one(database: str, how: str) -> None:
     assert left(database, loaded, "calls") == 0
 
 
+@pytest.mark.parametrize("by", ["HASH (person)", "HASH ((person + 1))"])
+def test_an_overwritten_row_goes_to_the_partition_where_it_belongs(database: str, by: str) -> None:
+    """The tombstone replaces that by which the partitions of a partition are told apart."""
+    calls = (
+        "calls: {table: public.calls, data_type: anchor, start: made, found_by: [{column: person, identity: user_id}],"
+        ' tombstone: {person: "NULL", said: "NULL"}}'
+    )
+    parts = "; ".join(
+        f"CREATE TABLE of{n} PARTITION OF old FOR VALUES WITH (MODULUS 4, REMAINDER {n})" for n in range(4)
+    )
+    execute(
+        database,
+        "CREATE TABLE calls (id int, person int, said text, made date) PARTITION BY RANGE (made);"
+        f"CREATE TABLE old PARTITION OF calls FOR VALUES FROM ('2000-01-01') TO ('2010-01-01') PARTITION BY {by};"
+        f"{parts}; CREATE TABLE late PARTITION OF calls DEFAULT;"
+        f"INSERT INTO calls SELECT n, n, 'hello', {OLD} FROM generate_series(1, 500) n;"
+        "INSERT INTO calls VALUES (501, 1, 'hello', current_date)",
+    )
+    loaded = aged(calls)
+    assert swept(database, loaded).gone == {"calls": 500}
+    assert rows_of(database, "old") == [(n, None, None, date(2001, 1, 1)) for n in range(1, 501)]
+    assert ids(database, "late") == [501]
+    assert left(database, loaded, "calls") == 0
+    assert swept(database, loaded).gone == {}
+
+
 def test_stopped_it_goes_on_where_it_was(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_slices, "_MOST", 1)
     monkeypatch.setattr(table_slices, "_LEAST", 1)

@@ -85,8 +85,13 @@ class SweepStatements:
         """Delete or overwrite the rows themselves."""
         still = and_(part.within, STAGED, self.rules.due(self.mapped, "t"), of_kinds(self.mapped, "t"))
         if self.mapped.action is Action.TOMBSTONE:
-            rows = self._overwritten(self.mapped, sql.SQL("{} AS t").format(part.table), "t", still)
-            return Taking(self.mapped, _overwrite(rows, part.table, None), rows)
+            table: sql.Composable = part.table
+            if not part.split_by.isdisjoint({*self.mapped.spec.tombstone, ""}):
+                # A row may belong into another partition then, where an UPDATE of the partition does not bring it.
+                table = self.mapped.table.identifier
+                still = and_(sql.SQL("t.tableoid = {}").format(sql.Literal(part.oid)), still)
+            rows = self._overwritten(self.mapped, sql.SQL("{} AS t").format(table), "t", still)
+            return Taking(self.mapped, _overwrite(rows, table, None), rows)
         return Taking(self.mapped, sql.SQL("DELETE FROM {} AS t WHERE {}").format(part.table, still))
 
     def _below(  # noqa: PLR0913, PLR0917 - how far down it is, and by which rows

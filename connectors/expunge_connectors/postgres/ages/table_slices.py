@@ -38,7 +38,12 @@ WITH RECURSIVE part AS (
 )
 SELECT c.oid::bigint, n.nspname, c.relname,
        CASE WHEN c.relkind = 'r'
-            THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint END
+            THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint END,
+       ARRAY(SELECT DISTINCT coalesce(a.attname, '')
+               FROM part AS above
+               JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = above.oid
+              CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::int2[]) AS by (attnum)
+               LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = by.attnum)
   FROM part
   JOIN pg_catalog.pg_class c ON c.oid = part.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -55,18 +60,23 @@ class Leaf:
     Attributes:
         text: `schema.name`.
         blocks: How many it had; None: it stands on another server, and is read as a whole.
+        split_by: The columns by which the table is partitioned; an empty name: an expression.
     """
 
     name: sql.Identifier
     blocks: int | None
     oid: int = 0
     text: str = ""
+    split_by: frozenset[str] = frozenset()
 
 
 def leaves(connection: Connection, oid: int) -> list[Leaf]:
     """The parts of a table."""
     rows = connection.execute(_LEAVES, (oid,)).fetchall()
-    return [Leaf(sql.Identifier(schema, name), blocks, oid, f"{schema}.{name}") for oid, schema, name, blocks in rows]
+    return [
+        Leaf(sql.Identifier(schema, name), blocks, oid, f"{schema}.{name}", frozenset(split_by))
+        for oid, schema, name, blocks, split_by in rows
+    ]
 
 
 def grown(transactions: Transactions, leaf: Leaf) -> Callable[[], int]:
@@ -87,6 +97,7 @@ class TableSlice:
         oid: Of the table.
         begins: Its first block.
         ends: The first one beyond it; None: it has no end.
+        split_by: As of `Leaf`.
     """
 
     table: sql.Composed
@@ -94,6 +105,7 @@ class TableSlice:
     oid: int = 0
     begins: int = 0
     ends: int | None = None
+    split_by: frozenset[str] = frozenset()
 
 
 class TableSlices:
@@ -178,7 +190,8 @@ class TableSlices:
         self._blocks = blocks
         ends = TRUE if beyond is None else _from("t.ctid < {}::tid", beyond)
         table = sql.SQL("ONLY {}").format(self._leaf.name)
-        return TableSlice(table, and_(_from("t.ctid >= {}::tid", at), ends), self._leaf.oid, at, beyond)
+        within = and_(_from("t.ctid >= {}::tid", at), ends)
+        return TableSlice(table, within, self._leaf.oid, at, beyond, self._leaf.split_by)
 
     def took(self, seconds: float) -> None:
         """Fit the next slice to the time that the last one took.
