@@ -77,6 +77,7 @@ def test_a_run_that_was_killed_is_told_at_once(cli: CliRunner, database: str) ->
     unheard = at_night(cli, 0, "report", hour=2)
     assert unheard.code == _ALARM
     assert "was killed" in unheard.output
+    assert "a run that is at work, or was killed" in unheard.output
     assert told_at_night(cli, 1, "run", "--busy", "1")["earlier"][0]["gone"] == 1000
     assert at_night(cli, 1, "report", hour=9).code == 0
     assert execute(database, "SELECT count(*) FROM calls") == [(0,)]

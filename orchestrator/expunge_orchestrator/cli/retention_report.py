@@ -15,6 +15,7 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.runner_lock import sweeping
+from expunge_orchestrator.ledger.sweep_windows import SweepWindow
 from expunge_orchestrator.retention.backlog import Backlog
 from expunge_orchestrator.retention.errors import RetentionBehindError
 from expunge_orchestrator.retention.period import parse_period
@@ -102,21 +103,26 @@ def _show(found: SweepReport) -> None:
     if found.places:
         out.print(output.table("By age", _COLUMNS, _rows(found)))
     for one in found.windows:
-        ended = "did not end" if one.ended_at is None else f"in {one.window.seconds / 60:.0f} minutes"
-        out.print(
-            f"{one.window.day.isoformat()}  {one.window.gone} went {ended}; then {_left(one.backlog, one.empty_on)}"
-        )
+        out.print(f"{one.window.day.isoformat()}  {_ran(one)}")
 
 
 def show_backlog(found: Backlog) -> None:
     """What can go is left, until when, and whether it keeps up."""
     forecast, out = found.forecast, output.console()
     if forecast is not None:
+        drain = forecast.drain
         keeps = "keeps up" if forecast.keeps_up else "[yellow]does not keep up[/] with what comes due in the next weeks"
         out.print(
-            f"{forecast.drain.per_second:.0f} records a second, {forecast.drain.seconds_a_day / 3600:.1f} hours a day:"
-            f" it {keeps}. Backlog: {_left(found.records, forecast.empty_on)}."
+            f"{drain.a_day:.0f} records a day can go, in {drain.seconds_a_day / 3600:.1f} hours: it {keeps}."
+            f" Backlog: {_left(found.records, forecast.empty_on)}."
         )
+
+
+def _ran(one: SweepWindow) -> str:
+    if one.ended_at is None:
+        return "a run that is at work, or was killed"
+    minutes = f"{one.window.seconds / 60:.0f} minutes"
+    return f"{one.window.gone} went in {minutes}; then {_left(one.backlog, one.empty_on)}"
 
 
 def _left(records: int, empty_on: date | None) -> str:

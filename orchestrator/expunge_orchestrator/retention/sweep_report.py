@@ -146,9 +146,9 @@ def document(report: SweepReport) -> dict[str, Any]:
                 "ended_at": one.ended_at and stamp(one.ended_at),
                 "seconds": round(one.window.seconds, 1),
                 "allowed": one.window.allowed,
-                "gone": one.window.gone,
+                "gone": None if one.ended_at is None else one.window.gone,
                 "full": one.window.full,
-                "backlog": one.backlog,
+                "backlog": None if one.ended_at is None else one.backlog,
                 "empty_on": one.empty_on and one.empty_on.isoformat(),
             }
             for one in report.windows
