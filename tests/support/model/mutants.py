@@ -521,7 +521,7 @@ MUTANTS = (
         "what the server ends for the time it takes is done in smaller slices",
         f"{_AGES}/table_slices.py",
         "max(_LEAST, self._blocks // _CUT), True",
-        "max(_LEAST, self._blocks), True",
+        "max(_LEAST, self._blocks // _CUT), False",
         "tests/integration/postgres/test_ages.py::test_a_slice_that_took_too_long_is_done_in_smaller_ones",
     ),
     Mutant(
