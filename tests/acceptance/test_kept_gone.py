@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from tests.support.cli import CliResult, CliRunner
 from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
+from tests.support.notifications import waited
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
 from tests.support.receipt_schemas import assert_has_published_form
+from tests.support.redis.keyspace import free_port
 from tests.support.servers import fresh_database
 from tests.support.small_company import installed, succeeded
 
@@ -109,6 +112,17 @@ def test_on_its_day_it_goes_and_the_receipt_says_so(cli: CliRunner, database: st
     assert of_one[-1].body["identifiers"]["destroyedInLedger"] is True
     assert of_two[-1].event == "settled", "an invoice of today is kept for ten years"
     assert json.loads(succeeded(later(cli, "run-due", "--json")))["people_of_whom_what_was_kept_is_gone"] == 0
+
+
+def test_a_service_says_so_by_itself(cli: CliRunner) -> None:
+    succeeded(cli.run("run-due"))
+    sweep(cli)
+    serving = cli.start("serve", "--port", str(free_port()), code=LATER)
+    try:
+        waited(lambda: receipts(cli)[-1][-1].event == "kept-gone")
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait() == 0
 
 
 def test_what_is_there_under_another_name_is_not_stated_to_be_gone(cli: CliRunner, database: str) -> None:

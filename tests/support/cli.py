@@ -45,11 +45,11 @@ class CliRunner:
         home = self.directory / self.environment.get("EXPUNGE_HOME", ".expunge")
         return self.environment.get("EXPUNGE_LEDGER_URL", f"sqlite:///{home / 'ledger.sqlite3'}")
 
-    def start(self, *arguments: str) -> ForkedCommand:
+    def start(self, *arguments: str, code: str = "") -> ForkedCommand:
         """Start a command that is given nothing and that nobody listens to."""
         streams = [("/dev/null", IN), ("/dev/null", OUT), ("/dev/null", OUT)]
         return self.fork_server.start(
-            arguments, directory=self.directory, environment=self.environment, streams=streams
+            arguments, directory=self.directory, environment=self.environment, streams=streams, code=code
         )
 
     def run(

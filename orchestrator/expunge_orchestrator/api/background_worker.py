@@ -21,6 +21,7 @@ from expunge_orchestrator.ledger.failures import LedgerDatabaseError
 from expunge_orchestrator.notifications import delivery, outbox
 from expunge_orchestrator.planning import forgotten_plans
 from expunge_orchestrator.requests import scheduler
+from expunge_orchestrator.retention import kept_gone
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.errors import ReportError
 
@@ -39,9 +40,10 @@ def _put_off(error: Exception) -> None:
 class Worker:
     """Threads: one starts what is due, one runs it, one takes up what waited, one looks at the copies, one tells of it.
 
-    Where it is set, one searches before settling. A long batch does not keep a single person waiting to start, nor a
-    slow receiver or a long search anybody at all. A run may last as long as the service, as long as it is fed: nothing
-    that comes due waits for its end, and nothing depends on when it began.
+    One looks each day for what a law kept until then; where it is set, one searches before settling. A long batch does
+    not keep a single person waiting to start, nor a slow receiver or a long search anybody at all. A run may last as
+    long as the service, as long as it is fed: nothing that comes due waits for its end, and nothing depends on when it
+    began.
     """
 
     def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = now) -> None:
@@ -53,6 +55,7 @@ class Worker:
         self._news = threading.Event()
         self._waited = threading.Event()
         self._copies = threading.Event()
+        self._kept = threading.Event()
         self._threads = [
             threading.Thread(target=self._repeat, args=(job, woken), name=f"expunge-{name}", daemon=True)
             for name, job, woken in (
@@ -60,6 +63,7 @@ class Worker:
                 ("runner", self._run, self._begun),
                 ("waker", self._take_up, self._waited),
                 ("copies", self._look_at_copies, self._copies),
+                ("keeper", self._look_at_what_was_kept, self._kept),
                 ("teller", self._tell, self._news),
             )
         ]
@@ -85,7 +89,7 @@ class Worker:
     def stop(self) -> None:
         """Let the running steps end; what is left is taken up by the next process."""
         self._stop.set()
-        for event in (self._due, self._begun, self._waited, self._copies, self._news, self._searches):
+        for event in (self._due, self._begun, self._waited, self._copies, self._kept, self._news, self._searches):
             event.set()
         for thread in self._threads:
             thread.join()
@@ -129,6 +133,10 @@ class Worker:
         forgotten_plans.forget_stale(workspace)
         if hold_enforcement.release(workspace.ledger):
             self._begun.set()
+
+    def _look_at_what_was_kept(self) -> None:
+        if kept_gone.state_gone(self._workspace).gone:
+            self._begun.set()  # it publishes what is stated
 
     def _run(self) -> None:
         workspace = self._workspace
