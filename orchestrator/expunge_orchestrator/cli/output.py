@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,9 +28,19 @@ PIPE_WIDTH = 140
 
 LONGEST_WORDS = 500
 
+MOST_MINUTES = 10_080.0
+"""A week: what runs for longer has no end."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at the most, the newest first.")]
 Cursor = Annotated[str | None, typer.Option("--cursor", help="Where the page begins, as the page before it says.")]
+
+
+def number(value: float | None) -> float | None:
+    """Refuse NaN, which lies in every range (callback of an option)."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("it is no number")
+    return value
 
 
 class SafeConsole(Console):

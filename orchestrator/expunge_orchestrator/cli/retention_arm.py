@@ -20,6 +20,7 @@ from expunge_orchestrator.ledger.sweeps import AgePlanRow
 from expunge_orchestrator.workspace import opened
 
 _OLDEST = timedelta(days=7)
+_MOST = 2**63 - 1  # the ledger holds no larger number
 """Nobody gives leave by an older plan: what it showed is not what is there."""
 
 
@@ -27,7 +28,9 @@ def arm(
     plan: Annotated[str, typer.Argument(help="A plan by age (rp_…), as `expunge retention plan` named it.")],
     at_most: Annotated[
         int | None,
-        typer.Option(min=1, help="So many records may go in one sweep. Otherwise what the plan shows, and a tenth."),
+        typer.Option(
+            help="So many records may go in one sweep. Otherwise what the plan shows, and a tenth.", min=1, max=_MOST
+        ),
     ] = None,
     confirm: Annotated[
         str | None, typer.Option(help="The plan's digest, instead of the question. For scripts.", metavar="DIGEST")

@@ -25,11 +25,23 @@ from expunge_orchestrator.workspace import opened
 
 def run(
     minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.01, help="Begin no piece after so long; the next run goes on.")
+        float | None,
+        typer.Option(
+            "--minutes",
+            help="Begin no piece after so long; the next run goes on.",
+            min=0.01,
+            max=output.MOST_MINUTES,
+            callback=output.number,
+        ),
     ] = None,
     busy: Annotated[
         float,
-        typer.Option(min=0.01, max=1.0, help="The share of the time, at most, in which a store is at work for it."),
+        typer.Option(
+            help="The share of the time, at most, in which a store is at work for it.",
+            min=0.01,
+            max=1.0,
+            callback=output.number,
+        ),
     ] = 0.2,
     as_json: output.Json = False,
 ) -> None:

@@ -27,7 +27,14 @@ Stores = Annotated[
     list[str] | None, typer.Option("--store", help="Only this store; give it again for another. Default: all.")
 ]
 Minutes = Annotated[
-    float | None, typer.Option("--minutes", help="Begin nothing further after so long. Default: no limit.", min=0)
+    float | None,
+    typer.Option(
+        "--minutes",
+        help="Begin nothing further after so long. Default: no limit.",
+        min=0,
+        max=output.MOST_MINUTES,
+        callback=output.number,
+    ),
 ]
 Share = Annotated[
     int,
