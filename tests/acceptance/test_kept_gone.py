@@ -125,6 +125,23 @@ def test_a_service_says_so_by_itself(cli: CliRunner) -> None:
         assert serving.wait() == 0
 
 
+def test_on_the_very_day_it_goes_and_the_receipt_says_so(cli: CliRunner, database: str) -> None:
+    """Its last day is the first on which a law keeps it no more."""
+    on_the_day = LATER.replace("days=3", "days=2")
+    succeeded(cli.run("run-due"))
+    plan = json.loads(succeeded(cli.run("retention", "plan", "--json", code=on_the_day)))
+    succeeded(cli.run("retention", "arm", plan["id"], "--confirm", plan["digest"], code=on_the_day))
+    succeeded(cli.run("retention", "run", "--busy", "1", code=on_the_day))
+    assert left(database, "invoices") == [3]
+    told = json.loads(succeeded(cli.run("run-due", "--json", code=on_the_day)))
+    assert told["people_of_whom_what_was_kept_is_gone"] == 1
+    of_one = receipts(cli)[-1]
+    assert of_one[-1].event == "kept-gone"
+    assert {line["until"] for line in of_one[1].body["stores"][0]["collections"] if line["retained"]} == {
+        of_one[-1].body["verifiedAt"][:10]
+    }
+
+
 def test_what_is_there_under_another_name_is_not_stated_to_be_gone(cli: CliRunner, database: str) -> None:
     """An archive by rename and create left the look nothing to see."""
     succeeded(cli.run("run-due"))

@@ -142,7 +142,10 @@ def _order(said: Said, _: datetime) -> Found:
 
 
 def _kept_gone(said: Said, _: datetime) -> Found:
-    """Gone is what was kept when it was last looked at, on its day or later; that many of the open places fewer are."""
+    """Gone is what was kept when it was last looked at, at any hour of its day or later; so many places fewer are open.
+
+    Its last day is the first on which it is kept no more.
+    """
     current, before = said.statement, said.before
     gone = form_reader.read(KeptGone, current.body) if current.event == "kept-gone" else None
     if gone is None:
@@ -150,7 +153,7 @@ def _kept_gone(said: Said, _: datetime) -> Found:
     days = {place: until for until, place in before.kept}
     looked = stated(gone.verified_at)
     latest = current.issued_at if looked is None else looked + CLOCKS_DIFFER
-    unheard = [one for one in gone.places if (day := days.get(one)) is None or day > latest]
+    unheard = [one for one in gone.places if (day := days.get(one)) is None or day.date() > latest.date()]
     owed = 0 if before.last is None else before.last.open.items
     if (
         not before.ended

@@ -586,6 +586,10 @@ def kept_gone(until: str = "2026-11-25", items: int = 0, **members: object) -> C
 
 CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "gone before its day": ("kept-gone-unheard", kept_gone("2026-12-25")),
+    "gone eleven minutes before its day": (
+        "kept-gone-unheard",
+        kept_gone("2026-11-26", verifiedAt="2026-11-25T23:49:00Z"),
+    ),
     "gone, and it was kept without a day": ("kept-gone-unheard", kept_gone(until=None)),  # type: ignore[arg-type]
     "gone when it was looked for before its day": ("kept-gone-unheard", kept_gone("2026-11-26", verifiedAt=at(27))),
     "gone, and what led there is kept": ("kept-gone-unheard", kept_gone(identifiers=KEPT)),
@@ -2021,6 +2025,8 @@ TRUE = {
     ),
     "kept by the plan until its period was over, and erased": erased,
     "kept until a day, and gone after it": kept_gone(),
+    "kept until a day, and gone on it": kept_gone("2026-11-26"),
+    "kept until a day, and gone within ten minutes of it": kept_gone("2026-11-26", verifiedAt="2026-11-25T23:51:00Z"),
     "a sweep by age that left some": sweep(),
     "a sweep by age that left what came due on its day": sweep(oldestLeft="2024-11-24"),
     "a sweep by age that left what came due on the last day of a month": both(
