@@ -223,6 +223,28 @@ def test_no_sweep_begins_by_a_clock_that_is_wrong_by_days(cli: CliRunner, databa
     assert (told["state"], told["day"]) == ("done", datetime.now(UTC).date().isoformat())
 
 
+def test_a_clock_that_is_set_back_within_a_sweep_makes_no_statement_untrue(cli: CliRunner) -> None:
+    """It was an hour ahead until the sweep was begun."""
+    plan = json.loads(succeeded(cli.run("retention", "plan", "--json")))
+    succeeded(cli.run("retention", "arm", plan["id"], "--confirm", plan["digest"]))
+    ahead = """
+import itertools
+from datetime import timedelta
+from expunge_orchestrator.retention import sweep_run
+def ahead(calls=itertools.count(), right=sweep_run.now, hour=timedelta(hours=1)):
+    return right() + (hour if next(calls) < 3 else 0 * hour)
+sweep_run.now = ahead
+"""
+    swept = json.loads(succeeded(cli.run("retention", "run", "--busy", "1", "--json", code=ahead)))
+    for series in swept["series"].values():
+        succeeded(cli.run("receipts", "export", series, "-o", "sweep.json"))
+        data, vouched = ((cli.directory / file).read_bytes() for file in ("sweep.json", "trust.json"))
+        verdict = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC) + DAYS)
+        begun, done = verdict.statements
+        assert begun.issued_at > datetime.now(UTC) + timedelta(minutes=50)
+        assert (done.event, verdict.reason, verdict.contradictions) == ("swept", None, ())
+
+
 def test_another_store_at_the_address_says_nothing(cli: CliRunner, database: str) -> None:
     """A store that was moved, or one of tests: the same tables, and nothing in them."""
     succeeded(cli.run("run-due"))
