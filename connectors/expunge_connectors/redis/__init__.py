@@ -16,6 +16,7 @@ verify/                what is left, by other commands and other code
 scan                   one SCAN pass for a whole chunk, before erasing
 ttl_drift              keys that stay for longer than the map declares
 streams                stream entries of a person
+stream_ages            entries of logs that are there for longer than declared
 deletion               UNLINK, SREM, HDEL, LREM, XDEL
 blind_search           `search_blind`: SCAN on one connection, and what keys are in the map
 inspection             `check`

@@ -110,7 +110,7 @@ class RedisStore:
         )
 
     def drift(self, held: Collection[str], beat: Heartbeat) -> DriftReport:
-        """Keys without a time to live, or with a longer one than the map declares: by one pass over the database."""
+        """Keys without a time to live, or with a longer one than declared, and logs with older entries: by one pass."""
         return ttl_drift.drift(self._conversation(beat), self._pinned, self.now(), self._spec, self._map, held)
 
     def identity(self) -> StoreIdentity:

@@ -1,4 +1,4 @@
-"""TTL drift: keys that stay for longer than the map declares, and the command that gives them an end. Reads only.
+"""TTL drift: keys, and entries of logs, that stay for longer than the map declares, and what ends them. Reads only.
 
 A key is judged that one collection's template can name, and no other's; and that is of the collection's type.
 """
@@ -19,6 +19,7 @@ from expunge_connectors.redis.client import BATCH, Command, PinnedClient, Pipeli
 from expunge_connectors.redis.records import SENTINEL
 from expunge_connectors.redis.scan import COUNT, Pin
 from expunge_connectors.redis.spec import KeySpec, RedisSpec
+from expunge_connectors.redis.stream_ages import StreamAge
 from expunge_connectors.retry import with_retries
 from expunge_connectors.searched_places import namer
 
@@ -29,10 +30,15 @@ _PAGE = (
     " for _, k in ipairs(r[2]) do"
     ' local ours = string.match(k, ARGV[4]) and redis.call("TYPE", k).ok == ARGV[3]'
     " for i = 5, #ARGV do ours = ours and not string.match(k, ARGV[i]) end"
-    ' if ours then redis.call("EXPIRE", k, ARGV[2], "LT") end'
+    " if ours then redis.call({}) end"
     " end return r[1]"
 )
-"""One page of a pass. LT (Redis 7): never later than a key ends already; one without an end counts as never ending."""
+"""One page of a pass over the database."""
+_EXPIRE = '"EXPIRE", k, ARGV[2], "LT"'
+"""LT (Redis 7): never later than a key ends already; one without an end counts as never ending."""
+_TRIM = '"XTRIM", k, "MINID", ARGV[2]'
+"""Never a younger entry, and an emptied stream keeps its groups of readers."""
+_NO_TIME = "It is a log, and only an entry of a stream says when it was written"
 
 
 @dataclass(slots=True)
@@ -40,17 +46,27 @@ class _Tally:
     forever: int = 0
     late: int = 0
     ambiguous: int = 0
+    old: int = 0
+    numbered: int = 0
+    oldest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A collection whose keys are judged; `until` is the last moment (ms since 1970) at which one may end."""
+    """A collection whose keys are judged.
+
+    Attributes:
+        days: After so many a key is to end that is written today.
+        until: The last moment (ms since 1970) at which one may end.
+        age: Of a log: which entries of its streams are over.
+    """
 
     name: str
     spec: KeySpec
     end: DeclaredEnd
     days: int
     until: float
+    age: StreamAge | None
     ours: re.Pattern[str] = field(repr=False)
 
 
@@ -61,14 +77,15 @@ def drift(  # noqa: PLR0913, PLR0917 - what is read, by whom, and what is kept
     unjudged: dict[str, str] = {}
     kinds: list[_Kind] = []
     for name, keys in spec.collections.items():
-        end = "It is a log, which is left alone" if keys.log is not None else _end(keys, data_map)
+        end = _end(keys, data_map)
         if isinstance(end, str):
             unjudged[name] = end
             continue
         days = (end.period.after(now.date()) - now.date()).days
         # It is due on that day, whenever on it: the day is allowed, and no more.
         until = datetime.combine(now.date() + timedelta(days=days + 1), time(), UTC).timestamp() * 1000
-        kinds.append(_Kind(name, keys, end, days, until, namer(keys.templates[0], data_map, "")))
+        age = None if keys.log is None else StreamAge.of(end.period, now.date())
+        kinds.append(_Kind(name, keys, end, days, until, age, namer(keys.templates[0], data_map, "")))
     if not kinds:
         return DriftReport((), unjudged)
     readers = {name: namer(keys.templates[0], data_map, "") for name, keys in spec.collections.items()}
@@ -86,12 +103,16 @@ def drift(  # noqa: PLR0913, PLR0917 - what is read, by whom, and what is kept
             unjudged[one.name] = (
                 f"{number} keys can be another collection's as well, by their names: they are not judged"
             )
+        if number := tallies[one.name].numbered:
+            unjudged[one.name] = f"The ids of entries of {number} streams are no times: how old these are is not known"
     return DriftReport(
-        [found for one in kinds for found in _drifts(one, tallies[one.name], spec, data_map, held)], unjudged
+        [found for one in kinds for found in _drifts(one, tallies[one.name], spec, data_map, held, now)], unjudged
     )
 
 
 def _end(keys: KeySpec, data_map: DataMap) -> DeclaredEnd | str:
+    if keys.log is not None and keys.type != "stream":
+        return _NO_TIME
     if keys.part is not None:
         return "What is a person's is a part of a key, and has no time to live of its own"
     if keys.yields is not None:
@@ -132,42 +153,81 @@ def _judge(
         answers = conversation.ask(
             Command(one.name, (word, key)) for one, key in piece for word in ("TYPE", "PEXPIRETIME")
         )
-        for at, (one, _) in enumerate(piece):
+        streams: dict[str, list[bytes]] = {}
+        for at, (one, key) in enumerate(piece):
             kind, ends = answers[2 * at], int(answers[2 * at + 1])
             if ends == _GONE or kind not in {one.spec.type, one.spec.type.encode()}:
                 continue
+            if one.age is not None:
+                streams.setdefault(one.name, []).append(key)
+                continue
             tallies[one.name].forever += ends == _NO_TTL
             tallies[one.name].late += ends > one.until
+        _look_into(conversation, kinds, streams, tallies)
     conversation.beat()
 
 
-def _drifts(one: _Kind, tally: _Tally, spec: RedisSpec, data_map: DataMap, held: Collection[str]) -> Iterator[Drift]:
-    fix = None if one.name in held else _command(one, spec, data_map)
+def _look_into(
+    conversation: PipelineClient,
+    kinds: Sequence[_Kind],
+    streams: Mapping[str, Sequence[bytes]],
+    tallies: Mapping[str, _Tally],
+) -> None:
+    """Ask streams of logs for their oldest entry."""
+    for one in kinds:
+        if one.age is None or one.name not in streams:
+            continue
+        tally, found = tallies[one.name], one.age.oldest(conversation, one.name, streams[one.name])
+        times = [moment for moment in found if moment is not None]
+        tally.old += len(times)
+        tally.numbered += len(found) - len(times)
+        tally.oldest = min([*times, *([] if tally.oldest is None else [tally.oldest])], default=None)
+
+
+def _drifts(  # noqa: PLR0913, PLR0917 - what was counted, against what
+    one: _Kind, tally: _Tally, spec: RedisSpec, data_map: DataMap, held: Collection[str], now: datetime
+) -> Iterator[Drift]:
+    run = "Run this where redis-cli is (Redis 7 or later, URL of a user that may EVAL):"
+    if one.age is not None:
+        if tally.oldest is not None:
+            written = tally.oldest.date()
+            yield Drift(
+                one.name,
+                str(one.end.period),
+                f"streams with older entries, the oldest by {(now.date() - written).days} days",
+                tally.old,
+                None if one.name in held else _command(one, _TRIM, one.age.kept_from, spec, data_map),
+                HELD
+                if one.name in held
+                else f"{run} it takes these entries out of the log, page by page. Have the application trim as it adds",
+                oldest=written,
+            )
+        return
+    fix = None if one.name in held else _command(one, _EXPIRE, one.days * 86_400, spec, data_map)
     remedy = (
         HELD
         if fix is None
-        else (
-            "Run this where redis-cli is (Redis 7 or later, URL of a user that may EVAL): it gives these keys an end,"
-            " page by page, never a later one than they have. Have the application set it as it writes"
-        )
+        else f"{run} it gives these keys an end, page by page, never a later one than they have. Have the application"
+        " set it as it writes"
     )
     for number, found in ((tally.forever, "keys without a time to live"), (tally.late, "keys that end later")):
         if number:
             yield Drift(one.name, str(one.end.period), found, number, fix, remedy)
 
 
-def _command(one: _Kind, spec: RedisSpec, data_map: DataMap) -> str:
+def _command(one: _Kind, deed: str, given: int, spec: RedisSpec, data_map: DataMap) -> str:
+    """A line for sh that goes through the database and does this to the keys of one collection alone."""
     others = [_lua(keys.templates[0], data_map) for name, keys in spec.collections.items() if name != one.name]
     words = [
-        str(one.days * 86_400),
+        str(given),
         one.spec.type,
         _lua(one.spec.templates[0], data_map),
         *others,
         _lua(Template.parse(SENTINEL), data_map),
     ]
-    page = f'redis-cli -u "$URL" EVAL {shlex.quote(_PAGE)}'
-    given = " ".join(shlex.quote(word) for word in words)
-    return f'c=0; while c=$({page} 0 "$c" {given}) && [ "$c" -gt 0 ]; do :; done'
+    page = f'redis-cli -u "$URL" EVAL {shlex.quote(_PAGE.format(deed))}'
+    arguments = " ".join(shlex.quote(word) for word in words)
+    return f'c=0; while c=$({page} 0 "$c" {arguments}) && [ "$c" -gt 0 ]; do :; done'
 
 
 def _lua(template: Template, data_map: DataMap) -> str:

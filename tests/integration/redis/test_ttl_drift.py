@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis
 from tenacity import wait_none
 from tests.support.contract_maps import COMPANY, LOG, data_map
+from tests.support.documentation import ROOT
 from tests.support.servers import Keyspace
 
-from expunge_config.datamap import DeletionRule, StartEvent
+from expunge_config.datamap import DataMap, DeletionRule, StartEvent
 from expunge_config.periods import Period
-from expunge_connectors.contract import DriftReport, no_beat
+from expunge_connectors.contract import HELD, DriftReport, no_beat
+from expunge_connectors.errors import TerminalError
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 
 DAY = 86_400
@@ -26,6 +33,7 @@ COLLECTIONS: dict[str, dict[str, object]] = {
     "online": {"key": "online", "type": "zset", "member": "{user_id}", **DATA},
     "devices": {"key": "device-(%d):{token}", "type": "string", **DATA},
     "kept": {"key": "device-(%d):log:{*}", "type": "string", "log": LOG},
+    "audit": {"key": "audit:{*}", "type": "stream", "log": LOG},
 }
 # redis-cli, as far as the printed command uses it: the machines of these tests have none.
 REDIS_CLI = f"""#!{sys.executable}
@@ -35,14 +43,21 @@ print(redis.Redis.from_url(sys.argv[2]).execute_command(*sys.argv[3:]).decode())
 """
 
 
-@pytest.fixture
-def store(keyspace: Keyspace) -> Iterator[RedisStore]:
+# What `check` prescribes as well, as far as it concerns no key.
+LOGIN = "+ping +time +info +config|get +client|list +client|setinfo +acl|whoami +acl|dryrun +select +hello"
+
+
+def declared() -> DataMap:
     spec = RedisSpec.model_validate({"connector": "redis", "collections": COLLECTIONS})
     made = data_map({"cache": spec})
     rule = DeletionRule(start=StartEvent.COLLECTED, period=Period(days=30))
     account = made.data_types["account"].model_copy(update={"rule": rule})
-    made = made.model_copy(update={"data_types": {**made.data_types, "account": account}})
-    connector = RedisStore("cache", made, RedisConnection.model_validate({"url": keyspace.url}), wait=wait_none())
+    return made.model_copy(update={"data_types": {**made.data_types, "account": account}})
+
+
+@pytest.fixture
+def store(keyspace: Keyspace) -> Iterator[RedisStore]:
+    connector = RedisStore("cache", declared(), RedisConnection.model_validate({"url": keyspace.url}), wait=wait_none())
     yield connector
     connector.close()
 
@@ -109,3 +124,68 @@ def test_where_a_period_starts_with_an_event_nothing_is_judged(keyspace: Keyspac
     connector.close()
     assert not report.drifts
     assert "relationship_ended" in report.unjudged["users"]
+
+
+def entries(client: Redis, key: str) -> list[str]:
+    return [one.decode() for one, _ in client.xrange(key)]
+
+
+def test_entries_of_a_log_that_are_too_old_are_told_and_trimmed_by_what_is_printed(
+    store: RedisStore, keyspace: Keyspace, tmp_path: Path
+) -> None:
+    """90 days ago, until its last millisecond, is over today (UTC)."""
+    client = keyspace.client
+    midnight = datetime.combine(datetime.now(UTC).date() - timedelta(days=89), time(), UTC)
+    stays = int(midnight.timestamp() * 1000)
+    over = (midnight - timedelta(days=31)).date()
+    for key in ("audit:ann@mail.example", "audit:b\n'", "other:1"):
+        for one in (stays - 30 * DAY * 1000 - 1, stays - 1, stays):
+            client.xadd(key, {"who": "x"}, id=f"{one}-5")
+    client.xadd("audit:own", {"who": "x"}, id="17-1")
+    client.xadd("audit:new", {"who": "x"})
+    client.set("audit:text", "x")
+    report = store.drift((), no_beat)
+    [told] = report.drifts
+    assert (told.collection, told.declared, told.records, told.oldest) == ("audit", "P90D", 2, over)
+    assert told.found == "streams with older entries, the oldest by 120 days"
+    assert report.unjudged["audit"].startswith("The ids of entries of 1 streams are no times")
+    assert "ann" not in f"{told.fix}{told.found}", "no name of a key"
+    [held] = store.drift({"audit"}, no_beat).drifts
+    assert (held.fix, held.remedy) == (None, HELD)
+    assert told.fix is not None
+    client.delete("audit:own")
+    apply(told.fix, keyspace.url, tmp_path)
+    assert found(store.drift((), no_beat)) == {}
+    assert entries(client, "audit:ann@mail.example") == [f"{stays}-5"]
+    assert entries(client, "audit:b\n'") == [f"{stays}-5"]
+    assert len(entries(client, "other:1")) == 3
+    assert len(entries(client, "audit:new")) == 1
+
+
+def test_the_documented_rights_are_enough(store: RedisStore, keyspace: Keyspace) -> None:
+    """Exactly those; with one fewer the server's refusal is an error, and no answer."""
+    text = ROOT.joinpath("docs/retention.md").read_text("utf-8")
+    [rights] = re.findall(r"`(\+scan [^`]*)`", text)
+    client = keyspace.client
+    client.set("user:1", "x")
+    client.xadd("audit:1", {"who": "x"}, id="1500000000000-1")
+    parts = urlsplit(keyspace.url)
+    password = secrets.token_hex(8)
+    name = f"looker{secrets.token_hex(4)}"
+    url = parts._replace(netloc=f"{name}:{password}@{parts.hostname}:{parts.port}").geturl()
+
+    def looked(*rules: str) -> DriftReport:
+        client.execute_command("ACL", "SETUSER", name, "reset", "on", f">{password}", *LOGIN.split(), *rules)
+        connector = RedisStore("cache", declared(), RedisConnection.model_validate({"url": url}), wait=wait_none())
+        try:
+            return connector.drift((), no_beat)
+        finally:
+            connector.close()
+
+    try:
+        assert found(looked(*rights.split())) == found(store.drift((), no_beat)) != {}
+        for one in rights.split():
+            with pytest.raises(TerminalError):
+                looked(*(other for other in rights.split() if other != one))
+    finally:
+        client.execute_command("ACL", "DELUSER", name)
