@@ -15,6 +15,8 @@ xml_names              keys that XML cannot say, and how listings have them (pur
 upload_aliases         unfinished uploads that a service lists under another name
 lifecycle_rules        lifecycle rules parsed (pure)
 lifecycle_drift        what lifecycles leave for longer than the map declares
+early_rules            and what they end before a law lets it go (pure)
+log_ages               objects of logs that are there for too long
 object_lock            storage locks: retention dates and legal holds
 deletion               DeleteObjects, or DeleteObject; delete markers, uploads; the ETag check without versioning
 verification           what is left, by other requests

@@ -93,8 +93,8 @@ class S3Store:
         return blind_search.search(self._service, self.now(), self._spec, self._map, matcher, effort=effort, beat=beat)
 
     def drift(self, held: Collection[str], beat: Heartbeat) -> DriftReport:
-        """What lifecycles leave for longer than the map declares: objects, versions, unfinished uploads."""
-        return lifecycle_drift.drift(self._service, self._spec, self._map, held, beat)
+        """What lifecycles leave for longer than the map declares, or end before a law does; and the ages of logs."""
+        return lifecycle_drift.drift(self._service, self._spec, self._map, held, self.now().date(), beat)
 
     def identity(self) -> StoreIdentity:
         """The account, and the buckets with their creation dates; independent of the endpoint."""

@@ -1,4 +1,4 @@
-"""Lifecycle drift: what a bucket ends by itself, against what the data map declares, and the configuration that does.
+"""Lifecycle drift: what a bucket ends by itself, too late or too early, and the configuration that does as declared.
 
 Source: Amazon S3 User Guide, "Lifecycle configuration elements" and "Conflicts in lifecycle configurations": of several
 rules that expire an object the earliest one counts. So a rule that is added makes nothing stay for longer.
@@ -10,14 +10,18 @@ import json
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from itertools import count
 from typing import Any
 
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import HELD, Drift, DriftReport, Heartbeat
 from expunge_connectors.keyspace.end_by_age import DeclaredEnd, declared_end
 from expunge_connectors.s3.client import Service
+from expunge_connectors.s3.early_rules import Floor, floor_of, later
 from expunge_connectors.s3.inspection import NO_LIFECYCLE
 from expunge_connectors.s3.lifecycle_rules import Rule, enabled_rules
+from expunge_connectors.s3.log_ages import objects_over
 from expunge_connectors.s3.spec import ObjectSpec, S3Spec
 
 
@@ -40,33 +44,49 @@ class _Bucket:
     rules: Sequence[Rule] = field(repr=False)
 
 
-def drift(service: Service, spec: S3Spec, data_map: DataMap, held: Collection[str], beat: Heartbeat) -> DriftReport:
-    """Read each bucket's configuration, and hold it against the map."""
+def drift(  # noqa: PLR0913, PLR0917 - what is read, by whom, when, and what is kept
+    service: Service, spec: S3Spec, data_map: DataMap, held: Collection[str], today: date, beat: Heartbeat
+) -> DriftReport:
+    """Read each bucket's configuration, and below logs the names of all objects, and hold them against the map."""
     drifts: list[Drift] = []
     unjudged: dict[str, str] = {}
     for name in sorted({objects.bucket for objects in spec.collections.values()}):
         of_bucket = {one: objects for one, objects in spec.collections.items() if objects.bucket == name}
         places: list[_Place] = []
+        floors: list[Floor] = []
         for collection, objects in of_bucket.items():
             end = _end(collection, objects, of_bucket, data_map)
+            floors += floor_of(collection, objects, data_map, alone=_shared(collection, objects, of_bucket) is None)
             if isinstance(end, str):
                 unjudged[collection] = end
             else:
                 places.append(_Place(collection, objects.template.head, end))
-        if places:
-            drifts += _in_bucket(_read(service, name), places, held)
+        if places or floors:
+            bucket = _read(service, name)
+            judged = list(_in_bucket(bucket, places, floors, held))
+            drifts += judged
+            for place in places:
+                if of_bucket[place.name].log is not None:
+                    found = next((one for one in judged if one.collection == place.name), None)
+                    period = place.end.period
+                    drifts += objects_over(service, name, place.name, place.prefix, period, today, found, beat)
         beat()
     return DriftReport(drifts, unjudged)
 
 
 def _end(name: str, objects: ObjectSpec, of_bucket: Mapping[str, ObjectSpec], data_map: DataMap) -> DeclaredEnd | str:
+    return _shared(name, objects, of_bucket) or declared_end(data_map, objects)
+
+
+def _shared(name: str, objects: ObjectSpec, of_bucket: Mapping[str, ObjectSpec]) -> str | None:
+    """Why a rule for this collection would end other things as well."""
     head = objects.template.head
     if not head.endswith("/"):
         return "Its names begin with no folder of its own: a lifecycle would take other things as well"
     for other, theirs in of_bucket.items():
         if other != name and (head.startswith(theirs.template.head) or theirs.template.head.startswith(head)):
             return f"What begins with {head} can be of {other} as well, which a lifecycle would take with it"
-    return declared_end(data_map, objects)
+    return None
 
 
 def _read(service: Service, name: str) -> _Bucket:
@@ -76,11 +96,18 @@ def _read(service: Service, name: str) -> _Bucket:
     return _Bucket(name, versioning is not None, raw, enabled_rules(raw))
 
 
-def _in_bucket(bucket: _Bucket, places: Sequence[_Place], held: Collection[str]) -> Iterator[Drift]:
+def _in_bucket(
+    bucket: _Bucket, places: Sequence[_Place], floors: Sequence[Floor], held: Collection[str]
+) -> Iterator[Drift]:
     found = {one.name: "; ".join(_complaints(bucket, one)) for one in places}
     unread = sorted({element for rule in bucket.rules for element in rule.unread})
     fixed = [one for one in places if found[one.name] and one.name not in held and not _bound(bucket, one)]
-    fix = None if unread or not fixed else _command(bucket, fixed)
+    early = {one.name: one.ended_by(bucket.rules, versioned=bucket.versioned) for one in floors}
+    raised: dict[int, int] = {}
+    for floor in floors:
+        if floor.may_be_raised([bucket.rules[at] for at in early[floor.name]]):
+            raised |= {at: max(floor.law.longest, raised.get(at, 0)) for at in early[floor.name]}
+    fix = None if unread or not (fixed or raised) else _command(bucket, fixed, raised)
     for one in places:
         if not found[one.name]:
             continue
@@ -95,6 +122,9 @@ def _in_bucket(bucket: _Bucket, places: Sequence[_Place], held: Collection[str])
         elif unread:
             ours, remedy = None, f"Rules hold what is not known here ({', '.join(unread)}): add the rule by hand"
         yield Drift(one.name, str(one.end.period), found[one.name], None, ours, remedy)
+    for floor in floors:
+        if rules := [bucket.rules[at] for at in early[floor.name]]:
+            yield floor.drift(rules, fix if floor.may_be_raised(rules) else None)
 
 
 def _bound(bucket: _Bucket, place: _Place) -> bool:
@@ -150,8 +180,13 @@ def _prefix(raw: Mapping[str, Any]) -> str:
     return str(conditions.get("Prefix") or raw.get("Prefix") or "")
 
 
-def _command(bucket: _Bucket, places: Sequence[_Place]) -> str:
-    theirs = bucket.raw.get("Rules", [])
+def _command(bucket: _Bucket, places: Sequence[_Place], raised: Mapping[int, int]) -> str:
+    """Their configuration: with rules for these places, and enabled rules of theirs that end things later."""
+    enabled = count()
+    theirs = [
+        later(raw, raised.get(next(enabled)) if raw.get("Status") == "Enabled" else None)
+        for raw in bucket.raw.get("Rules", [])
+    ]
     taken = {raw.get("ID") for raw in theirs}
     whole = {"Rules": [*theirs, *(_rule(bucket, one, taken) for one in places)]}
     size = bucket.raw.get("TransitionDefaultMinimumObjectSize")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -127,7 +128,8 @@ def test_where_a_period_starts_with_an_event_nothing_is_judged(keyspace: Keyspac
 
 
 def entries(client: Redis, key: str) -> list[str]:
-    return [one.decode() for one, _ in client.xrange(key)]
+    found: Any = client.xrange(key)
+    return [one.decode() for one, _ in found]
 
 
 def test_entries_of_a_log_that_are_too_old_are_told_and_trimmed_by_what_is_printed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.support.servers import BucketFactory
 from expunge_config.datamap import DeletionRule, StartEvent
 from expunge_config.datamap.data_types import Floor
 from expunge_config.periods import Period
-from expunge_connectors.contract import Drift, no_beat
+from expunge_connectors.contract import HELD, Drift, DriftKind, no_beat
 from expunge_connectors.s3 import S3Spec, S3Store
 from expunge_demo.dev_servers import Endpoints
 
@@ -153,3 +154,83 @@ def test_what_a_law_demands_stays_for_that_long(s3: S3Client, servers: Endpoints
     place = Place(s3, servers, bucket(versioning=True), at_least=floor)
     assert place.drifts()["folders"].fix is None
     place.store.close()
+
+
+LAW = Floor(period=Period(years=1), ground="A law")
+SHORT = {"NoncurrentVersionExpiration": {"NoncurrentDays": 20}}
+
+
+@pytest.mark.parametrize(
+    ("versioning", "theirs", "early"),
+    [
+        (False, rule("users/", 365), True),
+        (False, rule("users/", 366), False),
+        (False, rule("users/7/", 30), True),
+        (False, rule("users/", 30, Status="Disabled"), False),
+        (True, rule("users/", 300, **SHORT), True),
+        (True, rule("users/", 350, **SHORT), False),
+        (True, rule("users/", 30), False),
+    ],
+)
+def test_what_ends_before_a_law_lets_it_go_is_too_early(
+    s3: S3Client,
+    servers: Endpoints,
+    bucket: BucketFactory,
+    *,
+    versioning: bool,
+    theirs: dict[str, Any],
+    early: bool,
+) -> None:
+    """A year may have 366 days; with versions an object is gone once what was hidden is removed as well."""
+    place = Place(s3, servers, bucket(versioning=versioning), at_least=LAW)
+    place.set(theirs, rule("web/", 30))
+    before = place.rules()
+    told = [one for one in place.store.drift(("folders",), no_beat).drifts if one.kind is DriftKind.TOO_EARLY]
+    assert [one.collection for one in told] == ["folders"] * early
+    for one in told:
+        assert f"the rule theirs-{theirs['Filter']['Prefix'].strip('/')} ends objects" in one.found
+        place.apply(one.fix)
+        left = place.store.drift((), no_beat).drifts
+        assert not any(other.kind is DriftKind.TOO_EARLY for other in left)
+        assert place.rules()[0] == {**before[0], "Expiration": {"Days": 366}}
+        assert place.rules()[1] == before[1]
+    place.store.close()
+
+
+def test_a_rule_that_ends_other_things_too_is_left_to_the_operator(
+    s3: S3Client, servers: Endpoints, bucket: BucketFactory
+) -> None:
+    """It would let these stay for longer."""
+    place = Place(s3, servers, bucket(), at_least=LAW)
+    place.set(rule("", 30))
+    told = [one for one in place.store.drift((), no_beat).drifts if one.kind is DriftKind.TOO_EARLY]
+    assert {one.collection: one.fix for one in told} == {"folders": None, "faces": None}
+    assert "by hand" in told[0].remedy
+    place.store.close()
+
+
+def test_old_objects_of_a_log_are_told_with_the_age_of_the_oldest(
+    plain: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a rule that ends them two days later, for it is carried out once a day; without one on the day."""
+    today = plain.store.now()
+
+    def on(days: int, *held: str) -> list[Drift]:
+        monkeypatch.setattr(S3Store, "now", lambda _: today + timedelta(days=days))
+        return [one for one in plain.store.drift(held, no_beat).drifts if one.records]
+
+    for name in ("web/a", "web/b", "users/1/a"):
+        plain.s3.put_object(Bucket=plain.bucket, Key=name, Body=b"x")
+    assert on(89) == []
+    [one] = on(90)
+    assert (one.collection, one.records, one.oldest) == ("web", 2, today.date())
+    assert one.found == "objects that were last written longer ago, the oldest by 90 days"
+    [held] = on(90, "web")
+    assert (held.fix, held.remedy) == (None, HELD)
+    plain.apply(one.fix)
+    assert on(91) == []
+    [late] = on(92)
+    assert (late.fix, "look why" in late.remedy) == (None, True)
+    plain.s3.delete_object(Bucket=plain.bucket, Key="web/a")
+    plain.s3.delete_object(Bucket=plain.bucket, Key="web/b")
+    assert on(92) == []
