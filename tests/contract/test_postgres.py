@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import LiteralString
 
 import psycopg
@@ -17,7 +18,9 @@ from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.postgres import PostgresStore
 from expunge_connectors.postgres.spec import PostgresConnection, PostgresSpec
 from expunge_connectors.testing import (
+    AgeContract,
     CutoffContract,
+    DriftContract,
     LogContract,
     MemberContract,
     Person,
@@ -36,7 +39,8 @@ CREATE TABLE leads (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email te
                     created_at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint NOT NULL,
                      client_id bigint NOT NULL);
-CREATE TABLE audit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint NOT NULL REFERENCES users);
+CREATE TABLE audit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint NOT NULL REFERENCES users,
+                    at timestamptz NOT NULL DEFAULT now());
 CREATE INDEX ON sessions (user_id);
 CREATE INDEX ON leads (lower(normalize(btrim(email::text), NFC)));
 CREATE INDEX ON users (lower(normalize(btrim(email::text), NFC)));
@@ -69,6 +73,7 @@ SPEC = {
             "owner": COMPANY,
             "found_by": [{"column": "email", "identity": "email"}],
             "created": "created_at",
+            "start": "created_at",
         },
         "orders": {
             "table": "public.orders",
@@ -76,7 +81,7 @@ SPEC = {
             "owner": {"controller": "client", "column": "client_id"},
             "found_by": [{"column": "user_id", "identity": "user_id"}],
         },
-        "audit": {"table": "public.audit", "log": LOG},
+        "audit": {"table": "public.audit", "start": "at", "log": LOG},
     },
 }
 TABLES = tuple(SPEC["collections"])
@@ -85,6 +90,7 @@ TABLES = tuple(SPEC["collections"])
 class PostgresHarness:
     store = "main"
     log = "audit"
+    aged = "leads"
     scope = Scope("company")
     actions: Mapping[str, Action] = {"users": Action.TOMBSTONE, "sessions": Action.DELETE, "leads": Action.DELETE}
     member, other_member = Scope("client", "7"), Scope("client", "8")
@@ -169,8 +175,24 @@ class PostgresHarness:
         self._execute("INSERT INTO leads (email) VALUES (%(email)s)", {"email": email})
         return Subject(number, frozenset({SubjectKey("email", email)}))
 
+    def add_aged(self, *, due: bool) -> tuple[Subject, str]:
+        email = f"aged-{due}@mail.example".lower()
+        before = self.raw()
+        self._execute(
+            "INSERT INTO leads (email, created_at) VALUES (%(email)s, now() - %(age)s)",
+            {"email": email, "age": timedelta(days=40 if due else 0)},
+        )
+        [(_, name)] = set(self.raw()) - set(before)
+        return Subject(7, frozenset({SubjectKey("email", email)})), name
 
-class TestPostgres(StoreContract, ResolutionContract, CutoffContract, MemberContract, LogContract):
+    def overstay(self) -> str:
+        self._execute("INSERT INTO audit (user_id, at) VALUES (70000001, now() - interval '100 days')")
+        return "audit"
+
+
+class TestPostgres(
+    StoreContract, ResolutionContract, CutoffContract, MemberContract, LogContract, AgeContract, DriftContract
+):
     @pytest.fixture
     def harness(self, database: str, servers: Endpoints) -> PostgresHarness:
         return PostgresHarness(database, servers.postgres_url)

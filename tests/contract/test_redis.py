@@ -15,6 +15,7 @@ from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.redis import RedisConnection, RedisSpec, RedisStore
 from expunge_connectors.testing import (
+    DriftContract,
     LogContract,
     MemberContract,
     Person,
@@ -199,8 +200,13 @@ class RedisHarness:
     def stranger(self, number: int) -> Subject:
         return Subject(number, frozenset({SubjectKey("user_id", "99"), SubjectKey("token", "none")}))
 
+    def overstay(self) -> str:
+        self.keyspace.client.delete("audit")
+        self.keyspace.client.xadd("audit", {"user": "70000001"}, id="1600000000000-1")
+        return "audit"
 
-class TestRedis(StoreContract, ResolutionContract, MemberContract, LogContract):
+
+class TestRedis(StoreContract, ResolutionContract, MemberContract, LogContract, DriftContract):
     @pytest.fixture
     def harness(self, keyspace: Keyspace) -> RedisHarness:
         harness = RedisHarness(keyspace)

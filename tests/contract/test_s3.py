@@ -14,7 +14,15 @@ from tests.support.servers import BucketFactory
 from expunge_config.datamap import Action, DataMap
 from expunge_connectors.contract import Scope, Subject, SubjectKey
 from expunge_connectors.s3 import S3Connection, S3Spec, S3Store
-from expunge_connectors.testing import CutoffContract, LogContract, MemberContract, Person, RawRecords, StoreContract
+from expunge_connectors.testing import (
+    CutoffContract,
+    DriftContract,
+    LogContract,
+    MemberContract,
+    Person,
+    RawRecords,
+    StoreContract,
+)
 from expunge_demo.dev_servers import Endpoints
 
 if TYPE_CHECKING:
@@ -144,13 +152,16 @@ class S3Harness:
         self.s3.put_object(Bucket=self.buckets[1], Key=f"face/{email}", Body=b"face")
         return Subject(number, frozenset({SubjectKey("email", email)}))
 
+    def overstay(self) -> str:
+        return "weblog"  # no rule of the bucket ends anything
+
 
 def _collection(key: str) -> str:
     begins = {"rec": "recordings", "users": "exports", "face": "avatars", "client": "callers", "web": "weblog"}
     return begins[key.partition("/")[0]]
 
 
-class TestS3(StoreContract, CutoffContract, MemberContract, LogContract):
+class TestS3(StoreContract, CutoffContract, MemberContract, LogContract, DriftContract):
     @pytest.fixture
     def harness(self, s3: S3Client, servers: Endpoints, bucket: BucketFactory) -> S3Harness:
         return S3Harness(s3, servers, bucket)

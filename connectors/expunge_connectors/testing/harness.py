@@ -130,3 +130,25 @@ class LoggedHarness(StoreHarness, Protocol):
     """
 
     log: str
+
+
+class AgedHarness(StoreHarness, Protocol):
+    """A store from which records go by age.
+
+    Attributes:
+        aged: Name of a collection with a start of its own, from whose records nothing hangs. None of them is due.
+    """
+
+    aged: str
+
+    def add_aged(self, *, due: bool) -> tuple[Subject, str]:
+        """Add a record to it whose period is over, or begins now; return whose it is, with all keys, and its name."""
+        ...
+
+
+class DriftingHarness(StoreHarness, Protocol):
+    """A store that ends records by itself, or is asked what else does."""
+
+    def overstay(self) -> str:
+        """Have something stay for longer than the map declares, if nothing does; return its collection."""
+        ...
