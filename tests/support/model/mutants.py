@@ -49,6 +49,8 @@ _LEDGER = "orchestrator/expunge_orchestrator/ledger"
 _SUBJECTS = "orchestrator/expunge_orchestrator/subjects"
 _EXECUTION = "orchestrator/expunge_orchestrator/execution"
 _AGES = f"{_POSTGRES}/ages"
+_RETENTION = "orchestrator/expunge_orchestrator/retention"
+_RESTRICTED = "tests/acceptance/test_restrictions.py"
 _AGED = "tests/model/test_age_agreement.py::test_the_database_and_the_model_agree_on_what_has_had_its_time"
 _CLAIMANTS = "tests/acceptance/test_attribution_claimants.py"
 
@@ -580,5 +582,68 @@ MUTANTS = (
         "children_first(store.collections, needs, (), persons)",
         "children_first(store.collections, (), (), persons)",
         _AGED,
+    ),
+    Mutant(
+        "a row that points to itself keeps nothing",
+        f"{_AGES}/sweep_statements.py",
+        "lambda one, alias: self.rules.due(one, alias) if one is mapped else FALSE",
+        "lambda one, alias: FALSE",
+        _AGED,
+    ),
+    Mutant(
+        "a row on hold keeps that of its own table to which it points",
+        f"{_AGES}/sweep_statements.py",
+        "_staged(alias, part) if one is self.mapped else FALSE",
+        "self.rules.due(one, alias) if one is self.mapped else FALSE",
+        _AGED,
+    ),
+    Mutant(
+        "a hold on a controller keeps all of it from a sweep",
+        f"{_RETENTION}/holds_in_force.py",
+        "not one.people and one.member is None and concerns(",
+        "not one.people and one.member is None and one.controller is None and concerns(",
+        _AGED,
+    ),
+    Mutant(
+        "a row of which nobody knows the member stays under a hold on one",
+        f"{_RETENTION}/holds_in_force.py",
+        "return hold.member is None or member is None or hold.member == member",
+        "return hold.member is None or hold.member == member",
+        _AGED,
+    ),
+    Mutant(
+        "a hold on a person and a member keeps what is of both",
+        f"{_RETENTION}/holds_in_force.py",
+        "not (weak and proven) and _may_be(self.holds[hold_id], member)",
+        "not (weak and proven)",
+        _AGED,
+    ),
+    Mutant(
+        "a hold on a data type keeps nothing of another one from a sweep",
+        f"{_RETENTION}/holds_in_force.py",
+        "return hold.data_type is None or not sharing_records(",
+        "return True or not sharing_records(",
+        _AGED,
+    ),
+    Mutant(
+        "a restriction is in force as a hold is",
+        f"{_LEDGER}/holds.py",
+        ".where(_HOLD.lifted_at.is_(None), sa.or_(",
+        '.where(_HOLD.lifted_at.is_(None), _HOLD.kind != "restriction", sa.or_(',
+        _AGED,
+    ),
+    Mutant(
+        "holds are asked before each piece of a sweep",
+        f"{_RETENTION}/sweep_run.py",
+        "self._holds = holds_in_force.in_force(self.workspace, now().date(), self._holds, no_beat)",
+        "self._holds = self._holds or holds_in_force.in_force(self.workspace, now().date(), None, no_beat)",
+        f"{_RESTRICTED}::test_it_comes_while_a_sweep_is_at_work",
+    ),
+    Mutant(
+        "people are informed before a restriction is lifted",
+        f"{_RULES}/restrictions.py",
+        "    if informed_on is None:\n",
+        "    if False:\n",
+        f"{_RESTRICTED}::test_a_request_waits_and_the_person_is_told_why",
     ),
 )

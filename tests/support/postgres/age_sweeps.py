@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from tests.support.postgres.company import opened
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import AgeCounts, NamedThing, SubjectKey, SweptPiece, no_beat
+from expunge_connectors.contract import AgeCounts, Keeping, NamedThing, SubjectKey, SweptPiece, no_beat
 
 
 @dataclass
@@ -62,8 +62,8 @@ def swept(
     loaded: DataMap,
     *names: str,
     today: date | None = None,
-    held: Held | None = None,
-    before: Callable[[], Held | None] | None = None,
+    held: Keeping | None = None,
+    before: Callable[[], Keeping | None] | None = None,
 ) -> Swept:
     """Sweep these collections, or all that have an age, as the store orders them."""
     told, keeping = Swept(), held or Held()

@@ -45,7 +45,7 @@ def test_the_ground_names_the_letter_of_the_law_and_fits(why: RestrictedFor) -> 
     letter = dict(zip(RestrictedFor, "abcd", strict=True))[why]
     ground = ground_in_words(why, "w" * 500)
     assert ground.startswith(f"Restriction of processing, GDPR Art. 18(1)({letter}): ")
-    assert len(ground) <= tables.hold.c.ground.type.length
+    assert len(ground) <= getattr(tables.hold.c.ground.type, "length", 0)
     assert EffectiveHold((hold(ground=ground),)).ground == ground
 
 

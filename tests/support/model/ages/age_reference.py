@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from tests.support.model.ages.age_world import ANSWERS, AgeTable, AgeWorld
+from tests.support.model.ages.age_world import ANSWERS, AgeHold, AgeTable, AgeWorld
 
 Key = tuple[str, int]
 """A table and the id of a row."""
@@ -28,15 +28,6 @@ class Stands:
     above: int | None
     name: str
     day: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """In force."""
-
-    people: frozenset[int] = frozenset()
-    members: frozenset[int] = frozenset()
-    types: frozenset[str] = frozenset()
 
 
 def period_ends(start: date, period: str) -> date:
@@ -72,7 +63,7 @@ class AgeReference:
             if one.mapped
         }
 
-    def after_sweep(self, rows: Mapping[Key, Stands], today: date, holds: Holds) -> dict[Key, Stands]:
+    def after_sweep(self, rows: Mapping[Key, Stands], today: date, holds: Collection[AgeHold]) -> dict[Key, Stands]:
         """What is left, and overwritten."""
         going = {key for key, row in rows.items() if self._may_go(rows, key, row, today, holds)}
         needs = [(key, needed, by_link) for key in rows for needed, by_link in self._needed_by(rows, key)]
@@ -103,15 +94,33 @@ class AgeReference:
             if key not in going or self._overwritten(key)
         }
 
+    def untouched(
+        self, rows: Mapping[Key, Stands], person: int, member: int | None, holds: Collection[AgeHold]
+    ) -> frozenset[Key]:
+        """The rows that a request leaves as they are: of others, and what a hold keeps of whoever asks."""
+        kept = [one for one in holds if one.person in {None, person} and (one.member is None or one.member == member)]
+        return frozenset(
+            key
+            for key in rows
+            if any(one.data_type in {None, self._tables[key[0]].data_type} for one in kept)
+            or not self._theirs(rows, key, person)
+        )
+
+    def _theirs(self, rows: Mapping[Key, Stands], key: Key, person: int) -> bool:
+        root = self._root(rows, key)
+        return self._tables[key[0]].mapped and root is not None and root.person == person
+
     def _along(self, key: Key) -> bool:
         return self.goes_with(self._tables[key[0]])
 
     def _overwritten(self, key: Key) -> bool:
         return ANSWERS.get(self._tables[key[0]].data_type) == "tombstone"
 
-    def _may_go(self, rows: Mapping[Key, Stands], key: Key, row: Stands, today: date, holds: Holds) -> bool:
+    def _may_go(
+        self, rows: Mapping[Key, Stands], key: Key, row: Stands, today: date, holds: Collection[AgeHold]
+    ) -> bool:
         table = self._tables[key[0]]
-        if not table.mapped or table.data_type in holds.types or self._kept(rows, key, holds):
+        if not table.mapped or any(self._keeps(one, rows, key) for one in holds):
             return False
         if self._along(key):
             return True
@@ -121,13 +130,14 @@ class AgeReference:
             return False
         return period_ends(row.day, self._world.periods[table.data_type]) <= today
 
-    def _kept(self, rows: Mapping[Key, Stands], key: Key, holds: Holds) -> bool:
-        """A hold is in force on its person, or on its member, or nobody knows of which member it is."""
+    def _keeps(self, hold: AgeHold, rows: Mapping[Key, Stands], key: Key) -> bool:
+        """A hold is on its data type, its person and its member, or nobody knows of which member it is."""
+        if hold.data_type not in {None, self._tables[key[0]].data_type}:
+            return False
         root = self._root(rows, key)
-        unknown = root is None or root.member is None or root.member in holds.members
-        if holds.members and self._world.members and unknown:
-            return True
-        return root is not None and root.person in holds.people
+        if hold.person is not None and (root is None or root.person != hold.person):
+            return False
+        return hold.member is None or root is None or root.member in {None, hold.member}
 
     def _root(self, rows: Mapping[Key, Stands], key: Key) -> Stands | None:
         """The row at the top, which says whose all below it are; None: it hangs on none."""

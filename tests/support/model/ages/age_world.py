@@ -64,12 +64,33 @@ class AgeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AgeHold:
+    """A hold or a restriction: it keeps what all that is named agree on; nothing named: all of the controller.
+
+    Attributes:
+        kind: As the ledger has it.
+    """
+
+    kind: str
+    person: int | None = None
+    member: int | None = None
+    data_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """What happens: `rows` come, `number` days pass, a hold is placed or lifted, a request, a sweep."""
+    """What happens.
+
+    Attributes:
+        kind: `rows` come, days pass (`clock`), `hold` and `lift`, a `request`, a `sweep`.
+        number: Of days; or who asks.
+        member: For which one somebody asks, where there are some.
+    """
 
     kind: str
     number: int = 0
-    text: str = ""
+    member: int = 1
+    hold: AgeHold | None = None
     rows: tuple[AgeRow, ...] = ()
 
 
@@ -136,22 +157,59 @@ def _start_column(dice: Dice, data_type: str, percent: int) -> str | None:
 def _events(dice: Dice, world: AgeWorld) -> list[Event]:
     numbers = {one.name: 0 for one in world.tables}
     events = [Event("rows", rows=_rows(dice, world, numbers, 8, FIRST_DAY))]
-    day = FIRST_DAY
-    for _ in range(dice.number(2, 6)):
-        kind = dice.pick(("rows", "clock", "clock", "hold", "hold", "lift", "sweep", "sweep", "request"))
+    day, placed = FIRST_DAY, list[AgeHold]()
+    for _ in range(dice.number(2, 7)):
+        lift = ("lift", "lift") if placed else ()
+        kind = dice.pick(("rows", "clock", "clock", "hold", "hold", "sweep", "sweep", "request", "request", *lift))
         if kind == "rows":
             events.append(Event(kind, rows=_rows(dice, world, numbers, 3, day)))
         elif kind == "clock":
             number = dice.pick((1, 1, 2, 30, 366))
             day += timedelta(days=number)
             events.append(Event(kind, number))
-        elif kind in {"hold", "lift"}:
-            text = dice.pick(("person", "person", "type", *(("member",) if world.members else ())))
-            number = dice.number(1, MEMBERS if text == "member" else PEOPLE)
-            events.append(Event(kind, number, dice.pick(tuple(STARTS)) if text == "type" else text))
+        elif kind == "hold":
+            hold = _hold(dice, world)
+            if hold not in placed:
+                placed.append(hold)
+                events.append(Event(kind, hold=hold))
+        elif kind == "lift":
+            hold = dice.pick(tuple(placed))
+            placed.remove(hold)
+            events.append(Event(kind, hold=hold))
+        elif kind == "request":
+            events.extend(_request(dice, placed))
         else:
-            events.append(Event(kind, dice.number(1, PEOPLE)))
+            events.append(Event(kind))
     return [*events, Event("sweep")]
+
+
+def _request(dice: Dice, placed: list[AgeHold]) -> list[Event]:
+    """Of anybody; or of somebody on hold, which may be lifted then."""
+    person, member = dice.number(1, PEOPLE), dice.number(1, MEMBERS)
+    held = tuple(one for one in placed if one.person is not None)
+    if not held or dice.chance(40):
+        return [Event("request", person, member)]
+    hold = dice.pick(held)
+    asked = Event("request", hold.person or person, hold.member or member)
+    if dice.chance(40):
+        return [asked]
+    placed.remove(hold)
+    return [asked, Event("lift", hold=hold)]
+
+
+def _hold(dice: Dice, world: AgeWorld) -> AgeHold:
+    named = dice.pick(
+        ("person", "person", "person", "type", "controller", *(("member", "member") if world.members else ()))
+    )
+    kind = dice.pick(("hold", "restriction")) if named == "person" else "hold"
+    of_member = named == "member" or (named == "person" and world.members and dice.chance(25))
+    of_type = named == "type" or (named != "controller" and dice.chance(25))
+    return AgeHold(
+        kind,
+        dice.number(1, PEOPLE) if named == "person" else None,
+        dice.number(1, MEMBERS) if of_member else None,
+        dice.pick(tuple(STARTS)) if of_type else None,
+    )
 
 
 def _rows(dice: Dice, world: AgeWorld, numbers: dict[str, int], most: int, today: date) -> tuple[AgeRow, ...]:
@@ -168,12 +226,19 @@ def _rows(dice: Dice, world: AgeWorld, numbers: dict[str, int], most: int, today
                     dice.number(1, MEMBERS) if dice.chance(90) else None,
                     _one_of(dice, numbers, table.parent),
                     _one_of(dice, numbers, table.points_to),
-                    dice.number(1, numbers[table.name] - 1) if numbers[table.name] > 1 and dice.chance(60) else None,
+                    _above(dice, numbers[table.name]),
                     made,
                     day,
                 )
             )
     return tuple(rows)
+
+
+def _above(dice: Dice, number: int) -> int | None:
+    """An earlier row of its table; or itself."""
+    if dice.chance(10):
+        return number
+    return dice.number(1, number - 1) if number > 1 and dice.chance(60) else None
 
 
 def _one_of(dice: Dice, numbers: dict[str, int], name: str | None) -> int | None:
