@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 from psycopg import sql
 from tests.integration.postgres.test_ages import aged, setting
-from tests.integration.postgres.test_partition_drift import LOG, applied, drifts, report
+from tests.integration.postgres.test_partition_drift import (
+    CALLS,
+    LOG,
+    PARTMAN,
+    TABLES,
+    applied,
+    configured,
+    drifts,
+    report,
+)
 from tests.support.postgres.company import execute, opened
 from tests.support.postgres.roles import role
 
@@ -105,3 +114,29 @@ def test_names_of_tables_are_quoted_in_what_is_printed(database: str) -> None:
     assert drifts(database, loaded) == []
     assert execute(database, f"SELECT count(*) FROM {quoted}") == [(0,)]
     assert execute(database, "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'my%'") == [(0,)]
+
+
+def test_the_documented_rights_are_enough(database: str) -> None:
+    """SELECT on logs with a `start`, on partitions and on part_config; a role without one is told so, or of less."""
+    execute(
+        database,
+        f"{TABLES} {PARTMAN} CREATE TABLE log (made date); INSERT INTO log VALUES ('2019-01-01');"
+        " CREATE TABLE calls_2018 (LIKE calls); INSERT INTO calls_2018 VALUES (1, 1, '2018-01-01')",
+    )
+    configured(database, "public.calls", "3 years")
+    loaded = aged(f"{CALLS}\n{LOG}")
+    everything = {(one.collection, one.kind, one.found) for one in drifts(database, loaded)}
+    tables = "calls, calls_2019, calls_2020, calls_now, notes, log, calls_2018, partman.part_config"
+    rights = (f"GRANT SELECT ON {tables} TO {{role}}", "GRANT USAGE ON SCHEMA partman TO {role}")
+
+    def told(*grants: str) -> tuple[set[tuple[str, str, str]], dict[str, str]]:
+        with role(database, *grants) as url, opened(url, loaded) as store:
+            found = store.drift((), no_beat)
+        return {(one.collection, one.kind, one.found) for one in found.drifts}, dict(found.unjudged)
+
+    assert told(*rights) == (everything, {})
+    assert len(everything) == 4
+    found, unjudged = told("GRANT SELECT ON calls, notes TO {role}")
+    assert unjudged.keys() == {"calls", "log"}
+    [(collection, _, words)] = found
+    assert (collection, "we may not look into all of them" in words) == ("calls", True)
