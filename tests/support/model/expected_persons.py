@@ -272,7 +272,8 @@ class Whose:
         while True:
             told = {one for key in accepted for one in self._next(key) - self._strayed(key)}
             if plan.sealed:
-                told |= self._reference.told(self._state, frozenset(accepted), self.people, plan.sealed)
+                strayed = set[Key]().union(*(self._strayed(key) for key in accepted))
+                told |= self._reference.told(self._state, frozenset(accepted), self.people, plan.sealed) - strayed
             more = {one for one in told if self._kind(one) != "reusable"} - accepted
             if not more:
                 return
