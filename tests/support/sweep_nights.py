@@ -26,7 +26,9 @@ def at_night():
     for module in list(sys.modules.values()):
         if getattr(module, "now", None) is ours:
             module.now = later
+    identity = PostgresStore.identity
     PostgresStore.now, AgeSweep._piece = lambda self: later(), piece
+    PostgresStore.identity_at = lambda self: (identity(self), later())
 at_night()
 """
 

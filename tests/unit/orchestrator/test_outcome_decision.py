@@ -48,6 +48,7 @@ COURT = Hold(
     "",
     None,
     None,
+    informed_on=None,
 )
 ORDER = EffectiveHold((COURT,))
 OF_TYPE = EffectiveHold((replace(COURT, data_type="letters"),))

@@ -5,6 +5,7 @@ Counted are steps of the interpreter, which are the same on every machine; nothi
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -75,11 +76,14 @@ def steps(act: Callable[[], object]) -> int:
         counted += event == "opcode"
         return trace
 
+    gc.collect()
+    gc.disable()  # what others left behind ends in steps of its own
     sys.settrace(trace)
     try:
         act()
     finally:
         sys.settrace(None)
+        gc.enable()
     return counted
 
 

@@ -22,6 +22,7 @@ from expunge_config.settings import Settings
 from expunge_connectors.contract import SubjectKey, no_beat
 from expunge_connectors.postgres.connector import PostgresStore
 from expunge_connectors.registry import installed
+from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now
 from expunge_orchestrator.data_map_check import InspectionCache
 from expunge_orchestrator.execution import batch_lifecycle, hold_enforcement
@@ -104,13 +105,15 @@ class AgeInstallation:
         with (
             patch.object(sweep_run, "now", lambda: at),
             patch.object(age_plan, "now", lambda: at),
+            patch.object(store_calls, "now", lambda: at),
             patch.object(PostgresStore, "now", lambda _: at),
+            patch.object(PostgresStore, "identity_at", lambda store: (store.identity(), at)),
         ):
             plan = age_plan.age_plan(workspace, today, no_beat)
             with workspace.ledger.begin() as connection:
                 kept = age_plan.keep(connection, workspace, plan)
                 sweeps.arm(connection, kept, 1_000_000, "officer", at)
-            SweepRun(workspace, Pace(busy=1.0), lambda _: None).run()
+            list(SweepRun(workspace, Pace(busy=1.0), lambda _: None).run())
 
     def _run(self) -> None:
         workspace = self.workspace
