@@ -612,20 +612,6 @@ MUTANTS = (
         _AGED,
     ),
     Mutant(
-        "a hold on a person and a member keeps what is of both",
-        f"{_RETENTION}/holds_in_force.py",
-        "not (weak and proven) and _may_be(self.holds[hold_id], member)",
-        "not (weak and proven)",
-        _AGED,
-    ),
-    Mutant(
-        "a hold on a data type keeps nothing of another one from a sweep",
-        f"{_RETENTION}/holds_in_force.py",
-        "return hold.data_type is None or not sharing_records(",
-        "return True or not sharing_records(",
-        _AGED,
-    ),
-    Mutant(
         "a restriction is in force as a hold is",
         f"{_LEDGER}/holds.py",
         ".where(_HOLD.lifted_at.is_(None), sa.or_(",
