@@ -43,18 +43,20 @@ class Period:
         day = min(start.day, calendar.monthrange(year, month + 1)[1])
         return date(year, month + 1, day) + timedelta(days=self.days)
 
-    def begun_before(self, day: date) -> date | None:
-        """A day before which each period began that ends on `day` or earlier; None: no calendar has one.
+    def began(self, end: date) -> date:
+        """The last day of those on which a period began that is over on `end`; the calendar's first: it has none.
 
-        Three days for the ends of months (one that began on the 31st may end on a 28th), one for the time of the day,
-        and one for the zones in which clocks are read.
+        One that began on the 31st may end on a 28th: it lies at most three days after the day that is as far back.
         """
         try:
-            ends = day - timedelta(days=self.days)
-            year, month = divmod(ends.year * 12 + ends.month - 1 - self.years * 12 - self.months, 12)
-            return date(year, month + 1, min(ends.day, calendar.monthrange(year, month + 1)[1])) + timedelta(days=5)
+            back = end - timedelta(days=self.days)
+            year, month = divmod(back.year * 12 + back.month - 1 - self.years * 12 - self.months, 12)
+            day = date(year, month + 1, min(back.day, calendar.monthrange(year, month + 1)[1])) + timedelta(days=3)
+            while self.after(day) > end:
+                day -= timedelta(days=1)
         except (ValueError, OverflowError):
-            return None
+            return date.min
+        return day
 
     def shorter_than(self, other: Period) -> bool:
         """Whether it ends before the other one, of some day on which both begin.
@@ -75,13 +77,6 @@ class Period:
     def shortest(self) -> int:
         """Days: the shortest that it can be."""
         return min((self.after(day) - day).days for day in _days())
-
-    def began(self, end: date) -> date:
-        """The last day of those on which a period began that is over on `end`."""
-        day = end - timedelta(days=self.shortest)
-        while self.after(day) > end:
-            day -= timedelta(days=1)
-        return day
 
     def __str__(self) -> str:
         parts = ((self.years, "Y"), (self.months, "M"), (self.days, "D"))

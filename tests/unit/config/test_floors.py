@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -53,12 +53,3 @@ def test_a_rule_that_is_shorter_than_the_law_is_refused_with_the_law() -> None:
     assert data_type("P10Y").at_least is not None
     with pytest.raises(ValueError, match=r"P8Y is shorter than `at_least` P10Y \(AO s. 147\)"):
         data_type("P8Y")
-
-
-@pytest.mark.parametrize("text", ["P1M", "P1Y", "P90D", "P3M30D", "P1Y1M1D", "P10Y"])
-def test_the_last_day_on_which_a_period_began_that_is_over(text: str) -> None:
-    """Of every day of a leap year and the one after it, by trying each."""
-    period = Period.parse(text)
-    for end in (date(2024, 1, 1) + timedelta(days=one) for one in range(731)):
-        began = period.began(end)
-        assert period.after(began) <= end < period.after(began + timedelta(days=1))

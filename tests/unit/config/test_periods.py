@@ -1,4 +1,4 @@
-"""On which day a period ends, and before which it began."""
+"""On which day a period ends, and until which day one began that is over."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from hypothesis import strategies as st
 
 from expunge_config.periods import Period
 
-
-@given(
-    start=st.dates(date(1990, 1, 1), date(2030, 12, 31)),
-    period=st.builds(Period, years=st.integers(0, 11), months=st.integers(0, 25), days=st.integers(0, 800)),
-    later=st.integers(0, 3),
-)
-def test_what_is_over_began_before_that_day(start: date, period: Period, later: int) -> None:
-    """With two days to spare for the time of the day, and for zones; and it is never far off."""
-    begun = period.begun_before(period.after(start) + timedelta(days=later))
-    assert begun is not None
-    assert start + timedelta(days=2) <= begun <= start + timedelta(days=later + 12)
+PERIODS = st.builds(Period, years=st.integers(0, 11), months=st.integers(0, 25), days=st.integers(0, 800))
 
 
-def test_of_a_period_longer_than_the_calendar_nothing_is_said() -> None:
-    assert Period(years=9000, months=0, days=0).begun_before(date(2026, 1, 1)) is None
+@given(end=st.dates(date(2000, 1, 1), date(2030, 12, 31)), period=PERIODS)
+def test_the_last_day_on_which_one_began_that_is_over(end: date, period: Period) -> None:
+    began = period.began(end)
+    assert period.after(began) <= end < period.after(began + timedelta(days=1))
+
+
+def test_of_a_period_longer_than_the_calendar_it_is_the_first_day_of_it() -> None:
+    assert Period(years=9000).began(date(2026, 1, 1)) == date.min

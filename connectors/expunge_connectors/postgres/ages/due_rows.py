@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from psycopg import sql
 
@@ -87,14 +87,13 @@ class AgeRules:
     def due(self, mapped: BoundTable, alias: str) -> sql.Composed:
         """The period of the row `alias` is over.
 
-        Most rows of a table began too late for that, which is seen without adding anything.
+        Most rows of a table began too late for that, which is seen without adding anything; with a day to spare for the
+        time of the day, and one for zones.
         """
         over = sql.SQL("{} <= {}").format(self.until(mapped, alias), sql.Literal(self.today))
-        begun = self.data_map.data_types[mapped.spec.data_type or ""].rule.period.begun_before(self.today)
-        if begun is None:
-            return over
-        start = column(alias, mapped.spec.start or "")
-        return and_(sql.SQL("{} < {}").format(start, sql.Literal(begun.isoformat())), over)
+        last = self.data_map.data_types[mapped.spec.data_type or ""].rule.period.began(self.today)
+        too_late = sql.Literal((last + timedelta(days=2)).isoformat())
+        return and_(sql.SQL("{} < {}").format(column(alias, mapped.spec.start or ""), too_late), over)
 
     def at_hand(self, mapped: BoundTable, alias: str) -> sql.Composed:
         """The row `alias` of the table is of the collection, and is not overwritten already."""
