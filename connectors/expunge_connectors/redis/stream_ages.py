@@ -39,6 +39,8 @@ class StreamAge:
     def oldest(self, conversation: PipelineClient, name: str, keys: Sequence[bytes]) -> list[datetime | None]:
         """When the oldest entry of each stream that has one that is over was written; None: its ids are no times."""
         until = self.kept_from - 1
+        if until < 0:
+            return []  # no server's clock has been there
         answers = conversation.ask(Command(name, ("XRANGE", key, "-", until, "COUNT", 1)) for key in keys)
         ids = [int(entry[0].partition(b"-")[0]) for page in answers for entry in Values(page)]
         return [datetime.fromtimestamp(one / 1000, UTC) if one >= _milliseconds(_CLOCK) else None for one in ids]

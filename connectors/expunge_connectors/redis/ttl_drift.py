@@ -38,6 +38,10 @@ _EXPIRE = '"EXPIRE", k, ARGV[2], "LT"'
 """LT (Redis 7): never later than a key ends already; one without an end counts as never ending."""
 _TRIM = '"XTRIM", k, "MINID", ARGV[2]'
 """Never a younger entry, and an emptied stream keeps its groups of readers."""
+_NUMBERED = (
+    "Trim each stream of which the ids are times, by XTRIM with MINID: in others the ids are numbers of the"
+    " application's own, and a command for all would take entries of which nobody knows how old they are"
+)
 _NO_TIME = "It is a log, and only an entry of a stream says when it was written"
 
 
@@ -191,15 +195,15 @@ def _drifts(  # noqa: PLR0913, PLR0917 - what was counted, against what
     if one.age is not None:
         if tally.oldest is not None:
             written = tally.oldest.date()
+            why_not = HELD if one.name in held else _NUMBERED if tally.numbered else None
             yield Drift(
                 one.name,
                 str(one.end.period),
                 f"streams with older entries, the oldest by {(now.date() - written).days} days",
                 tally.old,
-                None if one.name in held else _command(one, _TRIM, one.age.kept_from, spec, data_map),
-                HELD
-                if one.name in held
-                else f"{run} it takes these entries out of the log, page by page. Have the application trim as it adds",
+                _command(one, _TRIM, one.age.kept_from, spec, data_map) if why_not is None else None,
+                why_not
+                or f"{run} it takes these entries out of the log, page by page. Have the application trim as it adds",
                 oldest=written,
             )
         return

@@ -151,17 +151,40 @@ def test_entries_of_a_log_that_are_too_old_are_told_and_trimmed_by_what_is_print
     assert (told.collection, told.declared, told.records, told.oldest) == ("audit", "P90D", 2, over)
     assert told.found == "streams with older entries, the oldest by 120 days"
     assert report.unjudged["audit"].startswith("The ids of entries of 1 streams are no times")
+    assert told.fix is None, "it would trim the stream of which nobody knows how old its entries are"
+    client.delete("audit:own")
+    [told] = store.drift((), no_beat).drifts
     assert "ann" not in f"{told.fix}{told.found}", "no name of a key"
     [held] = store.drift({"audit"}, no_beat).drifts
     assert (held.fix, held.remedy) == (None, HELD)
     assert told.fix is not None
-    client.delete("audit:own")
     apply(told.fix, keyspace.url, tmp_path)
     assert found(store.drift((), no_beat)) == {}
     assert entries(client, "audit:ann@mail.example") == [f"{stays}-5"]
     assert entries(client, "audit:b\n'") == [f"{stays}-5"]
     assert len(entries(client, "other:1")) == 3
     assert len(entries(client, "audit:new")) == 1
+
+
+def test_of_a_log_that_is_kept_for_longer_than_there_are_clocks_nothing_is_over(keyspace: Keyspace) -> None:
+    made = declared()
+    stored = made.stores["cache"]
+    assert isinstance(stored, RedisSpec)
+    audit = stored.collections["audit"]
+    assert audit.log is not None
+    longer = audit.model_copy(update={"log": audit.log.model_copy(update={"retention": Period(years=100)})})
+    spec = stored.model_copy(update={"collections": {**stored.collections, "audit": longer}})
+    keyspace.client.xadd("audit:old", {"who": "x"}, id="17-1")
+    connection = RedisConnection.model_validate({"url": keyspace.url})
+    connector = RedisStore(
+        "cache", made.model_copy(update={"stores": {**made.stores, "cache": spec}}), connection, wait=wait_none()
+    )
+    try:
+        report = connector.drift((), no_beat)
+    finally:
+        connector.close()
+    assert [one.collection for one in report.drifts] == []
+    assert "audit" not in report.unjudged
 
 
 def test_the_documented_rights_are_enough(store: RedisStore, keyspace: Keyspace) -> None:
