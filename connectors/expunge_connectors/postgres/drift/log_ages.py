@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 
 from psycopg import sql
 
 from expunge_connectors.contract import HELD, Drift, Heartbeat
-from expunge_connectors.postgres.ages.table_slices import TableSlice, TableSlices, leaves
+from expunge_connectors.postgres.ages.table_slices import TableSlice, TableSlices, grown, leaves
 from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.connection import Connection, only_row
 from expunge_connectors.postgres.drift.places import Place
@@ -63,15 +63,13 @@ def _counted(
     transactions: Transactions, place: Place, start: Column, last: date, beat: Heartbeat
 ) -> Iterator[tuple[int, date | None]]:
     for leaf in transactions.look(lambda connection: leaves(connection, place.table.oid)):
-        slices = TableSlices(leaf)
-        for part in slices:
-            began = time.monotonic()
-            yield _of_slice(transactions, start, part, last)
-            slices.took(time.monotonic() - began)
+        slices = TableSlices(leaf, grown=grown(transactions, leaf))
+        for found in slices.each(partial(_of_slice, transactions.in_slices, start, last)):
+            yield found
             beat()
 
 
-def _of_slice(transactions: Transactions, start: Column, part: TableSlice, last: date) -> tuple[int, date | None]:
+def _of_slice(transactions: Transactions, start: Column, last: date, part: TableSlice) -> tuple[int, date | None]:
     statement = _OVER.format(
         start=column("t", start.name), table=part.table, within=part.within, last=sql.Literal(last)
     )
