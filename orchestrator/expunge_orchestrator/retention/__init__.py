@@ -3,6 +3,7 @@
 age_plan          what is due by age in every place of the data map, and what stays of it
 holds_in_force    what holds keep of a collection that is swept
 named_elsewhere   what a record names in other stores goes before it, or keeps it
+runaway_monitor   more came due than was foreseen, or would go than leave was given for: no sweep begins
 sweep_run         carries out a sweep, and takes up one that was interrupted
 sweep_statements  what is stated of a sweep, for each controller
 sweep_view        a sweep as people and machines are told of it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,12 @@ from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import sweeps
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.sweeps import AgePlanRow, Arming, Sweep, SweepPlace, SweepState
-from expunge_orchestrator.retention import age_plan, holds_in_force
+from expunge_orchestrator.ledger.sweeps import Arming, Sweep, SweepPlace, SweepState
+from expunge_orchestrator.retention import age_plan, holds_in_force, runaway_monitor
 from expunge_orchestrator.retention.backlog import OpenWindow
 from expunge_orchestrator.retention.errors import NotArmedError, RunawayError
 from expunge_orchestrator.retention.holds_in_force import HoldsInForce
 from expunge_orchestrator.retention.sweep_statements import state_begun, state_done
-from expunge_orchestrator.rules.runaway_limit import beyond
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import new_series
 
@@ -135,24 +134,8 @@ class SweepRun:
 
     def _begun(self, arming: Arming) -> Sweep:
         today = now().date()
-        plan = age_plan.age_plan(self.workspace, today, lambda: self.beat(0))
-        before = self._last_plan(arming)
-        found = age_plan.document(plan)
-        if more := beyond(self._less_gone(before), before.at.date(), found, today):
-            said = "; ".join(
-                f"{place}: {due} due, {'not planned' if expected is None else f'at most {expected} foreseen'}"
-                for place, due, expected in more
-            )
-            raise RunawayError(
-                f"More came due than the last plan foresaw: {said}. Nothing was deleted.",
-                remedy="See whether starts were changed or a period was shortened; then plan and arm anew.",
-            )
-        if plan.goes > arming.at_most:
-            raise RunawayError(
-                f"{plan.goes} records would go, and leave was given for {arming.at_most}. Nothing was deleted.",
-                remedy="Look at `expunge retention plan`, then: expunge retention arm PLAN --at-most NUMBER",
-            )
-        controllers = sorted({one["controller"] for one in found if "due" in one})
+        plan = runaway_monitor.planned(self.workspace, arming, today, lambda: self.beat(0))
+        controllers = sorted({one["controller"] for one in age_plan.document(plan) if "due" in one})
         with self.workspace.ledger.begin() as connection:
             kept = age_plan.keep(connection, self.workspace, plan)
             sweep = sweeps.begin(
@@ -160,25 +143,6 @@ class SweepRun:
             )
             state_begun(connection, self.workspace, sweep, kept, now())
         return sweep
-
-    def _less_gone(self, plan: AgePlanRow) -> list[Mapping[str, Any]]:
-        """The places of a plan, with what is due of them less what went since."""
-        with reading(self.workspace.ledger) as connection:
-            last = sweeps.last(connection)
-            places = [] if last is None or last.age_plan_id != plan.id else sweeps.places(connection, last.id)
-        gone = {(one.store, one.collection): one.swept for one in places}
-        return [
-            {**one, "due": max(0, one["due"] - gone.get((one["store"], one["collection"]), 0))} if "due" in one else one
-            for one in plan.places
-        ]
-
-    def _last_plan(self, arming: Arming) -> AgePlanRow:
-        """What was seen last: of the sweep before, or that which was armed."""
-        with reading(self.workspace.ledger) as connection:
-            last = sweeps.last(connection)
-            if last is None or last.arming_id != arming.id:
-                return arming.plan
-            return sweeps.plan_of(connection, last.age_plan_id)
 
     def _swept(self, sweep: Sweep, place: SweepPlace, arming: Arming) -> bool:
         """Sweep one collection; False: the time is over."""
