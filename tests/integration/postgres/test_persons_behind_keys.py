@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from tests.support.postgres.company import checked, execute, opened
-from tests.support.postgres.small_schemas import erased, left, small_document
+from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, subject
+from tests.support.postgres.small_schemas import ACME, erased, left, small_document
 
 from expunge_config.datamap import DataMap
-from expunge_connectors.contract import Finding, Severity
+from expunge_connectors.contract import Finding, Severity, SubjectKey, no_beat
 
 CODE = "several-behind-key"
 _USERS = (
@@ -167,3 +169,43 @@ def test_people_in_one_list_are_several_people_and_nothing_else(database: str) -
         codes = {one.code for one in store.inspect()}
     assert "several-people" in codes
     assert CODE not in codes
+
+
+def _calls(*, where: str) -> DataMap:
+    """Calls are known by an address, and name a patient; a call goes with any person whom it names."""
+    loaded = small_document(
+        f"""
+staff: {{table: public.staff, person: user_id, created: created_at, yields: {{user_id: id, email: email}},
+  found_by: [{{column: id, identity: user_id}}, {{column: email, identity: email}}]}}
+calls: {{table: public.calls, created: created_at, {ANY}, yields: {{email: email, patient: patient}},
+  found_by: [{{column: email, identity: email}}, {{column: patient, identity: patient{where}}}]}}
+""",
+        email="email/3",
+    )
+    loaded["identities"]["patient"] = {"kind": "person", "normaliser": "integer/2"}
+    return checked(loaded)
+
+
+def test_no_row_waits_for_a_persons_key_that_resolution_refused(database: str) -> None:
+    """The call was known by the address: what its patient has besides is the patient's, and nothing is lost by it.
+
+    A key that nobody was asked about is waited for, as ever.
+    """
+    execute(
+        database,
+        """
+        CREATE TABLE staff (id int PRIMARY KEY, email text, created_at timestamptz DEFAULT '2025-01-01');
+        CREATE TABLE calls (id int PRIMARY KEY, email text, patient int, kind text,
+          created_at timestamptz DEFAULT '2025-01-02');
+        INSERT INTO staff VALUES (1, 'ann@x.example');
+        INSERT INTO calls VALUES (1, 'ann@x.example', 10, 'other'), (2, 'ann@x.example', 11, 'other');
+        """,
+    )
+    data_map = _calls(where=", where: {kind: visit}")
+    keys = subject(1, user_id="1", email="ann@x.example").keys
+    asked = replace(subject(1), keys=keys, refused=frozenset({SubjectKey("patient", "10")}))
+    with opened(database, data_map) as store:
+        assert due(store.count([asked], ACME, CUTOFF)) == {"staff": 1, "calls": 2}
+        store.erase([asked], actions(data_map, "acme"), ACME, CUTOFF, no_beat)
+        assert left(database, "calls") == [2]
+        assert store.waiting([asked], ACME, CUTOFF) == {1: {"calls": ["patient"]}}

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import cast
 
 from expunge_connectors.contract import SINCE, Subject, SubjectKey
 from expunge_connectors.postgres.catalog.key_types import KeyType
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, OwnKey
-from expunge_connectors.postgres.sql.staged_keys import Ages, Wanted, from_the_start, known_as
+from expunge_connectors.postgres.sql.staged_keys import Ages, Wanted, from_the_start, known_as, refused_as
 from expunge_connectors.postgres.sql.stored_spellings import Said, StoredSpellings
 
 Row = tuple[object, ...]
@@ -28,7 +29,8 @@ def staged_rows(
     wanted = list(wanted)
     accepted: dict[str, list[tuple[int, str]]] = {namespace: [] for namespace, _ in wanted}
     unclear: dict[str, list[tuple[int, str]]] = {one: [] for one in accepted if one in store.passing}
-    for number, namespace, value in _followed(subjects, store):
+    refused = ((one.number, refused_as(name), value) for one in subjects for name, value in one.refused or ())
+    for number, namespace, value in chain(_followed(subjects, store), refused):
         if (listed := accepted.get(namespace)) is not None:
             listed.append((number, value))
     for subject in subjects if unclear else ():

@@ -23,6 +23,7 @@ from expunge_connectors.postgres.sql.staged_keys import (
     Wanted,
     from_the_start,
     known_as,
+    refused_as,
 )
 
 # So many keys share one table: making one takes the server longer than finding a person's rows. Of more the planner
@@ -60,6 +61,10 @@ def stage(  # noqa: PLR0913 - whose keys, and how
     spelt = stored_spellings.found(connection, store, subjects, perhaps=perhaps)
     bound = dict.fromkeys(yielded(identity) for mapped in scoped for identity in mapped.binding)
     wanted |= bound
+    if any(one.refused for one in subjects):
+        wanted |= dict.fromkeys(
+            yielded(refused_as(identity)) for identity, _ in bound if identity not in store.internal
+        )
     ages = claim_ages(subjects, store.aged)
     aged = store.aged if dated else {identity for _, identity, _ in ages}
     rows: dict[Wanted, list[Row]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from expunge_connectors.postgres.catalog.key_types import equals
@@ -10,6 +12,7 @@ from expunge_connectors.postgres.sql.comparison import compared, named_there, va
 from expunge_connectors.postgres.sql.fragments import FALSE, TRUE, and_, column, comma_list, or_
 from expunge_connectors.postgres.sql.key_staging import yielded
 from expunge_connectors.postgres.sql.row_owners import anothers
+from expunge_connectors.postgres.sql.staged_keys import refused_as
 from expunge_connectors.postgres.sql.subject_search import Search
 
 
@@ -41,7 +44,11 @@ def leading_known(search: Search, mapped: BoundTable, alias: str, number: sql.Co
 def known_identity(
     search: Search, mapped: BoundTable, identity: str, alias: str, number: sql.Composable | None
 ) -> sql.Composed:
-    """What the row names in this identity is among the subject's keys (None: among any subject's); or another's."""
+    """What the row names in this identity is among the subject's keys (None: among any subject's); or another's.
+
+    It is another's where the row says whose it is; and a person whom the resolution was told and did not accept. No row
+    waits for the key of such a person: no resolution will ever follow it.
+    """
     known = _known(search, mapped, identity, alias, number)
     others = anothers(search, mapped, alias) if identity in mapped.passing_on else FALSE
     return known if others is FALSE else or_(known, others)
@@ -54,18 +61,22 @@ def _known(
     table = search.staged.table(*yielded(identity))
     if table is None:
         raise AssertionError(identity)
+    tables = [table, *filter(None, [search.staged.table(*yielded(refused_as(identity)))])]
     if source.several:
-        unknown = _unknown(named_there(mapped, identity, "v"), table, number)
+        unknown = _unknown(named_there(mapped, identity, "v"), tables, number)
         return sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(values(source, alias), unknown)
-    return sql.SQL("(({}) IS NOT TRUE)").format(_unknown(named_there(mapped, identity, alias), table, number))
+    return sql.SQL("(({}) IS NOT TRUE)").format(_unknown(named_there(mapped, identity, alias), tables, number))
 
 
-def _unknown(value: sql.Composable, table: sql.Composable, number: sql.Composable | None) -> sql.Composed:
+def _unknown(value: sql.Composable, tables: Sequence[sql.Composable], number: sql.Composable | None) -> sql.Composed:
+    """A value that stands in none of these tables of keys."""
     if number is None:
-        return sql.SQL("{} IS NOT NULL AND {} NOT IN (SELECT s.c0 FROM {} AS s)").format(value, value, table)
-    return sql.SQL("{} IS NOT NULL AND ({}, {}) NOT IN (SELECT s.number, s.c0 FROM {} AS s)").format(
-        value, number, value, table
-    )
+        absent = [sql.SQL("{} NOT IN (SELECT s.c0 FROM {} AS s)").format(value, one) for one in tables]
+    else:
+        absent = [
+            sql.SQL("({}, {}) NOT IN (SELECT s.number, s.c0 FROM {} AS s)").format(number, value, one) for one in tables
+        ]
+    return and_(sql.SQL("{} IS NOT NULL").format(value), *absent)
 
 
 def _known_feed(search: Search, feed: OutgoingKey, alias: str, number: sql.Composable | None) -> sql.Composed:

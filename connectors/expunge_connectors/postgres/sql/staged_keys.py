@@ -116,3 +116,8 @@ def from_the_start(namespace: str) -> str:
 def known_as(namespace: str) -> str:
     """The namespace of such keys that an earlier round of the resolution followed: they lead nowhere in this one."""
     return f"known {namespace}"
+
+
+def refused_as(identity: str) -> str:
+    """The namespace of such keys of people that the resolution was told and did not accept: they lead nowhere."""
+    return f"refused {identity}"
