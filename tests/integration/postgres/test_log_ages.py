@@ -24,8 +24,6 @@ from tests.support.postgres.roles import role
 from expunge_connectors.contract import HELD, no_beat
 from expunge_connectors.postgres.ages import table_slices
 
-TODAY = datetime.now(UTC).date()
-
 
 @pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
 @pytest.mark.parametrize("parts", ["", "PARTITION BY RANGE (made)"])
@@ -35,7 +33,8 @@ def test_the_oldest_entry_is_told_with_its_age_and_the_command_deletes_what_is_o
     """By UTC days, whatever the zone of the database: 90 days ago is over today, and its last second too."""
     monkeypatch.setattr(table_slices, "_FIRST", 1)
     monkeypatch.setattr(table_slices, "_LEAST", 1)
-    over, stays = TODAY - timedelta(days=90), TODAY - timedelta(days=89)
+    today = datetime.now(UTC).date()
+    over, stays = today - timedelta(days=90), today - timedelta(days=89)
     execute(
         database,
         f"{setting('timezone', 'Pacific/Auckland')} CREATE TABLE log (id int, made {kind}) {parts};"

@@ -14,7 +14,6 @@ from tests.support.postgres.company import execute, opened
 from expunge_config.datamap import DataMap
 from expunge_connectors.contract import HELD, Drift, DriftKind, DriftReport, no_beat
 
-TODAY = datetime.now(UTC).date()
 CALLS = (
     "calls: {table: public.calls, start: made, found_by: [{column: person, identity: user_id}]}\n"
     "notes: {table: public.notes, found_by: [{column: call, of: calls.id}]}"
@@ -85,7 +84,7 @@ def test_an_old_partition_is_told_once_it_is_empty_and_dropped_by_what_is_printe
 @pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz", "timestamp(0)"])
 def test_a_partition_is_over_on_the_day_on_which_its_last_day_is(database: str, kind: str) -> None:
     loaded = aged(CALLS.split("\n", maxsplit=1)[0], "P1M")
-    last = loaded.data_types["gone"].rule.period.began(TODAY)
+    last = loaded.data_types["gone"].rule.period.began(datetime.now(UTC).date())
     days = [last - timedelta(days=1), last, last + timedelta(days=1)]
     execute(
         database,
