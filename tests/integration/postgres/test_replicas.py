@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import psycopg
@@ -186,7 +186,7 @@ def read_by_library(document):
 
 @pytest.mark.parametrize("change", [None, read_by_library])
 def test_the_statement_on_a_standby_counts_what_the_primary_counts(company, change):
-    """Nothing was erased: both see everything, and the larger of equal numbers is the number."""
+    """Nothing was erased: both see everything, and the larger of two numbers is the number."""
     loaded, replicas = data_map(change), {"replicas": company[1], "replica_wait_seconds": 20}
     if change is not None:
         execute(company[0], "UPDATE users SET email = 'Somebody <' || email || '>'")
@@ -204,6 +204,11 @@ def test_the_statement_on_a_standby_counts_what_the_primary_counts(company, chan
 
         with psycopg.connect(company[0], autocommit=True) as primary:
             assert both._replicas.verify(primary, verifier, people, empty) == told
+            more = {
+                number: {name: replace(tally, due=tally.due + 1) for name, tally in tallies.items()}
+                for number, tallies in told.items()
+            }
+            assert both._replicas.verify(primary, verifier, people, more) == more
 
 
 @pytest.mark.parametrize("which", ["primary", "database", "nowhere"])
@@ -245,6 +250,15 @@ def test_a_standby_that_writes_keys_down_is_not_given_any(company, pair, setting
         finally:
             standby.execute(sql.SQL("ALTER SYSTEM RESET {}").format(sql.Identifier(name)))
             standby.execute("SELECT pg_reload_conf()")
+
+
+def test_each_of_several_standbys_is_asked(company):
+    """Here the second is the first, but for a setting of its sessions by which it is refused as it is asked."""
+    second = f"{company[1]}?options=-c%20debug_print_plan%3Don"
+    with opened(company[0], replicas=[company[1], second], replica_wait_seconds=20) as store:
+        ada = resolved(store, [subject(1, user_id="1")], ACCOUNT)
+        with pytest.raises(TerminalError, match="replica 2: it writes down parameters"):
+            store.verify(ada, ACCOUNT, CUTOFF)
 
 
 def test_a_standby_that_nobody_declared_is_noticed(company):
