@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.cancellation import cancel, end, keys_left
+from tests.support.faulty_connector import before_call
 from tests.support.installation import Installation
 from tests.support.people import make_holder
 from tests.support.statements import assert_chain_intact, lines_of, statements_of
@@ -174,3 +175,25 @@ def test_a_table_swapped_while_chunks_wait_is_seen_by_whoever_takes_them_up(
     assert changed(was, inspector.contents()) == {}
     assert cancel(installation, batch).state is BatchState.CANCELLED
     assert installation.events(batch) == [["accepted", "cancelled"]]
+
+
+@pytest.mark.usefixtures("swap")
+def test_a_table_swapped_as_the_people_are_counted_is_not_erased_from(
+    installation: Installation, inspector: StoreInspector
+) -> None:
+    """An inspection found the new table in order: that is no approval of it."""
+    ann, was = make_holder(inspector), inspector.contents()
+    batch = installation.plan(ann.csv)
+    store = installation.workspace.stores["main"]
+
+    def swapped() -> None:
+        inspector.sql(SWAP)
+        inspector.sql("INSERT INTO messages (user_id, body) SELECT user_id, body FROM messages_planned")
+        store.inspect()
+        was.update(inspector.contents())
+
+    main = before_call(store, "count", swapped)
+    assert installation.erase(batch, installation.with_stores({"main": main})).state is BatchState.FAILED
+    assert "erase:main: The store main is not as it was" in installation.failures(batch)
+    assert inspector.one(OF_USER.format("messages"), ann.id) == 1
+    assert not any(place.startswith("table ") for place in changed(was, inspector.contents()))
