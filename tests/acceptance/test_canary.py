@@ -23,9 +23,13 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.traceback import Traceback
 from tests.support.canary_values import Flock, files_below, forms, word
+from tests.support.cancellation import ended_half_way, keys_left
 from tests.support.cli import CliResult, CliRunner
 from tests.support.fork_server import start_fork_server
+from tests.support.installation import Installation
+from tests.support.people import make_holder
 from tests.support.servers import s3_client
+from tests.support.store_inspector import StoreInspector
 
 from expunge_config.datamap import load
 from expunge_config.settings import Settings
@@ -678,6 +682,12 @@ def test_the_sealed_identifiers_are_destroyed_in_the_end(walked: tuple[House, Fl
         ).fetchall()
     ledger.close()
     assert rows == [(None, None, None)] * 2
+
+
+def test_so_they_are_of_whom_an_operator_ends(installation: Installation, inspector: StoreInspector) -> None:
+    """No settling check follows, which destroys everybody else's."""
+    batch = ended_half_way(installation, make_holder(inspector))
+    assert keys_left(installation, batch) == 0
 
 
 ENCODINGS = sorted(forms("text"))
