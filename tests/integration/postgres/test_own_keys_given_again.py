@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import psycopg
 import pytest
 from tests.support.postgres.company import CUTOFF, actions, checked, due, execute, opened, resolved, subject
-from tests.support.postgres.small_schemas import ACME, left, small_document
+from tests.support.postgres.locks import wait_until_blocked
+from tests.support.postgres.small_schemas import ACME, left, shape, small_document
 
 from expunge_connectors.contract import SubjectKey, no_beat
+from expunge_connectors.errors import TerminalError
 
 TABLES = """
 CREATE TABLE users (id {0} PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
@@ -67,3 +71,29 @@ def test_what_is_known_by_another_table_of_the_same_persons_is_whose_the_id_is(
             assert left(database, "tickets") == [2, 9]
             assert left(database, "letters") == [2]
             assert left(database, "users", "email") == ["2@x.example", "new@x.example"]
+
+
+def test_a_row_that_became_somebody_elses_under_the_id_while_we_waited_stays(database: str) -> None:
+    """Ann's account is gone already. Zed registers with her id, and the application writes over her row of log-ins."""
+    execute(
+        database,
+        """
+        CREATE TABLE users (id int PRIMARY KEY, created_at timestamptz NOT NULL);
+        CREATE TABLE logins (user_id int PRIMARY KEY, seen timestamptz); INSERT INTO logins VALUES (1, '2025-01-01')
+        """,
+    )
+    loaded = shape("""
+users: {table: public.users, person: user_id, yields: {user_id: id}, created: created_at,
+  found_by: [{column: id, identity: user_id}]}
+logins: {table: public.logins, found_by: [{column: user_id, identity: user_id}]}
+""")
+    with opened(database, loaded) as store, psycopg.connect(database) as zed, ThreadPoolExecutor(1) as pool:
+        [ann] = resolved(store, [subject(1, user_id="1")], ACME)
+        zed.execute("INSERT INTO users VALUES (1, '9999-01-01')")
+        zed.execute("INSERT INTO logins VALUES (1, now()) ON CONFLICT (user_id) DO UPDATE SET seen = excluded.seen")
+        erasing = pool.submit(store.erase, [ann], actions(loaded, "acme"), ACME, CUTOFF, no_beat)
+        wait_until_blocked(database)
+        zed.commit()
+        with pytest.raises(TerminalError, match="somebody else has it now"):
+            erasing.result()
+    assert left(database, "logins", "user_id") == [1]
