@@ -127,6 +127,33 @@ PostgresStore.delete_due = refuse
     assert told(cli, "run", "--busy", "1")["state"] == "done"
 
 
+def test_a_sweep_is_not_done_while_one_of_its_places_is_refused(cli: CliRunner, inspector: StoreInspector) -> None:
+    """The other places go on; what the refused one has is due still, and goes with the next run of this sweep."""
+    old_caller(inspector)
+    arm(cli)
+    due = "SELECT count(*) FROM calls WHERE started_at < now() - interval '2 years'"
+    refuses = """
+from expunge_connectors.errors import TerminalError
+from expunge_connectors.postgres.connector import PostgresStore
+PostgresStore.deleted = PostgresStore.delete_due
+def refuse(self, collection, *words, error=TerminalError):
+    if collection == "calls":
+        raise error("store main, collection calls: refused.")
+    return self.deleted(collection, *words)
+PostgresStore.delete_due = refuse
+"""
+    refused = cli.run("retention", "run", "--busy", "1", code=refuses)
+    assert refused.code == TerminalError.exit_code, refused.output
+    assert "collection calls: refused" in refused.output
+    left = inspector.one(due)
+    assert left > 0
+    swept = told(cli, "run", "--busy", "1")
+    assert (swept["state"], inspector.one(due)) == ("done", 0)
+    [calls] = [one for one in swept["places"] if one["collection"] == "calls"]
+    assert (calls["gone"]["calls"], calls["left"]) == (left, 0)
+    assert len(told(cli, "report")["sweeps"]) == 1
+
+
 def test_a_held_callers_calls_stay_by_an_address_alone(
     cli: CliRunner, installation: Installation, inspector: StoreInspector
 ) -> None:
