@@ -17,6 +17,7 @@ from tests.support.postgres.company import execute, opened
 
 from expunge_config.periods import Period
 from expunge_connectors.contract import NoAge, SubjectKey, SweptPiece, no_beat
+from expunge_connectors.errors import SomeRecordsError
 from expunge_connectors.postgres.ages import table_slices
 from expunge_connectors.postgres.ages.age_sources import ANOTHERS_TOO
 
@@ -513,6 +514,20 @@ def test_while_a_person_is_held_an_address_that_cannot_be_read_keeps_its_row(dat
     done = swept(database, loaded, held=Held(frozenset({SubjectKey("email", "ann@x.example")})))
     assert (done.held, ids(database, "leads")) == (1, [1])
     assert swept(database, loaded).gone == {"leads": 1}
+
+
+def test_what_a_trigger_keeps_keeps_what_hangs_on_it(database: str) -> None:
+    """What hangs on a row goes before it does: where the row then stays, nothing of the piece is kept."""
+    execute(
+        database,
+        f"""{TABLES} INSERT INTO calls VALUES (1, 1, {OLD}), (2, 1, {OLD}); INSERT INTO notes VALUES (1, 1), (2, 2);
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER keep BEFORE DELETE ON calls FOR EACH ROW WHEN (OLD.id = 2) EXECUTE FUNCTION keep()""",
+    )
+    with pytest.raises(SomeRecordsError, match="left them as they were"):
+        swept(database, aged(CALLS), "calls")
+    assert ids(database, "calls") == ids(database, "notes") == [1, 2]
+    assert left(database, aged(CALLS), "calls") == 2
 
 
 def test_rows_that_are_written_meanwhile_hold_nothing_up(database: str) -> None:
