@@ -46,8 +46,9 @@ def known_identity(
 ) -> sql.Composed:
     """What the row names in this identity is among the subject's keys (None: among any subject's); or another's.
 
-    It is another's where the row says whose it is; and a person whom the resolution was told and did not accept. No row
-    waits for the key of such a person: no resolution will ever follow it.
+    It is another's where the row says whose it is. And a row of which the map says that it goes with any person whom it
+    names waits for no person whom the resolution was told and did not accept: no resolution will ever follow that key.
+    A row that does not go with any, and names such a person, stays: it may be theirs, and somebody has to look.
     """
     known = _known(search, mapped, identity, alias, number)
     others = anothers(search, mapped, alias) if identity in mapped.passing_on else FALSE
@@ -61,7 +62,8 @@ def _known(
     table = search.staged.table(*yielded(identity))
     if table is None:
         raise AssertionError(identity)
-    tables = [table, *filter(None, [search.staged.table(*yielded(refused_as(identity)))])]
+    refused = search.staged.table(*yielded(refused_as(identity))) if mapped.spec.goes_with_any is not None else None
+    tables = [table] if refused is None else [table, refused]
     if source.several:
         unknown = _unknown(named_there(mapped, identity, "v"), tables, number)
         return sql.SQL("NOT EXISTS (SELECT FROM {} AS v (value) WHERE {})").format(values(source, alias), unknown)
