@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,14 @@ from expunge_orchestrator.errors import FindingsError
 from expunge_orchestrator.workspace import Workspace
 
 ERROR = Finding(Severity.ERROR, "made-up", "main", None, "Something is wrong.", "Mend it.")
+
+
+@pytest.fixture(autouse=True)
+def remembered(calltrack: CompanyStack) -> Iterator[None]:
+    """`--fresh-inspections` makes every step look again, and these tests are of the steps that do not."""
+    before, calltrack.inspections.fresh = calltrack.inspections.fresh, False
+    yield
+    calltrack.inspections.fresh = before
 
 
 def counted(workspace: Workspace, looks: list[str], found: list[Finding]) -> Workspace:
