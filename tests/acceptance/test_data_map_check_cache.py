@@ -38,18 +38,30 @@ def counted(workspace: Workspace, looks: list[str], found: list[Finding]) -> Wor
     return replace(workspace, stores={name: watched(one) for name, one in workspace.stores.items()})
 
 
-@pytest.mark.parametrize(("holds", "expected"), [(timedelta(hours=1), 1), (timedelta(0), 3)])
-def test_planning_beginning_and_settling_look_once_while_it_holds(
-    calltrack: CompanyStack, tmp_path: Path, holds: timedelta, expected: int
-) -> None:
-    with fresh_installation(calltrack, tmp_path / "expunge", inspection_holds=holds) as installation:
+def looks_of_steps(calltrack: CompanyStack, home: Path, holds: timedelta) -> list[Counter[str]]:
+    """How often each store was looked at after planning, after erasing and after settling."""
+    with fresh_installation(calltrack, home, inspection_holds=holds) as installation:
         looks: list[str] = []
         workspace = counted(installation.workspace, looks, [])
         (holder,) = calltrack.take_holders()
-        batch = installation.erase(installation.plan(f"user_id\n{holder}\n", workspace=workspace), workspace)
+        planned = installation.plan(f"user_id\n{holder}\n", workspace=workspace)
+        counts = [Counter(looks)]
+        batch = installation.erase(planned, workspace)
+        counts.append(Counter(looks))
         installation.settle(workspace)
         assert installation.again(batch).state == "settled"
-        assert Counter(looks) == dict.fromkeys(workspace.stores, expected)  # they are looked at at once, in any order
+        assert set(looks) == set(workspace.stores)
+        return [*counts, Counter(looks)]
+
+
+def test_planning_beginning_and_settling_look_once_while_it_holds(calltrack: CompanyStack, tmp_path: Path) -> None:
+    counts = looks_of_steps(calltrack, tmp_path / "expunge", timedelta(hours=1))
+    assert [set(one.values()) for one in counts] == [{1}, {1}, {1}]
+
+
+def test_planning_beginning_and_settling_each_look_where_nothing_holds(calltrack: CompanyStack, tmp_path: Path) -> None:
+    planned, erased, settled = looks_of_steps(calltrack, tmp_path / "expunge", timedelta(0))
+    assert planned.keys() == (erased - planned).keys() == (settled - erased).keys()
 
 
 def test_an_error_is_never_remembered_and_other_connectors_are_looked_at_anew(
