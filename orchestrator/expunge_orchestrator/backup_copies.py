@@ -17,6 +17,7 @@ from expunge_connectors.contract import (
 from expunge_orchestrator.clock import exact, now, parse, stamp
 from expunge_orchestrator.ledger import Ledger, Transaction, copies
 from expunge_orchestrator.ledger.database import reading, serialise_writers
+from expunge_orchestrator.rules import gone_copies
 from expunge_orchestrator.rules.stated_copies import as_stated
 from expunge_reports.statement import OpenCopies
 
@@ -32,6 +33,15 @@ def observe(backups: Mapping[str, BackupConnector], ledger: Ledger | None = None
     if ledger is None:
         return listings
     return [_looked_for(backups[one.place], one, ledger) for one in listings]
+
+
+def observe_place(connector: BackupConnector, ledger: Ledger) -> CopyListing:
+    """List one place, and look for what was seen there before.
+
+    Raises:
+        ConnectorError: It cannot be listed, or a copy not be asked for.
+    """
+    return _looked_for(connector, _listed(connector), ledger)
 
 
 def observe_with_missing(
@@ -56,15 +66,22 @@ def standing(copy: BackupCopy, at: datetime) -> BackupCopy:
 
 
 def _looked_for(connector: BackupConnector, listing: CopyListing, ledger: Ledger) -> CopyListing:
-    """Name the copies that are gone: listings were seen to leave out what is there, so each is asked for by itself."""
+    """Name the copies that are missed: listings were seen to leave out what is there, so each is asked for by itself.
+
+    Of those of one id that are copies of two stores the one that was missed last decides.
+    """
     if listing.control is None:
         return listing
     with reading(ledger) as connection:
-        known = {key.copy_id for key in copies.known(connection, listing.identity)}
-    missed = {one for one in known if one.startswith(listing.below)} - {copy.id for copy in listing.copies}
+        known = copies.known(connection, listing.identity)
+    before: dict[str, datetime | None] = {}
+    for key, at in known.items():
+        first = before.get(key.copy_id, at)
+        before[key.copy_id] = None if at is None or first is None else max(at, first)
+    missed = {one for one in before if one.startswith(listing.below)} - {copy.id for copy in listing.copies}
     if missed and isinstance(connector, ConfirmsCopies):
         missed -= connector.still_there(sorted(missed))
-    return replace(listing, gone=frozenset(missed))
+    return replace(listing, missed=frozenset(missed), gone=gone_copies.gone(missed, before, listing.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +152,10 @@ def _why_unseen(row: copies.SeenCopy, listings: Sequence[CopyListing]) -> str:
     where_it_was = [one for one in listings if one.identity == row.identity and row.copy_id.startswith(one.below)]
     if any(copy.id == row.copy_id for listing in where_it_was for copy in listing.copies):
         return f"Listed as a copy of another store since the data map was changed, last seen as one of this {day}"
+    if where_it_was and row.missed_at is not None:
+        return f"Not there at {row.missed_at}, last seen {day}; gone is what a second look an hour later misses, too"
     if where_it_was:
-        return f"Not in the listing, last seen {day}, and never found to be gone"
+        return f"Not in the listing, last seen {day}, and not found to be gone by two looks an hour apart"
     if any(one.place == row.place for one in listings):
         return f"The data map's place of this name is another one by now: last seen {day}, and not looked for since"
     return f"The data map names this place no more: last seen {day}, and not looked for since"
@@ -147,7 +166,7 @@ def _by_key(listing: CopyListing) -> dict[copies.CopyKey, BackupCopy]:
 
 
 def record(connection: Transaction, listings: Iterable[CopyListing]) -> None:
-    """Note what was seen, and what was looked for and not there (law 8)."""
+    """Note what was seen, and what was looked for and not there, once or twice (law 8)."""
     serialise_writers(connection)  # a worker and `expunge run-due` may see a new copy in the same moment
     for listing in listings:
         seen_at = stamp(listing.at)
@@ -160,9 +179,8 @@ def record(connection: Transaction, listings: Iterable[CopyListing]) -> None:
             else:
                 copies.insert(connection, key, seen_at, values)
         copies.see_again(connection, again)
-        for key in known:
-            if key.copy_id in listing.gone:
-                copies.see_gone(connection, key, seen_at)
+        copies.miss(connection, [key for key in known if key.copy_id in listing.missed], seen_at)
+        copies.see_gone(connection, [key for key in known if key.copy_id in listing.gone], seen_at)
 
 
 def _values(copy: BackupCopy, seen_at: str) -> dict[str, object]:
@@ -177,6 +195,7 @@ def _values(copy: BackupCopy, seen_at: str) -> dict[str, object]:
         "ground": copy.ground,
         "blocker": copy.blocker,
         "last_seen": seen_at,
+        "missed_at": None,
         "observed_gone_at": None,
     }
 

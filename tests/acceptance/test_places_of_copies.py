@@ -15,11 +15,13 @@ import pytest
 import sqlalchemy as sa
 from tests.support.data_map_text import document_of, write_document
 from tests.support.installation import CompanyStack, Installation, fresh_installation
+from tests.support.missed_copies import missed_long_ago
 from tests.support.people import make_holder
 from tests.support.statements import assert_chain_intact, statements_of
 from tests.support.store_inspector import StoreInspector
 
 from expunge_orchestrator import backup_copies
+from expunge_orchestrator.copy_tracking.refresh import refresh
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.ledger.database import reading
@@ -127,9 +129,37 @@ def test_a_copy_is_looked_for_under_another_prefix_or_name(dumps: Dumps, change:
     batch = dumps.erased()
     dumps.remove(OLD)
     with dumps.under(change) as workspace:
+        refresh(workspace)
+        assert dumps.gone() == []
+        assert missed_long_ago(workspace.ledger) == 1
         dumps.installation.settle(workspace)
     assert dumps.gone() == [OLD]
     assert [one[1] for one in dumps.stated(batch)] == [NEW]
+
+
+def test_a_copy_that_was_missed_once_is_still_counted(dumps: Dumps) -> None:
+    batch = dumps.erased()
+    dumps.remove(OLD)
+    refresh(dumps.installation.workspace)
+    dumps.installation.settle()
+    assert dumps.gone() == []
+    old, new = dumps.stated(batch)
+    assert (old[:3], new[:3]) == (("dumps", OLD, "unknown"), ("dumps", NEW, "never"))
+    assert "gone is what a second look an hour later misses, too" in str(old[3])
+
+
+def test_one_place_that_is_down_stops_no_look_at_the_others(dumps: Dumps) -> None:
+    def lost(document: dict[str, Any]) -> None:
+        places = document["backups"]
+        places["others"] = dict(places["dumps"])
+        moved_to(f"{dumps.bucket}-lost")(document)
+
+    with dumps.under(lost) as workspace:
+        looked = refresh(workspace)
+        assert list(looked.unlisted) == ["dumps"]
+        assert [one.place for one in looked.listings] == ["others"]
+        with reading(workspace.ledger) as connection:
+            assert set(connection.scalars(sa.select(tables.backup_copy.c.place))) == {"others"}
 
 
 def test_what_a_narrower_prefix_leaves_out_is_still_counted(dumps: Dumps) -> None:

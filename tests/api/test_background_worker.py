@@ -118,13 +118,13 @@ def test_what_comes_due_is_taken_up_beside_a_run_that_does_not_end(
     inspector: StoreInspector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lists that are fed without a pause keep one from ending; here a step of a list ends only after all the others."""
-    observe, looks = backup_copies.observe, threading.Semaphore(0)
+    observe, looks = backup_copies.observe_place, threading.Semaphore(0)
 
     def looking(*given: Any) -> Any:
         looks.release()
         return observe(*given)
 
-    monkeypatch.setattr(backup_copies, "observe", looking)
+    monkeypatch.setattr(backup_copies, "observe_place", looking)
     monkeypatch.setattr(background_worker, "COPIES_EVERY", 0.0)
     with open_api(inspector.calltrack, tmp_path, api=OFTEN, settling=timedelta(days=1)) as api:
         installation = api.installation

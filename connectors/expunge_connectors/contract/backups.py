@@ -87,8 +87,9 @@ class CopyListing:
         control: What proves that the listing looked at the right place (law 8), e.g. the bucket's own marker or any
             other entry in the same listing; None if the listing proves nothing, and then absence is no evidence.
         at: When, by the storage's own clock: its rules end copies by that one.
-        gone: Copies that were known before, are not in the listing and, where the place can be asked
+        missed: Copies that were known before, are not in the listing and, where the place can be asked
             (`ConfirmsCopies`), not there by name either. Only who keeps the list of known copies can say; else empty.
+        gone: Those of `missed` that an earlier look missed, too: one look may err, two an hour apart do not (law 8).
         begun_at: When the listing was begun, by the clock of the caller, who alone can say; else None.
         below: What the ids of all copies begin with that the listing could show, as a prefix in the bucket: of others
             in the same storage it says nothing.
@@ -99,6 +100,7 @@ class CopyListing:
     at: datetime
     copies: tuple[BackupCopy, ...]
     control: str | None
+    missed: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     begun_at: datetime | None = None
     below: str = ""

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import ConnectorError
-from expunge_orchestrator import backup_copies
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.copy_tracking.refresh import refresh
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError
 from expunge_orchestrator.execution import hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
@@ -151,6 +151,5 @@ class Worker:
         at = self._clock()
         if self._copies_at is None or (at - self._copies_at).total_seconds() >= COPIES_EVERY:
             self._copies_at = at
-            listings = backup_copies.observe(self._workspace.backups, self._workspace.ledger)
-            with self._workspace.ledger.begin() as connection:
-                backup_copies.record(connection, listings)
+            for error in refresh(self._workspace).unlisted.values():
+                _put_off(error)

@@ -1,29 +1,34 @@
-"""`expunge copies list`: list every backup copy with its due date and the ground for it."""
+"""`expunge copies list | refresh`: which backup copies are there and until when; look at them anew."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import typer
+from rich.markup import escape
 
 from expunge_config.settings import load_settings
-from expunge_connectors.contract import BackupCopy, CopyStatus
+from expunge_connectors.contract import BackupCopy, CopyListing, CopyStatus
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.copy_tracking.refresh import refresh
 from expunge_orchestrator.json_views import snake_case
-from expunge_orchestrator.workspace import connected, load_map
+from expunge_orchestrator.workspace import connected, load_map, opened
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     group = typer.Typer(no_args_is_help=True, help="Backup copies: what is still there, and until when.")
     group.command("list")(list_copies)
+    group.command("refresh")(refresh_copies)
     app.add_typer(group, name="copies")
 
 
 def list_copies(as_json: output.Json = False) -> None:
     """List every backup copy with its due date and ground, or with what keeps it. Reads only.
 
-    A due date is a prediction; a copy is gone when it was looked for and not there.
+    A due date is a prediction; a copy is gone when two looks missed it (`expunge copies refresh`).
 
     Example: expunge copies list
     """
@@ -44,6 +49,51 @@ def list_copies(as_json: output.Json = False) -> None:
     for listing in listings:
         if listing.control is None:
             output.console().print(f"[yellow]{listing.place}: no positive control; absence there proves nothing.[/]")
+
+
+def refresh_copies(as_json: output.Json = False) -> None:
+    """Look at every place of backup copies, and note which copies are there and which are gone. Deletes nothing.
+
+    Each place is looked at by itself. A copy is gone when two looks an hour apart missed it, each beside something that
+    was there. `expunge run-due` and `expunge serve` look, too. Exit code 8 if a place could not be listed.
+
+    Example: expunge copies refresh
+    """
+    with opened(load_settings(), installed()) as workspace:
+        looked = refresh(workspace)
+    places = [_looked_at(one) for one in looked.listings]
+    if as_json:
+        unlisted = {name: error.message for name, error in looked.unlisted.items()}
+        output.emit({"places": [one._asdict() for one in places], "unlisted": unlisted})
+    elif not places and not looked.unlisted:
+        output.console().print("The data map declares no backup place: nothing is known of copies.")
+    else:
+        rows = [(one.place, *(str(number) for number in one[1:6]), one.control or "none") for one in places]
+        columns = ("place", "copies", "overdue", "without a day", "missed once", "gone", "control")
+        output.console().print(output.table("Backup copies, as just seen", columns, rows))
+        for name, error in looked.unlisted.items():
+            output.console().print(f"[red]{name}[/] could not be listed. {escape(error.message)}", soft_wrap=True)
+    for error in looked.unlisted.values():
+        raise error
+
+
+class _Looked(NamedTuple):
+    """One place as it was just seen; `missed`: looked for and not there, for the first time."""
+
+    place: str
+    copies: int
+    overdue: int
+    without_day: int
+    missed: int
+    gone: int
+    control: str | None
+
+
+def _looked_at(one: CopyListing) -> _Looked:
+    overdue = sum(copy.status is CopyStatus.OVERDUE for copy in one.copies)
+    without_day = sum(copy.status not in {CopyStatus.OVERDUE, CopyStatus.DUE} for copy in one.copies)
+    missed = len(one.missed - one.gone)
+    return _Looked(one.place, len(one.copies), overdue, without_day, missed, len(one.gone), one.control)
 
 
 def show(found: list[BackupCopy], title: str = "Backup copies") -> None:

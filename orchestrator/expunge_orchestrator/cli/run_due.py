@@ -12,9 +12,9 @@ from expunge_config.errors import ExpungeError
 from expunge_config.settings import load_settings
 from expunge_connectors.errors import ConnectorError, StoreClockError
 from expunge_connectors.registry import installed
-from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.copy_tracking.refresh import refresh
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import erasing_findings, hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
@@ -61,9 +61,7 @@ def run_due(as_json: output.Json = False) -> None:
         while delivery.deliver_due(workspace, now):
             pass  # slow receivers get a little each time; there is no next look here
         kept_over, untold = _state_kept_gone(workspace)
-        listings = backup_copies.observe(workspace.backups, workspace.ledger)
-        with workspace.ledger.begin() as connection:
-            backup_copies.record(connection, listings)
+        looked = refresh(workspace)
         with reading(workspace.ledger) as connection:
             unsent = notices.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
@@ -76,6 +74,8 @@ def run_due(as_json: output.Json = False) -> None:
         "settling_checks": done,
         "people_of_whom_what_was_kept_is_gone": kept_over.gone,
         "people_of_whom_what_was_kept_is_left_or_unknown": kept_over.left,
+        "copies_found_gone": looked.gone,
+        "places_of_copies_not_listed": {name: error.message for name, error in looked.unlisted.items()},
         "stale_plans_discarded": forgotten,
         "people_released_from_hold": released,
         "notices_waiting": unsent.waiting,
@@ -103,7 +103,7 @@ def run_due(as_json: output.Json = False) -> None:
         )
     else:
         held_up = None
-    refused = unsearched or refused or held_up or untold
+    refused = unsearched or refused or held_up or untold or next(iter(looked.unlisted.values()), None)
     if refused is not None:
         raise refused
     if failed:
@@ -135,6 +135,7 @@ def _show(report: Mapping[str, Any]) -> None:
         )
     if released := report["people_released_from_hold"]:
         told.print(f"Taken up after a hold: {output.people(released)}.")
+    _show_copies(report)
     if uids := report["batches_waiting_for_check"]:
         told.print(f"Not erased from while `expunge check` shows errors: {', '.join(uids)}.", soft_wrap=True)
     if uids := report["batches_waiting_for_map"]:
@@ -142,6 +143,14 @@ def _show(report: Mapping[str, Any]) -> None:
     waiting, given_up = report["notices_waiting"], report["notices_given_up"]
     if waiting or given_up:
         told.print(f"Notices not delivered: {waiting} tried again later, {given_up} given up.")
+
+
+def _show_copies(report: Mapping[str, Any]) -> None:
+    if gone := report["copies_found_gone"]:
+        output.console().print(f"Backup copies found to be gone: {gone}.")
+    for place, why in report["places_of_copies_not_listed"].items():
+        said = f"[red]{place}[/]: its backup copies could not be listed. {escape(why)}"
+        output.console().print(said, soft_wrap=True)
 
 
 def _search_and_settle(workspace: Workspace) -> tuple[int, ExpungeError | None]:

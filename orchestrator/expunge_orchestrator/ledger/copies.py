@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger.tables import backup_copy
 
 # Built once, for a conclusion of one person does it as often as one of thousands.
-_KNOWN = sa.select(backup_copy.c.identity, backup_copy.c.store, backup_copy.c.copy_id).where(
+_KNOWN = sa.select(backup_copy.c.identity, backup_copy.c.store, backup_copy.c.copy_id, backup_copy.c.missed_at).where(
     backup_copy.c.identity == sa.bindparam("of_identity"), backup_copy.c.observed_gone_at.is_(None)
 )
-_SEEN_AGAIN = (
-    sa.update(backup_copy)
-    .where(
-        backup_copy.c.identity == sa.bindparam("of_identity"),
-        backup_copy.c.store == sa.bindparam("of_store"),
-        backup_copy.c.copy_id == sa.bindparam("of_copy"),
-    )
-    .values(
-        {
-            one.name: sa.bindparam(f"new_{one.name}")
-            for one in backup_copy.c
-            if not one.primary_key and one.name != "first_seen"
-        }
-    )
+_ONE = sa.update(backup_copy).where(
+    backup_copy.c.identity == sa.bindparam("of_identity"),
+    backup_copy.c.store == sa.bindparam("of_store"),
+    backup_copy.c.copy_id == sa.bindparam("of_copy"),
 )
+_SEEN_AGAIN = _ONE.values(
+    {
+        one.name: sa.bindparam(f"new_{one.name}")
+        for one in backup_copy.c
+        if not one.primary_key and one.name != "first_seen"
+    }
+)
+_MISSED = _ONE.where(backup_copy.c.missed_at.is_(None)).values(missed_at=sa.bindparam("at"))
+_GONE = _ONE.values(observed_gone_at=sa.bindparam("at"))
 _THERE = (
     sa.select(
         *(
@@ -41,6 +42,7 @@ _THERE = (
                 "taken_from",
                 "taken_until",
                 "last_seen",
+                "missed_at",
                 "ground",
             )
         )
@@ -72,6 +74,7 @@ class SeenCopy(NamedTuple):
     taken_from: str
     taken_until: str
     last_seen: str
+    missed_at: str | None
     ground: str
 
     @property
@@ -80,9 +83,13 @@ class SeenCopy(NamedTuple):
         return CopyKey(self.identity, self.store, self.copy_id)
 
 
-def known(connection: sa.Connection, identity: str) -> set[CopyKey]:
-    """Copies seen earlier in a storage, by what it *is*: a map that points elsewhere makes nothing gone."""
-    return set(map(CopyKey._make, connection.execute(_KNOWN, {"of_identity": identity})))
+def known(connection: sa.Connection, identity: str) -> dict[CopyKey, datetime | None]:
+    """Copies seen earlier in a storage, by what it *is*: a map that points elsewhere makes nothing gone.
+
+    Each with when a look missed it first, since it was seen last; None: none did.
+    """
+    rows = connection.execute(_KNOWN, {"of_identity": identity})
+    return {CopyKey(*key): missed_at and parse(missed_at) for *key, missed_at in rows}
 
 
 def not_seen_gone(connection: sa.Connection) -> list[SeenCopy]:
@@ -95,15 +102,7 @@ def see_again(connection: sa.Connection, rows: Sequence[tuple[CopyKey, Mapping[s
     if rows:
         connection.execute(
             _SEEN_AGAIN,
-            [
-                {
-                    "of_identity": key.identity,
-                    "of_store": key.store,
-                    "of_copy": key.copy_id,
-                    **{f"new_{name}": value for name, value in values.items()},
-                }
-                for key, values in rows
-            ],
+            [_of(key) | {f"new_{name}": value for name, value in values.items()} for key, values in rows],
         )
 
 
@@ -119,14 +118,17 @@ def insert(connection: sa.Connection, key: CopyKey, first_seen: str, values: Map
     connection.execute(sa.insert(backup_copy).values(**key._asdict(), first_seen=first_seen, **values))
 
 
-def see_gone(connection: sa.Connection, key: CopyKey, at: str) -> None:
-    """A copy was looked for, and was not there."""
-    connection.execute(
-        sa.update(backup_copy)
-        .where(
-            backup_copy.c.identity == key.identity,
-            backup_copy.c.store == key.store,
-            backup_copy.c.copy_id == key.copy_id,
-        )
-        .values(observed_gone_at=at)
-    )
+def miss(connection: sa.Connection, keys: Sequence[CopyKey], at: str) -> None:
+    """Copies that were looked for, and were not there, for the first time since they were seen."""
+    if keys:
+        connection.execute(_MISSED, [{**_of(key), "at": at} for key in keys])
+
+
+def see_gone(connection: sa.Connection, keys: Sequence[CopyKey], at: str) -> None:
+    """Copies that were looked for, and were not there, twice."""
+    if keys:
+        connection.execute(_GONE, [{**_of(key), "at": at} for key in keys])
+
+
+def _of(key: CopyKey) -> dict[str, str]:
+    return {"of_identity": key.identity, "of_store": key.store, "of_copy": key.copy_id}

@@ -332,5 +332,6 @@ backup_copy = sa.Table(
     sa.Column("blocker", sa.String(LONGEST_WORDS)),
     sa.Column("first_seen", sa.String(32), nullable=False),
     sa.Column("last_seen", sa.String(32), nullable=False),
+    sa.Column("missed_at", sa.String(32)),
     sa.Column("observed_gone_at", sa.String(32)),
 )

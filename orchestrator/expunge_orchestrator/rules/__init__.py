@@ -20,6 +20,7 @@ turns                   whose work comes next
 plan_limits_and_drift   what needs approval; what is clearly more than was planned
 map_differences         where a map decides otherwise than the one of a plan
 declared_backups        where the copies of a store are kept, or who says that there are none
+gone_copies             which backup copies two looks missed, an hour apart
 stated_copies           which backup copies a statement names, and which it tells of together
 reachability            can a request ever lead to a collection
 searched_values         what of people a blind search can look for

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from tenacity import wait_none
 from tests.support.contract_maps import MAIN, data_map
+from tests.support.missed_copies import missed_long_ago
 from tests.support.s3.bucket import connection
 from tests.support.s3.faulty_server import error, faulty
 from tests.support.servers import BucketFactory
@@ -508,6 +509,8 @@ def test_a_copy_is_asked_for_before_it_is_called_gone(place: Place, kind: type[F
     if kind is Asked:
         assert gone() == set()
         place.s3.delete_object(Bucket=place.bucket, Key="pg/daily/2", VersionId=goes)
+    assert gone() == set(), "one look may err"
+    assert missed_long_ago(ledger) == 1
     assert gone() == {f"pg/daily/2@{goes}"}
     assert place.connector.still_there([f"pg/daily/1@{stays}", f"pg/daily/2@{stays}", "pg/daily/1@junk"]) == {
         f"pg/daily/1@{stays}"

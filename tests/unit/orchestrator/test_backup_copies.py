@@ -58,11 +58,11 @@ def copy(
 
 
 class Place:
-    def __init__(self, *held: BackupCopy, control: str | None = "entries below the prefix") -> None:
-        self.held, self.control = held, control
+    def __init__(self, *held: BackupCopy, control: str | None = "entries below the prefix", at: datetime = AT) -> None:
+        self.held, self.control, self.at = held, control, at
 
     def copies(self) -> CopyListing:
-        return CopyListing("dumps", "id", AT, self.held, self.control)
+        return CopyListing("dumps", "id", self.at, self.held, self.control)
 
 
 class AskedPlace(Place):
@@ -109,25 +109,65 @@ def ledger(tmp_path: Path) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-@pytest.mark.parametrize(
-    ("place", "gone"),
-    [
-        (Place(), True),
-        (Place(control=None), False),
-        (AskedPlace(), False),
-        (Place(copy(AT + DAY)), False),
-    ],
-    ids=["not listed beside something that is", "nothing listed", "not listed and there by name", "listed"],
-)
-def test_a_copy_is_gone_when_it_was_looked_for_and_not_there(ledger: sa.Engine, place: Place, *, gone: bool) -> None:
-    """Beside something in the same listing that is (law 8)."""
+HOUR = timedelta(hours=1)
+LISTED = Place(copy(AT + DAY))
+
+
+def looked(ledger: sa.Engine, place: Place) -> tuple[frozenset[str], bool]:
+    """What is called gone by a look, and whether the ledger's copy is; of one that is neither, it is said why."""
     listings = backup_copies.observe(cast("Mapping[str, BackupConnector]", {"dumps": place}), ledger)
-    assert [listing.gone for listing in listings] == [frozenset({copy().id} if gone else ())]
-    assert len(backup_copies.unseen(listings, ledger)) == (not gone and not place.held), "it counts as there"
+    unseen = backup_copies.unseen(listings, ledger)
+    assert all("two looks" in one.why or "second look" in one.why for one in unseen)
     with ledger.begin() as connection:
         backup_copies.record(connection, listings)
     with ledger.connect() as connection:
-        assert (connection.scalar(sa.select(tables.backup_copy.c.observed_gone_at)) is not None) is gone
+        gone = connection.scalar(sa.select(tables.backup_copy.c.observed_gone_at)) is not None
+    assert len(unseen) == (not gone and not place.held), "it counts as there"
+    return listings[0].gone, gone
+
+
+@pytest.mark.parametrize(
+    ("looks", "gone"),
+    [
+        ([Place()], False),
+        ([Place(), Place(at=AT + HOUR)], True),
+        ([Place(), Place(at=AT + HOUR - timedelta(seconds=1))], False),
+        ([Place(), Place(at=AT + HOUR / 2), Place(at=AT + HOUR)], True),
+        ([Place(control=None), Place(at=AT + HOUR)], False),
+        ([Place(), Place(control=None, at=AT + HOUR)], False),
+        ([Place(), LISTED, Place(at=AT + HOUR)], False),
+        ([Place(), AskedPlace(at=AT + HOUR)], False),
+        ([AskedPlace(), Place(at=AT + HOUR)], False),
+        ([Place(at=AT + HOUR), Place()], False),
+    ],
+    ids=[
+        "missed once",
+        "missed twice",
+        "missed twice within the hour",
+        "missed three times in an hour",
+        "first look found nothing at all",
+        "second look found nothing at all",
+        "listed between",
+        "second look finds it by name",
+        "first look found it by name",
+        "the storage's clock was set back",
+    ],
+)
+def test_a_copy_is_gone_when_two_looks_an_hour_apart_missed_it(
+    ledger: sa.Engine, looks: list[Place], *, gone: bool
+) -> None:
+    """Each beside something in the same listing that is (law 8)."""
+    seen = [looked(ledger, place) for place in looks]
+    assert seen[-1] == (frozenset({copy().id} if gone else ()), gone)
+    assert not any(one for _, one in seen[:-1])
+
+
+def test_a_copy_that_comes_back_after_it_was_gone_is_a_copy_again(ledger: sa.Engine) -> None:
+    for place in (Place(), Place(at=AT + HOUR)):
+        looked(ledger, place)
+    assert looked(ledger, Place(copy(AT + DAY), at=AT + 2 * HOUR)) == (frozenset(), False)
+    assert looked(ledger, Place(at=AT + 3 * HOUR)) == (frozenset(), False)
+    assert looked(ledger, Place(at=AT + 4 * HOUR)) == (frozenset({copy().id}), True)
 
 
 def test_an_overdue_copy_is_open_and_gives_no_day_ahead() -> None:
