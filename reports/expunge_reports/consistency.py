@@ -192,7 +192,8 @@ class Past(NamedTuple):
         answered: one that says what became of the request.
         denied: one that says that nothing will.
         cancelled: one that says that nothing was, and that nothing follows.
-        over: one after which the series can be closed.
+        over: one after which nobody looks again (`OVER`).
+        closed: one that says that nothing of it is anywhere any more.
     """
 
     first: str | None = None
@@ -200,6 +201,7 @@ class Past(NamedTuple):
     denied: bool = False
     cancelled: bool = False
     over: bool = False
+    closed: bool = False
 
     @property
     def ended(self) -> bool:
@@ -213,20 +215,24 @@ class Past(NamedTuple):
             self.answered or event in ANSWERED,
             self.denied or event == "denied",
             self.cancelled or event == "cancelled",
-            self.over or event in {"settled", "denied", *SINGLE_ENDS.values()},
+            self.over or event in OVER,
+            self.closed or event == "closed",
         )
 
 
 SINGLE_ENDS: Final[Mapping[str, str]] = {"copy-seen": "copy-gone", "sweep-begun": "swept"}
 """What opens a series that is no request's -> the one event that can follow."""
 
+OVER: Final = frozenset({"settled", "denied", *SINGLE_ENDS.values()})
+"""After one of these nobody looks again; a request that was answered can be closed, once nothing of it is open."""
+
 
 def follows(event: str, before: Past) -> bool:
     """Tell whether an event can follow those before it."""
     if before.first is None or before.cancelled:
         return before.first is None and event in FIRST_EVENTS
-    if event in {"closed", "correction"}:
-        return before.over or event == "correction"
+    if event in {"closed", "correction"} or before.closed:
+        return event == "correction" or (before.answered and before.over and not before.closed)
     if before.first in SINGLE_ENDS:
         return event == SINGLE_ENDS[before.first] and not before.over
     if event in SETTLED or event == "kept-gone":

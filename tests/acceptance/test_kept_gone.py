@@ -81,7 +81,7 @@ def sweep(cli: CliRunner) -> None:
     succeeded(later(cli, "retention", "run", "--busy", "1"))
 
 
-def receipts(cli: CliRunner) -> list[list[Any]]:
+def receipts(cli: CliRunner, ahead: timedelta = DAYS) -> list[list[Any]]:
     """The statements of each person's receipt, as an auditor reads them three days from now."""
     found = []
     for one in json.loads(succeeded(cli.run("receipts", "list", "--json")))["receipts"]:
@@ -89,8 +89,9 @@ def receipts(cli: CliRunner) -> list[list[Any]]:
         succeeded(later(cli, "receipts", "export", one["id"], "-o", name))
         data, vouched = ((cli.directory / file).read_bytes() for file in (name, "trust.json"))
         assert_has_published_form(data)
-        verdict = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC) + DAYS)
+        verdict = verifier.verify(data, trust.parse(vouched), [], datetime.now(UTC) + ahead)
         assert (verdict.reason, verdict.contradictions) == (None, ())
+        assert verdict.complete
         found.append(list(verdict.statements))
     return sorted(found, key=len)
 
@@ -112,6 +113,19 @@ def test_on_its_day_it_goes_and_the_receipt_says_so(cli: CliRunner, database: st
     assert of_one[-1].body["identifiers"]["destroyedInLedger"] is True
     assert of_two[-1].event == "settled", "an invoice of today is kept for ten years"
     assert json.loads(succeeded(later(cli, "run-due", "--json")))["people_of_whom_what_was_kept_is_gone"] == 0
+
+
+def test_a_day_after_it_is_gone_the_request_is_closed(cli: CliRunner) -> None:
+    """No backup copies are made of this store: what was kept was the last that there was of the first customer."""
+    succeeded(cli.run("run-due"))
+    sweep(cli)
+    assert json.loads(succeeded(later(cli, "run-due", "--json")))["people_closed"] == 0
+    told = json.loads(succeeded(cli.run("run-due", "--json", code=LATER.replace("days=3", "days=4"))))
+    assert told["people_closed"] == 1
+    of_two, of_one = receipts(cli, timedelta(days=4, minutes=5))
+    assert [one.event for one in of_one] == ["accepted", "partially-erased", "settled", "kept-gone", "closed"]
+    assert of_one[-1].body["nothingLeftSince"] == of_one[-2].body["verifiedAt"]
+    assert of_two[-1].event == "settled"
 
 
 def test_a_service_says_so_by_itself(cli: CliRunner) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now
+from expunge_orchestrator.copy_tracking import closing
 from expunge_orchestrator.copy_tracking.refresh import refresh
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError
 from expunge_orchestrator.execution import hold_enforcement, settling_search, settling_time
@@ -151,5 +152,8 @@ class Worker:
         at = self._clock()
         if self._copies_at is None or (at - self._copies_at).total_seconds() >= COPIES_EVERY:
             self._copies_at = at
-            for error in refresh(self._workspace).unlisted.values():
+            looked = refresh(self._workspace)
+            for error in looked.unlisted.values():
                 _put_off(error)
+            if closing.close_due(self._workspace, looked):
+                self._begun.set()  # it publishes what is stated

@@ -14,7 +14,8 @@ from expunge_connectors.errors import ConnectorError, StoreClockError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.copy_tracking.refresh import refresh
+from expunge_orchestrator.copy_tracking import closing
+from expunge_orchestrator.copy_tracking.refresh import Refreshed, refresh
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import erasing_findings, hold_enforcement, settling_search, settling_time
 from expunge_orchestrator.execution.runner import RunObserver, run
@@ -62,6 +63,7 @@ def run_due(as_json: output.Json = False) -> None:
             pass  # slow receivers get a little each time; there is no next look here
         kept_over, untold = _state_kept_gone(workspace)
         looked = refresh(workspace)
+        closed = _close(workspace, looked)
         with reading(workspace.ledger) as connection:
             unsent = notices.outstanding(connection)
             failed = [one.uid for one in batches(connection, [BatchState.FAILED])]
@@ -74,6 +76,7 @@ def run_due(as_json: output.Json = False) -> None:
         "settling_checks": done,
         "people_of_whom_what_was_kept_is_gone": kept_over.gone,
         "people_of_whom_what_was_kept_is_left_or_unknown": kept_over.left,
+        "people_closed": closed,
         "copies_found_gone": looked.gone,
         "places_of_copies_not_listed": {name: error.message for name, error in looked.unlisted.items()},
         "stale_plans_discarded": forgotten,
@@ -148,6 +151,8 @@ def _show(report: Mapping[str, Any]) -> None:
 def _show_copies(report: Mapping[str, Any]) -> None:
     if gone := report["copies_found_gone"]:
         output.console().print(f"Backup copies found to be gone: {gone}.")
+    if closed := report["people_closed"]:
+        output.console().print(f"Closed, for nothing of them is left in a store or a copy: {output.people(closed)}.")
     for place, why in report["places_of_copies_not_listed"].items():
         said = f"[red]{place}[/]: its backup copies could not be listed. {escape(why)}"
         output.console().print(said, soft_wrap=True)
@@ -180,12 +185,23 @@ def _state_kept_gone(workspace: Workspace) -> tuple[Looked, ExpungeError | None]
     except StoreClockError as error:
         return Looked(0, 0), error
     if looked.gone:
-        try:
-            with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
-                publish(workspace.ledger, writer, lambda _: None)
-        except LedgerBusyError:
-            pass  # who runs this ledger publishes it
+        _publish(workspace)
     return looked, None
+
+
+def _close(workspace: Workspace, looked: Refreshed) -> int:
+    """Close the requests of which nothing is anywhere any more; returns of how many people."""
+    if number := closing.close_due(workspace, looked):
+        _publish(workspace)
+    return number
+
+
+def _publish(workspace: Workspace) -> None:
+    try:
+        with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+            publish(workspace.ledger, writer, lambda _: None)
+    except LedgerBusyError:
+        pass  # who runs this ledger publishes it
 
 
 def _start_settling(workspace: Workspace) -> ExpungeError | None:

@@ -19,7 +19,7 @@ from expunge_orchestrator.execution.outcome_writer import OutcomeWriter
 from expunge_orchestrator.execution.planner_samples import Samples
 from expunge_orchestrator.execution.settling_steps import with_residue
 from expunge_orchestrator.execution.step_context import StepContext, StepWrite, Transition
-from expunge_orchestrator.ledger import Transaction
+from expunge_orchestrator.ledger import Transaction, closable_people
 from expunge_orchestrator.ledger.items import Item
 from expunge_orchestrator.ledger.states import ChunkState
 from expunge_orchestrator.receipts import collection_lines, earlier_lines, request_facts, statement_bodies
@@ -112,9 +112,20 @@ def _apply(context: StepContext, decision: ChunkDecision, beside: _Beside) -> St
         _settled(writer, beside)
         writer.end_people()
         writer.keys_kept.extend(beside.kept)
+        _note_nothing_left(writer, beside)
         return writer.apply(Transition(state=ChunkState.DONE))
 
     return write
+
+
+def _note_nothing_left(writer: OutcomeWriter, beside: _Beside) -> None:
+    """Of whom nothing is there any more, the moment of the look: from then on backup copies alone are followed."""
+    over = [item.id for item, end in writer.on_way(Way.ANSWERED) if not collection_lines.anything_there(end.lines)]
+    looked = {True: writer.seen, False: writer.looked_at(pipeline.REVIEW)}
+    for again, at in looked.items():
+        people = [one for one in over if (one in beside.again) is again]
+        if people:
+            closable_people.note_nothing_left(writer.connection, people, at)
 
 
 def _fail(writer: OutcomeWriter) -> None:

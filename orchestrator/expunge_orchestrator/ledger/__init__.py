@@ -33,6 +33,7 @@ bisections              searches for the one person on whom a step fails
 batch_transitions       what writes a batch's state
 withdrawable_people     for whom no store was asked to erase
 stuck_people            in chunks that failed or wait
+closable_people         of whom nothing is left in the stores, and copies may hold something
 copies                  backup copies: seen, and seen to be gone
 holds                   holds, and the keyed hashes by which they know people
 held_people             who waits for a hold

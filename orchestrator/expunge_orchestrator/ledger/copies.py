@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from expunge_orchestrator.clock import parse
 from expunge_orchestrator.ledger.tables import backup_copy
+from expunge_orchestrator.rules.gone_copies import GoneCopy
 
 # Built once, for a conclusion of one person does it as often as one of thousands.
 _KNOWN = sa.select(backup_copy.c.identity, backup_copy.c.store, backup_copy.c.copy_id, backup_copy.c.missed_at).where(
@@ -95,6 +96,34 @@ def known(connection: sa.Connection, identity: str) -> dict[CopyKey, datetime | 
 def not_seen_gone(connection: sa.Connection) -> list[SeenCopy]:
     """Every copy that was never seen to be gone, by place."""
     return list(map(SeenCopy._make, connection.execute(_THERE)))
+
+
+def earliest_not_gone(connection: sa.Connection) -> dict[str, datetime]:
+    """Store -> when the reading began of its earliest copy that was never seen to be gone; no store without one."""
+    rows = connection.execute(
+        sa.select(backup_copy.c.store, sa.func.min(backup_copy.c.taken_from).label("earliest"))
+        .where(backup_copy.c.observed_gone_at.is_(None))
+        .group_by(backup_copy.c.store)
+    )
+    return {row.store: parse(row.earliest) for row in rows}
+
+
+def seen_gone(connection: sa.Connection, stores: Collection[str], since: str) -> list[GoneCopy]:
+    """The copies of these stores that were seen to be gone since then."""
+    columns = [column for column in backup_copy.c if column.name in GoneCopy._fields]
+    query = sa.select(*columns).where(backup_copy.c.store.in_(stores), backup_copy.c.observed_gone_at >= since)
+    return [
+        GoneCopy(
+            row.place,
+            row.store,
+            row.kind,
+            row.copy_id,
+            parse(row.taken_from),
+            parse(row.taken_until),
+            parse(row.observed_gone_at),
+        )
+        for row in connection.execute(query)
+    ]
 
 
 def see_again(connection: sa.Connection, rows: Sequence[tuple[CopyKey, Mapping[str, Any]]]) -> None:

@@ -27,6 +27,8 @@ _LAST_OF_EACH = (
                 ("answered", consistency.ANSWERED),
                 ("denied", {"denied"}),
                 ("cancelled", {"cancelled"}),
+                ("over", consistency.OVER),
+                ("closed", {"closed"}),
             )
         ),
     )
@@ -42,6 +44,8 @@ _HEADS = sa.select(
     _LAST_OF_EACH.c.answered,
     _LAST_OF_EACH.c.denied,
     _LAST_OF_EACH.c.cancelled,
+    _LAST_OF_EACH.c.over,
+    _LAST_OF_EACH.c.closed,
 ).join(_LAST_OF_EACH, (_LAST_OF_EACH.c.series == statement.c.series) & (_LAST_OF_EACH.c.seq == statement.c.seq))
 _ISSUED = sa.insert(statement)
 _LAST_INDEX = sa.select(sa.func.max(statement.c.log_index))
@@ -70,6 +74,8 @@ class LastStatement(NamedTuple):
     answered: bool
     denied: bool
     cancelled: bool
+    over: bool
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,15 @@ def heads(connection: sa.Connection, series: Collection[str]) -> list[LastStatem
     """The heads of these series; those without a statement are left out."""
     return [
         LastStatement(
-            row.series, row.seq, row.envelope, row.issued_at, bool(row.answered), bool(row.denied), bool(row.cancelled)
+            row.series,
+            row.seq,
+            row.envelope,
+            row.issued_at,
+            bool(row.answered),
+            bool(row.denied),
+            bool(row.cancelled),
+            bool(row.over),
+            bool(row.closed),
         )
         for row in connection.execute(_HEADS, {"of": list(series)})
     ]

@@ -170,7 +170,10 @@ item = sa.Table(
     sa.Column("reverified", sa.JSON),
     sa.Column("searched", sa.JSON(none_as_null=True)),
     sa.Column("unread", sa.JSON(none_as_null=True)),
+    sa.Column("nothing_left_at", sa.String(32)),
 )
+_OPEN_COPIES = item.c.nothing_left_at.is_not(None)
+sa.Index("item_nothing_left", item.c.batch_id, sqlite_where=_OPEN_COPIES, postgresql_where=_OPEN_COPIES)
 
 # Keyed hashes of everybody erased: durable before the first destructive statement. Nothing replays them yet.
 suppression = sa.Table(

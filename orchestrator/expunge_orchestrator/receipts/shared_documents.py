@@ -11,9 +11,11 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import BackupCopy, CopyListing
 from expunge_orchestrator import backup_copies, deadlines
 from expunge_orchestrator.blind_search import BlindSearch
-from expunge_orchestrator.clock import parse, stamp
+from expunge_orchestrator.clock import exact, parse, stamp
 from expunge_orchestrator.ledger.batches import Batch
 from expunge_orchestrator.receipts.request_facts import RequestFacts
+from expunge_orchestrator.rules import stated_copies
+from expunge_orchestrator.rules.gone_copies import GoneCopy
 from expunge_orchestrator.rules.scope import logs_in
 
 
@@ -74,19 +76,43 @@ def copies_document(
     """
     return {
         "kind": "copies",
-        "listings": [
-            {
-                "place": one.place,
-                "of": data_map.backup_places[one.place].of,
-                "at": one.begun_at and stamp(one.begun_at),
-                "storageAt": stamp(one.at),
-                "copies": len(one.copies),
-                "control": one.control,
-            }
-            for one in listings
-        ],
+        "listings": _listed(listings, data_map),
         "mayHoldTheRecords": backup_copies.as_statement(held),
     }
+
+
+def closing_document(listings: Iterable[CopyListing], gone: Sequence[GoneCopy], data_map: DataMap) -> dict[str, object]:
+    """What all requests of a batch share that are closed: the last listings, and the copies that were seen gone."""
+    return {
+        "kind": "copies",
+        "listings": _listed(listings, data_map),
+        "mayHoldTheRecords": [],
+        "seenGone": [
+            {
+                "place": one.last.place,
+                "store": one.last.store,
+                "kind": one.last.kind,
+                **({"copies": one.number} if one.grouped else {"id": one.last.copy_id}),
+                "takenBetween": [exact(one.last.taken_from), exact(one.last.taken_until)],
+                "goneAt": stamp(one.last.observed_gone_at),
+            }
+            for one in stated_copies.gone_as_stated(gone)
+        ],
+    }
+
+
+def _listed(listings: Iterable[CopyListing], data_map: DataMap) -> list[dict[str, object]]:
+    return [
+        {
+            "place": one.place,
+            "of": data_map.backup_places[one.place].of,
+            "at": one.begun_at and stamp(one.begun_at),
+            "storageAt": stamp(one.at),
+            "copies": len(one.copies),
+            "control": one.control,
+        }
+        for one in listings
+    ]
 
 
 def deadlines_document(batch: Batch, received: RequestFacts, data_map: DataMap) -> dict[str, object] | None:

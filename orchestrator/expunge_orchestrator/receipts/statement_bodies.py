@@ -236,6 +236,16 @@ def kept_gone(  # noqa: PLR0913 - the statement's own parts
     }
 
 
+def closed(batch: Batch, nothing_left_at: datetime, context: str, *, ledger_followed: bool) -> dict[str, object]:
+    """Body of `closed`: nothing of the person is in the stores, nor in a copy that the cited document does not list."""
+    return {
+        **subject_of_request(batch),
+        "nothingLeftSince": stamp(nothing_left_at),
+        "ledgerCopies": "gone" if ledger_followed else "not-followed",
+        "context": [context],
+    }
+
+
 def _samples(drawn: Mapping[tuple[str, str], str | None]) -> dict[str, object]:
     stores = {
         store: {

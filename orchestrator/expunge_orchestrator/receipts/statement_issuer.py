@@ -134,7 +134,7 @@ def _heads(connection: Transaction, series: Sequence[str]) -> dict[str, _Head]:
             row.seq + 1,
             statements.payload_digest(dsse.payload_of(row.envelope)),
             row.issued_at,
-            consistency.Past("accepted", row.answered, row.denied, row.cancelled),
+            consistency.Past("accepted", row.answered, row.denied, row.cancelled, row.over, row.closed),
         )
         for row in ledger_statements.heads(connection, series)
     }

@@ -16,7 +16,7 @@ from expunge_connectors.contract import Counts, RecordCounts, Subject
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator import backup_copies, store_calls
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.ledger import kept_keys
+from expunge_orchestrator.ledger import closable_people, kept_keys
 from expunge_orchestrator.ledger.batch_cutoffs import cutoffs_of
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.database import reading
@@ -172,5 +172,6 @@ def _state(workspace: Workspace, gone: Iterable[tuple[Batch, Sequence[KeptUntil]
                     drafts.append(StatementDraft(one.item_id, one.series, "kept-gone", one.subjects, body, still_open))
             if drafts:
                 statement_issuer.issue(connection, workspace.keys, drafts, at)
+            closable_people.note_nothing_left(connection, sorted(left), seen)
             number += len(drafts)
     return number

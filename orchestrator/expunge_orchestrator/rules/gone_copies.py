@@ -7,10 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 SECOND_LOOK: Final = timedelta(hours=1)
 """So long after the first look that missed a copy another one counts, by the storage's clock."""
+
+
+class GoneCopy(NamedTuple):
+    """A copy that two looks missed."""
+
+    place: str
+    store: str
+    kind: str
+    copy_id: str
+    taken_from: datetime
+    taken_until: datetime
+    observed_gone_at: datetime
 
 
 def gone(missed: Collection[str], missed_before: Mapping[str, datetime | None], at: datetime) -> frozenset[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from expunge_connectors.contract import OBJECTS, BackupCopy
+from expunge_orchestrator.rules.gone_copies import GoneCopy
 
 STATED_AT_MOST: Final = 500
 """So many copies a statement names, and of so many groups it tells: each statement has to be readable with the rest."""
@@ -45,6 +46,33 @@ def _groups(copies: Sequence[BackupCopy]) -> list[StatedCopy]:
         if len(groups) <= STATED_AT_MOST:
             break
     return [StatedCopy(_together(groups[one]), len(groups[one]), grouped=True) for one in sorted(groups)]
+
+
+class StatedGone(NamedTuple):
+    """A copy that is gone, or the last to go of so many that are stated together; it was read when any of them was."""
+
+    last: GoneCopy
+    number: int
+    grouped: bool
+
+
+def gone_as_stated(copies: Sequence[GoneCopy]) -> list[StatedGone]:
+    """As copies that are there: objects in groups, for their names may name people, and others where there are many."""
+    named = sorted(one for one in copies if one.kind != OBJECTS)
+    if len(named) > STATED_AT_MOST:
+        named = []
+    groups: dict[tuple[str, str, str], list[GoneCopy]] = {}
+    for one in copies:
+        if one.kind == OBJECTS or not named:
+            groups.setdefault((one.place, one.store, one.kind), []).append(one)
+    together = [StatedGone(_gone_together(groups[one]), len(groups[one]), grouped=True) for one in sorted(groups)]
+    return [*(StatedGone(one, 1, grouped=False) for one in named), *together]
+
+
+def _gone_together(copies: Sequence[GoneCopy]) -> GoneCopy:
+    return max(copies, key=lambda one: one.observed_gone_at)._replace(
+        taken_from=min(one.taken_from for one in copies), taken_until=max(one.taken_until for one in copies)
+    )
 
 
 _CLOSENESS: Final = ((10, True), (7, True), (7, False), (0, False))

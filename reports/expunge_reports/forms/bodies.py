@@ -219,6 +219,20 @@ class KeptGone(Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Body):
+    """That nothing of the person is anywhere any more: every copy that may have held the records is gone.
+
+    Attributes:
+        nothing_left_since: when the look was made that found nothing of the person left in the stores.
+        ledger_copies: whether copies of the ledger, which open the identifiers, were followed as well; else nothing is
+            said of them.
+    """
+
+    nothing_left_since: Time
+    ledger_copies: Literal["gone", "not-followed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPlace:
     """What is due by age of one collection; `undated` have no start, and so no day on which they are due."""
 
@@ -283,6 +297,7 @@ BODIES: Final[Mapping[str, type[Body]]] = {
     "re-erased": ReErased,
     "settled": Settled,
     "kept-gone": KeptGone,
+    "closed": Closed,
     "denied": Ended,
     "cancelled": Cancelled,
     "sweep-begun": SweepBegun,

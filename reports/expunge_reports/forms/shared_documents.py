@@ -55,12 +55,30 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoneCopy:
+    """One backup copy that was looked for and not there, twice; or so many that are stated together, without `id`.
+
+    `gone_at` is when the last of them was, by the storage's clock.
+    """
+
+    place: str
+    store: str
+    kind: str
+    id: str | None = None
+    copies: int = 1
+    taken_between: Interval
+    gone_at: Time
+    further: Members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupCopies:
-    """The document about backup copies."""
+    """The document about backup copies; `seen_gone`, where a request is closed: those that it had to wait for."""
 
     kind: str
     listings: tuple[Listing, ...]
     may_hold_the_records: tuple[BackupCopy, ...]
+    seen_gone: tuple[GoneCopy, ...] = ()
     further: Members
 
 

@@ -21,7 +21,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "re-erased": "Erased, because something due was there when asked again",
     "correction": "Correction of an earlier statement",
     "kept-gone": "What was kept for a time was looked for and is gone",
-    "closed": "Closed: nothing is open any more",
+    "closed": "Closed: nothing is left in the stores, and every backup copy counted was seen to be gone",
     "copy-seen": "Backup copy seen",
     "copy-gone": "Backup copy looked for and not there any more",
     "sweep-begun": "Deletion by age begun",
@@ -108,6 +108,8 @@ BODY_MEMBERS: Final[Mapping[str, str]] = {
     "leftMeans": "Why it is left",
     "dropped": "Collections whose tables were dropped",
     "droppedMeans": "What that means",
+    "nothingLeftSince": "Nothing left in the stores since",
+    "ledgerCopies": "Copies of the operator's own ledger",
     "identifiers": "The request's own copy of the identifiers",
     "plannerSamples": "Samples of values that a store's planner keeps",
 }

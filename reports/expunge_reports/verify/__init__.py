@@ -7,6 +7,7 @@ outcome_rules  an event and its collections against each other, the plan and wha
 document_rules what statements cite, against itself and against what is open
 time_rules     times and deadlines
 ending_rules   what is left, open and kept at the end
+closing_rules  what is nowhere any more, against what was counted and seen gone
 sweep_rules    a sweep by age against what was due
 series_reader  each statement with the forms and documents that rules look at
 what_is_owed   what an authentic series should have stated by when

@@ -12,7 +12,7 @@ from expunge_reports.forms import bodies, form_reader
 from expunge_reports.forms.bodies import Store
 from expunge_reports.forms.shared_documents import Plan
 from expunge_reports.statement import Statement
-from expunge_reports.verify import document_rules, ending_rules, outcome_rules, sweep_rules, time_rules
+from expunge_reports.verify import closing_rules, document_rules, ending_rules, outcome_rules, sweep_rules, time_rules
 from expunge_reports.verify.series_reader import Before, Cited, Said
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
@@ -88,6 +88,16 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",
     "taken-after-listed": "a copy is said to have been taken after the listing that shows it",
     "kept-when-closed": "everything is said to be over, and a record is kept beyond that day, or a copy may hold one",
+    "closed-unshown": (
+        "everything is said to be over, and no list of copies is cited, or it lacks a place that the plan names, or"
+        " places with copies of the ledger are listed and nothing is said of these, or the reverse"
+    ),
+    "gone-unconfirmed": "everything is said to be over, and a place was listed beside nothing that proves the listing",
+    "closed-too-early": (
+        "everything is said to be over since another moment than that of the last look, or a place was listed less than"
+        " a day after it, or a copy is gone after it is said"
+    ),
+    "copies-forgotten": "everything is said to be over, and a copy that was counted before is not said to be gone",
     "kept-until-past": "a record is kept, or a hold in force, until a day that was over before it was looked for",
     "check-too-late": "the check after the answer is due later than any settling time that can be set",
     "keys-destroyed-and-kept": "the keys are said to be destroyed and to be kept, or neither",
@@ -178,4 +188,11 @@ def contradictions(
     return tuple(found)
 
 
-RULES: Final = (*outcome_rules.RULES, *document_rules.RULES, *time_rules.RULES, *ending_rules.RULES, *sweep_rules.RULES)
+RULES: Final = (
+    *outcome_rules.RULES,
+    *document_rules.RULES,
+    *time_rules.RULES,
+    *ending_rules.RULES,
+    *closing_rules.RULES,
+    *sweep_rules.RULES,
+)

@@ -1,15 +1,13 @@
 """Outcome rules: an event and its collections against each other, against the plan and against what came before."""
 
 from datetime import datetime
-from itertools import takewhile
 from typing import Final
 
 from expunge_reports import consistency
 from expunge_reports.consistency import ANSWERED, LINES
 from expunge_reports.forms import bodies, form_reader
 from expunge_reports.forms.bodies import BlindSearch, OnHold, Settled
-from expunge_reports.forms.shared_documents import BackupCopies
-from expunge_reports.statement import NOTHING_OPEN, Statement
+from expunge_reports.statement import Statement
 from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 
@@ -174,20 +172,6 @@ def _subject(said: Said, _: datetime) -> Found:
         yield "search-not-limited", ""
 
 
-def _closed(said: Said, _: datetime) -> Found:
-    current = said.statement
-    if current.event != "closed":
-        return
-    listed = next((one for one in said.cited if isinstance(one.form, BackupCopies)), said.before.copies)
-    if current.open != NOTHING_OPEN or (listed is not None and listed.open_copies.count):
-        yield "kept-when-closed", ""
-    # The longest kept come first, so that no line is walked again however many statements close the series.
-    still = takewhile(lambda one: one[0] is None or one[0] > current.issued_at, said.before.kept)
-    yield from some(("kept-when-closed", place) for _, place in still)
-    yield from some(("kept-when-closed", place) for place in said.before.left)
-
-
 RULES: Final = tuple(
-    Rule(since=1, check=one)
-    for one in (_form, _counts, _lines, _held, _claim, _planned, _event, _going_on, _subject, _closed)
+    Rule(since=1, check=one) for one in (_form, _counts, _lines, _held, _claim, _planned, _event, _going_on, _subject)
 )

@@ -4,6 +4,7 @@ What is derived from a document is derived once, however many statements cite it
 before one is carried along: the work grows with the receipt alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,7 +99,10 @@ class Before:
             day is given.
         told: when the statements were made that say when the stores were asked: the times of the last two, which are of
             one moment where several were made at once.
+        looked: when the last look was made that one tells of.
         copies: the last list of backup copies that was cited.
+        counted: by place, store and kind, the most backup copies that one list of theirs has.
+        named: the ids of those that have one, of any list.
         clocks: the last deadlines that were cited.
         plan: the last plan that was cited.
     """
@@ -115,7 +119,10 @@ class Before:
     left: Sequence[str] = ()
     kept: Sequence[tuple[datetime | None, str]] = ()
     told: tuple[datetime | None, datetime | None] = (None, None)
+    looked: datetime | None = None
     copies: Cited | None = None
+    counted: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    named: Mapping[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
     clocks: Deadlines | None = None
     plan: Cited | None = None
 
@@ -169,6 +176,25 @@ class Said:
         gone = form_reader.read(KeptGone, self.statement.body) if self.statement.event == "kept-gone" else None
         return self.before.kept if gone is None else [one for one in self.before.kept if one[1] not in gone.places]
 
+    def _counted(self) -> Mapping[tuple[str, str, str], int]:
+        most = self.before.counted
+        for listed in self.new_of(BackupCopies):
+            number = Counter[tuple[str, str, str]]()
+            for one in listed.may_hold_the_records:
+                number[one.place, one.store, one.kind] += max(0, one.copies)
+            most = {key: max(most.get(key, 0), number[key]) for key in most.keys() | number.keys()}
+        return most
+
+    def _named(self) -> Mapping[tuple[str, str, str], frozenset[str]]:
+        named = self.before.named
+        for listed in self.new_of(BackupCopies):
+            ids: dict[tuple[str, str, str], set[str]] = {}
+            for one in listed.may_hold_the_records:
+                if one.id is not None:
+                    ids.setdefault((one.place, one.store, one.kind), set()).add(one.id)
+            named = {key: named.get(key, frozenset()) | ids.get(key, set()) for key in named.keys() | ids.keys()}
+        return named
+
     @property
     def told_before(self) -> datetime | None:
         """When the last statement was made, before this one was, that says when the stores were asked."""
@@ -197,6 +223,9 @@ class Said:
             left=self._left_at_settling() or self.before.left,
             kept=_kept(self.stores) if of_stores else self._kept_still(),
             told=self._told(),
+            looked=stated(self.statement.body.get("verifiedAt")) or self.before.looked,
+            counted=self._counted(),
+            named=self._named(),
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),
             plan=self.plan,

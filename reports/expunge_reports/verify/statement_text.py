@@ -7,7 +7,7 @@ from typing import Final
 
 from expunge_reports import consistency
 from expunge_reports.forms import form_reader
-from expunge_reports.forms.bodies import KeptGone, PlannedPlace, SweepBegun, Swept, SweptPlace
+from expunge_reports.forms.bodies import Closed, KeptGone, PlannedPlace, SweepBegun, Swept, SweptPlace
 from expunge_reports.statement import OpenCopies, Statement, is_series
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
@@ -55,7 +55,7 @@ def lines(current: Statement) -> list[str]:
     limited = "" if limited_to(current) is None else ", of the data types asked for"
     on = continued_in(current)
     goes_on = None if on is None else f"goes on in another receipt: {on}"
-    said = (goes_on, left(current), blind_search(current), kept_gone(current), *by_age(current))
+    said = (goes_on, left(current), blind_search(current), kept_gone(current), closed(current), *by_age(current))
     return [
         f"  {current.seq} {current.issued_at.isoformat()} {current.event}{limited} ({owed})",
         *(f"    {one}" for one in said if one is not None),
@@ -82,6 +82,20 @@ def kept_gone(current: Statement) -> str | None:
         return f"gone: {UNKNOWN_SERIES}"
     named = [one if all(map(_NAME.fullmatch, one.split("."))) else "(a place)" for one in said.places]
     return f"gone, as seen at {said.verified_at}: {', '.join(named)}"
+
+
+def closed(current: Statement) -> str | None:
+    """Return what a statement says to be nowhere any more, and since when; None if it closes no request."""
+    if current.event != "closed":
+        return None
+    said = form_reader.read(Closed, current.body)
+    if said is None:
+        return None if not current.body else f"closed: {UNKNOWN_SERIES}"
+    ledger = "gone, too" if said.ledger_copies == "gone" else "not followed: nothing is said of them"
+    return (
+        f"nothing left in the stores since {said.nothing_left_since}, and every backup copy that was counted, or was"
+        f" begun until a day later, was seen to be gone; copies of the operator's ledger: {ledger}"
+    )
 
 
 def _of_sweep(one: SweptPlace) -> str:

@@ -114,7 +114,7 @@ class Verdict:
         contradictions: what cannot be true of the statements, although their signatures hold.
         overdue_since: the time by which the request itself owed a statement, if that time has passed.
         answered_late: the answer, or the cancel instead, if it came after one was due; None if not, or there is none.
-        copies_past: how many of the backup copies that were stated last should be gone by now.
+        copies_past: how many of the backup copies that were stated last should be stated to be gone by now.
         places_not_listed: the places with backup copies that the plan names and the last list of copies does not have.
         openings: how many subject entries were opened.
         quorum: how many witnesses the trust file demands.

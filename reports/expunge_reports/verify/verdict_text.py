@@ -33,8 +33,10 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.overdue_since is not None:
         words.append(f"incomplete: what is open should have been stated by {verdict.overdue_since.isoformat()}")
     if verdict.copies_past:
-        one = "the day of 1 copy has passed, and no statement here says that it is gone"
-        several = f"the days of {verdict.copies_past} copies have passed, and no statement here says that they are gone"
+        one = "the day of 1 copy has passed, and it should have been stated by now that it is gone"
+        several = (
+            f"the days of {verdict.copies_past} copies have passed, and that they are gone should have been stated"
+        )
         words.append(f"incomplete: {one if verdict.copies_past == 1 else several}")
     if verdict.later:
         words.append("incomplete: more of this series was stated since; get the receipt again")

@@ -16,6 +16,9 @@ Documents: TypeAlias = Mapping[str, shared_documents.Document | None]
 _NONE: Final = ()
 _DAY: Final = timedelta(days=1)
 
+CLOSED_WITHIN: Final = timedelta(days=2)
+"""From the day by which the last copy is gone until `closed`: the margin of a day (ADR 33), and a day for two looks."""
+
 
 class LateAnswer(NamedTuple):
     """An answer that was given after its deadline, or a request that was cancelled after it instead.
@@ -71,16 +74,19 @@ def _answer_due(statements: Sequence[Statement], documents: Documents) -> dateti
     return None
 
 
-def copies_past(statements: Sequence[Statement], documents: Documents, now: datetime) -> int:
-    """Return how many of the backup copies that were stated last should be gone by now."""
-    if statements[-1].final:
+def copies_past(statements: Sequence[Statement], now: datetime) -> int:
+    """Return how many of the backup copies that were stated last should be stated to be gone by now.
+
+    Nothing is stated when one of them goes; when the last has gone the request is closed, if it owes nothing itself and
+    each of them has a day. So until then nothing is late.
+    """
+    last = statements[-1]
+    copies = last.open.copies
+    if last.final or last.open.items or copies.without_day or copies.last_by is None:
         return 0
-    return sum(
-        copy.copies
-        for listed in _last(_cited(statements, documents), BackupCopies)
-        for copy in listed.may_hold_the_records
-        if (until := stated_time.moment(copy.last_day)) is not None and until < now
-    )
+    if max(copies.last_by, last.issued_at) >= now - CLOSED_WITHIN:
+        return 0
+    return copies.count
 
 
 def places_not_listed(statements: Sequence[Statement], documents: Documents) -> tuple[str, ...]:

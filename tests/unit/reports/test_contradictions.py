@@ -488,7 +488,42 @@ def left_out(receipt: Receipt) -> None:
 POSTS = {"posts": "delete"}
 NINE = {"copies": 9, "control": None}
 IN_A_CENTURY = Open(1, T0.replace(year=2126), COPIES)
-CLOSED = then("closed", final=True)
+GONE: Receipt = {
+    "kind": "copies",
+    "listings": [good()["documents"]["copies"]["listings"][0] | {"at": at(49.9), "storageAt": at(49.9), "copies": 0}],
+    "mayHoldTheRecords": [],
+    "seenGone": [
+        {"place": "dumps", "store": "main", "kind": "pg_dump", "id": one}
+        | {"takenBetween": [at(-20), at(-19)], "goneAt": at(49.8)}
+        for one in "abc"
+    ],
+}
+OF_CLOSED = {"controller": "client:42", "dataTypes": ["account", "invoices"]}
+
+
+def closed(hours: float = 49.95, **members: object) -> Callable[[Receipt], None]:
+    """The request is closed: the copies were looked for a day after the last look at the stores."""
+
+    def change(receipt: Receipt) -> None:
+        receipt["documents"].setdefault("gone", copy.deepcopy(GONE))
+        looks = [one["body"]["verifiedAt"] for one in receipt["series"] if "verifiedAt" in one["body"]]
+        said = {**OF_CLOSED, "nothingLeftSince": max(looks, default=at()), "ledgerCopies": "not-followed", **members}
+        then("closed", hours, cites=["gone"], body=said)(receipt)
+
+    return change
+
+
+CLOSED = closed()
+
+
+def of_gone(**members: object) -> Callable[[Receipt], None]:
+    """Members of the list that `closed` cites."""
+    return both(CLOSED, lambda receipt: receipt["documents"]["gone"].update(members))
+
+
+def ledger_listed(**members: object) -> Receipt:
+    """A listing of a place with copies of the ledger."""
+    return {**GONE["listings"][0], "place": "ledgers", "of": "ledger", **members}
 
 
 def samples(anew: str, *older: str) -> Callable[[Receipt], None]:
@@ -564,8 +599,7 @@ def planned_place(**members: object) -> Callable[[Receipt], None]:
 def left_and_closed(receipt: Receipt) -> None:
     """An earlier request left something; the copies are gone, and the series is closed."""
     of_line(2, outcome="ambiguous", retained=0, ambiguous=2, gone=2, ground=None, until=None)(receipt)
-    receipt["documents"]["none"] = {**receipt["documents"]["copies"], "mayHoldTheRecords": []}
-    both(LEFT, body(2, identifiers=KEPT), member(2, open=Open(1), cites=["none"]), CLOSED)(receipt)
+    both(LEFT, body(2, identifiers=KEPT), member(2, open=Open(1, None, COPIES)), CLOSED)(receipt)
 
 
 OPEN = member(2, open=Open(1, None, COPIES))
@@ -1659,25 +1693,84 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "a copy that is due on no day": ("copy-days-reversed", of_copy(2, status="due")),
     # the end
     "closed with a place left": ("kept-when-closed", left_and_closed),
-    "closed with invoices kept until 2035": ("kept-when-closed", CLOSED),
-    "closed with invoices kept without a day": ("kept-when-closed", both(of_line(2, until=None), CLOSED)),
+    "closed with invoices kept until 2035": (
+        "kept-when-closed",
+        both(body(2, identifiers=KEPT), member(2, open=Open(1, None, COPIES)), CLOSED),
+    ),
+    "closed with invoices kept without a day": (
+        "kept-when-closed",
+        both(of_line(2, until=None), body(2, identifiers=KEPT), member(2, open=Open(1, None, COPIES)), CLOSED),
+    ),
     "closed with copies open": (
         "kept-when-closed copies-not-counted",
-        then("closed", open=Open(copies=OpenCopies(1, 1))),
+        both(CLOSED, member(3, open=Open(copies=OpenCopies(1, 1)))),
     ),
-    "closed with copies in the last list": ("kept-when-closed", both(erased, CLOSED)),
-    "closed before any answer": ("event-order", instead(1, "closed", final=True)),
+    "closed with copies in the last list": (
+        "kept-when-closed copies-not-counted",
+        of_gone(mayHoldTheRecords=[held("d", "never", None, None)], listings=[GONE["listings"][0] | {"copies": 1}]),
+    ),
+    "closed before any answer": (
+        "event-order kept-when-closed closed-too-early",
+        lambda r: (r["series"].__delitem__(slice(1, None)), CLOSED(r)),
+    ),
     "closed before the check after the answer": (
         "event-order kept-when-closed",
-        both(erased, instead(2, "closed", final=True)),
+        both(erased, lambda r: r["series"].pop(), CLOSED),
     ),
-    "a copy's series closed before the copy went": (
-        "event-order",
-        lambda r: r.update(
-            series=[
-                {"event": event, "at": number, "open": Open(), "cites": [], "body": {}}
-                for number, event in enumerate(("copy-seen", "closed"))
-            ]
+    "closed twice": ("event-order", both(CLOSED, lambda r: r["series"].append(r["series"][-1] | {"at": 49.96}))),
+    "something after closed": ("event-order", both(CLOSED, then("re-erased", 49.96), of_last(2, gone=3, retained=3))),
+    "closed without a list of copies": (
+        "closed-unshown copies-forgotten",
+        both(CLOSED, member(3, cites=[])),
+    ),
+    "closed without a look at a planned place": ("closed-unshown", of_gone(listings=[])),
+    "closed, and copies of the ledger are said to be gone that nobody listed": (
+        "closed-unshown",
+        closed(ledgerCopies="gone"),
+    ),
+    "closed, and copies of the ledger were listed of which nothing is said": (
+        "closed-unshown",
+        of_gone(listings=[*GONE["listings"], ledger_listed()]),
+    ),
+    "closed beside no control": ("gone-unconfirmed", of_gone(listings=[GONE["listings"][0] | {"control": None}])),
+    "closed beside no control with copies of the ledger": (
+        "gone-unconfirmed",
+        both(
+            closed(ledgerCopies="gone"),
+            lambda r: r["documents"]["gone"]["listings"].append(ledger_listed(control=None)),
+        ),
+    ),
+    "closed since before the last look": ("closed-too-early", closed(nothingLeftSince=at(20))),
+    "closed since after the last look": ("closed-too-early", closed(nothingLeftSince=at(25.95))),
+    "closed less than a day after the last look": (
+        "closed-too-early",
+        of_gone(listings=[GONE["listings"][0] | {"at": at(49.7), "storageAt": at(49.7)}]),
+    ),
+    "closed before a copy went": (
+        "closed-too-early",
+        of_gone(seenGone=[*GONE["seenGone"][:2], GONE["seenGone"][2] | {"goneAt": at(75)}]),
+    ),
+    "closed and a copy forgotten": ("copies-forgotten", of_gone(seenGone=GONE["seenGone"][:2])),
+    "closed and another copy in its place": (
+        "copies-forgotten",
+        of_gone(seenGone=[*GONE["seenGone"][:2], GONE["seenGone"][2] | {"id": "d"}]),
+    ),
+    "closed and a copy of another place in its place": (
+        "copies-forgotten",
+        of_gone(seenGone=[*GONE["seenGone"][:2], GONE["seenGone"][2] | {"place": "others"}]),
+    ),
+    "closed and one fewer of those that are not named": (
+        "copies-forgotten",
+        of_gone(seenGone=[{name: one for name, one in GONE["seenGone"][0].items() if name != "id"} | {"copies": 2}]),
+    ),
+    "closed and a copy forgotten that an earlier list alone has": (
+        "copies-forgotten",
+        both(
+            lambda r: r["documents"].update(
+                earlier=r["documents"]["copies"] | {"mayHoldTheRecords": [held("z", "never", None, None)]}
+            ),
+            member(1, cites=["earlier"], open=Open(1, T0 + timedelta(days=2), OpenCopies(1, 1))),
+            CLOSED,
         ),
     ),
     # what is owed ends by an answer, and by nothing else
@@ -1852,10 +1945,7 @@ def passed_on_late(receipt: Receipt) -> None:
 
 def closed_in_the_end(receipt: Receipt) -> None:
     """Everything was erased, the copies were looked for and are gone."""
-    erased(receipt)
-    receipt["documents"]["none"] = {**receipt["documents"]["copies"], "mayHoldTheRecords": []}
-    receipt["series"][2].update(cites=["none"], open=Open())
-    CLOSED(receipt)
+    both(erased, CLOSED)(receipt)
 
 
 def again_all_erased(receipt: Receipt) -> None:
@@ -1960,6 +2050,14 @@ TRUE = {
         ),
     ),
     "closed in the end": closed_in_the_end,
+    "closed, and the copies are not named": of_gone(
+        seenGone=[{name: one for name, one in GONE["seenGone"][0].items() if name != "id"} | {"copies": 5}]
+    ),
+    "closed with the copies of the ledger": both(
+        closed(ledgerCopies="gone"),
+        lambda receipt: receipt["documents"]["gone"]["listings"].append(ledger_listed()),
+    ),
+    "closed, and corrected": both(CLOSED, then("correction", 49.96)),
     "cancelled by a plan without a store that the map lost": both(
         instead(1, "cancelled"),
         second("plan", to=1, stores=good()["documents"]["plan"]["stores"][:1]),

@@ -130,6 +130,7 @@ FORMS = {
     ("statement", "body-cancelled"): bodies.Cancelled,
     ("statement", "body-sweep-begun"): bodies.SweepBegun,
     ("statement", "body-kept-gone"): bodies.KeptGone,
+    ("statement", "body-closed"): bodies.Closed,
     ("statement", "body-swept"): bodies.Swept,
     **{("document", kind): form for kind, form in shared_documents.DOCUMENTS.items()},
 }

@@ -139,6 +139,9 @@ def test_a_statement_costs_no_more_however_many_are_before_it(event: str) -> Non
     assert many < 22 * few
 
 
+CLOSED = {"controller": "acme", "nothingLeftSince": AT, "ledgerCopies": "not-followed", "context": []}
+
+
 @pytest.mark.parametrize("until", ["2026-01-01", "2035-07-10", None])
 def test_what_is_kept_is_walked_no_more_often_however_many_statements_close_the_series(until: str | None) -> None:
     def closed(lines: int, number: int) -> int:
@@ -151,7 +154,7 @@ def test_what_is_kept_is_walked_no_more_often_however_many_statements_close_the_
         body = {"controller": "acme", "verifiedAt": AT, "stores": stores, "context": []}
         statements = [
             Statement(f"er_{'d' * 32}", seq, None, event, T0, False, Open(), said, ("f" * 64,))
-            for seq, (event, said) in enumerate([("accepted", {}), ("re-erased", body), *[("closed", {})] * number])
+            for seq, (event, said) in enumerate([("accepted", {}), ("re-erased", body), *[("closed", CLOSED)] * number])
         ]
         return steps(lambda: contradictions.contradictions(statements, {}, NOW))
 

@@ -216,7 +216,8 @@ def test_every_copy_of_those_that_are_stated_together_is_past(operator):
     operator.documents = [held]
     operator.issue("accepted", body={"context": []})
     operator.issue("erased", body={"context": [export.document_digest(held)]})
-    assert operator.verify(operator.export(), now=datetime(2026, 12, 9, tzinfo=UTC)).copies_past == 4
+    operator.issue("settled", body={"context": [export.document_digest(held)]})
+    assert operator.verify(operator.export(), now=datetime(2026, 12, 10, tzinfo=UTC)).copies_past == 4
 
 
 def _copies(*held: dict[str, object]) -> dict[str, object]:
@@ -225,13 +226,21 @@ def _copies(*held: dict[str, object]) -> dict[str, object]:
     return {"kind": "copies", "listings": [listing], "mayHoldTheRecords": list(held)}
 
 
+@pytest.mark.parametrize("event", ["erased", "settled"])
+def test_while_one_copy_has_no_day_no_other_one_is_past(operator, event):
+    """Nothing is stated before the last of them has gone, and of that one nobody knows when."""
+    held = _copies(_copy("a", "due", "2026-12-07T00:00:00Z"), _copy("c", "never", None))
+    operator.documents = [held]
+    operator.issue("accepted", body={"context": []})
+    operator.issue("erased", body={"context": [export.document_digest(held)]})
+    if event == "settled":
+        operator.issue("settled", body={"context": [export.document_digest(held)]})
+    assert operator.verify(operator.export(), now=datetime(2030, 1, 1, tzinfo=UTC)).copies_past == 0
+
+
 def test_copies_whose_days_have_passed_are_counted(operator):
     earlier = _copies(_copy("z", "due", "2026-11-25T00:00:00Z"))
-    held = _copies(
-        _copy("a", "due", "2026-12-07T00:00:00Z"),
-        _copy("b", "due", "2027-01-11T00:00:00Z"),
-        _copy("c", "never", None),
-    )
+    held = _copies(_copy("a", "due", "2026-12-07T00:00:00Z"), _copy("b", "due", "2027-01-11T00:00:00Z"))
     operator.documents = [earlier, held]
     operator.issue("accepted", body={"context": []})
     operator.issue("erased", body={"context": [export.document_digest(earlier)]})
@@ -239,13 +248,13 @@ def test_copies_whose_days_have_passed_are_counted(operator):
     data = operator.export()
     past = [
         operator.verify(data, now=datetime.fromisoformat(day)).copies_past
-        for day in ("2026-12-07T00:00:00Z", "2026-12-07T00:00:01Z", "2027-01-12T00:00:00Z")
+        for day in ("2026-12-07T00:00:01Z", "2027-01-13T00:00:00Z", "2027-01-13T00:00:01Z")
     ]
-    assert past == [0, 1, 2]
-    late = operator.verify(data, now=datetime(2027, 1, 12, tzinfo=UTC))
+    assert past == [0, 0, 2]
+    late = operator.verify(data, now=datetime(2027, 1, 14, tzinfo=UTC))
     assert (late.status, verdict_text.to_object(late)["copies_past"]) == ("incomplete", 2)
     said = (
-        "authentic, incomplete: the days of 2 copies have passed, and no statement here says that they are gone,"
+        "authentic, incomplete: the days of 2 copies have passed, and that they are gone should have been stated,"
         " unanchored"
     )
     assert verdict_text.lines(late)[0] == said
@@ -271,7 +280,9 @@ def test_a_statement_says_what_is_open_and_which_copies_there_are(operator):
         ("closed", statement.NOTHING_OPEN),
     ):
         operator.issue(event, still_open=owed, final=event == "closed")
-    said = [line.partition(" (")[2] for line in verdict_text.lines(operator.verify(operator.export()))[-5:]]
+    told = verdict_text.lines(operator.verify(operator.export()))
+    said = [line.partition(" (")[2] for line in told if line.startswith("  ") and line[2].isdigit()]
+    assert "nothing left in the stores since 2026-11-24T10:15:42Z, and every backup copy" in told[-1]
     assert said == [
         "1 open, expected by 2026-12-07T00:00:00+00:00)",
         (

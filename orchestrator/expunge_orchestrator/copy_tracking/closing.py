@@ -1,0 +1,113 @@
+"""Closing: a request is closed once nothing of the person is left, in a store or in a backup copy (ADR 33).
+
+It takes no identifiers, which are destroyed by then: a moment for each person and a span for each copy decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from expunge_config.datamap import LEDGER, DataMap
+from expunge_connectors.contract import CopyListing
+from expunge_orchestrator.clock import now, parse, stamp
+from expunge_orchestrator.copy_tracking.refresh import Refreshed
+from expunge_orchestrator.ledger import closable_people, copies
+from expunge_orchestrator.ledger.batches import Batch, batches_by_id
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.receipts import shared_documents, statement_bodies, statement_issuer
+from expunge_orchestrator.receipts.statement_issuer import StatementDraft
+from expunge_orchestrator.rules import copy_horizons
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports.consistency import STORES_DIFFER
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A batch of which people can be closed.
+
+    Attributes:
+        until: of whom nothing was left by then.
+        listings: the places that had to be listed.
+        document: what is cited: these listings, and the copies that were seen to be gone.
+        ledger_followed: copies of the ledger are among them.
+    """
+
+    batch: Batch
+    until: datetime
+    document: Mapping[str, object]
+    ledger_followed: bool
+
+
+def close_due(workspace: Workspace, looked: Refreshed) -> int:
+    """State `closed` of everybody of whom it is true by these looks; returns of how many people.
+
+    Args:
+        workspace: Its ledger has noted the looks.
+        looked: At every place, just now. Where one that matters could not be listed, or proves nothing, nobody closes.
+    """
+    listings = {one.place: one for one in looked.listings if one.control is not None and one.begun_at is not None}
+    with reading(workspace.ledger) as connection:
+        waiting = batches_by_id(connection, closable_people.batches_of(connection))
+        earliest = copies.earliest_not_gone(connection)
+    return sum(
+        _close(workspace, due) for batch in waiting if (due := _due(workspace, batch, listings, earliest)) is not None
+    )
+
+
+def _due(
+    workspace: Workspace, batch: Batch, listings: Mapping[str, CopyListing], earliest: Mapping[str, datetime]
+) -> _Due | None:
+    """The part of a batch that may be closed; None: a place that matters was not listed, or has no control."""
+    of = {*batch.actions, LEDGER}
+    places = _places(batch, workspace.data_map)
+    if not places <= listings.keys():
+        return None
+    needed = [listings[one] for one in sorted(places)]
+    times = [one.begun_at for one in needed if one.begun_at is not None] or [now()]
+    until = copy_horizons.horizon((at for store, at in earliest.items() if store in of), times)
+    if until is None:
+        return None
+    since = stamp(parse(batch.created_at) - STORES_DIFFER - timedelta(seconds=1))
+    with reading(workspace.ledger) as connection:
+        gone = copies.seen_gone(connection, set(batch.actions), since)
+    document = shared_documents.closing_document(needed, gone, workspace.data_map)
+    return _Due(batch, until, document, any(workspace.data_map.backup_places[one].of == LEDGER for one in places))
+
+
+def _places(batch: Batch, data_map: DataMap) -> set[str]:
+    """The places with copies of its stores, as planned and as the map has them now, and of the ledger."""
+    planned = {
+        place
+        for store in batch.actions
+        for place in batch.plan["stores"].get(store, {}).get("copies", {}).get("backupPlaces", ())
+    }
+    return planned | {place for store in (*batch.actions, LEDGER) for place in data_map.places_of(store)}
+
+
+def _close(workspace: Workspace, due: _Due) -> int:
+    number = after = 0
+    while True:
+        with workspace.ledger.begin() as connection:
+            people = closable_people.of_batch(connection, due.batch.id, due.until, after, _AT_ONCE)
+            if not people:
+                return number
+            taken = closable_people.take(connection, [one.item_id for one in people])
+            cited = statement_issuer.store_document(connection, due.document)
+            drafts = [
+                StatementDraft(
+                    one.item_id,
+                    one.series,
+                    "closed",
+                    one.subjects,
+                    statement_bodies.closed(due.batch, one.nothing_left_at, cited, ledger_followed=due.ledger_followed),
+                )
+                for one in people
+                if one.item_id in taken
+            ]
+            statement_issuer.issue(connection, workspace.keys, drafts, now())
+        number += len(drafts)
+        after = people[-1].item_id

@@ -1,0 +1,242 @@
+"""A request's whole life: it is closed once every copy that may have held the person was seen gone (ADR 33)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+from tests.support.data_map_text import document_of, write_document
+from tests.support.installation import CompanyStack, Installation, fresh_installation
+from tests.support.people import make_holder
+from tests.support.receipt_schemas import assert_has_published_form
+from tests.support.scripted_copies import DAY, MovedClock, Scripted, ScriptedPlace, moved_clock
+from tests.support.store_inspector import StoreInspector
+
+from expunge_connectors.contract import OBJECTS
+from expunge_orchestrator import clock
+from expunge_orchestrator.copy_tracking import closing
+from expunge_orchestrator.copy_tracking.refresh import Refreshed, refresh
+from expunge_orchestrator.installation_setup import open_log
+from expunge_orchestrator.ledger import tables
+from expunge_orchestrator.ledger.batches import Batch
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.suppression_list import Tagger
+from expunge_orchestrator.receipts import receipt_export
+from expunge_orchestrator.receipts.statement_issuer import publish
+from expunge_orchestrator.workspace import Workspace
+from expunge_reports import export, trust
+from expunge_reports.page.render import receipt_page
+from expunge_reports.verify import verdict_text, verifier
+from expunge_reports.verify.verdict import Verdict
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Life:
+    """An installation with scripted places of copies, and one person whose request runs through it."""
+
+    installation: Installation
+    clock: MovedClock
+    person: str
+    places: Sequence[ScriptedPlace]
+
+    @property
+    def script(self) -> Sequence[Scripted]:
+        """Of the copies of the stores."""
+        return self.places[0].script
+
+    @property
+    def workspace(self) -> Workspace:
+        """With the scripted places."""
+        return replace(self.installation.workspace, backups=cast("Any", {one.name: one for one in self.places}))
+
+    def erased(self) -> Batch:
+        """Erased and settled now."""
+        batch = self.installation.erase(self.installation.plan(self.person, workspace=self.workspace), self.workspace)
+        self.installation.settle(self.workspace)
+        assert self.events(batch)[-1] == "settled"
+        return batch
+
+    def look(self, ahead: timedelta) -> int:
+        """Look twice at all places, so long after now; returns of how many people `closed` is stated."""
+        number = 0
+        for more in (timedelta(0), HOUR):
+            self.clock.ahead = ahead + more
+            number += closing.close_due(self.workspace, refresh(self.workspace))
+        workspace = self.workspace
+        with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
+            publish(workspace.ledger, writer, lambda _: None)
+        return number
+
+    def events(self, batch: Batch) -> list[str]:
+        """Of the one series."""
+        (events,) = self.installation.events(batch)
+        return events
+
+    def receipt(self, batch: Batch) -> tuple[Verdict, bytes]:
+        """What an auditor reads at the clock's time; nothing of it contradicts itself."""
+        workspace = self.workspace
+        with reading(workspace.ledger) as connection:
+            (found,) = receipt_export.series_of(connection, batch.uid, None, Tagger(workspace.keys.suppression))
+        data = receipt_export.exported(workspace, found.series).data
+        assert_has_published_form(data)
+        vouched = trust.parse(receipt_export.trust_file(workspace))
+        verdict = verifier.verify(data, vouched, [], self.clock.now())
+        assert (verdict.reason, verdict.contradictions) == (None, ())
+        said = "was looked for twice, an hour apart, and was not there" in receipt_page(
+            verdict, export.parse(data).shared
+        )
+        assert said is bool(verdict.statements[-1].event == "closed" and self.script)
+        return verdict, data
+
+
+@pytest.fixture
+def life(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path) -> Iterator[Life]:
+    """Dumps of each of the last five days and of the next, kept for thirty days; objects beside them for five."""
+    document = document_of(calltrack.settings(tmp_path / "expunge").data_map)
+    dumps = document["backups"]["dumps"]
+    document["backups"] = {name: {**dumps, "of": of} for name, of in (("dumps", "main"), ("ledgers", "ledger"))}
+    path = write_document(tmp_path / "map.yaml", document)
+    with moved_clock() as moved, fresh_installation(calltrack, tmp_path / "expunge", data_map=path) as installation:
+        start = clock.now()
+        nightly = [Scripted(f"{number}.dump", start + number * DAY, 30 * DAY) for number in range(-5, 3)]
+        objects = [Scripted(f"object-{number}", start - DAY, 5 * DAY, OBJECTS) for number in range(3)]
+        of_ledger = [Scripted(f"{number}.ledger", start + number * DAY, 7 * DAY) for number in range(-2, 3)]
+        places = [
+            ScriptedPlace("dumps", "main", moved, [*nightly, *objects]),
+            ScriptedPlace("ledgers", "ledger", moved, of_ledger),
+        ]
+        yield Life(installation, moved, make_holder(inspector).csv, places)
+
+
+def suppressed(life: Life) -> int:
+    with reading(life.workspace.ledger) as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(tables.suppression)) or 0
+
+
+def test_a_request_is_closed_when_the_last_copy_is_gone_and_not_before(life: Life) -> None:
+    """The dump of tomorrow night is begun within the margin of a day: it goes last, on day 31 after it was begun."""
+    batch = life.erased()
+    assert suppressed(life) > 0
+    closed_on = None
+    for day in range(1, 36):
+        number = life.look(day * DAY + 2 * HOUR)
+        verdict, _ = life.receipt(batch)
+        assert verdict.status != "incomplete", f"nothing is late on day {day}"
+        assert (number == 1) == (life.events(batch)[-1] == "closed" and closed_on is None)
+        if number:
+            closed_on = day
+    # Whether the dump of tomorrow counts is a matter of seconds: it is begun a day after `start`, the look after it.
+    assert closed_on == 31
+    assert life.events(batch) == ["accepted", "erased", "settled", "closed"]
+    assert suppressed(life) == 0
+    verdict, data = life.receipt(batch)
+    said = verdict.statements[-1]
+    assert (said.open.items, said.open.copies.count, said.final) == (0, 0, False)
+    assert said.body["ledgerCopies"] == "gone"
+    (cited,) = [one for digest, one in export.parse(data).shared.items() if digest in said.context]
+    assert isinstance(cited, dict)
+    gone = {one.get("id", f"{one.get('copies')} objects") for one in cited["seenGone"]}
+    assert {"-5.dump", "0.dump", "1.dump", "3 objects"} <= gone
+    assert any("every backup copy that was counted" in line for line in verdict_text.lines(verdict))
+    life.clock.ahead = timedelta(days=4000)
+    assert life.receipt(batch)[0].complete
+
+
+def test_a_receipt_is_late_once_it_could_have_been_closed(life: Life) -> None:
+    """Nobody looks any more: incomplete is what should have been stated, and was not, two days after the last day."""
+    batch = life.erased()
+    states = {}
+    for day in (20, 32, 34):
+        life.clock.ahead = day * DAY
+        states[day] = life.receipt(batch)[0].status
+    assert states == {20: "unanchored", 32: "unanchored", 34: "incomplete"}
+
+
+def test_a_copy_that_nothing_ends_keeps_the_request_open_and_the_receipt_says_so(life: Life) -> None:
+    archive = Scripted("archive", clock.now() - 90 * DAY, None)
+    life.places[0].script = [*life.places[0].script, archive]
+    batch = life.erased()
+    assert life.look(60 * DAY) == 0
+    verdict, _ = life.receipt(batch)
+    assert (verdict.complete, verdict.statements[-1].open.copies.without_day) == (True, 1)
+    assert suppressed(life) > 0
+    life.places[0].hidden.add("archive")
+    assert life.look(61 * DAY) == 1
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("how", ["down", "without a control", "not in the map's places any more"])
+def test_a_place_that_cannot_be_listed_keeps_the_request_open(life: Life, place: int, how: str) -> None:
+    batch = life.erased()
+    assert life.look(40 * DAY) == 1 or life.events(batch)[-1] == "closed"
+    second = make_second(life)
+    match how:
+        case "down":
+            life.places[place].down = True
+        case "without a control":
+            life.places[place].control = None
+        case _:
+            life.places = [one for number, one in enumerate(life.places) if number != place]
+    assert life.look(90 * DAY) == 0
+    assert life.events(second)[-1] == "settled"
+
+
+def make_second(life: Life) -> Batch:
+    """Another request of the same person, of whom nothing is found."""
+    life.clock.ahead = timedelta(0)
+    batch = life.installation.erase(life.installation.plan(life.person, workspace=life.workspace), life.workspace)
+    life.installation.settle(life.workspace)
+    return batch
+
+
+def test_a_copy_that_is_listed_late_keeps_the_request_open(life: Life) -> None:
+    """Its upload ended after the first looks: it was begun before, and is a copy of the person's records."""
+    life.places[0].script = [Scripted("late", clock.now() - HOUR, 20 * DAY)]
+    life.places[0].hidden.add("late")
+    batch = life.erased()
+    assert life.look(timedelta(hours=20)) == 0, "within the day in which one may still be listed"
+    life.places[0].hidden.clear()
+    for day in range(1, 20):
+        assert life.look(day * DAY + 2 * HOUR) == 0
+    assert life.look(21 * DAY) == 1
+    assert life.events(batch)[-1] == "closed"
+
+
+def test_nobody_is_closed_twice_by_two_who_look_at_once(life: Life) -> None:
+    batch = life.erased()
+    workspace = life.workspace
+    looks: list[Refreshed] = []
+    for hours in (0, 1, 2):
+        life.clock.ahead = 50 * DAY + hours * HOUR
+        looks.append(refresh(workspace))
+    assert [closing.close_due(workspace, looks[-1]) for _ in range(2)] == [1, 0]
+    assert life.events(batch).count("closed") == 1
+
+
+def test_where_copies_of_the_ledger_are_not_declared_nothing_is_said_of_them(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path
+) -> None:
+    with moved_clock() as moved, fresh_installation(calltrack, tmp_path / "expunge") as installation:
+        place = ScriptedPlace("dumps", "main", moved, [])
+        life = Life(installation, moved, make_holder(inspector).csv, [place])
+        batch = life.erased()
+        assert life.look(timedelta(hours=20)) == 0
+        assert life.look(2 * DAY) == 1
+        verdict, _ = life.receipt(batch)
+        assert verdict.statements[-1].body["ledgerCopies"] == "not-followed"
+
+
+def test_of_a_request_of_yesterday_the_moment_is_the_last_look(life: Life) -> None:
+    batch = life.erased()
+    assert life.look(50 * DAY) == 1
+    verdict, _ = life.receipt(batch)
+    settled, closed = verdict.statements[-2:]
+    assert closed.body["nothingLeftSince"] == settled.body["verifiedAt"]
+    assert datetime.fromisoformat(str(closed.body["nothingLeftSince"])) < closed.issued_at - 49 * DAY
