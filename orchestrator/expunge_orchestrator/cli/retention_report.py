@@ -1,4 +1,4 @@
-"""`expunge retention report`: what went by age in a period, what is left, and whether it keeps up."""
+"""`expunge retention report`: what went by age in a period, what is left and why, what was wrong; for an auditor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from expunge_config.settings import load_settings
 from expunge_connectors.registry import installed
@@ -15,81 +16,83 @@ from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.runner_lock import sweeping
-from expunge_orchestrator.ledger.sweep_windows import SweepWindow
 from expunge_orchestrator.retention.backlog import Backlog
 from expunge_orchestrator.retention.errors import RetentionBehindError
 from expunge_orchestrator.retention.period import parse_period
-from expunge_orchestrator.retention.sweep_report import SweepReport, document, sweep_report
+from expunge_orchestrator.retention.report_document import document
+from expunge_orchestrator.retention.retention_alarms import Alarm, AlarmKind
+from expunge_orchestrator.retention.sweep_counts import Counts
+from expunge_orchestrator.retention.sweep_report import RunOfPeriod, SweepReport, sweep_report
 from expunge_orchestrator.workspace import opened
 
-_COLUMNS = (
-    "place",
-    "data type",
-    "controller",
-    "rule",
-    "gone",
-    "with them",
-    "left",
-    "on hold",
-    "oldest left",
-    "seen on",
-)
+_COUNTED = ("due", "gone", "with them", "left", "on hold", "needed", "other", "oldest left", "seen on")
+_TYPES = ("data type", "rule", *_COUNTED)
+_PLACES = ("place", "data type", "controller", "rule", *_COUNTED, "without a start", "needed by", "failure")
+_REMEDIES = {
+    AlarmKind.NO_RUN: "Have cron run it: expunge retention run",
+    AlarmKind.KILLED: "expunge retention run goes on where it was.",
+    AlarmKind.STOPPED: "Look at `expunge retention plan`, then arm it anew.",
+    AlarmKind.NOTHING_WENT: "See what `expunge retention run` says of each place, and `report --csv` under failure.",
+}
 
 
 def report(
     period: Annotated[str | None, typer.Option(help="2026, 2026-Q4 or 2026-11; otherwise this year.")] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet: a line for each place.")] = False,
     as_json: output.Json = False,
 ) -> None:
-    """Show what went by age in a period, what is left and why, and on which day the backlog is gone. Reads the ledger.
+    """Show what went by age in a period, what is left and why, what was wrong, and when the backlog is gone.
 
-    *left* is what a check found that shares no statement with what deletes: but for it, everything of the place whose
-    period was over on the day in *seen on* is gone. Ends 15 if retention is armed and no run began for 26 hours, if the
-    last one was killed, or if a sweep stands still.
+    Reads the ledger. *left* is what a check found that shares no statement with what deletes: but for it, everything
+    whose period was over on the day in *seen on* is gone. Of it, so much is *on hold*, or *needed* by something that
+    stays. Ends 15 if an alarm is sounding: armed, and no run for 26 hours; one was killed; a sweep stands still;
+    something could go, and nothing went.
 
     Example: expunge retention report --period 2026-Q4 --csv > retention-2026-Q4.csv
     """
     asked = parse_period(period or str(now().year))
-    with opened(load_settings(), installed()) as workspace, reading(workspace.ledger) as connection:
-        found = sweep_report(connection, asked, now())
-        killed = found.open is not None and not sweeping(workspace.ledger)
+    with opened(load_settings(), installed()) as workspace:
+        at_work = sweeping(workspace.ledger)
+        with reading(workspace.ledger) as connection:
+            found = sweep_report(connection, asked, now(), at_work=at_work)
     if as_json:
         output.emit(document(found))
     elif as_csv:
         rows = csv.writer(sys.stdout)
-        rows.writerow(_COLUMNS)
-        rows.writerows(_rows(found))
+        rows.writerow(_PLACES)
+        rows.writerows(_places(found))
     else:
         _show(found)
-    if found.late is not None:
+    if found.sounding:
         raise RetentionBehindError(
-            f"Retention is armed, and no run began since {stamp(found.late)}.",
-            remedy="Have cron run it: expunge retention run",
-        )
-    if killed and found.open is not None:
-        raise RetentionBehindError(
-            f"The run that began {stamp(found.open)} was killed, and none began since.",
-            remedy="expunge retention run goes on where it was.",
-        )
-    if found.stopped is not None:
-        raise RetentionBehindError(
-            f"A sweep stands still: {found.stopped}", remedy="Look at `expunge retention plan`, then arm it anew."
+            " ".join(one.said for one in found.sounding), remedy=_REMEDIES[found.sounding[0].kind]
         )
 
 
-def _rows(found: SweepReport) -> list[tuple[object, ...]]:
+def _counted(of: Counts) -> tuple[object, ...]:
+    looked = of.left is not None
+    return (
+        of.due,
+        of.gone,
+        of.along,
+        of.left if looked else "not looked at yet",
+        *((of.held, of.needed, of.other) if looked else ("", "", "")),
+        of.oldest_left or "",
+        "" if of.looked_on is None else of.looked_on.isoformat(),
+    )
+
+
+def _places(found: SweepReport) -> list[tuple[object, ...]]:
     return [
         (
-            f"{one.store}.{one.collection}",
+            one.name,
             one.data_type,
             one.controller,
             one.rule,
-            one.gone,
-            one.along,
-            "not looked at yet" if one.left is None else one.left,
-            one.held,
-            one.oldest_left or "",
-            "" if one.looked_on is None else one.looked_on.isoformat(),
+            *_counted(one.counts),
+            one.counts.undated,
+            ", ".join(one.needed_by),
+            one.failure or "",
         )
         for one in found.places
     ]
@@ -98,12 +101,28 @@ def _rows(found: SweepReport) -> list[tuple[object, ...]]:
 def _show(found: SweepReport) -> None:
     out = output.console()
     number = output.number_of(len(found.sweeps), "sweep")
-    out.print(f"[bold]{output.number_of(found.gone, 'record')} deleted by age[/] in {found.period.text}, by {number}.")
+    along = f", and {found.along} with them" if found.along else ""
+    gone = output.number_of(found.gone, "record")
+    out.print(f"[bold]{gone} deleted by age[/]{along} in {found.period.text}, by {number}.")
     show_backlog(found.backlog)
-    if found.places:
-        out.print(output.table("By age", _COLUMNS, _rows(found)))
-    for one in found.windows:
-        out.print(f"{one.window.day.isoformat()}  {_ran(one)}")
+    if found.types:
+        rows = [(one.data_type, one.rule, *_counted(one.counts)) for one in found.types]
+        out.print(output.table("By age", _TYPES, rows))
+    for one in found.places:
+        if one.failure is not None:
+            out.print(f"[yellow]{escape(one.name)}[/]: {escape(one.failure)}", soft_wrap=True)
+        if one.counts.undated:
+            out.print(f"{escape(one.name)}: {output.number_of(one.counts.undated, 'record')} without a start.")
+    for reason, places in found.not_by_age.items():
+        out.print(f"[yellow]Not by age[/]: {escape(', '.join(places))}. {escape(reason)}.", soft_wrap=True)
+    for run in found.runs:
+        out.print(f"{run.window.window.day.isoformat()}  {_ran(run)}")
+    for alarm in found.alarms:
+        out.print(f"[yellow]{_sounded(alarm)}[/]  {escape(alarm.said)}", soft_wrap=True)
+
+
+def _sounded(alarm: Alarm) -> str:
+    return f"alarm {stamp(alarm.since)} to {'now' if alarm.until is None else stamp(alarm.until)}"
 
 
 def show_backlog(found: Backlog) -> None:
@@ -118,11 +137,14 @@ def show_backlog(found: Backlog) -> None:
         )
 
 
-def _ran(one: SweepWindow) -> str:
+def _ran(run: RunOfPeriod) -> str:
+    one = run.window
     if one.ended_at is None:
         return "a run that is at work, or was killed"
-    minutes = f"{one.window.seconds / 60:.0f} minutes"
-    return f"{one.window.gone} went in {minutes}; then {_left(one.backlog, one.empty_on)}"
+    said = f"{one.window.gone} went in {one.window.seconds / 60:.0f} minutes; then {_left(one.backlog, one.empty_on)}"
+    if run.judged is None or run.judged.emptied_on is None:
+        return said
+    return f"{said} (was gone on {run.judged.emptied_on.isoformat()})"
 
 
 def _left(records: int, empty_on: date | None) -> str:

@@ -49,7 +49,7 @@ def run(
 
     Needs `expunge retention arm`. One process at a time sweeps; requests go on beside it. Each piece is a short
     transaction, and the store rests in between. Holds are asked before each piece. Ends 15 if something could go and
-    nothing went.
+    nothing went, in this run or in a sweep that it ended.
 
     Example: 15 1 * * *  expunge retention run --minutes 180
     """
@@ -68,7 +68,7 @@ def run(
     else:
         for one in (*earlier, view):
             show_sweep(one)
-    if any(one.stuck for one in (*earlier, view)):
+    if measured.stuck:
         raise RetentionBehindError(
             "Records that could go are due, and none went.",
             remedy="`expunge retention report` names the places; see what the failure there says.",

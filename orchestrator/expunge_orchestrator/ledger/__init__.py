@@ -9,6 +9,7 @@ request_tables          requests, access, audit, notifications
 sweep_tables            plans by age, leave to delete, sweeps
 sweeps                  their rows: what went of each collection, piece by piece
 sweep_windows           the runs in which they went: how long, how much
+sweep_stops             since when a sweep stood still, and until when
 request_states          states of a request, until its batch takes over
 requests                Request, and queries
 requests_due            requests whose time has come: to be started, answered, planned anew

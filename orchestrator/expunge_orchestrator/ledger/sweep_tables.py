@@ -85,7 +85,8 @@ sweep_series = sa.Table(
 
 # One run of `expunge retention run`, in which a sweep went on, ended or began. `allowed`: the seconds that it had;
 # NULL: until nothing was left. `full`: its time was over before. `backlog` and `empty_on`: what was left as it ended,
-# and the day that was forecast then. Without `ended_at` it is at work, or was killed.
+# and the day that was forecast then; `by_type`: data type -> [records that went, what was left]. `stuck`: something
+# could go, and nothing went. Without `ended_at` it is at work, or was killed.
 sweep_window = sa.Table(
     "sweep_window",
     metadata,
@@ -99,6 +100,18 @@ sweep_window = sa.Table(
     sa.Column("full", sa.Boolean, nullable=False, default=False),
     sa.Column("backlog", sa.BigInteger, nullable=False, default=0),
     sa.Column("empty_on", sa.String(10)),
+    sa.Column("by_type", sa.JSON, nullable=False, default=dict),
+    sa.Column("stuck", sa.Boolean, nullable=False, default=False),
 )
 
-text_bounds.hold_on_sqlite((age_plan, arming, sweep, sweep_place, sweep_series, sweep_window))
+# From when a sweep stood still, or none was let begin, and why; until one went on or began.
+sweep_stop = sa.Table(
+    "sweep_stop",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("begun_at", sa.String(32), nullable=False),
+    sa.Column("ended_at", sa.String(32)),
+    sa.Column("why", sa.String(LONGEST_REASON), nullable=False),
+)
+
+text_bounds.hold_on_sqlite((age_plan, arming, sweep, sweep_place, sweep_series, sweep_window, sweep_stop))

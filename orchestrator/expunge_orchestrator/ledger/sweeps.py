@@ -15,6 +15,7 @@ from expunge_orchestrator.clock import parse, stamp
 from expunge_orchestrator.errors import UnknownBatchError
 from expunge_orchestrator.ledger import sweep_tables as tables
 from expunge_orchestrator.ledger.tables import LONGEST_REASON
+from expunge_orchestrator.rules.run_gaps import Leave
 
 _PLACE = tables.sweep_place.c
 
@@ -158,6 +159,14 @@ def armed(connection: sa.Connection) -> Arming | None:
         return None
     plan = plan_of(connection, row["age_plan_id"])
     return Arming(row["id"], row["uid"], plan, row["at_most"], row["armed_by"], parse(row["armed_at"]))
+
+
+def leaves(connection: sa.Connection, since: date) -> list[Leave]:
+    """From when until when leave was given, the oldest first: what had not ended before a day."""
+    ended = tables.arming.c.ended_at
+    query = sa.select(tables.arming).where(sa.or_(ended.is_(None), ended >= since.isoformat()))
+    rows = connection.execute(query.order_by(tables.arming.c.id)).mappings()
+    return [Leave(parse(row["armed_at"]), row["ended_at"] and parse(row["ended_at"])) for row in rows]
 
 
 def begin(  # noqa: PLR0913 - the row's columns

@@ -1,45 +1,38 @@
-"""Sweep report: what went by age in a period, what is left, and whether it keeps up (ADR 30). From the ledger alone."""
+"""Sweep report: what went by age in a period, what is left and why, what was wrong. From the ledger alone (ADR 30)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from expunge_orchestrator.clock import stamp
 from expunge_orchestrator.ledger import Transaction, sweep_windows, sweeps
 from expunge_orchestrator.ledger.sweep_windows import SweepWindow
-from expunge_orchestrator.ledger.sweeps import Sweep, SweepPlace, SweepState
-from expunge_orchestrator.retention import backlog
+from expunge_orchestrator.ledger.sweeps import Sweep
+from expunge_orchestrator.retention import backlog, retention_alarms, sweep_counts
 from expunge_orchestrator.retention.backlog import Backlog
 from expunge_orchestrator.retention.period import ReportPeriod
-
-LATE = timedelta(hours=26)
-"""Armed, and no run for so long: nobody runs it. A day, and what one night begins later than the other."""
+from expunge_orchestrator.retention.retention_alarms import Alarm
+from expunge_orchestrator.retention.sweep_counts import PlaceReport, TypeReport
+from expunge_orchestrator.rules import backlog_history
+from expunge_orchestrator.rules.backlog_history import Day, Judged, Look
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceReport:
-    """One collection over a period.
+class SweepOfPeriod:
+    """One sweep. `series`: controller -> the series of what is stated of it."""
 
-    Attributes:
-        gone: Records that went by their own age; `along`: and with them, of other collections.
-        left: Due and there when the last sweep was done; None: none was done.
-        looked_on: The day of that sweep: but for what is left, everything whose period was over then is gone.
-    """
+    sweep: Sweep
+    types: Sequence[TypeReport]
+    series: Mapping[str, str]
 
-    store: str
-    collection: str
-    data_type: str
-    controller: str
-    rule: str
-    gone: int
-    along: int
-    left: int | None
-    held: int
-    oldest_left: str | None
-    looked_on: date | None
+
+@dataclass(frozen=True, slots=True)
+class RunOfPeriod:
+    """One run. `judged`: the forecast that was made as it ended; None: nothing was left, or it did not end."""
+
+    window: SweepWindow
+    judged: Judged | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,126 +40,106 @@ class SweepReport:
     """A period.
 
     Attributes:
-        windows: The runs.
-        backlog: What is due and could go, and the day that is forecast.
-        late: Armed, and no run began for a day; since when.
-        stopped: Why the sweep that is not done stands still.
-        open: When the last run began, if it has not ended. It is at work, or its process was killed.
+        at: When it was made.
+        sweeps: Of which the day is in the period.
+        places, types: What they come to.
+        not_by_age: Why -> places of which the last sweep knew no age.
+        runs: Of which the day is in the period.
+        history: Data type -> day by day what came due, went, and was left.
+        backlog: What is due and could go now, and the day that is forecast.
+        alarms: Of the period; `sounding`: those that have not ended, of any period.
+        armed: Leave is given now.
     """
 
     period: ReportPeriod
-    sweeps: Sequence[Sweep]
+    at: datetime
+    sweeps: Sequence[SweepOfPeriod]
     places: Sequence[PlaceReport]
-    windows: Sequence[SweepWindow]
+    types: Sequence[TypeReport]
+    not_by_age: Mapping[str, Sequence[str]]
+    runs: Sequence[RunOfPeriod]
+    history: Mapping[str, Sequence[Day]]
     backlog: Backlog
-    late: datetime | None
-    stopped: str | None
-    open: datetime | None
+    alarms: Sequence[Alarm]
+    sounding: Sequence[Alarm]
+    armed: bool
 
     @property
     def gone(self) -> int:
         """Records that went by their own age."""
-        return sum(one.gone for one in self.places)
+        return sum(one.counts.gone for one in self.places)
+
+    @property
+    def along(self) -> int:
+        """Records that went with them."""
+        return sum(one.counts.along for one in self.places)
 
 
-def sweep_report(connection: Transaction, period: ReportPeriod, now: datetime) -> SweepReport:
+def sweep_report(connection: Transaction, period: ReportPeriod, now: datetime, *, at_work: bool) -> SweepReport:
     """Read the report of a period.
 
     Args:
         connection: Reads the ledger.
-        period: Of the sweeps' days.
+        period: Of the sweeps' and the runs' days.
         now: Of the operator's clock.
+        at_work: Some process sweeps now.
     """
     found = sweeps.sweeps(connection, period.since.isoformat(), period.before.isoformat())
-    by_sweep = [(one, sweeps.places(connection, one.id)) for one in found]
-    plans = {one.id: sweeps.plan_of(connection, one.age_plan_id) for one in found}
-    rules = {
-        (place["store"], place["collection"]): f"{place['period']} from {place['start_event']}"
-        for one in found
-        for place in plans[one.id].places
-    }
-    last, armed = sweep_windows.recent(connection, 1), sweeps.armed(connection)
-    since = None if armed is None else max([armed.armed_at, *(one.begun_at for one in last)])
-    unfinished = sweeps.unfinished(connection)
+    plans = [sweeps.plan_of(connection, one.age_plan_id) for one in found]
+    by_sweep = [
+        sweep_counts.of_sweep(one, sweeps.places(connection, one.id), plan.places)
+        for one, plan in zip(found, plans, strict=True)
+    ]
+    places = sweep_counts.of_period(by_sweep)
+    windows = sweep_windows.windows(connection, period.since)
+    alarms = retention_alarms.alarms(connection, min(period.since, now.date()), now, at_work=at_work)
     return SweepReport(
-        period,
-        found,
-        _places(by_sweep, rules),
-        sweep_windows.windows(connection, period.since.isoformat(), period.before.isoformat()),
-        backlog.backlog(connection, now.date()),
-        since if since is not None and now - since > LATE else None,
-        None if unfinished is None or unfinished.state is not SweepState.STOPPED else unfinished.why,
-        next((one.begun_at for one in last if one.ended_at is None), None),
+        period=period,
+        at=now,
+        sweeps=[
+            SweepOfPeriod(one, sweep_counts.of_types(counts), sweeps.series(connection, one.id))
+            for one, counts in zip(found, by_sweep, strict=True)
+        ],
+        places=places,
+        types=sweep_counts.of_types(places),
+        not_by_age=_not_by_age(plans[-1].places if plans else []),
+        runs=_runs(windows, period),
+        history=_history(windows, period),
+        backlog=backlog.backlog(connection, now.date()),
+        alarms=[one for one in alarms if one.within(period.since, period.before)],
+        sounding=[one for one in alarms if one.until is None],
+        armed=sweeps.armed(connection) is not None,
     )
 
 
-def _places(
-    by_sweep: Sequence[tuple[Sweep, Sequence[SweepPlace]]], rules: Mapping[tuple[str, str], str]
-) -> list[PlaceReport]:
-    found: dict[tuple[str, str], PlaceReport] = {}
-    for sweep, places in by_sweep:
-        for one in places:
-            at = one.store, one.collection
-            before = found.get(at)
-            gone, along = one.swept, sum(one.gone.values()) - one.swept
-            looked = one.left is not None
-            found[at] = PlaceReport(
-                one.store,
-                one.collection,
-                one.data_type,
-                one.controller,
-                rules.get(at, ""),
-                gone + (before.gone if before else 0),
-                along + (before.along if before else 0),
-                int(one.left[0]) if one.left is not None else before.left if before else None,
-                one.held if looked or before is None else before.held,
-                one.left[1] if one.left is not None else before.oldest_left if before else None,
-                sweep.day if looked else before.looked_on if before else None,
-            )
-    return list(found.values())
+def _not_by_age(planned: Sequence[Mapping[str, object]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in planned:
+        if "no_age" in one:
+            found.setdefault(str(one["no_age"]), []).append(f"{one['store']}.{one['collection']}")
+    return found
 
 
-def document(report: SweepReport) -> dict[str, Any]:
-    """As machines are told."""
-    forecast = report.backlog.forecast
+def _runs(windows: Sequence[SweepWindow], period: ReportPeriod) -> list[RunOfPeriod]:
+    ended = [one for one in windows if one.ended_at is not None]
+    looks = [Look(one.window.day, one.window.gone, one.backlog, one.empty_on) for one in ended]
+    judged = dict(zip((one.id for one in ended), backlog_history.judged(looks), strict=True))
+    return [RunOfPeriod(one, judged.get(one.id)) for one in windows if period.since <= one.window.day < period.before]
+
+
+def _history(windows: Sequence[SweepWindow], period: ReportPeriod) -> dict[str, list[Day]]:
+    ended = [one for one in windows if one.ended_at is not None]
+    names = sorted({name for one in ended for name in one.by_type})
     return {
-        "period": report.period.text,
-        "since": report.period.since.isoformat(),
-        "before": report.period.before.isoformat(),
-        "sweeps": [one.uid for one in report.sweeps],
-        "gone": report.gone,
-        "backlog": report.backlog.records,
-        "forecast": forecast and backlog.document(forecast),
-        "no_run_since": report.late and report.late.isoformat(),
-        "stopped": report.stopped,
-        "windows": [
-            {
-                "day": one.window.day.isoformat(),
-                "begun_at": stamp(one.begun_at),
-                "ended_at": one.ended_at and stamp(one.ended_at),
-                "seconds": round(one.window.seconds, 1),
-                "allowed": one.window.allowed,
-                "gone": None if one.ended_at is None else one.window.gone,
-                "full": one.window.full,
-                "backlog": None if one.ended_at is None else one.backlog,
-                "empty_on": one.empty_on and one.empty_on.isoformat(),
-            }
-            for one in report.windows
-        ],
-        "places": [
-            {
-                "store": one.store,
-                "collection": one.collection,
-                "data_type": one.data_type,
-                "controller": one.controller,
-                "rule": one.rule,
-                "gone": one.gone,
-                "along": one.along,
-                "left": one.left,
-                "held": one.held,
-                "oldest_left": one.oldest_left,
-                "looked_on": one.looked_on and one.looked_on.isoformat(),
-            }
-            for one in report.places
-        ],
+        name: [
+            day
+            for day in backlog_history.days([_look(one, name) for one in ended if name in one.by_type])
+            if period.since <= day.day < period.before
+        ]
+        for name in names
     }
+
+
+def _look(window: SweepWindow, data_type: str) -> Look:
+    gone, left = window.by_type[data_type]
+    return Look(window.window.day, gone, left)

@@ -12,7 +12,7 @@ from expunge_connectors.contract import DeletesByAge, Keeping, SweptPiece, no_be
 from expunge_connectors.errors import ConnectorError, TerminalError
 from expunge_orchestrator import store_calls
 from expunge_orchestrator.clock import now, stamp
-from expunge_orchestrator.ledger import sweeps
+from expunge_orchestrator.ledger import sweep_stops, sweeps
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.sweeps import Arming, Sweep, SweepPlace, SweepState
 from expunge_orchestrator.retention import age_plan, holds_in_force, runaway_monitor
@@ -20,6 +20,7 @@ from expunge_orchestrator.retention.backlog import OpenWindow
 from expunge_orchestrator.retention.errors import NotArmedError, RunawayError
 from expunge_orchestrator.retention.holds_in_force import HoldsInForce
 from expunge_orchestrator.retention.sweep_statements import state_begun, state_done
+from expunge_orchestrator.retention.sweep_view import sweep_view
 from expunge_orchestrator.workspace import Workspace
 from expunge_reports.statement import new_series
 
@@ -92,6 +93,8 @@ class SweepRun:
             with self.workspace.ledger.begin() as connection:  # somebody looked at what it stopped at, and armed anew
                 sweeps.rearm(connection, sweep.id, arming.id)
         self.measured.swept = True
+        with self.workspace.ledger.begin() as connection:
+            sweep_stops.end(connection, now())
         with reading(self.workspace.ledger) as connection:
             places = sweeps.places(connection, sweep.id)
         self._gone = sum(one.swept for one in places)
@@ -134,7 +137,12 @@ class SweepRun:
 
     def _begun(self, arming: Arming) -> Sweep:
         today = now().date()
-        plan = runaway_monitor.planned(self.workspace, arming, today, lambda: self.beat(0))
+        try:
+            plan = runaway_monitor.planned(self.workspace, arming, today, lambda: self.beat(0))
+        except RunawayError as error:
+            with self.workspace.ledger.begin() as connection:
+                sweep_stops.stop(connection, now(), error.message)
+            raise
         controllers = sorted({one["controller"] for one in age_plan.document(plan) if "due" in one})
         with self.workspace.ledger.begin() as connection:
             kept = age_plan.keep(connection, self.workspace, plan)
@@ -219,7 +227,7 @@ class SweepRun:
             return self._note(sweep, place, piece=None)
         gone = {name: place.gone.get(name, 0) + piece["gone"].get(name, 0) for name in {**place.gone, **piece["gone"]}}
         held = piece["held"] + (0 if piece["begins"] else place.held)
-        self.measured.gone += piece["gone"].get(place.collection, 0)
+        self.measured.take(place.data_type, piece["gone"].get(place.collection, 0))
         return self._note(sweep, place, piece=None, gone=gone, held=held, after=piece["after"])
 
     def _note(self, sweep: Sweep, place: SweepPlace, *, seconds: float = 0.0, **values: Any) -> SweepPlace:  # noqa: ANN401
@@ -244,13 +252,17 @@ class SweepRun:
     def _stopped(self, sweep: Sweep, state: SweepState, why: str) -> Sweep:
         with self.workspace.ledger.begin() as connection:
             sweeps.change(connection, sweep.id, state, now(), why)
+            if state is SweepState.STOPPED:
+                sweep_stops.stop(connection, now(), why)
         return replace(sweep, state=state, why=why)
 
     def _done(self, sweep: Sweep) -> Sweep:
         with self.workspace.ledger.begin() as connection:
             sweeps.change(connection, sweep.id, SweepState.DONE, now())
             state_done(connection, self.workspace, sweep, now())
-        return replace(sweep, state=SweepState.DONE)
+            done = replace(sweep, state=SweepState.DONE)
+            self.measured.stuck |= sweep_view(connection, done).stuck
+        return done
 
 
 @dataclass

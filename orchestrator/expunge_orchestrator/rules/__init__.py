@@ -31,4 +31,6 @@ times_of_receipt        when a request was received, as somebody says, and what 
 retention_grounds       why something is kept, in words
 runaway_limit           how much may come due until a day, by what a plan foresaw
 backlog_forecast        on which day nothing is overdue any more, at the rate measured
+backlog_history         what came due and went day by day, and what forecasts were worth
+run_gaps                for how long there was leave to delete by age, and nobody ran it
 """
