@@ -167,3 +167,19 @@ def test_each_forecast_stands_beside_what_happened(cli: CliRunner, database: str
     assert [one["emptied_on"] for one in windows] == [*[emptied] * (len(windows) - 1), None]
     assert all(abs(one["days_late"]) <= 1 for one in windows[:-1])
     assert f"(was gone on {emptied})" in at_night(cli, len(windows) - 1, "report").output
+
+
+def test_the_page_is_written_beside_what_is_printed(cli: CliRunner) -> None:
+    """It has the numbers of the report, and nothing from outside; an alarm does not keep it from being written."""
+    armed_at_night(cli, 0)
+    told_at_night(cli, 0, "run", "--busy", "1")
+    late = at_night(cli, 3, "report", "--page", "retention.html", "--json", hour=9)
+    assert late.code == _ALARM
+    told, html = json.loads(late.out), (cli.directory / "retention.html").read_text()
+    assert f"Deletion by age, {told['period']}" in html
+    assert "An alarm sounds: deletion is behind" in html
+    assert "900 records went by age" in html
+    assert told["sweeps"][0]["series"]["acme"] in html
+    assert "<svg" in html
+    assert "<script" not in html
+    assert cli.run("retention", "report", "--page", "not/there/x.html").code not in {0, 70}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ from expunge_orchestrator.retention.retention_alarms import Alarm, AlarmKind
 from expunge_orchestrator.retention.sweep_counts import Counts
 from expunge_orchestrator.retention.sweep_report import RunOfPeriod, SweepReport, sweep_report
 from expunge_orchestrator.workspace import opened
+from expunge_reports.page.retention_page import retention_page
 
 _COUNTED = ("due", "gone", "with them", "left", "on hold", "needed", "other", "oldest left", "seen on")
 _TYPES = ("data type", "rule", *_COUNTED)
@@ -39,6 +41,9 @@ _REMEDIES = {
 def report(
     period: Annotated[str | None, typer.Option(help="2026, 2026-Q4 or 2026-11; otherwise this year.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet: a line for each place.")] = False,
+    as_page: Annotated[
+        Path | None, typer.Option("--page", help="Also write a readable HTML page.", metavar="FILE")
+    ] = None,
     as_json: output.Json = False,
 ) -> None:
     """Show what went by age in a period, what is left and why, what was wrong, and when the backlog is gone.
@@ -48,13 +53,18 @@ def report(
     stays. Ends 15 if an alarm is sounding: armed, and no run for 26 hours; one was killed; a sweep stands still;
     something could go, and nothing went.
 
-    Example: expunge retention report --period 2026-Q4 --csv > retention-2026-Q4.csv
+    The page is one file, without scripts, with pictures of backlog, intake and drain.
+
+    Example: expunge retention report --period 2026-Q4 --page retention-2026-Q4.html --csv > retention-2026-Q4.csv
     """
     asked = parse_period(period or str(now().year))
     with opened(load_settings(), installed()) as workspace:
         at_work = sweeping(workspace.ledger)
         with reading(workspace.ledger) as connection:
             found = sweep_report(connection, asked, now(), at_work=at_work)
+        operator = workspace.data_map.operator
+    if as_page is not None:
+        as_page.write_text(retention_page(document(found), operator.name, operator.contact), encoding="utf-8")
     if as_json:
         output.emit(document(found))
     elif as_csv:

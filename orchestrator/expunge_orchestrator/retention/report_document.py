@@ -34,6 +34,7 @@ def document(report: SweepReport) -> dict[str, Any]:
         "sweeps": [_sweep(one) for one in report.sweeps],
         "windows": [_run(one) for one in report.runs],
         "history": {name: [_day(one) for one in days] for name, days in report.history.items()},
+        "history_of_all": [_day(one) for one in report.history_of_all],
     }
 
 

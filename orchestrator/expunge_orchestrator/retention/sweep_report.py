@@ -45,7 +45,7 @@ class SweepReport:
         places, types: What they come to.
         not_by_age: Why -> places of which the last sweep knew no age.
         runs: Of which the day is in the period.
-        history: Data type -> day by day what came due, went, and was left.
+        history: Data type -> day by day what came due, went, and was left; `history_of_all`: of all data types.
         backlog: What is due and could go now, and the day that is forecast.
         alarms: Of the period; `sounding`: those that have not ended, of any period.
         armed: Leave is given now.
@@ -59,6 +59,7 @@ class SweepReport:
     not_by_age: Mapping[str, Sequence[str]]
     runs: Sequence[RunOfPeriod]
     history: Mapping[str, Sequence[Day]]
+    history_of_all: Sequence[Day]
     backlog: Backlog
     alarms: Sequence[Alarm]
     sounding: Sequence[Alarm]
@@ -105,6 +106,9 @@ def sweep_report(connection: Transaction, period: ReportPeriod, now: datetime, *
         not_by_age=_not_by_age(plans[-1].places if plans else []),
         runs=_runs(windows, period),
         history=_history(windows, period),
+        history_of_all=_within(
+            [Look(one.window.day, one.window.gone, one.backlog) for one in windows if one.ended_at], period
+        ),
         backlog=backlog.backlog(connection, now.date()),
         alarms=[one for one in alarms if one.within(period.since, period.before)],
         sounding=[one for one in alarms if one.until is None],
@@ -130,14 +134,12 @@ def _runs(windows: Sequence[SweepWindow], period: ReportPeriod) -> list[RunOfPer
 def _history(windows: Sequence[SweepWindow], period: ReportPeriod) -> dict[str, list[Day]]:
     ended = [one for one in windows if one.ended_at is not None]
     names = sorted({name for one in ended for name in one.by_type})
-    return {
-        name: [
-            day
-            for day in backlog_history.days([_look(one, name) for one in ended if name in one.by_type])
-            if period.since <= day.day < period.before
-        ]
-        for name in names
-    }
+    return {name: _within([_look(one, name) for one in ended if name in one.by_type], period) for name in names}
+
+
+def _within(looks: Sequence[Look], period: ReportPeriod) -> list[Day]:
+    """Of looks that may begin before a period the days in it."""
+    return [one for one in backlog_history.days(looks) if period.since <= one.day < period.before]
 
 
 def _look(window: SweepWindow, data_type: str) -> Look:
