@@ -37,6 +37,7 @@ def test_from_acceptance_to_closing(
         numbers = api.client.get("/metrics").text
         assert "expunge_notices_waiting 1.0" in numbers
         assert 'expunge_requests_due{when="overdue"} 0.0' in numbers
+        assert "expunge_retention_armed 0.0" in numbers
         api.work()
         api.settle()
         api.at += timedelta(minutes=1)

@@ -31,4 +31,5 @@ event_stream           server-sent events of a batch
 background_worker      what comes due, beside the calls
 openapi                the OpenAPI document
 metrics                Prometheus
+retention_metrics      of these, what goes by age: backlog, the last sweep, alarms
 """

@@ -1,4 +1,4 @@
-"""Prometheus metrics: calls by route and status, requests and batches by state. No label is a caller's text.
+"""Prometheus metrics: calls by route and status, requests and batches by state, retention. No label is a caller's text.
 
 What the ledger is asked for is made at most once a second, for everybody who asks meanwhile.
 """
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.concurrency import run_in_threadpool
 
+from expunge_orchestrator.api import retention_metrics
 from expunge_orchestrator.api.state import AppState
 from expunge_orchestrator.ledger import Ledger, notices, requests, requests_due
 from expunge_orchestrator.ledger.batch_status import count_by_public_state
@@ -77,6 +78,7 @@ def _of_ledger(ledger: Ledger, at: datetime) -> CollectorRegistry:
         due.labels("overdue").set(requests_due.how_many_unanswered_by(connection, at))
         due.labels("within-3-days").set(requests_due.how_many_unanswered_by(connection, at + SOON))
         outstanding = notices.outstanding(connection)
+        retention_metrics.add(registry, ledger, connection, at)
     waiting.set(outstanding.waiting)
     lost.set(outstanding.given_up)
     return registry

@@ -16,7 +16,7 @@ from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger.database import reading
-from expunge_orchestrator.ledger.runner_lock import sweeping
+from expunge_orchestrator.retention import retention_alarms
 from expunge_orchestrator.retention.backlog import Backlog
 from expunge_orchestrator.retention.errors import RetentionBehindError
 from expunge_orchestrator.retention.period import parse_period
@@ -59,8 +59,8 @@ def report(
     """
     asked = parse_period(period or str(now().year))
     with opened(load_settings(), installed()) as workspace:
-        at_work = sweeping(workspace.ledger)
         with reading(workspace.ledger) as connection:
+            at_work = retention_alarms.at_work(workspace.ledger, connection)
             found = sweep_report(connection, asked, now(), at_work=at_work)
         operator = workspace.data_map.operator
     if as_page is not None:

@@ -9,7 +9,9 @@ from enum import StrEnum
 from itertools import pairwise
 
 from expunge_orchestrator.clock import stamp
-from expunge_orchestrator.ledger import Transaction, sweep_stops, sweep_windows, sweeps
+from expunge_orchestrator.ledger import Ledger, Transaction, sweep_stops, sweep_windows, sweeps
+from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger.runner_lock import sweeping
 from expunge_orchestrator.ledger.sweep_windows import SweepWindow
 from expunge_orchestrator.rules import run_gaps
 from expunge_orchestrator.rules.run_gaps import Ran
@@ -67,6 +69,20 @@ def alarms(connection: Transaction, since: date, now: datetime, *, at_work: bool
         *_nothing_went(windows),
     ]
     return sorted((one for one in found if one.within(since, date.max)), key=lambda one: (one.since, one.kind))
+
+
+def at_work(ledger: Ledger, connection: Transaction) -> bool:
+    """Whether the run that is open in this transaction is at work: it was not killed.
+
+    Who asks holds the lock of sweeps for a moment: it is asked while a run is open alone, so that none is refused.
+    """
+    last = sweep_windows.recent(connection, 1)
+    if not last or last[0].ended_at is not None:
+        return False
+    if sweeping(ledger):
+        return True
+    with reading(ledger) as later:  # it ended meanwhile
+        return any(one.id == last[0].id and one.ended_at is not None for one in sweep_windows.recent(later, 2))
 
 
 def _nobody_ran(
