@@ -1,4 +1,7 @@
-"""Errors that may leave a connector: transient (retried) or terminal. Their text names places, never values (law 5)."""
+"""Errors that may leave a connector: transient (retried) or terminal. Their text names places, never values (law 5).
+
+What a driver raises is translated into them by `postgres/errors.py`, `redis/errors.py` and `s3/errors.py`.
+"""
 
 from __future__ import annotations
 
