@@ -12,7 +12,7 @@ pytest.register_assert_rewrite("tests.support")  # before it is imported: its as
 from tests.support import case_sampling  # noqa: E402 - see above
 from tests.support.compiled_statements import share_compiled_statements  # noqa: E402 - see above
 from tests.support.faster_runs import collect_garbage_seldom  # noqa: E402 - see above
-from tests.support.fork_server import fork_server  # noqa: E402 - see above
+from tests.support.fork_server import fork_server, remembered_inspections  # noqa: E402 - see above
 from tests.support.host_state import in_memory  # noqa: E402 - as above
 from tests.support.servers import bucket, database, docker_compose_file, keyspace, ready_buckets, s3, servers  # noqa: E402 - see above
 
@@ -23,6 +23,7 @@ __all__ = [
     "fork_server",
     "keyspace",
     "ready_buckets",
+    "remembered_inspections",
     "s3",
     "servers",
 ]

@@ -223,6 +223,7 @@ letters: {table: "tenant_*.letters", owner: {controller: client}, created: creat
 """
 
 
+@pytest.mark.usefixtures("remembered_inspections")
 def test_so_does_a_letter_to_two_people_in_whichever_clients_schema(company: Company) -> None:
     """Written since `check` looked, it stays with both. `check` tells of it, and stops that client's requests alone."""
     database = company.urls["main"]

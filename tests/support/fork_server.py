@@ -163,6 +163,14 @@ def fork_server(
         yield made
 
 
+@pytest.fixture
+def remembered_inspections(fork_server: ForkServer) -> Iterator[None]:
+    """What a command inspected holds for the next, with `--fresh-inspections` too: the test is of what comes after."""
+    before, fork_server.fresh_inspections = fork_server.fresh_inspections, False
+    yield
+    fork_server.fresh_inspections = before
+
+
 def _line(descriptor: int) -> bytes:
     """One line, read by single bytes: what follows is read when it is waited for."""
     read = b""
