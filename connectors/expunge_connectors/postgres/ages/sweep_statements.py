@@ -18,8 +18,15 @@ from expunge_connectors.postgres.sql.fragments import FALSE, and_, comma_list, n
 from expunge_connectors.postgres.sql.tombstones import is_tombstone, put
 
 _GOING = sql.SQL("pg_temp.expunge_going")
-STAGED = sql.SQL("t.ctid = ANY (ARRAY(SELECT place FROM pg_temp.expunge_going))")
-"""The row `t` of the piece is to go."""
+_VERSION_STAGED = sql.SQL(
+    "{0}.ctid = ANY (ARRAY(SELECT place FROM pg_temp.expunge_going)) AND EXISTS (SELECT FROM pg_temp.expunge_going AS g"
+    " WHERE g.place = {0}.ctid AND g.version = {0}.xmin)"
+)
+STAGED = _VERSION_STAGED.format(sql.Identifier("t"))
+"""The row `t` of the piece is to go, as the version of it that was staged.
+
+An update of the same page may prune it meanwhile, and put another row where it stood.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,12 @@ class SweepStatements:
     mapped: BoundTable
 
     def stage(self, part: TableSlice) -> sql.Composed:
-        """Make the table of the rows that go: where each of them stands."""
+        """Make the table of the rows that go: where each of them stands, and which version of it does."""
         mapped = self.mapped
         free = not_(self._needed("t", lambda one, alias: self.rules.due(one, alias) if one is mapped else FALSE))
         return sql.SQL(
-            "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT t.ctid AS place FROM {} AS t WHERE {}"
+            "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS"
+            " SELECT t.ctid AS place, t.xmin AS version FROM {} AS t WHERE {}"
         ).format(
             _GOING,
             part.table,
@@ -135,9 +143,8 @@ class SweepStatements:
 
 def _staged(alias: str, part: TableSlice) -> sql.Composed:
     """The row `alias` of the table is of the same piece and goes as well."""
-    return sql.SQL("{0}.tableoid = {1} AND {0}.ctid = ANY (ARRAY(SELECT place FROM pg_temp.expunge_going))").format(
-        sql.Identifier(alias), sql.Literal(part.oid)
-    )
+    of_part = sql.SQL("{}.tableoid = {}").format(sql.Identifier(alias), sql.Literal(part.oid))
+    return and_(of_part, _VERSION_STAGED.format(sql.Identifier(alias)))
 
 
 def _overwrite(rows: OverwrittenRows, table: sql.Composable, source: sql.Composable | None) -> sql.Composed:

@@ -1,0 +1,62 @@
+"""A row of a person on hold stays, however its number is written, and wherever it stands by the time of the deed."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from tests.integration.postgres.test_age_sweep import OLD, ids
+from tests.integration.postgres.test_ages import aged
+from tests.support.postgres.age_sweeps import Held, swept
+from tests.support.postgres.company import execute
+
+from expunge_connectors.contract import SubjectKey
+from expunge_connectors.postgres.ages.age_sweep import AgeSweep
+
+CALLS = "calls: {table: public.calls, start: made, found_by: [{column: %s, identity: %s}]}"
+
+
+@pytest.mark.parametrize("identity", ["token", "user_id"])
+def test_a_number_is_the_same_one_however_many_noughts_are_behind_it(database: str, identity: str) -> None:
+    """A request takes 1, 1.0 and 1.00 for one key (ADR 16), and so does a hold."""
+    execute(
+        database,
+        "CREATE TABLE calls (id int, token numeric, made date);"
+        f"INSERT INTO calls VALUES (1, '1', {OLD}), (2, '1.0', {OLD}), (3, '1.00', {OLD}), (4, '2', {OLD})",
+    )
+    swept(database, aged(CALLS % ("token", identity)), held=Held(frozenset({SubjectKey(identity, "1")})))
+    assert ids(database, "calls") == [1, 2, 3]
+
+
+def test_a_held_row_that_stands_where_a_free_one_was_judged_stays(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No VACUUM: an update of the same page prunes it, and puts the held row's new version where the free one stood."""
+    execute(
+        database,
+        "CREATE TABLE calls (id int, person int, made date, pad text) WITH (fillfactor = 50);"
+        "INSERT INTO calls SELECT n, CASE n WHEN 6 THEN 3 ELSE 100 + n END,"
+        f" {OLD}, repeat('x', 100) FROM generate_series(1, 27) n",
+    )
+    execute(database, "UPDATE calls SET pad = 'y' || pad WHERE id = 5")
+    execute(database, "SELECT count(*) FROM calls")
+    judge, moved = AgeSweep._spare_held, []
+    with psycopg.connect(database) as writer, psycopg.connect(database, autocommit=True) as other:
+        writer.execute("UPDATE calls SET pad = 'z' || pad WHERE id = 5")  # begun before the sweep, and not over
+
+        def place(number: int) -> str:
+            return str(other.execute("SELECT ctid FROM calls WHERE id = %s", [number]).fetchone())
+
+        def judging(*given: object) -> object:
+            judged = judge(*given)  # type: ignore[arg-type]
+            if not moved:
+                before = place(5)
+                writer.commit()
+                other.execute("UPDATE calls SET pad = 'h' || pad WHERE id = 6")
+                moved.append(place(6) == before)
+            return judged
+
+        monkeypatch.setattr(AgeSweep, "_spare_held", judging)
+        held = Held(frozenset({SubjectKey("user_id", "3")}))
+        swept(database, aged(CALLS % ("person", "user_id")), held=held)
+    assert moved == [True]
+    assert ids(database, "calls") == [6]
