@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.acceptance.test_kept_gone import WRONG
 from tests.support.cli import CliRunner
+from tests.support.data_map_text import write_document
 from tests.support.fork_server import ForkServer
 from tests.support.postgres.company import execute
 from tests.support.postgres.small_schemas import left, small_document
@@ -30,6 +32,7 @@ INSERT INTO orders SELECT n, n FROM generate_series(1, 3) n;
 """
 GOES = "data_type: gone"
 STAYS = "data_type: anchor, tombstone: {email: \"'erased-' || id || '@erased.invalid'\"}"
+TWO_DAYS_ON = WRONG.replace("days=3", "days=2")
 LATE = "INSERT INTO orders VALUES (4, 1); INSERT INTO letters VALUES (4, '1@x.example')"
 
 
@@ -156,3 +159,31 @@ def test_what_a_predecessors_record_led_to_is_not_planned_for_who_has_the_addres
     execute(database, "DELETE FROM letters WHERE id = 4")
     cli.run("erase", plan["id"], "--confirm", plan["digest"])
     assert (left(database, "users"), left(database, "scans")) == ([2, 3], [2, 3, 4])
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_a_letter_of_whoever_had_the_address_before_stays_after_the_request_is_closed(
+    database: str, tmp_path: Path, fork_server: ForkServer, *, close: bool
+) -> None:
+    """Its table is mapped later; since when the erased person had the address is known as long as that matters."""
+    execute(database, f"{SCHEMA} UPDATE letters SET created_at = '2024-06-01' WHERE id = 1")
+    orders = REST.strip().partition("\n")[0]
+    first, second = (small_document(USERS % GOES + rest) for rest in (orders, REST))
+    for one in (first, second):
+        one["identities"]["email"]["recycled"] = True
+    cli = installed(tmp_path, fork_server, first, {"main": database})
+    assert erased(cli, "1", "user_id") == {"erased": 1}
+    if close:
+        assert json.loads(cli.run("run-due", "--json", code=TWO_DAYS_ON).out)["people_closed"] == 1
+    write_document(tmp_path / "datamap.yaml", second)
+    assert erased(cli, "1@x.example", "email") == {"partially-erased": 1}
+    assert left(database, "letters") == [1, 2, 3]
+
+
+def test_who_asks_again_after_the_request_is_closed_is_not_found(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    cli = made(database, tmp_path, fork_server, GOES)
+    assert erased(cli, "1,1@x.example") == {"erased": 1}
+    assert json.loads(cli.run("run-due", "--json", code=TWO_DAYS_ON).out)["people_closed"] == 1
+    assert erased(cli, "1,1@x.example") == {"not-found": 1}

@@ -124,8 +124,41 @@ def test_a_day_after_it_is_gone_the_request_is_closed(cli: CliRunner) -> None:
     assert told["people_closed"] == 1
     of_two, of_one = receipts(cli, timedelta(days=4, minutes=5))
     assert [one.event for one in of_one] == ["accepted", "partially-erased", "settled", "kept-gone", "closed"]
-    assert of_one[-1].body["nothingLeftSince"] == of_one[-2].body["verifiedAt"]
+    assert of_one[-1].body["nothingLeftAt"] == of_one[-2].body["verifiedAt"]
     assert of_two[-1].event == "settled"
+
+
+_PREDECESSOR = """
+users: {table: public.users, person: user_id, yields: {user_id: id, email: email}, created: created_at,
+  found_by: [{column: id, identity: user_id}, {column: email, identity: email}]}
+invoices: {table: public.invoices, data_type: kept, start: issued, found_by: [{column: user_id, identity: user_id}]}
+letters: {table: public.letters, created: created_at, found_by: [{column: email, identity: email}]}
+"""
+_LETTER = """
+CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-01-01');
+CREATE TABLE invoices (id int PRIMARY KEY, user_id int, issued date);
+CREATE TABLE letters (id int PRIMARY KEY, email text, created_at timestamptz NOT NULL DEFAULT '2025-02-01');
+INSERT INTO users VALUES (1, '1@x.example');
+INSERT INTO invoices VALUES (1, 1, (now() AT TIME ZONE 'UTC')::date - interval '10 years' + interval '2 days');
+INSERT INTO letters VALUES (9, '1@x.example', '2024-06-01');
+"""
+
+
+def test_a_request_with_something_that_may_be_another_persons_is_not_closed(
+    database: str, tmp_path: Path, fork_server: ForkServer
+) -> None:
+    execute(database, _LETTER)
+    document = small_document(_PREDECESSOR, user_id="integer/2")
+    document["identities"]["email"]["recycled"] = True
+    cli = installed(tmp_path, fork_server, document, {"main": database})
+    plan = json.loads(succeeded(cli.run("plan", "-", "-c", "acme", "--json", stdin=b"user_id\n1\n")))
+    succeeded(cli.run("erase", plan["id"], "--confirm", plan["digest"]))
+    succeeded(cli.run("run-due"))
+    sweep(cli)
+    later(cli, "run-due")
+    told = json.loads(succeeded(cli.run("run-due", "--json", code=LATER.replace("days=3", "days=4"))))
+    (said,) = receipts(cli, timedelta(days=4, minutes=5))
+    assert (told["people_closed"], said[-1].event) == (0, "kept-gone")
 
 
 def test_a_service_says_so_by_itself(cli: CliRunner) -> None:

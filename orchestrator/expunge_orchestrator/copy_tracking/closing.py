@@ -13,9 +13,11 @@ from expunge_config.datamap import LEDGER, DataMap
 from expunge_connectors.contract import CopyListing
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.copy_tracking.refresh import Refreshed
+from expunge_orchestrator.installation_setup import read_log
 from expunge_orchestrator.ledger import closable_people, copies
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
 from expunge_orchestrator.ledger.database import reading
+from expunge_orchestrator.ledger_check import require_log_in_sync
 from expunge_orchestrator.receipts import shared_documents, statement_bodies, statement_issuer
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
 from expunge_orchestrator.rules import copy_horizons
@@ -45,17 +47,29 @@ class _Due:
 def close_due(workspace: Workspace, looked: Refreshed) -> int:
     """State `closed` of everybody of whom it is true by these looks; returns of how many people.
 
+    Raises:
+        LedgerBehindError: The ledger is older than its log.
+
     Args:
         workspace: Its ledger has noted the looks.
         looked: At every place, just now. Where one that matters could not be listed, or proves nothing, nobody closes.
     """
     listings = {one.place: one for one in looked.listings if one.control is not None and one.begun_at is not None}
     with reading(workspace.ledger) as connection:
-        waiting = batches_by_id(connection, closable_people.batches_of(connection))
+        if not closable_people.batches_of(connection, 0, 1):
+            return 0
         earliest = copies.earliest_not_gone(connection)
-    return sum(
-        _close(workspace, due) for batch in waiting if (due := _due(workspace, batch, listings, earliest)) is not None
-    )
+    require_log_in_sync(workspace.ledger, read_log(workspace.settings, workspace.data_map.operator, workspace.keys))
+    number = after = 0
+    while True:
+        with reading(workspace.ledger) as connection:
+            waiting = batches_by_id(connection, closable_people.batches_of(connection, after, _AT_ONCE))
+        if not waiting:
+            return number
+        for batch in waiting:
+            if (due := _due(workspace, batch, listings, earliest)) is not None:
+                number += _close(workspace, due)
+        after = waiting[-1].id
 
 
 def _due(
@@ -73,6 +87,8 @@ def _due(
         return None
     since = stamp(parse(batch.created_at) - STORES_DIFFER - timedelta(seconds=1))
     with reading(workspace.ledger) as connection:
+        if not closable_people.of_batch(connection, batch.id, until, 0, 1):
+            return None
         gone = copies.seen_gone(connection, set(batch.actions), since)
     document = shared_documents.closing_document(needed, gone, workspace.data_map)
     return _Due(batch, until, document, any(workspace.data_map.backup_places[one].of == LEDGER for one in places))

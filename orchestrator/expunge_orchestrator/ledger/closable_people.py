@@ -1,7 +1,7 @@
 """Closable people in the ledger: of whom nothing is left in the stores, and backup copies may hold something still.
 
-A person leaves this list with the statement `closed`, and their suppression entries with it: these are for what a copy
-could bring back.
+A person leaves this list with the statement `closed`. Their suppression entries stay: later requests, and claims of
+values that pass from one person to another, are decided by them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from expunge_orchestrator.clock import parse, stamp
-from expunge_orchestrator.ledger.suppression_list import remove_entries
 from expunge_orchestrator.ledger.tables import item
 
 _AT_ONCE = 500
@@ -37,10 +36,10 @@ def note_nothing_left(connection: sa.Connection, items: Sequence[int], at: datet
         connection.execute(noted, {"of": items[start : start + _AT_ONCE]})
 
 
-def batches_of(connection: sa.Connection) -> list[int]:
-    """The batches that have such people, in order."""
-    query = sa.select(item.c.batch_id).where(item.c.nothing_left_at.is_not(None)).distinct().order_by(item.c.batch_id)
-    return list(connection.scalars(query))
+def batches_of(connection: sa.Connection, after: int, most: int) -> list[int]:
+    """The batches that have such people, in order, beyond one of them."""
+    query = sa.select(item.c.batch_id).where(item.c.nothing_left_at.is_not(None), item.c.batch_id > after)
+    return list(connection.scalars(query.distinct().order_by(item.c.batch_id).limit(most)))
 
 
 def of_batch(connection: sa.Connection, batch_id: int, until: datetime, after: int, most: int) -> list[ClosablePerson]:
@@ -63,13 +62,11 @@ def of_batch(connection: sa.Connection, batch_id: int, until: datetime, after: i
 
 
 def take(connection: sa.Connection, items: Collection[int]) -> frozenset[int]:
-    """Take people off this list and off the suppression list; returns who was on it still."""
+    """Take people off this list; returns who was on it still."""
     query = (
         sa.update(item)
         .where(item.c.id.in_(items), item.c.nothing_left_at.is_not(None))
         .values(nothing_left_at=None)
         .returning(item.c.id)
     )
-    taken = frozenset(connection.scalars(query).all())
-    remove_entries(connection, sorted(taken))
-    return taken
+    return frozenset(connection.scalars(query).all())

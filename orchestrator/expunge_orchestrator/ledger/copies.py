@@ -21,12 +21,15 @@ _ONE = sa.update(backup_copy).where(
     backup_copy.c.store == sa.bindparam("of_store"),
     backup_copy.c.copy_id == sa.bindparam("of_copy"),
 )
+_BEGUN = sa.bindparam("new_taken_from", type_=sa.String)
 _SEEN_AGAIN = _ONE.values(
     {
         one.name: sa.bindparam(f"new_{one.name}")
         for one in backup_copy.c
-        if not one.primary_key and one.name != "first_seen"
+        if not one.primary_key and one.name not in {"first_seen", "taken_from"}
     }
+    # Never later: an object that is copied onto itself is dated anew, and holds what it held.
+    | {"taken_from": sa.case((backup_copy.c.taken_from < _BEGUN, backup_copy.c.taken_from), else_=_BEGUN)}
 )
 _MISSED = _ONE.where(backup_copy.c.missed_at.is_(None)).values(missed_at=sa.bindparam("at"))
 _GONE = _ONE.values(observed_gone_at=sa.bindparam("at"))

@@ -240,7 +240,7 @@ def closed(batch: Batch, nothing_left_at: datetime, context: str, *, ledger_foll
     """Body of `closed`: nothing of the person is in the stores, nor in a copy that the cited document does not list."""
     return {
         **subject_of_request(batch),
-        "nothingLeftSince": stamp(nothing_left_at),
+        "nothingLeftAt": stamp(nothing_left_at),
         "ledgerCopies": "gone" if ledger_followed else "not-followed",
         "context": [context],
     }

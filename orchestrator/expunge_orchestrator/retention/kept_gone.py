@@ -172,6 +172,7 @@ def _state(workspace: Workspace, gone: Iterable[tuple[Batch, Sequence[KeptUntil]
                     drafts.append(StatementDraft(one.item_id, one.series, "kept-gone", one.subjects, body, still_open))
             if drafts:
                 statement_issuer.issue(connection, workspace.keys, drafts, at)
-            closable_people.note_nothing_left(connection, sorted(left), seen)
+            over = [one.item_id for one in people if one.item_id in left and not one.ambiguous]
+            closable_people.note_nothing_left(connection, over, seen)
             number += len(drafts)
     return number

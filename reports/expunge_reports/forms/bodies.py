@@ -223,12 +223,12 @@ class Closed(Body):
     """That nothing of the person is anywhere any more: every copy that may have held the records is gone.
 
     Attributes:
-        nothing_left_since: when the look was made that found nothing of the person left in the stores.
+        nothing_left_at: when the look was made that found nothing of the person left in the stores.
         ledger_copies: whether copies of the ledger, which open the identifiers, were followed as well; else nothing is
             said of them.
     """
 
-    nothing_left_since: Time
+    nothing_left_at: Time
     ledger_copies: Literal["gone", "not-followed"]
 
 

@@ -9,6 +9,9 @@ from expunge_reports.forms import form_reader
 from expunge_reports.forms.form_reader import NO_NAMES, Digest, Interval, Members, Names
 from expunge_reports.forms.stated_time import Day, Time
 
+LEDGER: Final = "ledger"
+"""What a place has copies of that has them of the operator's ledger, and of no store."""
+
 Action = Literal["delete", "tombstone", "retain"]
 
 

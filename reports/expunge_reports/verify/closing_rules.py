@@ -12,9 +12,9 @@ from typing import Final
 from expunge_reports.consistency import CLOCKS_DIFFER, STORES_DIFFER
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.bodies import Closed
-from expunge_reports.forms.shared_documents import BackupCopies, Listing, Plan
+from expunge_reports.forms.shared_documents import LEDGER, BackupCopies, GoneCopy, Listing, Plan
 from expunge_reports.statement import NOTHING_OPEN
-from expunge_reports.verify.series_reader import LEDGER, Found, Rule, Said, some, stated
+from expunge_reports.verify.series_reader import Found, Rule, Said, some, stated
 
 MARGIN: Final = timedelta(days=1)
 """So long after the look that found nothing left a copy may have begun to be read, or be listed for the first time."""
@@ -26,7 +26,8 @@ def _kept(said: Said, _: datetime) -> Found:
         return
     listed = _listed(said)
     owed = said.before.last is not None and said.before.last.open.items > 0
-    if said.statement.open != NOTHING_OPEN or owed or (listed is not None and listed.may_hold_the_records):
+    unclear = said.before.unclear > 0
+    if said.statement.open != NOTHING_OPEN or owed or unclear or (listed is not None and listed.may_hold_the_records):
         yield "kept-when-closed", ""
     if owed:  # else a look after the answer found nothing there
         # The longest kept come first, so that no line is walked again however many statements close the series.
@@ -52,7 +53,7 @@ def _shown(said: Said, _: datetime) -> Found:
 def _time(said: Said, _: datetime) -> Found:
     """Nothing is left since the last look that is told, each place was listed a day later, and no copy goes later."""
     closed, listed = _request(said), _listed(said)
-    since = None if closed is None else stated(closed.nothing_left_since)
+    since = None if closed is None else stated(closed.nothing_left_at)
     if since is None:
         return
     if said.before.looked != since:
@@ -68,6 +69,12 @@ def _time(said: Said, _: datetime) -> Found:
     latest = said.statement.issued_at + STORES_DIFFER
     later = (one.place for one in listed.seen_gone if (at := stated(one.gone_at)) is not None and at > latest)
     yield from some(("closed-too-early", place) for place in later)
+    yield from some(("copy-days-reversed", one.place) for one in listed.seen_gone if _gone_before_it_was_begun(one))
+
+
+def _gone_before_it_was_begun(copy: GoneCopy) -> bool:
+    begun, gone = stated(copy.taken_between[0]), stated(copy.gone_at)
+    return begun is not None and gone is not None and gone < begun - STORES_DIFFER
 
 
 def _forgotten(said: Said, _: datetime) -> Found:

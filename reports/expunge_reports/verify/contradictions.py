@@ -87,14 +87,14 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "status-against-days": "a copy has a day although nothing ends it, or is overdue and its day is yet to come",
     "copy-days-reversed": "a copy's times are in no possible order, or it is due and has no day",
     "taken-after-listed": "a copy is said to have been taken after the listing that shows it",
-    "kept-when-closed": "everything is said to be over, and a record is kept beyond that day, or a copy may hold one",
+    "kept-when-closed": "everything is said to be over, and a record is kept or ambiguous, or a copy may hold one",
     "closed-unshown": (
         "everything is said to be over, and no list of copies is cited, or it lacks a place that the plan names, or"
         " places with copies of the ledger are listed and nothing is said of these, or the reverse"
     ),
     "gone-unconfirmed": "everything is said to be over, and a place was listed beside nothing that proves the listing",
     "closed-too-early": (
-        "everything is said to be over since another moment than that of the last look, or a place was listed less than"
+        "everything is said to be over as of another moment than that of the last look, or a place was listed less than"
         " a day after it, or a copy is gone after it is said"
     ),
     "copies-forgotten": "everything is said to be over, and a copy that was counted before is not said to be gone",

@@ -16,7 +16,7 @@ from expunge_reports import consistency
 from expunge_reports.consistency import Past
 from expunge_reports.forms import form_reader, shared_documents, stated_time
 from expunge_reports.forms.bodies import Collection, KeptGone, Settled, Store
-from expunge_reports.forms.shared_documents import AnyDocument, BackupCopies, Deadlines, Plan
+from expunge_reports.forms.shared_documents import LEDGER, AnyDocument, BackupCopies, Deadlines, Plan
 from expunge_reports.statement import OpenCopies, Statement
 
 _FIRST, _LAST = (datetime(year, 6, 1, tzinfo=UTC) for year in (1, 9999))
@@ -26,9 +26,6 @@ Found = Iterator[tuple[str, str]]
 """Code and place of each contradiction within one statement."""
 
 _NAMED: Final = 10
-
-LEDGER: Final = "ledger"
-"""What a place has copies of that has them of the operator's ledger, and of no store."""
 
 
 def some(found: Found) -> Found:
@@ -95,6 +92,7 @@ class Before:
         cutoffs: the time from which on records are another's, as stated last, by store.
         ended: whether one is the last look: `settled`, or an end by the operator.
         left: the places that `settled` says an earlier request left.
+        unclear: how many records `settled` counts that may be another person's.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
         told: when the statements were made that say when the stores were asked: the times of the last two, which are of
@@ -117,6 +115,7 @@ class Before:
     cutoffs: Mapping[str, str | None] = field(default_factory=dict)
     ended: bool = False
     left: Sequence[str] = ()
+    unclear: int = 0
     kept: Sequence[tuple[datetime | None, str]] = ()
     told: tuple[datetime | None, datetime | None] = (None, None)
     looked: datetime | None = None
@@ -167,6 +166,10 @@ class Said:
     def new_of(self, form: type[AnyDocument]) -> Iterator[AnyDocument]:
         """Yield the documents of one kind that it is the first to cite."""
         return (one.form for one in self.new if isinstance(one.form, form))
+
+    def _unclear_at_settling(self) -> int:
+        settled = form_reader.read(Settled, self.statement.body) if self.statement.event == "settled" else None
+        return 0 if settled is None else settled.ambiguous or 0
 
     def _left_at_settling(self) -> Sequence[str]:
         settled = form_reader.read(Settled, self.statement.body) if self.statement.event == "settled" else None
@@ -221,6 +224,7 @@ class Said:
             cutoffs={store.store: store.cutoff for store in self.stores} if self.stores else self.before.cutoffs,
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             left=self._left_at_settling() or self.before.left,
+            unclear=self._unclear_at_settling() or self.before.unclear,
             kept=_kept(self.stores) if of_stores else self._kept_still(),
             told=self._told(),
             looked=stated(self.statement.body.get("verifiedAt")) or self.before.looked,

@@ -85,7 +85,7 @@ def kept_gone(current: Statement) -> str | None:
 
 
 def closed(current: Statement) -> str | None:
-    """Return what a statement says to be nowhere any more, and since when; None if it closes no request."""
+    """Return what a statement says to be nowhere any more; None if it closes no request."""
     if current.event != "closed":
         return None
     said = form_reader.read(Closed, current.body)
@@ -93,8 +93,8 @@ def closed(current: Statement) -> str | None:
         return None if not current.body else f"closed: {UNKNOWN_SERIES}"
     ledger = "gone, too" if said.ledger_copies == "gone" else "not followed: nothing is said of them"
     return (
-        f"nothing left in the stores since {said.nothing_left_since}, and every backup copy that was counted, or was"
-        f" begun until a day later, was seen to be gone; copies of the operator's ledger: {ledger}"
+        f"nothing was left in the stores when they were looked at last, {said.nothing_left_at}, and every backup copy"
+        f" that was counted, or was begun until a day later, was seen to be gone; copies of the operator's ledger: {ledger}"
     )
 
 

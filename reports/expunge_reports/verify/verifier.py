@@ -93,7 +93,7 @@ def verify(data: bytes, trust: Trust, openings: Sequence[bytes], now: datetime) 
         contradictions=contradictions.contradictions(statements, parsed.shared, now),
         overdue_since=what_is_owed.overdue_since(statements, documents, now),
         answered_late=what_is_owed.answered_late(statements, documents),
-        copies_past=what_is_owed.copies_past(statements, now),
+        copies_past=what_is_owed.copies_past(statements, documents, now),
         places_not_listed=what_is_owed.places_not_listed(statements, documents),
         openings=len(opened),
         quorum=trust.quorum,

@@ -6,8 +6,9 @@ from functools import reduce
 from typing import Final, NamedTuple, TypeAlias
 
 from expunge_reports.consistency import Past
-from expunge_reports.forms import shared_documents, stated_time
-from expunge_reports.forms.shared_documents import BackupCopies, Deadlines, Plan
+from expunge_reports.forms import form_reader, shared_documents, stated_time
+from expunge_reports.forms.bodies import Identifiers
+from expunge_reports.forms.shared_documents import LEDGER, BackupCopies, Deadlines, Plan
 from expunge_reports.statement import Statement
 
 Documents: TypeAlias = Mapping[str, shared_documents.Document | None]
@@ -74,7 +75,7 @@ def _answer_due(statements: Sequence[Statement], documents: Documents) -> dateti
     return None
 
 
-def copies_past(statements: Sequence[Statement], now: datetime) -> int:
+def copies_past(statements: Sequence[Statement], documents: Documents, now: datetime) -> int:
     """Return how many of the backup copies that were stated last should be stated to be gone by now.
 
     Nothing is stated when one of them goes; when the last has gone the request is closed, if it owes nothing itself and
@@ -84,9 +85,23 @@ def copies_past(statements: Sequence[Statement], now: datetime) -> int:
     copies = last.open.copies
     if last.final or last.open.items or copies.without_day or copies.last_by is None:
         return 0
-    if max(copies.last_by, last.issued_at) >= now - CLOSED_WITHIN:
-        return 0
-    return copies.count
+    days = [copies.last_by, last.issued_at]
+    looked = [one for listed in _last(_cited(statements, documents), BackupCopies) for one in listed.listings]
+    if any(one.of == LEDGER for one in looked):
+        until = _openable_until(statements)  # copies of the ledger are followed as well
+        if until is None:
+            return 0
+        days.append(until)
+    return copies.count if max(days) < now - CLOSED_WITHIN else 0
+
+
+def _openable_until(statements: Sequence[Statement]) -> datetime | None:
+    """Return until when copies of the ledger open the identifiers, as stated last; None if no day is known."""
+    for current in reversed(statements):
+        identifiers = form_reader.read(Identifiers, current.body.get("identifiers"))
+        if identifiers is not None:
+            return stated_time.moment(identifiers.until)
+    return None
 
 
 def places_not_listed(statements: Sequence[Statement], documents: Documents) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ _MEMBERS = {
     "on-hold": {"outcome": "on-hold", "reason": "A court", "until": None, "verifiedAt": "2026-11-24T10:15:42Z"},
     "re-erased": {"verifiedAt": "2026-11-24T10:15:42Z"},
     "settled": {"verifiedAt": "2026-11-24T10:15:42Z", "due": 0, "identifiers": KEPT_KEYS},
-    "closed": {"nothingLeftSince": "2026-11-24T10:15:42Z", "ledgerCopies": "not-followed"},
+    "closed": {"nothingLeftAt": "2026-11-24T10:15:42Z", "ledgerCopies": "not-followed"},
     "denied": {"outcome": "denied", "reason": "Several people"},
     "cancelled": {"outcome": "cancelled", "reason": "Nothing was erased", "identifiers": KEPT_KEYS},
 }

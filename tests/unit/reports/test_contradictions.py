@@ -507,7 +507,7 @@ def closed(hours: float = 49.95, **members: object) -> Callable[[Receipt], None]
     def change(receipt: Receipt) -> None:
         receipt["documents"].setdefault("gone", copy.deepcopy(GONE))
         looks = [one["body"]["verifiedAt"] for one in receipt["series"] if "verifiedAt" in one["body"]]
-        said = {**OF_CLOSED, "nothingLeftSince": max(looks, default=at()), "ledgerCopies": "not-followed", **members}
+        said = {**OF_CLOSED, "nothingLeftAt": max(looks, default=at()), "ledgerCopies": "not-followed", **members}
         then("closed", hours, cites=["gone"], body=said)(receipt)
 
     return change
@@ -1740,8 +1740,8 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
             lambda r: r["documents"]["gone"]["listings"].append(ledger_listed(control=None)),
         ),
     ),
-    "closed since before the last look": ("closed-too-early", closed(nothingLeftSince=at(20))),
-    "closed since after the last look": ("closed-too-early", closed(nothingLeftSince=at(25.95))),
+    "closed since before the last look": ("closed-too-early", closed(nothingLeftAt=at(20))),
+    "closed since after the last look": ("closed-too-early", closed(nothingLeftAt=at(25.95))),
     "closed less than a day after the last look": (
         "closed-too-early",
         of_gone(listings=[GONE["listings"][0] | {"at": at(49.7), "storageAt": at(49.7)}]),
@@ -1749,6 +1749,14 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
     "closed before a copy went": (
         "closed-too-early",
         of_gone(seenGone=[*GONE["seenGone"][:2], GONE["seenGone"][2] | {"goneAt": at(75)}]),
+    ),
+    "closed, and what may be another person's is there": (
+        "kept-when-closed",
+        both(erased, body(2, ambiguous=1), CLOSED),
+    ),
+    "closed and a copy gone before it was begun": (
+        "copy-days-reversed",
+        of_gone(seenGone=[*GONE["seenGone"][:2], GONE["seenGone"][2] | {"goneAt": at(-24 * 20)}]),
     ),
     "closed and a copy forgotten": ("copies-forgotten", of_gone(seenGone=GONE["seenGone"][:2])),
     "closed and another copy in its place": (

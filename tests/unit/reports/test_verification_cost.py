@@ -139,7 +139,7 @@ def test_a_statement_costs_no_more_however_many_are_before_it(event: str) -> Non
     assert many < 22 * few
 
 
-CLOSED = {"controller": "acme", "nothingLeftSince": AT, "ledgerCopies": "not-followed", "context": []}
+CLOSED = {"controller": "acme", "nothingLeftAt": AT, "ledgerCopies": "not-followed", "context": []}
 
 
 @pytest.mark.parametrize("until", ["2026-01-01", "2035-07-10", None])

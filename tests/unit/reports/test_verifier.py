@@ -282,7 +282,7 @@ def test_a_statement_says_what_is_open_and_which_copies_there_are(operator):
         operator.issue(event, still_open=owed, final=event == "closed")
     told = verdict_text.lines(operator.verify(operator.export()))
     said = [line.partition(" (")[2] for line in told if line.startswith("  ") and line[2].isdigit()]
-    assert "nothing left in the stores since 2026-11-24T10:15:42Z, and every backup copy" in told[-1]
+    assert "nothing was left in the stores when they were looked at last, 2026-11-24T10:15:42Z, and every" in told[-1]
     assert said == [
         "1 open, expected by 2026-12-07T00:00:00+00:00)",
         (
