@@ -94,7 +94,8 @@ def closed(current: Statement) -> str | None:
     ledger = "gone, too" if said.ledger_copies == "gone" else "not followed: nothing is said of them"
     return (
         f"nothing was left in the stores when they were looked at last, {said.nothing_left_at}, and every backup copy"
-        f" that was counted, or was begun until a day later, was seen to be gone; copies of the operator's ledger: {ledger}"
+        " that was counted, or was begun until a day later, was seen to be gone; copies of the operator's ledger:"
+        f" {ledger}"
     )
 
 
