@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from expunge_reports.page import date_format
-from expunge_reports.statement import Statement
+from expunge_reports.statement import NOTHING_OPEN, Statement
 from expunge_reports.verify import statement_text
 
 EVENTS: Final[Mapping[str, str]] = {
@@ -146,6 +146,8 @@ def still_open(current: Statement) -> str:
         return f"Nothing here; the request goes on in another receipt: {series}"
     if current.final:
         return "Nothing; this is the last statement"
+    if current.event == "closed" and current.open == NOTHING_OPEN:
+        return "Nothing"
     own = (
         "nothing that the request itself owes"
         if current.open.items == 0
