@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -98,21 +99,26 @@ class Life:
 
 @pytest.fixture
 def life(calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path) -> Iterator[Life]:
+    """Two places: one with dumps, one with copies of the ledger."""
+    with begun(calltrack, inspector, tmp_path, dumps="main", ledgers="ledger") as made:
+        yield made
+
+
+@contextmanager
+def begun(calltrack: CompanyStack, inspector: StoreInspector, home: Path, **places: str) -> Iterator[Life]:
     """Dumps of each of the last five days and of the next, kept for thirty days; objects beside them for five."""
-    document = document_of(calltrack.settings(tmp_path / "expunge").data_map)
+    document = document_of(calltrack.settings(home / "expunge").data_map)
     dumps = document["backups"]["dumps"]
-    document["backups"] = {name: {**dumps, "of": of} for name, of in (("dumps", "main"), ("ledgers", "ledger"))}
-    path = write_document(tmp_path / "map.yaml", document)
-    with moved_clock() as moved, fresh_installation(calltrack, tmp_path / "expunge", data_map=path) as installation:
+    document["backups"] = {name: {**dumps, "of": of} for name, of in places.items()}
+    path = write_document(home / "map.yaml", document)
+    with moved_clock() as moved, fresh_installation(calltrack, home / "expunge", data_map=path) as installation:
         start = clock.now()
         nightly = [Scripted(f"{number}.dump", start + number * DAY, 30 * DAY) for number in range(-5, 3)]
         objects = [Scripted(f"object-{number}", start - DAY, 5 * DAY, OBJECTS) for number in range(3)]
         of_ledger = [Scripted(f"{number}.ledger", start + number * DAY, 7 * DAY) for number in range(-2, 3)]
-        places = [
-            ScriptedPlace("dumps", "main", moved, [*nightly, *objects]),
-            ScriptedPlace("ledgers", "ledger", moved, of_ledger),
-        ]
-        yield Life(installation, moved, make_holder(inspector).csv, places)
+        script = {"main": [*nightly, *objects], "ledger": of_ledger}
+        made = [ScriptedPlace(name, of, moved, script[of]) for name, of in places.items()]
+        yield Life(installation, moved, make_holder(inspector).csv, made)
 
 
 def suppressed(life: Life) -> int:
@@ -237,6 +243,22 @@ def test_an_object_that_is_overwritten_every_night_keeps_the_request_open(life: 
     batch = life.erased()
     assert [life.look(day * DAY + 2 * HOUR) for day in range(1, 9)] == [0] * 8
     life.receipt(batch)
+
+
+def test_a_copy_that_was_counted_under_another_places_name_keeps_the_request_open(
+    calltrack: CompanyStack, inspector: StoreInspector, tmp_path: Path
+) -> None:
+    """Two places of one bucket: the one under whose name the copy was stated is down while it goes."""
+    with begun(calltrack, inspector, tmp_path, dumps="main", dumps2="main", ledgers="ledger") as life:
+        first, second, _ = life.places
+        first.storage = second.storage = "one-bucket"
+        batch = life.erased()
+        second.down = True
+        assert life.look(timedelta(hours=3)) == 0
+        first.script = second.script = []
+        second.down = False
+        assert life.look(60 * DAY) == 0
+        assert life.events(batch)[-1] == "settled"
 
 
 def test_nobody_is_closed_twice_by_two_who_look_at_once(life: Life) -> None:

@@ -65,14 +65,15 @@ class ScriptedPlace:
     control: str | None = "object README"
     down: bool = False
     hidden: set[str] = field(default_factory=set)
+    storage: str = ""
 
     def inspect(self) -> Sequence[Finding]:
         """Nothing is noticed."""
         return []
 
     def identity(self) -> StoreIdentity:
-        """Of this name."""
-        return StoreIdentity(self.name, "scripted", {"name": self.name})
+        """Of its storage's name, which is mostly its own."""
+        return StoreIdentity(self.name, "scripted", {"name": self.storage or self.name})
 
     def copies(self) -> CopyListing:
         """What is there."""

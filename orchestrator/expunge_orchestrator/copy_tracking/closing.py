@@ -5,7 +5,7 @@ It takes no identifiers, which are destroyed by then: a moment for each person a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,7 +22,9 @@ from expunge_orchestrator.receipts import shared_documents, statement_bodies, st
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
 from expunge_orchestrator.rules import copy_horizons
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports.consistency import STORES_DIFFER
+from expunge_reports.consistency import STORES_DIFFER, copies_forgotten
+from expunge_reports.forms import form_reader
+from expunge_reports.forms.shared_documents import BackupCopies, GoneCopy
 
 _AT_ONCE = 500
 
@@ -33,14 +35,15 @@ class _Due:
 
     Attributes:
         until: of whom nothing was left by then.
-        listings: the places that had to be listed.
         document: what is cited: these listings, and the copies that were seen to be gone.
+        gone: these, as they are read in the document. Of whom an earlier statement counts another one, nothing is said.
         ledger_followed: copies of the ledger are among them.
     """
 
     batch: Batch
     until: datetime
     document: Mapping[str, object]
+    gone: Sequence[GoneCopy]
     ledger_followed: bool
 
 
@@ -91,7 +94,9 @@ def _due(
             return None
         gone = copies.seen_gone(connection, set(batch.actions), since)
     document = shared_documents.closing_document(needed, gone, workspace.data_map)
-    return _Due(batch, until, document, any(workspace.data_map.backup_places[one].of == LEDGER for one in places))
+    read = form_reader.required(BackupCopies, document, "the list of copies")
+    of_ledger = any(workspace.data_map.backup_places[one].of == LEDGER for one in places)
+    return _Due(batch, until, document, read.seen_gone, of_ledger)
 
 
 def _places(batch: Batch, data_map: DataMap) -> set[str]:
@@ -111,7 +116,9 @@ def _close(workspace: Workspace, due: _Due) -> int:
             people = closable_people.of_batch(connection, due.batch.id, due.until, after, _AT_ONCE)
             if not people:
                 return number
-            taken = closable_people.take(connection, [one.item_id for one in people])
+            counted = statement_issuer.copies_listed(connection, [one.series for one in people])
+            whole = [one for one in people if not any(copies_forgotten(counted[one.series], due.gone))]
+            taken = closable_people.take(connection, [one.item_id for one in whole])
             cited = statement_issuer.store_document(connection, due.document)
             drafts = [
                 StatementDraft(
@@ -121,7 +128,7 @@ def _close(workspace: Workspace, due: _Due) -> int:
                     one.subjects,
                     statement_bodies.closed(due.batch, one.nothing_left_at, cited, ledger_followed=due.ledger_followed),
                 )
-                for one in people
+                for one in whole
                 if one.item_id in taken
             ]
             statement_issuer.issue(connection, workspace.keys, drafts, now())

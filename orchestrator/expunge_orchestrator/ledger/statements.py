@@ -172,6 +172,12 @@ def of_series(connection: sa.Connection, series: str) -> list[IssuedStatement]:
     return [IssuedStatement(*row) for row in rows]
 
 
+def all_of(connection: sa.Connection, series: Collection[str]) -> list[tuple[str, bytes]]:
+    """(series, envelope) of every statement of these series."""
+    rows = connection.execute(sa.select(statement.c.series, statement.c.envelope).where(statement.c.series.in_(series)))
+    return [(row.series, row.envelope) for row in rows]
+
+
 def last_of(connection: sa.Connection, series: Collection[str], events: Collection[str]) -> dict[str, bytes]:
     """Series -> the last of its statements of one of these events; those without one are left out."""
     last = (

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from typing import NamedTuple
 
 from expunge_orchestrator.clock import parse, stamp
@@ -16,7 +17,10 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.statements import Place
 from expunge_reports import canonical, consistency, dsse, statement_payload
 from expunge_reports import statement as statements
+from expunge_reports.consistency import NOTHING_COUNTED, CountedCopies
 from expunge_reports.errors import ContradictionError
+from expunge_reports.forms import shared_documents
+from expunge_reports.forms.shared_documents import BackupCopies
 from expunge_reports.keys import KeyRing
 from expunge_reports.log import leaf
 from expunge_reports.log.transparency_log import LogWriter
@@ -152,6 +156,21 @@ def copies_counted(connection: Transaction, series: Sequence[str]) -> dict[str, 
         name: (one.open.copies, f"sha256:{next(digest for digest in one.context if digest in lists)}")
         for name, one in counted.items()
     }
+
+
+def copies_listed(connection: Transaction, series: Sequence[str]) -> dict[str, CountedCopies]:
+    """Series -> the copies that the lists count which its statements cite."""
+    cited: dict[str, set[str]] = {}
+    for name, envelope in ledger_statements.all_of(connection, series):
+        cited.setdefault(name, set()).update(statements.parse(dsse.payload_of(envelope)).context)
+    bodies = ledger_statements.documents(connection, set().union(*cited.values()))
+    lists = {digest: shared_documents.document(json.loads(body)) for digest, body in bodies.items()}
+    counted: dict[frozenset[str], CountedCopies] = {}
+    for digests in map(frozenset, cited.values()):
+        if digests not in counted:
+            copies = (one for digest in digests if isinstance(one := lists.get(digest), BackupCopies))
+            counted[digests] = reduce(CountedCopies.with_list, copies, NOTHING_COUNTED)
+    return {name: counted[frozenset(digests)] for name, digests in cited.items()}
 
 
 def _require_possible(draft: StatementDraft, past: consistency.Past, dated: datetime) -> None:

@@ -3,12 +3,12 @@
 A request is closed by looks at the places of copies alone: its identifiers are destroyed by then (ADR 33).
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
 
+from expunge_reports import consistency
 from expunge_reports.consistency import CLOCKS_DIFFER, STORES_DIFFER
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.bodies import Closed
@@ -78,24 +78,12 @@ def _gone_before_it_was_begun(copy: GoneCopy) -> bool:
 
 
 def _forgotten(said: Said, _: datetime) -> Found:
-    """Each copy that was counted before was seen gone: by its name where it has one, else as many of its kind."""
+    """Each copy that was counted before was seen gone."""
     if _request(said) is None:
         return
     listed = _listed(said)
-    gone = () if listed is None else listed.seen_gone
-    number = Counter[tuple[str, str, str]]()
-    for one in gone:
-        number[one.place, one.store, one.kind] += max(0, one.copies)
-    named = {(one.place, one.store, one.id) for one in gone}
-    grouped = {(one.place, one.store, one.kind) for one in gone if one.id is None}
-    fewer = (place for (place, store, kind), most in said.before.counted.items() if number[place, store, kind] < most)
-    yield from some(("copies-forgotten", place) for place in fewer)
-    lacking = (
-        place
-        for (place, store, kind), ids in said.before.named.items()
-        if (place, store, kind) not in grouped and any((place, store, one) not in named for one in ids)
-    )
-    yield from some(("copies-forgotten", place) for place in lacking)
+    places = consistency.copies_forgotten(said.before.counted, () if listed is None else listed.seen_gone)
+    yield from some(("copies-forgotten", place) for place in places)
 
 
 def _request(said: Said) -> Closed | None:

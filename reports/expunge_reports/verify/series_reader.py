@@ -4,16 +4,15 @@ What is derived from a document is derived once, however many statements cite it
 before one is carried along: the work grows with the receipt alone.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import islice
 from typing import Final
 
 from expunge_reports import consistency
-from expunge_reports.consistency import Past
+from expunge_reports.consistency import NOTHING_COUNTED, CountedCopies, Past
 from expunge_reports.forms import form_reader, shared_documents, stated_time
 from expunge_reports.forms.bodies import Collection, KeptGone, Settled, Store
 from expunge_reports.forms.shared_documents import LEDGER, AnyDocument, BackupCopies, Deadlines, Plan
@@ -99,8 +98,7 @@ class Before:
             one moment where several were made at once.
         looked: when the last look was made that one tells of.
         copies: the last list of backup copies that was cited.
-        counted: by place, store and kind, the most backup copies that one list of theirs has.
-        named: the ids of those that have one, of any list.
+        counted: the backup copies that their lists count.
         clocks: the last deadlines that were cited.
         plan: the last plan that was cited.
     """
@@ -120,8 +118,7 @@ class Before:
     told: tuple[datetime | None, datetime | None] = (None, None)
     looked: datetime | None = None
     copies: Cited | None = None
-    counted: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    named: Mapping[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
+    counted: CountedCopies = NOTHING_COUNTED
     clocks: Deadlines | None = None
     plan: Cited | None = None
 
@@ -179,25 +176,6 @@ class Said:
         gone = form_reader.read(KeptGone, self.statement.body) if self.statement.event == "kept-gone" else None
         return self.before.kept if gone is None else [one for one in self.before.kept if one[1] not in gone.places]
 
-    def _counted(self) -> Mapping[tuple[str, str, str], int]:
-        most = self.before.counted
-        for listed in self.new_of(BackupCopies):
-            number = Counter[tuple[str, str, str]]()
-            for one in listed.may_hold_the_records:
-                number[one.place, one.store, one.kind] += max(0, one.copies)
-            most = {key: max(most.get(key, 0), number[key]) for key in most.keys() | number.keys()}
-        return most
-
-    def _named(self) -> Mapping[tuple[str, str, str], frozenset[str]]:
-        named = self.before.named
-        for listed in self.new_of(BackupCopies):
-            ids: dict[tuple[str, str, str], set[str]] = {}
-            for one in listed.may_hold_the_records:
-                if one.id is not None:
-                    ids.setdefault((one.place, one.store, one.kind), set()).add(one.id)
-            named = {key: named.get(key, frozenset()) | ids.get(key, set()) for key in named.keys() | ids.keys()}
-        return named
-
     @property
     def told_before(self) -> datetime | None:
         """When the last statement was made, before this one was, that says when the stores were asked."""
@@ -228,8 +206,7 @@ class Said:
             kept=_kept(self.stores) if of_stores else self._kept_still(),
             told=self._told(),
             looked=stated(self.statement.body.get("verifiedAt")) or self.before.looked,
-            counted=self._counted(),
-            named=self._named(),
+            counted=reduce(CountedCopies.with_list, self.new_of(BackupCopies), self.before.counted),
             copies=next((one for one in self.cited if isinstance(one.form, BackupCopies)), self.before.copies),
             clocks=next(self.all_of(Deadlines), self.before.clocks),
             plan=self.plan,
