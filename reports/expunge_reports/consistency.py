@@ -245,6 +245,14 @@ def follows(event: str, before: Past) -> bool:
     return unanswered and not before.answered and not before.denied
 
 
+def leaves_something(settled: Mapping[str, object]) -> bool:
+    """Tell whether the body of `settled` leaves anything that nobody looks for again: then the request is never closed.
+
+    Records that may be another person's, what an earlier request left, or values by which nothing was searched for.
+    """
+    return any(settled.get(one) for one in ("due", "ambiguous", "unread", "left"))
+
+
 def owes_nothing(event: str, owed: Open) -> bool:
     """Tell whether an event that leaves something to be stated says that nothing is open."""
     return event in OWING and not owed.items

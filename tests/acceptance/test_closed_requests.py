@@ -292,3 +292,14 @@ def test_of_a_request_of_yesterday_the_moment_is_the_last_look(life: Life) -> No
     settled, closed = verdict.statements[-2:]
     assert closed.body["nothingLeftAt"] == settled.body["verifiedAt"]
     assert datetime.fromisoformat(str(closed.body["nothingLeftAt"])) < closed.issued_at - 49 * DAY
+
+
+def test_a_value_that_could_not_be_read_keeps_the_request_open(life: Life, inspector: StoreInspector) -> None:
+    """It would have led on: nobody knows whether there is more of the person."""
+    ann = make_holder(inspector)
+    inspector.sql("UPDATE users SET phone = '030 unreadable' WHERE id = %s", ann.id)
+    life.person = ann.csv
+    batch = life.erased()
+    assert life.look(60 * DAY) == 0
+    verdict, _ = life.receipt(batch)
+    assert (verdict.statements[-1].event, verdict.complete) == ("settled", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from expunge_orchestrator.execution import (
     concurrent_requests,
@@ -28,6 +29,7 @@ from expunge_orchestrator.rules import outcome_decision, owed, pipeline, success
 from expunge_orchestrator.rules.outcome_decision import ChunkDecision, ChunkFacts, PersonFacts, Way
 from expunge_orchestrator.rules.outcomes import Result
 from expunge_orchestrator.rules.retention_grounds import grounds_of
+from expunge_reports import consistency
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +114,9 @@ def _apply(context: StepContext, decision: ChunkDecision, beside: _Beside) -> St
         _settled(writer, beside)
         writer.end_people()
         writer.keys_kept.extend(beside.kept)
-        _note_nothing_left(writer, beside)
         return writer.apply(Transition(state=ChunkState.DONE))
 
     return write
-
-
-def _note_nothing_left(writer: OutcomeWriter, beside: _Beside) -> None:
-    """Of whom nothing is there any more, the moment of the look: from then on backup copies alone are followed."""
-    over = [item.id for item, end in writer.on_way(Way.ANSWERED) if not collection_lines.anything_there(end.lines)]
-    looked = {True: writer.seen, False: writer.looked_at(pipeline.REVIEW)}
-    for again, at in looked.items():
-        people = [one for one in over if (one in beside.again) is again]
-        if people:
-            closable_people.note_nothing_left(writer.connection, people, at)
 
 
 def _fail(writer: OutcomeWriter) -> None:
@@ -164,11 +155,13 @@ def _settled(writer: OutcomeWriter, beside: _Beside) -> None:
     context, told, reviewed = writer.context, beside.evidence, writer.looked_at(pipeline.REVIEW)
     contact_kept = request_facts.contact_kept(writer.connection, context.batch)
     drafts = []
+    nothing_left: dict[datetime, list[int]] = {}
     for item, end in writer.on_way(Way.ANSWERED):
+        looked = writer.seen if item.id in beside.again else reviewed
         body = statement_bodies.settled(
             context.batch,
             end.lines,
-            writer.seen if item.id in beside.again else reviewed,
+            looked,
             writer.cited,
             told.searched.get(item.id),
             contact_kept=contact_kept,
@@ -178,4 +171,8 @@ def _settled(writer: OutcomeWriter, beside: _Beside) -> None:
         )
         still_open = owed.places(len(collection_lines.still_there(end.lines)), told.copies)
         drafts.append(StatementDraft(item.id, item.series, "settled", item.subjects, body, still_open))
+        if not still_open.items and not consistency.leaves_something(body):
+            nothing_left.setdefault(looked, []).append(item.id)
     writer.statements.append(drafts)
+    for looked, people in nothing_left.items():  # from then on backup copies alone are followed
+        closable_people.note_nothing_left(writer.connection, people, looked)

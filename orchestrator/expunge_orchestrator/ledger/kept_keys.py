@@ -14,8 +14,7 @@ from expunge_orchestrator.clock import now, stamp
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import of_scope
 from expunge_orchestrator.ledger.suppression_list import TAGS_AT_ONCE
-from expunge_orchestrator.rules import count_records, successive_looks
-from expunge_orchestrator.rules.count_records import CountRecord
+from expunge_orchestrator.rules import successive_looks
 
 _ANY = sa.select(tables.residual_keys.c.item_id).limit(1)
 _COUNTS = (tables.item.c.found, tables.item.c.verified, tables.item.c.reviewed, tables.item.c.reverified)
@@ -48,7 +47,6 @@ class KeptUntil:
 
     Attributes:
         subjects: What the series of statements is about.
-        ambiguous: Something was seen last of which nobody knows whether it is this person's.
     """
 
     item_id: int
@@ -58,7 +56,6 @@ class KeptUntil:
     wrapped_key: bytes = field(repr=False)
     sealed_keys: bytes = field(repr=False)
     places: Sequence[tuple[str, str, bool]]
-    ambiguous: bool
 
 
 def insert(  # noqa: PLR0913, PLR0917 - the row's columns
@@ -87,14 +84,7 @@ def due_for_look(connection: sa.Connection, today: date, after: int, most: int) 
     kept, item = tables.residual_keys.c, tables.item.c
     query = (
         sa.select(
-            kept.item_id,
-            item.batch_id,
-            item.series,
-            item.subjects,
-            kept.wrapped_key,
-            kept.sealed_keys,
-            kept.places,
-            *_COUNTS,
+            kept.item_id, item.batch_id, item.series, item.subjects, kept.wrapped_key, kept.sealed_keys, kept.places
         )
         .join(tables.item, item.id == kept.item_id)
         .where(kept.look_on <= today.isoformat(), kept.item_id > after)
@@ -110,14 +100,9 @@ def due_for_look(connection: sa.Connection, today: date, after: int, most: int) 
             row.wrapped_key,
             row.sealed_keys,
             [(store, name, reached) for store, name, reached in row.places],
-            _any_ambiguous(successive_looks.last_seen(row.found, row.verified, row.reviewed, row.reverified)),
         )
         for row in connection.execute(query)
     ]
-
-
-def _any_ambiguous(seen: CountRecord) -> bool:
-    return any(one.ambiguous for names in seen.values() for one in count_records.unpack(names).values())
 
 
 def put_off_look(connection: sa.Connection, items: Collection[int], day: date) -> None:

@@ -165,11 +165,6 @@ def left(lines: Iterable[CollectionOutcome]) -> list[tuple[str, str]]:
     return [(line.store, line.collection) for line in lines if line.outcome is Outcome.LEFT or line.left_before]
 
 
-def anything_there(lines: Sequence[CollectionOutcome]) -> bool:
-    """Whether anything may be there of a person: left, kept for a time, or not known whose it is."""
-    return bool(still_there(lines)) or any(line.verified is not None and line.verified.ambiguous for line in lines)
-
-
 def still_there(lines: Sequence[CollectionOutcome]) -> list[tuple[str, str]]:
     """(store, collection) in which something is left or kept for a time: the keys that lead there are kept."""
     return list(dict.fromkeys([*left(lines), *kept_for_a_time(lines)]))

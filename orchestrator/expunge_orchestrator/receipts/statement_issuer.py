@@ -158,6 +158,13 @@ def copies_counted(connection: Transaction, series: Sequence[str]) -> dict[str, 
     }
 
 
+def leaving_something(connection: Transaction, series: Sequence[str]) -> set[str]:
+    """Those of the series whose `settled` leaves something that nobody looks for again: they are never closed."""
+    settled = ledger_statements.last_of(connection, series, {"settled"})
+    bodies = {name: statements.parse(dsse.payload_of(envelope)).body for name, envelope in settled.items()}
+    return {name for name, body in bodies.items() if consistency.leaves_something(body)}
+
+
 def copies_listed(connection: Transaction, series: Sequence[str]) -> dict[str, CountedCopies]:
     """Series -> the copies that the lists count which its statements cite."""
     cited: dict[str, set[str]] = {}

@@ -172,7 +172,8 @@ def _state(workspace: Workspace, gone: Iterable[tuple[Batch, Sequence[KeptUntil]
                     drafts.append(StatementDraft(one.item_id, one.series, "kept-gone", one.subjects, body, still_open))
             if drafts:
                 statement_issuer.issue(connection, workspace.keys, drafts, at)
-            over = [one.item_id for one in people if one.item_id in left and not one.ambiguous]
+            unclear = statement_issuer.leaving_something(connection, [one.series for one in people])
+            over = [one.item_id for one in people if one.item_id in left and one.series not in unclear]
             closable_people.note_nothing_left(connection, over, seen)
             number += len(drafts)
     return number

@@ -26,8 +26,8 @@ def _kept(said: Said, _: datetime) -> Found:
         return
     listed = _listed(said)
     owed = said.before.last is not None and said.before.last.open.items > 0
-    unclear = said.before.unclear > 0
-    if said.statement.open != NOTHING_OPEN or owed or unclear or (listed is not None and listed.may_hold_the_records):
+    held = listed is not None and listed.may_hold_the_records
+    if said.statement.open != NOTHING_OPEN or owed or said.before.unclear or held:
         yield "kept-when-closed", ""
     if owed:  # else a look after the answer found nothing there
         # The longest kept come first, so that no line is walked again however many statements close the series.

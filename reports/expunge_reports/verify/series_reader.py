@@ -91,7 +91,7 @@ class Before:
         cutoffs: the time from which on records are another's, as stated last, by store.
         ended: whether one is the last look: `settled`, or an end by the operator.
         left: the places that `settled` says an earlier request left.
-        unclear: how many records `settled` counts that may be another person's.
+        unclear: whether `settled` leaves something that nobody looks for again.
         kept: what the last one keeps that says anything of stores, the longest kept first, as (until, place); None: no
             day is given.
         told: when the statements were made that say when the stores were asked: the times of the last two, which are of
@@ -113,7 +113,7 @@ class Before:
     cutoffs: Mapping[str, str | None] = field(default_factory=dict)
     ended: bool = False
     left: Sequence[str] = ()
-    unclear: int = 0
+    unclear: bool = False
     kept: Sequence[tuple[datetime | None, str]] = ()
     told: tuple[datetime | None, datetime | None] = (None, None)
     looked: datetime | None = None
@@ -164,9 +164,8 @@ class Said:
         """Yield the documents of one kind that it is the first to cite."""
         return (one.form for one in self.new if isinstance(one.form, form))
 
-    def _unclear_at_settling(self) -> int:
-        settled = form_reader.read(Settled, self.statement.body) if self.statement.event == "settled" else None
-        return 0 if settled is None else settled.ambiguous or 0
+    def _unclear(self) -> bool:
+        return self.statement.event == "settled" and consistency.leaves_something(self.statement.body)
 
     def _left_at_settling(self) -> Sequence[str]:
         settled = form_reader.read(Settled, self.statement.body) if self.statement.event == "settled" else None
@@ -202,7 +201,7 @@ class Said:
             cutoffs={store.store: store.cutoff for store in self.stores} if self.stores else self.before.cutoffs,
             ended=self.before.ended or self.statement.event == "settled" or self.is_end,
             left=self._left_at_settling() or self.before.left,
-            unclear=self._unclear_at_settling() or self.before.unclear,
+            unclear=self.before.unclear or self._unclear(),
             kept=_kept(self.stores) if of_stores else self._kept_still(),
             told=self._told(),
             looked=stated(self.statement.body.get("verifiedAt")) or self.before.looked,

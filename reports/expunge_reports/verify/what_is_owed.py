@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Final, NamedTuple, TypeAlias
 
+from expunge_reports import consistency
 from expunge_reports.consistency import Past
 from expunge_reports.forms import form_reader, shared_documents, stated_time
 from expunge_reports.forms.bodies import Identifiers
@@ -84,6 +85,8 @@ def copies_past(statements: Sequence[Statement], documents: Documents, now: date
     last = statements[-1]
     copies = last.open.copies
     if last.final or last.open.items or copies.without_day or copies.last_by is None:
+        return 0
+    if any(one.event == "settled" and consistency.leaves_something(one.body) for one in statements):
         return 0
     days = [copies.last_by, last.issued_at]
     looked = [one for listed in _last(_cited(statements, documents), BackupCopies) for one in listed.listings]

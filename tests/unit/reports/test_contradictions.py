@@ -1754,6 +1754,10 @@ CASES: dict[str, tuple[str, Callable[[Receipt], None]]] = {
         "kept-when-closed",
         both(erased, body(2, ambiguous=1), CLOSED),
     ),
+    "closed, and by a value that could not be read nothing was searched for": (
+        "kept-when-closed",
+        both(erased, body(2, unread=1), CLOSED),
+    ),
     "closed and a copy gone before it was begun": (
         "copy-days-reversed",
         of_gone(seenGone=[*GONE["seenGone"][:2], GONE["seenGone"][2] | {"goneAt": at(-24 * 20)}]),

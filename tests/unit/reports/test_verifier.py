@@ -262,6 +262,17 @@ def test_copies_whose_days_have_passed_are_counted(operator):
     assert operator.verify(operator.export(), now=datetime(2030, 1, 1, tzinfo=UTC)).complete
 
 
+@pytest.mark.parametrize("left", ["ambiguous", "unread"])
+def test_a_request_that_is_never_closed_is_never_late(operator, left):
+    """What may be another person's keeps it open, and so does what could not be searched for."""
+    held = _copies(_copy("a", "due", "2026-12-07T00:00:00Z"))
+    operator.documents = [held]
+    operator.issue("accepted", body={"context": []})
+    operator.issue("erased", body={"context": [export.document_digest(held)]})
+    operator.issue("settled", body={"context": [export.document_digest(held)], left: 1})
+    assert operator.verify(operator.export(), now=datetime(2030, 1, 1, tzinfo=UTC)).copies_past == 0
+
+
 @pytest.mark.parametrize("day", [None, "soon", "2026-12-07T00:00:00", "9999-12-31T23:59:59-23:59", 7])
 def test_a_day_in_another_form_makes_nothing_incomplete(operator, day):
     held, clocks = _copies(_copy("a", "due", day)), _deadlines(day)
