@@ -16,9 +16,8 @@ from expunge_config.datamap import DataMap
 from expunge_connectors.contract import Keeping, NamedThing, SubjectKey
 from expunge_connectors.postgres.ages.due_rows import AgeRules
 from expunge_connectors.postgres.ages.row_needs import hangs, stands_for
-from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
-from expunge_connectors.postgres.sql.comparison import of_its_kind, taken_out, tells, values
+from expunge_connectors.postgres.sql.comparison import column_text, of_its_kind, tells, values
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.table_links import Source
 
@@ -76,7 +75,7 @@ def _ways(  # noqa: PLR0913, PLR0917 - where the way has come to
                 inside = sql.SQL("{} CROSS JOIN LATERAL {} AS v (value)").format(beside, values(link.source, alias))
                 yield NamedBy(link.namespace, link.source, inside, sql.SQL("v.value::text"), whose or null, TRUE)
             else:
-                text = _text(link.source, link.columns[0], alias)
+                text = column_text(link.source, link.columns[0], alias)
                 yield NamedBy(link.namespace, link.source, beside, text, whose or null, of_its_kind(link, alias))
         elif link.of is not None and level < _LEVELS:
             lead, above = store.collections[link.of[0]], f"u{level}"
@@ -84,12 +83,6 @@ def _ways(  # noqa: PLR0913, PLR0917 - where the way has come to
                 beside, lead.table.identifier, sql.Identifier(above), hangs(link, alias, lead, above)
             )
             yield from _ways(store, lead, above, joined, whose, identities, level + 1, members=members)
-
-
-def _text(source: Source, live: Column, alias: str) -> sql.Composed:
-    """The text that a column says; of numbers as a request compares them, so that 7.00 is 7 (ADR 16)."""
-    said = taken_out(source, column(alias, live.name))
-    return sql.SQL("pg_catalog.trim_scale({})::text" if live.base == "numeric" else "{}::text").format(said)
 
 
 def beyond(store: BoundStore, mapped: BoundTable, identities: Collection[str], level: int = 0) -> bool:
@@ -133,7 +126,7 @@ def _things(  # noqa: PLR0913, PLR0917 - where the way has come to
     for identity, (source, _) in mapped.yields.items():
         if identity in identities and stands_for(mapped, identity):
             there = sql.SQL("{}{}").format(above, beside)
-            text = _text(source, mapped.table.columns[source.column], alias)
+            text = column_text(source, mapped.table.columns[source.column], alias)
             found.append(NamedBy(identity, source, there, text, whose, tells(source.where, alias)))
     for child, link in rules.along(mapped):
         inner = f"b{level}"

@@ -247,14 +247,21 @@ def equal(
     )
 
 
+def column_text(source: Source, live: Column, alias: str) -> sql.Composed:
+    """The text that a column of the row `alias` says; of numbers as they are compared, so that 7.00 is 7 (ADR 16)."""
+    there = taken_out(source, column(alias, live.name))
+    return sql.SQL("pg_catalog.trim_scale({})::text" if live.base == "numeric" else "{}::text").format(there)
+
+
 def link_text(link: BoundLink, alias: str, value: sql.Composable | None = None) -> sql.Composed:
     """The key that stands in the row `alias` by a link of one identity (or as a `value` inside it), as a text."""
     assert link.source is not None
     if value is not None:
         return normalised(link.normaliser or "{column}::text", value)
     live = link.columns[0]
-    rule = link.normaliser or ("pg_catalog.trim_scale({column})::text" if live.base == "numeric" else "{column}::text")
-    return normalised(rule, taken_out(link.source, column(alias, live.name)))
+    if link.normaliser is None:
+        return column_text(link.source, live, alias)
+    return normalised(link.normaliser, taken_out(link.source, column(alias, live.name)))
 
 
 def as_text(live: Column, alias: str) -> sql.Composable:

@@ -23,6 +23,7 @@ from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_links import BoundLink, BoundValue, ValueHolder
 from expunge_connectors.postgres.mapping.bound_tables import BoundTable
 from expunge_connectors.postgres.sql.comparison import (
+    column_text,
     equal,
     link_text,
     may_lead,
@@ -129,8 +130,7 @@ def _texts(link: BoundLink, alias: str) -> sql.Composable:
             _PLAIN.format(_VALUE), values(link.source, alias)
         )
     live = link.columns[0]
-    text = sql.SQL("pg_catalog.trim_scale({})::text" if live.base == "numeric" else "{}::text")
-    there = text.format(taken_out(link.source, column(alias, live.name)))
+    there = column_text(link.source, live, alias)
     return sql.SQL("CASE WHEN {} THEN ARRAY[{}] END").format(
         and_(sql.SQL("{} IS NOT NULL").format(column(alias, live.name)), *may_lead(link, alias)), _PLAIN.format(there)
     )
