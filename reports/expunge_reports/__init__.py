@@ -10,6 +10,7 @@ the standard library alone.
     dsse          signed envelopes
     keys, trust   key files; what a verifier takes on faith
     consistency   rules that who issues and who verifies share
+    counted_copies  the backup copies that lists say may hold records, and which of them are forgotten
     export        the self-contained receipt
     json_fields   typed readers of parsed JSON
     unsafe_characters  what is shown as U+FFFD: control, bidirectional and unseen characters

@@ -20,7 +20,7 @@ from tests.support.store_inspector import StoreInspector
 
 from expunge_connectors.contract import OBJECTS
 from expunge_orchestrator import clock
-from expunge_orchestrator.copy_tracking import closing
+from expunge_orchestrator.copy_tracking import closed_requests
 from expunge_orchestrator.copy_tracking.refresh import Refreshed, refresh
 from expunge_orchestrator.installation_setup import open_log
 from expunge_orchestrator.ledger import tables
@@ -69,7 +69,7 @@ class Life:
         number = 0
         for more in (timedelta(0), HOUR):
             self.clock.ahead = ahead + more
-            number += closing.close_due(self.workspace, refresh(self.workspace))
+            number += closed_requests.close_due(self.workspace, refresh(self.workspace))
         workspace = self.workspace
         with open_log(workspace.settings, workspace.data_map.operator, workspace.keys) as writer:
             publish(workspace.ledger, writer, lambda _: None)
@@ -268,7 +268,7 @@ def test_nobody_is_closed_twice_by_two_who_look_at_once(life: Life) -> None:
     for hours in (0, 1, 2):
         life.clock.ahead = 50 * DAY + hours * HOUR
         looks.append(refresh(workspace))
-    assert [closing.close_due(workspace, looks[-1]) for _ in range(2)] == [1, 0]
+    assert [closed_requests.close_due(workspace, looks[-1]) for _ in range(2)] == [1, 0]
     assert life.events(batch).count("closed") == 1
 
 

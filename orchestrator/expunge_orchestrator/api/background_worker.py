@@ -11,7 +11,7 @@ from datetime import datetime
 from expunge_config.errors import ExpungeError
 from expunge_connectors.errors import ConnectorError
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.copy_tracking import closing
+from expunge_orchestrator.copy_tracking import closed_requests
 from expunge_orchestrator.copy_tracking.refresh import refresh
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError
 from expunge_orchestrator.execution import hold_enforcement, settling_search, settling_time
@@ -155,5 +155,5 @@ class Worker:
             looked = refresh(self._workspace)
             for error in looked.unlisted.values():
                 _put_off(error)
-            if closing.close_due(self._workspace, looked):
+            if closed_requests.close_due(self._workspace, looked):
                 self._begun.set()  # it publishes what is stated

@@ -14,7 +14,7 @@ from expunge_connectors.errors import ConnectorError, StoreClockError
 from expunge_connectors.registry import installed
 from expunge_orchestrator.cli import output
 from expunge_orchestrator.clock import now
-from expunge_orchestrator.copy_tracking import closing
+from expunge_orchestrator.copy_tracking import closed_requests
 from expunge_orchestrator.copy_tracking.refresh import Refreshed, refresh
 from expunge_orchestrator.errors import FindingsError, LedgerBusyError, NotErasedError
 from expunge_orchestrator.execution import erasing_findings, hold_enforcement, settling_search, settling_time
@@ -191,7 +191,7 @@ def _state_kept_gone(workspace: Workspace) -> tuple[Looked, ExpungeError | None]
 
 def _close(workspace: Workspace, looked: Refreshed) -> int:
     """Close the requests of which nothing is anywhere any more; returns of how many people."""
-    if number := closing.close_due(workspace, looked):
+    if number := closed_requests.close_due(workspace, looked):
         _publish(workspace)
     return number
 

@@ -1,4 +1,4 @@
-"""Closing: a request is closed once nothing of the person is left, in a store or in a backup copy (ADR 33).
+"""Closed requests: a request is closed once nothing of the person is left, in a store or in a backup copy (ADR 33).
 
 It takes no identifiers, which are destroyed by then: a moment for each person and a span for each copy decide.
 """
@@ -22,7 +22,8 @@ from expunge_orchestrator.receipts import shared_documents, statement_bodies, st
 from expunge_orchestrator.receipts.statement_issuer import StatementDraft
 from expunge_orchestrator.rules import copy_horizons
 from expunge_orchestrator.workspace import Workspace
-from expunge_reports.consistency import STORES_DIFFER, copies_forgotten
+from expunge_reports.consistency import STORES_DIFFER
+from expunge_reports.counted_copies import copies_forgotten
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.shared_documents import BackupCopies, GoneCopy
 

@@ -17,7 +17,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.statements import Place
 from expunge_reports import canonical, consistency, dsse, statement_payload
 from expunge_reports import statement as statements
-from expunge_reports.consistency import NOTHING_COUNTED, CountedCopies
+from expunge_reports.counted_copies import NOTHING_COUNTED, CountedCopies
 from expunge_reports.errors import ContradictionError
 from expunge_reports.forms import shared_documents
 from expunge_reports.forms.shared_documents import BackupCopies

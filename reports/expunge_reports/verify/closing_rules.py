@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
 
-from expunge_reports import consistency
+from expunge_reports import counted_copies
 from expunge_reports.consistency import CLOCKS_DIFFER, STORES_DIFFER
 from expunge_reports.forms import form_reader
 from expunge_reports.forms.bodies import Closed
@@ -82,7 +82,7 @@ def _forgotten(said: Said, _: datetime) -> Found:
     if _request(said) is None:
         return
     listed = _listed(said)
-    places = consistency.copies_forgotten(said.before.counted, () if listed is None else listed.seen_gone)
+    places = counted_copies.copies_forgotten(said.before.counted, () if listed is None else listed.seen_gone)
     yield from some(("copies-forgotten", place) for place in places)
 
 

@@ -11,8 +11,9 @@ from functools import cached_property, reduce
 from itertools import islice
 from typing import Final
 
-from expunge_reports import consistency
-from expunge_reports.consistency import NOTHING_COUNTED, CountedCopies, Past
+from expunge_reports import consistency, counted_copies
+from expunge_reports.consistency import Past
+from expunge_reports.counted_copies import NOTHING_COUNTED, CountedCopies
 from expunge_reports.forms import form_reader, shared_documents, stated_time
 from expunge_reports.forms.bodies import Collection, KeptGone, Settled, Store
 from expunge_reports.forms.shared_documents import LEDGER, AnyDocument, BackupCopies, Deadlines, Plan
@@ -66,7 +67,7 @@ class Cited:
     @cached_property
     def open_copies(self) -> OpenCopies:
         """Of a list of backup copies: what a statement that cites it has to count as open."""
-        return consistency.open_copies(self.form) if isinstance(self.form, BackupCopies) else OpenCopies()
+        return counted_copies.open_copies(self.form) if isinstance(self.form, BackupCopies) else OpenCopies()
 
     @cached_property
     def ledger_listed_at(self) -> datetime | None:

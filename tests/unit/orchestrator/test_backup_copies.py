@@ -22,7 +22,7 @@ from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import copies as copies_verb
 from expunge_orchestrator.clock import exact, stamp
 from expunge_orchestrator.ledger import tables
-from expunge_reports import consistency
+from expunge_reports import counted_copies
 from expunge_reports.forms import shared_documents
 from expunge_reports.statement import OpenCopies
 
@@ -231,7 +231,7 @@ def test_the_keys_of_objects_are_in_no_statement() -> None:
     assert stated[1]["expectedBy"] == stamp(days[1])
     document = shared_documents.document({"kind": "copies", "listings": [], "mayHoldTheRecords": stated})
     assert isinstance(document, shared_documents.BackupCopies)
-    assert consistency.open_copies(document) == backup_copies.outstanding(held)
+    assert counted_copies.open_copies(document) == backup_copies.outstanding(held)
     assert backup_copies.outstanding(held) == OpenCopies(5, 1, AT + DAY, AT + 9 * DAY)
 
 

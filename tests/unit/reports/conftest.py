@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from expunge_reports import canonical, consistency, dsse, export, opening, statement, statement_payload, trust
+from expunge_reports import (
+    canonical,
+    consistency,
+    counted_copies,
+    dsse,
+    export,
+    opening,
+    statement,
+    statement_payload,
+    trust,
+)
 from expunge_reports.forms import bodies, shared_documents, stated_time
 from expunge_reports.log import leaf, signed_note
 from expunge_reports.log.transparency_log import LogWriter
@@ -163,7 +173,7 @@ class Operator:
         body = fields["body"] if isinstance(fields["body"], dict) else {}
         held = {export.document_digest(one): shared_documents.document(one) for one in self.documents}
         cited = [held.get(digest) for digest in body.get("context", [])]
-        copies = [consistency.open_copies(one) for one in cited if isinstance(one, shared_documents.BackupCopies)]
+        copies = [counted_copies.open_copies(one) for one in cited if isinstance(one, shared_documents.BackupCopies)]
         owes = fields["event"] in consistency.OWING
         by = (
             datetime(2027, 1, 1, tzinfo=UTC)
