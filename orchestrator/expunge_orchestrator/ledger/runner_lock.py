@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import sqlalchemy as sa
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from expunge_orchestrator.errors import LedgerBusyError
 
@@ -49,17 +50,27 @@ def search_lock(engine: sa.Engine) -> Iterator[None]:
 def sweep_lock(engine: sa.Engine) -> Iterator[None]:
     """Hold the right to delete by age what this ledger's stores have.
 
+    Whoever asks whether somebody does (`sweeping`) holds it for a moment, and refuses nobody by that.
+
     Raises:
-        LedgerBusyError: Another process holds it.
+        LedgerBusyError: Another process holds it, and did so for a second.
     """
-    with _alone(engine, "sweep-lock", _SWEEP):
+    with ExitStack() as held:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(LedgerBusyError),
+            stop=stop_after_delay(1),
+            wait=wait_fixed(0.05),
+            reraise=True,
+        ):
+            with attempt:
+                held.enter_context(_alone(engine, "sweep-lock", _SWEEP))
         yield
 
 
 def sweeping(engine: sa.Engine) -> bool:
     """Some process deletes by age now."""
     try:
-        with sweep_lock(engine):
+        with _alone(engine, "sweep-lock", _SWEEP):
             return False
     except LedgerBusyError:
         return True

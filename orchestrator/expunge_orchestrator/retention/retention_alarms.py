@@ -74,7 +74,7 @@ def alarms(connection: Transaction, since: date, now: datetime, *, at_work: bool
 def at_work(ledger: Ledger, connection: Transaction) -> bool:
     """Whether the run that is open in this transaction is at work: it was not killed.
 
-    Who asks holds the lock of sweeps for a moment: it is asked while a run is open alone, so that none is refused.
+    Who asks holds the lock of sweeps for a moment, for which a run that begins waits.
     """
     last = sweep_windows.recent(connection, 1)
     if not last or last[0].ended_at is not None:
