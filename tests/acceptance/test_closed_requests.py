@@ -180,26 +180,19 @@ def test_a_copy_that_nothing_ends_keeps_the_request_open_and_the_receipt_says_so
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("how", ["down", "without a control", "not in the map's places any more"])
 def test_a_place_that_cannot_be_listed_keeps_the_request_open(life: Life, place: int, how: str) -> None:
-    batch = life.erased()
-    assert life.look(40 * DAY) == 1 or life.events(batch)[-1] == "closed"
-    second = make_second(life)
+    batch, whole = life.erased(), life.places
+    assert life.look(DAY) == 0
     match how:
         case "down":
-            life.places[place].down = True
+            whole[place].down = True
         case "without a control":
-            life.places[place].control = None
+            whole[place].control = None
         case _:
-            life.places = [one for number, one in enumerate(life.places) if number != place]
+            life.places = [one for number, one in enumerate(whole) if number != place]
     assert life.look(90 * DAY) == 0
-    assert life.events(second)[-1] == "settled"
-
-
-def make_second(life: Life) -> Batch:
-    """Another request of the same person, of whom nothing is found."""
-    life.clock.ahead = timedelta(0)
-    batch = life.installation.erase(life.installation.plan(life.person, workspace=life.workspace), life.workspace)
-    life.installation.settle(life.workspace)
-    return batch
+    assert life.events(batch)[-1] == "settled"
+    life.places, whole[place].down, whole[place].control = whole, False, "object README"
+    assert life.look(91 * DAY) == 1
 
 
 def test_a_copy_that_is_listed_late_keeps_the_request_open(life: Life) -> None:
