@@ -109,20 +109,6 @@ def file(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium.running(tmp_path_factory.mktemp("profile")) as started:
-        yield started
-
-
-def _complaints(browser) -> list[dict]:
-    return [
-        one
-        for method in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Network.loadingFailed")
-        for one in browser.reported(method)
-    ]
-
-
 def test_the_command_line_dumps_and_draws_it(file, tmp_path):
     dumped = subprocess.run(
         chromium.command(tmp_path / "dump", "--dump-dom", file.as_uri()),
@@ -151,7 +137,7 @@ def test_it_fits_and_nothing_is_complained_of(browser, file, tmp_path, width, sc
     assert browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     assert browser.value(OVERFLOWING) == []
     browser.screenshot(tmp_path / "page.png")
-    assert _complaints(browser) == []
+    assert chromium.complaints(browser) == []
     assert [one["request"]["url"] for one in browser.reported("Network.requestWillBeSent")] == [file.as_uri()]
 
 
@@ -168,7 +154,7 @@ def test_a_complaint_would_be_heard(browser, file, tmp_path):
     written = file.read_text(encoding="utf-8").replace("</main>", "<script>document.title='ran'</script></main>")
     active.write_text(written, encoding="utf-8")
     browser.open(active, width=900)
-    assert "Content Security Policy" in str(_complaints(browser))
+    assert "Content Security Policy" in str(chromium.complaints(browser))
     assert browser.value("document.title") == "Erasure receipt"
 
 

@@ -47,20 +47,6 @@ def files(tmp_path_factory):
     return place
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium.running(tmp_path_factory.mktemp("profile")) as started:
-        yield started
-
-
-def _complaints(browser) -> list[dict]:
-    return [
-        one
-        for method in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Network.loadingFailed")
-        for one in browser.reported(method)
-    ]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 600, 900, 1400])
 @pytest.mark.parametrize("name", ["quarter", "year", "night", "none"])
@@ -71,7 +57,7 @@ def test_it_fits_and_nothing_is_complained_of(browser, files, name, width, schem
     assert browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     assert browser.value(OVERFLOWING) == []
     assert browser.value(OUTSIDE) == []
-    assert _complaints(browser) == []
+    assert chromium.complaints(browser) == []
     assert [one["request"]["url"] for one in browser.reported("Network.requestWillBeSent")] == [file.as_uri()]
 
 

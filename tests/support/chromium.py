@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,3 +152,12 @@ def running(profile: Path) -> Iterator[Browser]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def complaints(browser: Browser) -> list[dict[str, Any]]:
+    """What the page and the network complained of, and what a script wrote."""
+    return [
+        one
+        for method in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Network.loadingFailed")
+        for one in browser.reported(method)
+    ]
