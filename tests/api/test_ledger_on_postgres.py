@@ -46,7 +46,7 @@ def test_from_acceptance_to_closing(
             "erasure_request.accepted",
             "erasure_request.accepted",
             "erasure_request.erased",
-            "erasure_request.closed",
+            "erasure_request.settled",
         ]
         api.at += timedelta(days=2)
         deliver(api)

@@ -46,7 +46,7 @@ _WEBHOOKS = {
     Event.FAILED: "The request stopped and an operator has to act.",
     Event.CANCELLED: "The request or its batch was cancelled. Nothing follows.",
     Event.DENIED: "The request was denied. Nothing follows.",
-    Event.CLOSED: "The settling check is done. Nothing follows.",
+    Event.SETTLED: "The settling check is done. No notice follows.",
     Event.FREEZE: "A person asked for the erasure of their account: freeze it.",
     Event.UNFREEZE: "That request was cancelled or denied: unfreeze the account.",
 }

@@ -20,7 +20,7 @@ SUBJECTS: Mapping[Event, str] = MappingProxyType(
         Event.ERASED: "What became of your request to delete your data",
         Event.CANCELLED: "Your request to delete your data was ended",
         Event.DENIED: "Your request to delete your data was not carried out",
-        Event.CLOSED: "Your request to delete your data is closed",
+        Event.SETTLED: "Your request to delete your data: our last letter",
     }
 )
 """Event -> the subject of its letter."""
@@ -92,8 +92,8 @@ def _paragraphs(
         return [_answer(str(outcome), facts), CLIENTS_DATA, about_backups(data_map, facts.copies), _LOGS, follows]
     if event is Event.CANCELLED:
         return [_TAKEN_BACK if request.batch_id is None else _WITHDRAWN]
-    if event is Event.CLOSED:
-        return [_ENDED if facts.ended else _CLOSED, about_backups(data_map, facts.copies)]
+    if event is Event.SETTLED:
+        return [_ENDED if facts.ended else _LOOKED_AGAIN, about_backups(data_map, facts.copies)]
     if outcome is not None:
         why = "" if facts.reason is None else f": {facts.reason}"
         return [f"Nothing was deleted, for we must not delete somebody else's data{why}. {_CLEAR_UP}"]
@@ -112,12 +112,12 @@ def _answer(outcome: str, facts: LetterFacts) -> str:
 _TAKEN_BACK = "Your request was taken back before anything was deleted. Your data stays as it was."
 _WITHDRAWN = "Your request was ended before anything was deleted. Your data stays as it was."
 _CLEAR_UP = "Please write to us, so that it can be cleared up."
-_CLOSED = (
-    "We looked once more some time after the deletion, and your request is closed. The address to which this letter"
+_LOOKED_AGAIN = (
+    "We looked once more some time after the deletion, and write to you a last time. The address to which this letter"
     " goes is removed from the request."
 )
 _ENDED = (
-    "Your request is closed. The receipt lists what is left. The address to which this letter goes is removed from the"
+    "Your request has ended. The receipt lists what is left. The address to which this letter goes is removed from the"
     " request."
 )
 _LAST = "We write to you a last time, and then remove your address from the request."

@@ -22,7 +22,7 @@ class Event(StrEnum):
     FAILED = "erasure_request.failed"
     CANCELLED = "erasure_request.cancelled"
     DENIED = "erasure_request.denied"
-    CLOSED = "erasure_request.closed"
+    SETTLED = "erasure_request.settled"
     FREEZE = "account.freeze"
     UNFREEZE = "account.unfreeze"
 
@@ -32,10 +32,10 @@ class Event(StrEnum):
         return self.value.partition(".")[2]
 
 
-FINAL = frozenset({Event.CANCELLED, Event.DENIED, Event.CLOSED})
-"""Nothing follows."""
+FINAL = frozenset({Event.CANCELLED, Event.DENIED, Event.SETTLED})
+"""No further notice follows; that backup copies are gone is in the receipt alone."""
 
-IN_LETTERS = frozenset({Event.ACCEPTED, Event.ERASED, Event.CANCELLED, Event.DENIED, Event.CLOSED})
+IN_LETTERS = frozenset({Event.ACCEPTED, Event.ERASED, Event.CANCELLED, Event.DENIED, Event.SETTLED})
 """What a person is written of. A failure is mended first, a hold is told by whoever placed it."""
 
 OF_ACCOUNTS = frozenset({Event.FREEZE, Event.UNFREEZE})
@@ -99,7 +99,7 @@ def _concluded(batch: Batch, outcome: Result) -> list[NotifiedState]:
     if outcome is Result.AMBIGUOUS:  # nothing was touched: the receipt calls it denied
         return [NotifiedState(Event.DENIED, outcome.value)]
     erased = NotifiedState(Event.ERASED, outcome.value)
-    return [erased, NotifiedState(Event.CLOSED, outcome.value)] if batch.state is BatchState.SETTLED else [erased]
+    return [erased, NotifiedState(Event.SETTLED, outcome.value)] if batch.state is BatchState.SETTLED else [erased]
 
 
 def account_events(request: Request, event: Event) -> Event | None:

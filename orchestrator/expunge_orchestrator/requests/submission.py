@@ -40,7 +40,7 @@ class RequestSubmission:
     Attributes:
         identifiers: Of the one person, normalised.
         due_at: When it is to be started: now, or the end of grace.
-        contact: Where the person may be written to; kept sealed until the request is closed.
+        contact: Where the person may be written to; kept sealed until the last letter is sent.
     """
 
     origin: Origin
