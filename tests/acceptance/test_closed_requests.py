@@ -250,8 +250,13 @@ def test_a_copy_that_was_counted_under_another_places_name_keeps_the_request_ope
         assert life.look(timedelta(hours=3)) == 0
         first.script = second.script = []
         second.down = False
+        with reading(life.workspace.ledger) as connection:
+            before = connection.scalar(sa.select(sa.func.count()).select_from(tables.document))
         assert life.look(60 * DAY) == 0
         assert life.events(batch)[-1] == "settled"
+        with reading(life.workspace.ledger) as connection:
+            kept = connection.scalar(sa.select(sa.func.count()).select_from(tables.document))
+        assert kept == before, "looks that close nobody leave nothing behind"
 
 
 def test_nobody_is_closed_twice_by_two_who_look_at_once(life: Life) -> None:

@@ -14,8 +14,9 @@ from expunge_connectors.contract import CopyListing
 from expunge_orchestrator.clock import now, parse, stamp
 from expunge_orchestrator.copy_tracking.refresh import Refreshed
 from expunge_orchestrator.installation_setup import read_log
-from expunge_orchestrator.ledger import closable_people, copies
+from expunge_orchestrator.ledger import Transaction, closable_people, copies
 from expunge_orchestrator.ledger.batches import Batch, batches_by_id
+from expunge_orchestrator.ledger.closable_people import ClosablePerson
 from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger_check import require_log_in_sync
 from expunge_orchestrator.receipts import shared_documents, statement_bodies, statement_issuer
@@ -120,18 +121,24 @@ def _close(workspace: Workspace, due: _Due) -> int:
             counted = statement_issuer.copies_listed(connection, [one.series for one in people])
             whole = [one for one in people if not any(copies_forgotten(counted[one.series], due.gone))]
             taken = closable_people.take(connection, [one.item_id for one in whole])
-            cited = statement_issuer.store_document(connection, due.document)
-            drafts = [
-                StatementDraft(
-                    one.item_id,
-                    one.series,
-                    "closed",
-                    one.subjects,
-                    statement_bodies.closed(due.batch, one.nothing_left_at, cited, ledger_followed=due.ledger_followed),
-                )
-                for one in whole
-                if one.item_id in taken
-            ]
-            statement_issuer.issue(connection, workspace.keys, drafts, now())
-        number += len(drafts)
+            _state(workspace, connection, due, [one for one in whole if one.item_id in taken])
+        number += len(taken)
         after = people[-1].item_id
+
+
+def _state(workspace: Workspace, connection: Transaction, due: _Due, people: Sequence[ClosablePerson]) -> None:
+    """Nothing is kept in the ledger where nobody is closed: the next look makes another document."""
+    if not people:
+        return
+    cited = statement_issuer.store_document(connection, due.document)
+    drafts = [
+        StatementDraft(
+            one.item_id,
+            one.series,
+            "closed",
+            one.subjects,
+            statement_bodies.closed(due.batch, one.nothing_left_at, cited, ledger_followed=due.ledger_followed),
+        )
+        for one in people
+    ]
+    statement_issuer.issue(connection, workspace.keys, drafts, now())

@@ -237,7 +237,7 @@ def kept_gone(  # noqa: PLR0913 - the statement's own parts
 
 
 def closed(batch: Batch, nothing_left_at: datetime, context: str, *, ledger_followed: bool) -> dict[str, object]:
-    """Body of `closed`: nothing of the person is in the stores, nor in a copy that the cited document does not list."""
+    """Body of `closed`: a look found nothing left in the stores, and the copies that may hold it are gone, as cited."""
     return {
         **subject_of_request(batch),
         "nothingLeftAt": stamp(nothing_left_at),

@@ -220,7 +220,7 @@ class KeptGone(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed(Body):
-    """That nothing of the person is anywhere any more: every copy that may have held the records is gone.
+    """That a look found nothing of the person left, and that every copy that may have held the records is gone.
 
     Attributes:
         nothing_left_at: when the look was made that found nothing of the person left in the stores.
