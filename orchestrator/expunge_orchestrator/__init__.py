@@ -10,6 +10,7 @@ execution/           the steps of a batch and what runs them
 receipts/            statements signed into the log, and their export
 requests/            requests before and around their batch
 copy_tracking/       backup copies, followed until they are seen gone
+restores/            who is back after a restore, and the plans that take them away again
 retention/           what has had its time, whoever it is of
 notifications/       webhooks and e-mail files
 auth/                who calls, and what they may do

@@ -67,6 +67,12 @@ class LeftoversFoundError(ExpungeError):
     exit_code: ClassVar[int] = 14
 
 
+class ErasedPeopleBackError(ExpungeError):
+    """A store holds people again who were erased: it was restored from a copy."""
+
+    exit_code: ClassVar[int] = 17
+
+
 class PartlySearchedError(ExpungeError):
     """Nothing was found, but not everything could be searched."""
 

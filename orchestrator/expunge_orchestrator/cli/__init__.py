@@ -5,6 +5,7 @@ search                                                what is left, without the 
 pause, resume, retry, cancel, end                     what operators do to a batch
 holds, attribute                                      what must stay, and whose it is
 run_due, copies, retention, receipts                  what has come due, backup copies, ages, receipts
+replay                                                who is back after a restore
 keys, api_keys, adopt, map, serve                     installation, API keys, stores, the API
 
 retention_plan, retention_arm, retention_run, retention_report, retention_drift   the verbs of `retention`

@@ -37,6 +37,7 @@ OURS = (
     "serve",
     "api-keys",
     "copies",
+    "replay",
     "retention",
     "receipts",
     "keys",

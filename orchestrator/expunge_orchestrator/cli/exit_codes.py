@@ -28,6 +28,7 @@ MEANINGS = {
     14: "leftovers were found",
     15: "deletion by age is behind",
     16: "stores drift from the map",
+    17: "erased people are back",
     INTERNAL_ERROR: "a defect",
     INTERRUPTED: "interrupted",
 }

@@ -2,8 +2,8 @@
 
 Of a value that is handed on (a phone number) an entry says since when the person had it, as the person's own row did.
 
-Entries outlive the encrypted identifiers. Other requests and holds for the same person are recognised by them, and they
-are what a restored store would have to be erased by again; nothing does that yet.
+Entries outlive the encrypted identifiers. Other requests and holds for the same person are recognised by them, and
+people whom a restored store brings back (`restores.returned_people`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,24 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import of_scope
 from expunge_orchestrator.ledger.bulk_writes import write_rows
+from expunge_orchestrator.rules.outcomes import Outcome
 
 TAGS_AT_ONCE = 500
 """So many tags in one question: both databases take that many parameters."""
 
 # Built once, for one person's step does it as well.
 _ENTERED = sa.insert(tables.suppression)
+_ERASED = (
+    sa.select(tables.suppression.c.tag, tables.item.c.batch_id)
+    .join(tables.item, tables.item.c.id == tables.suppression.c.item_id)
+    .where(
+        tables.suppression.c.tag.in_(sa.bindparam("tags", expanding=True)),
+        sa.or_(
+            sa.and_(tables.item.c.touched, tables.item.c.outcome.is_not(None)),
+            tables.item.c.outcome == Outcome.NOT_FOUND.value,
+        ),
+    )
+)
 _REMOVED = sa.delete(tables.suppression).where(tables.suppression.c.item_id.in_(sa.bindparam("of", expanding=True)))
 
 
@@ -89,6 +101,19 @@ def touched_since(connection: sa.Connection, scope: Scope, tags: Iterable[bytes]
     tagged = tables.suppression.c
     entered = sa.select(tagged.tag).where(tagged.entered_at >= since)
     return {bytes(row.tag) for row in _of(connection, scope, tags, entered, tables.item.c.touched)}
+
+
+def erased_under(connection: sa.Connection, tags: Iterable[bytes]) -> dict[bytes, set[int]]:
+    """Tag -> batches of any controller that ended for a person with that key: erased, at least in part, or not there.
+
+    Whom a hold keeps whole is not among them: nothing was erased yet.
+    """
+    asked = sorted(set(tags))
+    found: dict[bytes, set[int]] = {}
+    for start in range(0, len(asked), TAGS_AT_ONCE):
+        for row in connection.execute(_ERASED, {"tags": asked[start : start + TAGS_AT_ONCE]}):
+            found.setdefault(bytes(row.tag), set()).add(row.batch_id)
+    return found
 
 
 def _of(

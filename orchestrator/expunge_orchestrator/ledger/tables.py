@@ -175,7 +175,8 @@ item = sa.Table(
 _OPEN_COPIES = item.c.nothing_left_at.is_not(None)
 sa.Index("item_nothing_left", item.c.batch_id, sqlite_where=_OPEN_COPIES, postgresql_where=_OPEN_COPIES)
 
-# Keyed hashes of everybody erased: durable before the first destructive statement. Nothing replays them yet.
+# Keyed hashes of everybody erased: durable before the first destructive statement.
+# Who is back after a restore is recognised by them (ADR 35).
 suppression = sa.Table(
     "suppression",
     metadata,

@@ -21,6 +21,7 @@ plan_limits_and_drift   what needs approval; what is clearly more than was plann
 map_differences         where a map decides otherwise than the one of a plan
 declared_backups        where the copies of a store are kept, or who says that there are none
 gone_copies             which backup copies two looks missed, an hour apart
+returned_people         whether a record is an erased person's, or made after the erasure
 copy_horizons           until when everything that was taken of a store is gone
 stated_copies           which backup copies a statement names, and which it tells of together
 reachability            can a request ever lead to a collection

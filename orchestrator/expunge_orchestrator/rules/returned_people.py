@@ -1,0 +1,60 @@
+"""Returned people: who of a restored store is a person that was erased, and who only has such a number. Pure (ADR 35).
+
+A restore turns back the sequences of a database as well: a number that an erased person had may be given to a stranger
+after it. The day on which the record was made tells them apart: an erased person's record is older than the erasure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from expunge_connectors.contract import Scope
+
+
+class Standing(StrEnum):
+    """What a record with an erased person's key is.
+
+    BACK: the record that was erased, or one as old. LATER: made after the erasure: it is somebody else's, or the same
+    person came anew; either way nobody asked for it to go. UNDATED: no record of the person says when it was made.
+    """
+
+    BACK = "back"
+    LATER = "later"
+    UNDATED = "undated"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far requests went that are done again together.
+
+    Attributes:
+        data_types: What they were limited to; None: everything of the controller.
+    """
+
+    scope: Scope
+    data_types: frozenset[str] | None
+
+    def covers(self, other: Reach) -> bool:
+        """Whether whatever goes with the other one goes with this one as well."""
+        if self.scope != other.scope or self == other:
+            return False
+        return self.data_types is None or (other.data_types is not None and other.data_types < self.data_types)
+
+
+def standing(made: datetime | None, cutoffs: Iterable[datetime]) -> Standing:
+    """What a record is that was made then, if requests about its person were carried out as of these times.
+
+    Times are of one clock, the store's own. What was made in the same moment as the cutoff was in the request.
+    """
+    if made is None:
+        return Standing.UNDATED
+    return Standing.BACK if any(made <= cutoff for cutoff in cutoffs) else Standing.LATER
+
+
+def widest(reaches: Iterable[Reach]) -> frozenset[Reach]:
+    """Those of one person that no other one covers: what is done again once is not done twice."""
+    known = frozenset(reaches)
+    return frozenset(one for one in known if not any(other.covers(one) for other in known))
