@@ -1,8 +1,8 @@
-"""`expunge copies list | refresh`: which backup copies are there and until when; look at them anew."""
+"""`expunge copies list | refresh | why`: which backup copies are there and until when; whose they may hold."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -12,9 +12,15 @@ from expunge_connectors.contract import BackupCopy, CopyListing, CopyStatus
 from expunge_connectors.registry import installed
 from expunge_orchestrator import backup_copies
 from expunge_orchestrator.cli import output
+from expunge_orchestrator.clock import stamp
+from expunge_orchestrator.copy_tracking import remaining_copies, remaining_sentences
 from expunge_orchestrator.copy_tracking.refresh import refresh
+from expunge_orchestrator.copy_tracking.remaining_copies import RemainingCopies
 from expunge_orchestrator.json_views import snake_case
+from expunge_orchestrator.ledger.copies import RemainingCopy
 from expunge_orchestrator.workspace import connected, load_map, opened
+
+_SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +28,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Backup copies: what is still there, and until when.")
     group.command("list")(list_copies)
     group.command("refresh")(refresh_copies)
+    group.command("why")(why)
     app.add_typer(group, name="copies")
 
 
@@ -75,6 +82,70 @@ def refresh_copies(as_json: output.Json = False) -> None:
             output.console().print(f"[red]{name}[/] could not be listed. {escape(error.message)}", soft_wrap=True)
     for error in looked.unlisted.values():
         raise error
+
+
+def why(
+    series: Annotated[str, typer.Argument(help="A receipt's series (er_…).", metavar="SERIES")],
+    as_json: output.Json = False,
+) -> None:
+    """Say where the person of one receipt may still be: in which backup copy, until when, and why. Reads the ledger.
+
+    The copies are as the last look saw them (`expunge copies refresh`). `expunge receipts list --people` finds a
+    person's series.
+
+    Example: expunge copies why er_79bed76899141058d6519e470f48f3b3
+    """
+    with opened(load_settings(), installed()) as workspace:
+        found = remaining_copies.of_series(workspace, series)
+    if as_json:
+        output.emit(_remaining(found))
+        return
+    out = output.console()
+    for line in remaining_sentences.sentences(found):
+        out.print(escape(line), soft_wrap=True)
+    if found.copies:
+        rows = [
+            (f"{one.place}: {one.copy_id}", one.store, f"{one.taken_from:%Y-%m-%d %H:%M}", _until(one), _grounds(one))
+            for one in found.copies[:_SHOWN]
+        ]
+        columns = ("copy", "of", "begun (UTC)", "gone by", "ground")
+        out.print(output.table("Copies that may hold this person", columns, rows))
+        if len(found.copies) > _SHOWN:
+            out.print(f"And {len(found.copies) - _SHOWN} more that go earlier: --json has them all.")
+
+
+def _remaining(found: RemainingCopies) -> dict[str, Any]:
+    return {
+        "id": found.series,
+        "standing": found.standing.value,
+        "nothing_left_at": found.nothing_left_at and stamp(found.nothing_left_at),
+        "closes_after": found.closes_after and stamp(found.closes_after),
+        "copies": [
+            {
+                "place": one.place,
+                "store": one.store,
+                "kind": one.kind,
+                "id": one.copy_id,
+                "taken_from": stamp(one.taken_from),
+                "status": one.status,
+                "due": one.due and stamp(one.due),
+                "expected_by": one.expected_by and stamp(one.expected_by),
+                "ground": one.ground,
+                "blocker": one.blocker,
+                "last_seen": stamp(one.last_seen),
+                "missed_at": one.missed_at and stamp(one.missed_at),
+            }
+            for one in found.copies
+        ],
+    }
+
+
+def _until(one: RemainingCopy) -> str:
+    return one.status.upper() if one.expected_by is None else f"{one.expected_by:%Y-%m-%d}"
+
+
+def _grounds(one: RemainingCopy) -> str:
+    return one.ground if one.blocker is None else f"{one.ground}; {one.blocker}"
 
 
 class _Looked(NamedTuple):

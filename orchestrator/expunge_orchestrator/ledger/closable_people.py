@@ -61,6 +61,15 @@ def of_batch(connection: sa.Connection, batch_id: int, until: datetime, after: i
     ]
 
 
+def waiting(connection: sa.Connection, series: str) -> tuple[int, datetime] | None:
+    """Of one series: its batch, and when the last look was made that found nothing; None: it is not on this list."""
+    query = sa.select(item.c.batch_id, item.c.nothing_left_at).where(
+        item.c.series == series, item.c.nothing_left_at.is_not(None)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.batch_id, parse(row.nothing_left_at))
+
+
 def take(connection: sa.Connection, items: Collection[int]) -> frozenset[int]:
     """Take people off this list; returns who was on it still."""
     query = (

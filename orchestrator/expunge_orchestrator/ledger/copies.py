@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -54,6 +54,9 @@ _THERE = (
     .where(backup_copy.c.observed_gone_at.is_(None))
     .order_by(backup_copy.c.place, backup_copy.c.copy_id, backup_copy.c.identity, backup_copy.c.store)
 )
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class CopyKey(NamedTuple):
@@ -127,6 +130,54 @@ def seen_gone(connection: sa.Connection, stores: Collection[str], since: str) ->
         )
         for row in connection.execute(query)
     ]
+
+
+class RemainingCopy(NamedTuple):
+    """A copy that was never seen to be gone, as it was listed last. Days are None where nothing ends it."""
+
+    place: str
+    store: str
+    kind: str
+    copy_id: str
+    taken_from: datetime
+    status: str
+    due: datetime | None
+    expected_by: datetime | None
+    ground: str
+    blocker: str | None
+    last_seen: datetime
+    missed_at: datetime | None
+
+
+def remaining(connection: sa.Connection, stores: Collection[str], begun_by: str) -> list[RemainingCopy]:
+    """The copies of these stores that were never seen to be gone, and whose reading began by then.
+
+    Those that nothing ends come first, then the one that stays longest.
+    """
+    columns = [backup_copy.c[name] for name in RemainingCopy._fields]
+    query = sa.select(*columns).where(
+        backup_copy.c.store.in_(stores),
+        backup_copy.c.observed_gone_at.is_(None),
+        backup_copy.c.taken_from <= begun_by,
+    )
+    found = [
+        RemainingCopy(
+            row.place,
+            row.store,
+            row.kind,
+            row.copy_id,
+            parse(row.taken_from),
+            row.status,
+            row.due and parse(row.due),
+            row.expected_by and parse(row.expected_by),
+            row.ground,
+            row.blocker,
+            parse(row.last_seen),
+            row.missed_at and parse(row.missed_at),
+        )
+        for row in connection.execute(query)
+    ]
+    return sorted(found, key=lambda one: (-(one.expected_by or _NEVER).timestamp(), one.place, one.copy_id))
 
 
 def see_again(connection: sa.Connection, rows: Sequence[tuple[CopyKey, Mapping[str, Any]]]) -> None:
