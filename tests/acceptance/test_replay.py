@@ -236,6 +236,20 @@ def test_who_was_not_there_when_they_asked_is_back_after_a_restore(make_shop: Sh
     assert {**shop.rows(), "invoices": as_deleted["invoices"]} == as_deleted
 
 
+def test_of_whom_only_what_the_law_keeps_was_left_when_they_asked_is_back_after_a_restore(make_shop: Shop) -> None:
+    shop = make_shop
+    shop.save()
+    others = {name: key for name, key in KEYS.items() if name != "invoices"}
+    execute(shop.database, "".join(f"DELETE FROM {name} WHERE {key} = 8;" for name, key in others.items()))
+    as_deleted = shop.rows()
+    shop.erase("user_id\n8\n")
+    assert shop.look() == []
+    shop.restore()
+    assert [counts(one) for one in shop.look()] == [(1, 0, 0, 0)]
+    shop.replay()
+    assert shop.rows() == as_deleted
+
+
 def test_a_store_without_persons_is_refused(make_shop: Shop) -> None:
     with pytest.raises(UsageError, match="do not say who is a person"):
         returned_people.find(make_shop.installation.workspace, "cache", lambda _read: None)

@@ -19,7 +19,7 @@ from expunge_connectors.contract import Scope, SubjectKey
 from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.batches import of_scope
 from expunge_orchestrator.ledger.bulk_writes import write_rows
-from expunge_orchestrator.rules.outcomes import Outcome
+from expunge_orchestrator.rules.outcomes import REVIEWED
 
 TAGS_AT_ONCE = 500
 """So many tags in one question: both databases take that many parameters."""
@@ -33,7 +33,7 @@ _ERASED = (
         tables.suppression.c.tag.in_(sa.bindparam("tags", expanding=True)),
         sa.or_(
             sa.and_(tables.item.c.touched, tables.item.c.outcome.is_not(None)),
-            tables.item.c.outcome == Outcome.NOT_FOUND.value,
+            tables.item.c.outcome.in_([one.value for one in REVIEWED]),
         ),
     )
 )
@@ -106,6 +106,7 @@ def touched_since(connection: sa.Connection, scope: Scope, tags: Iterable[bytes]
 def erased_under(connection: sa.Connection, tags: Iterable[bytes]) -> dict[bytes, set[int]]:
     """Tag -> batches of any controller that ended for a person with that key: erased, at least in part, or not there.
 
+    Of whom only what a law keeps was there is among them, though no store was asked: the rest was gone already.
     Whom a hold keeps whole is not among them: nothing was erased yet.
     """
     asked = sorted(set(tags))
