@@ -212,6 +212,18 @@ def test_of_records_without_a_time_it_is_not_told_whether_they_are_back(make_sho
     assert shop.rows() == before
 
 
+def test_a_stranger_of_the_day_of_the_erasure_is_not_told_apart_and_not_planned(make_shop: Shop) -> None:
+    shop = make_shop
+    execute(shop.database, "ALTER TABLE users ALTER created_at TYPE date, ALTER created_at SET DEFAULT now()")
+    shop.save()
+    [late] = execute(shop.database, SIGNED_UP)[0]
+    shop.erase(f"{ERASED}{late}\n")
+    shop.restore()
+    [stranger] = execute(shop.database, SIGNED_UP.replace("late", "stranger"))[0]
+    assert stranger == late
+    assert [counts(one) for one in shop.look()] == [(3, 0, 0, 1)]
+
+
 def test_nobody_is_back_of_whom_nothing_was_erased_yet(make_shop: Shop) -> None:
     shop = make_shop
     assert shop.look() == []

@@ -105,6 +105,13 @@ class KnowsClaims(Protocol):
         """
         ...
 
+    def persons_by(self, persons: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, datetime]:
+        """Person's key -> by when every record was made that is this person, at the latest. Reads only.
+
+        A day without a time means its end. A record that does not say when it was made counts for nothing.
+        """
+        ...
+
     def told_by_others(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:

@@ -471,6 +471,10 @@ class PostgresStore:
         """When the earliest row of each of these persons was made."""
         return self._read(scope, lambda connection, store: person_rows.persons_since(connection, store, persons, scope))
 
+    def persons_by(self, persons: Collection[SubjectKey], scope: Scope) -> Mapping[SubjectKey, datetime]:
+        """By when every dated row of each of these persons was made."""
+        return self._read(scope, lambda connection, store: person_rows.persons_by(connection, store, persons, scope))
+
     def told_by_others(
         self, subjects: Sequence[Subject], scope: Scope, cutoff: datetime
     ) -> Mapping[int, frozenset[SubjectKey]]:

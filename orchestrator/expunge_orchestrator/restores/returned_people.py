@@ -41,7 +41,7 @@ class ReturnedPeople:
         nothing_due: How many are there as the request left them (a tombstone, or what the law keeps).
         later: How many have a key that a record holds which was made after the erasure.
         unclear: Of how many something is due, and nobody can say whether it is theirs: no record of theirs says when
-            it was made, the key leads to two people by now, or the controller's member is not there any more.
+            it was made, or they do not say one thing, the key leads to two people by now, or the controller's member is not there any more.
     """
 
     reach: Reach
@@ -138,8 +138,9 @@ def _of_reach(workspace: Workspace, store: TellsPeople, reach: Reach, people: li
     nothing_due = later = unclear = 0
     for part in chunks(people, len(people), workspace.settings.chunk_size):
         try:
-            made = store.persons_since([one.key for one in part], reach.scope)
-            judged = {one: standing(made.get(one.key), one.reaches[reach]) for one in part}
+            keys = [one.key for one in part]
+            since, by = store.persons_since(keys, reach.scope), store.persons_by(keys, reach.scope)
+            judged = {one: standing(since.get(one.key), by.get(one.key), one.reaches[reach]) for one in part}
             due, unsaid = _due(workspace, reach, [one for one, is_ in judged.items() if is_ is not Standing.LATER])
         except UnknownMemberError:
             unclear += len(part)  # whose records they are cannot be told any more

@@ -18,7 +18,8 @@ class Standing(StrEnum):
     """What a record with an erased person's key is.
 
     BACK: the record that was erased, or one as old. LATER: made after the erasure: it is somebody else's, or the same
-    person came anew; either way nobody asked for it to go. UNDATED: no record of the person says when it was made.
+    person came anew; either way nobody asked for it to go. UNDATED: no record of the person says when it was made, or
+    they do not say one thing: of the day of the erasure, or some as old and others made later.
     """
 
     BACK = "back"
@@ -44,14 +45,17 @@ class Reach:
         return self.data_types is None or (other.data_types is not None and other.data_types < self.data_types)
 
 
-def standing(made: datetime | None, cutoffs: Iterable[datetime]) -> Standing:
-    """What a record is that was made then, if requests about its person were carried out as of these times.
+def standing(since: datetime | None, by: datetime | None, cutoffs: Iterable[datetime]) -> Standing:
+    """What records are that were made between then, if requests about their person were carried out as of these times.
 
     Times are of one clock, the store's own. What was made in the same moment as the cutoff was in the request.
     """
-    if made is None:
+    last = max(cutoffs, default=None)
+    if since is None or by is None or last is None:
         return Standing.UNDATED
-    return Standing.BACK if any(made <= cutoff for cutoff in cutoffs) else Standing.LATER
+    if since > last:
+        return Standing.LATER
+    return Standing.BACK if by <= last else Standing.UNDATED
 
 
 def widest(reaches: Iterable[Reach]) -> frozenset[Reach]:

@@ -36,6 +36,20 @@ def began(since: Column, alias: str) -> sql.Composable:
     when: sql.Composable = sql.SQL("{}::timestamptz").format(column(alias, since.name))
     if since.rounding:
         when = sql.SQL("{} - interval {}").format(when, sql.Literal(str(since.rounding)))
+    return _inside(since, alias, when)
+
+
+def made_by(created: Column, alias: str) -> sql.Composable:
+    """When a row was made, at the latest: a day without a time may mean its end. NULL where the row does not say."""
+    when: sql.Composable = sql.SQL("{}::timestamptz").format(column(alias, created.name))
+    if created.base == "date":
+        when = sql.SQL("({} + 1)::timestamptz").format(column(alias, created.name))
+    if created.rounding:
+        when = sql.SQL("{} + interval {}").format(when, sql.Literal(str(created.rounding)))
+    return _inside(created, alias, when)
+
+
+def _inside(since: Column, alias: str, when: sql.Composable) -> sql.Composable:
     inside = sql.SQL("greatest(least({}, {}), {})").format(when, raw(_NEVER), raw(_ALWAYS))
     return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(column(alias, since.name), inside)
 

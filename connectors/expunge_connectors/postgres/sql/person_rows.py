@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -13,12 +13,13 @@ from psycopg import sql
 
 from expunge_config.datamap import Action
 from expunge_connectors.contract import Scope, Subject, SubjectKey
+from expunge_connectors.postgres.catalog.tables import Column
 from expunge_connectors.postgres.connection import Connection
 from expunge_connectors.postgres.errors import translated
 from expunge_connectors.postgres.mapping.bound_links import BoundLink
 from expunge_connectors.postgres.mapping.bound_tables import BoundStore, BoundTable
 from expunge_connectors.postgres.sql import key_staging
-from expunge_connectors.postgres.sql.claim_ages import began
+from expunge_connectors.postgres.sql.claim_ages import began, made_by
 from expunge_connectors.postgres.sql.erased_rows import is_erased
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, comma_list
 from expunge_connectors.postgres.sql.row_conditions import in_scope
@@ -70,19 +71,40 @@ def persons_since(
     connection: Connection, store: BoundStore, persons: Collection[SubjectKey], scope: Scope
 ) -> dict[SubjectKey, datetime]:
     """Person's key -> when the earliest of the rows was made that are this person; of those of whom a row says it."""
+    found: dict[SubjectKey, datetime] = {}
+    for key, at in _made(connection, store, persons, scope, began):
+        found[key] = min(at, found.get(key, at))
+    return found
+
+
+def persons_by(
+    connection: Connection, store: BoundStore, persons: Collection[SubjectKey], scope: Scope
+) -> dict[SubjectKey, datetime]:
+    """Person's key -> by when all of the rows were made that are this person, for certain; of those that say it."""
+    found: dict[SubjectKey, datetime] = {}
+    for key, at in _made(connection, store, persons, scope, made_by):
+        found[key] = max(at, found.get(key, at))
+    return found
+
+
+def _made(
+    connection: Connection,
+    store: BoundStore,
+    persons: Collection[SubjectKey],
+    scope: Scope,
+    tells: Callable[[Column, str], sql.Composable],
+) -> Iterator[tuple[SubjectKey, datetime]]:
     asked = list(persons)
     subjects = [Subject(number, frozenset([key])) for number, key in enumerate(asked)]
     staged = key_staging.stage(connection, store, subjects, scope)
-    found: dict[SubjectKey, datetime] = {}
     for mapped, link in own_links(store, staged):
         if mapped.spec.created is None:
             continue
-        made = began(mapped.table.columns[mapped.spec.created], "t")
+        made = tells(mapped.table.columns[mapped.spec.created], "t")
         compose = partial(holding, store, staged, mapped, link, in_scope(mapped, "t"), TRUE, [made])
         with translated(store.name, mapped.name):
-            what = ("persons since", mapped.name, staged.shape)
+            what = ("persons made", tells.__name__, mapped.name, staged.shape)
             rows = connection.execute(store.statements.compiled(what, compose, {}, connection)).fetchall()
         for number, at in rows:
             if at is not None:
-                found[asked[number]] = min(at, found.get(asked[number], at))
-    return found
+                yield asked[number], at
