@@ -262,6 +262,20 @@ def test_of_whom_only_what_the_law_keeps_was_left_when_they_asked_is_back_after_
     assert shop.rows() == as_deleted
 
 
+def test_a_narrower_request_of_whom_the_number_was_given_to_is_done_again_as_well(make_shop: Shop) -> None:
+    shop = make_shop
+    shop.erase("user_id\n3\n")
+    execute(shop.database, SIGNED_UP.replace("users (email) VALUES (", "users (id, email) VALUES (3, "))
+    execute(shop.database, "INSERT INTO tastes VALUES (33, 3)")
+    shop.save()
+    shop.erase("user_id\n3\n", data_types={"extra"})
+    as_erased = shop.rows()
+    shop.restore()
+    assert [counts(one) for one in shop.look()] == [(0, 0, 1, 0), (1, 0, 0, 0)]
+    shop.replay()
+    assert shop.rows() == as_erased
+
+
 def test_a_store_without_persons_is_refused(make_shop: Shop) -> None:
     with pytest.raises(UsageError, match="do not say who is a person"):
         returned_people.find(make_shop.installation.workspace, "cache", lambda _read: None)

@@ -6,7 +6,7 @@ after it. The day on which the record was made tells them apart: an erased perso
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -58,7 +58,17 @@ def standing(since: datetime | None, by: datetime | None, cutoffs: Iterable[date
     return Standing.BACK if by <= last else Standing.UNDATED
 
 
-def widest(reaches: Iterable[Reach]) -> frozenset[Reach]:
-    """Those of one person that no other one covers: what is done again once is not done twice."""
-    known = frozenset(reaches)
-    return frozenset(one for one in known if not any(other.covers(one) for other in known))
+def widest(reaches: Mapping[Reach, Collection[datetime]]) -> frozenset[Reach]:
+    """Those of one key that no other one covers, which is as late: what is done again once is not done twice.
+
+    A narrower one that came later may be of somebody to whom the number was given in between.
+    """
+
+    def covered(one: Reach) -> bool:
+        last = max(reaches[one], default=None)
+        return any(
+            other.covers(one) and (last is None or any(at >= last for at in cutoffs))
+            for other, cutoffs in reaches.items()
+        )
+
+    return frozenset(one for one in reaches if not covered(one))
