@@ -276,6 +276,19 @@ def test_a_narrower_request_of_whom_the_number_was_given_to_is_done_again_as_wel
     assert shop.rows() == as_erased
 
 
+def test_of_a_data_type_that_the_map_lost_it_is_not_told_whether_it_is_back(make_shop: Shop) -> None:
+    shop = make_shop
+    shop.save()
+    shop.erase("user_id\n4\n", data_types={"extra"})
+    shop.restore()
+    workspace = shop.installation.workspace
+    path = workspace.settings.data_map
+    assert path is not None
+    path.write_text(path.read_text().replace("extra", "renamed"))
+    shop.installation.close()
+    assert [counts(one) for one in shop.look()] == [(0, 0, 0, 1)]
+
+
 def test_a_store_without_persons_is_refused(make_shop: Shop) -> None:
     with pytest.raises(UsageError, match="do not say who is a person"):
         returned_people.find(make_shop.installation.workspace, "cache", lambda _read: None)

@@ -22,7 +22,7 @@ from expunge_orchestrator.ledger.database import reading
 from expunge_orchestrator.ledger.suppression_list import Tagger, erased_under
 from expunge_orchestrator.rules.chunking import chunks
 from expunge_orchestrator.rules.returned_people import Reach, Standing, standing, widest
-from expunge_orchestrator.rules.scope import actions_for, restrict_to
+from expunge_orchestrator.rules.scope import actions_for, restrict_to, types_of
 from expunge_orchestrator.subjects.lookup import look_up
 from expunge_orchestrator.workspace import Workspace
 
@@ -41,7 +41,8 @@ class ReturnedPeople:
         nothing_due: How many are there as the request left them (a tombstone, or what the law keeps).
         later: How many have a key that a record holds which was made after the erasure.
         unclear: Of how many something is due, and nobody can say whether it is theirs: no record of theirs says when
-            it was made, or they do not say one thing, the key leads to two people by now, or the controller's member is not there any more.
+            it was made, or they do not say one thing, the data map has no
+            data type any more that the request went for, the key leads to two people by now, or the controller's member is not there any more.
     """
 
     reach: Reach
@@ -136,6 +137,8 @@ def _of_reach(workspace: Workspace, store: TellsPeople, reach: Reach, people: li
     """Judge the people of one reach, as many at a time as a chunk has."""
     back: list[frozenset[SubjectKey]] = []
     nothing_due = later = unclear = 0
+    if (reach.data_types or frozenset()) - types_of(reach.scope, workspace.data_map):
+        return ReturnedPeople(reach, back, nothing_due, later, len(people))  # what it went for has no such name now
     for part in chunks(people, len(people), workspace.settings.chunk_size):
         try:
             keys = [one.key for one in part]
