@@ -289,6 +289,30 @@ def test_of_a_data_type_that_the_map_lost_it_is_not_told_whether_it_is_back(make
     assert [counts(one) for one in shop.look()] == [(0, 0, 0, 1)]
 
 
+def test_whose_batch_was_killed_after_it_erased_is_back_after_a_restore(
+    make_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        """The process ends here."""
+
+    def killed(*_args: object, **_named: object) -> None:
+        raise KilledError
+
+    shop = make_shop
+    shop.save()
+    batch = shop.installation.plan(ERASED, "acme")
+    with monkeypatch.context() as patched:
+        patched.setattr(type(shop.installation.workspace.stores["main"]), "verify", killed)
+        with pytest.raises(KilledError):
+            shop.installation.erase(batch)
+    as_erased = shop.rows()
+    assert len(as_erased["users"]) == 6
+    shop.restore()
+    assert [counts(one) for one in shop.look()] == [(3, 0, 0, 0)]
+    shop.replay()
+    assert shop.rows() == as_erased
+
+
 def test_a_store_without_persons_is_refused(make_shop: Shop) -> None:
     with pytest.raises(UsageError, match="do not say who is a person"):
         returned_people.find(make_shop.installation.workspace, "cache", lambda _read: None)

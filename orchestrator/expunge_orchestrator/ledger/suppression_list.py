@@ -32,7 +32,7 @@ _ERASED = (
     .where(
         tables.suppression.c.tag.in_(sa.bindparam("tags", expanding=True)),
         sa.or_(
-            sa.and_(tables.item.c.touched, tables.item.c.outcome.is_not(None)),
+            tables.item.c.touched,
             tables.item.c.outcome.in_([one.value for one in REVIEWED]),
         ),
     )
@@ -104,8 +104,9 @@ def touched_since(connection: sa.Connection, scope: Scope, tags: Iterable[bytes]
 
 
 def erased_under(connection: sa.Connection, tags: Iterable[bytes]) -> dict[bytes, set[int]]:
-    """Tag -> batches of any controller that ended for a person with that key: erased, at least in part, or not there.
+    """Tag -> batches of any controller that erased a person with that key, at least in part, or found nobody there.
 
+    Whose batch is not done is among them: the store may be put back while it runs, or after it was killed.
     Of whom only what a law keeps was there is among them, though no store was asked: the rest was gone already.
     Whom a hold keeps whole is not among them: nothing was erased yet.
     """
