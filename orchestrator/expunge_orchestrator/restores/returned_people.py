@@ -41,8 +41,8 @@ class ReturnedPeople:
         nothing_due: How many are there as the request left them (a tombstone, or what the law keeps).
         later: How many have a key that a record holds which was made after the erasure.
         unclear: Of how many something is due, and nobody can say whether it is theirs: no record of theirs says when
-            it was made, or they do not say one thing, the data map has no
-            data type any more that the request went for, the key leads to two people by now, or the controller's member is not there any more.
+            it was made, or they do not say one thing, the data map has no data type any more that the request went
+            for, the key leads to two people by now, or the controller's member is not there any more.
     """
 
     reach: Reach
