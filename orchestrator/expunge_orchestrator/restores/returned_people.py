@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from expunge_config.datamap import Action
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import DeletesByAge, KnowsClaims, SubjectKey
 from expunge_connectors.errors import UnknownMemberError
@@ -40,9 +41,10 @@ class ReturnedPeople:
         back: By which keys; something of each is due. Keys of people: never printed.
         nothing_due: How many are there as the request left them (a tombstone, or what the law keeps).
         later: How many have a key that a record holds which was made after the erasure.
-        unclear: Of how many something is due, and nobody can say whether it is theirs: no record of theirs says when
-            it was made, or they do not say one thing, the data map has no data type any more that the request went
-            for, the key leads to two people by now, or the controller's member is not there any more.
+        unclear: Of how many something is due, and nobody can say whether it is theirs, or was made since: the request
+            left their own record, no record of theirs says when it was made, or they do not say one thing, the data
+            map has no data type any more that the request went for, the key leads to two people by now, or the
+            controller's member is not there any more.
     """
 
     reach: Reach
@@ -139,6 +141,7 @@ def _of_reach(workspace: Workspace, store: TellsPeople, reach: Reach, people: li
     nothing_due = later = unclear = 0
     if (reach.data_types or frozenset()) - types_of(reach.scope, workspace.data_map):
         return ReturnedPeople(reach, back, nothing_due, later, len(people))  # what it went for has no such name now
+    going = _persons_going(workspace, reach)
     for part in chunks(people, len(people), workspace.settings.chunk_size):
         try:
             keys = [one.key for one in part]
@@ -151,13 +154,28 @@ def _of_reach(workspace: Workspace, store: TellsPeople, reach: Reach, people: li
         for one, is_ in judged.items():
             if is_ is Standing.LATER:
                 later += 1
-            elif one in unsaid or (is_ is Standing.UNDATED and one in due):
+            elif one in unsaid or (one in due and (is_ is Standing.UNDATED or one.key.namespace not in going)):
                 unclear += 1
             elif one in due:
                 back.append(frozenset({one.key}))
             else:
                 nothing_due += 1
     return ReturnedPeople(reach, back, nothing_due, later, unclear)
+
+
+def _persons_going(workspace: Workspace, reach: Reach) -> frozenset[str]:
+    """The identities of persons whose own record goes with such a request.
+
+    Whose own record stays is a customer still, and what is due of theirs may have been made since.
+    """
+    data_map = workspace.data_map
+    return frozenset(
+        person
+        for store, actions in actions_for(reach.scope, data_map, reach.data_types).items()
+        for name, action in actions.items()
+        if action is not Action.RETAIN
+        and (person := getattr(data_map.stores[store].collection_specs()[name], "person", None)) is not None
+    )
 
 
 def _due(workspace: Workspace, reach: Reach, people: Sequence[_Known]) -> tuple[set[_Known], set[_Known]]:
