@@ -14,6 +14,8 @@ postgres/        tables, rows, foreign keys
 redis/           Redis and Valkey
 s3/              S3 and what speaks its protocol
 s3_backups/      backup copies in S3
+backup_catalogues/  what the lists of backup tools say, and when their retention ends a backup
+pgbackrest/      pgBackRest repositories in S3
 memory/          the reference connector, in memory
 testing/         the contract as a test suite, for authors of connectors
 """

@@ -182,15 +182,15 @@ def observe(
     by_key: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         by_key[line.key].append(line)
-    placed = [one for versions in by_key.values() for one in _placed(versions)]
+    in_order = [one for versions in by_key.values() for one in placed(versions)]
     marks: dict[Line, Marks] = {}
-    for line, _, _ in placed:
+    for line, _, _ in in_order:
         if (known := recent.get(question(line))) is not None:
             marks[line] = known
-    unknown = [line for line, _, _ in placed if line not in marks]
+    unknown = [line for line, _, _ in in_order if line not in marks]
     for line, found in zip(unknown, service.each(unknown, look, no_beat), strict=True):
         marks[line] = recent.put(question(line), found)
-    for line, since, newer in placed:
+    for line, since, newer in in_order:
         version = Version(
             key=line.key,
             id=line.version,
@@ -205,7 +205,7 @@ def observe(
         yield Observed(version, line.multipart)
 
 
-def _placed(
+def placed(
     lines: Sequence[Line],
 ) -> Iterator[tuple[Line, datetime | None, tuple[tuple[Line, datetime], ...]]]:
     """Versions of one key, each with the time since when it is noncurrent, and its newer ones with theirs."""

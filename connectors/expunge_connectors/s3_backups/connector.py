@@ -84,10 +84,15 @@ class S3Backups:
         return CopyListing(self.name, identity.digest, at, copies, control, below=self._spec.prefix)
 
     def still_there(self, ids: Collection[str]) -> frozenset[str]:
-        """Ask for each copy by its key and version; returns those that are there."""
+        """Ask for each copy by its key and version; returns those that are there.
+
+        What has no version is another kind of place's copy in the same bucket (ADR 34), and that one's to look for.
+        """
 
         def look(copy_id: str) -> str | None:
-            key, _, version = copy_id.rpartition("@")
+            key, at, version = copy_id.rpartition("@")
+            if not at:
+                return copy_id
             return copy_id if is_there(self._service, self._spec.bucket, key, version) else None
 
         return frozenset(one for one in self._service.each(ids, look, no_beat) if one is not None)
