@@ -1,4 +1,4 @@
-"""A pgBackRest repository in a bucket, as the tool leaves it: catalogue, backups, WAL. Shares no code with the reader."""
+"""A pgBackRest repository in a bucket, as the tool leaves it: catalogue, backups, WAL. Shares no code with readers."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def any_within(segments: Iterable[str], cut: Sequence[Window], start: str) -> bo
 
 
 def _system_made(catalogue: Catalogue | None, archive_id: str) -> datetime:
-    """When `initdb` made the database: the upper half of its identifier is that time (`xlog.c`, BootStrapXLOG)."""
+    """When `initdb` made the database: the upper half of its identifier is that time."""
     for number, database in ({} if catalogue is None else catalogue.databases).items():
         if catalogue is not None and catalogue.archive_id(number) == archive_id:
             made = datetime.fromtimestamp((database.system_id >> 32) & 0xFFFFFFFF, UTC)

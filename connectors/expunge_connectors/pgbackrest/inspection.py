@@ -27,22 +27,35 @@ def findings(service: Service, spec: PgBackRestSpec) -> Sequence[Finding]:
 
 def _open(service: Service, spec: PgBackRestSpec, bucket: BucketFindings) -> Iterator[Finding]:
     read = read_catalogue(service, spec)
-    if read.catalogue is None:
+    if read.catalogue is None and not read.exists:
         yield bucket.note(
-            Severity.WARNING if read.exists else Severity.ERROR,
-            "pgbackrest-catalogue",
+            Severity.ERROR,
+            "pgbackrest-no-catalogue",
             f"stanza {spec.stanza}: {read.blocker}.",
-            "Correct bucket, prefix or stanza, or the rights; of an encrypted or damaged catalogue no copy has a day,"
-            " and none is seen gone.",
+            "Correct bucket, prefix or stanza in the data map.",
         )
-    for name, declared in (("retention", spec.retention), ("schedule", spec.schedule)):
-        if declared is None:
-            yield bucket.note(
-                Severity.WARNING,
-                f"pgbackrest-no-{name}",
-                f"no {name} is declared for stanza {spec.stanza}, so no copy in it has a day.",
-                "Declare in the data map what the tool's settings and its timer say.",
-            )
+    elif read.catalogue is None:
+        yield bucket.note(
+            Severity.WARNING,
+            "pgbackrest-catalogue-unread",
+            f"stanza {spec.stanza}: {read.blocker}. No copy in it has a day, and none is seen gone.",
+            "Give the right to read it; a damaged one is written anew by the next backup. An encrypted one stays so:"
+            " follow its backups by hand with `pgbackrest info`.",
+        )
+    if spec.retention is None:
+        yield bucket.note(
+            Severity.WARNING,
+            "pgbackrest-no-retention",
+            f"no retention is declared for stanza {spec.stanza}, so no copy in it has a day.",
+            "Declare `retention` in the data map, as the tool's settings have it.",
+        )
+    if spec.schedule is None:
+        yield bucket.note(
+            Severity.WARNING,
+            "pgbackrest-no-schedule",
+            f"no schedule is declared for stanza {spec.stanza}, so no copy in it has a day.",
+            "Declare `schedule` in the data map, as the tool is run.",
+        )
     yield from _against_catalogue(service, spec, bucket, read)
     yield from _kept_by_the_bucket(bucket)
 
