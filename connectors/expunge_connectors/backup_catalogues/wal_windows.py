@@ -56,8 +56,11 @@ def windows(
         if catalogue is not None and one.wal_start is not None and catalogue.archive_id(one.database) == archive_id
     ]
     first = min((start for start, _ in fulls), default=None)
-    cuts: dict[str, tuple[datetime, Backup | None]] = {FIRST: (_system_made(catalogue, archive_id), None)}
-    cuts |= {one: (at - longest_run, None) for one, at in history_files.items() if first is None or one < first}
+    made = _system_made(catalogue, archive_id)
+    cuts: dict[str, tuple[datetime, Backup | None]] = {FIRST: (made, None)}
+    cuts |= {
+        one: (max(made, at - longest_run), None) for one, at in history_files.items() if first is None or one < first
+    }
     cuts |= {start: (one.start, one) for start, one in fulls}
     starts = sorted(cuts)
     # Names go on with time but where a timeline was left: then the earliest start from there on counts.
