@@ -97,7 +97,7 @@ class PgBackRest:
         service, spec = self._service, self._spec
         label = copy_id.removeprefix(spec.backups_below)
         if label != copy_id and LABEL.fullmatch(label):
-            listed = read.catalogue is None or any(one.label == label for one in read.catalogue.backups)
+            listed = any(one.label == label for one in (() if read.catalogue is None else read.catalogue.backups))
             lines = () if listed else listing(service, spec.bucket, f"{copy_id}/")
             return listed or label in contents.labels or any(not line.marker for line in lines)
         archive, _, start = copy_id.removeprefix(spec.archive_below).partition("/")

@@ -274,6 +274,7 @@ def test_without_a_catalogue_nothing_has_a_day_and_nothing_is_gone(
     assert full.taken_from <= known[full.id].taken_from
     look(ledger, place.connector)
     assert missed_long_ago(ledger) == 0
+    place.repository.remove_below(ARCHIVE)
     assert place.connector.still_there(known) == known.keys()
     findings = {finding.code: finding.severity for finding in place.connector.inspect()}
     if data is None:
