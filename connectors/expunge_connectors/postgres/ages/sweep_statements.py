@@ -22,6 +22,7 @@ _VERSION_STAGED = sql.SQL(
     "{0}.ctid = ANY (ARRAY(SELECT place FROM pg_temp.expunge_going)) AND EXISTS (SELECT FROM pg_temp.expunge_going AS g"
     " WHERE g.place = {0}.ctid AND g.version = {0}.xmin)"
 )
+_SAME_VERSION = sql.SQL("g.place = t.ctid AND g.version = t.xmin")
 STAGED = _VERSION_STAGED.format(sql.Identifier("t"))
 """The row `t` of the piece is to go, as the version of it that was staged.
 
@@ -91,8 +92,9 @@ class SweepStatements:
 
     def take(self, part: TableSlice) -> Taking:
         """Delete or overwrite the rows themselves."""
-        still = and_(part.within, STAGED, self.rules.due(self.mapped, "t"), of_kinds(self.mapped, "t"))
+        due = and_(self.rules.due(self.mapped, "t"), of_kinds(self.mapped, "t"))
         if self.mapped.action is Action.TOMBSTONE:
+            still = and_(part.within, STAGED, due)
             table: sql.Composable = part.table
             if not part.split_by.isdisjoint({*self.mapped.spec.tombstone, ""}):
                 # A row may belong into another partition then, where an UPDATE of the partition does not bring it.
@@ -100,7 +102,11 @@ class SweepStatements:
                 still = and_(sql.SQL("t.tableoid = {}").format(sql.Literal(part.oid)), still)
             rows = self._overwritten(self.mapped, sql.SQL("{} AS t").format(table), "t", still)
             return Taking(self.mapped, _overwrite(rows, table, None), rows)
-        return Taking(self.mapped, sql.SQL("DELETE FROM {} AS t WHERE {}").format(part.table, still))
+        # Each place is staged once: a join takes half as long as asking of each row whether it is staged.
+        deleted = sql.SQL("DELETE FROM {} AS t USING {} AS g WHERE {}").format(
+            part.table, _GOING, and_(part.within, _SAME_VERSION, due)
+        )
+        return Taking(self.mapped, deleted)
 
     def _below(  # noqa: PLR0913, PLR0917 - how far down it is, and by which rows
         self,
