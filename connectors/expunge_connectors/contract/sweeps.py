@@ -17,7 +17,11 @@ class NamedThing(NamedTuple):
 
 
 class Keeping(Protocol):
-    """What holds keep of one collection, whatever its age."""
+    """What holds keep of one collection, whatever its age.
+
+    One object says the same to the same question for as long as it lives: where a hold came, went or learnt, it is
+    another one.
+    """
 
     @property
     def identities(self) -> frozenset[str]:

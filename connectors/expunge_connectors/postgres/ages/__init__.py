@@ -6,6 +6,8 @@ age_sweep         what is due goes, piece by piece
 copying_triggers  what was overwritten stands nowhere else in its row
 due_rows          the SQL: due, coming due, needed by what stays
 held_people       the keys of each person's own row, for holds
+held_rows         which rows of a piece holds keep
+hold_answers      what holds said to the texts of rows, remembered
 row_names         by which keys rows that are due say whose they are, for holds
 row_needs         which rows that stay need a row
 sweep_statements  the SQL of one piece of a sweep

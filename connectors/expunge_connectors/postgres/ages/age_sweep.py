@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from psycopg import sql
@@ -25,6 +25,8 @@ from expunge_connectors.errors import SomeRecordsError, TerminalError, Transient
 from expunge_connectors.postgres.ages import row_names
 from expunge_connectors.postgres.ages.copying_triggers import CopyingTriggers
 from expunge_connectors.postgres.ages.due_rows import AgeRules
+from expunge_connectors.postgres.ages.held_rows import HeldRows
+from expunge_connectors.postgres.ages.hold_answers import HoldAnswers
 from expunge_connectors.postgres.ages.row_names import NamedBy, RowReader
 from expunge_connectors.postgres.ages.sweep_statements import STAGED, SweepStatements, Taking
 from expunge_connectors.postgres.ages.table_slices import Leaf, TableSlice, TableSlices, grown, leaves
@@ -42,7 +44,6 @@ _FIRST = 50
 
 _MARK = "SELECT pg_catalog.pg_current_xact_id()::text"
 _SPARED = sql.SQL("DELETE FROM pg_temp.expunge_going AS g WHERE g.place = ANY (%s::tid[])")
-_SPARED_ALL = "DELETE FROM pg_temp.expunge_going"
 _STAGED = sql.SQL("SELECT count(*) FROM pg_temp.expunge_going")
 
 
@@ -60,6 +61,7 @@ class AgeSweep:
         await_calm: Waits until the replicas keep up.
         beat: Called after each piece.
         busy: The share of the time, at most, in which a transaction of ours is at work.
+        answers: What holds said to the texts of rows, from piece to piece.
     """
 
     rules: AgeRules
@@ -71,6 +73,7 @@ class AgeSweep:
     await_calm: Callable[[Connection, Heartbeat], None]
     beat: Heartbeat
     busy: float = 1.0
+    answers: HoldAnswers = field(default_factory=HoldAnswers, repr=False)
 
     def sweep(self, before: BeforePiece, notice: PieceNotice, after: str | None) -> bool:
         """Take away what is due, from a place on (`SweptPiece.after`); False: `before` stopped it.
@@ -166,9 +169,10 @@ class AgeSweep:
     def _stage(self, connection: Connection, part: TableSlice, keeping: Keeping) -> int:
         """Stage the rows that go; returns how many more a hold keeps."""
         statements = SweepStatements(self.rules, self.mapped)
-        connection.execute(statements.stage(part))
+        holds = HeldRows(self.rules.store, self.mapped, self.data_map, keeping, self.answers)
+        connection.execute(statements.stage(part, holds.texts))
         (found,) = only_row(connection.execute(_STAGED))
-        held = self._spare_held(connection, part, keeping) if found else 0
+        held = self._spare_held(connection, part, holds) if found else 0
         if (needed := statements.spare_needed(part)) is not None and found > held:
             while connection.execute(needed).rowcount:
                 pass  # a row that stays keeps the one to which it points
@@ -247,18 +251,9 @@ class AgeSweep:
             while (needed := statements.spare_needed(part)) is not None and connection.execute(needed).rowcount:
                 pass
 
-    def _spare_held(self, connection: Connection, part: TableSlice, keeping: Keeping) -> int:
+    def _spare_held(self, connection: Connection, part: TableSlice, holds: HeldRows) -> int:
         """Take out the rows that holds keep; returns how many."""
-        if keeping.identities and row_names.beyond(self.rules.store, self.mapped, keeping.identities):
-            return connection.execute(_SPARED_ALL).rowcount  # whose they are is not read here: they may be held
-        ways = row_names.ways(self.rules.store, self.mapped, keeping.identities, members=keeping.members)
-        if not ways:
-            return 0
-        said = connection.execute(row_names.statement(ways, part.table, STAGED)).fetchall()
-        kept = row_names.kept(said, RowReader.of(ways, self.data_map), keeping)
-        if kept:
-            connection.execute(_SPARED, (kept,))
-        return len(kept)
+        return holds.spare(connection, part)
 
     def _refers_to_itself(self) -> bool:
         table = self.mapped.table.text

@@ -21,6 +21,7 @@ from expunge_connectors.postgres.sql.comparison import column_text, of_its_kind,
 from expunge_connectors.postgres.sql.fragments import TRUE, and_, column
 from expunge_connectors.postgres.table_links import Source
 
+_NOTHING = sql.SQL("")
 _LEVELS = 4
 """So many rows above are asked whose a row is, as `sql.member_rows` has it."""
 
@@ -44,12 +45,24 @@ class NamedBy:
     member: sql.Composable
     condition: sql.Composable
 
+    @property
+    def in_the_row(self) -> bool:
+        """One text at most, and it stands in the row itself."""
+        return self.beside == _NOTHING
+
+    def read(self, data_map: DataMap, text: str | None) -> tuple[frozenset[SubjectKey], bool]:
+        """The keys in a text, and whether what was not read of it can be no further key."""
+        if self.identity is None or self.source is None or text is None:
+            return frozenset(), True
+        reading = self.source.read(data_map.identities[self.identity].rule, text)
+        return frozenset(SubjectKey(self.identity, value) for value in reading.values), reading.alone
+
 
 def ways(store: BoundStore, mapped: BoundTable, identities: Collection[str], *, members: bool) -> list[NamedBy]:
     """The ways from a row `t` of the collection to texts of these identities, straight or through rows above it."""
-    found = list(_ways(store, mapped, "t", sql.SQL(""), None, identities, 0, members=members))
+    found = list(_ways(store, mapped, "t", _NOTHING, None, identities, 0, members=members))
     nothing = sql.SQL("NULL::text")
-    return [*found, NamedBy(None, None, sql.SQL(""), nothing, nothing, TRUE)] if members else found
+    return [*found, NamedBy(None, None, _NOTHING, nothing, nothing, TRUE)] if members else found
 
 
 def _ways(  # noqa: PLR0913, PLR0917 - where the way has come to
@@ -153,7 +166,7 @@ class RowReader:
 
     found: list[NamedBy]
     data_map: DataMap
-    _read: dict[tuple[int, str], tuple[frozenset[SubjectKey], bool]]
+    _read: dict[tuple[int, str | None], tuple[frozenset[SubjectKey], bool]]
 
     @classmethod
     def of(cls, found: list[NamedBy], data_map: DataMap) -> RowReader:
@@ -169,14 +182,9 @@ class RowReader:
         return self._reading(at, text)[1]
 
     def _reading(self, at: int, text: str | None) -> tuple[frozenset[SubjectKey], bool]:
-        way = self.found[at]
-        if way.identity is None or way.source is None or text is None:
-            return frozenset(), True
         known = self._read.get((at, text))
         if known is None:
-            reading = way.source.read(self.data_map.identities[way.identity].rule, text)
-            keys = frozenset(SubjectKey(way.identity, value) for value in reading.values)
-            known = self._read[at, text] = (keys, reading.alone)
+            known = self._read[at, text] = self.found[at].read(self.data_map, text)
         return known
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -58,15 +58,20 @@ class SweepStatements:
     rules: AgeRules
     mapped: BoundTable
 
-    def stage(self, part: TableSlice) -> sql.Composed:
-        """Make the table of the rows that go: where each of them stands, and which version of it does."""
+    def stage(self, part: TableSlice, texts: Sequence[sql.Composable] = ()) -> sql.Composed:
+        """Make the table of the rows that go: where each of them stands, which version of it does, and what it says.
+
+        `texts`: of the row `t`; they become `said0`, `said1`, and so on.
+        """
         mapped = self.mapped
         free = not_(self._needed("t", lambda one, alias: self.rules.due(one, alias) if one is mapped else FALSE))
-        return sql.SQL(
-            "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS"
-            " SELECT t.ctid AS place, t.xmin AS version FROM {} AS t WHERE {}"
-        ).format(
+        return sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} AS t WHERE {}").format(
             _GOING,
+            comma_list(
+                sql.SQL("t.ctid AS place"),
+                sql.SQL("t.xmin AS version"),
+                *(sql.SQL("{} AS {}").format(text, said(at)) for at, text in enumerate(texts)),
+            ),
             part.table,
             and_(part.within, self.rules.due(mapped, "t"), self.rules.at_hand(mapped, "t"), free),
         )
@@ -145,6 +150,11 @@ class SweepStatements:
     def _needed(self, alias: str, goes: Callable[[BoundTable, str], sql.Composable]) -> sql.Composable:
         needing = RowNeeds(self.rules.store, self.rules.without, goes).of_row(self.mapped, alias)
         return or_(*needing.values()) if needing else FALSE
+
+
+def said(at: int) -> sql.Identifier:
+    """The column of a text that is staged."""
+    return sql.Identifier(f"said{at}")
 
 
 def _staged(alias: str, part: TableSlice) -> sql.Composed:
