@@ -60,3 +60,62 @@ def test_a_held_row_that_stands_where_a_free_one_was_judged_stays(
         swept(database, aged(CALLS % ("person", "user_id")), held=held)
     assert moved == [True]
     assert ids(database, "calls") == [6]
+
+
+def test_a_row_that_comes_to_be_a_held_persons_after_it_was_judged_stays(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its version is another one than was judged: the piece is done again, and the new one is judged."""
+    execute(
+        database,
+        "CREATE TABLE calls (id int, person int, made date);"
+        f"INSERT INTO calls SELECT n, 100 + n, {OLD} FROM generate_series(1, 9) n",
+    )
+    judge, given = AgeSweep._spare_held, []
+    with psycopg.connect(database, autocommit=True) as other:
+
+        def judging(*of: object) -> object:
+            judged = judge(*of)  # type: ignore[arg-type]
+            if not given:
+                given.append(other.execute("UPDATE calls SET person = 3 WHERE id = 5").rowcount)
+            return judged
+
+        monkeypatch.setattr(AgeSweep, "_spare_held", judging)
+        swept(database, aged(CALLS % ("person", "user_id")), held=Held(frozenset({SubjectKey("user_id", "3")})))
+    assert given == [1]
+    assert ids(database, "calls") == [5]
+
+
+def test_a_hold_that_comes_midway_keeps_what_was_judged_free_before(database: str) -> None:
+    """What other holds answered to the same text is not asked for any more."""
+    execute(
+        database,
+        "CREATE TABLE calls (id int, person int, made date, pad text);"
+        f"INSERT INTO calls SELECT n, n % 5, {OLD}, repeat('x', 1000) FROM generate_series(1, 1400) n",
+    )
+    asked: list[Held] = []
+    free, held = Held(frozenset({SubjectKey("user_id", "77")})), Held(frozenset({SubjectKey("user_id", "3")}))
+
+    def before() -> Held:
+        asked.append(held if asked else free)
+        return asked[-1]
+
+    swept(database, aged(CALLS % ("person", "user_id")), before=before)
+    left = ids(database, "calls")
+    assert len(asked) > 1
+    assert left, "nothing was kept"
+    assert left == [number for number in range(left[0], 1401) if number % 5 == 3]
+
+
+@pytest.mark.parametrize("kind", ["text", "char(12)", "varchar", "name"])
+def test_texts_that_look_like_another_are_told_apart(database: str, kind: str) -> None:
+    """NULL and the word, quotes, commas, braces, and blanks at the end: each is judged as it stands there."""
+    texts = ["k3", "NULL", '"k3"', "{k3}", "k3,k4", "k4", "k\\3", ""]
+    execute(database, f"CREATE TABLE calls (id int, token {kind}, made date)")
+    with psycopg.connect(database, autocommit=True) as owner:
+        for number, text in enumerate([*texts, None, "k3"], 1):
+            owner.execute(f"INSERT INTO calls VALUES (%s, %s, {OLD})", (number, text))  # type: ignore[arg-type]
+    held = Held(frozenset({SubjectKey("token", "k3"), SubjectKey("token", "k\\3")}))
+    told = swept(database, aged(CALLS % ("token", "token")), held=held)
+    assert ids(database, "calls") == [1, 7, 10]
+    assert told.held == 3
