@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import psycopg
 import pytest
 from tests.integration.postgres.test_age_sweep import OLD, ids
@@ -83,6 +85,32 @@ def test_a_row_that_comes_to_be_a_held_persons_after_it_was_judged_stays(
         monkeypatch.setattr(AgeSweep, "_spare_held", judging)
         swept(database, aged(CALLS % ("person", "user_id")), held=Held(frozenset({SubjectKey("user_id", "3")})))
     assert given == [1]
+    assert ids(database, "calls") == [5]
+
+
+def test_a_row_for_whose_writer_the_deed_waits_stays_if_it_is_a_held_persons_then(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server looks at the new version once the writer is through: it is not the one that was staged."""
+    execute(
+        database,
+        "CREATE TABLE calls (id int, person int, made date);"
+        f"INSERT INTO calls SELECT n, 100 + n, {OLD} FROM generate_series(1, 9) n",
+    )
+    judge, waits = AgeSweep._spare_held, []
+    with psycopg.connect(database) as writer:
+
+        def judging(*of: object) -> object:
+            judged = judge(*of)  # type: ignore[arg-type]
+            if not waits:
+                writer.execute("UPDATE calls SET person = 3 WHERE id = 5")
+                waits.append(threading.Timer(0.3, writer.commit))
+                waits[0].start()
+            return judged
+
+        monkeypatch.setattr(AgeSweep, "_spare_held", judging)
+        swept(database, aged(CALLS % ("person", "user_id")), held=Held(frozenset({SubjectKey("user_id", "3")})))
+        waits[0].join()
     assert ids(database, "calls") == [5]
 
 
