@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from expunge_connectors.contract import DeletesByAge, Heartbeat, NamedThing, SubjectKey
 from expunge_orchestrator.holds.kept_collections import sharing_records
@@ -20,10 +21,11 @@ from expunge_orchestrator.retention.named_elsewhere import NamedElsewhere
 from expunge_orchestrator.rules.effective_holds import Hold
 from expunge_orchestrator.workspace import Workspace
 
-_REMEMBERED = 100_000
+_REMEMBERED = 10_000
+"""Tags of keys; a key has 512 characters at most, so that these are some megabytes and never more than 25."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HoldKeeping:
     """What some holds keep (see `contract.Keeping`).
 
@@ -43,7 +45,12 @@ class HoldKeeping:
     elsewhere: NamedElsewhere = field(repr=False)
     _tags: dict[SubjectKey, bytes] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
+    def _whole(self) -> list[Hold]:
+        """Those that name nobody: they keep all of a member."""
+        return [one for one in self.holds.values() if not one.people]
+
+    @cached_property
     def members(self) -> bool:
         """A record is asked for its member: some hold is on one."""
         return any(one.member is not None for one in self.holds.values())
@@ -59,13 +66,15 @@ class HoldKeeping:
 
     def keeps(self, keys: Collection[SubjectKey], member: str | None) -> bool:
         """Whether one of the holds keeps a record that is found by these keys; of no known member, it may be any's."""
-        if any(not one.people and _may_be(one, member) for one in self.holds.values()):
+        if self._whole and any(_may_be(one, member) for one in self._whole):
             return True
+        known = [one for key in keys for one in self.known.get(self._tag(key), ())]
+        if not known:
+            return False
         proven = any(key.namespace in self.persons for key in keys)
         return any(
             hold_id in self.holds and not (weak and proven) and _may_be(self.holds[hold_id], member)
-            for key in keys
-            for hold_id, weak in self.known.get(self._tag(key), ())
+            for hold_id, weak in known
         )
 
     def _tag(self, key: SubjectKey) -> bytes:

@@ -176,7 +176,12 @@ class SweepRun:
             if self._holds.whole(self.workspace, place.store, together, place.controller):
                 at_work.whole = True
                 return None
-            return self._holds.keeping(self.workspace, place.store, together, place.controller, place.data_type)
+            if at_work.keeping is None or at_work.holds is not self._holds:
+                at_work.holds = self._holds
+                at_work.keeping = self._holds.keeping(
+                    self.workspace, place.store, together, place.controller, place.data_type
+                )
+            return at_work.keeping
 
         def notice(piece: SweptPiece) -> None:
             at_work.place = known = self._settled(sweep, at_work.place, store)
@@ -272,8 +277,12 @@ class _AtWork:
     Attributes:
         began: When the piece at work began.
         whole: A hold came to keep all of it.
+        holds: Those that were in force before the piece at work.
+        keeping: What they keep of the collection: the same object as long as they are the same.
     """
 
     place: SweepPlace
     began: float
     whole: bool = False
+    holds: HoldsInForce | None = field(default=None, repr=False)
+    keeping: Keeping | None = field(default=None, repr=False)
