@@ -95,10 +95,7 @@ def _show(store: str, made: Sequence[ReplayPlan]) -> None:
 def _refuse(store: str, made: Sequence[ReplayPlan]) -> None:
     unclear = sum(one.found.unclear for one in made)
     asked = (
-        f" Of {output.people(unclear)} more it cannot be told: give their tables `created` in the data map, or decide"
-        " each with `expunge locate` and `expunge attribute`."
-        if unclear
-        else ""
+        f" Of {output.people(unclear)} it cannot be told: docs/restores.md says why, and what to do." if unclear else ""
     )
     if back := sum(len(one.found.back) for one in made):
         raise ErasedPeopleBackError(
@@ -106,4 +103,7 @@ def _refuse(store: str, made: Sequence[ReplayPlan]) -> None:
             remedy=f"Carry out the plans above, and run this again before the application starts.{asked}",
         )
     if unclear:
-        raise PartlySearchedError(f"Nobody is known to be back in {store}.", remedy=asked.strip())
+        raise PartlySearchedError(
+            f"Nobody is known to be back in {store}, and of {output.people(unclear)} it cannot be told.",
+            remedy="docs/restores.md says why. Look at each with `expunge locate`, and plan whom it should not hold.",
+        )

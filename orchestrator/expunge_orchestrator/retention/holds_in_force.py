@@ -51,9 +51,13 @@ class HoldKeeping:
         return [one for one in self.holds.values() if not one.people]
 
     @cached_property
+    def _on_members(self) -> bool:
+        return any(one.member is not None for one in self.holds.values())
+
+    @property
     def members(self) -> bool:
         """A record is asked for its member: some hold is on one."""
-        return any(one.member is not None for one in self.holds.values())
+        return self._on_members
 
     @property
     def named(self) -> frozenset[str]:

@@ -61,7 +61,7 @@ class SweepStatements:
     def stage(self, part: TableSlice, texts: Sequence[sql.Composable] = ()) -> sql.Composed:
         """Make the table of the rows that go: where each of them stands, which version of it does, and what it says.
 
-        `texts`: of the row `t`; they become `said0`, `said1`, and so on.
+        `texts`: of the row `t`; each is a column of its own (see `said`).
         """
         mapped = self.mapped
         free = not_(self._needed("t", lambda one, alias: self.rules.due(one, alias) if one is mapped else FALSE))
