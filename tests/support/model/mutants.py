@@ -515,7 +515,7 @@ MUTANTS = (
     Mutant(
         "a hold keeps rows of its people from a sweep",
         f"{_AGES}/age_sweep.py",
-        "held = self._spare_held(connection, part, keeping) if found else 0",
+        "held = self._spare_held(connection, part, holds) if found else 0",
         "held = 0",
         _AGED,
     ),
