@@ -51,7 +51,7 @@ def test_the_copy_that_stays_longest_is_named_until_it_is_gone(life: Life) -> No
     assert life.look(2 * DAY) == 0
     standing, sentence = said(life, series)
     assert standing is Standing.COPIES
-    assert "1.dump, a copy of main, until " in sentence
+    assert "1.dump, of main, until " in sentence
     assert sentence.endswith("because of script.")
     begun_by = remaining_copies.of_series(life.workspace, series).copies
     assert {one.copy_id for one in begun_by if one.store == "main"} == {
@@ -82,7 +82,7 @@ def test_what_nothing_ends_comes_first_with_its_reason(life: Life) -> None:
     batch = life.erased()
     standing, sentence = said(life, series_of(life, batch))
     assert standing is Standing.COPIES
-    assert "archive, a copy of main, and nothing is known to end it (never): no rule." in sentence
+    assert "archive, of main, and nothing is known to end it (never): no rule." in sentence
 
 
 def test_a_series_that_is_not_there_is_refused(life: Life) -> None:
@@ -101,7 +101,7 @@ def test_the_command_answers_first_and_shows_the_proof_after_it(
     cli = CliRunner(tmp_path, environment, fork_server)
     shown = cli.run("copies", "why", series)
     assert shown.code == 0, shown.err
-    assert shown.out.startswith("The last trace of this person is in dumps: ")
+    assert shown.out.startswith("The last copy that may hold this person is dumps: ")
     told = json.loads(cli.run("copies", "why", series, "--json").out)
     assert (told["id"], told["standing"]) == (series, "copies")
     assert {one["place"] for one in told["copies"]} == {"dumps", "ledgers"}

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
 from pydantic import SecretStr
 from tests.support.chaos.template_databases import copy
 from tests.support.cli import CliRunner
-from tests.support.data_map_text import write_document
+from tests.support.data_map_text import document_of, write_document
 from tests.support.fork_server import ForkServer
 from tests.support.holds import place
 from tests.support.installation import CompanyStack, Installation, fresh_installation
@@ -26,6 +27,7 @@ from tests.support.servers import Endpoints, Keyspace
 
 from expunge_config.errors import UsageError
 from expunge_connectors.contract import SubjectKey
+from expunge_orchestrator.ledger import tables
 from expunge_orchestrator.ledger.states import BatchState
 from expunge_orchestrator.restores import replay_plans, returned_people
 from expunge_orchestrator.restores.replay_plans import ReplayPlan
@@ -349,3 +351,32 @@ def test_the_command_lets_the_application_start_only_when_nobody_is_back(
     assert "expunge erase" in shown.output
     assert cli.run("erase", one["batch_id"], "--confirm", one["plan_digest"]).code == 0
     assert cli.run("replay", "main").code == 0
+
+
+def test_a_store_of_another_name_at_the_time_is_unclear_and_not_nobody(make_shop: Shop) -> None:
+    shop = make_shop
+    shop.save()
+    shop.erase(ERASED)
+    shop.restore()
+    with shop.installation.workspace.ledger.begin() as connection:
+        connection.execute(sa.delete(tables.cutoff).where(tables.cutoff.c.store == "main"))
+    [one] = shop.look()
+    assert (counts(one), one.batch) == ((0, 0, 0, 3), None)
+
+
+def test_collections_to_which_no_person_leads_are_named(make_shop: Shop) -> None:
+    shop = make_shop
+    assert returned_people.not_looked_at(shop.installation.workspace, "main") == []
+    path = shop.installation.settings.data_map
+    assert path is not None
+    document = document_of(path)
+    document["identities"]["cid"] = {"kind": "person", "normaliser": "exact/1"}
+    document["stores"]["main"]["collections"]["tastes"]["found_by"] = [{"column": "user_id", "identity": "cid"}]
+    write_document(path, document)
+    shop.installation.close()
+    assert returned_people.not_looked_at(shop.installation.workspace, "main") == ["tastes"]
+    del document["stores"]["main"]["collections"]["users"]["person"]
+    write_document(path, document)
+    shop.installation.close()
+    with pytest.raises(UsageError, match="do not say who is a person"):
+        shop.look()

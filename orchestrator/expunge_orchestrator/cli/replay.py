@@ -32,7 +32,8 @@ def replay(store: Store, as_json: output.Json = False) -> None:
     due that the request went for. Whoever was given the number of an erased person later is counted, and left alone.
     Each plan is a batch: look at it, and carry it out with `expunge erase`; then run this again.
 
-    Ends 0 if nobody is back; 17 if somebody is; 13 if nobody is, but of somebody it cannot be told.
+    Ends 0 if nobody is back; 17 if somebody is; 13 if nobody is known to be, but of some people, or of a collection to
+    which no record of a person leads, it cannot be told.
 
     Example: expunge replay main && systemctl start shop
     """
@@ -42,11 +43,15 @@ def replay(store: Store, as_json: output.Json = False) -> None:
         number = sum(len(one.back) for one in found)
         with output.progress("planning", number or None) as planned:
             made = replay_plans.make(workspace, found, planned)
+        unseen = returned_people.not_looked_at(workspace, store)
     if as_json:
-        output.emit({"store": store, "requests": [_document(one) for one in made]})
+        output.emit({"store": store, "requests": [_document(one) for one in made], "not_looked_at": unseen})
     else:
         _show(store, made)
-    _refuse(store, made)
+        if unseen:
+            names = ", ".join(unseen)
+            output.console().print(f"[yellow]not looked at[/] {names}: no record of a person in {store} leads there.")
+    _refuse(store, made, unseen)
 
 
 def _document(one: ReplayPlan) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def _document(one: ReplayPlan) -> dict[str, Any]:
 def _show(store: str, made: Sequence[ReplayPlan]) -> None:
     out = output.console()
     if not made:
-        out.print(f"{store} holds no key of anybody who was erased.")
+        out.print(f"No record of a person in {store} has a key of anybody who was erased.")
         return
     rows = [
         (
@@ -92,7 +97,7 @@ def _show(store: str, made: Sequence[ReplayPlan]) -> None:
             out.print(f"Nothing was touched. To carry it out: expunge {verb} {one.batch.uid}")
 
 
-def _refuse(store: str, made: Sequence[ReplayPlan]) -> None:
+def _refuse(store: str, made: Sequence[ReplayPlan], unseen: Sequence[str]) -> None:
     unclear = sum(one.found.unclear for one in made)
     asked = (
         f" Of {output.people(unclear)} it cannot be told: docs/restores.md says why, and what to do." if unclear else ""
@@ -106,4 +111,9 @@ def _refuse(store: str, made: Sequence[ReplayPlan]) -> None:
         raise PartlySearchedError(
             f"Nobody is known to be back in {store}, and of {output.people(unclear)} it cannot be told.",
             remedy="docs/restores.md says why. Look at each with `expunge locate`, and plan whom it should not hold.",
+        )
+    if unseen:
+        raise PartlySearchedError(
+            f"Nobody is known to be back in {store}; {output.number_of(len(unseen), 'collection')} not looked at.",
+            remedy="docs/restores.md says why. Plan again whom you know to have had records there.",
         )

@@ -12,7 +12,10 @@ from expunge_orchestrator.ledger.copies import RemainingCopy
 def sentences(found: RemainingCopies) -> Iterator[str]:
     """The answer first, then what it rests on."""
     if found.standing is Standing.CLOSED:
-        yield "Nothing of this person is left, in the stores or in a backup copy: the request is closed."
+        yield (
+            "The request is closed: nothing that it went for was left in the stores when they were looked at last, and"
+            " every backup copy that may have held it was seen to be gone."
+        )
         return
     if found.standing is Standing.STORES:
         yield (
@@ -38,7 +41,7 @@ def sentences(found: RemainingCopies) -> Iterator[str]:
 
 def _last(one: RemainingCopy) -> str:
     """The copy that stays longest. Its name is the operator's own: the command line tells nobody else."""
-    where = f"The last trace of this person is in {one.place}: {one.copy_id}, a copy of {one.store}"
+    where = f"The last copy that may hold this person is {one.place}: {one.copy_id}, of {one.store}"
     if one.expected_by is None:
         blocker = one.blocker or one.ground
         return f"{where}, and nothing is known to end it ({one.status}): {blocker}."

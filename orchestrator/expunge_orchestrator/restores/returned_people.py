@@ -42,9 +42,9 @@ class ReturnedPeople:
         nothing_due: How many are there as the request left them (a tombstone, or what the law keeps).
         later: How many have a key that a record holds which was made after the erasure.
         unclear: Of how many something is due, and nobody can say whether it is theirs, or was made since: the request
-            left their own record, no record of theirs says when it was made, or they do not say one thing, the data
-            map has no data type any more that the request went for, the key leads to two people by now, or the
-            controller's member is not there any more.
+            left their own record, or looked into no store of this name; no record of theirs says when it was made, or
+            they do not say one thing; the data map has no data type any more that the request went for; the key leads
+            to two people by now; or the controller's member is not there any more.
     """
 
     reach: Reach
@@ -82,10 +82,15 @@ def find(workspace: Workspace, name: str, read: Callable[[int], None]) -> list[R
     store = workspace.stores.get(name)
     if store is None:
         raise UsageError("The data map has no such store.", remedy=f"It has {', '.join(workspace.stores)}.")
-    if not isinstance(store, TellsPeople):
+    if not isinstance(store, TellsPeople) or not _of_persons(workspace, name):
         raise UsageError(
             f"The records of {name} do not say who is a person: nobody can be recognised there.",
             remedy="Name a store with a table of persons. What it finds is erased in every store, in this one too.",
+        )
+    if getattr(workspace.data_map.stores[name], "tenants", None) is not None:
+        raise UsageError(
+            f"{name} has a schema for each member: its persons are not gone through, so nobody can be recognised.",
+            remedy="Plan again whom you know to be back (`expunge plan`), and keep the application out until then.",
         )
     workspace.refuse_errors()
     by_reach: dict[Reach, list[_Known]] = defaultdict(list)
@@ -94,6 +99,25 @@ def find(workspace: Workspace, name: str, read: Callable[[int], None]) -> list[R
             by_reach[reach].append(one)
     ordered = sorted(by_reach.items(), key=lambda of: (str(of[0].scope), sorted(of[0].data_types or ())))
     return [_of_reach(workspace, store, reach, people) for reach, people in ordered]
+
+
+def not_looked_at(workspace: Workspace, name: str) -> list[str]:
+    """Collections of a store to which no record of a person in it leads: of these `find` says nothing."""
+    spec = workspace.data_map.stores[name]
+    flows = spec.key_flow(name, workspace.data_map) or {}
+    reached = {one for one in _of_persons(workspace, name) if one in flows}
+    while True:
+        told = frozenset[str]().union(*(flows[one].incoming | flows[one].outgoing for one in reached))
+        more = {one for one, flow in flows.items() if flow.incoming & told} - reached
+        if not more:
+            return sorted(flows.keys() - reached)
+        reached |= more
+
+
+def _of_persons(workspace: Workspace, name: str) -> list[str]:
+    """The collections of a store whose records are persons."""
+    specs = workspace.data_map.stores[name].collection_specs()
+    return [one for one, spec in specs.items() if getattr(spec, "person", None) is not None]
 
 
 def _known(workspace: Workspace, name: str, store: TellsPeople, read: Callable[[int], None]) -> list[_Known]:
@@ -108,7 +132,7 @@ def _known(workspace: Workspace, name: str, store: TellsPeople, read: Callable[[
             found[tags[tag]] = _Known(tags[tag], requests.of(batches))
         seen += len(piece)
         read(seen)
-    return [one for one in found.values() if one.reaches]
+    return list(found.values())
 
 
 class _Requests:
@@ -120,7 +144,7 @@ class _Requests:
         self._known: dict[int, tuple[Reach, datetime | None]] = {}
 
     def of(self, batches: Iterable[int]) -> dict[Reach, frozenset[datetime]]:
-        """Reach -> the cutoffs of these batches in the store; of those that looked into it."""
+        """Reach -> the cutoffs of these batches in the store; empty where none looked into one of this name."""
         asked = set(batches)
         if unknown := asked - self._known.keys():
             with reading(self._workspace.ledger) as connection:
@@ -130,8 +154,7 @@ class _Requests:
         found: dict[Reach, set[datetime]] = defaultdict(set)
         for one in asked:
             reach, cutoff = self._known[one]
-            if cutoff is not None:
-                found[reach].add(cutoff)
+            found[reach] |= set() if cutoff is None else {cutoff}
         return {reach: frozenset(cutoffs) for reach, cutoffs in found.items()}
 
 
@@ -183,7 +206,7 @@ def _due(workspace: Workspace, reach: Reach, people: Sequence[_Known]) -> tuple[
     if not people:
         return set(), set()
     numbered = dict(enumerate(people, start=1))
-    asked = {number: max(one.reaches[reach]) for number, one in numbered.items()}
+    asked = {number: max(one.reaches[reach]) for number, one in numbered.items() if one.reaches[reach]}
     seen = look_up(
         {number: frozenset({one.key}) for number, one in numbered.items()},
         workspace,
